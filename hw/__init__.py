@@ -1,0 +1,1 @@
+"""Gateware: exit decisions, forks, gates, merges, and the accelerator top. Imports Amaranth only."""

@@ -1,0 +1,111 @@
+"""Where samples enter: gives each frame its token and holds it back while too many are inside."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.token import STAMP_BITS, token_layout
+
+__all__ = ["BATCH_BITS", "Admission"]
+
+BATCH_BITS = 32
+"""Width of a batch length."""
+
+
+class Admission(wiring.Component):
+    """Passes a stream of frames on and issues one token with each frame's first beat.
+
+    A frame is admitted only while fewer than ``max_in_flight`` samples are inside, so that every FIFO of tokens and every
+    reorder buffer of that many places can never overflow. The length of a batch is latched with the first beat of its
+    first frame; 0 counts as 1.
+
+    Latency: 0 cycles (combinational). Throughput: one beat a cycle. Reset: no frame in progress, next sample is the first of
+    a batch, none inside. A sample that leaves (``release``) in the cycle in which another wants in makes room from
+    the next cycle on.
+
+    Parameters
+    ----------
+    width : bits of a beat, at least 1
+    frame_beats : beats of a frame, at least 1
+    id_bits : width of the sample id
+    max_in_flight : samples that may be inside at a time, at least 1
+
+    Members
+    -------
+    i, o : frames in and out, ``unsigned(width)``
+    token : one token per frame; must be ready whenever fewer than ``max_in_flight`` are unread, else the frame waits
+    length : one batch length per batch, with its first token
+    batch_length : samples per batch, ``unsigned(32)``
+    now : free-running cycle count for the stamp
+    release : one cycle high for every sample that left
+    in_flight : samples inside
+    admitted : high in the cycle in which a frame's first beat enters
+    """
+
+    def __init__(self, *, width: int, frame_beats: int, id_bits: int, max_in_flight: int) -> None:
+        if width < 1 or frame_beats < 1:
+            raise ValueError(f"width and frame_beats must be at least 1, not width={width}, frame_beats={frame_beats}")
+        self.width = width
+        self.frame_beats = frame_beats
+        self.id_bits = id_bits
+        self.max_in_flight = max_in_flight
+        self.layout = token_layout(id_bits=id_bits, max_in_flight=max_in_flight)
+        super().__init__({
+            "i": In(stream.Signature(width)),
+            "o": Out(stream.Signature(width)),
+            "token": Out(stream.Signature(self.layout)),
+            "length": Out(stream.Signature(BATCH_BITS)),
+            "batch_length": In(BATCH_BITS),
+            "now": In(STAMP_BITS),
+            "release": In(1),
+            "in_flight": Out(range(max_in_flight + 1)),
+            "admitted": Out(1),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        beat = Signal(range(self.frame_beats))
+        slot = Signal(range(self.max_in_flight))
+        batch = Signal(len(self.token.payload.batch))
+        position = Signal(BATCH_BITS)
+        length = Signal(BATCH_BITS, init=1)
+
+        first = beat == 0
+        opens_batch = position == 0
+        length_now = Signal(BATCH_BITS)
+        with m.If(~opens_batch):
+            m.d.comb += length_now.eq(length)
+        with m.Elif(self.batch_length == 0):
+            m.d.comb += length_now.eq(1)
+        with m.Else():
+            m.d.comb += length_now.eq(self.batch_length)
+
+        room = Signal()
+        m.d.comb += room.eq(~first | (
+            (self.in_flight != self.max_in_flight) & self.token.ready & (~opens_batch | self.length.ready)
+        ))
+        m.d.comb += [
+            self.o.payload.eq(self.i.payload),
+            self.o.valid.eq(self.i.valid & room),
+            self.i.ready.eq(self.o.ready & room),
+            self.admitted.eq(self.i.valid & self.i.ready & first),
+            self.token.valid.eq(self.admitted),
+            self.token.payload.id.eq(position),
+            self.token.payload.slot.eq(slot),
+            self.token.payload.batch.eq(batch),
+            self.token.payload.stamp.eq(self.now),
+            self.length.valid.eq(self.admitted & opens_batch),
+            self.length.payload.eq(length_now),
+        ]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += beat.eq(beat + 1)
+            with m.If(beat == self.frame_beats - 1):
+                m.d.sync += beat.eq(0)
+        with m.If(self.admitted):
+            m.d.sync += [slot.eq(slot + 1), position.eq(position + 1), length.eq(length_now)]
+            with m.If(slot == self.max_in_flight - 1):
+                m.d.sync += slot.eq(0)
+            with m.If(position == length_now - 1):
+                m.d.sync += [position.eq(0), batch.eq(batch + 1)]
+        m.d.sync += self.in_flight.eq(self.in_flight + self.admitted - self.release)
+        return m

@@ -1,0 +1,12 @@
+"""Integer golden models: the independent reference the RTL, FINN's graph and Brevitas are compared with.
+
+NumPy and the standard library only; nothing here may come from ``hw`` or ``quant_models``.
+"""
+
+from sim.golden.decision import Decisions, decide
+from sim.golden.errors import GoldenError
+from sim.golden.exits import Exit, load_exits, parse_exits
+from sim.golden.network import GoldenNet, load
+from sim.golden.policies import POLICIES, Score
+
+__all__ = ["POLICIES", "Decisions", "Exit", "GoldenError", "GoldenNet", "Score", "decide", "load", "load_exits", "parse_exits"]

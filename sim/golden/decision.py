@@ -1,0 +1,49 @@
+"""Which exit every sample takes, with which class and which confidence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.golden.errors import GoldenError
+from sim.golden.exits import Exit
+from sim.golden.policies import POLICIES
+
+__all__ = ["Decisions", "decide"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decisions:
+    """Per sample ``[n]``: the class, the exit taken and the policy's score there (not yet saturated), all int64."""
+
+    label: npt.NDArray[np.int64]
+    exit: npt.NDArray[np.int64]
+    confidence: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+def decide(logits: Sequence[npt.NDArray[np.int64]], exits: Sequence[Exit]) -> Decisions:
+    """A sample leaves at the first enabled exit whose policy fires, or at the last one, whatever its policy says.
+
+    ``logits`` is one int64 ``[n, classes]`` array per exit; equal logits go to the lowest class.
+    """
+    if len(logits) != len(exits) or not exits:
+        raise GoldenError(f"logits must be one array per exit, not {len(logits)} for {len(exits)} exits")
+    count = len(logits[0])
+    label, taken, confidence = (np.zeros(count, np.int64) for _ in range(3))
+    inside = np.ones(count, np.bool_)
+    for index, (values, exit_) in enumerate(zip(logits, exits, strict=True)):
+        if exit_.policy not in POLICIES:
+            raise GoldenError(f"exit {index}: policy must be one of {', '.join(sorted(POLICIES))}, not {exit_.policy!r}")
+        last = index == len(exits) - 1
+        # a disabled exit decides like `never`, and the last one leaves with its own policy's score
+        score = POLICIES[exit_.policy](values, exit_.threshold, exit_.params)
+        leaves = inside & (score.leaves | last) & (exit_.enabled or last)
+        label[leaves] = values[leaves].argmax(axis=1)
+        taken[leaves] = index
+        confidence[leaves] = score.confidence[leaves]
+        inside &= ~leaves
+    return Decisions(label=label, exit=taken, confidence=confidence)

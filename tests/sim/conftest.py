@@ -1,0 +1,100 @@
+"""Small random networks as ``golden.npz``."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+
+class Writer:
+    """Builds one golden.npz, layer by layer, with random weights and evenly spread thresholds."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.arrays: dict[str, Any] = {}
+
+    def weight(self, name: str, shape: tuple[int, ...], bits: int) -> str:
+        high = (1 << (bits - 1)) - 1
+        self.arrays[f"{name}.weight"] = self.rng.integers(-high, high + 1, shape).astype(np.int8)
+        return f"{name}.weight"
+
+    def act(self, name: str, channels: int, bits: int, spread: int, signed: bool = False) -> dict[str, Any]:
+        steps = np.sort(self.rng.integers(-spread, spread, (channels, (1 << bits) - 1)), axis=1)
+        self.arrays[f"{name}.thresholds"] = steps.astype(np.int64)
+        return {"thresholds": f"{name}.thresholds", "out_bits": bits, "out_signed": signed, "out_min": -(1 << (bits - 1)) if signed else 0}
+
+    def conv(self, name: str, cin: int, cout: int, kernel: int, pad: int, stride: int, signed: bool = False) -> dict[str, Any]:
+        return {"name": name, "kind": "conv", "kernel": kernel, "pad": pad, "stride": stride, "weight_bits": 4, "in_bits": 8,
+                "in_signed": False, "weight": self.weight(name, (cout, kernel, kernel, cin), 4), **self.act(name, cout, 4, 600, signed)}
+
+    def linear(self, name: str, cin: int, cout: int, bits: int = 4) -> dict[str, Any]:
+        return {"name": name, "kind": "linear", "weight_bits": bits, "in_bits": 4, "in_signed": False,
+                "weight": self.weight(name, (cout, cin), bits), **self.act(name, cout, bits, 100)}
+
+    def logits(self, name: str, cin: int, classes: int) -> dict[str, Any]:
+        self.arrays[f"{name}.bias"] = self.rng.integers(-50, 50, classes).astype(np.int64)
+        return {"name": name, "kind": "linear", "weight_bits": 4, "in_bits": 4, "in_signed": False,
+                "weight": self.weight(name, (classes, cin), 4), "bias": f"{name}.bias", "scale": 0.01}
+
+    def write(self, path: Path, meta: dict[str, Any]) -> Path:
+        np.savez(path, meta=np.array(json.dumps(meta)), **self.arrays)
+        return path
+
+
+def pool(name: str, kernel: int = 2, stride: int = 2) -> dict[str, Any]:
+    """A max-pool layer."""
+    return {"name": name, "kind": "maxpool", "kernel": kernel, "stride": stride}
+
+
+def b_lenet(writer: Writer) -> dict[str, Any]:
+    """The shape of b_lenet, with random numbers."""
+    w = writer
+    return {
+        "version": 1, "name": "b_lenet", "classes": 10,
+        "input": {"height": 28, "width": 28, "channels": 1, "bits": 8, "signed": False},
+        "stages": [
+            {"layers": [w.conv("stage0_conv0", 1, 5, 5, 4, 1), pool("stage0_pool0")]},
+            {"layers": [w.conv("stage1_conv0", 5, 10, 5, 4, 1), pool("stage1_pool0"),
+                        w.conv("stage1_conv1", 10, 20, 5, 3, 1), pool("stage1_pool1")]},
+        ],
+        "heads": [
+            {"layers": [w.conv("head0_conv0", 5, 10, 3, 1, 1), pool("head0_pool0"), w.logits("head0_fc0", 640, 10)]},
+            {"layers": [w.logits("head1_fc0", 720, 10)]},
+        ],
+    }
+
+
+def mixed(writer: Writer) -> dict[str, Any]:
+    """Every kind of layer: strides, signed activations, a global sum, a hidden linear layer, an empty stage."""
+    w = writer
+    return {
+        "version": 1, "name": "mixed", "classes": 3,
+        "input": {"height": 7, "width": 9, "channels": 2, "bits": 8, "signed": True},
+        "stages": [
+            {"layers": [w.conv("stage0_conv0", 2, 4, 3, 1, 2, signed=True)]},
+            {"layers": []},
+            {"layers": [w.conv("stage2_conv0", 4, 6, 3, 0, 1), pool("stage2_pool0", 2, 1)]},
+        ],
+        "heads": [
+            {"layers": [{"name": "head0_sum0", "kind": "global_sum", **w.act("head0_sum0", 4, 4, 60)}, w.logits("head0_fc0", 4, 3)]},
+            {"layers": [pool("head1_pool0", 3, 2), w.linear("head1_fc0", 8, 5), w.logits("head1_fc1", 5, 3)]},
+            {"layers": [w.logits("head2_fc0", 12, 3)]},
+        ],
+    }
+
+
+@pytest.fixture
+def golden_file(tmp_path: Path) -> Callable[..., Path]:
+    """``golden_file("b_lenet", seed=0, edit=None)``: a random network's golden.npz; ``edit(meta, arrays)`` may spoil it first."""
+
+    def make(kind: str, seed: int = 0, edit: Callable[[dict[str, Any], dict[str, Any]], None] | None = None) -> Path:
+        writer = Writer(seed)
+        meta = {"b_lenet": b_lenet, "mixed": mixed}[kind](writer)
+        if edit is not None:
+            edit(meta, writer.arrays)
+        return writer.write(tmp_path / f"{kind}-{seed}.npz", meta)
+
+    return make

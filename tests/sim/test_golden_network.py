@@ -1,0 +1,142 @@
+"""The vectorised golden network against the same network in plain Python integers, and files that are not one."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sim.golden import GoldenError, load
+
+
+def plain_layer(entry, arrays, x):
+    """One layer on one image as nested lists of Python integers ``x[h][w][c]``."""
+    height, width, channels = len(x), len(x[0]), len(x[0][0])
+    kind = entry["kind"]
+    weight = arrays[entry["weight"]].tolist() if "weight" in entry else None
+    if kind == "maxpool":
+        k, s = entry["kernel"], entry["stride"]
+        return [[[max(x[r + i][c + j][ch] for i in range(k) for j in range(k)) for ch in range(channels)]
+                 for c in range(0, width - k + 1, s)] for r in range(0, height - k + 1, s)]
+    if kind == "conv":
+        k, s, p = entry["kernel"], entry["stride"], entry["pad"]
+
+        def at(row, column, channel):
+            return x[row][column][channel] if 0 <= row < height and 0 <= column < width else 0
+
+        acc = [[[sum(at(r + i, c + j, ch) * w[i][j][ch] for i in range(k) for j in range(k) for ch in range(channels)) for w in weight]
+                for c in range(-p, width + p - k + 1, s)] for r in range(-p, height + p - k + 1, s)]
+    elif kind == "linear":
+        flat = [v for row in x for pixel in row for v in pixel]
+        acc = [[[sum(a * b for a, b in zip(flat, w, strict=True)) for w in weight]]]
+    else:
+        acc = [[[sum(x[r][c][ch] for r in range(height) for c in range(width)) for ch in range(channels)]]]
+    if "bias" in entry:
+        return [[[a + b for a, b in zip(acc[0][0], arrays[entry["bias"]].tolist(), strict=True)]]]
+    steps = arrays[entry["thresholds"]].tolist()
+    return [[[entry["out_min"] + sum(v >= t for t in steps[ch]) for ch, v in enumerate(pixel)] for pixel in row] for row in acc]
+
+
+def plain_run(path, image):
+    """Every layer's output by name for one image ``[h, w, c]`` of integers."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {key: file[key] for key in file.files}
+    meta = json.loads(str(arrays.pop("meta")[()]))
+    outputs = {}
+    x = image.tolist()
+    for stage, head in zip(meta["stages"], meta["heads"], strict=True):
+        for entry in stage["layers"]:
+            x = outputs[entry["name"]] = plain_layer(entry, arrays, x)
+        y = x
+        for entry in head["layers"]:
+            y = outputs[entry["name"]] = plain_layer(entry, arrays, y)
+    return outputs
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_layer_equals_plain_integers(golden_file, seed):
+    path = golden_file("mixed", seed)
+    images = np.random.default_rng(seed).integers(0, 256, (4, 7, 9, 2), dtype=np.uint8)
+    collected = {}
+    logits = load(path).run(images, collect=collected)
+    for index, image in enumerate(images):
+        expected = plain_run(path, image.view(np.int8))
+        assert set(expected) == set(collected)
+        for name, value in expected.items():
+            assert collected[name][index].ravel().tolist() == np.ravel(value).tolist(), name
+        for values, name in zip(logits, ("head0_fc0", "head1_fc1", "head2_fc0"), strict=True):
+            assert values.dtype == np.int64
+            assert values[index].tolist() == expected[name][0][0]
+
+
+def test_b_lenet_in_chunks_equals_one_by_one(golden_file):
+    net = load(golden_file("b_lenet"))
+    images = np.random.default_rng(3).integers(0, 256, (200, 28, 28, 1), dtype=np.uint8)
+    whole = net.run(images)
+    assert [values.shape for values in whole] == [(200, 10), (200, 10)]
+    for index in (0, 83, 84, 199):
+        for values, single in zip(whole, net.run(images[index : index + 1]), strict=True):
+            assert values[index].tolist() == single[0].tolist()
+    assert [len(values) for values in net.run(images[:0])] == [0, 0]
+
+
+def test_large_accumulators_stay_exact(golden_file):
+    def widen(meta, arrays):
+        arrays["head0_fc0.weight"][:] = 127
+        arrays["head0_sum0.thresholds"] = np.arange(15)[None] + np.zeros((4, 1), np.int64)
+        arrays["stage0_conv0.weight"] = arrays["stage0_conv0.weight"].astype(np.int32) * 100003
+
+    path = golden_file("mixed", 0, widen)
+    images = np.random.default_rng(5).integers(0, 256, (2, 7, 9, 2), dtype=np.uint8)
+    collected = {}
+    load(path).run(images, collect=collected)
+    expected = plain_run(path, images[1].view(np.int8))
+    assert collected["stage0_conv0"][1].tolist() == expected["stage0_conv0"]
+
+
+@pytest.mark.parametrize(("images", "message"), [
+    (np.zeros((1, 7, 9, 2)), "images must be uint8, not float64"),
+    (np.zeros((1, 9, 7, 2), np.uint8), r"images must be \[n, 7, 9, 2\], not \[1, 9, 7, 2\]"),
+])
+def test_images_that_do_not_fit(golden_file, images, message):
+    with pytest.raises(GoldenError, match=message):
+        load(golden_file("mixed")).run(images)
+
+
+def test_pixels_out_of_range(golden_file):
+    path = golden_file("b_lenet", edit=lambda meta, arrays: meta["input"].update(bits=4))
+    with pytest.raises(GoldenError, match="pixels must be from 0 to 15, not 16 to 16"):
+        load(path).run(np.full((1, 28, 28, 1), 16, np.uint8))
+
+
+def _steps_fall(meta, arrays):
+    arrays["stage0_conv0.thresholds"][1, 3] = 10**9
+
+
+@pytest.mark.parametrize(("edit", "message"), [
+    (lambda meta, arrays: meta.update(version=2), "version must be 1, not 2"),
+    (lambda meta, arrays: meta["heads"].pop(), "as many stages as heads, not 2 and 1"),
+    (lambda meta, arrays: arrays.pop("head0_fc0.bias"), "layer head0_fc0: bias names the array 'head0_fc0.bias', which the file lacks"),
+    (lambda meta, arrays: arrays.update({"head0_fc0.bias": np.zeros(10)}), "bias must be a signed integer array of 1 .*, not float64"),
+    (lambda meta, arrays: meta["stages"][0]["layers"][0].update(kind="conv3d"), "kind must be one of conv, linear, .*, not 'conv3d'"),
+    (lambda meta, arrays: meta["stages"][0]["layers"][0].update(kernel=3), "weight must be 3x3, not 5x5"),
+    (lambda meta, arrays: meta["stages"][1]["layers"][0].update(name="stage0_conv0"), "the name is used twice"),
+    (lambda meta, arrays: meta["stages"][0]["layers"][0].pop("stride"), "layer stage0_conv0 lacks 'stride'"),
+    (lambda meta, arrays: meta["heads"][0]["layers"].pop(), "must end in a linear layer with a bias, not in head0_pool0"),
+    (_steps_fall, "thresholds must rise, and those of channel 1 do not"),
+])
+def test_files_that_do_not_fit(golden_file, edit, message):
+    path = golden_file("b_lenet", edit=edit)
+    with pytest.raises(GoldenError, match=message):
+        load(path)
+
+
+def test_never_unpickles(tmp_path):
+    path = tmp_path / "evil.npz"
+    np.savez(path, meta=np.array([{"a": object}], dtype=object))
+    with pytest.raises(GoldenError, match=r"not an \.npz file of plain arrays"):
+        load(path)
+    path.write_bytes(b"not a zip")
+    with pytest.raises(GoldenError, match=r"not an \.npz file of plain arrays"):
+        load(path)
+    with pytest.raises(GoldenError, match="no such file"):
+        load(tmp_path / "none.npz")

@@ -1,0 +1,187 @@
+"""A harness that measures what each stage does by itself: its frame interval, its head's latency and what its FIFOs need.
+
+The layers are the accelerator's own; their timing does not depend on the data, so sources send zeros and FIFOs are
+only counters, with
+a capacity that can be set while it runs. It is simulated, never synthesised.
+"""
+
+from collections.abc import Iterable
+
+from amaranth.hdl import Array, Cat, ClockDomain, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.dataflow import Dataflow
+from hw.netlist import Netlist, Stream
+
+__all__ = ["CountingFifo", "PacedSource", "StageProbe"]
+
+WORD = 32
+
+
+class CountingFifo(wiring.Component):
+    """A FIFO's timing without its memory: counts beats, holds at most ``limit`` of them, keeps the highest count seen.
+
+    Latency: one cycle. Throughput: one beat a cycle for ``limit >= 2``. Reset: empty.
+
+    Members
+    -------
+    i, o : beats in and out; the payload out is zero
+    limit : capacity in beats
+    top : highest level since reset
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__({"i": In(stream.Signature(width)), "o": Out(stream.Signature(width)), "limit": In(WORD), "top": Out(WORD)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        level = Signal(WORD)
+        m.d.comb += [self.i.ready.eq(level < self.limit), self.o.valid.eq(level != 0)]
+        m.d.sync += level.eq(level + (self.i.valid & self.i.ready) - (self.o.valid & self.o.ready))
+        with m.If(level > self.top):
+            m.d.sync += self.top.eq(level)
+        return m
+
+
+class PacedSource(wiring.Component):
+    """Sends frames of zeros, ``frame_beats`` beats spread evenly over ``interval`` cycles; an interval of 0 sends as
+    fast as they are taken.
+
+    Latency: none. Throughput: one beat a cycle. Reset: nothing sent, first beat due at once.
+
+    Members
+    -------
+    o : beats
+    interval : cycles per frame
+    """
+
+    def __init__(self, width: int, frame_beats: int) -> None:
+        if frame_beats < 1:
+            raise ValueError(f"frame_beats must be at least 1, not {frame_beats}")
+        self.frame_beats = frame_beats
+        super().__init__({"o": Out(stream.Signature(width)), "interval": In(WORD)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        # Bresenham: a beat falls due each time the accumulated beats pass an interval; those not yet taken are owed.
+        phase, owed = Signal(WORD), Signal(WORD, init=1)
+        due = Signal()
+        m.d.comb += [due.eq(phase + self.frame_beats >= self.interval), self.o.valid.eq((owed != 0) | (self.interval == 0))]
+        m.d.sync += [
+            phase.eq(phase + self.frame_beats - Mux(due, self.interval, 0)),
+            owed.eq(owed + due - (self.o.valid & self.o.ready)),
+        ]
+        return m
+
+
+class StageProbe(wiring.Component):
+    """All stages of ``netlist`` side by side, each fed and drained by itself.
+
+    Stage k with its head gets its own :class:`PacedSource`; what leaves for the next stage and for the decision is
+    always taken. Every stream between layers has a
+    :class:`CountingFifo`. Software writes a word per cycle and reads any word at any time:
+
+    ==========================  =====================================================================
+    address                     word
+    ==========================  =====================================================================
+    ``stage_base(k) + 0``       write: interval of stage k's source
+    ``stage_base(k) + 1``       read: frames whose logits are complete
+    ``stage_base(k) + 2``       read: cycle in which the latest of them was complete
+    ``stage_base(k) + 3``       read: cycle in which the first frame's first beat went to the gate (or the head, in the last stage)
+    ``stage_base(k) + 4``       read: cycle in which the first frame's last logits beat came
+    ``stage_base(k) + 5``       read: cycle in which the latest frame had wholly left for the gate
+    ``stage_base(k) + 6``       read: frames that have wholly left for the gate
+    ``fifo_base + 2 * j``       write: capacity of FIFO j
+    ``fifo_base + 2 * j + 1``   read: highest level of FIFO j
+    ==========================  =====================================================================
+
+    Latency: reads are combinational, writes take effect in the next cycle. Reset (``rst``): layers, sources, FIFOs
+    and measurements; not what was written.
+
+    Members
+    -------
+    clk, rst : clock; synchronous reset, active high
+    addr, wdata, we : a word to write
+    rdata : the word at ``addr``
+    """
+
+    def __init__(self, netlist: Netlist, *, stages: Iterable[int] | None = None) -> None:
+        self.netlist = netlist
+        self.stages = tuple(range(len(netlist.stages)) if stages is None else stages)
+        kept = {layer.name for layer in netlist.layers if layer.stage in self.stages}
+        self.streams: list[Stream] = [item for item in Dataflow.inner(netlist) if item.src[0] in kept and item.dst[0] in kept]
+        self.fifo_base = 8 * len(netlist.stages)
+        super().__init__({
+            "clk": In(1), "rst": In(1), "addr": In(16), "wdata": In(WORD), "we": In(1), "rdata": Out(WORD),
+        })
+
+    @staticmethod
+    def stage_base(stage: int) -> int:
+        """First address of a stage's words."""
+        return 8 * stage
+
+    def _written(self, m: Module, address: int, name: str) -> Signal:
+        value = Signal(WORD, name=name, reset_less=True)
+        with m.If(self.we & (self.addr == address)):
+            m.d.sync += value.eq(self.wdata)
+        return value
+
+    def elaborate(self, platform: object) -> Module:
+        netlist, m = self.netlist, Module()
+        m.domains.sync = sync = ClockDomain("sync")
+        sync.clk = self.clk
+        m.d.comb += sync.rst.eq(self.rst)
+        words: dict[int, Value] = {}
+        now = Signal(WORD)
+        m.d.sync += now.eq(now + 1)
+
+        flow = Dataflow(m, [layer for layer in netlist.layers if layer.stage in self.stages], rst_n=~self.rst)
+        for j, item in enumerate(self.streams):
+            m.submodules[item.name] = fifo = CountingFifo(item.bits)
+            wiring.connect(m, flow.source(item.src), fifo.i)
+            wiring.connect(m, fifo.o, flow.sink(item.dst))
+            m.d.comb += fifo.limit.eq(self._written(m, self.fifo_base + 2 * j, f"limit{j}"))
+            words[self.fifo_base + 2 * j + 1] = fifo.top
+
+        for k in self.stages:
+            base = self.stage_base(k)
+            if k == 0:
+                entry = next(item for item in netlist.streams if item.src[0] == "input")
+                dst, bits, beats = entry.dst, entry.bits, entry.frame_beats
+            else:
+                gate = netlist.gates[k - 1]
+                dst, bits, beats = gate.dst, gate.bits, gate.frame_beats
+            m.submodules[f"source{k}"] = source = PacedSource(bits, beats)
+            wiring.connect(m, source.o, flow.sink(dst))
+            m.d.comb += source.interval.eq(self._written(m, base, f"interval{k}"))
+
+            logits = next(item for item in netlist.streams if item.dst[0] == f"exit{k}")
+            answers, answered, first_answer = self._drain(m, flow.source(logits.src), logits.frame_beats, now, f"logits{k}")[:3]
+            words |= {base + 1: answers, base + 2: answered, base + 4: first_answer}
+            if k < len(netlist.gates):
+                gate = netlist.gates[k]
+                left, left_at, _, first_beat = self._drain(m, flow.source(gate.src), gate.frame_beats, now, f"gate{k}")
+                words |= {base + 3: first_beat, base + 5: left_at, base + 6: left}
+        size = max(words) + 1
+        table = Array(words.get(address, Signal(WORD, name=f"none{address}")) for address in range(size))
+        m.d.comb += self.rdata.eq(table[self.addr])
+        return m
+
+    @staticmethod
+    def _drain(m: Module, source: object, beats: int, now: Signal, name: str) -> tuple[Signal, Signal, Signal, Signal]:
+        """Take every beat; count frames, note when the latest and the first were complete and when the first beat came."""
+        parts = ("beat", "frames", "latest", "first", "begun")
+        beat, frames, latest, first, begun = (Signal(WORD, name=f"{name}_{part}") for part in parts)
+        # The payload is read so that the simulator cannot remove the layer that makes it.
+        seen = Signal(name=f"{name}_seen")
+        m.d.comb += source.ready.eq(1)  # type: ignore[attr-defined]
+        with m.If(source.valid):  # type: ignore[attr-defined]
+            m.d.sync += [seen.eq(Cat(source.payload).any()), beat.eq(beat + 1)]  # type: ignore[attr-defined]
+            with m.If((beat == 0) & (frames == 0)):
+                m.d.sync += begun.eq(now)
+            with m.If(beat == beats - 1):
+                m.d.sync += [beat.eq(0), frames.eq(frames + 1), latest.eq(now)]
+                with m.If(frames == 0):
+                    m.d.sync += first.eq(now)
+        return frames, latest, first, begun

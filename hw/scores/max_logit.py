@@ -1,0 +1,36 @@
+"""Policy ``max_logit``: leaves when the greatest logit reaches the threshold."""
+
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+
+from hw.scores.arg_max import ArgMax
+from hw.scores.base import Score, saturate_signed
+
+__all__ = ["MaxLogit"]
+
+
+class MaxLogit(Score):
+    """Leaves when the greatest logit is at least the threshold; ``confidence`` is that logit, signed and saturated.
+
+    Latency: that of :class:`~hw.scores.arg_max.ArgMax`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.arg_max = ArgMax(classes=self.classes, pe=self.pe, bits=self.logit_bits)
+        self.latency = self.arg_max.latency
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.arg_max = arg_max = self.arg_max
+        wiring.connect(m, wiring.flipped(self.i), arg_max.i)
+        m.d.comb += [
+            self.take.eq(arg_max.valid),
+            self.valid.eq(arg_max.valid),
+            self.label.eq(arg_max.label),
+            self.leave.eq(arg_max.value >= self.threshold),
+            self.confidence.eq(saturate_signed(arg_max.value, self.confidence_bits)),
+        ]
+        return m

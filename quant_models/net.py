@@ -1,0 +1,335 @@
+"""A quantised multi-exit network: its typed description, and the Brevitas module built from it.
+
+The description is plain frozen data (:class:`NetSpec`), so that it can be hashed, stored with a checkpoint and compared. A net with n exits has
+n stages and n heads: stage k feeds head k and stage k+1; the last stage feeds its head alone.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from brevitas.inject.enum import ScalingImplType
+from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear, QuantReLU
+from brevitas.quant import (
+    Int8ActPerTensorFloatMinMaxInit,
+    Int8WeightPerChannelFloat,
+    Int8WeightPerTensorFloat,
+    Int16Bias,
+    Uint8ActPerTensorFloat,
+    Uint8ActPerTensorFloatMaxInit,
+)
+from torch import Tensor, nn
+
+from quant_models.errors import QuantModelError
+
+__all__ = ["Activation", "Conv", "GlobalPool", "LayerSpec", "Linear", "MaxPool", "MultiExitNet", "NetSpec", "Unit", "trace"]
+
+INPUT_BITS = 8
+INPUT_SCALE = 2.0**-INPUT_BITS
+MIN_GAMMA = 1e-3
+# Batch norm leaves about unit variance, so this is where the learned activation ranges start.
+ACT_RANGE = 3.0
+POOLED_RANGE = 1.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation:
+    """What follows a layer's accumulator: ``relu`` gives ``bits`` wide unsigned integers, ``identity`` (no ReLU) signed ones. ``bits``: 2 to 8."""
+
+    kind: Literal["relu", "identity"] = "relu"
+    bits: int = 4
+
+    @property
+    def signed(self) -> bool:
+        """Whether the integers are signed."""
+        return self.kind == "identity"
+
+    @property
+    def minimum(self) -> int:
+        """The smallest integer it gives."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv:
+    """Square convolution with bias and batch norm, then ``act``. Weights are signed, narrow-range, with a scale per output channel."""
+
+    out: int
+    kernel: int
+    pad: int = 0
+    stride: int = 1
+    weight_bits: int = 4
+    act: Activation = Activation()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaxPool:
+    """Max-pool without padding; the output size is rounded down."""
+
+    kernel: int
+    stride: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalPool:
+    """Global average pool, then ``act``: in integers a sum over height and width whose thresholds hold the division."""
+
+    act: Activation = Activation()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear:
+    """Fully connected layer over the flattened input.
+
+    With an ``act`` it has a float bias and batch norm as a convolution has; without one it must be the last of a head: its weights have one scale
+    for the whole tensor and its bias is an integer at the accumulator's scale, so that the accumulator plus bias is the integer logit.
+    """
+
+    out: int
+    weight_bits: int = 4
+    act: Activation | None = None
+
+
+LayerSpec = Conv | MaxPool | GlobalPool | Linear
+_KINDS: dict[str, type[LayerSpec]] = {"conv": Conv, "pool": MaxPool, "gap": GlobalPool, "fc": Linear}
+
+
+def _kind(layer: LayerSpec) -> str:
+    return next(name for name, kind in _KINDS.items() if isinstance(layer, kind))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetSpec:
+    """A whole network: input ``height`` x ``width`` x ``channels`` of 8-bit unsigned pixels, ``classes`` (2 to 1000), and as many ``heads`` as ``stages``.
+
+    Raises :class:`QuantModelError` when the layers do not fit together.
+    """
+
+    name: str
+    height: int
+    width: int
+    channels: int
+    classes: int
+    stages: tuple[tuple[LayerSpec, ...], ...]
+    heads: tuple[tuple[LayerSpec, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.classes <= 1000:
+            raise QuantModelError(f"classes must be 2 to 1000, not {self.classes}")
+        for key in ("height", "width", "channels"):
+            if getattr(self, key) < 1:
+                raise QuantModelError(f"{key} must be at least 1, not {getattr(self, key)}")
+        if not self.stages or len(self.stages) != len(self.heads):
+            raise QuantModelError(f"a net needs a head for every stage and at least one, not stages={len(self.stages)}, heads={len(self.heads)}")
+        for _ in trace(self):
+            pass
+
+    @property
+    def exits(self) -> int:
+        """The number of exits."""
+        return len(self.heads)
+
+    def to_json(self) -> str:
+        """The description as JSON text, keys sorted: equal descriptions give equal text."""
+
+        def block(layers: tuple[LayerSpec, ...]) -> list[dict[str, Any]]:
+            return [{"layer": _kind(layer), **dataclasses.asdict(layer)} for layer in layers]
+
+        raw = {"name": self.name, "height": self.height, "width": self.width, "channels": self.channels, "classes": self.classes}
+        return json.dumps({**raw, "stages": [*map(block, self.stages)], "heads": [*map(block, self.heads)]}, sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str) -> "NetSpec":
+        """The inverse of :meth:`to_json`; raises :class:`QuantModelError` when ``text`` describes no network."""
+
+        def layer(raw: dict[str, Any]) -> LayerSpec:
+            fields = dict(raw)
+            kind = _KINDS[fields.pop("layer")]
+            if fields.get("act") is not None:
+                fields["act"] = Activation(**fields["act"])
+            return kind(**fields)
+
+        try:
+            raw = json.loads(text)
+            blocks = {key: tuple(tuple(layer(item) for item in block) for block in raw.pop(key)) for key in ("stages", "heads")}
+            return NetSpec(**raw, **blocks)
+        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
+            raise QuantModelError(f"not a network description: {error}") from error
+
+    def digest(self) -> str:
+        """SHA-256 of :meth:`to_json`, in hexadecimal."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """Where a layer stands in the net: its unique ``name`` (``stage0_conv0``, ``head1_fc0``), input and output shape (height, width, channels;
+    a flat vector is (1, 1, n)), and the integers that enter it (``in_bits``, ``in_signed``)."""
+
+    name: str
+    layer: LayerSpec
+    in_shape: tuple[int, int, int]
+    out_shape: tuple[int, int, int]
+    in_bits: int
+    in_signed: bool
+
+
+def _check(unit: str, layer: LayerSpec, last: bool, classes: int) -> None:
+    for key, low, high in (("out", 1, 1 << 16), ("kernel", 1, 64), ("stride", 1, 64), ("pad", 0, 63), ("weight_bits", 2, 8)):
+        value = getattr(layer, key, low)
+        if not low <= value <= high:
+            raise QuantModelError(f"{unit}: {key} must be {low} to {high}, not {value}")
+    act = getattr(layer, "act", None)
+    if act is not None and act.kind not in ("relu", "identity"):
+        raise QuantModelError(f"{unit}: act must be relu or identity, not {act.kind!r}")
+    if act is not None and not 2 <= act.bits <= 8:
+        raise QuantModelError(f"{unit}: act bits must be 2 to 8, not {act.bits}")
+    logits = isinstance(layer, Linear) and act is None
+    if logits != last:
+        raise QuantModelError(f"{unit}: the last layer of a head, and no other, is a linear layer without activation, not {layer}")
+    if last and isinstance(layer, Linear) and layer.out != classes:
+        raise QuantModelError(f"{unit}: the last layer of a head must have out = classes, not out={layer.out}, classes={classes}")
+
+
+def _slide(unit: str, size: int, kernel: int, pad: int, stride: int) -> int:
+    if kernel > size + 2 * pad:
+        raise QuantModelError(f"{unit}: kernel must fit into the padded input, not kernel={kernel}, input={size}, pad={pad}")
+    return (size + 2 * pad - kernel) // stride + 1
+
+
+def trace(spec: NetSpec) -> Iterator[tuple[str, int, Unit]]:
+    """Every layer as ``("stage" or "head", k, unit)`` in order of computation: stage 0, head 0, stage 1, ...
+
+    Raises :class:`QuantModelError` naming the layer that does not fit.
+    """
+    fork = ((spec.height, spec.width, spec.channels), INPUT_BITS, False)
+    for k in range(spec.exits):
+        for where, block in (("stage", spec.stages[k]), ("head", spec.heads[k])):
+            if where == "head" and not block:
+                raise QuantModelError(f"head{k} must have a layer")
+            (height, width, channels), bits, signed = fork
+            counts: dict[str, int] = {}
+            for i, layer in enumerate(block):
+                kind = _kind(layer)
+                name = f"{where}{k}_{kind}{counts.get(kind, 0)}"
+                counts[kind] = counts.get(kind, 0) + 1
+                _check(name, layer, where == "head" and i == len(block) - 1, spec.classes)
+                shape = (height, width, channels)
+                if isinstance(layer, Conv):
+                    height = _slide(name, height, layer.kernel, layer.pad, layer.stride)
+                    width = _slide(name, width, layer.kernel, layer.pad, layer.stride)
+                    channels = layer.out
+                elif isinstance(layer, MaxPool):
+                    height, width = (_slide(name, size, layer.kernel, 0, layer.stride) for size in (height, width))
+                elif isinstance(layer, GlobalPool):
+                    height = width = 1
+                else:
+                    height, width, channels = 1, 1, layer.out
+                yield where, k, Unit(
+                    name=name, layer=layer, in_shape=shape, out_shape=(height, width, channels), in_bits=bits, in_signed=signed
+                )
+                act = getattr(layer, "act", None)
+                if act is not None:
+                    bits, signed = act.bits, act.signed
+            if where == "stage":
+                fork = ((height, width, channels), bits, signed)
+
+
+class _InputQuant(Uint8ActPerTensorFloat):  # type: ignore[misc]
+    """8 bits, unsigned, of constant scale 1/256: the integers are the pixels themselves."""
+
+    scaling_impl_type = ScalingImplType.CONST
+    scaling_init = (2**INPUT_BITS - 1) * INPUT_SCALE
+
+
+def _activation(act: Activation, limit: float) -> nn.Module:
+    # Learned ranges from a constant start hold no hidden step counter, so that training resumes exactly.
+    if act.signed:
+        return QuantIdentity(
+            Int8ActPerTensorFloatMinMaxInit, bit_width=act.bits, min_val=-limit, max_val=limit, return_quant_tensor=True
+        )
+    return QuantReLU(Uint8ActPerTensorFloatMaxInit, bit_width=act.bits, max_val=limit, return_quant_tensor=True)
+
+
+class _Affine(nn.Module):  # type: ignore[misc]
+    """Convolution or linear layer, batch norm, activation quantiser."""
+
+    def __init__(self, linear: nn.Module, norm: nn.Module, act: nn.Module) -> None:
+        super().__init__()
+        self.linear, self.norm, self.act = linear, norm, act
+
+    def forward(self, x: Any) -> Any:
+        return self.act(self.norm(self.linear(x)))
+
+
+class _Pooled(nn.Module):  # type: ignore[misc]
+    """Global average pool, then its activation quantiser."""
+
+    def __init__(self, act: nn.Module) -> None:
+        super().__init__()
+        self.pool, self.act = nn.AdaptiveAvgPool2d(1), act
+
+    def forward(self, x: Any) -> Any:
+        return self.act(self.pool(x.value))
+
+
+def _module(unit: Unit) -> nn.Module:
+    layer = unit.layer
+    if isinstance(layer, MaxPool):
+        return nn.MaxPool2d(layer.kernel, layer.stride)
+    if isinstance(layer, GlobalPool):
+        return _Pooled(_activation(layer.act, POOLED_RANGE))
+    channels = unit.in_shape[2]
+    weights: dict[str, Any] = {"weight_quant": Int8WeightPerChannelFloat, "weight_bit_width": layer.weight_bits}
+    if isinstance(layer, Conv):
+        conv = QuantConv2d(channels, layer.out, layer.kernel, stride=layer.stride, padding=layer.pad, bias=True, **weights)
+        return _Affine(conv, nn.BatchNorm2d(layer.out), _activation(layer.act, ACT_RANGE))
+    size = channels * unit.in_shape[0] * unit.in_shape[1]
+    if layer.act is None:
+        weights["weight_quant"] = Int8WeightPerTensorFloat
+        return nn.Sequential(nn.Flatten(), QuantLinear(size, layer.out, bias=True, bias_quant=Int16Bias, **weights))
+    linear = _Affine(QuantLinear(size, layer.out, bias=True, **weights), nn.BatchNorm1d(layer.out), _activation(layer.act, ACT_RANGE))
+    return nn.Sequential(nn.Flatten(), linear)
+
+
+class MultiExitNet(nn.Module):  # type: ignore[misc]
+    """The Brevitas module of a :class:`NetSpec`.
+
+    ``forward`` takes float images ``[n, channels, height, width]`` that hold ``pixel / 256`` and gives a tuple of float logits ``[n, classes]``, one
+    per exit. ``units`` are the layers in order of computation, ``unit_modules`` the module of each by name.
+    """
+
+    def __init__(self, spec: NetSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.input_quant = QuantIdentity(_InputQuant, return_quant_tensor=True)
+        self.stages, self.heads = (nn.ModuleList(nn.ModuleDict() for _ in spec.stages) for _ in range(2))
+        for where, k, unit in trace(spec):
+            (self.stages if where == "stage" else self.heads)[k][unit.name] = _module(unit)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Float logits ``[n, classes]`` per exit from float images ``[n, channels, height, width]`` in 0 to 255/256."""
+        features: Any = self.input_quant(x)
+        logits = []
+        for stage, head in zip(self.stages, self.heads, strict=True):
+            for module in stage.values():
+                features = module(features)
+            out = features
+            for module in head.values():
+                out = module(out)
+            logits.append(out)
+        return tuple(logits)
+
+    def clamp(self) -> None:
+        """Keep every batch norm's gamma positive; call it after each optimiser step.
+
+        A negative gamma would make the activation fall as the accumulator rises: its thresholds could not be rising comparisons.
+        """
+        with torch.no_grad():
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                    module.weight.clamp_(min=MIN_GAMMA)

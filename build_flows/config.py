@@ -1,0 +1,334 @@
+"""The project's configuration: one typed TOML file, every field documented where it is declared."""
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from build_flows.config_words import fault, toml
+from build_flows.errors import ConfigError
+
+__all__ = ["BOARDS", "PRESETS", "Config", "Preset", "Project", "load", "parse"]
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Bits = Annotated[int, Field(ge=2, le=8)]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What the configuration has to know of a network preset: its exits and the images it takes."""
+
+    exits: int
+    height: int
+    width: int
+    channels: int
+
+
+PRESETS = {
+    "digits": Preset(exits=3, height=8, width=8, channels=1),
+    "b_lenet": Preset(exits=2, height=28, width=28, channels=1),
+    "triple_wins": Preset(exits=2, height=28, width=28, channels=1),
+    "b_alexnet": Preset(exits=2, height=32, width=32, channels=3),
+}
+"""Shapes of the presets in ``quant_models`` (a test compares them; importing it here would load torch for every ``--help``)."""
+
+DATA_SHAPES = {"digits": (8, 8, 1), "fashion-mnist": (28, 28, 1)}
+
+BOARDS = {"pynq-z1": "xc7z020clg400-1", "pynq-z2": "xc7z020clg400-1"}
+"""Board name -> FPGA part."""
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are errors, types are not converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class ProjectSection(Section):
+    """What the project is called and where its artefacts go."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64, description="Name of the project and of the generated accelerator."
+    )
+    output: str | None = Field(
+        default=None, min_length=1, description="Output folder, relative to this file. Unset: build/<name> beside this file."
+    )
+
+
+class DataSection(Section):
+    """The images: a training set, of which a share validates, and a test set that only measures."""
+
+    name: Literal["digits", "fashion-mnist", "npz"] = Field(
+        description="Data set: digits ships with scikit-learn; fashion-mnist is read from IDX files; npz is your own file with "
+        "x_train, y_train, x_test, y_test (uint8 images in NHWC order, integer labels)."
+    )
+    path: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The .npz file, or the folder of the IDX files, relative to this file. Unset: where Debian's "
+        "dataset-fashion-mnist puts them.",
+    )
+    validation: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="Share of the training set kept for validation; it calibrates the thresholds, the test set never does.",
+    )
+
+
+class ModelSection(Section):
+    """The network and how it is quantised."""
+
+    preset: Literal["digits", "b_lenet", "triple_wins", "b_alexnet"] = Field(
+        description="Topology: digits is 8x8 with three exits; the others have two (b_lenet and triple_wins 28x28x1, b_alexnet 32x32x3)."
+    )
+    weight_bits: Bits = Field(default=4, description="Bits of every weight.")
+    act_bits: Bits = Field(default=4, description="Bits of every activation; the image itself is 8 bits.")
+
+
+class TrainSection(Section):
+    """Joint training of all exits: the loss is the weighted sum of every exit's cross entropy."""
+
+    epochs: int = Field(default=20, ge=1, le=10_000, description="Passes over the training set.")
+    batch_size: int = Field(default=128, ge=1, le=65_536, description="Images in one step of the optimiser.")
+    learning_rate: float = Field(default=0.002, gt=0, le=1, description="Highest learning rate; it falls along a cosine to zero.")
+    exit_weights: list[Annotated[float, Field(gt=0, le=100)]] | None = Field(
+        default=None, description="Weight of each exit's loss, first exit first. Unset: 1 for each."
+    )
+    seed: int = Field(default=1, ge=0, lt=2**32, description="Seed of the weights, the order of the images and the validation split.")
+    threads: int = Field(default=0, ge=0, le=1024, description="CPU threads; 0 takes what torch takes by itself.")
+
+
+class ExitSection(Section):
+    """One exit, first exit first; every exit of the preset has one table."""
+
+    policy: Literal["always", "never", "max_logit", "softmax"] = Field(
+        description="When a sample leaves here: max_logit when its highest logit reaches the threshold, softmax when its highest "
+        "probability does, never (the exit is disabled), always (the last exit, and only that)."
+    )
+
+
+class CalibrateSection(Section):
+    """How the thresholds are found on the validation split: give accuracy_loss or shares, not both."""
+
+    accuracy_loss: float | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="Accuracy that may be lost against the last exit alone, in percentage points; as many samples as possible leave early.",
+    )
+    shares: list[Share] | None = Field(
+        default=None,
+        description="Or: share of all samples that leave at each exit but the last, first exit first. They may sum to 1 at most.",
+    )
+
+
+class TargetSection(Section):
+    """What the accelerator is designed for."""
+
+    board: Literal["pynq-z1", "pynq-z2"] = Field(default="pynq-z2", description="Board; it decides the part and what fits.")
+    clock_mhz: float = Field(default=100.0, ge=1, le=300, description="Clock of the accelerator in MHz.")
+    cycles_per_sample: int = Field(
+        default=1296,
+        ge=1,
+        le=100_000_000,
+        description="Cycles per sample (initiation interval) wanted of stage 0; later stages get it divided by their reach.",
+    )
+    hard_share: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
+        default=None,
+        description="Share of the samples at each exit but the last that it passes on, first exit first; the later stages are "
+        "sized for it. "
+        "Unset: what calibration found.",
+    )
+    utilisation: float = Field(
+        default=0.8,
+        gt=0,
+        le=1,
+        description="How busy a later stage is planned to be. At 1 it stalls the ones before it whenever hard samples come in a row.",
+    )
+
+
+class BuildSection(Section):
+    """How the hardware is put together."""
+
+    folding: str = Field(
+        default="search",
+        min_length=1,
+        description='"search" finds the folding; anything else is a folding.toml to use, relative to this file.',
+    )
+    order: Literal["arrival", "input"] = Field(
+        default="arrival", description="Results as they come, or in the order of the images (reorder buffer)."
+    )
+    bus_bits: Literal[8, 16, 32, 64, 128] = Field(default=32, description="Width of the image bus; each image starts on a bus word.")
+    result_bits: Literal[32, 64] = Field(default=64, description="Width of the result word (id, label, exit, confidence, cycles).")
+    max_in_flight: int = Field(default=32, ge=2, le=1024, description="Samples that may be inside the accelerator at a time.")
+
+
+class SimulateSection(Section):
+    """The run of the whole accelerator in Verilator. Options of `offramp simulate` go before these."""
+
+    samples: int | None = Field(default=None, ge=1, le=10_000_000, description="Test images to run. Unset: all of them.")
+    stall: float = Field(default=0.0, ge=0, lt=1, description="Probability that input or output stalls in a cycle.")
+    seed: int = Field(default=1, ge=0, lt=2**32, description="Seed of the stalls.")
+    finn_images: int = Field(
+        default=256, ge=1, le=100_000, description="Images on which FINN's own (slow) execution is compared, layer by layer."
+    )
+
+
+class Config(Section):
+    """The whole file."""
+
+    project: ProjectSection
+    data: DataSection
+    model: ModelSection
+    train: TrainSection = TrainSection()
+    exits: list[ExitSection]
+    calibrate: CalibrateSection = CalibrateSection(accuracy_loss=0.5)
+    target: TargetSection = TargetSection()
+    build: BuildSection = BuildSection()
+    simulate: SimulateSection = SimulateSection()
+
+    @property
+    def exit_weights(self) -> tuple[float, ...]:
+        """Weight of every exit's loss."""
+        return tuple(self.train.exit_weights or [1.0] * len(self.exits))
+
+    @property
+    def part(self) -> str:
+        """The FPGA part on the board."""
+        return BOARDS[self.target.board]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A loaded configuration ``config`` and the places it speaks of, as absolute paths.
+
+    ``file`` is the TOML file; ``output`` the folder of the artefacts; ``data`` the .npz file or the folder of the IDX files
+    (None: the default
+    place); ``folding`` the user's folding.toml (None: search).
+    """
+
+    config: Config
+    file: Path
+    output: Path
+    data: Path | None
+    folding: Path | None
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return self.config.project.name
+
+    def values(self, *sections: str) -> dict[str, Any]:
+        """The named sections (``"model"``, ``"train"``, ...) as plain data, for a step's identity."""
+        return self.config.model_dump(mode="json", include=set(sections))
+
+
+def load(path: Path, data_dir: Path | None = None) -> Project:
+    """Read and check the configuration at ``path``; ``data_dir`` (the command line's ``--data``) goes before ``data.path``.
+
+    Raises :class:`ConfigError` with one line per fault.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file", hint="`offramp init DIR` writes one to start from") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path} is a folder, not a config file", hint=f"did you mean {path / 'config.toml'}?") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    config = parse(text, str(path))
+    base = path.resolve().parent
+    data = Path(data_dir).resolve() if data_dir is not None else base / config.data.path if config.data.path else None
+    if data is not None and not data.exists():
+        source = "--data" if data_dir is not None else "data.path"
+        raise ConfigError(f"{path}: {source} = {str(data_dir or config.data.path)!r}: there is no {data}")
+    if config.data.name == "npz" and data is not None and data.is_dir():
+        raise ConfigError(f"{path}: data.path = {str(data_dir or config.data.path)!r}: must be an .npz file, not a folder")
+    folding = None if config.build.folding == "search" else base / config.build.folding
+    if folding is not None and not folding.is_file():
+        raise ConfigError(f'{path}: build.folding = "{config.build.folding}": there is no {folding}; allowed: "search" or a file')
+    output = base / (config.project.output or Path("build", config.project.name))
+    return Project(config, path.resolve(), output.resolve(), data, folding)
+
+
+def parse(text: str, name: str = "config.toml") -> Config:
+    """Check configuration ``text``; ``name`` is what messages call it. Raises :class:`ConfigError` with one line per fault."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name}: not valid TOML: {error}") from None
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        faults = [fault(Config, item["type"], item["loc"], item["input"]) for item in error.errors()]
+        raise ConfigError("\n".join(f"{name}: {line}" for line in dict.fromkeys(faults))) from None
+    impossible = [f"{name}: {key} = {toml(value)}: {why}" for key, value, why in _impossible(config)]
+    if impossible:
+        raise ConfigError("\n".join(impossible))
+    return config
+
+
+def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
+    """(key, value, what is wrong and allowed) of every fault that no single field shows."""
+    preset, early = PRESETS[config.model.preset], PRESETS[config.model.preset].exits - 1
+    policies = [item.policy for item in config.exits]
+    if len(policies) != preset.exits:
+        yield (
+            "exits",
+            policies,
+            f"{config.model.preset} has {preset.exits} exits, not {len(policies)}; allowed: one [[exits]] table for each",
+        )
+    else:
+        if policies[-1] != "always":
+            yield f"exits[{early}].policy", policies[-1], 'the last exit must let every sample leave; allowed: "always"'
+        for index, policy in enumerate(policies[:-1]):
+            if policy == "always":
+                yield (
+                    f"exits[{index}].policy",
+                    policy,
+                    "no sample would get past it; allowed before the last exit: never, max_logit, softmax",
+                )
+    shape = DATA_SHAPES.get(config.data.name)
+    wanted = (preset.height, preset.width, preset.channels)
+    if shape is not None and shape != wanted:
+        fitting = [name for name, found in DATA_SHAPES.items() if found == wanted]
+        yield (
+            "data.name",
+            config.data.name,
+            f"its images are {_by(shape)}, but {config.model.preset} takes {_by(wanted)}; allowed: {', '.join([*fitting, 'npz'])}",
+        )
+    if config.data.name == "npz" and config.data.path is None:
+        yield "data.path", None, "an npz data set needs its file; allowed: path of an .npz file"
+    for key, values, count in (
+        ("train.exit_weights", config.train.exit_weights, preset.exits),
+        ("calibrate.shares", config.calibrate.shares, early),
+        ("target.hard_share", config.target.hard_share, early),
+    ):
+        if values is not None and len(values) != count:
+            what = "one for each exit" if count == preset.exits else "one for each exit but the last"
+            yield key, values, f"allowed: {count} values, {what}, not {len(values)}"
+    yield from _impossible_calibration(config, policies)
+
+
+def _impossible_calibration(config: Config, policies: Sequence[str]) -> Iterator[tuple[str, Any, str]]:
+    loss, shares = config.calibrate.accuracy_loss, config.calibrate.shares
+    if loss is None and shares is None:
+        yield "calibrate.accuracy_loss", None, "allowed: one of accuracy_loss and shares must be given"
+    if shares is None:
+        return
+    if loss is not None:
+        yield "calibrate.shares", shares, "allowed: either accuracy_loss or shares, not both"
+    if sum(shares) > 1 + 1e-9:
+        yield "calibrate.shares", shares, f"they sum to {sum(shares):g}; allowed: 1 at most"
+    for index, (share, policy) in enumerate(zip(shares, policies, strict=False)):
+        if policy == "never" and share > 0:
+            yield f"calibrate.shares[{index}]", share, f"exits[{index}] has policy never; allowed: 0"
+
+
+def _by(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))

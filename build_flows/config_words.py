@@ -1,0 +1,106 @@
+"""What a configuration field allows, a value and a fault, in the words and spelling of the TOML file."""
+
+import difflib
+import json
+import types
+import typing
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+__all__ = ["allowed", "fault", "toml"]
+
+
+def allowed(annotation: Any, metadata: Sequence[Any] = ()) -> str:
+    """What values ``annotation`` with its constraints allows, in words."""
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        inner = [item for extra in args[1:] for item in (extra.metadata if isinstance(extra, FieldInfo) else [extra])]
+        return allowed(args[0], [*inner, *metadata])
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(allowed(arg, metadata) for arg in args if arg is not type(None))
+    if origin is Literal:
+        return ", ".join(toml(arg) for arg in args)
+    if origin is list:
+        return f"list of ({allowed(args[0])})"
+    bounds = {
+        key: getattr(item, key) for item in metadata for key in ("ge", "gt", "le", "lt", "pattern", "max_length") if hasattr(item, key)
+    }
+    bounds = {key: value for key, value in bounds.items() if value is not None}
+    if annotation is str:
+        return f"text that matches {bounds['pattern']}" if "pattern" in bounds else "text, not empty"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"a table with {', '.join(annotation.model_fields)}"
+    kind = {int: "whole number", float: "number", bool: "true or false"}.get(annotation, str(annotation))
+    words = {"ge": "from {}", "gt": "above {}", "le": "to {}" if "ge" in bounds else "up to {}", "lt": "below {}"}
+    return " ".join([kind, *(words[key].format(_plain(bounds[key])) for key in ("ge", "gt", "le", "lt") if key in bounds)])
+
+
+def _plain(value: float) -> str:
+    return f"{int(value)}" if float(value).is_integer() else f"{value:g}"
+
+
+def fault(model: type[BaseModel], kind: str, loc: Sequence[int | str], value: Any) -> str:
+    """pydantic's fault (its ``type``, ``loc`` and ``input``) in a value for ``model``, as ``key = value: allowed: ...``."""
+    annotation, metadata, parents = _declared(model, loc)
+    key = _key(loc)
+    if kind == "missing":
+        return f"{key} is missing; allowed: {allowed(annotation, metadata)}"
+    if kind == "extra_forbidden":
+        known = list(parents.model_fields)
+        close = difflib.get_close_matches(str(loc[-1]), known, n=1)
+        guess = f" (did you mean {close[0]}?)" if close else ""
+        return f"{key} = {toml(value)}: unknown key{guess}; allowed: {', '.join(known)}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and isinstance(loc[-1], str) and not isinstance(value, dict):
+        return f"{key} = {toml(value)}: must be a table [{key}]; allowed: {allowed(annotation)}"
+    return f"{key} = {toml(value)}: allowed: {allowed(annotation, metadata)}"
+
+
+def _declared(root: type[BaseModel], loc: Sequence[int | str]) -> tuple[Any, Sequence[Any], type[BaseModel]]:
+    """(annotation, metadata, model that holds it) of the deepest declared part of ``loc``."""
+    model = root
+    annotation: Any = root
+    metadata: Sequence[Any] = ()
+    for part in loc:
+        if isinstance(part, int):
+            annotation, metadata = next(iter(typing.get_args(_bare(annotation))), annotation), ()
+        elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+            found = model.model_fields.get(part)
+            if found is None:
+                break
+            annotation, metadata = found.annotation, found.metadata
+    return annotation, metadata, model
+
+
+def _bare(annotation: Any) -> Any:
+    """``annotation`` without ``| None``."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return next(arg for arg in typing.get_args(annotation) if arg is not type(None))
+    return annotation
+
+
+def _key(loc: Sequence[int | str]) -> str:
+    text = ""
+    for part in loc:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def toml(value: Any) -> str:
+    """``value`` as TOML shows it, cut short when long."""
+    if value is None:
+        return "(unset)"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        text = json.dumps(value, ensure_ascii=False)
+    elif isinstance(value, list | tuple):
+        text = "[" + ", ".join(map(toml, value)) + "]"
+    elif isinstance(value, dict):
+        text = "{" + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + "}"
+    else:
+        text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."

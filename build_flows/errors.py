@@ -1,0 +1,64 @@
+"""Errors that are the user's to mend, and how any error is told in one line.
+
+The other rooms raise their own ``ValueError`` subclasses; :func:`explain` words them, and the operating system's errors, for the
+command line, so that no ordinary mishap ends in a traceback.
+"""
+
+import errno
+from dataclasses import dataclass
+
+__all__ = ["ConfigError", "Explanation", "OfframpError", "explain"]
+
+INTERRUPTED = 130
+
+
+class OfframpError(Exception):
+    """Something the user can mend: ``message`` says what is wrong (naming the value), ``hint`` how to mend it."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigError(OfframpError):
+    """The configuration file does not describe a project: one line per fault, each naming file, key, value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How an error is shown: ``message``, ``hint`` (or None), and the process's exit ``code``."""
+
+    message: str
+    hint: str | None
+    code: int
+
+
+def explain(error: BaseException) -> Explanation | None:
+    """The explanation of a foreseen ``error``; None when it is not foreseen, and its traceback is the best there is to show."""
+    if isinstance(error, OfframpError):
+        return Explanation(error.message, error.hint, 1)
+    if isinstance(error, KeyboardInterrupt):
+        return Explanation("interrupted", "what was finished is kept; the same command picks up from there", INTERRUPTED)
+    if isinstance(error, MemoryError):
+        return Explanation("out of memory", "close other programs, or use a smaller train.batch_size", 1)
+    if isinstance(error, OSError):
+        return _explain_os(error)
+    if isinstance(error, ValueError) and _is_ours(type(error)):
+        return Explanation(" ".join(str(error).split()), getattr(error, "hint", None), 1)
+    return None
+
+
+def _explain_os(error: OSError) -> Explanation | None:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f" while writing {error.filename}" if error.filename else ""
+        return Explanation(f"the disk is full{where}", "free some space and run the same command again: nothing was left half-written", 1)
+    if error.filename is None or error.strerror is None:
+        return None
+    hint = "run `offramp doctor` to see what is missing" if isinstance(error, FileNotFoundError) else None
+    return Explanation(f"{error.filename}: {error.strerror.lower()}", hint, 1)
+
+
+def _is_ours(kind: type[BaseException]) -> bool:
+    """Whether ``kind`` was defined in one of the rooms (a plain ValueError or torch's own is a fault of ours, not of the user's)."""
+    return kind.__module__.partition(".")[0] in {"quant_models", "hw", "sim", "build_flows"}

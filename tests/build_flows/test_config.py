@@ -1,0 +1,143 @@
+"""Every fault of a configuration is one line that names file, key, value and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from build_flows import config
+from build_flows.config_template import TEMPLATES, template
+from build_flows.errors import ConfigError
+
+DIGITS = template("digits")
+B_LENET = template("b_lenet")
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(text, "x.toml")
+    return caught.value.message.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("weight_bits = 4", "weight_bits = 9", "x.toml: model.weight_bits = 9: allowed: whole number from 2 to 8"),
+        ("weight_bits = 4", 'weight_bits = "4"', 'x.toml: model.weight_bits = "4": allowed: whole number from 2 to 8'),
+        ("weight_bits = 4", "weight_bits = 4.0", "x.toml: model.weight_bits = 4.0: allowed: whole number from 2 to 8"),
+        ("weight_bits = 4", "weight_bits = true", "x.toml: model.weight_bits = true: allowed: whole number from 2 to 8"),
+        ("stall = 0.0", "stall = 1.0", "x.toml: simulate.stall = 1.0: allowed: number from 0 below 1"),
+        ("stall = 0.0", "stall = nan", "x.toml: simulate.stall = nan: allowed: number from 0 below 1"),
+        ("bus_bits = 32", "bus_bits = 33", "x.toml: build.bus_bits = 33: allowed: 8, 16, 32, 64, 128"),
+        ('name = "digits"', 'name = "a b"', 'x.toml: project.name = "a b": allowed: text that matches ^[A-Za-z][A-Za-z0-9_-]*$'),
+        (
+            "validation = 0.2",
+            "validatoin = 0.2",
+            "x.toml: data.validatoin = 0.2: unknown key (did you mean validation?); allowed: name, path, validation",
+        ),
+        ("[[exits]]\n", "[[exits]]\nhead = 1\n", "x.toml: exits[0].head = 1: unknown key; allowed: policy"),
+        (
+            'policy = "softmax"',
+            'policy = "margin"',
+            'x.toml: exits[0].policy = "margin": allowed: "always", "never", "max_logit", "softmax"',
+        ),
+        ('preset = "digits"', "", 'x.toml: model.preset is missing; allowed: "digits", "b_lenet", "triple_wins", "b_alexnet"'),
+        ("# exit_weights =", "exit_weights = [1, 2, -3]", "x.toml: train.exit_weights[2] = -3: allowed: number above 0 up to 100"),
+        (
+            "# exit_weights =",
+            "exit_weights = [1, 2]",
+            "x.toml: train.exit_weights = [1.0, 2.0]: allowed: 3 values, one for each exit, not 2",
+        ),
+        (
+            "# hard_share =",
+            "hard_share = [0.5]",
+            "x.toml: target.hard_share = [0.5]: allowed: 2 values, one for each exit but the last, not 1",
+        ),
+    ],
+)
+def test_a_fault_names_file_key_value_and_what_is_allowed(old: str, new: str, message: str) -> None:
+    assert old in DIGITS
+    assert faults(DIGITS.replace(old, new, 1)) == [message]
+
+
+def test_all_faults_are_told_at_once() -> None:
+    found = faults(DIGITS.replace("weight_bits = 4", "weight_bits = 1").replace("act_bits = 4", "act_bits = 9") + "\n[sim]\n")
+    assert [line.split(" ")[1] for line in found] == ["model.weight_bits", "model.act_bits", "sim"]
+
+
+def test_a_wrong_table_is_told_as_one() -> None:
+    assert "x.toml: model = 1: must be a table [model]; allowed: a table with preset, weight_bits, act_bits" in faults("model = 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (DIGITS.replace('\n[[exits]]\npolicy = "max_logit"\n', ""), 'exits = ["softmax", "always"]: digits has 3 exits, not 2'),
+        (B_LENET.replace('policy = "always"', 'policy = "never"'), 'exits[1].policy = "never": the last exit must let every sample leave'),
+        (B_LENET.replace('policy = "max_logit"', 'policy = "always"'), 'exits[0].policy = "always": no sample would get past it'),
+        (
+            B_LENET.replace('name = "fashion-mnist"', 'name = "digits"'),
+            'data.name = "digits": its images are 8x8x1, but b_lenet takes 28x28x1; allowed: fashion-mnist, npz',
+        ),
+        (B_LENET.replace('name = "fashion-mnist"', 'name = "npz"'), "data.path = (unset): an npz data set needs its file"),
+        (
+            DIGITS.replace("\naccuracy_loss = 0.5", "\nshares = [0.7, 0.6]"),
+            "calibrate.shares = [0.7, 0.6]: they sum to 1.3; allowed: 1 at most",
+        ),
+        (DIGITS.replace("# shares =", "shares = [0.5, 0.2]"), "calibrate.shares = [0.5, 0.2]: allowed: either accuracy_loss or shares"),
+        (DIGITS.replace("\naccuracy_loss = 0.5", ""), "calibrate.accuracy_loss = (unset): allowed: one of"),
+        (
+            B_LENET.replace('"max_logit"', '"never"').replace("\naccuracy_loss = 0.5", "\nshares = [0.5]"),
+            "calibrate.shares[0] = 0.5: exits[0] has policy never; allowed: 0",
+        ),
+    ],
+)
+def test_impossible_layouts_are_errors(text: str, message: str) -> None:
+    found = faults(text)
+    assert len(found) == 1
+    assert found[0].startswith(f"x.toml: {message}")
+
+
+def test_text_that_is_not_toml() -> None:
+    assert faults("[project\n")[0].startswith("x.toml: not valid TOML: ")
+
+
+def test_places_are_relative_to_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "sub" / "config.toml"
+    file.parent.mkdir()
+    file.write_text(DIGITS)
+    project = config.load(file)
+    assert project.output == tmp_path / "sub" / "build" / "digits"
+    assert (project.name, project.data, project.folding) == ("digits", None, None)
+    assert project.values("model") == {"model": {"preset": "digits", "weight_bits": 4, "act_bits": 4}}
+    assert project.config.exit_weights == (1.0, 1.0, 1.0)
+    assert project.config.part == "xc7z020clg400-1"
+    (tmp_path / "idx").mkdir()
+    assert config.load(file, data_dir=tmp_path / "idx").data == tmp_path / "idx"
+    file.write_text(DIGITS.replace("# output =", 'output = "../elsewhere"'))
+    assert config.load(file).output == tmp_path / "elsewhere"
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    with pytest.raises(ConfigError, match=r"config\.toml: no such file"):
+        config.load(file)
+    with pytest.raises(ConfigError, match="is a folder, not a config file"):
+        config.load(tmp_path)
+    file.write_text(DIGITS.replace('folding = "search"', 'folding = "mine.toml"'))
+    with pytest.raises(ConfigError, match=r'build\.folding = "mine\.toml": there is no'):
+        config.load(file)
+    file.write_text(DIGITS.replace("# path =", 'path = "nowhere"'))
+    with pytest.raises(ConfigError, match=r"data\.path = 'nowhere': there is no"):
+        config.load(file)
+    with pytest.raises(ConfigError, match=r"--data = '.*gone': there is no"):
+        config.load(file, data_dir=tmp_path / "gone")
+    file.write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        config.load(file)
+
+
+def test_presets_are_those_of_templates_and_choices() -> None:
+    choices = config.ModelSection.model_fields["preset"].annotation
+    assert set(config.PRESETS) == set(TEMPLATES) == set(getattr(choices, "__args__", ()))
+    boards = config.TargetSection.model_fields["board"].annotation
+    assert set(config.BOARDS) == set(getattr(boards, "__args__", ()))

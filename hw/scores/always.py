@@ -17,6 +17,8 @@ class Always(Score):
     Latency: that of :class:`~hw.scores.arg_max.ArgMax`.
     """
 
+    confidence_signed = True
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.arg_max = ArgMax(classes=self.classes, pe=self.pe, bits=self.logit_bits)

@@ -31,8 +31,9 @@ class Score(wiring.Component):
     A score is written as if nothing ever stalled: the exit decision stops its clock as a whole. Every sample gives exactly one result,
     in order, ``latency`` cycles after its last beat.
 
-    A subclass takes the same keyword arguments, sets ``latency`` (cycles from the last beat at ``i`` to ``valid``) and, if it needs the
-    threshold before the result, ``lead``; it is listed in :data:`hw.scores.SCORES` and needs nothing else.
+    A subclass takes the same keyword arguments and is listed in :data:`hw.scores.SCORES`. It sets ``latency`` (cycles from the last beat
+    at ``i`` to ``valid``); ``lead``, if it needs the threshold that many cycles before the result; ``confidence_signed``, if its confidence
+    is two's complement; ``required`` and ``optional``, the keys of its ``params``.
 
     Parameters
     ----------
@@ -71,6 +72,7 @@ class Score(wiring.Component):
     optional: tuple[str, ...] = ()
     latency: int
     lead: int = 0
+    confidence_signed: bool = False
 
     def __init__(
         self,

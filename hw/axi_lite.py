@@ -1,0 +1,134 @@
+"""Registers behind AXI4-Lite."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.registers import Register, check
+
+__all__ = ["AxiLiteRegisters", "AxiLiteSignature"]
+
+OKAY, SLVERR = 0b00, 0b10
+
+
+class AxiLiteSignature(wiring.Signature):
+    """AXI4-Lite with 32-bit data, as the manager sees it. There are no ``prot`` signals: they may be left open."""
+
+    def __init__(self, addr_width: int) -> None:
+        self.addr_width = addr_width
+        super().__init__({
+            "awaddr": Out(addr_width), "awvalid": Out(1), "awready": In(1),
+            "wdata": Out(32), "wstrb": Out(4), "wvalid": Out(1), "wready": In(1),
+            "bresp": In(2), "bvalid": In(1), "bready": Out(1),
+            "araddr": Out(addr_width), "arvalid": Out(1), "arready": In(1),
+            "rdata": In(32), "rresp": In(2), "rvalid": In(1), "rready": Out(1),
+        })
+
+
+class AxiLiteRegisters(wiring.Component):
+    """An AXI4-Lite subordinate with the given registers.
+
+    Write address and write data may come in any order. One write and one read are worked on at a time, independently; the answer is
+    there two cycles after the later of address and data was taken. The low two address bits are ignored. Every register answers OKAY,
+    also a write to a ``ro`` one (which changes nothing) and a read of a ``pulse`` (which gives 0); other addresses answer SLVERR, read
+    as 0 and change nothing. A byte whose ``wstrb`` is 0 is left as it was, and gives no pulse. A register changes in the cycle in which
+    ``bvalid`` rises. Reset: registers take their initial values, what is under way on the bus is forgotten.
+
+    Parameters
+    ----------
+    registers : sequence of Register
+        Names and words must not collide (:class:`ValueError`).
+    addr_width : int
+        Address bits, 2 to 32.
+
+    Members
+    -------
+    bus : In(AxiLiteSignature(addr_width))
+        The bus.
+    *name* : Out or In
+        One per register, in lower case, or one per field of a register that has fields, as ``register_field``. ``rw``: ``Out``, the value.
+        ``ro``: ``In``, what is read. ``pulse``: ``Out``, the ones that were written, for one cycle.
+    """
+
+    def __init__(self, registers: Sequence[Register], addr_width: int) -> None:
+        if not 2 <= addr_width <= 32:
+            raise ValueError(f"addr_width must be from 2 to 32, not {addr_width}")
+        check(registers, addr_width)
+        self.registers = tuple(registers)
+        self.addr_width = addr_width
+        members: dict[str, Any] = {"bus": In(AxiLiteSignature(addr_width))}
+        for item in self.registers:
+            for name, lsb, shape in self._parts(item):
+                if name in members:
+                    raise ValueError(f"two registers have the member {name!r}")
+                mask = (1 << shape.width) - 1
+                init = item.init if not item.fields else item.init >> lsb & mask
+                members[name] = In(shape, init=init) if item.access == "ro" else Out(shape, init=init)
+        super().__init__(members)
+
+    @staticmethod
+    def _parts(item: Register) -> list[tuple[str, int, Shape]]:
+        """Member name, lowest bit and shape of a register's parts."""
+        name = item.name.lower()
+        if item.fields:
+            return [(f"{name}_{part.name}", part.lsb, unsigned(part.bits)) for part in item.fields]
+        return [(name, 0, signed(item.bits) if item.signed else unsigned(item.bits))]
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        bus = self.bus
+
+        # Write: address and data wait for each other, then act at once.
+        awaddr, have_address = Signal(self.addr_width), Signal()
+        wdata, wstrb, have_data = Signal(32), Signal(4), Signal()
+        write = Signal()
+        m.d.comb += [bus.awready.eq(~have_address), bus.wready.eq(~have_data), write.eq(have_address & have_data & ~bus.bvalid)]
+        with m.If(bus.awvalid & bus.awready):
+            m.d.sync += [awaddr.eq(bus.awaddr), have_address.eq(1)]
+        with m.If(bus.wvalid & bus.wready):
+            m.d.sync += [wdata.eq(bus.wdata), wstrb.eq(bus.wstrb), have_data.eq(1)]
+        with m.If(bus.bvalid & bus.bready):
+            m.d.sync += bus.bvalid.eq(0)
+        with m.If(write):
+            m.d.sync += [have_address.eq(0), have_data.eq(0), bus.bvalid.eq(1), bus.bresp.eq(SLVERR)]
+
+        # Read: the address is registered before the wide multiplexer, the data after it.
+        araddr, have_read = Signal(self.addr_width), Signal()
+        m.d.comb += bus.arready.eq(~have_read & ~bus.rvalid)
+        with m.If(bus.arvalid & bus.arready):
+            m.d.sync += [araddr.eq(bus.araddr), have_read.eq(1)]
+        with m.If(bus.rvalid & bus.rready):
+            m.d.sync += bus.rvalid.eq(0)
+        with m.If(have_read):
+            m.d.sync += [have_read.eq(0), bus.rvalid.eq(1), bus.rresp.eq(SLVERR), bus.rdata.eq(0)]
+
+        mask = Cat(strobe.replicate(8) for strobe in wstrb)
+        for item in self.registers:
+            value = self._value(item)
+            word = item.offset >> 2
+            with m.If(have_read & (araddr[2:] == word)):
+                m.d.sync += [bus.rresp.eq(OKAY), bus.rdata.eq(Const(0) if item.access == "pulse" else value)]
+            with m.If(write & (awaddr[2:] == word)):
+                m.d.sync += bus.bresp.eq(OKAY)
+            for name, lsb, shape in self._parts(item):
+                part = slice(lsb, lsb + shape.width)
+                member: Any = getattr(self, name)
+                if item.access == "pulse":
+                    m.d.sync += member.eq(Mux(write & (awaddr[2:] == word), (wdata & mask)[part], 0))
+                elif item.access == "rw":
+                    with m.If(write & (awaddr[2:] == word)):
+                        m.d.sync += member.eq(wdata[part] & mask[part] | member & ~mask[part])
+        return m
+
+    def _value(self, item: Register) -> Value:
+        """What a register reads as, its sign or zeros not yet extended to 32 bits."""
+        if not item.fields:
+            value: Value = getattr(self, item.name.lower())
+            return value
+        bits: list[Value] = [Const(0, 1)] * item.bits
+        for name, lsb, shape in self._parts(item):
+            bits[lsb:lsb + shape.width] = list(getattr(self, name))
+        return Cat(*bits)

@@ -74,7 +74,7 @@ class DataSection(Section):
     validation: float = Field(
         default=0.1,
         gt=0,
-        lt=1,
+        lt=0.5,
         description="Share of the training set kept for validation; it calibrates the thresholds, the test set never does.",
     )
 
@@ -221,6 +221,12 @@ class Project:
     def name(self) -> str:
         """The project's name."""
         return self.config.project.name
+
+    @property
+    def dataset(self) -> tuple[str, Path | None]:
+        """Name and folder of the data set, as ``quant_models.data.load`` takes them."""
+        name = self.config.data.name
+        return (str(self.data), None) if name == "npz" else (name.replace("-", "_"), self.data)
 
     def values(self, *sections: str) -> dict[str, Any]:
         """The named sections (``"model"``, ``"train"``, ...) as plain data, for a step's identity."""

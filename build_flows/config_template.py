@@ -5,13 +5,14 @@ import typing
 from collections.abc import Mapping
 from typing import Any, cast
 
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from build_flows.config import Config, Section
+from build_flows.config import Config, ProjectSection, Section
 from build_flows.config_words import allowed, toml
 from build_flows.errors import ConfigError
 
-__all__ = ["TEMPLATES", "template"]
+__all__ = ["TEMPLATES", "template", "valid_name"]
 
 Values = Mapping[str, Any]
 
@@ -82,3 +83,12 @@ def _entry(key: str, declared: FieldInfo, values: Values, *, commented: bool) ->
 
 def _comment(text: str) -> list[str]:
     return textwrap.wrap(" ".join(text.split()), width=110, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+
+
+def valid_name(name: str) -> bool:
+    """Whether ``name`` may be a project's name."""
+    try:
+        ProjectSection(name=name)
+    except ValidationError:
+        return False
+    return True

@@ -113,8 +113,31 @@ def test_places_are_relative_to_the_file(tmp_path: Path) -> None:
     assert project.config.part == "xc7z020clg400-1"
     (tmp_path / "idx").mkdir()
     assert config.load(file, data_dir=tmp_path / "idx").data == tmp_path / "idx"
+    assert project.dataset == ("digits", None)
     file.write_text(DIGITS.replace("# output =", 'output = "../elsewhere"'))
     assert config.load(file).output == tmp_path / "elsewhere"
+
+
+def test_the_data_set_is_named_as_quant_models_does(tmp_path: Path) -> None:
+    from quant_models.data import DATASETS
+
+    file = tmp_path / "config.toml"
+    file.write_text(B_LENET)
+    assert config.load(file).dataset == ("fashion_mnist", None)
+    assert config.load(file, data_dir=tmp_path).dataset == ("fashion_mnist", tmp_path)
+    assert {"digits", "fashion_mnist"} <= set(DATASETS)
+    (tmp_path / "mine.npz").write_bytes(b"")
+    file.write_text(template("b_alexnet").replace("images.npz", "mine.npz"))
+    assert config.load(file).dataset == (str(tmp_path / "mine.npz"), None)
+
+
+def test_presets_have_the_shapes_of_quant_models() -> None:
+    from quant_models.presets import PRESETS
+
+    assert set(PRESETS) == set(config.PRESETS)
+    for name, preset in config.PRESETS.items():
+        spec = PRESETS[name](4, 4, 10)
+        assert (len(spec.stages), spec.height, spec.width, spec.channels) == (preset.exits, preset.height, preset.width, preset.channels)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

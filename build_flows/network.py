@@ -1,0 +1,287 @@
+"""The network as compile sees it: ``golden.npz``'s description with every shape and width worked out.
+
+Of the arrays only the shapes are needed, not the values: FINN reads weights from the QONNX, and hardware is sized from data types
+here, so that weights may be exchanged later. Feature maps are height x width x channels (NHWC without N).
+"""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from build_flows.errors import OfframpError
+
+__all__ = ["Layer", "Network", "NetworkError", "Shape", "from_meta", "read_network"]
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+KINDS = ("conv", "linear", "maxpool", "global_sum")
+
+
+class NetworkError(OfframpError):
+    """The description does not make a network; the message names the layer, the field, its value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A feature map: ``height`` x ``width`` pixels of ``channels``."""
+
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def pixels(self) -> int:
+        """Pixels a frame."""
+        return self.height * self.width
+
+    @property
+    def values(self) -> int:
+        """Values a frame."""
+        return self.pixels * self.channels
+
+    def __str__(self) -> str:
+        return f"{self.height}x{self.width}x{self.channels}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One layer of the description with its shapes.
+
+    ``kind`` is ``conv``, ``linear``, ``maxpool`` or ``global_sum``; ``stage`` its stage, or the exit whose head (``head``) it is in.
+    Its input is ``source`` of ``in_bits``, its output ``target`` of ``out_bits``. ``acc_bits`` is the width, by data types alone, of
+    the sum before the thresholds (0 for ``maxpool``); where ``activation`` is false that sum is the output. ``kernel``, ``pad`` and
+    ``stride`` are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0.
+    """
+
+    name: str
+    kind: str
+    stage: int
+    head: bool
+    source: Shape
+    target: Shape
+    in_bits: int
+    in_signed: bool
+    out_bits: int
+    out_signed: bool
+    acc_bits: int
+    activation: bool
+    kernel: int = 1
+    pad: int = 0
+    stride: int = 1
+    weight_bits: int = 0
+
+    @property
+    def padded(self) -> Shape:
+        """The input with its padding."""
+        return Shape(self.source.height + 2 * self.pad, self.source.width + 2 * self.pad, self.source.channels)
+
+    @property
+    def mw(self) -> int:
+        """Width of the weight matrix: inputs of one dot product (``conv`` and ``linear`` only)."""
+        return self.source.values if self.kind == "linear" else self.kernel**2 * self.source.channels
+
+    @property
+    def mh(self) -> int:
+        """Height of the weight matrix: outputs a pixel."""
+        return self.target.channels
+
+    @property
+    def macs(self) -> int:
+        """Multiplications a frame."""
+        return self.target.pixels * self.mw * self.mh if self.weight_bits else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Stages and heads, one of each an exit; ``stages[k]`` feeds ``heads[k]`` and ``stages[k + 1]``."""
+
+    name: str
+    classes: int
+    source: Shape
+    in_bits: int
+    in_signed: bool
+    stages: tuple[tuple[Layer, ...], ...]
+    heads: tuple[tuple[Layer, ...], ...]
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """All layers: stage 0, head 0, stage 1, head 1, ..."""
+        return tuple(layer for pair in zip(self.stages, self.heads, strict=True) for part in pair for layer in part)
+
+    def layer(self, name: str) -> Layer:
+        """The layer called ``name``; raises :class:`NetworkError`."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise NetworkError(f"no layer is called {name!r}; known are {', '.join(layer.name for layer in self.layers)}")
+
+
+def read_network(path: Path) -> Network:
+    """The network that ``golden.npz`` at ``path`` describes.
+
+    Raises :class:`NetworkError` when it is not such a file, OSError when it cannot be read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            meta = json.loads(str(arrays["meta"][()]))
+            shapes = {key: arrays[key].shape for key in arrays.files if key != "meta"}
+    except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        raise NetworkError(f"{path}: not a golden.npz with a meta entry ({error})", hint="run the train step again") from error
+    try:
+        return from_meta(meta, shapes)
+    except NetworkError as error:
+        raise NetworkError(f"{path}: {error.message}", hint=error.hint) from error
+
+
+def from_meta(meta: Any, shapes: Shapes) -> Network:
+    """The network that the description ``meta`` (docs/interfaces.md, section 2) is of; ``shapes`` are those of the arrays it names, by key.
+
+    Raises :class:`NetworkError`.
+    """
+    if not isinstance(meta, Mapping) or meta.get("version") != 1:
+        found = meta.get("version") if isinstance(meta, Mapping) else meta
+        raise NetworkError(f"golden.npz version must be 1, not {found!r}")
+    entry = _Fields(_field(meta, "input", Mapping, "meta"), "input")
+    state = _State(
+        Shape(entry.integer("height", 1), entry.integer("width", 1), entry.integer("channels", 1)),
+        entry.integer("bits", 1, 8), entry.boolean("signed"),
+    )
+    classes = _Fields(meta, "meta").integer("classes", 2, 1000)
+    stages, heads = _field(meta, "stages", list, "meta"), _field(meta, "heads", list, "meta")
+    if not stages or len(stages) != len(heads):
+        raise NetworkError(f"a network has one head a stage, not stages={len(stages)}, heads={len(heads)}")
+    names: set[str] = set()
+    chains: dict[bool, list[tuple[Layer, ...]]] = {False: [], True: []}
+    at = state
+    for index, (stage, head) in enumerate(zip(stages, heads, strict=True)):
+        layers, at = _chain(stage, at, index, False, names, shapes)
+        chains[False].append(layers)
+        layers, end = _chain(head, at, index, True, names, shapes)
+        if not layers or layers[-1].activation or end.shape.values != classes:
+            raise NetworkError(f"heads[{index}] must end in a linear layer without thresholds and with {classes} outputs, not {end.shape}")
+        chains[True].append(layers)
+    return Network(
+        name=str(meta.get("name", "")), classes=classes, source=state.shape, in_bits=state.bits, in_signed=state.signed,
+        stages=tuple(chains[False]), heads=tuple(chains[True]),
+    )
+
+
+@dataclass(frozen=True)
+class _State:
+    """What arrives at a layer."""
+
+    shape: Shape
+    bits: int
+    signed: bool
+
+
+class _Fields:
+    """Typed access to one JSON object; ``where`` names it in messages."""
+
+    def __init__(self, raw: Any, where: str) -> None:
+        self.raw = raw
+        self.where = where
+
+    def integer(self, key: str, low: int, high: int | None = None) -> int:
+        value: int = _field(self.raw, key, int, self.where)
+        if isinstance(value, bool) or value < low or (high is not None and value > high):
+            allowed = f"at least {low}" if high is None else f"from {low} to {high}"
+            raise NetworkError(f"{self.where}: {key} must be an integer {allowed}, not {value!r}")
+        return value
+
+    def boolean(self, key: str) -> bool:
+        value: bool = _field(self.raw, key, bool, self.where)
+        return value
+
+
+def _field(raw: Any, key: str, kind: Any, where: str) -> Any:
+    if not isinstance(raw, Mapping) or key not in raw:
+        raise NetworkError(f"{where} lacks {key!r}")
+    if not isinstance(raw[key], kind):
+        raise NetworkError(f"{where}: {key} must be {getattr(kind, '__name__', kind)}, not {raw[key]!r}")
+    return raw[key]
+
+
+def _chain(raw: Any, state: _State, stage: int, head: bool, names: set[str], shapes: Shapes) -> tuple[tuple[Layer, ...], _State]:
+    where = f"{'heads' if head else 'stages'}[{stage}]"
+    layers: list[Layer] = []
+    for number, item in enumerate(_field(raw, "layers", list, where)):
+        if layers and not layers[-1].activation and layers[-1].kind != "maxpool":
+            raise NetworkError(f"{layers[-1].name} has no thresholds, so it must be the last layer of a head")
+        name = _field(item, "name", str, f"{where}.layers[{number}]")
+        if name in names:
+            raise NetworkError(f"two layers are called {name!r}")
+        names.add(name)
+        layer = _layer(_Fields(item, name), name, state, stage, head, shapes)
+        layers.append(layer)
+        state = _State(layer.target, layer.out_bits, layer.out_signed)
+    if not head and layers and not layers[-1].activation and layers[-1].kind != "maxpool":
+        raise NetworkError(f"{layers[-1].name} has no thresholds, so it cannot be in a stage")
+    return tuple(layers), state
+
+
+def _layer(fields: _Fields, name: str, state: _State, stage: int, head: bool, shapes: Shapes) -> Layer:
+    kind = _field(fields.raw, "kind", str, name)
+    if kind not in KINDS:
+        raise NetworkError(f"{name}: kind must be one of {', '.join(KINDS)}, not {kind!r}")
+    source, weight_bits, target = state.shape, 0, state.shape
+    kernel, stride, pad = 1, 1, 0
+    if kind in ("conv", "linear"):
+        weight_bits = fields.integer("weight_bits", 2, 8)
+        for key, value in (("in_bits", state.bits), ("in_signed", state.signed)):
+            if key in fields.raw and fields.raw[key] != value:
+                raise NetworkError(f"{name}: {key} must be that of the layer before, {value!r}, not {fields.raw[key]!r}")
+    if kind in ("conv", "maxpool"):
+        kernel, stride = fields.integer("kernel", 1), fields.integer("stride", 1)
+        pad = fields.integer("pad", 0) if kind == "conv" else 0
+        height, width = source.height + 2 * pad, source.width + 2 * pad
+        if kernel > min(height, width):
+            raise NetworkError(f"{name}: kernel must fit its padded input, not kernel={kernel}, input={height}x{width}")
+        target = Shape((height - kernel) // stride + 1, (width - kernel) // stride + 1, source.channels)
+    if kind == "conv":
+        channels = _outputs(fields, name, shapes, (kernel, kernel, source.channels))
+        target = Shape(target.height, target.width, channels)
+    elif kind == "linear":
+        target = Shape(1, 1, _outputs(fields, name, shapes, (source.values,)))
+    elif kind == "global_sum":
+        target = Shape(1, 1, source.channels)
+    terms = {"conv": kernel**2 * source.channels, "linear": source.values, "maxpool": 1, "global_sum": source.pixels}[kind]
+    acc_bits = 0 if kind == "maxpool" else _sum_bits(terms, state, weight_bits)
+    activation = "thresholds" in fields.raw
+    if kind == "maxpool":
+        out_bits, out_signed = state.bits, state.signed
+    elif activation:
+        out_bits, out_signed = fields.integer("out_bits", 1, 8), fields.boolean("out_signed")
+    else:
+        out_bits, out_signed = acc_bits, bool(weight_bits) or state.signed
+    return Layer(
+        name=name, kind=kind, stage=stage, head=head, source=source, target=target, in_bits=state.bits, in_signed=state.signed,
+        out_bits=out_bits, out_signed=out_signed, acc_bits=acc_bits, activation=activation, kernel=kernel, pad=pad, stride=stride,
+        weight_bits=weight_bits,
+    )
+
+
+def _outputs(fields: _Fields, name: str, shapes: Shapes, inputs: tuple[int, ...]) -> int:
+    """Outputs of a layer with weights, from the shape of its weight array ``[outputs, *inputs]``."""
+    key = _field(fields.raw, "weight", str, name)
+    shape = shapes.get(key)
+    if shape is None:
+        raise NetworkError(f"{name}: weight {key!r} is not among the arrays")
+    if len(shape) != 1 + len(inputs) or tuple(shape[1:]) != inputs or shape[0] < 1:
+        wanted = ", ".join(str(size) for size in ("outputs", *inputs))
+        raise NetworkError(f"{name}: weight {key!r} must have shape [{wanted}], not {list(shape)}")
+    return int(shape[0])
+
+
+def _sum_bits(terms: int, state: _State, weight_bits: int) -> int:
+    """Width of the sum of ``terms`` products (of inputs, where there are no weights) by data types alone; weights need not be narrow."""
+    top: int = 2 ** (state.bits - 1) if state.signed else 2**state.bits - 1
+    if not weight_bits:
+        return (terms * top).bit_length() + int(state.signed)
+    bits: int = (terms * top * 2 ** (weight_bits - 1)).bit_length() + 1
+    return bits

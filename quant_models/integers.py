@@ -13,7 +13,7 @@ from torch.nn import functional
 from quant_models.errors import QuantModelError
 from quant_models.net import Conv, GlobalPool, Linear, MaxPool, MultiExitNet, Unit, trace
 
-__all__ = ["IntegerLayer", "frozen", "integer_layers", "integer_logits", "thresholds"]
+__all__ = ["IntegerLayer", "frozen", "integer_layers", "integer_logits", "logit_scales", "thresholds"]
 
 # Accumulators up to here are exact in float32, in which Brevitas' modules compute.
 REACH = 1 << 23
@@ -173,3 +173,9 @@ def integer_logits(model: MultiExitNet, images: np.ndarray, batch: int = 256) ->
                         fork = x
     empty = np.zeros((0, spec.classes), np.int64)
     return tuple(np.concatenate(rows) if rows else empty for rows in found)
+
+
+def logit_scales(model: MultiExitNet) -> tuple[float, ...]:
+    """What one unit of each exit's integer logits is worth."""
+    with frozen(model):
+        return tuple(float(layer.scale) for layer in integer_layers(model) if layer.bias is not None and layer.scale is not None)

@@ -64,9 +64,10 @@ def _allowed(ranked: _Ranked, present: np.ndarray, gain: np.ndarray, budget: flo
 def _by_loss(ranked: Sequence[_Ranked | None], last_right: np.ndarray, allowed: float) -> list[int | None]:
     """Cuts that run the fewest stages a sample while accuracy stays within ``allowed`` of the last exit alone.
 
-    Wrong answers are one budget that exits spend on letting samples go. Given how it is dealt out, each exit in turn has one best cut, found exactly
-    by a sweep over its sorted scores; so it is enough to try every way of dealing the budget out in PARTS parts. What one exit leaves
-    unspent (or earns, where it is right and the last exit wrong: overthinking) goes to the next.
+    Wrong answers are one budget that exits spend on letting samples go. Given how it is dealt out, each exit in turn has one
+    best cut, found exactly by a sweep over its sorted scores; so it is enough to try every way of dealing the budget out in
+    PARTS parts. What one exit leaves unspent (or earns, where it is right and the last exit wrong: overthinking) goes to the
+    next.
     """
     total = allowed * len(last_right)
     live = [k for k, item in enumerate(ranked) if item is not None]
@@ -112,7 +113,8 @@ def _by_shares(ranked: Sequence[_Ranked | None], shares: Sequence[float]) -> lis
 
 
 def apply(exits: Sequence[dict[str, Any]], logits: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """What ``exits`` (of ``exits.json``) make of integer ``logits`` (int64 ``[n, classes]`` per exit): class and exit of each sample, int64 ``[n]``."""
+    """What ``exits`` (of ``exits.json``) make of integer ``logits`` (int64 ``[n, classes]`` per exit): class and exit of each
+    sample, int64 ``[n]``."""
     label, taken = logits[-1].argmax(1), np.full(len(logits[-1]), len(exits) - 1)
     for entry, values in reversed(list(zip(exits[:-1], logits[:-1], strict=True))):
         if entry["enabled"]:
@@ -126,10 +128,10 @@ def calibrate(
 ) -> dict[str, Any]:
     """Thresholds for all exits but the last, which has policy ``always``; gives the content of ``exits.json``.
 
-    ``labels`` (int64 ``[n]``) and the logits are of the validation split, never of the test split. Either ``accuracy_loss`` (0 to 1: how much less
-    accurate than the last exit alone) or ``shares`` (of all samples, one per exit but the last, at most 1 together) says what is wanted. An exit with
-    policy ``never``, or not ``enabled``, takes no part. ``accuracy`` in the result is that of the samples that leave there, null when
-    none does; ``calibration`` says what was wanted and what came out.
+    ``labels`` (int64 ``[n]``) and the logits are of the validation split, never of the test split. Either ``accuracy_loss`` (0
+    to 1: how much less accurate than the last exit alone) or ``shares`` (of all samples, one per exit but the last, at most 1
+    together) says what is wanted. An exit with policy ``never``, or not ``enabled``, takes no part. ``accuracy`` in the result
+    is that of the samples that leave there, null when none does; ``calibration`` says what was wanted and what came out.
     """
     if not exits or exits[-1].policy != "always" or not exits[-1].enabled:
         raise QuantModelError("the last exit must be enabled and have policy always")

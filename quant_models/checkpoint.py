@@ -16,11 +16,13 @@ from quant_models.net import MultiExitNet, NetSpec
 __all__ = ["Checkpoint", "load_checkpoint", "load_model", "save_checkpoint"]
 
 VERSION = 1
+MEND = "delete it and train again"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """Weights (``model``), optimiser state (``optimizer``; empty in a finished one) and ``progress`` (JSON data: epoch, settings, metrics) of ``spec``."""
+    """Weights (``model``), optimiser state (``optimizer``; empty in a finished one) and ``progress`` (JSON data: epoch,
+    settings, metrics) of ``spec``."""
 
     spec: NetSpec
     model: dict[str, Tensor]
@@ -36,7 +38,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     header = {"version": VERSION, "net": checkpoint.spec.to_json(), "digest": checkpoint.spec.digest(), "progress": checkpoint.progress}
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary:
-        save_file({key: value.detach().contiguous() for key, value in tensors.items()}, temporary, {"offramp": json.dumps(header, sort_keys=True)})
+        whole = {key: value.detach().contiguous() for key, value in tensors.items()}
+        save_file(whole, temporary, {"offramp": json.dumps(header, sort_keys=True)})
 
 
 def load_checkpoint(path: Path, spec: NetSpec | None = None) -> Checkpoint:
@@ -44,7 +47,6 @@ def load_checkpoint(path: Path, spec: NetSpec | None = None) -> Checkpoint:
 
     Raises :class:`QuantModelError` with one line when the file is missing, corrupt, of another version or of another network.
     """
-    mend = "delete it and train again"
     if not path.is_file():
         raise QuantModelError(f"{path} does not exist; train first")
     try:
@@ -52,14 +54,14 @@ def load_checkpoint(path: Path, spec: NetSpec | None = None) -> Checkpoint:
             header = json.loads((file.metadata() or {})["offramp"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise QuantModelError(f"checkpoint {path} is corrupt ({error}); {mend}") from error
+        raise QuantModelError(f"checkpoint {path} is corrupt ({error}); {MEND}") from error
     if header.get("version") != VERSION:
-        raise QuantModelError(f"checkpoint {path} must have version {VERSION}, not {header.get('version')!r}; {mend}")
+        raise QuantModelError(f"checkpoint {path} must have version {VERSION}, not {header.get('version')!r}; {MEND}")
     found = NetSpec.from_json(header["net"])
     if found.digest() != header["digest"]:
-        raise QuantModelError(f"checkpoint {path} is corrupt (its description does not match its hash); {mend}")
+        raise QuantModelError(f"checkpoint {path} is corrupt (its description does not match its hash); {MEND}")
     if spec is not None and found != spec:
-        raise QuantModelError(f"checkpoint {path} is of another network than the configuration ({_difference(found, spec)}); {mend}")
+        raise QuantModelError(f"checkpoint {path} is of another network than the configuration ({_difference(found, spec)}); {MEND}")
 
     def part(prefix: str) -> dict[str, Tensor]:
         return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
@@ -81,13 +83,12 @@ def _difference(found: NetSpec, wanted: NetSpec) -> str:
 def restore(model: MultiExitNet, weights: dict[str, Tensor], path: Path) -> None:
     """Put ``weights`` into ``model``; raises :class:`QuantModelError` when one is missing, left over or of another shape."""
     expected = model.state_dict()
-    for key in sorted(expected.keys() ^ weights.keys()):
-        raise QuantModelError(f"checkpoint {path} is corrupt ({'lacks' if key in expected else 'has unknown'} {key}); delete it and train again")
-    for key, value in expected.items():
-        if value.shape != weights[key].shape:
-            raise QuantModelError(
-                f"checkpoint {path} is corrupt ({key} must be {list(value.shape)}, not {list(weights[key].shape)}); delete it and train again"
-            )
+    for key in sorted(expected.keys() | weights.keys()):
+        if key not in expected or key not in weights:
+            raise QuantModelError(f"checkpoint {path} is corrupt ({'lacks' if key in expected else 'has unknown'} {key}); {MEND}")
+        wanted, found = list(expected[key].shape), list(weights[key].shape)
+        if wanted != found:
+            raise QuantModelError(f"checkpoint {path} is corrupt ({key} must be {wanted}, not {found}); {MEND}")
     model.load_state_dict(weights)
 
 
@@ -96,4 +97,5 @@ def load_model(path: Path, spec: NetSpec | None = None) -> MultiExitNet:
     checkpoint = load_checkpoint(path, spec)
     model = MultiExitNet(checkpoint.spec)
     restore(model, checkpoint.model, path)
-    return model.eval()
+    model.eval()
+    return model

@@ -88,7 +88,7 @@ def _idx(folder: Path, key: str) -> np.ndarray:
     found = [path for path in (folder / f"{stem}.gz", folder / stem) if path.is_file()]
     if not found:
         raise QuantModelError(
-            f"no {stem}(.gz) in {folder}: install Debian's package dataset-fashion-mnist, or name a folder with the IDX files as data directory"
+            f"no {stem}(.gz) in {folder}: install Debian's package dataset-fashion-mnist, or give a data directory with the IDX files"
         )
     path = found[0]
     try:
@@ -119,10 +119,9 @@ def _checked(name: str, source: str, arrays: dict[str, np.ndarray]) -> Dataset:
         if y.min() < 0 or y.max() > 999:
             raise QuantModelError(f"{source}: y_{part} must be in 0 to 999, not {y.min()} to {y.max()}")
     arrays = {key: (x[..., np.newaxis] if x.ndim == 3 else x) if key[0] == "x" else x.astype(np.int64) for key, x in arrays.items()}
-    if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
-        raise QuantModelError(
-            f"{source}: x_train and x_test must have one image shape, not {list(arrays['x_train'].shape[1:])} and {list(arrays['x_test'].shape[1:])}"
-        )
+    shapes = [list(arrays[key].shape[1:]) for key in ("x_train", "x_test")]
+    if shapes[0] != shapes[1]:
+        raise QuantModelError(f"{source}: x_train and x_test must have one image shape, not {shapes[0]} and {shapes[1]}")
     data = Dataset(name=name, **arrays)
     if data.classes < 2:
         raise QuantModelError(f"{source}: needs at least 2 classes, not {data.classes}")
@@ -130,7 +129,8 @@ def _checked(name: str, source: str, arrays: dict[str, np.ndarray]) -> Dataset:
 
 
 def load_npz(path: Path) -> Dataset:
-    """A user's data set: ``x_train``, ``x_test`` uint8 ``[n, height, width(, channels)]``, ``y_train``, ``y_test`` integers ``[n]`` in 0 to 999.
+    """A user's data set: ``x_train``, ``x_test`` uint8 ``[n, height, width(, channels)]``, ``y_train``, ``y_test`` integers
+    ``[n]`` in 0 to 999.
 
     Raises :class:`QuantModelError` naming the key that is missing or wrong. Pickled arrays are refused.
     """
@@ -153,8 +153,9 @@ def load_npz(path: Path) -> Dataset:
 
 
 def load(name: str, data_dir: Path | None = None) -> Dataset:
-    """The data set called ``name``: ``digits`` (8x8x1; ships with scikit-learn; always the same 360 test images), ``fashion_mnist`` (28x28x1; from
-    ``data_dir`` with the usual IDX files, else from where Debian's package puts them), or the path of an ``.npz`` (relative to ``data_dir`` when given).
+    """The data set called ``name``: ``digits`` (8x8x1; ships with scikit-learn; always the same 360 test images),
+    ``fashion_mnist`` (28x28x1; from ``data_dir`` with the usual IDX files, else from where Debian's package puts them), or the
+    path of an ``.npz`` (relative to ``data_dir`` when given).
 
     Raises :class:`QuantModelError` with one line on what is missing and how to get it.
     """

@@ -43,7 +43,8 @@ def _layer(layer: IntegerLayer, arrays: dict[str, np.ndarray]) -> dict[str, Any]
     assert spec.act is not None
     arrays[f"{unit.name}.thresholds"] = thresholds(layer)
     return {
-        **record, "thresholds": f"{unit.name}.thresholds", "out_bits": spec.act.bits, "out_signed": spec.act.signed, "out_min": spec.act.minimum
+        **record, "thresholds": f"{unit.name}.thresholds",
+        "out_bits": spec.act.bits, "out_signed": spec.act.signed, "out_min": spec.act.minimum,
     }
 
 
@@ -64,11 +65,12 @@ def export_golden(model: MultiExitNet, path: Path) -> None:
     """Write ``golden.npz``: the integer network as Brevitas has it. Written atomically; the same model gives the same bytes."""
     meta, arrays = golden(model)
     with atomic(path) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, allow_pickle=False, meta=np.array(json.dumps(meta, sort_keys=True)), **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(file, allow_pickle=False, meta=np.array(json.dumps(meta, sort_keys=True)), **arrays)
 
 
 def export_qonnx(model: MultiExitNet, path: Path) -> None:
-    """Write QONNX: input ``image``, float ``[1, channels, height, width]`` that holds ``pixel / 256``; outputs ``exit0``, ``exit1``, ... in exit order.
+    """Write QONNX: input ``image``, float ``[1, channels, height, width]`` that holds ``pixel / 256``; outputs ``exit0``,
+    ``exit1``, ... in exit order.
 
     Written atomically.
     """
@@ -76,5 +78,6 @@ def export_qonnx(model: MultiExitNet, path: Path) -> None:
     image = torch.zeros(1, spec.channels, spec.height, spec.width)
     with frozen(model), atomic(path) as temporary:
         brevitas_export(
-            model, args=image, export_path=str(temporary), dynamo=False, input_names=["image"], output_names=[f"exit{k}" for k in range(spec.exits)]
+            model, args=image, export_path=str(temporary), dynamo=False,
+            input_names=["image"], output_names=[f"exit{k}" for k in range(spec.exits)],
         )

@@ -1,4 +1,5 @@
-"""Brevitas' integer view of a network: its integer weights and biases, and its own batch norm and activation modules on integer accumulators."""
+"""Brevitas' integer view of a network: its integer weights and biases, and its own batch norm and activation modules on integer
+accumulators."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,9 +36,10 @@ def frozen(model: nn.Module) -> Iterator[None]:
 class IntegerLayer:
     """One layer in integers.
 
-    ``weight`` is int64, ``[out, in, kernel, kernel]`` or ``[out, in]`` as PyTorch has them (None: no weights). ``scale`` is one accumulator unit, a float32
-    tensor that broadcasts over ``[channels]`` (None: max-pool). ``bias`` is int64 ``[classes]``, for the last layer of a head only.
-    ``offset``, ``norm`` and ``act`` are the float bias and Brevitas' modules that turn ``acc * scale`` into the next integers.
+    ``weight`` is int64, ``[out, in, kernel, kernel]`` or ``[out, in]`` as PyTorch has them (None: no weights). ``scale`` is one
+    accumulator unit, a float32 tensor that broadcasts over ``[channels]`` (None: max-pool). ``bias`` is int64 ``[classes]``,
+    for the last layer of a head only. ``offset``, ``norm`` and ``act`` are the float bias and Brevitas' modules that turn ``acc
+    * scale`` into the next integers.
     """
 
     where: str
@@ -51,7 +53,8 @@ class IntegerLayer:
     act: Any = None
 
     def accumulate(self, x: Tensor) -> Tensor:
-        """Integer accumulators (int64) of integer inputs ``[n, channels, height, width]`` (or ``[n, size]``), int64; max-pool gives its outputs."""
+        """Integer accumulators (int64) of integer inputs ``[n, channels, height, width]`` (or ``[n, size]``), int64; max-pool
+        gives its outputs."""
         layer = self.unit.layer
         # Sums below 2**53 are exact in float64, in whatever order a library adds them.
         real = x.to(torch.float64)
@@ -143,11 +146,13 @@ def thresholds(layer: IntegerLayer) -> np.ndarray:
         middle = torch.div(low + high, 2, rounding_mode="floor")
         taken = layer.respond(middle.reshape(shape)).reshape(middle.shape) >= steps
         high, low = torch.where(taken, middle, high), torch.where(taken, low, middle)
-    return high.T.contiguous().numpy()
+    found: np.ndarray = high.T.contiguous().numpy()
+    return found
 
 
 def integer_logits(model: MultiExitNet, images: np.ndarray, batch: int = 256) -> tuple[np.ndarray, ...]:
-    """Brevitas' integer view of ``images`` (uint8 ``[n, height, width, channels]``): int64 logits ``[n, classes]`` per exit, biases included.
+    """Brevitas' integer view of ``images`` (uint8 ``[n, height, width, channels]``): int64 logits ``[n, classes]`` per exit,
+    biases included.
 
     Accumulators are exact; activations are Brevitas' own modules on ``acc * scale``.
     """

@@ -1,7 +1,7 @@
 """A quantised multi-exit network: its typed description, and the Brevitas module built from it.
 
-The description is plain frozen data (:class:`NetSpec`), so that it can be hashed, stored with a checkpoint and compared. A net with n exits has
-n stages and n heads: stage k feeds head k and stage k+1; the last stage feeds its head alone.
+The description is plain frozen data (:class:`NetSpec`), so that it can be hashed, stored with a checkpoint and compared. A net
+with n exits has n stages and n heads: stage k feeds head k and stage k+1; the last stage feeds its head alone.
 """
 
 import dataclasses
@@ -38,7 +38,8 @@ POOLED_RANGE = 1.5
 
 @dataclass(frozen=True, kw_only=True)
 class Activation:
-    """What follows a layer's accumulator: ``relu`` gives ``bits`` wide unsigned integers, ``identity`` (no ReLU) signed ones. ``bits``: 2 to 8."""
+    """What follows a layer's accumulator: ``relu`` gives ``bits`` wide unsigned integers, ``identity`` (no ReLU) signed ones.
+    ``bits``: 2 to 8."""
 
     kind: Literal["relu", "identity"] = "relu"
     bits: int = 4
@@ -85,8 +86,9 @@ class GlobalPool:
 class Linear:
     """Fully connected layer over the flattened input.
 
-    With an ``act`` it has a float bias and batch norm as a convolution has; without one it must be the last of a head: its weights have one scale
-    for the whole tensor and its bias is an integer at the accumulator's scale, so that the accumulator plus bias is the integer logit.
+    With an ``act`` it has a float bias and batch norm as a convolution has; without one it must be the last of a head: its
+    weights have one scale for the whole tensor and its bias is an integer at the accumulator's scale, so that the accumulator
+    plus bias is the integer logit.
     """
 
     out: int
@@ -104,7 +106,8 @@ def _kind(layer: LayerSpec) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class NetSpec:
-    """A whole network: input ``height`` x ``width`` x ``channels`` of 8-bit unsigned pixels, ``classes`` (2 to 1000), and as many ``heads`` as ``stages``.
+    """A whole network: input ``height`` x ``width`` x ``channels`` of 8-bit unsigned pixels, ``classes`` (2 to 1000), and as
+    many ``heads`` as ``stages``.
 
     Raises :class:`QuantModelError` when the layers do not fit together.
     """
@@ -124,7 +127,7 @@ class NetSpec:
             if getattr(self, key) < 1:
                 raise QuantModelError(f"{key} must be at least 1, not {getattr(self, key)}")
         if not self.stages or len(self.stages) != len(self.heads):
-            raise QuantModelError(f"a net needs a head for every stage and at least one, not stages={len(self.stages)}, heads={len(self.heads)}")
+            raise QuantModelError(f"heads must be as many as stages, 1 or more, not stages={len(self.stages)}, heads={len(self.heads)}")
         for _ in trace(self):
             pass
 
@@ -155,8 +158,8 @@ class NetSpec:
 
         try:
             raw = json.loads(text)
-            blocks = {key: tuple(tuple(layer(item) for item in block) for block in raw.pop(key)) for key in ("stages", "heads")}
-            return NetSpec(**raw, **blocks)
+            raw |= {key: tuple(tuple(layer(item) for item in block) for block in raw[key]) for key in ("stages", "heads")}
+            return NetSpec(**raw)
         except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
             raise QuantModelError(f"not a network description: {error}") from error
 
@@ -167,8 +170,8 @@ class NetSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """Where a layer stands in the net: its unique ``name`` (``stage0_conv0``, ``head1_fc0``), input and output shape (height, width, channels;
-    a flat vector is (1, 1, n)), and the integers that enter it (``in_bits``, ``in_signed``)."""
+    """Where a layer stands in the net: its unique ``name`` (``stage0_conv0``, ``head1_fc0``), input and output shape (height,
+    width, channels; a flat vector is (1, 1, n)), and the integers that enter it (``in_bits``, ``in_signed``)."""
 
     name: str
     layer: LayerSpec
@@ -239,7 +242,7 @@ def trace(spec: NetSpec) -> Iterator[tuple[str, int, Unit]]:
                 fork = ((height, width, channels), bits, signed)
 
 
-class _InputQuant(Uint8ActPerTensorFloat):  # type: ignore[misc]
+class _InputQuant(Uint8ActPerTensorFloat):
     """8 bits, unsigned, of constant scale 1/256: the integers are the pixels themselves."""
 
     scaling_impl_type = ScalingImplType.CONST
@@ -255,7 +258,7 @@ def _activation(act: Activation, limit: float) -> nn.Module:
     return QuantReLU(Uint8ActPerTensorFloatMaxInit, bit_width=act.bits, max_val=limit, return_quant_tensor=True)
 
 
-class _Affine(nn.Module):  # type: ignore[misc]
+class _Affine(nn.Module):
     """Convolution or linear layer, batch norm, activation quantiser."""
 
     def __init__(self, linear: nn.Module, norm: nn.Module, act: nn.Module) -> None:
@@ -266,7 +269,7 @@ class _Affine(nn.Module):  # type: ignore[misc]
         return self.act(self.norm(self.linear(x)))
 
 
-class _Pooled(nn.Module):  # type: ignore[misc]
+class _Pooled(nn.Module):
     """Global average pool, then its activation quantiser."""
 
     def __init__(self, act: nn.Module) -> None:
@@ -296,11 +299,12 @@ def _module(unit: Unit) -> nn.Module:
     return nn.Sequential(nn.Flatten(), linear)
 
 
-class MultiExitNet(nn.Module):  # type: ignore[misc]
+class MultiExitNet(nn.Module):
     """The Brevitas module of a :class:`NetSpec`.
 
-    ``forward`` takes float images ``[n, channels, height, width]`` that hold ``pixel / 256`` and gives a tuple of float logits ``[n, classes]``, one
-    per exit. ``units`` are the layers in order of computation, ``unit_modules`` the module of each by name.
+    ``forward`` takes float images ``[n, channels, height, width]`` that hold ``pixel / 256`` and gives a tuple of float logits
+    ``[n, classes]``, one per exit. ``units`` are the layers in order of computation, ``unit_modules`` the module of each by
+    name.
     """
 
     def __init__(self, spec: NetSpec) -> None:

@@ -1,7 +1,7 @@
 """Exit policies on integer logits, exactly as the hardware decides (docs/interfaces.md, section 3). Pure numpy.
 
-A policy turns int64 logits ``[n, classes]`` into one integer score per sample and compares it with one integer threshold. Policies that need more than
-one exit's logits of one sample (patience, gate) get a class of their own here when they come.
+A policy turns int64 logits ``[n, classes]`` into one integer score per sample and compares it with one integer threshold.
+Policies that need more than one exit's logits of one sample (patience, gate) get a class of their own here when they come.
 """
 
 import math
@@ -19,9 +19,11 @@ Params = Mapping[str, Any]
 
 
 class Policy(Protocol):
-    """One exit policy. ``rising``: whether a larger score is a surer one, so that a sample leaves at score >= threshold (else at score <= threshold)."""
+    """One exit policy."""
 
-    rising: bool
+    @property
+    def rising(self) -> bool:
+        """Whether a larger score is a surer one, so that a sample leaves at score >= threshold (else at score <= threshold)."""
 
     def params(self, scale: float, classes: int) -> dict[str, Any]:
         """The integer constants for a head whose logit unit is ``scale``."""
@@ -106,8 +108,9 @@ def policy(name: str) -> Policy:
 def softmax_params(scale: float, classes: int, frac_bits: int = 12, table_bits: int = 5) -> dict[str, Any]:
     """F, M, X, B and the table of the integer softmax for logits of unit ``scale`` (> 0).
 
-    E(d) = 2**F * exp(-scale * d) is taken as 2**-x with x in steps of 2**-B, so each E is within about 2**-(B+1) * ln 2 of itself. M has just the bits
-    that keep its own rounding below half such a step up to x = F, where E becomes 0. ``classes`` is checked only: S fits F + log2(classes) bits.
+    E(d) = 2**F * exp(-scale * d) is taken as 2**-x with x in steps of 2**-B, so each E is within about 2**-(B+1) * ln 2 of
+    itself. M has just the bits that keep its own rounding below half such a step up to x = F, where E becomes 0. ``classes`` is
+    checked only: S fits F + log2(classes) bits.
     """
     if not (math.isfinite(scale) and scale > 0):
         raise QuantModelError(f"scale must be positive, not {scale}")
@@ -127,7 +130,8 @@ def softmax_threshold(tau: float, params: Params) -> int:
     """The integer threshold floor(2**F / tau) of a probability ``tau`` (0 to 1, 0 excluded)."""
     if not 0 < tau <= 1:
         raise QuantModelError(f"tau must be more than 0 and at most 1, not {tau}")
-    return math.floor(2 ** params["frac_bits"] / tau)
+    limit: int = 2 ** params["frac_bits"]
+    return math.floor(limit / tau)
 
 
 def softmax_tau(threshold: int, params: Params) -> float:

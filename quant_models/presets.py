@@ -43,9 +43,10 @@ def b_lenet(weight_bits: int = 4, act_bits: int = 4, classes: int = 10) -> NetSp
 def triple_wins(weight_bits: int = 4, act_bits: int = 4, classes: int = 10) -> NetSpec:
     """Triple Wins' network as published for 28x28x1.
 
-    Head 0 has no ReLU after its convolution nor between its linear layers. Adjacent linear layers cannot stay integers of few bits without a
-    quantiser between them, so a signed one of ``act_bits`` was added after that convolution and after each of its first two linear layers. Batch norm
-    was added after each convolution and hidden linear layer; it folds into the thresholds.
+    Head 0 has no ReLU after its convolution nor between its linear layers. Adjacent linear layers cannot stay integers of few
+    bits without a quantiser between them, so a signed one of ``act_bits`` was added after that convolution and after each of
+    its first two linear layers. Batch norm was added after each convolution and hidden linear layer; it folds into the
+    thresholds.
     """
     q = _Layers(weight_bits, act_bits)
     pool = MaxPool(kernel=2, stride=2)
@@ -61,7 +62,8 @@ def triple_wins(weight_bits: int = 4, act_bits: int = 4, classes: int = 10) -> N
 
 
 def b_alexnet(weight_bits: int = 4, act_bits: int = 4, classes: int = 10) -> NetSpec:
-    """B-AlexNet as published for 32x32x3. Batch norm was added after each convolution and hidden linear layer; it folds into the thresholds."""
+    """B-AlexNet as published for 32x32x3. Batch norm was added after each convolution and hidden linear layer; it folds into
+    the thresholds."""
     q = _Layers(weight_bits, act_bits)
     pool = MaxPool(kernel=3, stride=2)
     stages: tuple[tuple[LayerSpec, ...], ...] = (

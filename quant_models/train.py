@@ -1,8 +1,8 @@
 """Joint training of all exits: L = sum over exits of weight * cross-entropy (BranchyNet). Seeded and resumable.
 
-Everything random is drawn from generators seeded by (seed, epoch), and the learning rate is a function of the step, so a checkpoint needs only
-weights and optimiser state for an interrupted run to end exactly as an uninterrupted one. (Exactly: on the same machine and number of
-threads; PyTorch adds in another order with another number.)
+Everything random is drawn from generators seeded by (seed, epoch), and the learning rate is a function of the step, so a
+checkpoint needs only weights and optimiser state for an interrupted run to end exactly as an uninterrupted one. (Exactly: on
+the same machine and number of threads; PyTorch adds in another order with another number.)
 """
 
 import dataclasses
@@ -67,7 +67,8 @@ class TrainSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """What a callback is told after each step: ``loss`` of this step; ``accuracy`` per exit over the validation split, with the last step of an epoch."""
+    """What a callback is told after each step: ``loss`` of this step; ``accuracy`` per exit over the validation split, with the
+    last step of an epoch."""
 
     epoch: int
     epochs: int
@@ -152,12 +153,14 @@ def train(
 ) -> dict[str, Any]:
     """Train ``spec`` on the training part of ``data`` and write the checkpoint ``path``; the test part is not looked at.
 
-    After each epoch the state goes to ``<path>.partial``; when that holds the beginning of this very run (network, data, settings), it goes on from
-    there. ``path`` itself is replaced only when training is done. Returns ``{"exits": [{"accuracy", "loss"} per exit over the validation split],
-    "history": [those of each epoch], "train_samples", "validation_samples"}``, which the checkpoint holds as ``progress["metrics"]`` too.
+    After each epoch the state goes to ``<path>.partial``; when that holds the beginning of this very run (network, data,
+    settings), it goes on from there. ``path`` itself is replaced only when training is done. Returns ``{"exits": [{"accuracy",
+    "loss"} per exit over the validation split], "history": [those of each epoch], "train_samples", "validation_samples"}``,
+    which the checkpoint holds as ``progress["metrics"]`` too.
     """
     if data.shape != (spec.height, spec.width, spec.channels):
-        raise QuantModelError(f"images of {data.name} are {data.shape}, the network {spec.name} takes {(spec.height, spec.width, spec.channels)}")
+        takes = (spec.height, spec.width, spec.channels)
+        raise QuantModelError(f"images of {data.name} are {data.shape}, the network {spec.name} takes {takes}")
     if data.classes > spec.classes:
         raise QuantModelError(f"{data.name} has {data.classes} classes, the network {spec.name} has {spec.classes}")
     weights = settings.exit_weights or (1.0,) * spec.exits

@@ -1,0 +1,55 @@
+# offramp: `make` shows what there is to do. Everything happens inside $(VENV); nothing outside this folder is touched.
+
+PYTHON ?= python3
+VENV   ?= .venv
+# More arguments for pip, e.g. a CPU-only torch: make setup TORCH_ARGS="--index-url https://download.pytorch.org/whl/cpu"
+TORCH_ARGS ?=
+
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.offramp-setup
+PIP   := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench clean distclean
+
+help:  ## show this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP)  ## create the virtual environment from requirements.lock (quick when nothing changed)
+
+demo: $(STAMP)  ## train, compile, simulate and report the three-exit digits network
+	$(BIN)/offramp run examples/digits.toml
+
+test: $(STAMP)  ## run the whole test suite
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(STAMP)  ## measure the figures in the README
+	$(BIN)/python -m build_flows.bench
+
+clean:  ## remove what builds and tests made; keep the virtual environment
+	rm -rf build examples/build sim_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find quant_models hw sim build_flows tests -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean  ## clean, and remove the virtual environment
+	rm -rf $(VENV) *.egg-info
+
+# Three steps, since no resolver accepts what finn-plus declares together with a current torch (see requirements.lock).
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "offramp needs Python 3.11 or newer as $(PYTHON); choose one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "Python's venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	@for tool in gcc g++ perl git; do command -v $$tool >/dev/null \
+		|| { echo "$$tool is missing: apt-get install $$tool" >&2; exit 1; }; done
+	@rm -f $(STAMP)
+	@test -x $(BIN)/python || { echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing torch"
+	@$(PIP) install $(TORCH_ARGS) -c requirements.lock torch
+	@echo "installing requirements.lock"
+	@$(PIP) install --no-deps -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $(STAMP)

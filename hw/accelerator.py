@@ -1,6 +1,5 @@
 """The accelerator's top: FINN layers, forks, gates, decisions and merge behind AXI-Stream and AXI4-Lite."""
 
-import dataclasses
 import zlib
 
 from amaranth.hdl import Cat, ClockDomain, Module, ResetInserter, Signal, Value
@@ -19,7 +18,7 @@ from hw.fifo import Fifo
 from hw.frame_gate import FrameGate
 from hw.netlist import Netlist, NetlistError, Stream, dump
 from hw.register_map import ADDR_WIDTH, accelerator_registers
-from hw.registers import Register
+from hw.registers import Register, with_init
 from hw.token import STAMP_BITS
 
 __all__ = ["Accelerator", "build_id", "counted_streams", "registers"]
@@ -44,12 +43,12 @@ def counted_streams(netlist: Netlist) -> list[str]:
 
 def registers(netlist: Netlist) -> list[Register]:
     """The accelerator's registers with their initial values, the one declaration behind Verilog, driver and documentation."""
-    values = {}
+    values = {"CLASSES": netlist.classes, "BUILD": build_id(netlist)}
     for item in netlist.exits:
         values[f"THRESHOLD_{item.index}"] = item.threshold
         values[f"ENABLE_{item.index}"] = int(item.enabled)
     declared = accelerator_registers(exits=len(netlist.exits), streams=len(counted_streams(netlist)), gates=len(netlist.gates))
-    return [dataclasses.replace(item, init=values.get(item.name, item.init)) for item in declared]
+    return with_init(declared, values)
 
 
 class Accelerator(wiring.Component):
@@ -199,7 +198,7 @@ class Accelerator(wiring.Component):
         # Results out.
         m.submodules.merge = merge = core(ExitMerge(
             exits=exits, token=admission.layout, max_in_flight=netlist.max_in_flight, label_bits=label_bits,
-            confidence_bits=decisions[0].confidence_bits, confidence_signed=[unit.confidence_signed for unit in decisions],
+            confidence_bits=decisions[0].confidence_bits, confidence_signed=[unit.score.confidence_signed for unit in decisions],
             bits=netlist.result.bits, fields=netlist.result.fields, order=netlist.order))
         for k, waiting in enumerate(results):
             self._connect_raw(m, waiting.o, merge.i[k])
@@ -220,7 +219,6 @@ class Accelerator(wiring.Component):
         # What software can read.
         cycles = self._counter(m, bank, core_reset, Signal(init=1), "cycles", width=64)
         m.d.comb += [
-            bank.build.eq(build_id(netlist)),
             bank.status_in_flight.eq(admission.in_flight),
             bank.status_busy.eq((admission.in_flight != 0) | core_reset),
             bank.cycles_lo.eq(cycles[:32]),

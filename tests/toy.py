@@ -1,0 +1,134 @@
+"""A toy accelerator made of our own units only: small, quick to build, and easy to predict in a few lines of numpy.
+
+Images are ``size`` x ``size`` x ``classes`` bytes. Stage 0 max-pools 2x2; head 0 sums every channel: its logits. Each later stage
+passes the frame at a slower pace and its head sums again, so that every exit gives the same logits (plus its own bias) and thresholds
+alone decide where samples leave.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from hw.axis import axis_verilog
+from hw.global_acc_pool import GlobalAccPool
+from hw.max_pool import MaxPool
+from hw.netlist import Exit, Gate, Input, Instance, Layer, Netlist, Port, Result, ResultField, Stage, Stream
+from hw.stream_fork import StreamFork
+
+
+class Throttle(wiring.Component):
+    """Passes a beat every ``pace`` cycles at most."""
+
+    def __init__(self, width: int, pace: int) -> None:
+        self.pace = pace
+        super().__init__({"i": In(stream.Signature(width)), "o": Out(stream.Signature(width))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        wait = Signal(range(self.pace + 1))
+        go = wait == 0
+        m.d.comb += [self.o.payload.eq(self.i.payload), self.o.valid.eq(self.i.valid & go), self.i.ready.eq(self.o.ready & go)]
+        with m.If(wait != 0):
+            m.d.sync += wait.eq(wait - 1)
+        with m.Elif(self.i.valid & self.o.ready):
+            m.d.sync += wait.eq(self.pace - 1)
+        return m
+
+
+def _layer(rtl: Path | None, name: str, unit: object, *, stage: int, head: bool, in_bits: int, out_bits: Sequence[int],
+           in_beats: int, out_beats: int, cycles: int, outputs: Sequence[object]) -> Layer:
+    if rtl is not None:
+        ports = {f"out{n}_V": end for n, end in enumerate(outputs)}
+        (rtl / f"{name}.v").write_text(axis_verilog(unit, name, {"in0_V": unit.i}, ports))
+
+    def port(prefix: str, bits: int) -> Port:
+        return Port(data=f"{prefix}_TDATA", valid=f"{prefix}_TVALID", ready=f"{prefix}_TREADY", bits=bits, tdata=-(-bits // 8) * 8)
+
+    instance = Instance(name="unit", module=name, clocks=("ap_clk",), resets_n=("ap_rst_n",), inputs={"in0_V": port("in0_V", in_bits)},
+                        outputs={f"out{n}_V": port(f"out{n}_V", bits) for n, bits in enumerate(out_bits)})
+    return Layer(name=name, op=type(unit).__name__, stage=stage, head=head, instances=(instance,), inputs=(("unit", "in0_V"),),
+                 outputs=tuple(("unit", f"out{n}_V") for n in range(len(out_bits))), files=(f"{name}.v",), cycles=cycles,
+                 in_beats=in_beats, out_beats=out_beats)
+
+
+def build(rtl: Path | None, *, exits: int = 2, classes: int = 3, size: int = 4, paces: Sequence[int] = (4, 8, 8, 8), frames: int = 2,
+          order: str = "arrival", thresholds: Sequence[int] = (500,) * 8, policies: Sequence[str] = ("max_logit",) * 8,
+          params: Sequence[dict] = ({},) * 8, biases: Sequence[Sequence[int]] | None = None, max_in_flight: int = 8, bus_bits: int = 32,
+          result_bits: int = 64) -> Netlist:
+    """The netlist, and its layers' Verilog in folder ``rtl`` (None: netlist only)."""
+    pooled = size // 2
+    pixels, bits = pooled * pooled, 8 * classes
+    acc_bits = 8 + ceil_log2(pixels) + 1
+    layers, streams, gates, decisions = [], [], [], []
+
+    def add(name: str, unit: object, outputs: Sequence[object], src: tuple[str, int] | None, **shape: object) -> None:
+        layers.append(_layer(rtl, name, unit, outputs=outputs, **shape))
+        if src is not None:
+            streams.append(Stream(name=f"{src[0]}__{name}", src=src, dst=(name, 0), bits=shape["in_bits"],
+                                  frame_beats=shape["in_beats"], depth=2))
+
+    pool = MaxPool(size, size, classes, classes, 8, False, 2, 2)
+    add("stage0_pool0", pool, [pool.o], ("input", 0), stage=0, head=False, in_bits=bits, out_bits=[bits], in_beats=size * size,
+        out_beats=pixels, cycles=size * size)
+    trunk: tuple[str, int] = ("stage0_pool0", 0)
+    for k in range(exits):
+        last = k == exits - 1
+        if k:
+            slow = Throttle(bits, paces[k - 1])
+            add(f"stage{k}_slow0", slow, [slow.o], None, stage=k, head=False, in_bits=bits, out_bits=[bits], in_beats=pixels,
+                out_beats=pixels, cycles=pixels * paces[k - 1])
+            gates.append(Gate(exit=k - 1, src=trunk, dst=(f"stage{k}_slow0", 0), bits=bits, frame_beats=pixels, frames=frames))
+            trunk = (f"stage{k}_slow0", 0)
+        if not last:
+            fork = StreamFork(bits, 2)
+            add(f"fork{k}", fork, [fork.o[0], fork.o[1]], trunk, stage=k, head=False, in_bits=bits, out_bits=[bits, bits], in_beats=pixels,
+                out_beats=pixels, cycles=pixels)
+            trunk = (f"fork{k}", 0)
+        head = GlobalAccPool(pixels, classes, classes, 8, False, acc_bits)
+        add(f"head{k}_sum0", head, [head.o], trunk, stage=k, head=True, in_bits=bits, out_bits=[classes * acc_bits], in_beats=pixels,
+            out_beats=1, cycles=pixels)
+        trunk = (f"fork{k}", 1)
+        streams.append(Stream(name=f"head{k}_sum0__exit{k}", src=(f"head{k}_sum0", 0), dst=(f"exit{k}", 0), bits=classes * acc_bits,
+                              frame_beats=1, depth=2))
+        bias = tuple(biases[k]) if biases else (0,) * classes
+        decisions.append(Exit(index=k, policy="always" if last else policies[k], classes=classes, pe=classes, acc_bits=acc_bits, bias=bias,
+                              threshold=0 if last else thresholds[k], enabled=True, scale=0.01, params={} if last else params[k]))
+    return Netlist(
+        name="toy", part="xc7z020clg400-1", clock_mhz=100.0, classes=classes, order=order, max_in_flight=max_in_flight,
+        input=Input(height=size, width=size, channels=classes, bits=8, signed=False, bus_bits=bus_bits, beat_bits=bits,
+                    frame_beats=size * size),
+        result=result_layout(classes, exits, result_bits),
+        stages=tuple(Stage(index=k, reach=0.5**k, target_cycles=size * size << k) for k in range(exits)),
+        layers=tuple(layers), streams=tuple(streams), gates=tuple(gates), exits=tuple(decisions),
+    )
+
+
+def result_layout(classes: int, exits: int, bits: int) -> Result:
+    """A result word with every field."""
+    label, which = max(1, ceil_log2(classes)), max(1, ceil_log2(exits))
+    widths = {"id": 16 if bits == 64 else 8, "label": label, "exit": which, "confidence": 16 if bits == 64 else 12}
+    fields, offset = [], 0
+    for name, width in widths.items():
+        fields.append(ResultField(name=name, offset=offset, width=width, signed=name == "confidence"))
+        offset += width
+    if bits == 64:
+        fields.append(ResultField(name="cycles", offset=offset, width=min(24, bits - offset)))
+    return Result(bits=bits, fields=tuple(fields))
+
+
+def images(count: int, *, classes: int = 3, size: int = 4, seed: int = 0) -> np.ndarray:
+    """Random images, uint8 ``[count, size, size, classes]``."""
+    return np.random.default_rng(seed).integers(0, 256, (count, size, size, classes), dtype=np.uint8)
+
+
+def logits(batch: np.ndarray, netlist: Netlist) -> list[np.ndarray]:
+    """What each exit's logits must be, int64 ``[count, classes]`` per exit."""
+    count, height, width, classes = batch.shape
+    pooled = batch.reshape(count, height // 2, 2, width // 2, 2, classes).max(axis=(2, 4)).astype(np.int64)
+    sums = pooled.sum(axis=(1, 2))
+    return [sums + np.array(item.bias, dtype=np.int64) for item in netlist.exits]

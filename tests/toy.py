@@ -17,7 +17,8 @@ from amaranth.utils import ceil_log2
 from hw.axis import axis_verilog
 from hw.global_acc_pool import GlobalAccPool
 from hw.max_pool import MaxPool
-from hw.netlist import Exit, Gate, Input, Instance, Layer, Netlist, Port, Result, ResultField, Stage, Stream
+from hw.netlist import Exit, Gate, Input, Instance, Layer, Netlist, Port, Stage, Stream
+from hw.result_word import result_word
 from hw.stream_fork import StreamFork
 
 
@@ -102,23 +103,10 @@ def build(rtl: Path | None, *, exits: int = 2, classes: int = 3, size: int = 4, 
         name="toy", part="xc7z020clg400-1", clock_mhz=100.0, classes=classes, order=order, max_in_flight=max_in_flight,
         input=Input(height=size, width=size, channels=classes, bits=8, signed=False, bus_bits=bus_bits, beat_bits=bits,
                     frame_beats=size * size),
-        result=result_layout(classes, exits, result_bits),
+        result=result_word(bits=result_bits, classes=classes, exits=exits, max_in_flight=max_in_flight),
         stages=tuple(Stage(index=k, reach=0.5**k, target_cycles=size * size << k) for k in range(exits)),
         layers=tuple(layers), streams=tuple(streams), gates=tuple(gates), exits=tuple(decisions),
     )
-
-
-def result_layout(classes: int, exits: int, bits: int) -> Result:
-    """A result word with every field."""
-    label, which = max(1, ceil_log2(classes)), max(1, ceil_log2(exits))
-    widths = {"id": 16 if bits == 64 else 8, "label": label, "exit": which, "confidence": 16 if bits == 64 else 12}
-    fields, offset = [], 0
-    for name, width in widths.items():
-        fields.append(ResultField(name=name, offset=offset, width=width, signed=name == "confidence"))
-        offset += width
-    if bits == 64:
-        fields.append(ResultField(name="cycles", offset=offset, width=min(24, bits - offset)))
-    return Result(bits=bits, fields=tuple(fields))
 
 
 def images(count: int, *, classes: int = 3, size: int = 4, seed: int = 0) -> np.ndarray:

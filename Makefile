@@ -7,7 +7,7 @@ TORCH_ARGS ?=
 
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.offramp-setup
-PIP   := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP   := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench clean distclean

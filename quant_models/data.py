@@ -136,9 +136,10 @@ def load_npz(path: Path) -> Dataset:
     """
     arrays = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise QuantModelError(f"{path} is not an .npz file")
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise QuantModelError(f"{path} is not an .npz file")
+        with loaded as file:
             for key in _IDX:
                 if key not in file:
                     raise QuantModelError(f"{path} lacks {key}; it must hold x_train, y_train, x_test, y_test")

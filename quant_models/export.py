@@ -64,8 +64,9 @@ def golden(model: MultiExitNet) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 def export_golden(model: MultiExitNet, path: Path) -> None:
     """Write ``golden.npz``: the integer network as Brevitas has it. Written atomically; the same model gives the same bytes."""
     meta, arrays = golden(model)
+    content: dict[str, Any] = {"meta": np.array(json.dumps(meta, sort_keys=True)), **arrays}
     with atomic(path) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, allow_pickle=False, meta=np.array(json.dumps(meta, sort_keys=True)), **arrays)
+        np.savez_compressed(file, **content)
 
 
 def export_qonnx(model: MultiExitNet, path: Path) -> None:

@@ -209,12 +209,12 @@ def trace(spec: NetSpec) -> Iterator[tuple[str, int, Unit]]:
 
     Raises :class:`QuantModelError` naming the layer that does not fit.
     """
-    fork = ((spec.height, spec.width, spec.channels), INPUT_BITS, False)
+    fork = ((spec.height, spec.width, spec.channels), INPUT_BITS, False, False)
     for k in range(spec.exits):
         for where, block in (("stage", spec.stages[k]), ("head", spec.heads[k])):
-            if where == "head" and not block:
-                raise QuantModelError(f"head{k} must have a layer")
-            (height, width, channels), bits, signed = fork
+            if not block:
+                raise QuantModelError(f"{where}{k} must have a layer")
+            (height, width, channels), bits, signed, flat = fork
             counts: dict[str, int] = {}
             for i, layer in enumerate(block):
                 kind = _kind(layer)
@@ -222,6 +222,9 @@ def trace(spec: NetSpec) -> Iterator[tuple[str, int, Unit]]:
                 counts[kind] = counts.get(kind, 0) + 1
                 _check(name, layer, where == "head" and i == len(block) - 1, spec.classes)
                 shape = (height, width, channels)
+                if flat and not isinstance(layer, Linear):
+                    raise QuantModelError(f"{name}: only a linear layer can follow a linear layer, not {layer}")
+                flat = isinstance(layer, Linear)
                 if isinstance(layer, Conv):
                     height = _slide(name, height, layer.kernel, layer.pad, layer.stride)
                     width = _slide(name, width, layer.kernel, layer.pad, layer.stride)
@@ -239,7 +242,7 @@ def trace(spec: NetSpec) -> Iterator[tuple[str, int, Unit]]:
                 if act is not None:
                     bits, signed = act.bits, act.signed
             if where == "stage":
-                fork = ((height, width, channels), bits, signed)
+                fork = ((height, width, channels), bits, signed, flat)
 
 
 class _InputQuant(Uint8ActPerTensorFloat):
@@ -303,8 +306,7 @@ class MultiExitNet(nn.Module):
     """The Brevitas module of a :class:`NetSpec`.
 
     ``forward`` takes float images ``[n, channels, height, width]`` that hold ``pixel / 256`` and gives a tuple of float logits
-    ``[n, classes]``, one per exit. ``units`` are the layers in order of computation, ``unit_modules`` the module of each by
-    name.
+    ``[n, classes]``, one per exit. ``stages[k]`` and ``heads[k]`` hold a module per layer, by the names of :func:`trace`.
     """
 
     def __init__(self, spec: NetSpec) -> None:

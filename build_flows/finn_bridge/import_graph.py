@@ -1,0 +1,231 @@
+"""QONNX to FINN's graph of hardware layers: quantisers streamlined into integer thresholds, pools and forks as units of ours."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from finn.transformation.fpgadataflow.convert_to_hw.conv_inp_gen import InferConvInpGen
+from finn.transformation.fpgadataflow.convert_to_hw.fm_padding import InferFMPadding
+from finn.transformation.fpgadataflow.convert_to_hw.quantized_matrix_vector_activation import InferQuantizedMatrixVectorActivation
+from finn.transformation.fpgadataflow.convert_to_hw.thresholding import InferThresholdingLayer
+from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
+from finn.transformation.move_reshape import RemoveCNVtoFCFlatten
+from finn.transformation.qonnx.convert_qonnx_to_finn import ConvertQONNXtoFINN
+from finn.transformation.streamline import Streamline, absorb, reorder
+from onnx import helper
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+from qonnx.transformation.fold_constants import FoldConstants
+from qonnx.transformation.general import (
+    GiveReadableTensorNames,
+    GiveUniqueNodeNames,
+    RemoveStaticGraphInputs,
+    RemoveUnusedTensors,
+    SortGraph,
+)
+from qonnx.transformation.infer_data_layouts import InferDataLayouts
+from qonnx.transformation.infer_datatypes import InferDataTypes
+from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
+from qonnx.util.cleanup import cleanup_model
+
+import build_flows.finn_bridge.rtl_layers  # noqa: F401 - registers our layers with FINN
+from build_flows.finn_bridge.errors import CompileError
+
+__all__ = ["import_graph"]
+
+RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
+HW_DOMAIN = "finn.custom_op.fpgadataflow"
+NCHW_TO_NHWC = [0, 2, 3, 1]
+NHWC_TO_NCHW = [0, 3, 1, 2]
+
+
+def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
+    """Read a multi-output QONNX and return FINN's graph of hardware layers, in RTL variants for ``part``.
+
+    The graph's input is NHWC, unsigned integers as the input quantiser makes them. Its outputs are still the real-valued logits, in
+    exit order: after the last hardware layer of each head stand a ``Mul`` and perhaps an ``Add``. Raises :class:`CompileError`
+    naming the operation that has no hardware layer.
+    """
+    try:
+        model = cleanup_model(ModelWrapper(str(model_onnx)))
+    except Exception as error:
+        raise CompileError(f"{model_onnx.name} is not a QONNX model: {error}") from error
+    _open_input(model)
+    model = model.transform(ConvertQONNXtoFINN())
+    for step in (InferShapes(), FoldConstants(), GiveUniqueNodeNames(), GiveReadableTensorNames(), InferDataTypes(),
+                 RemoveStaticGraphInputs(), absorb.AbsorbScalarBiasIntoMultiThreshold()):
+        model = model.transform(step)
+    model = _streamline(model)
+    model = model.transform(LowerConvsToMatMul())
+    _pools_in_nhwc(model)
+    for step in (InferShapes(), InferDataTypes(), InferDataLayouts(), absorb.AbsorbTransposeIntoMultiThreshold(),
+                 reorder.MoveTransposePastFork(), absorb.AbsorbTransposeIntoMultiThreshold(), absorb.AbsorbConsecutiveTransposes(),
+                 absorb.AbsorbTransposeIntoFlatten()):
+        model = model.transform(step)
+    model = _streamline(model)
+    model = model.transform(InferDataLayouts())
+    for step in (InferThresholdingLayer(), InferQuantizedMatrixVectorActivation(), InferConvInpGen(), InferFMPadding(),
+                 RemoveCNVtoFCFlatten(), absorb.AbsorbConsecutiveTransposes()):
+        model = model.transform(step)
+    _drop_input_transpose(model)
+    _fork(model)
+    for node in model.graph.node:
+        if node.domain == HW_DOMAIN:
+            getCustomOp(node).set_nodeattr("preferred_impl_style", "rtl")
+    for step in (SpecializeLayers(part), SortGraph(), InferShapes(), InferDataTypes(), RemoveUnusedTensors(), GiveReadableTensorNames()):
+        model = model.transform(step)
+    _only_hardware(model)
+    return model
+
+
+def _only(nodes: list[Any] | None, what: str) -> Any:
+    if nodes is None or len(nodes) != 1:
+        raise CompileError(f"{what} must have one consumer, not {len(nodes or [])}")
+    return nodes[0]
+
+
+def _open_input(model: ModelWrapper) -> None:
+    """Take the input's quantiser away: the accelerator is fed its integers, so the graph's input is those, its scale a ``Mul``."""
+    name = model.graph.input[0].name
+    quant = _only(model.find_consumers(name), "the network's input")
+    if quant.op_type != "Quant":
+        raise CompileError(f"the network's input must go into a quantiser, not into {quant.op_type} {quant.name}")
+    scale, zero, bits = (model.get_initializer(tensor) for tensor in quant.input[1:4])
+    if scale is None or scale.size != 1 or zero is None or np.any(zero != 0):
+        raise CompileError(f"input quantiser {quant.name} must have one scale and zero point 0")
+    if getCustomOp(quant).get_nodeattr("signed") or not 1 <= int(bits) <= 8:
+        raise CompileError(f"input quantiser {quant.name} must be unsigned with 1 to 8 bits, not bits={int(bits)}")
+    place = list(model.graph.node).index(quant)
+    model.graph.node.remove(quant)
+    model.graph.node.insert(place, helper.make_node("Mul", [name, quant.input[1]], [quant.output[0]], name="input_scale"))
+    model.set_tensor_datatype(name, DataType[f"UINT{int(bits)}"])
+
+
+def _streamline(model: ModelWrapper) -> ModelWrapper:
+    """Scales down the graph into thresholds, past forks as well."""
+    for step in (Streamline(), reorder.MoveLinearPastFork(), Streamline()):
+        model = model.transform(step)
+    return model
+
+
+def _square(value: Any, what: str) -> int:
+    sides = set(value)
+    if len(sides) != 1:
+        raise CompileError(f"{what} must be square, not {list(value)}")
+    return int(sides.pop())
+
+
+def _ints(node: Any, name: str, default: list[int]) -> list[int]:
+    return next((list(item.ints) for item in node.attribute if item.name == name), default)
+
+
+def _pools_in_nhwc(model: ModelWrapper) -> None:
+    """Each NCHW pool becomes our NHWC unit between two transposes, which later steps cancel.
+
+    (FINN's own step for max pools loses a branch when the pool is what a fork hangs on.)
+    """
+    for node in list(model.graph.node):
+        if node.op_type not in ("MaxPool", "GlobalAveragePool"):
+            continue
+        batch, channels, height, width = model.get_tensor_shape(node.input[0])
+        kind = model.get_tensor_datatype(node.input[0])
+        if not kind.is_integer():
+            raise CompileError(f"{node.op_type} {node.name} must pool integers, but a scale stands before it")
+        common = {"domain": RTL_DOMAIN, "backend": "fpgadataflow", "NumChannels": channels, "PE": 1, "inputDataType": kind.name}
+        before = model.make_new_valueinfo_name()
+        model.set_tensor_shape(before, [batch, height, width, channels])
+        after = result = model.make_new_valueinfo_name()
+        model.set_tensor_shape(after, [batch, 1, 1, channels])      # claims the name; a max pool sets the real one below
+        tail: list[Any] = []
+        if node.op_type == "MaxPool":
+            if any(_ints(node, "pads", [0])) or any(item.name == "ceil_mode" and item.i for item in node.attribute):
+                raise CompileError(f"max pool {node.name} must have no padding and floor its output size")
+            pool = helper.make_node(
+                "MaxPool_rtl", [before], [after], ImgDim=[height, width], Kernel=_square(_ints(node, "kernel_shape", []), f"{node.name} kernel"),
+                Stride=_square(_ints(node, "strides", [1]), f"{node.name} stride"), **common,
+            )
+            out_shape = [model.get_tensor_shape(node.output[0])[axis] for axis in NCHW_TO_NHWC]
+        else:
+            pool = helper.make_node("GlobalAccPool_rtl", [before], [after], numInputVectors=[batch, height, width], **common)
+            out_shape = [batch, 1, 1, channels]
+            factor = model.make_new_valueinfo_name()
+            model.set_initializer(factor, np.array(1 / (height * width), dtype=np.float32))
+            result = model.make_new_valueinfo_name()
+            tail = [helper.make_node("Mul", [after, factor], [result])]
+        model.set_tensor_shape(after, out_shape)
+        model.set_tensor_datatype(after, getCustomOp(pool).get_output_datatype())
+        model.set_tensor_shape(result, out_shape)
+        new = [
+            helper.make_node("Transpose", [node.input[0]], [before], perm=NCHW_TO_NHWC), pool, *tail,
+            helper.make_node("Transpose", [result], [node.output[0]], perm=NHWC_TO_NCHW),
+        ]
+        place = list(model.graph.node).index(node)
+        model.graph.node.remove(node)
+        for offset, item in enumerate(new):
+            model.graph.node.insert(place + offset, item)
+
+
+def _drop_input_transpose(model: ModelWrapper) -> None:
+    """Images arrive in NHWC, so the transpose at the input goes, and the input changes shape."""
+    name = model.graph.input[0].name
+    first = _only(model.find_consumers(name), "the network's input")
+    if first.op_type == "Transpose" and _ints(first, "perm", []) == NCHW_TO_NHWC:
+        kind, shape = model.get_tensor_datatype(name), model.get_tensor_shape(first.output[0])
+        for node in model.find_consumers(first.output[0]):
+            node.input[0] = name
+        model.graph.node.remove(first)
+        model.set_tensor_shape(name, shape)
+        model.set_tensor_datatype(name, kind)
+
+
+def _fork(model: ModelWrapper) -> None:
+    """Put a fork unit where two layers read one tensor. Output 0 leads to the earlier exit: to the head."""
+    for node in list(model.graph.node):
+        for tensor in list(node.output):
+            readers = model.find_consumers(tensor) or []
+            if len(readers) < 2:
+                continue
+            if len(readers) > 2:
+                raise CompileError(f"the output of {node.op_type} {node.name} must go to one layer, or to a head and a stage, not to {len(readers)}")
+            readers.sort(key=lambda reader: min(_exits_behind(model, reader)))
+            shape, kind = model.get_tensor_shape(tensor), model.get_tensor_datatype(tensor)
+            branches = []
+            for reader in readers:
+                branch = model.make_new_valueinfo_name()
+                model.set_tensor_shape(branch, shape)
+                model.set_tensor_datatype(branch, kind)
+                reader.input[0] = branch
+                branches.append(branch)
+            fork = helper.make_node(
+                "StreamFork_rtl", [tensor], branches, domain=RTL_DOMAIN, backend="fpgadataflow", NumChannels=shape[-1], PE=1,
+                NumOutputStreams=2, inputDataType=kind.name, numInputVectors=shape[:-1], outFIFODepths=[2, 2],
+            )
+            model.graph.node.insert(list(model.graph.node).index(node) + 1, fork)
+
+
+def _exits_behind(model: ModelWrapper, node: Any) -> set[int]:
+    outputs = [item.name for item in model.graph.output]
+    found: set[int] = set()
+    todo = list(node.output)
+    while todo:
+        tensor = todo.pop()
+        if tensor in outputs:
+            found.add(outputs.index(tensor))
+        for reader in model.find_consumers(tensor) or []:
+            todo.extend(reader.output)
+    return found
+
+
+def _only_hardware(model: ModelWrapper) -> None:
+    """Refuse what has no hardware layer, apart from the scale and bias behind each head."""
+    for node in model.graph.node:
+        if node.domain == RTL_DOMAIN:
+            continue
+        behind = model.find_direct_successors(node) or []
+        if node.op_type in ("Mul", "Add") and all(item.op_type in ("Mul", "Add") for item in behind):
+            continue
+        if node.domain.startswith(HW_DOMAIN):
+            raise CompileError(f"layer {node.op_type} {node.name} has no RTL variant for these data types")
+        raise CompileError(f"operation {node.op_type} {node.name} has no hardware layer")

@@ -1,0 +1,142 @@
+"""Name the graph's nodes after the layers of the golden model, walking from the input through every fork to every exit."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+
+from build_flows.finn_bridge.errors import CompileError
+from build_flows.finn_bridge.golden_file import GoldenFile, GoldenLayer
+
+__all__ = ["Unit", "name_layers"]
+
+OPS = {
+    "_pad": "FMPadding_rtl", "_swg": "ConvolutionInputGenerator_rtl", "_mvau": "MVAU_rtl", "_thr": "Thresholding_rtl",
+}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One node: ``name`` is the node's, ``layer`` the golden layer it is of (None: a fork), ``role`` the suffix (``"_mvau"``; ``""`` for a
+    unit that has the layer's name)."""
+
+    name: str
+    layer: GoldenLayer | None
+    role: str
+    stage: int
+    head: bool
+
+
+def name_layers(model: ModelWrapper, golden: GoldenFile) -> tuple[Unit, ...]:
+    """Rename nodes in place and return them in streaming order: stage 0, fork 0, head 0, stage 1, ...
+
+    Checks weights, kernels and feature map sizes on the way. Raises :class:`CompileError` naming the layer and the operation where the
+    two networks differ.
+    """
+    walk = _Walk(model)
+    tensor = model.graph.input[0].name
+    for k, (stage, head) in enumerate(zip(golden.stages, golden.heads, strict=True)):
+        tensor = walk.chain(stage, tensor)
+        branch = tensor
+        if k + 1 < len(golden.stages):
+            node = walk.reader(tensor, f"fork{k}", "StreamFork_rtl")
+            walk.found(node, Unit(f"fork{k}", None, "", k, False))
+            branch, tensor = node.output
+        branch = walk.chain(head, branch)
+        if branch != model.graph.output[k].name:
+            raise CompileError(f"head {k} must end at the model's output {k}, {model.graph.output[k].name}, not at {branch}")
+    left = [node.name for node in model.graph.node if node.name not in {unit.name for unit in walk.units}]
+    if left:
+        raise CompileError(f"operation {left[0]} belongs to no layer of the golden model")
+    return tuple(walk.units)
+
+
+class _Walk:
+    def __init__(self, model: ModelWrapper) -> None:
+        self.model = model
+        self.units: list[Unit] = []
+
+    def reader(self, tensor: str, layer: str, op: str) -> Any:
+        nodes = self.model.find_consumers(tensor) or []
+        if len(nodes) != 1:
+            raise CompileError(f"{layer}: one operation must read {tensor}, not {len(nodes)}")
+        if nodes[0].op_type != op:
+            raise CompileError(f"{layer}: the model has {nodes[0].op_type} {nodes[0].name} where the golden model has {op}")
+        return nodes[0]
+
+    def found(self, node: Any, unit: Unit) -> None:
+        node.name = unit.name
+        self.units.append(unit)
+
+    def chain(self, layers: tuple[GoldenLayer, ...], tensor: str) -> str:
+        for layer in layers:
+            for role, op in _parts(layer):
+                node = self.reader(tensor, layer.name, op)
+                self.found(node, Unit(layer.name + role, layer, role, layer.stage, layer.head))
+                self.check(node, layer)
+                tensor = node.output[0]
+        return tensor
+
+    def check(self, node: Any, layer: GoldenLayer) -> None:
+        unit, spec = getCustomOp(node), layer.spec
+        match node.op_type:
+            case "FMPadding_rtl":
+                _same(layer, "pad", list(unit.get_nodeattr("Padding")), [spec["pad"]] * 4)
+            case "ConvolutionInputGenerator_rtl":
+                _same(layer, "kernel", list(unit.get_nodeattr("ConvKernelDim")), [spec["kernel"]] * 2)
+                _same(layer, "stride", list(unit.get_nodeattr("Stride")), [spec["stride"]] * 2)
+                _same(layer, "dilation", list(unit.get_nodeattr("Dilation")), [1, 1])
+            case "MaxPool_rtl":
+                _same(layer, "kernel", unit.get_nodeattr("Kernel"), spec["kernel"])
+                _same(layer, "stride", unit.get_nodeattr("Stride"), spec["stride"])
+            case "MVAU_rtl":
+                self.check_weights(node, layer)
+                kind = unit.get_input_datatype(0)
+                _same(layer, "in_bits", kind.bitwidth(), spec["in_bits"])
+                _same(layer, "in_signed", kind.signed(), spec["in_signed"])
+            case "Thresholding_rtl":
+                kind = unit.get_output_datatype()
+                _same(layer, "out_bits", kind.bitwidth(), spec["out_bits"])
+                _same(layer, "out_signed", kind.signed(), spec["out_signed"])
+                _same(layer, "out_min", unit.get_nodeattr("ActVal"), spec["out_min"])
+
+    def check_weights(self, node: Any, layer: GoldenLayer) -> None:
+        weights = np.rint(self.model.get_initializer(node.input[1])).astype(np.int64)
+        matrix = layer.matrix
+        if weights.shape != matrix.shape:
+            raise CompileError(f"{layer.name}: weights must be {list(matrix.shape)} as in the golden model, not {list(weights.shape)}")
+        wrong = np.argwhere(weights != matrix)
+        if wrong.size:
+            row, column = wrong[0]
+            raise CompileError(
+                f"{layer.name}: weight {row} of output {column} must be {matrix[row, column]} as in the golden model, "
+                f"not {weights[row, column]}"
+            )
+        _same(layer, "weight_bits", getCustomOp(node).get_input_datatype(1).bitwidth(), layer.spec["weight_bits"])
+
+
+def _same(layer: GoldenLayer, what: str, found: Any, wanted: Any) -> None:
+    if found != wanted:
+        raise CompileError(f"{layer.name}: {what} must be {wanted} as in the golden model, not {found}")
+
+
+def _parts(layer: GoldenLayer) -> list[tuple[str, str]]:
+    """Roles and operations of one layer, in streaming order."""
+    spec = layer.spec
+    act = ["_thr"] if "thresholds" in spec else []
+    match layer.kind:
+        case "conv":
+            pad = ["_pad"] if spec["pad"] else []
+            window = ["_swg"] if spec["kernel"] > 1 or spec["stride"] > 1 else []
+            roles = [*pad, *window, "_mvau", *act]
+        case "linear":
+            roles = ["_mvau", *act]
+        case "maxpool":
+            return [("", "MaxPool_rtl")]
+        case "global_sum":
+            return [("", "GlobalAccPool_rtl"), *((role, OPS[role]) for role in act)]
+        case kind:
+            raise CompileError(f"{layer.name}: no hardware is known for a layer of kind {kind!r}")
+    return [(role, OPS[role]) for role in roles]

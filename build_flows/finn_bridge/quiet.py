@@ -1,0 +1,29 @@
+"""Keep FINN and qonnx quiet: they log, print and warn about matters that are settled here."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+
+from finn.util.settings import initialize_dummy_settings
+
+__all__ = ["quiet_finn"]
+
+
+@contextlib.contextmanager
+def quiet_finn() -> Iterator[None]:
+    """Run FINN code with its settings initialised and its output held back.
+
+    Only errors pass the logger; what FINN prints is dropped, and Python warnings raised inside are ignored.
+    """
+    log = logging.getLogger("finn_logger")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            initialize_dummy_settings()
+            yield
+    finally:
+        log.setLevel(level)

@@ -1,0 +1,7 @@
+"""Units of ours as FINN RTL backends. Importing this package registers them with FINN."""
+
+from build_flows.finn_bridge.rtl_layers.global_acc_pool import GlobalAccPool_rtl
+from build_flows.finn_bridge.rtl_layers.max_pool import MaxPool_rtl
+from build_flows.finn_bridge.rtl_layers.stream_fork import StreamFork_rtl
+
+__all__ = ["GlobalAccPool_rtl", "MaxPool_rtl", "StreamFork_rtl"]

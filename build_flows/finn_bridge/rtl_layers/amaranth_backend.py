@@ -1,0 +1,42 @@
+"""What FINN's RTL backends of Amaranth units have in common."""
+
+from pathlib import Path
+from typing import Any
+
+from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
+
+from hw.axis import axis_verilog
+
+__all__ = ["AmaranthBackend"]
+
+
+class AmaranthBackend(RTLBackend):  # type: ignore[misc]
+    """Mixin of an RTL layer whose Verilog is converted from an Amaranth component at code generation.
+
+    The component has one input stream ``i`` and an output stream ``o``, or an array of them. Ports are those of any FINN unit
+    (``ap_clk``, ``ap_rst_n``, ``in0_V_*``, ``out0_V_*``, ``out1_V_*``), and the module has the node's name.
+    """
+
+    def component(self) -> Any:
+        """The Amaranth component for the node's shapes, types and folding."""
+        raise NotImplementedError
+
+    def generate_hdl(self, model: Any, fpgapart: str, clk: float) -> None:
+        component = self.component()
+        streams = component.o if isinstance(component.o, list) else [component.o]
+        outputs = {f"out{index}_V": stream for index, stream in enumerate(streams)}
+        name = self.get_verilog_top_module_name()
+        folder = self.get_nodeattr("code_gen_dir_ipgen")
+        (Path(folder) / f"{name}.v").write_text(axis_verilog(component, name, inputs={"in0_V": component.i}, outputs=outputs))
+        self.set_nodeattr("gen_top_module", name)
+        self.set_nodeattr("ipgen_path", folder)
+        self.set_nodeattr("ip_path", folder)
+
+    def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
+        folder = self.get_nodeattr("code_gen_dir_ipgen") + "/" if abspath else ""
+        return [f"{folder}{self.get_nodeattr('gen_top_module')}.v"]
+
+    def code_generation_ipi(self) -> list[str]:
+        (source,) = self.get_rtl_file_list(abspath=True)
+        module = self.get_nodeattr("gen_top_module")
+        return [f"add_files -norecurse {source}", f"create_bd_cell -type module -reference {module} {self.onnx_node.name}"]

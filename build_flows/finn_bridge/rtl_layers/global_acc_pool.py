@@ -1,0 +1,33 @@
+"""``GlobalAccPool_rtl``: FINN's global accumulation pooling, as :class:`hw.global_acc_pool.GlobalAccPool`."""
+
+import math
+from typing import Any
+
+from finn.custom_op.fpgadataflow.globalaccpool import GlobalAccPool as FinnGlobalAccPool
+from finn.custom_op.fpgadataflow.rtl import register_custom_op
+from qonnx.core.datatype import DataType
+
+from build_flows.finn_bridge.rtl_layers.amaranth_backend import AmaranthBackend
+from hw.global_acc_pool import GlobalAccPool
+
+__all__ = ["GlobalAccPool_rtl"]
+
+
+@register_custom_op  # type: ignore[untyped-decorator]
+class GlobalAccPool_rtl(FinnGlobalAccPool, AmaranthBackend):  # type: ignore[misc]  # noqa: N801 - FINN finds a layer by this name
+    """Sum of a frame over height and width, per channel: input ``[1, h, w, NumChannels]``, output ``[1, 1, 1, NumChannels]``."""
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        return {**AmaranthBackend.get_nodeattr_types(self), **FinnGlobalAccPool.get_nodeattr_types(self)}
+
+    def get_output_datatype(self, ind: int = 0) -> Any:
+        """As wide as the unit's accumulator, which can be a bit wider than the largest sum needs."""
+        unit = self.component()
+        return DataType[f"{'INT' if unit.signed else 'UINT'}{unit.out_bits}"]
+
+    def component(self) -> Any:
+        kind = self.get_input_datatype()
+        return GlobalAccPool(
+            pixels=math.prod(self.get_nodeattr("numInputVectors")), channels=self.get_nodeattr("NumChannels"),
+            pe=self.get_nodeattr("PE"), bits=kind.bitwidth(), signed=kind.signed(),
+        )

@@ -1,0 +1,89 @@
+"""``MaxPool_rtl``: max pooling over NHWC frames, as :class:`hw.max_pool.MaxPool`."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
+from finn.custom_op.fpgadataflow.rtl import register_custom_op
+from qonnx.core.datatype import DataType
+
+from build_flows.finn_bridge.rtl_layers.amaranth_backend import AmaranthBackend
+from hw.max_pool import MaxPool
+
+__all__ = ["MaxPool_rtl"]
+
+
+@register_custom_op  # type: ignore[untyped-decorator]
+class MaxPool_rtl(AmaranthBackend, HWCustomOp):  # type: ignore[misc]  # noqa: N801 - FINN finds a layer by this name
+    """Square max pooling without padding; an incomplete last row or column of windows is left out (floor).
+
+    Attributes: ``NumChannels``, ``PE`` (divides it), ``ImgDim`` = [height, width] of the input, ``Kernel``, ``Stride``, ``inputDataType``.
+    Input ``[1, height, width, NumChannels]``, output ``[1, (height - Kernel) // Stride + 1, (width - Kernel) // Stride + 1, NumChannels]``.
+    """
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        own = {
+            "NumChannels": ("i", True, 0),
+            "PE": ("i", True, 1),
+            "ImgDim": ("ints", True, []),
+            "Kernel": ("i", True, 0),
+            "Stride": ("i", True, 0),
+            "inputDataType": ("s", True, ""),
+        }
+        return {**super().get_nodeattr_types(), **own}
+
+    def _out_dim(self) -> tuple[int, int]:
+        kernel, stride = self.get_nodeattr("Kernel"), self.get_nodeattr("Stride")
+        height, width = self.get_nodeattr("ImgDim")
+        return (height - kernel) // stride + 1, (width - kernel) // stride + 1
+
+    def get_normal_input_shape(self, ind: int = 0) -> tuple[int, ...]:
+        return (1, *self.get_nodeattr("ImgDim"), self.get_nodeattr("NumChannels"))
+
+    def get_normal_output_shape(self, ind: int = 0) -> tuple[int, ...]:
+        return (1, *self._out_dim(), self.get_nodeattr("NumChannels"))
+
+    def _fold(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        pe = self.get_nodeattr("PE")
+        return (*shape[:-1], shape[-1] // pe, pe)
+
+    def get_folded_input_shape(self, ind: int = 0) -> tuple[int, ...]:
+        return self._fold(self.get_normal_input_shape())
+
+    def get_folded_output_shape(self, ind: int = 0) -> tuple[int, ...]:
+        return self._fold(self.get_normal_output_shape())
+
+    def get_input_datatype(self, ind: int = 0) -> Any:
+        return DataType[self.get_nodeattr("inputDataType")]
+
+    def get_output_datatype(self, ind: int = 0) -> Any:
+        return self.get_input_datatype()
+
+    def get_instream_width(self, ind: int = 0) -> int:
+        return int(self.get_nodeattr("PE") * self.get_input_datatype().bitwidth())
+
+    def get_outstream_width(self, ind: int = 0) -> int:
+        return self.get_instream_width()
+
+    def infer_node_datatype(self, model: Any) -> None:
+        kind = model.get_tensor_datatype(self.onnx_node.input[0])
+        self.set_nodeattr("inputDataType", kind.name)
+        model.set_tensor_datatype(self.onnx_node.output[0], kind)
+
+    def get_exp_cycles(self) -> int:
+        return int(np.prod(self.get_folded_input_shape()[:-1]))
+
+    def execute_node(self, context: dict[str, npt.NDArray[Any]], graph: Any) -> None:
+        frame = context[self.onnx_node.input[0]].reshape(self.get_normal_input_shape())
+        kernel, stride = self.get_nodeattr("Kernel"), self.get_nodeattr("Stride")
+        windows = np.lib.stride_tricks.sliding_window_view(frame, (kernel, kernel), axis=(1, 2))[:, ::stride, ::stride]
+        context[self.onnx_node.output[0]] = windows.max(axis=(-2, -1)).astype(np.float32)
+
+    def component(self) -> Any:
+        height, width = self.get_nodeattr("ImgDim")
+        kind = self.get_input_datatype()
+        return MaxPool(
+            height=height, width=width, channels=self.get_nodeattr("NumChannels"), pe=self.get_nodeattr("PE"),
+            bits=kind.bitwidth(), signed=kind.signed(), kernel=self.get_nodeattr("Kernel"), stride=self.get_nodeattr("Stride"),
+        )

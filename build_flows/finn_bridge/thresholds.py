@@ -1,0 +1,82 @@
+"""Integer thresholds and accumulator widths: FINN's are held against the golden model's, which win."""
+
+import numpy as np
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+
+from build_flows.finn_bridge.errors import CompileError
+from build_flows.finn_bridge.golden_file import IntArray
+from build_flows.finn_bridge.name_layers import Unit
+
+__all__ = ["accumulator_range", "integer_type", "reconcile"]
+
+
+def integer_type(low: int, high: int, *, signed: bool) -> str:
+    """Name of the narrowest FINN integer type that holds ``low`` to ``high``: ``INT2`` and wider, or ``UINT1`` and wider."""
+    if not signed:
+        if low < 0:
+            raise ValueError(f"an unsigned type cannot hold {low}")
+        return f"UINT{max(1, high.bit_length())}"
+    return f"INT{max(2, 1 + max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0))}"
+
+
+def accumulator_range(weights: IntArray, low: int, high: int) -> tuple[IntArray, IntArray]:
+    """Smallest and largest accumulator of each output; ``weights`` is ``[in, out]``, inputs are ``low`` to ``high`` (``low <= 0 <= high``)."""
+    above, below = np.maximum(weights, 0).sum(axis=0), np.minimum(weights, 0).sum(axis=0)
+    return above * low + below * high, above * high + below * low
+
+
+def reconcile(model: ModelWrapper, units: tuple[Unit, ...]) -> int:
+    """Set accumulator types from the weights and put the golden model's thresholds into every thresholding unit, in place.
+
+    Thresholds that no accumulator of their channel can reach are drawn in to the nearest that decides the same. Returns how many
+    thresholds were off by one, which float rounding explains; raises :class:`CompileError` on a larger difference, naming layer,
+    channel and both values.
+    """
+    low = high = np.zeros(0, dtype=np.int64)
+    rounded = 0
+    nodes = {node.name: node for node in model.graph.node}
+    for unit in units:
+        node = nodes[unit.name]
+        op = getCustomOp(node)
+        layer = unit.layer
+        if node.op_type in ("MVAU_rtl", "GlobalAccPool_rtl"):
+            kind = op.get_input_datatype(0)
+            if node.op_type == "MVAU_rtl":
+                assert layer is not None
+                low, high = accumulator_range(layer.matrix, int(kind.min()), int(kind.max()))
+                name = integer_type(int(low.min()), int(high.max()), signed=True)
+                op.set_nodeattr("outputDataType", name)
+                op.set_nodeattr("accDataType", name)
+                if int(layer.matrix.min()) <= op.get_input_datatype(1).min():
+                    raise CompileError(f"{layer.name}: weights must be narrow, above {op.get_input_datatype(1).min():.0f}, for the MVAU core")
+            else:
+                pixels, channels = int(np.prod(op.get_nodeattr("numInputVectors"))), op.get_nodeattr("NumChannels")
+                low, high = (np.full(channels, pixels * int(limit), dtype=np.int64) for limit in (kind.min(), kind.max()))
+            model.set_tensor_datatype(node.output[0], op.get_output_datatype())
+        elif node.op_type == "Thresholding_rtl":
+            assert layer is not None
+            wanted = layer.arrays["thresholds"]
+            if wanted.shape != (op.get_nodeattr("NumChannels"), op.get_nodeattr("numSteps")):
+                raise CompileError(
+                    f"{layer.name}: the golden model must have {op.get_nodeattr('NumChannels')} x {op.get_nodeattr('numSteps')} "
+                    f"thresholds, not {wanted.shape[0]} x {wanted.shape[1]}"
+                )
+            found = np.broadcast_to(np.ceil(model.get_initializer(node.input[1]).astype(np.float64)), wanted.shape)
+            wanted, found = (np.clip(item, low[:, None], high[:, None] + 1) for item in (wanted, found))
+            off = np.abs(found - wanted)
+            if off.max() > 1:
+                channel, step = np.unravel_index(int(np.argmax(off)), off.shape)
+                raise CompileError(
+                    f"{layer.name}: threshold {step} of channel {channel} must be {wanted[channel, step]} as in the golden model, "
+                    f"not {found[channel, step]:.0f}"
+                )
+            rounded += int(np.count_nonzero(off))
+            kind = model.get_tensor_datatype(node.input[0])
+            op.set_nodeattr("inputDataType", kind.name)
+            name = integer_type(int(wanted.min()), int(wanted.max()), signed=kind.signed())
+            op.set_nodeattr("weightDataType", name)
+            model.set_initializer(node.input[1], wanted.astype(np.float32))
+            model.set_tensor_datatype(node.input[1], DataType[name])
+    return rounded

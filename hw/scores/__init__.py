@@ -4,6 +4,7 @@ from hw.scores.always import Always
 from hw.scores.base import BeatSignature, Score
 from hw.scores.max_logit import MaxLogit
 from hw.scores.never import Never
+from hw.scores.softmax import Softmax
 
 __all__ = ["SCORES", "BeatSignature", "Score"]
 
@@ -11,4 +12,5 @@ SCORES: dict[str, type[Score]] = {
     "always": Always,
     "max_logit": MaxLogit,
     "never": Never,
+    "softmax": Softmax,
 }

@@ -1,0 +1,79 @@
+"""The second pass over a sample: how far each value is below the greatest."""
+
+from typing import Any
+
+from amaranth.hdl import Const, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.scores.base import BeatSignature, delay
+
+__all__ = ["Replay"]
+
+
+class Replay(wiring.Component):
+    """Keeps a sample's values until its greatest is known, then gives greatest - value for each, in the same beats.
+
+    Takes a beat every cycle: while one sample is given, the next ones are kept. The first beat at ``o`` comes 2 cycles after ``found``, the
+    others follow without a gap: ``latency`` = classes / pe + 1 cycles from ``found`` to the last one.
+
+    Parameters
+    ----------
+    classes, pe, bits : int
+        Values of a sample, values a beat, width of a (signed) value.
+    found_after : int
+        Cycles from a sample's last beat at ``i`` to ``found``, at least 1: how many beats more must be kept.
+
+    Members
+    -------
+    i : In(BeatSignature)
+        The values, signed.
+    found, greatest : In(1), In(signed(bits))
+        The greatest value of the oldest sample that was not given yet is there.
+    o : Out(BeatSignature)
+        The distances, unsigned, of ``bits`` bits.
+    """
+
+    def __init__(self, *, classes: int, pe: int, bits: int, found_after: int) -> None:
+        self.classes = classes
+        self.pe = pe
+        self.bits = bits
+        self.beats = classes // pe
+        self.found_after = found_after
+        self.latency = self.beats + 1
+        super().__init__({
+            "i": In(BeatSignature(pe, signed(bits))),
+            "found": In(1),
+            "greatest": In(signed(bits)),
+            "o": Out(BeatSignature(pe, unsigned(bits))),
+        })
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        depth = 1 << max(1, (self.beats + self.found_after - 1).bit_length())
+        m.submodules.kept = kept = Memory(shape=data.ArrayLayout(signed(self.bits), self.pe), depth=depth, init=[])
+        write, read = kept.write_port(), kept.read_port()
+        head, tail = Signal(range(depth)), Signal(range(depth))
+        position = Signal(range(self.beats))
+        reading = self.found | (position != 0)
+        first, last = position == 0, position == self.beats - 1
+        m.d.comb += [
+            write.addr.eq(tail), write.en.eq(self.i.valid), write.data.eq(self.i.values),
+            read.addr.eq(head), read.en.eq(Const(1)),
+        ]
+        m.d.sync += tail.eq(tail + self.i.valid)
+        greatest = Signal(signed(self.bits), reset_less=True)
+        with m.If(self.found):
+            m.d.sync += greatest.eq(self.greatest)
+        with m.If(reading):
+            m.d.sync += [head.eq(head + 1), position.eq(Mux(last, 0, position + 1))]
+        m.d.comb += [
+            self.o.valid.eq(delay(m, reading, 2, reset_less=False)),
+            self.o.first.eq(delay(m, first, 2)),
+            self.o.last.eq(delay(m, last, 2)),
+        ]
+        distances = Signal.like(self.o.values, reset_less=True)
+        m.d.sync += [distances[lane].eq(greatest - read.data[lane]) for lane in range(self.pe)]
+        m.d.comb += self.o.values.eq(distances)
+        return m

@@ -33,7 +33,8 @@ class AxiLite:
 
     async def write(self, address: int, value: int, strobe: int = 0xF) -> None:
         """Write the 32-bit ``value`` (negative ones in two's complement) to byte ``address``."""
-        for name, item in ("awaddr", address), ("wdata", value & 0xFFFFFFFF), ("wstrb", strobe), ("awvalid", 1), ("wvalid", 1), ("bready", 1):
+        for name, item in (("awaddr", address), ("wdata", value & 0xFFFFFFFF), ("wstrb", strobe), ("awvalid", 1), ("wvalid", 1),
+                           ("bready", 1)):
             self._signal(name).value = item
         pending = {"aw", "w", "b"}
         for _ in range(TIMEOUT):

@@ -112,7 +112,7 @@ class _Bench:
         return {"stuck": [name for name in names if after[name] - before[name] >= 64], "registers": after}
 
 
-@cocotb.test()
+@cocotb.test()  # type: ignore[untyped-decorator]
 async def scenario(dut: Any) -> None:
     """Carries out the job's steps."""
     job = json.loads(Path(os.environ["OFFRAMP_JOB"]).read_text(encoding="utf-8"))

@@ -179,7 +179,11 @@ module bench #(
         if (m_tvalid && m_tready) begin
             $fwrite(results_file, "R %0d %0d %0h\n", cycle, m_tlast, m_tdata);
             results <= results + 1;
-            if (m_tlast) batches <= batches + 1;
+            if (m_tlast) begin
+                batches <= batches + 1;
+                // whole batches are what an interrupted run can be taken up from
+                $fflush(results_file);
+            end
         end
     end
 

@@ -1,0 +1,53 @@
+"""ArgMax: every group size of its tree, ties, one beat and several."""
+
+import random
+
+import pytest
+from amaranth.sim import Simulator
+
+from hw.scores.arg_max import ArgMax
+
+
+@pytest.mark.parametrize(("classes", "pe"), [(2, 2), (3, 3), (4, 4), (5, 5), (16, 16), (17, 17), (6, 2), (9, 3), (8, 4), (34, 17), (3, 1)])
+def test_arg_max(classes, pe):
+    """Back to back and with gaps; values of few different numbers, so that many are equal."""
+    rng = random.Random(classes)
+    dut = ArgMax(classes=classes, pe=pe, bits=4)
+    rows = [[rng.randint(-8, 7) if k % 2 else rng.choice([-8, 7, -1]) for _ in range(classes)] for k in range(40)]
+    found, ends, seen = [], [], []
+
+    async def bench(ctx):
+        cycle = 0
+        for k, row in enumerate(rows):
+            for at in range(0, classes, pe):
+                while k > 20 and rng.random() < 0.5:
+                    ctx.set(dut.i.valid, 0)
+                    ctx.set(dut.i.values, [7] * pe)
+                    await ctx.tick()
+                    cycle += 1
+                ctx.set(dut.i.valid, 1)
+                ctx.set(dut.i.first, at == 0), ctx.set(dut.i.last, at + pe == classes)
+                ctx.set(dut.i.values, row[at:at + pe])
+                if at + pe == classes:
+                    ends.append(cycle)
+                await ctx.tick()
+                cycle += 1
+        ctx.set(dut.i.valid, 0)
+
+    async def watch(ctx):
+        cycle = 0
+        async for _, _, valid, value, label in ctx.tick().sample(dut.valid, dut.value, dut.label):
+            if valid:
+                found.append((value, label))
+                seen.append(cycle)
+            cycle += 1
+            if len(found) == len(rows):
+                return
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.add_testbench(watch)
+    sim.run_until(2e-3)
+    assert found == [(max(row), row.index(max(row))) for row in rows]
+    assert seen == [cycle + dut.latency for cycle in ends]

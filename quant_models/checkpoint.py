@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from quant_models.errors import QuantModelError
@@ -39,7 +39,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary:
         whole = {key: value.detach().contiguous() for key, value in tensors.items()}
-        save_file(whole, temporary, {"offramp": json.dumps(header, sort_keys=True)})
+        temporary.write_bytes(save(whole, {"offramp": json.dumps(header, sort_keys=True)}))
 
 
 def load_checkpoint(path: Path, spec: NetSpec | None = None) -> Checkpoint:

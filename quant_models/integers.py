@@ -56,8 +56,7 @@ class IntegerLayer:
         """Integer accumulators (int64) of integer inputs ``[n, channels, height, width]`` (or ``[n, size]``), int64; max-pool
         gives its outputs."""
         layer = self.unit.layer
-        # Sums below 2**53 are exact in float64, in whatever order a library adds them.
-        real = x.to(torch.float64)
+        real = x.to(self._exact(x))
         if isinstance(layer, MaxPool):
             real = functional.max_pool2d(real, layer.kernel, layer.stride)
         elif isinstance(layer, GlobalPool):
@@ -65,10 +64,15 @@ class IntegerLayer:
         elif self.weight is None:
             raise QuantModelError(f"{self.unit.name} has no weights")
         elif isinstance(layer, Conv):
-            real = functional.conv2d(real, self.weight.to(torch.float64), stride=layer.stride, padding=layer.pad)
+            real = functional.conv2d(real, self.weight.to(real.dtype), stride=layer.stride, padding=layer.pad)
         else:
-            real = functional.linear(real.flatten(1), self.weight.to(torch.float64))
-        return real.to(torch.int64)
+            real = functional.linear(real.flatten(1), self.weight.to(real.dtype))
+        return real.round().to(torch.int64)
+
+    def _exact(self, x: Tensor) -> torch.dtype:
+        # Libraries add in any order, or transform (Winograd): float32 is fast, and right after rounding while sums stay well below 2**24.
+        count = self.unit.in_shape[0] * self.unit.in_shape[1] if self.weight is None else int(self.weight.abs().flatten(1).sum(1).max())
+        return torch.float32 if count * int(x.abs().max()) < 1 << 20 else torch.float64
 
     def respond(self, acc: Tensor) -> Tensor:
         """The integers (int64) that Brevitas' own modules make of int64 accumulators ``[n, channels, ...]``."""
@@ -144,7 +148,8 @@ def thresholds(layer: IntegerLayer) -> np.ndarray:
     # Invariant: the step is not taken at low and is taken at high (both ends by definition).
     while bool((high - low > 1).any()):
         middle = torch.div(low + high, 2, rounding_mode="floor")
-        taken = layer.respond(middle.reshape(shape)).reshape(middle.shape) >= steps
+        # Where the search has ended the middle is low itself: not taken, whatever the modules say beyond the range.
+        taken = (layer.respond(middle.reshape(shape)).reshape(middle.shape) >= steps) & (middle > low)
         high, low = torch.where(taken, middle, high), torch.where(taken, low, middle)
     found: np.ndarray = high.T.contiguous().numpy()
     return found

@@ -168,6 +168,8 @@ def train(
         raise QuantModelError(f"exit_weights must be {spec.exits} numbers, not negative and not all zero, not {weights}")
 
     kept, held = split(data, settings.validation, settings.seed)
+    if settings.batch > len(kept):
+        raise QuantModelError(f"batch must be at most the {len(kept)} training samples, not {settings.batch}")
     x, y = _images(data.x_train[kept]), torch.from_numpy(data.y_train[kept])
     x_held, y_held = data.x_train[held], data.y_train[held]
     with torch.random.fork_rng(devices=[]):
@@ -185,7 +187,7 @@ def train(
             _unflatten(optimizer, found.optimizer)
             history = found.progress["history"]
 
-    steps = max(1, len(x) // settings.batch)
+    steps = len(x) // settings.batch
     for epoch in range(len(history), settings.epochs):
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
         order = torch.randperm(len(x), generator=generator)
@@ -202,13 +204,14 @@ def train(
             optimizer.step()
             model.clamp()
             if progress and step < steps - 1:
-                progress(Progress(epoch=epoch, epochs=settings.epochs, step=step, steps=steps, loss=float(loss)))
+                progress(Progress(epoch=epoch, epochs=settings.epochs, step=step, steps=steps, loss=float(loss.detach())))
         history.append(evaluate(model, x_held, y_held))
         state = {"run": identity, "history": history}
         save_checkpoint(partial, Checkpoint(spec=spec, model=model.state_dict(), optimizer=_flatten(optimizer), progress=state))
         if progress:
             accuracy = tuple(item["accuracy"] for item in history[-1])
-            progress(Progress(epoch=epoch, epochs=settings.epochs, step=steps - 1, steps=steps, loss=float(loss), accuracy=accuracy))
+            last = float(loss.detach())
+            progress(Progress(epoch=epoch, epochs=settings.epochs, step=steps - 1, steps=steps, loss=last, accuracy=accuracy))
 
     metrics = {"exits": history[-1], "history": history, "train_samples": len(kept), "validation_samples": len(held)}
     save_checkpoint(path, Checkpoint(spec=spec, model=model.state_dict(), progress={"run": identity, "metrics": metrics}))

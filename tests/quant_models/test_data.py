@@ -26,7 +26,7 @@ def test_validation_split_is_stratified_seeded_and_disjoint():
     assert np.bincount(data.y_train[held]).min() >= 13
     assert np.array_equal(held, split(data, 0.1, 7)[1])
     assert not np.array_equal(held, split(data, 0.1, 8)[1])
-    with pytest.raises(QuantModelError, match="between 0 and 0.5, not 0.5"):
+    with pytest.raises(QuantModelError, match=r"between 0 and 0\.5, not 0\.5"):
         split(data, 0.5, 0)
 
 
@@ -94,16 +94,16 @@ def test_files_that_are_no_npz(tmp_path):
     with pytest.raises(QuantModelError, match="does not exist"):
         load_npz(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("hello")
-    with pytest.raises(QuantModelError, match="cannot be read as .npz"):
+    with pytest.raises(QuantModelError, match=r"cannot be read as \.npz"):
         load_npz(tmp_path / "text.npz")
     buffer = io.BytesIO()
     np.save(buffer, np.zeros(3))
     (tmp_path / "array.npz").write_bytes(buffer.getvalue())
-    with pytest.raises(QuantModelError, match="is not an .npz file"):
+    with pytest.raises(QuantModelError, match=r"is not an \.npz file"):
         load_npz(tmp_path / "array.npz")
     np.savez(tmp_path / "whole.npz", **GOOD)
     (tmp_path / "cut.npz").write_bytes((tmp_path / "whole.npz").read_bytes()[:-40])
-    with pytest.raises(QuantModelError, match="cannot be read as .npz"):
+    with pytest.raises(QuantModelError, match=r"cannot be read as \.npz"):
         load_npz(tmp_path / "cut.npz")
 
 

@@ -20,7 +20,8 @@ def test_json_round_trip_and_digest():
     net = spec()
     assert NetSpec.from_json(net.to_json()) == net
     assert net.digest() == spec().digest()
-    assert net.digest() != dataclasses.replace(net, stages=((Conv(out=4, kernel=3, pad=1, weight_bits=3), *net.stages[0][1:]), net.stages[1])).digest()
+    other = (Conv(out=4, kernel=3, pad=1, weight_bits=3), *net.stages[0][1:])
+    assert net.digest() != dataclasses.replace(net, stages=(other, net.stages[1])).digest()
     for text in ("[]", "{", '{"stages": [[{"layer": "lstm"}]], "heads": []}'):
         with pytest.raises(QuantModelError, match="not a network description"):
             NetSpec.from_json(text)
@@ -63,8 +64,9 @@ def test_forward_gives_logits_of_every_exit():
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
 def test_integers_stay_in_range(bits):
+    signed = Conv(out=5, kernel=1, act=Activation(kind="identity", bits=bits))
     net = spec(
-        stages=((Conv(out=4, kernel=3, weight_bits=bits, act=Activation(bits=bits)),), (Conv(out=5, kernel=1, act=Activation(kind="identity", bits=bits)),)),
+        stages=((Conv(out=4, kernel=3, weight_bits=bits, act=Activation(bits=bits)),), (signed,)),
         heads=((Linear(out=3, weight_bits=bits),), (Linear(out=3),)),
     )
     model = MultiExitNet(net)

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+import torch
+
+from quant_models.net import Activation, Conv, GlobalPool, Linear, MaxPool, MultiExitNet, NetSpec
+
+torch.set_num_threads(1)
+
+
+def build_spec(weight_bits=4, act_bits=4):
+    """Three exits and every kind of layer, odd sizes, signed and unsigned activations."""
+    relu, signed = Activation(bits=act_bits), Activation(kind="identity", bits=act_bits)
+    bits = {"weight_bits": weight_bits}
+    return NetSpec(
+        name="tiny", height=9, width=7, channels=2, classes=4,
+        stages=(
+            (Conv(out=5, kernel=3, pad=1, act=relu, **bits), MaxPool(kernel=3, stride=2)),
+            (Conv(out=6, kernel=2, pad=1, stride=2, act=signed, **bits), MaxPool(kernel=2, stride=1)),
+            (Conv(out=7, kernel=1, act=relu, **bits),),
+        ),
+        heads=(
+            (Linear(out=6, act=signed, **bits), Linear(out=5, act=relu, **bits), Linear(out=4, **bits)),
+            (Linear(out=4, **bits),),
+            (GlobalPool(act=relu), Linear(out=4, **bits)),
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def images():
+    return np.random.default_rng(3).integers(0, 256, (50, 9, 7, 2), dtype=np.uint8)
+
+
+def build_model(spec, seed=0):
+    """A net whose batch norms have seen data and whose parameters are all away from their initial values."""
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    model = MultiExitNet(spec)
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if "scaling_impl" not in name:
+                value.add_(0.2 * torch.randn(value.shape, generator=generator))
+        model.clamp()
+        for _ in range(20):
+            model(torch.rand(32, spec.channels, spec.height, spec.width, generator=generator))
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def model():
+    return build_model(build_spec())

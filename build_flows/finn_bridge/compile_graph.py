@@ -1,0 +1,72 @@
+"""From ``model.onnx`` and ``golden.npz`` to hardware layers in Verilog: the one entry of the bridge."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from build_flows.finn_bridge.apply_folding import apply_folding
+from build_flows.finn_bridge.codegen import generate
+from build_flows.finn_bridge.cut_tail import cut_tails
+from build_flows.finn_bridge.describe import ExitLogits, describe
+from build_flows.finn_bridge.execute import Execution, execute
+from build_flows.finn_bridge.golden_file import read_golden
+from build_flows.finn_bridge.import_graph import import_graph
+from build_flows.finn_bridge.name_layers import Unit, name_layers
+from build_flows.finn_bridge.quiet import quiet_finn
+from build_flows.finn_bridge.thresholds import reconcile
+from hw.netlist import Gate, Layer, Stream
+
+__all__ = ["CompiledGraph", "compile_graph"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompiledGraph:
+    """A network as hardware layers.
+
+    ``layers``, ``streams`` and ``gates`` are in streaming order (:class:`~build_flows.finn_bridge.describe.Netting` says more), ``exits`` in exit
+    order. ``files`` are Verilog and ``memories`` what it reads, relative to ``rtl/``; ``files`` are in compile order. ``rounded`` thresholds
+    were one off in FINN's float arithmetic and are the golden model's now.
+    """
+
+    layers: tuple[Layer, ...]
+    streams: tuple[Stream, ...]
+    gates: tuple[Gate, ...]
+    exits: tuple[ExitLogits, ...]
+    files: tuple[str, ...]
+    memories: tuple[str, ...]
+    rounded: int
+    model: Any = field(repr=False)
+    units: tuple[Unit, ...] = field(repr=False)
+
+    def execute(self, images: npt.NDArray[Any]) -> Execution:
+        """FINN's Python execution of integer ``images`` ``[n, height, width, channels]``: logits of all exits, output of every layer."""
+        return execute(self.model, self.units, images)
+
+
+def compile_graph(
+    model_onnx: Path, golden_npz: Path, folding: Mapping[str, Mapping[str, int]], part: str, clock_mhz: float, rtl_dir: Path
+) -> CompiledGraph:
+    """Compile a network for ``part`` at ``clock_mhz`` (FINN looks at it for DSP58 only) and write its units to ``rtl_dir``.
+
+    ``folding`` is by golden layer name: ``pe``, and for ``conv`` and ``linear`` also ``simd`` and ``parallel_window``
+    (:mod:`~build_flows.finn_bridge.folding_rules`). Raises :class:`~build_flows.finn_bridge.errors.CompileError` for a network that FINN
+    cannot stream, that is not the golden model's, or that cannot be folded so.
+    """
+    golden = read_golden(golden_npz)
+    with quiet_finn():
+        model = import_graph(model_onnx, part)
+        cut_tails(model, golden)
+        units = name_layers(model, golden)
+        rounded = reconcile(model, units)
+        model, units = apply_folding(model, units, folding)
+        generated = generate(model, units, part, clock_mhz, rtl_dir)
+        netting = describe(model, units, golden, generated, part, rtl_dir)
+    return CompiledGraph(
+        layers=netting.layers, streams=netting.streams, gates=netting.gates, exits=netting.exits,
+        files=tuple(dict.fromkeys(name for unit in units for name in generated.sources[unit.name])),
+        memories=tuple(name for unit in units for name in generated.memories[unit.name]),
+        rounded=rounded, model=model, units=units,
+    )

@@ -1,0 +1,159 @@
+"""The compiled graph as netlist data: layers with the ports their Verilog really has, streams, gates and exits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+
+from build_flows.finn_bridge.codegen import Generated
+from build_flows.finn_bridge.errors import CompileError
+from build_flows.finn_bridge.golden_file import GoldenFile
+from build_flows.finn_bridge.name_layers import Unit
+from build_flows.finn_bridge.verilog_ports import Pin, module_pins
+from hw.netlist import Gate, Instance, Layer, Link, Port, Stream
+
+__all__ = ["ExitLogits", "Netting", "describe"]
+
+CLOCKS, RESETS = ("ap_clk", "ap_clk2x"), ("ap_rst_n",)
+DEPTH = 2
+FRAMES = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExitLogits:
+    """What exit ``index`` gets: ``pe`` of ``classes`` accumulators a beat, each signed and ``acc_bits`` wide; ``bias`` in accumulator units is
+    still to be added; ``scale`` is one logit unit."""
+
+    index: int
+    classes: int
+    pe: int
+    acc_bits: int
+    bias: tuple[int, ...]
+    scale: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Netting:
+    """Layers and streams in streaming order. A stream from ``("input", 0)`` feeds the first layer, those to ``("exit<k>", 0)`` carry
+    logits. ``gates[k]`` stands between fork ``k``'s second output and the next stage's first layer, instead of a stream there."""
+
+    layers: tuple[Layer, ...]
+    streams: tuple[Stream, ...]
+    gates: tuple[Gate, ...]
+    exits: tuple[ExitLogits, ...]
+
+
+def describe(model: ModelWrapper, units: tuple[Unit, ...], golden: GoldenFile, generated: Generated, part: str, rtl_dir: Path) -> Netting:
+    """Describe every unit and stream. FIFOs have 2 beats and gates 2 frames, to be replaced by what simulation finds.
+
+    Raises :class:`CompileError` naming the module and port where the Verilog in ``rtl_dir`` is not what the graph says.
+    """
+    nodes = {node.name: node for node in model.graph.node}
+    layers = tuple(_layer(unit, nodes[unit.name], generated, part, rtl_dir) for unit in units)
+    streams, gates = _streams(model, units, nodes)
+    return Netting(layers=layers, streams=streams, gates=gates, exits=_exits(model, golden))
+
+
+def _layer(unit: Unit, node: Any, generated: Generated, part: str, rtl_dir: Path) -> Layer:
+    op = getCustomOp(node)
+    sources = generated.sources[unit.name]
+    text = "\n".join((rtl_dir / source).read_text(encoding="utf-8") for source in sources if source.startswith("units/"))
+    inputs = {"in0_V": op.get_instream_width(0)}
+    outputs = {f"out{index}_V": op.get_outstream_width(index) for index in range(len(node.output))}
+    instances, links = [], []
+    if node.op_type == "MVAU_rtl":
+        weights = f"{unit.name}_weights"
+        wide = op.get_instream_width(1)
+        memory = f"{unit.name}_memstream_wrapper"
+        instances.append(_instance(weights, memory, module_pins(text, memory), {}, {"m_axis_0": wide}))
+        links.append(Link(src=(weights, "m_axis_0"), dst=(unit.name, "in1_V")))
+        inputs["in1_V"] = wide
+    instances.append(_instance(unit.name, unit.name, module_pins(text, unit.name), inputs, outputs))
+    return Layer(
+        name=unit.name, op=node.op_type, stage=unit.stage, head=unit.head, instances=tuple(instances), links=tuple(links),
+        inputs=((unit.name, "in0_V"),), outputs=tuple((unit.name, name) for name in outputs), files=sources,
+        folding={name.lower(): int(op.get_nodeattr(name)) for name in ("PE", "SIMD", "parallel_window") if name in op.get_nodeattr_types()},
+        cycles=_cycles(op), in_beats=_beats(op.get_folded_input_shape()), out_beats=_beats(op.get_folded_output_shape()),
+        finn=_estimates(op, part),
+    )
+
+
+def _instance(name: str, module: str, pins: Mapping[str, Pin], inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Instance:
+    """``inputs`` and ``outputs`` are widths in bits by stream; every other input but clocks and resets is tied to 0, which is idle."""
+    used: set[str] = set()
+
+    def port(stream: str, bits: int, output: bool) -> Port:
+        lower = stream.startswith("m_axis")
+        data, valid, ready = (f"{stream}_{pin.lower() if lower else pin}" for pin in ("TDATA", "TVALID", "TREADY"))
+        tdata = -(-bits // 8) * 8
+        for pin, wanted in ((data, Pin(output, tdata)), (valid, Pin(output, 1)), (ready, Pin(not output, 1))):
+            if pins.get(pin) != wanted:
+                found = f"{pins[pin].width} bits {'out' if pins[pin].output else 'in'}" if pin in pins else "missing"
+                raise CompileError(f"port {pin} of module {module} must be {wanted.width} bits {'out' if wanted.output else 'in'}, not {found}")
+            used.add(pin)
+        return Port(data=data, valid=valid, ready=ready, bits=bits, tdata=tdata)
+
+    ports_in = {stream: port(stream, bits, False) for stream, bits in inputs.items()}
+    ports_out = {stream: port(stream, bits, True) for stream, bits in outputs.items()}
+    clocks, resets = (tuple(pin for pin in group if pin in pins) for group in (CLOCKS, RESETS))
+    if "ap_clk" not in clocks or not resets:
+        raise CompileError(f"module {module} must have ap_clk and ap_rst_n")
+    ties = {
+        pin: (0, found.width) for pin, found in sorted(pins.items()) if not found.output and pin not in {*used, *clocks, *resets}
+    }
+    return Instance(name=name, module=module, clocks=clocks, resets_n=resets, inputs=ports_in, outputs=ports_out, ties=ties)
+
+
+def _beats(shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape[:-1]))
+
+
+def _cycles(op: Any) -> int:
+    """Frame interval at full rate: FINN's figure, or the beats of the wider side where it has none (converters)."""
+    return max(int(op.get_exp_cycles()), _beats(op.get_folded_input_shape()), _beats(op.get_folded_output_shape()))
+
+
+def _estimates(op: Any, part: str) -> dict[str, float]:
+    """FINN's estimates, for the record; zeros are FINN's word for "no model", and left out."""
+    found = {
+        "lut": op.lut_estimation(part), "bram18": op.bram_estimation(part), "dsp": op.dsp_estimation(part), "cycles": op.get_exp_cycles(),
+    }
+    return {key: float(value) for key, value in found.items() if value}
+
+
+def _streams(model: ModelWrapper, units: tuple[Unit, ...], nodes: Mapping[str, Any]) -> tuple[tuple[Stream, ...], tuple[Gate, ...]]:
+    outputs = [item.name for item in model.graph.output]
+    readers = {node.input[0]: name for name, node in nodes.items()}
+    first = units[0].name
+    op = getCustomOp(nodes[first])
+    streams = [Stream(name=f"input_to_{first}", src=("input", 0), dst=(first, 0), bits=op.get_instream_width(0),
+                      frame_beats=_beats(op.get_folded_input_shape()), depth=DEPTH)]
+    gates = []
+    for unit in units:
+        node = nodes[unit.name]
+        op = getCustomOp(node)
+        for index, tensor in enumerate(node.output):
+            src, bits, beats = (unit.name, index), op.get_outstream_width(index), _beats(op.get_folded_output_shape(index))
+            dst = (f"exit{outputs.index(tensor)}", 0) if tensor in outputs else (readers[tensor], 0)
+            if unit.layer is None and index == 1:
+                gates.append(Gate(exit=unit.stage, src=src, dst=dst, bits=bits, frame_beats=beats, frames=FRAMES))
+                continue
+            streams.append(Stream(name=f"{unit.name}_to_{dst[0]}", src=src, dst=dst, bits=bits, frame_beats=beats, depth=DEPTH))
+            if dst[0] in nodes and getCustomOp(nodes[dst[0]]).get_instream_width(0) != bits:
+                raise CompileError(f"stream {streams[-1].name} is {bits} bits wide at one end only")
+    return tuple(streams), tuple(gates)
+
+
+def _exits(model: ModelWrapper, golden: GoldenFile) -> tuple[ExitLogits, ...]:
+    exits = []
+    for index, (output, head) in enumerate(zip(model.graph.output, golden.heads, strict=True)):
+        op = getCustomOp(model.find_producer(output.name))
+        exits.append(ExitLogits(
+            index=index, classes=golden.classes, pe=op.get_nodeattr("PE"), acc_bits=op.get_output_datatype().bitwidth(),
+            bias=tuple(int(value) for value in head[-1].arrays["bias"]), scale=float(head[-1].spec["scale"]),
+        ))
+    return tuple(exits)

@@ -13,7 +13,8 @@ __all__ = ["VerilatedProbe", "build_probe"]
 
 def build_probe(sources: Sequence[Path], includes: Sequence[Path], lint_off: Sequence[str], cache: Path) -> Path:
     """The probe's executable. It runs for few cycles, so it is compiled for a quick build."""
-    design = Design(top="stage_probe", sources=sources, includes=includes, lint_off=lint_off, main=HDL / "probe_main.cpp", optimise="O1")
+    design = Design(top="stage_probe", sources=sources, includes=includes, waive=dict.fromkeys(lint_off, ()),
+                    main=HDL / "probe_main.cpp", optimise="O1")
     return build(design, cache)
 
 

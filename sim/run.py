@@ -41,8 +41,8 @@ class StreamUse:
 
 @dataclass(frozen=True, kw_only=True)
 class StageUse:
-    """A stage (its head included): ``samples`` that reached it, their share ``reach``, and ``busy``, the share of the run's cycles for which
-    its slowest unit, ``unit``, worked on them at the ``cycles`` a frame that it was planned for."""
+    """A stage (its head included): ``samples`` that reached it, their share ``reach``, and ``busy``, the share of the run's cycles for
+    which its slowest unit, ``unit``, worked on them at the ``cycles`` a frame that it was planned for."""
 
     index: int
     samples: int
@@ -89,9 +89,10 @@ class SimResult:
     def to_json(self) -> dict[str, Any]:
         """What ``sim.json`` holds."""
         columns = ("id", "label", "exit", "confidence", "cycle_in", "cycle_out")
+        rows = zip(*(getattr(self, name).tolist() for name in columns), strict=True)
         return {
             "version": 1,
-            "samples": [dict(zip(columns, row, strict=True)) for row in zip(*(getattr(self, name).tolist() for name in columns), strict=True)],
+            "samples": [dict(zip(columns, row, strict=True)) for row in rows],
             "streams": {item.name: {"stall": item.stall, "occupancy": item.occupancy} for item in self.streams},
             "gates": list(self.gates),
             "stages": [vars(item) for item in self.stages],
@@ -205,9 +206,10 @@ def simulate(
     trace: Trace | None = None
     if rest:
         (work / "results.txt").unlink(missing_ok=True)
+        steps = _steps(rest, words, writes, Stall(stall_in, stall_out))
         try:
             trace = bench.run(
-                images[sum(lengths[: parts.done]) :], _steps(rest, words, writes, Stall(stall_in, stall_out)), work=work, seed=seed, waves=waves,
+                images[sum(lengths[: parts.done]) :], steps, work=work, seed=seed, waves=waves,
                 idle_limit=round(bench.idle_limit * slack) if idle_limit is None else idle_limit, progress=progress)
         except BaseException:
             parts.keep(work / "results.txt")

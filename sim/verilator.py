@@ -103,8 +103,9 @@ def read_filelist(path: Path) -> tuple[list[Path], list[Path]]:
 class Design:
     """What a model is made of.
 
-    ``top`` is the top module, which must have the clock port ``clk``. ``lint_off`` are file patterns (Verilator's, ``*`` and ``?``) whose
-    warnings are waived; any other warning is an error. ``public`` are ``{module: signals}`` that cocotb may see, and nothing else is.
+    ``top`` is the top module, which must have the clock port ``clk``. ``waive`` are the warnings to pass over, by file pattern
+    (Verilator's, ``*`` and ``?``), none meaning all of them; any other warning is an error. ``public`` are ``{module: signals}`` that
+    cocotb may see, and nothing else is.
     ``optimise`` is the C++ compiler's level, ``O2`` for long runs. ``main`` is the C++ program, ours for cocotb unless given; a ``main``
     of one's own is built without VPI.
     """
@@ -115,7 +116,7 @@ class Design:
     parameters: Mapping[str, int | str] = field(default_factory=dict)
     defines: Mapping[str, str] = field(default_factory=dict)
     public: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    lint_off: Sequence[str] = ()
+    waive: Mapping[str, Sequence[str]] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     trace: bool = False
     optimise: str = "O2"
@@ -125,7 +126,8 @@ class Design:
     def control(self) -> str:
         """Verilator's configuration file for this design."""
         lines = ["`verilator_config"]
-        lines += [f'lint_off -file "{pattern}"' for pattern in self.lint_off]
+        for pattern, rules in sorted(self.waive.items()):
+            lines += [f'lint_off -rule {rule} -file "{pattern}"' for rule in rules] or [f'lint_off -file "{pattern}"']
         lines += [f'public_flat_rw -module "{module}" -var "{name}"' for module, names in self.public.items() for name in names]
         return "\n".join(lines) + "\n"
 

@@ -1,0 +1,64 @@
+"""Networks for the tests of folding and costs, described in a few words: ``("conv", kernel, pad, stride, outputs)``, ``("maxpool", kernel, stride)``,
+``("global_sum",)``, ``("linear", outputs)``."""
+
+from typing import Any
+
+from build_flows.network import Network, from_meta
+
+Words = tuple[Any, ...]
+
+
+def network(source: tuple[int, int, int], stages: list[list[Words]], heads: list[list[Words]], *, in_bits: int = 8, bits: int = 4) -> Network:
+    """A network of ``source`` (height, width, channels) with weights and activations of ``bits``."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    meta: dict[str, Any] = {
+        "version": 1, "name": "test", "classes": heads[0][-1][1], "stages": [], "heads": [],
+        "input": {"height": source[0], "width": source[1], "channels": source[2], "bits": in_bits, "signed": False},
+    }
+    at = source
+    for index, (stage, head) in enumerate(zip(stages, heads, strict=True)):
+        layers, at = _chain(f"stage{index}", stage, at, shapes, bits)
+        meta["stages"].append({"layers": layers})
+        layers, _ = _chain(f"head{index}", head, at, shapes, bits)
+        for key in ("thresholds", "out_bits", "out_signed", "out_min"):
+            del layers[-1][key]
+        meta["heads"].append({"layers": layers})
+    return from_meta(meta, shapes)
+
+
+def _chain(prefix: str, words: list[Words], at: tuple[int, int, int], shapes: dict[str, tuple[int, ...]], bits: int) -> Any:
+    layers: list[dict[str, Any]] = []
+    for kind, *values in words:
+        name = f"{prefix}_{kind}{sum(layer['kind'] == kind for layer in layers)}"
+        height, width, channels = at
+        layer: dict[str, Any] = {"name": name, "kind": kind}
+        if kind != "maxpool":
+            layer |= {"thresholds": f"{name}.t", "out_bits": bits, "out_signed": False, "out_min": 0}
+        if kind in ("conv", "linear"):
+            layer |= {"weight": name, "weight_bits": bits}
+            inputs = (values[0], values[0], channels) if kind == "conv" else (height * width * channels,)
+            shapes[name] = (values[-1], *inputs)
+        if kind == "conv":
+            kernel, pad, stride, outputs = values
+            layer |= {"kernel": kernel, "pad": pad, "stride": stride}
+            at = ((height + 2 * pad - kernel) // stride + 1, (width + 2 * pad - kernel) // stride + 1, outputs)
+        elif kind == "maxpool":
+            kernel, stride = values
+            layer |= {"kernel": kernel, "stride": stride}
+            at = ((height - kernel) // stride + 1, (width - kernel) // stride + 1, channels)
+        else:
+            at = (1, 1, values[0] if values else channels)
+        layers.append(layer)
+    return layers, at
+
+
+def b_lenet() -> Network:
+    """b_lenet as published: 28x28x1, 8 bit input, otherwise 4 bits."""
+    return network(
+        (28, 28, 1),
+        [
+            [("conv", 5, 4, 1, 5), ("maxpool", 2, 2)],
+            [("conv", 5, 4, 1, 10), ("maxpool", 2, 2), ("conv", 5, 3, 1, 20), ("maxpool", 2, 2)],
+        ],
+        [[("conv", 3, 1, 1, 10), ("maxpool", 2, 2), ("linear", 10)], [("linear", 10)]],
+    )

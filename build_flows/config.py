@@ -93,11 +93,14 @@ class TrainSection(Section):
     """Joint training of all exits: the loss is the weighted sum of every exit's cross entropy."""
 
     epochs: int = Field(default=20, ge=1, le=10_000, description="Passes over the training set.")
-    batch_size: int = Field(default=128, ge=1, le=65_536, description="Images in one step of the optimiser.")
-    learning_rate: float = Field(default=0.002, gt=0, le=1, description="Highest learning rate; it falls along a cosine to zero.")
+    batch_size: int = Field(default=128, ge=2, le=65_536, description="Images in one step of the optimiser.")
+    learning_rate: float = Field(default=0.004, gt=0, lt=1, description="Highest learning rate; it falls along a cosine to zero.")
+    weight_decay: float = Field(default=0.0001, ge=0, le=1, description="Decoupled weight decay.")
     exit_weights: list[Annotated[float, Field(gt=0, le=100)]] | None = Field(
         default=None, description="Weight of each exit's loss, first exit first. Unset: 1 for each."
     )
+    shift: int = Field(default=0, ge=0, le=8, description="Augmentation: move each image by up to so many pixels each way.")
+    flip: bool = Field(default=False, description="Augmentation: mirror each image left to right half of the time.")
     seed: int = Field(default=1, ge=0, lt=2**32, description="Seed of the weights, the order of the images and the validation split.")
     threads: int = Field(default=0, ge=0, le=1024, description="CPU threads; 0 takes what torch takes by itself.")
 

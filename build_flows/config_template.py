@@ -21,7 +21,7 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "project": {"name": "digits"},
         "data": {"name": "digits", "validation": 0.2},
         "model": {"preset": "digits"},
-        "train": {"epochs": 40, "batch_size": 64, "learning_rate": 0.005},
+        "train": {"epochs": 40, "batch_size": 64},
         "exits": [{"policy": "softmax"}, {"policy": "max_logit"}, {"policy": "always"}],
         "calibrate": {"accuracy_loss": 0.5},
         "target": {"cycles_per_sample": 128},

@@ -1,0 +1,222 @@
+"""``report.html``: what was built, how good and how fast it is, and how it was made, in one file that needs nothing else.
+
+:func:`render` takes plain data as the artefacts hold it; parts whose data are not given are left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from build_flows import report_plots as plots
+from build_flows.report_diagram import diagram
+
+__all__ = ["ReportData", "overloaded", "render"]
+
+COSTS = ("dsp", "lut", "ff", "bram18")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportData:
+    """What a report is made of.
+
+    - ``config``: the configuration, section by section (``Project.values``).
+    - ``results``: what ``offramp simulate --json`` prints.
+    - ``netlist``, ``exits``: decoded ``netlist.json`` and ``exits.json``.
+    - ``samples``: ``{"exit", "cycle_in", "cycle_out"}``, lists with one entry per simulated sample.
+    - ``streams``: ``[{"name", "depth", "max", "stalls", "cycles"}]``: FIFO depth (beats; frames at a gate), highest occupancy,
+    cycles in which data waited
+      for a ready that was low, and cycles watched. Anything but ``name`` may be None or missing.
+    - ``metrics``: what ``quant_models.train.train`` returns. ``curves``: what :func:`build_flows.tradeoff.tradeoff` returns.
+    - ``part``: what the part has, ``{"name", "lut", "ff", "bram18", "dsp"}``.
+    - ``made``: how it was made, ``{heading: {name: value}}`` (command, versions, seeds, ...).
+    """
+
+    config: Mapping[str, Any]
+    results: Mapping[str, Any]
+    netlist: Mapping[str, Any]
+    exits: Mapping[str, Any]
+    samples: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    streams: Sequence[Mapping[str, Any]] = ()
+    metrics: Mapping[str, Any] | None = None
+    curves: Sequence[Mapping[str, Any]] = ()
+    part: Mapping[str, Any] | None = None
+    made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def render(data: ReportData) -> str:
+    """The report as one HTML document; the same data give the same bytes."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("build_flows"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"percent": _percent, "number": _number, "cost": _cost}
+    template = environment.get_template("report.html.j2")
+    return template.render(
+        name=data.config["project"]["name"],
+        config=data.config,
+        results=data.results,
+        netlist=data.netlist,
+        calibration=data.exits.get("calibration", {}),
+        exits=_exits(data),
+        stages=_stages(data),
+        overloaded=overloaded(data),
+        layers=_layers(data.netlist),
+        totals=_totals(data),
+        streams=[_stream(item) for item in data.streams],
+        plots={name: _safe(text) for name, text in _plots(data).items()},
+        diagram=_safe(diagram(data.netlist, [item["share"] for item in data.results["exits"]])),
+        made=data.made,
+    )
+
+
+def overloaded(data: ReportData) -> str | None:
+    """What to say when more samples reached a later stage than it can take at stage 0's rate; None when none is overloaded."""
+    cycles = _stage_cycles(data.netlist)
+    first = cycles[0]
+    loads = [(reach * interval, k, reach) for k, (reach, interval) in enumerate(zip(_reached(data.results), cycles, strict=True))]
+    load, stage, reach = max(loads)
+    if stage == 0 or load <= first:
+        return None
+    planned = data.netlist["stages"][stage]["reach"]
+    return (
+        f"Stage {stage} sets the pace: {_percent(reach)} of the samples reached it, it was planned for {_percent(planned)}, and each "
+        f"takes it {cycles[stage]:,} cycles. Throughput is that of this stage, not that of stage 0."
+    )
+
+
+def _safe(markup: str) -> Any:
+    """``markup`` of our own, which the template must not escape."""
+    from markupsafe import Markup
+
+    return Markup(markup)
+
+
+def _plots(data: ReportData) -> dict[str, str]:
+    calibration = data.exits.get("calibration", {})
+    found = {"shares": plots.shares(data.results)}
+    if data.curves:
+        found["tradeoff"] = plots.tradeoff(data.curves, calibration.get("last_exit_accuracy"))
+    if data.samples and len(data.samples["exit"]) > 0:
+        took = [out - first for first, out in zip(data.samples["cycle_in"], data.samples["cycle_out"], strict=True)]
+        found["latency"] = plots.latency(data.samples["exit"], took)
+        if len(took) > 2:
+            found["throughput"] = plots.throughput(data.samples["cycle_out"], data.results["cycles_per_sample"])
+    if data.metrics and len(data.metrics.get("history", ())) > 1:
+        found["history"] = plots.history(data.metrics["history"])
+    return found
+
+
+def _reached(results: Mapping[str, Any]) -> list[float]:
+    """Share of the simulated samples that reached each stage."""
+    left = [item["share"] for item in results["exits"]]
+    return [sum(left[k:]) for k in range(len(left))]
+
+
+def _stage_cycles(netlist: Mapping[str, Any]) -> list[int]:
+    """Planned cycles a frame of each stage with its head: those of its slowest layer."""
+    return [
+        max((layer["cycles"] for layer in netlist["layers"] if layer["stage"] == stage["index"]), default=0) for stage in netlist["stages"]
+    ]
+
+
+def _exits(data: ReportData) -> list[dict[str, Any]]:
+    rows = []
+    for entry, built, measured, reached in zip(
+        data.exits["exits"], data.netlist["exits"], data.results["exits"], _reached(data.results), strict=True
+    ):
+        alone = (data.exits.get("calibration", {}).get("exit_accuracy") or [None] * len(data.exits["exits"]))[entry["index"]]
+        rows.append(
+            {
+                "index": entry["index"],
+                "policy": built["policy"],
+                "rule": _rule(built, data.exits.get("calibration", {})),
+                "expected": entry["leave"],
+                "share": measured["share"],
+                "accuracy": measured["accuracy"],
+                "alone": alone,
+                "reached": reached,
+            }
+        )
+    return rows
+
+
+def _rule(built: Mapping[str, Any], calibration: Mapping[str, Any]) -> str:
+    """When a sample leaves, in words."""
+    policy, threshold = built["policy"], built["threshold"]
+    if policy == "max_logit":
+        return f"highest logit ≥ {threshold} ({threshold * built['scale']:.3g} in real units)"
+    if policy == "softmax":
+        tau = calibration.get("tau", {}).get(str(built["index"]))
+        told = f", so highest probability ≥ {tau:.3f}" if tau is not None else ""
+        return f"sum of exponentials ≤ {threshold}{told}"
+    return {"always": "every sample that gets here", "never": "no sample: the exit is disabled"}.get(policy, f"threshold {threshold}")
+
+
+def _stages(data: ReportData) -> list[dict[str, Any]]:
+    rows = []
+    for stage, cycles, reached in zip(data.netlist["stages"], _stage_cycles(data.netlist), _reached(data.results), strict=True):
+        slowest = max((layer for layer in data.netlist["layers"] if layer["stage"] == stage["index"]), key=lambda item: item["cycles"])
+        rate = data.results["cycles_per_sample"]
+        busy = reached * cycles / rate if rate else None
+        rows.append({**stage, "cycles": cycles, "slowest": slowest["name"], "reached": reached, "busy": busy})
+    return rows
+
+
+def _layers(netlist: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = []
+    for layer in netlist["layers"]:
+        folding = ", ".join(f"{_short(key)} {value}" for key, value in sorted(layer.get("folding", {}).items()))
+        costs = [(layer.get("cost", {}).get(key), layer.get("finn", {}).get(key)) for key in COSTS]
+        rows.append({**layer, "told": folding, "costs": costs, "finn_cycles": layer.get("finn", {}).get("cycles")})
+    return rows
+
+
+def _short(key: str) -> str:
+    return {"pe": "PE", "simd": "SIMD", "parallel_window": "window"}.get(key, key)
+
+
+def _totals(data: ReportData) -> list[dict[str, Any]]:
+    rows = []
+    for key in COSTS:
+        ours = sum(layer.get("cost", {}).get(key) or 0 for layer in data.netlist["layers"])
+        estimates = [layer["finn"][key] for layer in data.netlist["layers"] if key in layer.get("finn", {})]
+        finn = sum(estimates) if estimates else None
+        rows.append({"name": key.upper(), "ours": ours, "finn": finn, "part": (data.part or {}).get(key)})
+    return rows
+
+
+def _stream(item: Mapping[str, Any]) -> dict[str, Any]:
+    depth, top, stalls, cycles = (item.get(key) for key in ("depth", "max", "stalls", "cycles"))
+    return {
+        "name": item["name"],
+        "depth": depth,
+        "max": top,
+        "fill": top / depth if depth and top is not None else None,
+        "stalls": stalls,
+        "stalled": stalls / cycles if cycles and stalls is not None else None,
+    }
+
+
+def _percent(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float) and not value.is_integer():
+        return f"{value:,.1f}" if abs(value) < 10_000 else f"{value:,.0f}"
+    return f"{int(value):,}"
+
+
+def _cost(value: float | None) -> str:
+    """A predicted cost: whole, or one decimal where that is much of it (half a block RAM)."""
+    if not value:
+        return "-" if value is None else "0"
+    return f"{value:,.1f}" if value < 10 and not float(value).is_integer() else f"{value:,.0f}"

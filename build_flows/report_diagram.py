@@ -1,0 +1,72 @@
+"""A drawing of the accelerator: stages in a row, heads and decisions below, gates between, as inline SVG in the page's colours."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+__all__ = ["diagram"]
+
+LEFT, WIDTH, STEP = 80, 190, 280
+
+
+def diagram(netlist: Mapping[str, Any], leave: Sequence[float | None]) -> str:
+    """The network in ``netlist`` (decoded ``netlist.json``); ``leave`` is the share of samples measured to leave at each exit."""
+    stages = len(netlist["stages"])
+    parts = [_arrow(6, 45, LEFT, 45), f'<text x="6" y="35" class="small">{_image(netlist["input"])}</text>']
+    depth = max(len(_layers(netlist, k, head)) for k in range(stages) for head in (False, True))
+    box, head_y = 30 + 16 * depth, 30 + 16 * depth + 70
+    bottom = head_y + box
+    for k in range(stages):
+        x = LEFT + k * STEP
+        planned = netlist["stages"][k]
+        told = f"planned for {100 * planned['reach']:.0f} % of samples, {planned['target_cycles']:,} cycles each"
+        parts.append(_box(x, 20, box, f"stage {k}", _layers(netlist, k, False), "stage", told))
+        parts.append(_box(x, head_y, box, f"head {k}", _layers(netlist, k, True), "head", ""))
+        parts.append(_arrow(x + WIDTH / 2, 20 + box, x + WIDTH / 2, head_y))
+        item = netlist["exits"][k]
+        label = f"{item['policy']}" + (f" {item['threshold']}" if item["policy"] not in ("always", "never") else "")
+        share = "" if leave[k] is None else f"{100 * (leave[k] or 0):.1f} % leave"
+        parts.append(_arrow(x + WIDTH / 2, bottom, x + WIDTH / 2, bottom + 46))
+        parts.append(f'<text x="{x + WIDTH / 2 + 10}" y="{bottom + 19}">exit {k}: {escape(label)}</text>')
+        parts.append(f'<text x="{x + WIDTH / 2 + 10}" y="{bottom + 36}" class="small">{share}</text>')
+    for gate in netlist["gates"]:
+        x = LEFT + gate["exit"] * STEP + WIDTH
+        parts.append(_arrow(x, 45, x + STEP - WIDTH, 45))
+        parts.append(f'<rect x="{x + 14}" y="29" width="{STEP - WIDTH - 30}" height="32" rx="6" class="gate"/>')
+        middle = x + (STEP - WIDTH) / 2 - 1
+        parts.append(f'<text x="{middle}" y="43" class="small middle">gate</text>')
+        parts.append(f'<text x="{middle}" y="56" class="small middle">{gate["frames"]} frames</text>')
+    width = LEFT + (stages - 1) * STEP + WIDTH + 110
+    merge = bottom + 46
+    parts.append(f'<rect x="{LEFT}" y="{merge}" width="{(stages - 1) * STEP + WIDTH}" height="30" rx="6" class="gate"/>')
+    order = "as they come" if netlist["order"] == "arrival" else "in input order"
+    parts.append(f'<text x="{LEFT + ((stages - 1) * STEP + WIDTH) / 2}" y="{merge + 20}" class="middle">merge: results {order}</text>')
+    parts.append(_arrow(LEFT + (stages - 1) * STEP + WIDTH, merge + 15, width - 6, merge + 15))
+    parts.append(f'<text x="{width - 6}" y="{merge + 8}" class="small end">{netlist["result"]["bits"]}-bit results</text>')
+    head = '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+    head += '<path d="M0 0 8 4 0 8z" class="tip"/></marker></defs>'
+    return f'<svg class="diagram" role="img" viewBox="0 0 {width} {merge + 40}">{head}{"".join(parts)}</svg>'
+
+
+def _layers(netlist: Mapping[str, Any], stage: int, head: bool) -> list[str]:
+    """The layers that compute (converters and thresholds are told in the table)."""
+    found = [layer for layer in netlist["layers"] if layer["stage"] == stage and layer["head"] is head]
+    shown = [layer for layer in found if layer.get("folding")] or found
+    return [f"{layer['name']}" for layer in shown]
+
+
+def _image(image: Mapping[str, Any]) -> str:
+    return f"{image['height']}x{image['width']}x{image['channels']}"
+
+
+def _box(x: float, y: float, height: float, title: str, lines: Sequence[str], kind: str, told: str) -> str:
+    rows = "".join(f'<text x="{x + 12}" y="{y + 36 + 16 * i}" class="small">{escape(line)}</text>' for i, line in enumerate(lines))
+    hover = f"<title>{escape(told)}</title>" if told else ""
+    return (
+        f'<g><rect x="{x}" y="{y}" width="{WIDTH}" height="{height}" rx="8" class="{kind}"/>{hover}'
+        f'<text x="{x + 12}" y="{y + 19}" class="strong">{escape(title)}</text>{rows}</g>'
+    )
+
+
+def _arrow(x1: float, y1: float, x2: float, y2: float) -> str:
+    return f'<path d="M{x1} {y1} L{x2} {y2}" class="wire" marker-end="url(#tip)"/>'

@@ -1,4 +1,8 @@
-"""Set the folding of every unit and join units whose beats differ with FINN's width converter."""
+"""Set the folding of every unit and join units whose beats differ with FINN's width converter.
+
+What a unit may be folded to, and what the folding of a layer means for each of its units, is :mod:`build_flows.layer_costs`' to say (in
+plain Python, for the search); what is applied here is its plan.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,28 +12,30 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.finn_bridge.errors import CompileError
-from build_flows.finn_bridge.folding_rules import fold_units
-from build_flows.finn_bridge.golden_file import GoldenLayer
 from build_flows.finn_bridge.name_layers import Unit
+from build_flows.layer_costs import Fold, converter, fold_error, layer_units
+from build_flows.layer_costs import Unit as Plan
+from build_flows.network import Layer, Network
 
 __all__ = ["apply_folding"]
 
 RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
+ROLES = {"padding": "_pad", "window": "_swg", "mvau": "_mvau", "threshold": "_thr", "maxpool": "", "global_sum": ""}
+ATTRIBUTES = {"pe": "PE", "simd": "SIMD", "parallel_window": "parallel_window"}
 
 
 def apply_folding(
-    model: ModelWrapper, units: tuple[Unit, ...], folding: Mapping[str, Mapping[str, int]]
-) -> tuple[ModelWrapper, tuple[Unit, ...]]:
-    """Fold every unit as ``folding`` (by golden layer name) and :mod:`~build_flows.finn_bridge.folding_rules` say.
+    model: ModelWrapper, units: tuple[Unit, ...], folding: Mapping[str, Mapping[str, int]], network: Network
+) -> tuple[ModelWrapper, tuple[Unit, ...], dict[str, Plan]]:
+    """Fold every unit as ``folding`` (by golden layer name) says; a fork takes the PE of the unit in front of it.
 
-    A fork takes the PE of the unit in front of it. Converters are called after the unit they feed, ``<unit>_dwc``, and belong to its
-    stage or head. Returns the new model and its units, converters included, in streaming order. Raises :class:`CompileError` for a
-    layer without folding, an unknown layer, and a value that the unit does not take.
+    Converters are called after the unit they feed, ``<unit>_dwc``, and belong to its stage or head. Returns the new model, its units,
+    converters included, in streaming order, and the plan of every unit but forks by name. Raises :class:`CompileError` for a layer without
+    folding, an unknown layer or key, and a value that the unit does not take.
     """
-    layers = {unit.layer.name: unit.layer for unit in units if unit.layer is not None}
-    for name in folding:
-        if name not in layers:
-            raise CompileError(f"folding names {name!r}, which is no layer; layers are {', '.join(layers)}")
+    folds = _folds(folding, network)
+    plans = {layer.name + ROLES[plan.kind]: plan for layer in network.layers for plan in layer_units(layer, folds[layer.name])
+             if plan.kind != "converter"}
     nodes = {node.name: node for node in model.graph.node}
     for unit in units:
         node = nodes[unit.name]
@@ -37,29 +43,41 @@ def apply_folding(
         if unit.layer is None:
             op.set_nodeattr("PE", _lanes(model, node.input[0]))
             continue
-        if unit.layer.name not in folding:
-            raise CompileError(f"{unit.layer.name} has no folding")
-        channels = _channels(model, node, unit.layer)
-        try:
-            settings = fold_units(unit.layer.spec, *channels, folding[unit.layer.name])[unit.role]
-        except ValueError as error:
-            raise CompileError(str(error)) from None
-        for key, value in settings.items():
-            op.set_nodeattr(key, value)
+        plan = plans[unit.name]
+        for key, value in plan.folding.items():
+            op.set_nodeattr(ATTRIBUTES[key], value)
+        if unit.role == "_swg":
+            op.set_nodeattr("ram_style", plan.ram_style or "auto")
         if unit.role == "_mvau":
             op.set_nodeattr("mem_mode", "internal_decoupled")
             op.set_nodeattr("resType", "dsp")
+            # Weights are only read: "distributed" asks for a writable memory, which Yosys then does not find.
+            op.set_nodeattr("ram_style", "block" if plan.ram_style == "block" else "auto")
     model = model.transform(InsertDWC())
-    return model, _name_converters(model, units)
+    return model, _name_converters(model, units, plans), plans
 
 
-def _channels(model: ModelWrapper, node: Any, layer: GoldenLayer) -> tuple[int, int]:
-    """Channels into and out of ``layer``."""
-    if layer.kind in ("conv", "linear"):
-        weight = layer.arrays["weight"]
-        return weight.shape[-1], weight.shape[0]
-    channels = model.get_tensor_shape(node.input[0])[-1]
-    return channels, channels
+def _folds(folding: Mapping[str, Mapping[str, int]], network: Network) -> dict[str, Fold]:
+    names = [layer.name for layer in network.layers]
+    unknown = [name for name in folding if name not in names]
+    if unknown:
+        raise CompileError(f"folding names {unknown[0]!r}, which is no layer; layers are {', '.join(names)}")
+    return {layer.name: _fold(layer, folding.get(layer.name)) for layer in network.layers}
+
+
+def _fold(layer: Layer, values: Mapping[str, int] | None) -> Fold:
+    if values is None:
+        raise CompileError(f"{layer.name} has no folding")
+    odd = sorted(set(values) - set(ATTRIBUTES))
+    if odd:
+        raise CompileError(f"{layer.name}: folding has no key {odd[0]!r}; keys are {', '.join(ATTRIBUTES)}")
+    if values.get("parallel_window", 0) not in (0, 1):
+        raise CompileError(f"{layer.name}: parallel_window must be 0 or 1, not {values['parallel_window']}")
+    fold = Fold(values.get("pe", 1), values.get("simd", 1), bool(values.get("parallel_window", 0)))
+    reason = fold_error(layer, fold)
+    if reason:
+        raise CompileError(f"{layer.name}: {reason}")
+    return fold
 
 
 def _lanes(model: ModelWrapper, tensor: str) -> int:
@@ -68,7 +86,7 @@ def _lanes(model: ModelWrapper, tensor: str) -> int:
     return 1 if producer is None else int(getCustomOp(producer).get_folded_output_shape()[-1])
 
 
-def _name_converters(model: ModelWrapper, units: tuple[Unit, ...]) -> tuple[Unit, ...]:
+def _name_converters(model: ModelWrapper, units: tuple[Unit, ...], plans: dict[str, Plan]) -> tuple[Unit, ...]:
     before: dict[str, Unit] = {}
     known = {unit.name: unit for unit in units}
     for node in model.graph.node:
@@ -79,4 +97,16 @@ def _name_converters(model: ModelWrapper, units: tuple[Unit, ...]) -> tuple[Unit
         node.name, node.op_type, node.domain = f"{fed.name}_dwc", "StreamingDataWidthConverter_rtl", RTL_DOMAIN
         model.set_tensor_datatype(node.output[0], model.get_tensor_datatype(node.input[0]))
         before[fed.name] = Unit(node.name, fed.layer, "_dwc", fed.stage, fed.head)
+        plan = _converter(getCustomOp(node))
+        plans[node.name] = plan
     return tuple(item for unit in units for item in ((before[unit.name], unit) if unit.name in before else (unit,)))
+
+
+def _converter(op: Any) -> Plan:
+    width = op.get_instream_width()
+    beats = 1
+    for side in op.get_folded_input_shape()[:-1]:
+        beats *= int(side)
+    plan = converter(width, op.get_outstream_width(), beats * width)
+    assert plan is not None, "a converter stands where widths differ"
+    return plan

@@ -19,7 +19,7 @@ UNITS, MEMORIES = "units", "memories"
 
 @dataclass(frozen=True)
 class Generated:
-    """What was written, relative to the ``rtl/`` folder: ``sources`` by unit, library first, in compile order; ``memories`` (.dat) by unit."""
+    """What was written, relative to the ``rtl/`` folder, by unit: ``sources``, library first, in compile order, and ``memories`` (.dat)."""
 
     sources: dict[str, tuple[str, ...]]
     memories: dict[str, tuple[str, ...]]
@@ -31,8 +31,8 @@ def generate(model: ModelWrapper, units: tuple[Unit, ...], part: str, clock_mhz:
     Memories are named relative to ``rtl_dir``, so tools run with it as working folder (or the ``.dat`` next to where they run). The same
     model gives the same bytes. Raises :class:`CompileError` when FINN refuses a unit or writes something that cannot be moved.
     """
-    for folder in (UNITS, MEMORIES):
-        (rtl_dir / folder).mkdir(parents=True, exist_ok=True)
+    for part_of in (UNITS, MEMORIES):
+        (rtl_dir / part_of).mkdir(parents=True, exist_ok=True)
     nodes = {node.name: node for node in model.graph.node}
     library = copy_library({node.op_type for node in nodes.values()}, rtl_dir)
     sources, memories = {}, {}
@@ -59,7 +59,8 @@ def _place(name: str, folder: Path, rtl_dir: Path) -> tuple[tuple[str, ...], tup
     for path in sorted(folder.iterdir()):
         if path.suffix in (".v", ".sv"):
             text = path.read_text(encoding="utf-8")
-            text = text.replace(f"{folder}/memblock.dat", f"{MEMORIES}/{name}_memblock.dat").replace(f'"./{name}_"', f'"{MEMORIES}/{name}_"')
+            text = text.replace(f"{folder}/memblock.dat", f"{MEMORIES}/{name}_memblock.dat")
+            text = text.replace(f'"./{name}_"', f'"{MEMORIES}/{name}_"')
             if str(folder.parent) in text or re.search(r'"/[\w/]', text):
                 raise CompileError(f"{name}: FINN wrote an absolute path into {path.name}")
             (rtl_dir / UNITS / path.name).write_text(text, encoding="utf-8")

@@ -17,6 +17,7 @@ from build_flows.finn_bridge.import_graph import import_graph
 from build_flows.finn_bridge.name_layers import Unit, name_layers
 from build_flows.finn_bridge.quiet import quiet_finn
 from build_flows.finn_bridge.thresholds import reconcile
+from build_flows.network import read_network
 from hw.netlist import Gate, Layer, Stream
 
 __all__ = ["CompiledGraph", "compile_graph"]
@@ -26,9 +27,9 @@ __all__ = ["CompiledGraph", "compile_graph"]
 class CompiledGraph:
     """A network as hardware layers.
 
-    ``layers``, ``streams`` and ``gates`` are in streaming order (:class:`~build_flows.finn_bridge.describe.Netting` says more), ``exits`` in exit
-    order. ``files`` are Verilog and ``memories`` what it reads, relative to ``rtl/``; ``files`` are in compile order. ``rounded`` thresholds
-    were one off in FINN's float arithmetic and are the golden model's now.
+    ``layers``, ``streams`` and ``gates`` are in streaming order (:class:`~build_flows.finn_bridge.describe.Netting` says more),
+    ``exits`` in exit order. ``files`` are Verilog, in compile order, and ``memories`` what it reads, relative to ``rtl/``.
+    ``rounded`` thresholds were one off in FINN's float arithmetic and are the golden model's now.
     """
 
     layers: tuple[Layer, ...]
@@ -52,18 +53,18 @@ def compile_graph(
     """Compile a network for ``part`` at ``clock_mhz`` (FINN looks at it for DSP58 only) and write its units to ``rtl_dir``.
 
     ``folding`` is by golden layer name: ``pe``, and for ``conv`` and ``linear`` also ``simd`` and ``parallel_window``
-    (:mod:`~build_flows.finn_bridge.folding_rules`). Raises :class:`~build_flows.finn_bridge.errors.CompileError` for a network that FINN
-    cannot stream, that is not the golden model's, or that cannot be folded so.
+    (:mod:`build_flows.layer_costs` says what each may be). Raises :class:`~build_flows.finn_bridge.errors.CompileError` for a network
+    that FINN cannot stream, that is not the golden model's, or that cannot be folded so.
     """
-    golden = read_golden(golden_npz)
+    golden, network = read_golden(golden_npz), read_network(golden_npz)
     with quiet_finn():
         model = import_graph(model_onnx, part)
         cut_tails(model, golden)
         units = name_layers(model, golden)
         rounded = reconcile(model, units)
-        model, units = apply_folding(model, units, folding)
+        model, units, plans = apply_folding(model, units, folding, network)
         generated = generate(model, units, part, clock_mhz, rtl_dir)
-        netting = describe(model, units, golden, generated, part, rtl_dir)
+        netting = describe(model, units, plans, golden, generated, part, rtl_dir)
     return CompiledGraph(
         layers=netting.layers, streams=netting.streams, gates=netting.gates, exits=netting.exits,
         files=tuple(dict.fromkeys(name for unit in units for name in generated.sources[unit.name])),

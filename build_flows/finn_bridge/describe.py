@@ -1,5 +1,6 @@
 """The compiled graph as netlist data: layers with the ports their Verilog really has, streams, gates and exits."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.golden_file import GoldenFile
 from build_flows.finn_bridge.name_layers import Unit
 from build_flows.finn_bridge.verilog_ports import Pin, module_pins
+from build_flows.layer_costs import Unit as Plan
 from hw.netlist import Gate, Instance, Layer, Link, Port, Stream
 
 __all__ = ["ExitLogits", "Netting", "describe"]
@@ -25,8 +27,8 @@ FRAMES = 2
 
 @dataclass(frozen=True, kw_only=True)
 class ExitLogits:
-    """What exit ``index`` gets: ``pe`` of ``classes`` accumulators a beat, each signed and ``acc_bits`` wide; ``bias`` in accumulator units is
-    still to be added; ``scale`` is one logit unit."""
+    """What exit ``index`` gets: ``pe`` of ``classes`` accumulators a beat, each signed and ``acc_bits`` wide; ``bias`` in accumulator
+    units is still to be added; ``scale`` is one logit unit."""
 
     index: int
     classes: int
@@ -47,18 +49,23 @@ class Netting:
     exits: tuple[ExitLogits, ...]
 
 
-def describe(model: ModelWrapper, units: tuple[Unit, ...], golden: GoldenFile, generated: Generated, part: str, rtl_dir: Path) -> Netting:
-    """Describe every unit and stream. FIFOs have 2 beats and gates 2 frames, to be replaced by what simulation finds.
+def describe(
+    model: ModelWrapper, units: tuple[Unit, ...], plans: Mapping[str, Plan], golden: GoldenFile, generated: Generated, part: str,
+    rtl_dir: Path,
+) -> Netting:
+    """Describe every unit and stream; cycles and cost are those of ``plans``.
+
+    FIFOs have 2 beats and gates 2 frames, to be replaced by what simulation finds.
 
     Raises :class:`CompileError` naming the module and port where the Verilog in ``rtl_dir`` is not what the graph says.
     """
     nodes = {node.name: node for node in model.graph.node}
-    layers = tuple(_layer(unit, nodes[unit.name], generated, part, rtl_dir) for unit in units)
+    layers = tuple(_layer(unit, nodes[unit.name], plans.get(unit.name), generated, part, rtl_dir) for unit in units)
     streams, gates = _streams(model, units, nodes)
     return Netting(layers=layers, streams=streams, gates=gates, exits=_exits(model, golden))
 
 
-def _layer(unit: Unit, node: Any, generated: Generated, part: str, rtl_dir: Path) -> Layer:
+def _layer(unit: Unit, node: Any, plan: Plan | None, generated: Generated, part: str, rtl_dir: Path) -> Layer:
     op = getCustomOp(node)
     sources = generated.sources[unit.name]
     text = "\n".join((rtl_dir / source).read_text(encoding="utf-8") for source in sources if source.startswith("units/"))
@@ -73,12 +80,16 @@ def _layer(unit: Unit, node: Any, generated: Generated, part: str, rtl_dir: Path
         links.append(Link(src=(weights, "m_axis_0"), dst=(unit.name, "in1_V")))
         inputs["in1_V"] = wide
     instances.append(_instance(unit.name, unit.name, module_pins(text, unit.name), inputs, outputs))
+    beats = _beats(op.get_folded_input_shape()), _beats(op.get_folded_output_shape())
+    if plan and (plan.in_beats, plan.out_beats) != beats:
+        planned = f"{plan.in_beats} beats in and {plan.out_beats} out a frame"
+        raise CompileError(f"{unit.name} was planned for {planned}, but has {beats[0]} and {beats[1]}")
     return Layer(
         name=unit.name, op=node.op_type, stage=unit.stage, head=unit.head, instances=tuple(instances), links=tuple(links),
         inputs=((unit.name, "in0_V"),), outputs=tuple((unit.name, name) for name in outputs), files=sources,
         folding={name.lower(): int(op.get_nodeattr(name)) for name in ("PE", "SIMD", "parallel_window") if name in op.get_nodeattr_types()},
-        cycles=_cycles(op), in_beats=_beats(op.get_folded_input_shape()), out_beats=_beats(op.get_folded_output_shape()),
-        finn=_estimates(op, part),
+        cycles=plan.cycles if plan else beats[0], in_beats=beats[0], out_beats=beats[1],
+        cost={key: float(value) for key, value in dataclasses.asdict(plan.cost).items()} if plan else {}, finn=_estimates(op, part),
     )
 
 
@@ -92,8 +103,7 @@ def _instance(name: str, module: str, pins: Mapping[str, Pin], inputs: Mapping[s
         tdata = -(-bits // 8) * 8
         for pin, wanted in ((data, Pin(output, tdata)), (valid, Pin(output, 1)), (ready, Pin(not output, 1))):
             if pins.get(pin) != wanted:
-                found = f"{pins[pin].width} bits {'out' if pins[pin].output else 'in'}" if pin in pins else "missing"
-                raise CompileError(f"port {pin} of module {module} must be {wanted.width} bits {'out' if wanted.output else 'in'}, not {found}")
+                raise CompileError(f"port {pin} of module {module} must be {wanted}, not {pins.get(pin, 'missing')}")
             used.add(pin)
         return Port(data=data, valid=valid, ready=ready, bits=bits, tdata=tdata)
 
@@ -110,11 +120,6 @@ def _instance(name: str, module: str, pins: Mapping[str, Pin], inputs: Mapping[s
 
 def _beats(shape: tuple[int, ...]) -> int:
     return int(np.prod(shape[:-1]))
-
-
-def _cycles(op: Any) -> int:
-    """Frame interval at full rate: FINN's figure, or the beats of the wider side where it has none (converters)."""
-    return max(int(op.get_exp_cycles()), _beats(op.get_folded_input_shape()), _beats(op.get_folded_output_shape()))
 
 
 def _estimates(op: Any, part: str) -> dict[str, float]:

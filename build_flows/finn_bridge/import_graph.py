@@ -143,8 +143,9 @@ def _pools_in_nhwc(model: ModelWrapper) -> None:
             if any(_ints(node, "pads", [0])) or any(item.name == "ceil_mode" and item.i for item in node.attribute):
                 raise CompileError(f"max pool {node.name} must have no padding and floor its output size")
             pool = helper.make_node(
-                "MaxPool_rtl", [before], [after], ImgDim=[height, width], Kernel=_square(_ints(node, "kernel_shape", []), f"{node.name} kernel"),
-                Stride=_square(_ints(node, "strides", [1]), f"{node.name} stride"), **common,
+                "MaxPool_rtl", [before], [after], ImgDim=[height, width],
+                Kernel=_square(_ints(node, "kernel_shape", []), f"kernel of {node.name}"),
+                Stride=_square(_ints(node, "strides", [1]), f"stride of {node.name}"), **common,
             )
             out_shape = [model.get_tensor_shape(node.output[0])[axis] for axis in NCHW_TO_NHWC]
         else:
@@ -188,7 +189,7 @@ def _fork(model: ModelWrapper) -> None:
             if len(readers) < 2:
                 continue
             if len(readers) > 2:
-                raise CompileError(f"the output of {node.op_type} {node.name} must go to one layer, or to a head and a stage, not to {len(readers)}")
+                raise CompileError(f"{node.op_type} {node.name} must feed one layer, or a head and a stage, not {len(readers)}")
             readers.sort(key=lambda reader: min(_exits_behind(model, reader)))
             shape, kind = model.get_tensor_shape(tensor), model.get_tensor_datatype(tensor)
             branches = []

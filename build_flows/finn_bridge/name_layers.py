@@ -129,7 +129,7 @@ def _parts(layer: GoldenLayer) -> list[tuple[str, str]]:
     match layer.kind:
         case "conv":
             pad = ["_pad"] if spec["pad"] else []
-            window = ["_swg"] if spec["kernel"] > 1 or spec["stride"] > 1 else []
+            window = ["_swg"] if (spec["kernel"], spec["pad"], spec["stride"]) != (1, 0, 1) else []
             roles = [*pad, *window, "_mvau", *act]
         case "linear":
             roles = ["_mvau", *act]

@@ -46,6 +46,8 @@ _LEAF_LOADS = """\
 		endfunction : init_leaf_loads
 """
 
+_SMALL = "Yosys knows the attribute in small letters only, and makes LUTs of a memory that should be block RAM"
+
 EDITS: tuple[Edit, ...] = (
     Edit("mvu/add_multi.sv", _LEAF_LOADS, "", "a constant function inside a generate block stops Verilator and slang"),
     Edit(
@@ -62,9 +64,9 @@ EDITS: tuple[Edit, ...] = (
         "thresholding/hdl/thresholding.sv", "p.ptr[M-1:SN+1] < 2**stage - SCOPE_REDUCE",
         "(p.ptr[M-1:0] >> (SN+1)) < 2**stage - SCOPE_REDUCE", "the part-select is reversed at stage 0, which stops slang",
     ),
-    Edit("thresholding/hdl/thresholding.sv", "(* RAM_STYLE = RAM_STYLE *)", "(* ram_style = RAM_STYLE *)", "Yosys knows the attribute in small letters"),
-    Edit("thresholding/hdl/thresholding.sv", ', RAM_STYLE = RAM_STYLE *)', ', ram_style = RAM_STYLE *)', "Yosys knows the attribute in small letters"),
-    Edit("memstream/hdl/memstream.sv", "(* RAM_STYLE = RAM_STYLE *)", "(* ram_style = RAM_STYLE *)", "Yosys knows the attribute in small letters"),
+    Edit("thresholding/hdl/thresholding.sv", "(* RAM_STYLE = RAM_STYLE *)", "(* ram_style = RAM_STYLE *)", _SMALL),
+    Edit("thresholding/hdl/thresholding.sv", ", RAM_STYLE = RAM_STYLE *)", ", ram_style = RAM_STYLE *)", _SMALL),
+    Edit("memstream/hdl/memstream.sv", "(* RAM_STYLE = RAM_STYLE *)", "(* ram_style = RAM_STYLE *)", _SMALL),
     Edit("dwc/hdl/vpc.sv", "`default_nettype none\n", "", "a directive inside a module stops slang"),
     Edit("dwc/hdl/vpc.sv", "`default_nettype wire\n", "", "a directive inside a module stops slang"),
 )

@@ -22,7 +22,7 @@ def integer_type(low: int, high: int, *, signed: bool) -> str:
 
 
 def accumulator_range(weights: IntArray, low: int, high: int) -> tuple[IntArray, IntArray]:
-    """Smallest and largest accumulator of each output; ``weights`` is ``[in, out]``, inputs are ``low`` to ``high`` (``low <= 0 <= high``)."""
+    """Smallest and largest accumulator of each output; ``weights`` is ``[in, out]``, inputs are ``low <= 0`` to ``high >= 0``."""
     above, below = np.maximum(weights, 0).sum(axis=0), np.minimum(weights, 0).sum(axis=0)
     return above * low + below * high, above * high + below * low
 
@@ -49,8 +49,9 @@ def reconcile(model: ModelWrapper, units: tuple[Unit, ...]) -> int:
                 name = integer_type(int(low.min()), int(high.max()), signed=True)
                 op.set_nodeattr("outputDataType", name)
                 op.set_nodeattr("accDataType", name)
-                if int(layer.matrix.min()) <= op.get_input_datatype(1).min():
-                    raise CompileError(f"{layer.name}: weights must be narrow, above {op.get_input_datatype(1).min():.0f}, for the MVAU core")
+                least = int(op.get_input_datatype(1).min())
+                if int(layer.matrix.min()) <= least:
+                    raise CompileError(f"{layer.name}: weights must be narrow, above {least}, for the MVAU core on DSP48E1")
             else:
                 pixels, channels = int(np.prod(op.get_nodeattr("numInputVectors"))), op.get_nodeattr("NumChannels")
                 low, high = (np.full(channels, pixels * int(limit), dtype=np.int64) for limit in (kind.min(), kind.max()))

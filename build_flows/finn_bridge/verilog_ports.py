@@ -20,6 +20,9 @@ class Pin:
     output: bool
     width: int
 
+    def __str__(self) -> str:
+        return f"an {'output' if self.output else 'input'} of {self.width} bits"
+
 
 def module_pins(text: str, module: str) -> dict[str, Pin]:
     """Ports of ``module`` in ``text`` by name, widths computed from the parameters' defaults. ANSI and plain port lists are read.
@@ -39,7 +42,7 @@ def module_pins(text: str, module: str) -> dict[str, Pin]:
 
 
 def evaluate(text: str, parameters: dict[str, str]) -> int:
-    """Value of a constant integer expression (``+ - * / % **``, comparisons, ``?:``, ``$clog2``) over ``parameters``, themselves expressions.
+    """Value of a constant integer expression (``+ - * / % **``, comparisons, ``?:``, ``$clog2``) over ``parameters``, expressions too.
 
     Raises :class:`CompileError` naming the expression when it is anything else.
     """

@@ -10,7 +10,7 @@ from hw.axis import axis_verilog
 __all__ = ["AmaranthBackend"]
 
 
-class AmaranthBackend(RTLBackend):  # type: ignore[misc]
+class AmaranthBackend(RTLBackend):
     """Mixin of an RTL layer whose Verilog is converted from an Amaranth component at code generation.
 
     The component has one input stream ``i`` and an output stream ``o``, or an array of them. Ports are those of any FINN unit

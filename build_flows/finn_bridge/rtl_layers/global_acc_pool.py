@@ -13,8 +13,8 @@ from hw.global_acc_pool import GlobalAccPool
 __all__ = ["GlobalAccPool_rtl"]
 
 
-@register_custom_op  # type: ignore[untyped-decorator]
-class GlobalAccPool_rtl(FinnGlobalAccPool, AmaranthBackend):  # type: ignore[misc]  # noqa: N801 - FINN finds a layer by this name
+@register_custom_op
+class GlobalAccPool_rtl(FinnGlobalAccPool, AmaranthBackend):
     """Sum of a frame over height and width, per channel: input ``[1, h, w, NumChannels]``, output ``[1, 1, 1, NumChannels]``."""
 
     def get_nodeattr_types(self) -> dict[str, Any]:
@@ -22,8 +22,8 @@ class GlobalAccPool_rtl(FinnGlobalAccPool, AmaranthBackend):  # type: ignore[mis
 
     def get_output_datatype(self, ind: int = 0) -> Any:
         """As wide as the unit's accumulator, which can be a bit wider than the largest sum needs."""
-        unit = self.component()
-        return DataType[f"{'INT' if unit.signed else 'UINT'}{unit.out_bits}"]
+        kind, pixels = self.get_input_datatype(), math.prod(self.get_nodeattr("numInputVectors"))
+        return DataType[f"{'INT' if kind.signed() else 'UINT'}{kind.bitwidth() + (pixels - 1).bit_length()}"]
 
     def component(self) -> Any:
         kind = self.get_input_datatype()

@@ -14,8 +14,8 @@ from hw.max_pool import MaxPool
 __all__ = ["MaxPool_rtl"]
 
 
-@register_custom_op  # type: ignore[untyped-decorator]
-class MaxPool_rtl(AmaranthBackend, HWCustomOp):  # type: ignore[misc]  # noqa: N801 - FINN finds a layer by this name
+@register_custom_op
+class MaxPool_rtl(AmaranthBackend, HWCustomOp):
     """Square max pooling without padding; an incomplete last row or column of windows is left out (floor).
 
     Attributes: ``NumChannels``, ``PE`` (divides it), ``ImgDim`` = [height, width] of the input, ``Kernel``, ``Stride``, ``inputDataType``.

@@ -11,8 +11,8 @@ from hw.stream_fork import StreamFork
 __all__ = ["StreamFork_rtl"]
 
 
-@register_custom_op  # type: ignore[untyped-decorator]
-class StreamFork_rtl(DuplicateStreams, AmaranthBackend):  # type: ignore[misc]  # noqa: N801 - FINN finds a layer by this name
+@register_custom_op
+class StreamFork_rtl(DuplicateStreams, AmaranthBackend):
     """FINN's ``DuplicateStreams`` with two outputs: output 0 goes to the head, output 1 to the next stage."""
 
     def get_nodeattr_types(self) -> dict[str, Any]:

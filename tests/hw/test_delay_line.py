@@ -6,7 +6,7 @@ from amaranth.sim import Simulator
 
 from hw.delay_line import DelayLine
 
-VALUES = [random.Random(5).getrandbits(12) for _ in range(120)]
+VALUES = random.Random(5).choices(range(1 << 12), k=120)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 8, 33])

@@ -6,7 +6,7 @@ from hw.axis import axis_verilog
 from hw.fifo import DISTRIBUTED, Fifo
 
 DEPTHS = [1, 2, 3, 4, 7, DISTRIBUTED, DISTRIBUTED + 1, 100]
-BEATS = [random.Random(5).getrandbits(12) for _ in range(250)]
+BEATS = random.Random(5).choices(range(1 << 12), k=250)
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

@@ -72,6 +72,16 @@ def test_a_drop_costs_one_cycle(play, frame_beats):
     assert played.cycles["o"] == [*range(first + 8, first + 8 + frame_beats), *range(again + 2, again + 2 + frame_beats)]
 
 
+def test_verdicts_are_taken_while_the_last_beat_waits(play):
+    """Once a frame's last beat is on offer, the frames behind it get their verdicts, however long it is not taken."""
+    keeps = [1, 0, 0, 0, 1]
+    gate = FrameGate(16, 1, 4)
+    beats, kept = drawn(1, keeps)
+    played = play(gate, {"i": (gate.i, beats), "keep": (gate.keep, keeps)}, {"o": (gate.o, len(kept))}, first_stall=40)
+    assert played.beats["o"] == kept
+    assert played.cycles["keep"] == [1, 2, 3, 4, 5]
+
+
 def test_verdicts_may_come_long_before_their_frame(play):
     gate = FrameGate(16, 6, 2)
     keeps = [1, 0, 1, 1, 0, 0, 1]

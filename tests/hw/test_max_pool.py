@@ -80,6 +80,17 @@ def test_takes_one_beat_a_cycle(play, case):
     assert played.cycles["o"] == [end + 2 for end in ends]
 
 
+@pytest.mark.parametrize(("kernel", "accepted"), [(2, 11), (3, 20)])
+def test_a_stalled_output_holds_only_the_beat_that_needs_it(play, kernel, accepted):
+    """Nobody takes the first result of a 6x6 frame. The second waits inside as its last row's maximum; the input stops at the end of
+    the next row maximum: the one beside it, or with two windows a row the first of the row below."""
+    case = (6, 6, 1, 1, 4, False, kernel, kernel)
+    pool = build(case)
+    given, _ = vectors(case, 2)
+    played = play(pool, {"i": (pool.i, given)}, {"o": (pool.o, 0)}, stalls=1.0, extra=72)
+    assert played.cycles["i"] == list(range(accepted))
+
+
 @pytest.mark.parametrize("case", [CASES[1], CASES[3], CASES[6]])
 @pytest.mark.parametrize("at", [1, 11, 29, 48])
 def test_reset_in_the_middle_of_a_frame(play, case, at):

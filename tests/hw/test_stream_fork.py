@@ -7,7 +7,7 @@ from amaranth.sim import Simulator
 from hw.axis import axis_verilog
 from hw.stream_fork import StreamFork
 
-BEATS = [random.Random(5).getrandbits(12) for _ in range(200)]
+BEATS = random.Random(5).choices(range(1 << 12), k=200)
 
 
 def sinks(fork):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -106,25 +106,30 @@ class AxiLiteRegisters(wiring.Component):
             m.d.sync += [have_read.eq(0), bus.rvalid.eq(1), bus.rresp.eq(SLVERR), bus.rdata.eq(0)]
 
         mask = Cat(strobe.replicate(8) for strobe in wstrb)
-        for item in self.registers:
-            value = self._value(item)
-            word = item.offset >> 2
-            with m.If(have_read & (araddr[2:] == word)):
-                m.d.sync += [bus.rresp.eq(OKAY), bus.rdata.eq(Const(0) if item.access == "pulse" else value)]
-            with m.If(write & (awaddr[2:] == word)):
-                m.d.sync += bus.bresp.eq(OKAY)
-            for name, lsb, shape in self._parts(item):
-                part = slice(lsb, lsb + shape.width)
-                member: Any = getattr(self, name)
-                if item.access == "pulse":
-                    m.d.sync += member.eq(Mux(write & (awaddr[2:] == word), (wdata & mask)[part], 0))
-                elif item.access == "rw":
-                    with m.If(write & (awaddr[2:] == word)):
-                        m.d.sync += member.eq(wdata[part] & mask[part] | member & ~mask[part])
+        pulses = [getattr(self, name) for item in self.registers if item.access == "pulse" for name, _, _ in self._parts(item)]
+        m.d.sync += [pulse.eq(0) for pulse in pulses]
+        with m.If(have_read), m.Switch(araddr[2:]):
+            for item in self.registers:
+                with m.Case(item.offset >> 2):
+                    m.d.sync += [bus.rresp.eq(OKAY), bus.rdata.eq(self._value(item))]
+        with m.If(write), m.Switch(awaddr[2:]):
+            for item in self.registers:
+                with m.Case(item.offset >> 2):
+                    m.d.sync += bus.bresp.eq(OKAY)
+                    if item.access != "ro":
+                        m.d.sync += [self._written(item, name, lsb, shape, wdata, mask) for name, lsb, shape in self._parts(item)]
         return m
+
+    def _written(self, item: Register, name: str, lsb: int, shape: Shape, wdata: Value, mask: Value) -> Any:
+        """The assignment that a write makes to one part of a register."""
+        member: Any = getattr(self, name)
+        new, strobed = wdata[lsb:lsb + shape.width], mask[lsb:lsb + shape.width]
+        return member.eq(new & strobed | (member & ~strobed if item.access == "rw" else 0))
 
     def _value(self, item: Register) -> Value:
         """What a register reads as, its sign or zeros not yet extended to 32 bits."""
+        if item.access == "pulse":
+            return Const(0)
         if not item.fields:
             value: Value = getattr(self, item.name.lower())
             return value

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth.hdl import EnableInserter, Module, Mux, Shape, Signal, signed, unsigned
+from amaranth.hdl import EnableInserter, Module, Shape, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.scores import SCORES
-from hw.scores.base import delay
+from hw.scores.base import count_beats, delay
 from hw.scores.ring import Ring
 
 __all__ = ["ExitDecision"]
@@ -139,10 +139,8 @@ class ExitDecision(wiring.Component):
         """Everything before the output register, written as if nothing ever stalled."""
         m = Module()
         m.submodules.score = score = self.score
-        beat = Signal(range(self.beats))
-        first, last = beat == 0, beat == self.beats - 1
-        with m.If(self.logits.valid):
-            m.d.sync += beat.eq(Mux(last, 0, beat + 1))
+        beat, first, last = count_beats(m, self.logits.valid, self.beats)
+        starts = self.logits.valid & first
 
         logits = data.View(data.ArrayLayout(signed(self.acc_bits), self.pe), self.logits.payload)
         biases = data.ArrayLayout(signed(Shape.cast(range(min(*self.bias, -1), max(*self.bias, 0) + 1)).width), self.pe)
@@ -172,7 +170,7 @@ class ExitDecision(wiring.Component):
         m.submodules.rules = rules = Ring(shape=rule, depth=-(-self.latency // self.beats) + 2)
         leave = Signal()
         m.d.comb += [
-            rules.push.eq(self.logits.valid & (beat == 0)),
+            rules.push.eq(starts),
             rules.w_data.threshold.eq(self.threshold),
             rules.w_data.enable.eq(self.enable),
             rules.pop.eq(score.take),

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["BeatSignature", "Score", "delay", "saturate_signed", "saturate_unsigned"]
+__all__ = ["BeatSignature", "Score", "count_beats", "delay", "saturate_signed", "saturate_unsigned"]
 
 
 class BeatSignature(wiring.Signature):
@@ -114,11 +114,24 @@ class Score(wiring.Component):
 
 def delay(m: Module, value: Value, cycles: int, *, reset_less: bool = True) -> Value:
     """``value`` as it was ``cycles`` cycles ago. Data needs no reset (and becomes a shift register); flags do."""
+    if isinstance(value, Const):
+        return value
     for _ in range(cycles):
         register = Signal.like(value, init=0, reset_less=reset_less)
         m.d.sync += register.eq(value)
         value = register
     return value
+
+
+def count_beats(m: Module, step: Value, beats: int) -> tuple[Value, Value, Value]:
+    """The number of the current beat of ``beats``, and whether it is the first and the last; moves on with ``step``."""
+    if beats == 1:
+        return Const(0), Const(1), Const(1)
+    beat = Signal(range(beats))
+    last = beat == beats - 1
+    with m.If(step):
+        m.d.sync += beat.eq(Mux(last, 0, beat + 1))
+    return beat, beat == 0, last
 
 
 def saturate_signed(value: Value, bits: int) -> Value:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Const, Module, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.scores.base import BeatSignature, delay
+from hw.scores.base import BeatSignature, count_beats, delay
 
 __all__ = ["Replay"]
 
@@ -55,10 +55,10 @@ class Replay(wiring.Component):
         m.submodules.kept = kept = Memory(shape=data.ArrayLayout(signed(self.bits), self.pe), depth=depth, init=[])
         write, read = kept.write_port(), kept.read_port()
         head, tail = Signal(range(depth)), Signal(range(depth))
-        position = Signal(range(self.beats))
-        reading = self.found | (position != 0)
-        first, last = position == 0, position == self.beats - 1
+        reading = Signal()
+        _, first, last = count_beats(m, reading, self.beats)
         m.d.comb += [
+            reading.eq(self.found | ~first),
             write.addr.eq(tail), write.en.eq(self.i.valid), write.data.eq(self.i.values),
             read.addr.eq(head), read.en.eq(Const(1)),
         ]
@@ -67,7 +67,7 @@ class Replay(wiring.Component):
         with m.If(self.found):
             m.d.sync += greatest.eq(self.greatest)
         with m.If(reading):
-            m.d.sync += [head.eq(head + 1), position.eq(Mux(last, 0, position + 1))]
+            m.d.sync += head.eq(head + 1)
         m.d.comb += [
             self.o.valid.eq(delay(m, reading, 2, reset_less=False)),
             self.o.first.eq(delay(m, first, 2)),

@@ -16,6 +16,7 @@ from hw.exit_decision import ExitDecision
 SHAPES = [(2, 1), (2, 2), (10, 1), (10, 2), (10, 5), (10, 10), (35, 7), (100, 1), (100, 20), (1000, 1), (1000, 25)]
 SMALL = [(2, 1), (2, 2), (10, 1), (10, 5), (10, 10)]
 POLICIES = ["max_logit", "softmax", "always", "never"]
+SIMPLE = {"always", "never"}  # variants of max_logit: a few shapes will do
 
 
 def softmax_params(scale, frac_bits=16, table_bits=6, mult_frac=17, **more):
@@ -159,8 +160,9 @@ def build(policy, classes, pe, *, acc_bits=14, bias_range=500, scale=0.01, seed=
     return ExitDecision(classes=classes, pe=pe, acc_bits=acc_bits, bias=bias, policy=policy, params=params, **more), bias, params
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize(("classes", "pe"), SHAPES)
+@pytest.mark.parametrize(("policy", "classes", "pe"), [
+    (policy, *shape) for policy in POLICIES for shape in SHAPES if policy not in SIMPLE or shape[0] == 10
+])
 def test_full_rate(policy, classes, pe):
     """Back to back, a sample starts every classes / pe cycles and its result comes exactly ``latency`` after its last beat."""
     dut, bias, params = build(policy, classes, pe)
@@ -173,8 +175,9 @@ def test_full_rate(policy, classes, pe):
     assert given_out == [cycle + dut.latency for cycle in taken]
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize(("classes", "pe"), SMALL)
+@pytest.mark.parametrize(("policy", "classes", "pe"), [
+    (policy, *shape) for policy in POLICIES for shape in SMALL if policy not in SIMPLE or shape == (10, 5)
+])
 @pytest.mark.parametrize(("gap", "stall"), [(0.5, 0.0), (0.3, 0.3), (0.0, 0.8)])
 def test_gaps_and_stalls(policy, classes, pe, gap, stall):
     """Whatever the other sides do, nothing is lost, doubled or mixed up."""
@@ -205,7 +208,7 @@ def test_reset(policy, classes, pe, after):
     assert results == [model(policy, sample, bias, params) for sample in samples]
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", ["max_logit", "softmax"])
 @pytest.mark.parametrize("confidence_bits", [1, 8, 32])
 @pytest.mark.parametrize(("acc_bits", "bias_range"), [(8, 0), (8, 100_000), (32, 2**31)])
 def test_widths(policy, confidence_bits, acc_bits, bias_range):

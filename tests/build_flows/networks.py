@@ -1,5 +1,5 @@
-"""Networks for the tests of folding and costs, described in a few words: ``("conv", kernel, pad, stride, outputs)``, ``("maxpool", kernel, stride)``,
-``("global_sum",)``, ``("linear", outputs)``."""
+"""Networks for the tests of folding and costs, described in a few words: ``("conv", kernel, pad, stride, outputs)``,
+``("maxpool", kernel, stride)``, ``("global_sum",)``, ``("linear", outputs)``."""
 
 from typing import Any
 
@@ -8,7 +8,9 @@ from build_flows.network import Network, from_meta
 Words = tuple[Any, ...]
 
 
-def network(source: tuple[int, int, int], stages: list[list[Words]], heads: list[list[Words]], *, in_bits: int = 8, bits: int = 4) -> Network:
+def network(
+    source: tuple[int, int, int], stages: list[list[Words]], heads: list[list[Words]], *, in_bits: int = 8, bits: int = 4
+) -> Network:
     """A network of ``source`` (height, width, channels) with weights and activations of ``bits``."""
     shapes: dict[str, tuple[int, ...]] = {}
     meta: dict[str, Any] = {

@@ -47,7 +47,7 @@ def test_latency_agrees_with_a_simulation(latency):
 
 
 def test_four_waiting_frames_at_full_and_at_four_fifths_load():
-    """A quarter hard, four kept frames and the one that arrives, room by whole frames: 9 % more cycles a sample at load 1, under 2 % at 0.8."""
+    """A quarter hard, four kept frames and the arriving one, room by whole frames: 9 % more cycles at load 1, under 2 % at 0.8."""
     full = throughput_loss(1000, 0.25, 4000, 5, release="frames")
     assert full / (1 - full) == pytest.approx(0.09, abs=0.002)
     assert throughput_loss(1000, 0.25, 3200, 5, release="frames") < 0.02

@@ -17,7 +17,8 @@ def meta(stage=None, head=None, **changes):
     }
     pool = {"name": "stage0_pool0", "kind": "maxpool", "kernel": 2, "stride": 2}
     last = {
-        "name": "head0_fc0", "kind": "linear", "weight": "w1", "weight_bits": 4, "in_bits": 4, "in_signed": False, "bias": "b", "scale": 0.5,
+        "name": "head0_fc0", "kind": "linear", "weight": "w1", "weight_bits": 4, "in_bits": 4, "in_signed": False,
+        "bias": "b", "scale": 0.5,
     }
     return {
         "version": 1, "name": "toy", "classes": 3, "input": {"height": 9, "width": 12, "channels": 2, "bits": 8, "signed": False},

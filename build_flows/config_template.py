@@ -3,6 +3,7 @@
 import textwrap
 import typing
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -11,8 +12,9 @@ from pydantic.fields import FieldInfo
 from build_flows.config import Config, ProjectSection, Section
 from build_flows.config_words import allowed, toml
 from build_flows.errors import ConfigError
+from build_flows.files import write_text
 
-__all__ = ["TEMPLATES", "template", "valid_name"]
+__all__ = ["TEMPLATES", "template", "valid_name", "write_examples"]
 
 Values = Mapping[str, Any]
 
@@ -92,3 +94,17 @@ def valid_name(name: str) -> bool:
     except ValidationError:
         return False
     return True
+
+
+def write_examples(folder: Path) -> list[Path]:
+    """Write ``examples/``: one template per network that has a data set anyone can get."""
+    written = []
+    for preset in ("digits", "b_lenet"):
+        written.append(folder / f"{TEMPLATES[preset]['project']['name']}.toml")
+        write_text(written[-1], template(preset))
+    return written
+
+
+if __name__ == "__main__":
+    for path in write_examples(Path(__file__).parent.parent / "examples"):
+        print(path)

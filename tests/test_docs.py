@@ -1,0 +1,124 @@
+"""What README, help texts, examples and Makefile say is so."""
+
+import re
+import shlex
+import subprocess
+import tomllib
+from pathlib import Path
+from urllib.parse import urlparse
+
+import click
+import pytest
+from click.testing import CliRunner
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from build_flows import config
+from build_flows.cli import cli
+from build_flows.config_template import write_examples
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/interfaces.md"]
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def shell_lines(text: str) -> list[str]:
+    return [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines() if line]
+
+
+def commands(lines: list[str]) -> list[list[str]]:
+    """``offramp ...`` commands, split into words."""
+    return [words[1:] for line in lines if (words := shlex.split(line, comments=True)) and words[0] == "offramp"]
+
+
+def examples_in_help() -> list[list[str]]:
+    texts = [cli.help or "", *(command.help or "" for command in cli.commands.values())]
+    lines = [line.strip() for text in texts for line in text.splitlines()]
+    return commands([re.sub(r"\s{3,}.*", "", line) for line in lines if line.startswith("offramp ")])
+
+
+README_COMMANDS = commands(shell_lines(README) + re.findall(r"`(offramp [^`]*)`", README))
+
+
+@pytest.mark.parametrize("words", README_COMMANDS + examples_in_help(), ids=" ".join)
+def test_a_command_that_is_shown_can_be_given(words: list[str]) -> None:
+    name, *args = words
+    command = cli.commands[name]
+    context = command.make_context(name, list(args))
+    for value in context.params.values():
+        if isinstance(value, Path) and value.parts[0] == "examples":
+            assert (ROOT / value).is_file()
+
+
+def test_every_command_is_shown_and_explained() -> None:
+    shown = {words[0] for words in README_COMMANDS}
+    assert shown == set(cli.commands)
+    for name, command in cli.commands.items():
+        result = CliRunner().invoke(cli, [name, "--help"])
+        assert result.exit_code == 0
+        assert f"offramp {name}" in (command.help or ""), f"{name} --help lacks an example"
+        for parameter in command.params:
+            assert isinstance(parameter, click.Argument) or getattr(parameter, "help", None), f"{name} {parameter.name} lacks help"
+
+
+def test_make_targets_that_are_shown_exist() -> None:
+    told = [line for page in PAGES for line in shell_lines((ROOT / page).read_text())]
+    told += re.findall(r"`(make [^`]*)`", README)
+    wanted = {
+        word for line in told if line.startswith("make") for word in shlex.split(line, comments=True)[1:] if re.fullmatch("[a-z]+", word)
+    }
+    assert {"demo", "test", "setup"} <= wanted <= make_targets()
+
+
+def test_make_shows_every_target() -> None:
+    shown = subprocess.run(["make", "-C", str(ROOT), "--no-print-directory"], capture_output=True, text=True, check=True).stdout
+    assert {line.split()[0] for line in shown.splitlines()} == make_targets()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", (ROOT / page).read_text()):
+        if not urlparse(target).scheme:
+            assert (ROOT / page).parent.joinpath(target.partition("#")[0]).exists(), target
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.name)
+def test_examples_are_valid(path: Path) -> None:
+    assert config.load(path).name == path.stem
+
+
+def test_examples_are_what_init_writes(tmp_path: Path) -> None:
+    written = {path.name: path.read_text() for path in write_examples(tmp_path)}
+    assert written == {path.name: path.read_text() for path in (ROOT / "examples").glob("*.toml")}
+
+
+def test_the_b_lenet_example_asks_for_what_it_is_measured_against() -> None:
+    project = config.load(ROOT / "examples" / "b_lenet_fashion.toml").config
+    assert (project.target.cycles_per_sample, project.target.hard_share, project.target.clock_mhz) == (1296, [0.25], 100.0)
+    assert [item.policy for item in project.exits] == ["max_logit", "always"]
+
+
+def test_the_lock_holds_every_dependency_at_an_allowed_version_and_nothing_local() -> None:
+    lines = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if line and not line.startswith("#")]
+    pinned = {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
+    assert len(pinned) == len(lines)
+    assert all(re.fullmatch(r"[0-9][0-9a-z.]*", version) for version in pinned.values())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for text in project["dependencies"] + project["optional-dependencies"]["dev"]:
+        requirement = Requirement(text)
+        assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), text
+
+
+def test_every_dependency_has_its_reason() -> None:
+    section = (ROOT / "pyproject.toml").read_text().split("dependencies = [")[1].split("\n]")[0]
+    assert all("#" in line for line in section.strip().splitlines())
+
+
+def test_the_picture_needs_nothing_else() -> None:
+    picture = (ROOT / "docs" / "dataflow.svg").read_text()
+    assert "href" not in picture
+    assert "docs/dataflow.svg" in README

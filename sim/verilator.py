@@ -27,6 +27,7 @@ __all__ = ["Design", "Tool", "build", "find", "read_filelist"]
 
 MINIMUM = (5, 36)
 HDL = Path(__file__).parent / "hdl"
+MAIN = HDL / "cocotb_main.cpp"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,35 +152,58 @@ def _run(command: Sequence[str | Path], what: str, **options: str) -> str:
     return ran.stdout
 
 
-class _Compile:
-    """Compiles and links with one set of flags; ``jobs`` at a time."""
+BUNDLE = 500_000
+"""Bytes of generated C++ that go through the compiler together: most of a small file's compilation is Verilator's headers."""
 
-    def __init__(self, design: Design, tool: Tool, jobs: int) -> None:
+
+class _Compile:
+    """Compiles with the flags of a model at ``optimise`` level, ``jobs`` files at a time."""
+
+    def __init__(self, tool: Tool, optimise: str, jobs: int, *, trace: bool = False) -> None:
         self.compiler = _compiler()
         self.jobs = jobs
         self.root = tool.root
-        trace = int(design.trace)
         self.flags = [
-            "-std=c++17", f"-{design.optimise}", "-faligned-new", "-fcf-protection=none", "-w", "-DVERILATOR=1", "-DVL_TIME_CONTEXT",
-            "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", f"-DVM_TRACE={trace}", f"-DVM_TRACE_FST={trace}", "-DVM_TRACE_VCD=0",
+            "-std=c++17", f"-{optimise}", "-faligned-new", "-fcf-protection=none", "-w", "-DVERILATOR=1", "-DVL_TIME_CONTEXT",
+            "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_FST={int(trace)}", "-DVM_TRACE_VCD=0",
             "-DVM_TRACE_SAIF=0",
         ]
         version = _run([*self.compiler, "--version"], self.compiler[0]).splitlines()[:1]
         self.identity = [*version, *self.flags]
 
-    def one(self, source: Path, target: Path, flags: Sequence[str]) -> Path:
+    def one(self, source: Path, target: Path, flags: Sequence[str] = ()) -> Path:
         include = self.root / "include"
-        _run([*self.compiler, *self.flags, *flags, f"-I{source.parent}", f"-I{target.parent}", f"-I{include}", f"-I{include / 'vltstd'}",
-              "-c", source, "-o", target], f"compiling {source.name}")
+        folders = (source.parent, include, include / "vltstd", HDL / "fst")
+        _run([*self.compiler, *self.flags, *flags, *(f"-I{folder}" for folder in folders), "-c", source, "-o", target],
+             f"compiling {source.name}")
         return target
 
-    def many(self, sources: Sequence[Path], folder: Path) -> list[Path]:
-        """Compile every source into ``folder``; Verilator's rarely run ``__Slow`` files without optimisation."""
+    def many(self, sources: Sequence[Path], folder: Path, flags: Mapping[Path, Sequence[str]] | None = None) -> list[Path]:
+        """Objects of ``sources`` in ``folder``; the largest files start first."""
         with ThreadPoolExecutor(self.jobs) as pool:
-            largest_first = sorted(sources, key=lambda item: (-item.stat().st_size, item))
-            tasks = [pool.submit(self.one, item, folder / f"{item.stem}.o", ["-O0"] if "__Slow" in item.name else [])
-                     for item in largest_first]
+            order = sorted(sources, key=lambda item: (-item.stat().st_size, item))
+            tasks = [pool.submit(self.one, item, folder / f"{item.stem}.o", (flags or {}).get(item, ())) for item in order]
             return [task.result() for task in tasks]
+
+    def model(self, sources: Sequence[Path], folder: Path) -> list[Path]:
+        """Objects of a model's generated files, bundled; what Verilator calls slow runs once and is not optimised."""
+        bundles: list[Path] = []
+        flags: dict[Path, Sequence[str]] = {}
+        for name, group in (("slow", [item for item in sources if "__Slow" in item.name]),
+                            ("fast", [item for item in sources if "__Slow" not in item.name])):
+            sizes = {item: item.stat().st_size for item in group}
+            count = min(len(group), max(1, sum(sizes.values()) // BUNDLE))
+            shares: list[list[Path]] = [[] for _ in range(count)]
+            for item in sorted(group, key=lambda item: (-sizes[item], item)):
+                min(shares, key=lambda share: sum(sizes[other] for other in share)).append(item)
+            for index, share in enumerate(shares):
+                bundle = folder / f"bundle_{name}{index}.cpp"
+                bundle.write_text("".join(f'#include "{item.name}"\n' for item in sorted(share)), encoding="utf-8")
+                bundles.append(bundle)
+                flags[bundle] = ["-O0"] if name == "slow" else []
+        # a bundle's own size says nothing about what it includes: the slow ones are quick to compile
+        with ThreadPoolExecutor(self.jobs) as pool:
+            return list(pool.map(lambda item: self.one(item, item.with_suffix(".o"), flags[item]), reversed(bundles)))
 
 
 def _digest(parts: Sequence[str]) -> str:
@@ -216,7 +240,7 @@ def _runtime(sources: Sequence[Path], compile_: _Compile, tool: Tool, cache: Pat
 
 
 def _identity(design: Design, tool: Tool, compile_: _Compile) -> str:
-    main = design.main or HDL / "cocotb_main.cpp"
+    main = design.main or MAIN
     parts = [tool.version, *compile_.identity, design.top, design.control, str(design.trace), _file_digest(main), *design.warnings]
     parts += [f"{key}={value}" for key, value in sorted({**design.parameters, **{f"+{k}": v for k, v in design.defines.items()}}.items())]
     for source in design.sources:
@@ -234,7 +258,7 @@ def build(design: Design, cache: Path, *, jobs: int = 2) -> Path:
     complaints of Verilator or the compiler.
     """
     tool = find()
-    compile_ = _Compile(design, tool, jobs)
+    compile_ = _Compile(tool, design.optimise, jobs, trace=design.trace)
     for source in design.sources:
         if not source.is_file():
             raise BuildError(f"{source} is missing")
@@ -249,15 +273,12 @@ def build(design: Design, cache: Path, *, jobs: int = 2) -> Path:
         _verilate(design, tool, generated)
         listed = json.loads((generated / "Vtop.json").read_text(encoding="utf-8"))["sources"]
         model = [Path(name) for group, names in listed.items() if group not in ("global", "deps") for name in names]
-        main = Path(shutil.copy(design.main or HDL / "cocotb_main.cpp", generated))
-        with ThreadPoolExecutor(1) as pool:
-            background = pool.submit(_runtime, [Path(name) for name in listed["global"]], compile_, tool, cache)
-            if jobs < 2:
-                background.result()
-            objects = compile_.many([*model, main], generated) + background.result()
+        main = Path(shutil.copy(design.main or MAIN, generated))
+        # the runtime is the same for every model, whatever its options: it is always optimised, and knows nothing of traces
+        runtime = _Compile(tool, "O2", jobs)
+        objects = _runtime([Path(name) for name in listed["global"]], runtime, tool, cache)
+        objects += compile_.model([*model, main], generated)
         link: list[str | Path] = [*compile_.compiler, "-o", work / "model", *sorted(objects), "-pthread"]
-        if design.trace:
-            link += ["-lz", "-llz4"]
         if design.main is None:
             libs = cocotb_libraries()
             link += [f"-L{libs}", f"-Wl,-rpath-link,{libs}", "-lcocotbvpi_verilator"]

@@ -3,7 +3,8 @@
 Each stage runs alone at its own all-hard rate (a queue behind an overloaded unit shows only the depth it was given, so stages are
 measured apart): first with deep FIFOs and a source that never waits, for the true frame interval; then paced at that
 interval, for the level every FIFO reaches; then with those depths and a margin, and the source unpaced again, to confirm that the
-interval still holds. A depth that does not hold is doubled until it does.
+interval still holds. A depth that does not hold is doubled until it does. What a FIFO reaches is not yet what it needs: a unit that
+is ahead may as well wait. So the large ones are then made smaller, largest first, as long as the interval holds.
 """
 
 from collections.abc import Callable
@@ -24,8 +25,20 @@ MARGIN = 2
 SMALLEST = 2
 """The least depth that passes a beat every cycle."""
 
-FRAMES = 6
-"""Frames measured after two to warm up."""
+WARM_UP, FRAMES = 2, 6
+"""Frames before measuring, and frames measured."""
+
+PATIENCE = 400
+"""Quarters of a frame interval after which a stage that has not done its frames stands still."""
+
+DOUBLINGS = 8
+"""How often depths may be doubled until they hold."""
+
+LARGE = 1024
+"""Bits from which a FIFO is worth trying to make smaller."""
+
+IDLE = 1 << 30
+"""A source's interval that leaves its stage alone."""
 
 SLACK = 0.002
 """Relative loss of throughput that counts as none."""
@@ -53,8 +66,8 @@ class Probe(Protocol):
 
 @dataclass(frozen=True)
 class StageMeasurement:
-    """What one stage does by itself: ``interval`` cycles per frame, and ``head_latency``, cycles from a frame's first beat at the gate to
-    its last logits beat (0 in the last stage, which has no gate)."""
+    """What one stage does by itself: ``interval`` cycles per frame, and ``head_latency``, cycles from a frame's last beat at the
+    gate to its last logits beat (0 in the last stage, which has no gate)."""
 
     interval: int
     head_latency: int
@@ -69,56 +82,111 @@ class Sizing:
     reached: dict[str, int]
 
 
+class _Runs:
+    """Runs of one probe, each from reset."""
+
+    def __init__(self, netlist: Netlist, harness: StageProbe, probe: Probe) -> None:
+        self.harness = harness
+        self.probe = probe
+        self.stages = [stage.index for stage in netlist.stages]
+        self.bits = {item.name: item.bits for item in harness.streams}
+        self.stage_of = {item.name: netlist.layer(item.src[0]).stage for item in harness.streams}
+        self._fifo = {item.name: harness.fifo_base + 2 * j for j, item in enumerate(harness.streams)}
+        self._planned = {k: max(layer.cycles for layer in netlist.layers if layer.stage == k) for k in self.stages}
+
+    def _state(self, stage: int) -> tuple[int, int]:
+        """Frames done, and the cycle in which the latest one was."""
+        base = self.harness.stage_base(stage)
+        return self.probe.read(base + 1), self.probe.read(base + 2)
+
+    def run(self, intervals: dict[int, int], limits: dict[str, int]) -> dict[int, int]:
+        """Cycles per frame of the stages in ``intervals``, fed at those intervals (0: without a pause); all others stand idle."""
+        for stage in self.stages:
+            self.probe.write(self.harness.stage_base(stage), intervals.get(stage, IDLE))
+        for name, limit in limits.items():
+            self.probe.write(self._fifo[name], limit)
+        self.probe.reset(16)
+        step = max(64, max(self._planned[stage] for stage in intervals) // 4)
+        first: dict[int, tuple[int, int]] = {}
+        last: dict[int, tuple[int, int]] = {}
+        for _ in range(PATIENCE):
+            self.probe.run(step)
+            for stage in set(intervals) - set(last):
+                done, when = self._state(stage)
+                if done >= WARM_UP:
+                    first.setdefault(stage, (done, when))
+                    if done >= first[stage][0] + FRAMES:
+                        last[stage] = (done, when)
+            if len(last) == len(intervals):
+                return {stage: -((first[stage][1] - last[stage][1]) // (last[stage][0] - first[stage][0])) for stage in intervals}
+        slow = min(set(intervals) - set(last))
+        raise SizingError(f"stage {slow} stands still: {self._state(slow)[0]} frames after {PATIENCE * step} cycles")
+
+    def reached(self) -> dict[str, int]:
+        """Highest level of every FIFO in the latest run."""
+        return {name: self.probe.read(base + 1) for name, base in self._fifo.items()}
+
+    def head_latency(self, stage: int) -> int:
+        """Cycles from the first frame's last beat at the gate to its last logits beat, in the latest run."""
+        base = self.harness.stage_base(stage)
+        return self.probe.read(base + 4) - self.probe.read(base + 3)
+
+    def holds(self, stage: int, limits: dict[str, int], most: float) -> bool:
+        """Whether ``stage`` by itself keeps within ``most`` cycles a frame."""
+        try:
+            return self.run({stage: 0}, limits)[stage] <= most
+        except SizingError:
+            return False
+
+
 def measure(netlist: Netlist, harness: StageProbe, probe: Probe, progress: Callable[[str], None] = lambda text: None) -> Sizing:
     """Measure all stages of ``netlist`` with ``probe``, a running simulation of ``harness``. Raises :class:`SizingError`."""
-    planned = {stage.index: max(layer.cycles for layer in netlist.layers if layer.stage == stage.index) for stage in netlist.stages}
-    longest = max(planned.values())
-    streams = {item.name: harness.fifo_base + 2 * j for j, item in enumerate(harness.streams)}
-    stage_of = {item.name: netlist.layer(item.src[0]).stage for item in harness.streams}
-
-    def run(intervals: dict[int, int], limits: dict[str, int], frames: int) -> dict[int, int]:
-        """Set up, run until every stage answered ``frames`` frames; returns cycles per frame after the second."""
-        for stage, interval in intervals.items():
-            probe.write(harness.stage_base(stage), interval)
-        for name, limit in limits.items():
-            probe.write(streams[name] + 0, limit)
-        probe.reset(16)
-        marks: dict[int, tuple[int, int]] = {}
-        last: dict[int, tuple[int, int]] = {}
-        # Stages take very different times; each is looked at when it has done its frames.
-        patience = 40 * (frames + 4)
-        for _ in range(patience):
-            probe.run(max(64, longest // 8))
-            for stage in intervals:
-                done, when = probe.read(harness.stage_base(stage) + 1), probe.read(harness.stage_base(stage) + 2)
-                if done >= 2 and stage not in marks:
-                    marks[stage] = (done, when)
-                if stage in marks and (stage not in last or last[stage][0] < marks[stage][0] + frames):
-                    last[stage] = (done, when)
-            if all(stage in last and last[stage][0] >= marks[stage][0] + frames for stage in intervals):
-                return {stage: -((marks[stage][1] - last[stage][1]) // (last[stage][0] - marks[stage][0])) for stage in intervals}
-        slow = [stage for stage in intervals if stage not in last or last[stage][0] < marks[stage][0] + frames]
-        raise SizingError(f"stage {slow[0]} stands still: {probe.read(harness.stage_base(slow[0]) + 1)} frames after {patience} looks")
-
-    stages = dict.fromkeys(planned, 0)
-    deep = dict.fromkeys(streams, UNBOUNDED)
+    runs = _Runs(netlist, harness, probe)
+    unpaced = dict.fromkeys(runs.stages, 0)
+    deep = dict.fromkeys(runs.bits, UNBOUNDED)
     progress("frame intervals")
-    intervals = run(stages, deep, FRAMES)
+    intervals = runs.run(unpaced, deep)
     progress("levels reached")
-    run(intervals, deep, FRAMES)
-    reached = {name: probe.read(base + 1) for name, base in streams.items()}
-    heads = {}
-    for stage in planned:
-        base = harness.stage_base(stage)
-        heads[stage] = probe.read(base + 4) - probe.read(base + 3) if stage < len(netlist.gates) else 0
-
-    depths = {name: max(SMALLEST, level + MARGIN) for name, level in reached.items()}
+    runs.run(intervals, deep)
+    reached = runs.reached()
+    latencies = [runs.head_latency(stage) for stage in runs.stages[:-1]] + [0]
     progress("confirming depths")
-    for _ in range(8):
-        confirmed = run(stages, depths, FRAMES)
-        late = {stage for stage in planned if confirmed[stage] > intervals[stage] * (1 + SLACK) + 1}
+    most = {stage: interval * (1 + SLACK) + 1 for stage, interval in intervals.items()}
+    depths = _confirm(runs, {name: max(SMALLEST, level + MARGIN) for name, level in reached.items()}, most)
+    progress("smaller FIFOs")
+    depths = _shrink(runs, depths, most)
+    measured = [StageMeasurement(intervals[stage], latency) for stage, latency in zip(runs.stages, latencies, strict=True)]
+    return Sizing(tuple(measured), depths, reached)
+
+
+def _confirm(runs: _Runs, depths: dict[str, int], most: dict[int, float]) -> dict[str, int]:
+    for _ in range(DOUBLINGS):
+        found = runs.run(dict.fromkeys(runs.stages, 0), depths)
+        late = {stage for stage in runs.stages if found[stage] > most[stage]}
         if not late:
-            return Sizing(tuple(StageMeasurement(intervals[stage], heads[stage]) for stage in sorted(planned)), depths, reached)
-        depths = {name: 2 * depth if stage_of[name] in late else depth for name, depth in depths.items()}
-    raise SizingError(f"stage {min(late)} takes {confirmed[min(late)]} cycles a frame with every FIFO doubled, "
-                      f"but {intervals[min(late)]} with unbounded ones")
+            return depths
+        depths = {name: 2 * depth if runs.stage_of[name] in late else depth for name, depth in depths.items()}
+    stage = min(late)
+    raise SizingError(f"stage {stage} takes {found[stage]} cycles a frame with FIFOs {2**DOUBLINGS} times the levels it reached, "
+                      f"but at most {most[stage]:.0f} with unbounded ones")
+
+
+def _shrink(runs: _Runs, depths: dict[str, int], most: dict[int, float]) -> dict[str, int]:
+    """Large FIFOs as small as still holds, to within a quarter, the largest first."""
+    depths = dict(depths)
+    for name in sorted(depths, key=lambda item: -depths[item] * runs.bits[item]):
+        stage, high = runs.stage_of[name], depths[name]
+        if high * runs.bits[name] < LARGE or high <= SMALLEST:
+            continue
+        if runs.holds(stage, {**depths, name: SMALLEST}, most[stage]):
+            depths[name] = SMALLEST
+            continue
+        low = SMALLEST
+        while high - low > max(1, low // 4):
+            middle = (low + high) // 2
+            if runs.holds(stage, {**depths, name: middle}, most[stage]):
+                high = middle
+            else:
+                low = middle
+        depths[name] = high
+    return depths

@@ -88,7 +88,7 @@ class StageProbe(wiring.Component):
     ``stage_base(k) + 0``       write: interval of stage k's source
     ``stage_base(k) + 1``       read: frames whose logits are complete
     ``stage_base(k) + 2``       read: cycle in which the latest of them was complete
-    ``stage_base(k) + 3``       read: cycle in which the first frame's first beat went to the gate (or the head, in the last stage)
+    ``stage_base(k) + 3``       read: cycle in which the first frame had wholly left for the gate (0 in the last stage)
     ``stage_base(k) + 4``       read: cycle in which the first frame's last logits beat came
     ``stage_base(k) + 5``       read: cycle in which the latest frame had wholly left for the gate
     ``stage_base(k) + 6``       read: frames that have wholly left for the gate
@@ -157,31 +157,29 @@ class StageProbe(wiring.Component):
             m.d.comb += source.interval.eq(self._written(m, base, f"interval{k}"))
 
             logits = next(item for item in netlist.streams if item.dst[0] == f"exit{k}")
-            answers, answered, first_answer = self._drain(m, flow.source(logits.src), logits.frame_beats, now, f"logits{k}")[:3]
+            answers, answered, first_answer = self._drain(m, flow.source(logits.src), logits.frame_beats, now, f"logits{k}")
             words |= {base + 1: answers, base + 2: answered, base + 4: first_answer}
             if k < len(netlist.gates):
                 gate = netlist.gates[k]
-                left, left_at, _, first_beat = self._drain(m, flow.source(gate.src), gate.frame_beats, now, f"gate{k}")
-                words |= {base + 3: first_beat, base + 5: left_at, base + 6: left}
+                left, left_at, first_left = self._drain(m, flow.source(gate.src), gate.frame_beats, now, f"gate{k}")
+                words |= {base + 3: first_left, base + 5: left_at, base + 6: left}
         size = max(words) + 1
         table = Array(words.get(address, Signal(WORD, name=f"none{address}")) for address in range(size))
         m.d.comb += self.rdata.eq(table[self.addr])
         return m
 
     @staticmethod
-    def _drain(m: Module, source: object, beats: int, now: Signal, name: str) -> tuple[Signal, Signal, Signal, Signal]:
-        """Take every beat; count frames, note when the latest and the first were complete and when the first beat came."""
-        parts = ("beat", "frames", "latest", "first", "begun")
-        beat, frames, latest, first, begun = (Signal(WORD, name=f"{name}_{part}") for part in parts)
+    def _drain(m: Module, source: object, beats: int, now: Signal, name: str) -> tuple[Signal, Signal, Signal]:
+        """Take every beat; count frames, note when the latest and the first were complete."""
+        parts = ("beat", "frames", "latest", "first")
+        beat, frames, latest, first = (Signal(WORD, name=f"{name}_{part}") for part in parts)
         # The payload is read so that the simulator cannot remove the layer that makes it.
         seen = Signal(name=f"{name}_seen")
         m.d.comb += source.ready.eq(1)  # type: ignore[attr-defined]
         with m.If(source.valid):  # type: ignore[attr-defined]
             m.d.sync += [seen.eq(Cat(source.payload).any()), beat.eq(beat + 1)]  # type: ignore[attr-defined]
-            with m.If((beat == 0) & (frames == 0)):
-                m.d.sync += begun.eq(now)
             with m.If(beat == beats - 1):
                 m.d.sync += [beat.eq(0), frames.eq(frames + 1), latest.eq(now)]
                 with m.If(frames == 0):
                     m.d.sync += first.eq(now)
-        return frames, latest, first, begun
+        return frames, latest, first

@@ -19,8 +19,8 @@ def test_intervals_and_levels_of_the_toy(tmp_path, model_cache):
         sizing = measure(netlist, harness, probe)
     assert [stage.interval for stage in sizing.stages] == [16, 4 * 7, 4 * 9]
     assert sizing.stages[2].head_latency == 0
-    # The head sums 4 pixels, which come 4 cycles apart at best; its last beat cannot come before the last pixel.
-    assert 12 <= sizing.stages[0].head_latency <= 20
+    # A FIFO and the sum's output register lie between a frame's last beat and its logits.
+    assert 1 <= sizing.stages[0].head_latency <= 4
     assert set(sizing.depths) == {item.name for item in harness.streams}
     assert all(sizing.depths[name] > level for name, level in sizing.reached.items())
 
@@ -43,5 +43,5 @@ class Silent:
 
 def test_a_stage_that_stands_still_is_an_error():
     netlist = toy.build(None)
-    with pytest.raises(SizingError, match="stage 0 stands still: 0 frames"):
+    with pytest.raises(SizingError, match="stage 0 stands still: 0 frames after"):
         measure(netlist, StageProbe(netlist), Silent())

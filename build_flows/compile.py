@@ -1,0 +1,184 @@
+"""From the exported network to ``rtl/``: folding, FINN graph, measured FIFO depths and gates, top."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from amaranth.back import verilog
+from amaranth.hdl import Elaboratable
+
+from build_flows.config import Project
+from build_flows.errors import OfframpError
+from build_flows.fifo_sizing import Sizing, measure
+from build_flows.files import read_json, write_json, write_text
+from build_flows.finn_bridge.compile_graph import CompiledGraph, compile_graph
+from build_flows.folding import Folding, evaluate, read_toml, search, stage_targets, to_toml
+from build_flows.gate_model import GatePlan, plan_gates
+from build_flows.network import read_network
+from build_flows.parts import find_part
+from build_flows.ui import Ui
+from hw.accelerator import Accelerator
+from hw.exit_decision import ExitDecision
+from hw.netlist import Exit, Input, Netlist, Stage, dump
+from hw.result_word import result_word
+from hw.stage_probe import StageProbe
+from sim.probe import VerilatedProbe, build_probe
+
+__all__ = ["SIZING_VERSION", "compile_project"]
+
+SIZING_VERSION = 1
+
+LEAST_REACH = 0.01
+"""A stage is planned for at least this share of the samples: calibration may have found that none reaches it."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What the accelerator is designed for."""
+
+    folding: Folding
+    reach: tuple[float, ...]
+
+
+def compile_project(project: Project, ui: Ui, *, model: Path, golden: Path, exits: Path, cache: Path, work: Path) -> None:
+    """Writes ``folding.toml``, ``netlist.json``, ``sizing.json`` and ``rtl/`` with ``filelist.f`` into ``work``.
+
+    ``cache`` keeps Verilated models from run to run. Raises :class:`OfframpError` or one of the rooms' errors when something cannot be
+    built.
+    """
+    target = project.config.target
+    calibrated = read_json(exits)["exits"]
+    plan = _plan(project, golden, calibrated)
+    for line in plan.folding.exceeds():
+        ui.info(f"warning: by the estimate, {target.board} has too little {line}")
+    write_text(work / "folding.toml", to_toml(plan.folding))
+
+    rtl = work / "rtl"
+    ui.info("FINN: graph and Verilog of the layers")
+    graph = compile_graph(model, golden, plan.folding.as_dict(), project.config.part, target.clock_mhz, rtl)
+    draft = _netlist(project, graph, plan, calibrated)
+    sizing = _measure(draft, graph, rtl, work, cache, ui)
+    gates = plan_gates(
+        max(target.cycles_per_sample, sizing.stages[0].interval), plan.reach, [stage.interval for stage in sizing.stages],
+        [_verdict_latency(sizing, accelerator_exit) for accelerator_exit in draft.exits[:-1]],
+    )
+    netlist = dataclasses.replace(
+        draft,
+        streams=tuple(dataclasses.replace(item, depth=sizing.depths.get(item.name, item.depth)) for item in draft.streams),
+        gates=tuple(dataclasses.replace(gate, frames=found.frames) for gate, found in zip(draft.gates, gates, strict=True)),
+    )
+    _warn_in_flight(netlist, sizing, gates, ui)
+
+    ui.info("top and file list")
+    write_text(rtl / "accelerator.v", _verilog(Accelerator(netlist), "accelerator"))
+    write_text(rtl / "filelist.f", "".join(f"{name}\n" for name in (*graph.files, "accelerator.v")))
+    write_text(work / "netlist.json", dump(netlist))
+    write_json(work / "sizing.json", _sizing(sizing, gates, plan))
+
+
+def _plan(project: Project, golden: Path, calibrated: list[dict[str, float]]) -> _Plan:
+    target = project.config.target
+    reach = [1.0]
+    for k, item in enumerate(calibrated[1:]):
+        wanted = target.hard_share
+        share = reach[-1] * wanted[k] if wanted is not None else item["reach"]
+        reach.append(min(reach[-1], max(LEAST_REACH, share)))
+    network = read_network(golden)
+    targets = stage_targets(target.cycles_per_sample, reach, target.utilisation)
+    part = find_part(target.board)
+    if project.folding is None:
+        folding = search(network, targets, part)
+    else:
+        folding = evaluate(network, read_toml(project.folding, network), targets, part)
+    return _Plan(folding, tuple(reach))
+
+
+def _netlist(project: Project, graph: CompiledGraph, plan: _Plan, calibrated: list[dict[str, object]]) -> Netlist:
+    """The netlist before anything was measured: FIFOs and gates are as shallow as they may be."""
+    config, network = project.config, plan.folding.network
+    entry = next(item for item in graph.streams if item.src[0] == "input")
+    costs = {name: {"cycles": item.cycles, **dataclasses.asdict(item.cost)} for name, item in plan.folding.plans.items()}
+    source = network.source
+    decisions = []
+    for k, item in enumerate(calibrated):
+        logits = graph.exits[k]
+        decisions.append(Exit(
+            index=k, policy=str(item["policy"]), classes=network.classes, pe=logits.pe, acc_bits=logits.acc_bits, bias=logits.bias,
+            threshold=int(item["threshold"]), enabled=bool(item["enabled"]), scale=float(item["scale"]),  # type: ignore[call-overload, arg-type]
+            params=dict(item["params"]),  # type: ignore[call-overload]
+        ))
+    return Netlist(
+        name=project.name, part=config.part, clock_mhz=config.target.clock_mhz, classes=network.classes, order=config.build.order,
+        max_in_flight=config.build.max_in_flight,
+        input=Input(
+            height=source.height, width=source.width, channels=source.channels, bits=network.in_bits, signed=network.in_signed,
+            bus_bits=config.build.bus_bits, beat_bits=entry.bits, frame_beats=entry.frame_beats,
+        ),
+        result=result_word(
+            bits=config.build.result_bits, classes=network.classes, exits=len(calibrated), max_in_flight=config.build.max_in_flight
+        ),
+        stages=tuple(
+            Stage(index=k, reach=share, target_cycles=cycles)
+            for k, (share, cycles) in enumerate(zip(plan.reach, plan.folding.targets, strict=True))
+        ),
+        layers=tuple(dataclasses.replace(layer, cost=costs.get(layer.name, layer.cost)) for layer in graph.layers),
+        streams=graph.streams,
+        gates=graph.gates,
+        exits=tuple(decisions),
+    )
+
+
+def _measure(draft: Netlist, graph: CompiledGraph, rtl: Path, work: Path, cache: Path, ui: Ui) -> Sizing:
+    harness = StageProbe(draft)
+    text = work / "stage_probe.v"
+    write_text(text, _verilog(harness, "stage_probe"))
+    ui.info("measuring stage intervals and FIFO depths in Verilator")
+    sources = [*(rtl / name for name in graph.files), text]
+    model = build_probe(sources, (), ("*",), cache)
+    with VerilatedProbe(model, rtl) as probe:
+        return measure(draft, harness, probe)
+
+
+def _verdict_latency(sizing: Sizing, item: Exit) -> int:
+    """Cycles from a frame's last beat at a gate to the gate's verdict: the head's, measured, the decision's, and two FIFOs'."""
+    decision = ExitDecision(
+        classes=item.classes, pe=item.pe, acc_bits=item.acc_bits, bias=item.bias, policy=item.policy, params=item.params
+    )
+    return sizing.stages[item.index].head_latency + decision.latency + 2
+
+
+def _verilog(unit: Elaboratable, name: str) -> str:
+    return str(verilog.convert(unit, name=name, emit_src=False, strip_internal_attrs=True))
+
+
+def _warn_in_flight(netlist: Netlist, sizing: Sizing, gates: tuple[GatePlan, ...], ui: Ui) -> None:
+    """Say so when the limit on samples in flight, not the stages, would set the pace: every gate full and every stage busy must fit."""
+    needed = 2 * len(netlist.stages) + sum(gate.frames for gate in gates)
+    if netlist.max_in_flight < needed:
+        raise OfframpError(
+            f"build.max_in_flight = {netlist.max_in_flight} is too small: gates and stages alone hold {needed} samples",
+            hint=f"set it to {2 * needed} or more",
+        )
+    if netlist.order == "input":
+        longest = sum((gate.frames + 2) * stage.interval for gate, stage in zip(gates, sizing.stages[1:], strict=True))
+        wanted = needed + -(-longest // sizing.stages[0].interval)
+        if netlist.max_in_flight < wanted:
+            ui.info(f"warning: in input order an easy sample may wait for hard ones; build.max_in_flight = {wanted} keeps the pace")
+
+
+def _sizing(sizing: Sizing, gates: tuple[GatePlan, ...], plan: _Plan) -> dict[str, object]:
+    limits = [plan.folding.limit(k) for k in range(len(sizing.stages))]
+    return {
+        "version": SIZING_VERSION,
+        "stages": [
+            {
+                "index": k, "interval": stage.interval, "head_latency": stage.head_latency, "target": limit.target,
+                "predicted": limit.cycles, "limited_by": f"{limit.layer} ({limit.unit})", "reach": plan.reach[k],
+            }
+            for k, (stage, limit) in enumerate(zip(sizing.stages, limits, strict=True))
+        ],
+        "fifos": {name: {"depth": depth, "reached": sizing.reached[name]} for name, depth in sorted(sizing.depths.items())},
+        "gates": [json.loads(json.dumps(dataclasses.asdict(gate))) for gate in gates],
+        "cost": dataclasses.asdict(plan.folding.cost),
+    }

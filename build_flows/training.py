@@ -1,0 +1,98 @@
+"""The first steps of a project: training, calibration and export, each from files to files."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from build_flows.config import Project
+from build_flows.files import write_json
+from build_flows.ui import Ui
+
+if TYPE_CHECKING:
+    from quant_models.data import Dataset
+
+__all__ = ["calibrate", "dataset", "export", "train"]
+
+METRICS_VERSION = 1
+
+
+def dataset(project: Project) -> "Dataset":
+    """The project's data set; raises ``quant_models.errors.QuantModelError`` with one line when it is missing or unfit."""
+    from quant_models import data
+
+    if project.config.data.name == "npz":
+        assert project.data is not None
+        return data.load_npz(project.data)
+    return data.load(project.config.data.name.replace("-", "_"), project.data)
+
+
+def _spec(project: Project) -> Any:
+    from quant_models.presets import preset
+
+    model = project.config.model
+    return preset(model.preset, weight_bits=model.weight_bits, act_bits=model.act_bits)
+
+
+def _threads(project: Project) -> None:
+    import torch
+
+    if project.config.train.threads:
+        torch.set_num_threads(project.config.train.threads)
+
+
+def train(project: Project, ui: Ui, work: Path) -> None:
+    """Writes ``checkpoint.safetensors`` and ``metrics.json`` into ``work``; goes on from an interrupted run found there."""
+    from quant_models.train import Progress, TrainSettings
+    from quant_models.train import train as run
+
+    _threads(project)
+    chosen = project.config.train
+    settings = TrainSettings(
+        epochs=chosen.epochs, batch=chosen.batch_size, learning_rate=chosen.learning_rate, exit_weights=project.config.exit_weights,
+        validation=project.config.data.validation, seed=chosen.seed,
+    )
+    data, spec = dataset(project), _spec(project)
+    with ui.progress(f"training {spec.name}") as bar:
+        def tell(step: Progress) -> None:
+            text = f"loss {step.loss:.3f}"
+            if step.accuracy is not None:
+                text += "  exits " + "  ".join(f"{100 * share:.1f} %" for share in step.accuracy)
+            bar.update(completed=step.epoch * step.steps + step.step + 1, total=step.epochs * step.steps, text=text)
+
+        metrics = run(spec, data, settings, work / "checkpoint.safetensors", tell)
+    write_json(work / "metrics.json", {"version": METRICS_VERSION, "data": data.name, "settings": asdict(settings), **metrics})
+
+
+def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
+    """Writes ``exits.json``: integer thresholds, found on the validation split with the exact integer logits."""
+    from quant_models.calibrate import ExitLogits, dump_exits
+    from quant_models.calibrate import calibrate as run
+    from quant_models.checkpoint import load_model
+    from quant_models.data import split
+    from quant_models.export import golden
+    from quant_models.integers import integer_logits
+
+    _threads(project)
+    ui.info("calibrating thresholds on the validation split")
+    data = dataset(project)
+    model = load_model(checkpoint, _spec(project))
+    _, held = split(data, project.config.data.validation, project.config.train.seed)
+    meta, _ = golden(model)
+    exits = [
+        ExitLogits(policy=item.policy, logits=logits, scale=head["layers"][-1]["scale"])
+        for item, logits, head in zip(project.config.exits, integer_logits(model, data.x_train[held]), meta["heads"], strict=True)
+    ]
+    chosen = project.config.calibrate
+    loss = None if chosen.accuracy_loss is None else chosen.accuracy_loss / 100
+    dump_exits(run(exits, data.y_train[held], accuracy_loss=loss, shares=chosen.shares), work / "exits.json")
+
+
+def export(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
+    """Writes ``model.onnx`` (QONNX) and ``golden.npz``."""
+    from quant_models.checkpoint import load_model
+    from quant_models.export import export_golden, export_qonnx
+
+    ui.info("exporting QONNX and integer parameters")
+    model = load_model(checkpoint, _spec(project))
+    export_golden(model, work / "golden.npz")
+    export_qonnx(model, work / "model.onnx")

@@ -1,0 +1,51 @@
+"""The step that compares Brevitas' integer view and FINN's graph with the golden model, on test images."""
+
+from pathlib import Path
+
+import numpy as np
+
+from build_flows import training
+from build_flows.agreement import compare_layers, compare_logits
+from build_flows.config import Project
+from build_flows.files import write_json
+from build_flows.finn_bridge.saved_graph import load_graph
+from build_flows.ui import Ui
+from sim import golden
+
+__all__ = ["verify"]
+
+VERSION = 1
+CHUNK = 16
+
+
+def verify(project: Project, ui: Ui, *, checkpoint: Path, golden_file: Path, dataflow: Path, work: Path) -> None:
+    """Writes ``agreement.json``; raises :class:`build_flows.errors.OfframpError` with the first sample, layer and value that differ.
+
+    Brevitas' integer view answers for all test images, FINN's slow execution for every layer of the first ``simulate.finn_images``.
+    """
+    from quant_models.checkpoint import load_model
+    from quant_models.integers import integer_logits
+
+    images = training.dataset(project).x_test
+    net = golden.load(golden_file)
+    ui.info(f"Brevitas against the golden model: {len(images):,} images")
+    wanted = net.run(images)
+    compare_logits(wanted, integer_logits(load_model(checkpoint), images), ("the golden model", "Brevitas' integer view"))
+
+    few = images[: project.config.simulate.finn_images]
+    graph = load_graph(dataflow)
+    compared = 0
+    with ui.progress("FINN against the golden model, every layer", total=len(few)) as bar:
+        for start in range(0, len(few), CHUNK):
+            some = few[start : start + CHUNK]
+            layers: dict[str, np.ndarray] = {}
+            logits = net.run(some, collect=layers)
+            found = graph.execute(some)
+            biased = [item + bias for item, bias in zip(found.logits, graph.biases, strict=True)]
+            compare_logits(logits, biased, ("the golden model", "FINN's graph"))
+            # The last layer of a head is its logits, compared above with the bias that FINN's graph does not have.
+            inner = {name: value for name, value in layers.items() if name not in graph.last_layers}
+            compared = compare_layers(inner, found.layers, ("the golden model", "FINN's graph")) + len(logits)
+            bar.advance(len(some))
+    write_json(work / "agreement.json", {"version": VERSION, "brevitas": len(images), "finn": len(few), "layers": compared,
+                                         "thresholds_rounded": graph.rounded})

@@ -175,17 +175,20 @@ def train(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         model = MultiExitNet(spec)
-    optimizer = _optimizer(model, settings)
 
     identity = _identity(settings, data)
     partial = path.with_name(path.name + ".partial")
     history: list[list[dict[str, float]]] = []
+    moments: dict[str, Tensor] = {}
     if partial.is_file():
         found = load_checkpoint(partial)
         if found.spec == spec and found.progress["run"] == identity:
             restore(model, found.model, partial)
-            _unflatten(optimizer, found.optimizer)
-            history = found.progress["history"]
+            moments, history = found.optimizer, found.progress["history"]
+    # Not before: loading replaces the parameters that hold Brevitas' learned ranges, and the optimiser would keep the old ones.
+    optimizer = _optimizer(model, settings)
+    if moments:
+        _unflatten(optimizer, moments)
 
     steps = len(x) // settings.batch
     for epoch in range(len(history), settings.epochs):

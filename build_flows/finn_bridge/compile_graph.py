@@ -44,7 +44,19 @@ class CompiledGraph:
 
     def execute(self, images: npt.NDArray[Any]) -> Execution:
         """FINN's Python execution of integer ``images`` ``[n, height, width, channels]``: logits of all exits, output of every layer."""
-        return execute(self.model, self.units, images)
+        return execute(self.model, self.last_units, images)
+
+    @property
+    def last_units(self) -> dict[str, str]:
+        """The unit that a golden layer ends with, by layer."""
+        return {unit.layer.name: unit.name for unit in self.units if unit.layer is not None and unit.role != "_dwc"}
+
+    @property
+    def last_layers(self) -> tuple[str, ...]:
+        """The layers whose outputs are the logits, in exit order."""
+        ends = {unit: layer for layer, unit in self.last_units.items()}
+        sources = {stream.dst[0]: stream.src[0] for stream in self.streams}
+        return tuple(ends[sources[f"exit{item.index}"]] for item in self.exits)
 
 
 def compile_graph(

@@ -145,8 +145,9 @@ def _steps(batches: Sequence[int], words: int, writes: Mapping[str, int], stall:
 class _Parts:
     """The records of interrupted runs of one job; whole batches in them need not be simulated again."""
 
-    def __init__(self, folder: Path, key: str, batches: Sequence[int]) -> None:
-        self.folder = folder
+    def __init__(self, work: Path, key: str, batches: Sequence[int]) -> None:
+        self.folder = folder = work / "parts"
+        self.record = work / "results.txt"
         self.traces: list[Trace] = []
         self.done = 0
         state = folder / "state.json"
@@ -155,6 +156,9 @@ class _Parts:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             state.write_text(json.dumps({"key": key}), encoding="utf-8")
+            self.record.unlink(missing_ok=True)
+        # a run that was killed could not put its record aside
+        self.keep()
         for path in sorted(folder.glob("part*.txt")):
             self._take(parse(path), batches)
 
@@ -169,10 +173,10 @@ class _Parts:
             self.traces.append(Trace(images=part.images[:count], results=part.results[:count]))
             self.done += whole
 
-    def keep(self, record: Path) -> None:
-        """Keep the record of an interrupted run."""
-        if record.is_file():
-            record.replace(self.folder / f"part{len(list(self.folder.glob('part*.txt'))):03d}.txt")
+    def keep(self) -> None:
+        """Put the record of an interrupted run aside."""
+        if self.record.is_file():
+            self.record.replace(self.folder / f"part{len(list(self.folder.glob('part*.txt'))):03d}.txt")
 
 
 def simulate(
@@ -200,19 +204,18 @@ def simulate(
     writes = dict(writes or {})
     key = hashlib.sha256(json.dumps([str(bench.model.parent.name), images.shape, lengths, stall_in, stall_out, seed, writes]).encode()
                          + np.ascontiguousarray(images).tobytes()).hexdigest()
-    parts = _Parts(work / "parts", key, lengths if resume else [])
+    parts = _Parts(work, key, lengths if resume else [])
     rest = lengths[parts.done :]
     slack = 1 / ((1 - stall_in) * (1 - stall_out))
     trace: Trace | None = None
     if rest:
-        (work / "results.txt").unlink(missing_ok=True)
         steps = _steps(rest, words, writes, Stall(stall_in, stall_out))
         try:
             trace = bench.run(
                 images[sum(lengths[: parts.done]) :], steps, work=work, seed=seed, waves=waves,
                 idle_limit=round(bench.idle_limit * slack) if idle_limit is None else idle_limit, progress=progress)
         except BaseException:
-            parts.keep(work / "results.txt")
+            parts.keep()
             raise
     result = _result(netlist, lengths, parts.traces, trace)
     shutil.rmtree(parts.folder, ignore_errors=True)

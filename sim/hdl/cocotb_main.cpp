@@ -13,6 +13,11 @@
 #include "verilated_fst_c.h"
 #endif
 
+#ifdef __linux__
+#include <csignal>
+#include <sys/prctl.h>
+#endif
+
 extern "C" void vlog_startup_routines_bootstrap(void);
 
 namespace {
@@ -45,6 +50,9 @@ void evaluate(Vtop& top) {
 }  // namespace
 
 int main(int argc, char** argv) {
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a simulation nobody waits for ends with whoever started it
+#endif
     VerilatedContext* const context = Verilated::threadContextp();
     context->commandArgs(argc, argv);
     const std::unique_ptr<Vtop> top{new Vtop{context, ""}};

@@ -1,0 +1,197 @@
+"""The whole accelerator, with toy layers, in Verilator: every sample comes out once, as the golden decision says, whatever happens."""
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from sim.agreement import compare
+from sim.bench import AcceleratorBench
+from sim.errors import AgreementError, StallError
+from sim.golden import Exit, decide
+from sim.identity import positions
+from sim.result_word import unpack
+from sim.run import expected_ids, simulate
+from sim.scenario import Cycles, Read, Reset, Results, Send, Sent, Stall, Write
+from tests import toy
+
+pytestmark = pytest.mark.cosim
+
+ARRIVAL = {"exits": 3, "thresholds": (920, 880), "biases": ((0, 5, -9), (-40, 0, 3), (7, 0, 0))}
+INPUT = {"exits": 2, "thresholds": (900,), "order": "input", "result_bits": 32, "bus_bits": 64}
+MIXED = [1, 1, 1, 2, 17, 2, 1, 17, 17, 140, 1]
+
+
+@pytest.fixture(params=[ARRIVAL, INPUT], ids=["arrival", "input-order"])
+def design(request, toy_rtl):
+    return toy_rtl(**request.param)
+
+
+@pytest.fixture
+def bench(toy_rtl, model_cache):
+    netlist, rtl = toy_rtl(**ARRIVAL)
+    return AcceleratorBench(netlist, rtl, model_cache, optimise="O1")
+
+
+def golden(netlist, images, **changes):
+    """Golden decisions; ``changes`` are exits' thresholds by index, as ``t0=...``."""
+    exits = [Exit(index=item.index, policy=item.policy, threshold=changes.get(f"t{item.index}", item.threshold), enabled=item.enabled,
+                  params=item.params) for item in netlist.exits]
+    return decide(toy.logits(images, netlist), exits)
+
+
+def field(netlist, name):
+    return next(item for item in netlist.result.fields if item.name == name)
+
+
+def agrees(netlist, images, result, batches):
+    compare(golden(netlist, images), result, confidence=field(netlist, "confidence"),
+            ids=expected_ids(batches, field(netlist, "id").width))
+
+
+def received(netlist, results, batches):
+    """Fields of results by image, as :func:`compare` wants them."""
+    found = unpack([word for _, _, word in results], netlist.result)
+    place = np.argsort(positions(found["id"].tolist(), [last for _, last, _ in results], batches, field(netlist, "id").width))
+    return type("Received", (), {name: values[place] for name, values in found.items()})
+
+
+@pytest.mark.parametrize("stall", [(0, 0), (0.3, 0.3), (0.9, 0), (0, 0.9), (0.9, 0.9)])
+def test_every_sample_comes_out_as_decided(design, model_cache, tmp_path, stall):
+    netlist, rtl = design
+    images = toy.images(sum(MIXED), seed=3)
+    result = simulate(netlist, rtl, images, work=tmp_path, cache=model_cache, stall_in=stall[0], stall_out=stall[1], seed=5, batches=MIXED,
+                      optimise="O1")
+    agrees(netlist, images, result, MIXED)
+    assert set(result.exit.tolist()) == set(range(len(netlist.exits)))
+    counts = [result.registers[f"EXIT_COUNT_{k}"] for k in range(len(netlist.exits))]
+    assert counts == np.bincount(result.exit, minlength=len(counts)).tolist()
+    assert result.registers["SAMPLES_IN"] == result.registers["SAMPLES_OUT"] == len(images)
+    assert (result.cycle_out > result.cycle_in).all()
+    assert [item.samples for item in result.stages] == [int((result.exit >= k).sum()) for k in range(len(netlist.exits))]
+    if netlist.order == "input":
+        assert result.arrival.tolist() == list(range(len(images)))
+    for gate, fill in zip(netlist.gates, result.gates, strict=True):
+        assert 0 < fill <= gate.frames * gate.frame_beats
+
+
+@pytest.mark.parametrize("hard", ["none", "all", "alternating", "bursts"])
+def test_easy_and_hard_samples_in_every_pattern(toy_rtl, model_cache, tmp_path, hard):
+    netlist, rtl = toy_rtl(**ARRIVAL)
+    count = 300
+    pattern = {"none": np.zeros(count), "all": np.ones(count), "alternating": np.arange(count) % 2,
+               "bursts": np.arange(count) // 23 % 2}[hard].astype(bool)
+    images = np.where(pattern[:, None, None, None], toy.images(count) // 4, 255 - toy.images(count) // 16).astype(np.uint8)
+    result = simulate(netlist, rtl, images, work=tmp_path, cache=model_cache, optimise="O1")
+    agrees(netlist, images, result, [count])
+    assert (result.exit == np.where(pattern, 2, 0)).all()
+    # a stage that every sample reaches sets the pace, else the first one does
+    pace = {"none": 16, "all": 32}.get(hard)
+    if pace:
+        assert result.cycles_per_sample == pytest.approx(pace, rel=0.03)
+        assert result.limited_by.startswith("stage 0" if hard == "none" else "stage 2")
+
+
+def test_reset_in_the_middle_of_a_batch(bench, tmp_path):
+    netlist, words = bench.netlist, bench.image_words
+    images = toy.images(40, seed=1)
+    for cycles in (1, 16):
+        trace = bench.run(images, [
+            Reset(), Stall(0.2, 0.2), Write("BATCH_LENGTH", 40), Send(0, 40 * words), Results(7), Reset(cycles),
+            Write("BATCH_LENGTH", 20), Cycles(50), Send(20, 20 * words), Sent(), Results(20), Read(),
+        ], work=tmp_path / str(cycles))
+        fresh = trace.after(5)
+        assert len(fresh) == 20
+        compare(golden(netlist, images[20:]), received(netlist, fresh, [20]), confidence=field(netlist, "confidence"),
+                ids=expected_ids([20], 16))
+        assert trace.snapshots[0]["SAMPLES_OUT"] == 20
+
+
+@pytest.mark.parametrize("cut", [1, 5, 16])
+def test_soft_reset_after_a_batch_cut_short(bench, tmp_path, cut):
+    """``cut`` words of the eleventh image are all that ever comes; thresholds survive the soft reset."""
+    netlist, words = bench.netlist, bench.image_words
+    images = toy.images(60, seed=2)
+    trace = bench.run(images, [
+        Reset(), Write("THRESHOLD_0", 850), Write("BATCH_LENGTH", 30), Send(0, 10 * words + min(cut, words - 1)), Sent(), Cycles(400),
+        Send(0, 0), Write("CONTROL", 1), Cycles(40), Write("BATCH_LENGTH", 30), Send(30, 30 * words), Sent(), Results(30), Read(),
+    ], work=tmp_path)
+    fresh = trace.after(8)
+    assert len(trace.results) == 40
+    compare(golden(netlist, images[30:], t0=850), received(netlist, fresh, [30]), confidence=field(netlist, "confidence"),
+            ids=expected_ids([30], 16))
+    assert trace.snapshots[0]["SAMPLES_IN"] == trace.snapshots[0]["SAMPLES_OUT"] == 30
+
+
+def test_thresholds_rewritten_while_samples_flow(bench, tmp_path):
+    """Every sample is decided by the old threshold or the new one, and none by the old one after the first by the new one."""
+    netlist, words = bench.netlist, bench.image_words
+    images = toy.images(400, seed=4)
+    trace = bench.run(images, [
+        Reset(), Stall(0.1, 0.1), Write("BATCH_LENGTH", 400), Send(0, 400 * words), Results(100), Write("THRESHOLD_0", 2000), Results(300),
+    ], work=tmp_path)
+    found = received(netlist, trace.results, [400])
+    old, new = golden(netlist, images), golden(netlist, images, t0=2000)
+    as_old, as_new = found.exit == old.exit, found.exit == new.exit
+    assert (as_old | as_new).all()
+    only_old, only_new = np.flatnonzero(~as_new), np.flatnonzero(~as_old)
+    assert len(only_old) > 20
+    assert len(only_new) > 20
+    assert only_old[-1] < only_new[0]
+    assert (found.label == np.where(as_old, old.label, new.label)).all()
+
+
+def test_a_disabled_exit_lets_everything_pass(toy_rtl, model_cache, tmp_path):
+    netlist, rtl = toy_rtl(**ARRIVAL)
+    images = toy.images(60)
+    result = simulate(netlist, rtl, images, work=tmp_path, cache=model_cache, writes={"ENABLE_0": 0, "THRESHOLD_1": 880}, optimise="O1")
+    assert set(result.exit.tolist()) == {1, 2}
+    assert (result.exit == golden(netlist, images, t0=10**6, t1=880).exit).all()
+
+
+def test_the_watchdog_says_which_stream_stood_still(bench, tmp_path):
+    images = toy.images(60)
+    steps = [Reset(), Stall(0, 1), Write("BATCH_LENGTH", 60), Send(0, 60 * bench.image_words), Results(60)]
+    with pytest.raises(StallError, match=r"for 3000 cycles in step 4 \(60 more results expected\); standing still: input.*output"):
+        bench.run(images, steps, work=tmp_path, idle_limit=3000)
+    with pytest.raises(StallError, match=r"1 more results expected\); no counted stream waits"):
+        bench.run(images, [Reset(), Results(1)], work=tmp_path, idle_limit=3000)
+
+
+def test_the_comparison_finds_one_wrong_sample(toy_rtl, model_cache, tmp_path):
+    netlist, rtl = toy_rtl(**ARRIVAL)
+    images = toy.images(30)
+    result = simulate(netlist, rtl, images, work=tmp_path, cache=model_cache, optimise="O1")
+    agrees(netlist, images, result, [30])
+    result.label[17] ^= 1
+    with pytest.raises(AgreementError, match=r"1 of 30 samples differ; the first is sample 17, .* exit \d: simulated class"):
+        agrees(netlist, images, result, [30])
+    json.dumps(result.to_json())
+
+
+def _killed(netlist, rtl, images, work, cache):
+    def progress(state):
+        if state["results"] >= 1300:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.setpgid(0, 0)
+    simulate(netlist, rtl, images, work=work, cache=cache, batches=[500] * 4, stall_in=0.5, optimise="O1", progress=progress)
+
+
+def test_a_killed_run_is_taken_up_where_it_was(toy_rtl, model_cache, tmp_path):
+    netlist, rtl = toy_rtl(**ARRIVAL)
+    images = toy.images(2000)
+    AcceleratorBench(netlist, rtl, model_cache, optimise="O1")
+    child = multiprocessing.get_context("fork").Process(target=_killed, args=(netlist, rtl, images, tmp_path, model_cache))
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
+    time.sleep(0.2)
+    result = simulate(netlist, rtl, images, work=tmp_path, cache=model_cache, batches=[500] * 4, stall_in=0.5, optimise="O1")
+    assert result.resumed
+    assert 0 < result.registers["SAMPLES_IN"] < 2000
+    agrees(netlist, images, result, [500] * 4)

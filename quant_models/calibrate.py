@@ -72,8 +72,10 @@ def _by_loss(ranked: Sequence[_Ranked | None], last_right: np.ndarray, allowed: 
     total = allowed * len(last_right)
     live = [k for k, item in enumerate(ranked) if item is not None]
     best: tuple[int, list[int | None]] = (0, [None] * len(ranked))
+    if not live:
+        return best[1]
     parts = PARTS if len(live) <= 3 else max(2, round(2000 ** (1 / (len(live) - 1))))
-    for shares in itertools.combinations_with_replacement(range(parts + 1), max(0, len(live) - 1)):
+    for shares in itertools.combinations_with_replacement(range(parts + 1), len(live) - 1):
         cuts: list[int | None] = [None] * len(ranked)
         present = np.ones(len(last_right), bool)
         spent = saved = 0

@@ -69,6 +69,10 @@ def cases(policy, classes, acc_bits, bias, params):
         [5, 5] + [4] * (classes - 2), [4] * (classes - 2) + [5, 5],  # ties
         [-1] * (classes - 1) + [0], [0] + [-1] * (classes - 1), ramp, ramp[::-1],
     ]
+    for targets in ([4] * classes, [5, 5] + [4] * (classes - 2), [4] * (classes - 2) + [5, 5], [4] * (classes - 1) + [5]):
+        row = [target - extra for target, extra in zip(targets, bias, strict=True)]  # ties once the bias is added
+        if low <= min(row) and max(row) <= high:
+            rows.append(row)
     samples = []
     for row in rows:
         found = score(policy, [a + b for a, b in zip(row, bias, strict=True)], params)

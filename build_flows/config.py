@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from build_flows.config_words import fault, toml
 from build_flows.errors import ConfigError
+from build_flows.parts import BOARDS
 
-__all__ = ["BOARDS", "PRESETS", "Config", "Preset", "Project", "load", "parse"]
+__all__ = ["PRESETS", "Config", "Preset", "Project", "load", "parse"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Bits = Annotated[int, Field(ge=2, le=8)]
@@ -36,9 +37,6 @@ PRESETS = {
 """Shapes of the presets in ``quant_models`` (a test compares them; importing it here would load torch for every ``--help``)."""
 
 DATA_SHAPES = {"digits": (8, 8, 1), "fashion-mnist": (28, 28, 1)}
-
-BOARDS = {"pynq-z1": "xc7z020clg400-1", "pynq-z2": "xc7z020clg400-1"}
-"""Board name -> FPGA part."""
 
 
 class Section(BaseModel):

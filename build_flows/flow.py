@@ -60,9 +60,9 @@ class _Flow:
         ))
         checkpoint = self.path("checkpoint.safetensors")
         self.build.run(Step(
-            name="calibrate", run=lambda work: training.calibrate(project, ui, checkpoint, work), outputs=("exits.json",),
+            name="calibrate", run=lambda work: training.calibrate(project, ui, checkpoint, work), outputs=("exits.json", "tradeoff.json"),
             inputs={"checkpoint": checkpoint, **self._data()}, values=project.values("data", "model", "exits", "calibrate"),
-            tools=TRAINERS, sources=("quant_models",),
+            tools=TRAINERS, sources=("quant_models", "build_flows.training", "build_flows.tradeoff"),
         ))
         metrics, exits = read_json(self.path("metrics.json")), read_json(self.path("exits.json"))
         return {
@@ -117,7 +117,8 @@ class _Flow:
             inputs={"checkpoint": self.path("checkpoint.safetensors"), "golden": self.path("golden.npz"), "dataflow": self.path("dataflow"),
                     **self._data()},
             values={**project.values("data", "model"), "finn_images": project.config.simulate.finn_images},
-            tools=COMPILERS, sources=("quant_models", "sim.golden", "build_flows.finn_bridge", "build_flows.verify", "build_flows.agreement"),
+            tools=COMPILERS,
+            sources=("quant_models", "sim.golden", "build_flows.finn_bridge", "build_flows.verify", "build_flows.agreement"),
         ))
 
     def simulate(self, options: Options) -> dict[str, Any]:
@@ -158,7 +159,7 @@ class _Flow:
 
             write_report(self.project, self.path("."), work / "report.html")
 
-        names = ("metrics.json", "exits.json", "sizing.json", "netlist.json", "agreement.json", "sim.json", "folding.toml")
+        names = ("metrics.json", "exits.json", "tradeoff.json", "sizing.json", "netlist.json", "agreement.json", "sim.json", "folding.toml")
         self.build.run(Step(
             name="report", run=run, outputs=("report.html",), inputs={name: self.path(name) for name in names},
             values=self.project.config.model_dump(mode="json"), tools=("matplotlib", "jinja2"), sources=("build_flows",),

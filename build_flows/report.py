@@ -5,12 +5,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from build_flows import report_plots as plots
+from build_flows.config import Project
+from build_flows.files import write_text
 from build_flows.report_diagram import diagram
 
-__all__ = ["ReportData", "overloaded", "render"]
+__all__ = ["ReportData", "overloaded", "render", "write_report"]
 
 COSTS = ("dsp", "lut", "ff", "bram18")
 
@@ -23,10 +26,10 @@ class ReportData:
     - ``results``: what ``offramp simulate --json`` prints.
     - ``netlist``, ``exits``: decoded ``netlist.json`` and ``exits.json``.
     - ``samples``: ``{"exit", "cycle_in", "cycle_out"}``, lists with one entry per simulated sample.
-    - ``streams``: ``[{"name", "depth", "max", "stalls", "cycles"}]``: FIFO depth (beats; frames at a gate), highest occupancy,
-    cycles in which data waited
-      for a ready that was low, and cycles watched. Anything but ``name`` may be None or missing.
+    - ``streams``: ``[{"name", "depth", "max", "unit", "stalls", "cycles"}]``: depth and highest occupancy (in ``unit``, "beats" or
+      "frames"), cycles in which data waited for a ready that was low, and cycles watched. Anything but ``name`` may be None or missing.
     - ``metrics``: what ``quant_models.train.train`` returns. ``curves``: what :func:`build_flows.tradeoff.tradeoff` returns.
+    - ``intervals``: measured cycles a frame of each stage by itself; None: those that the folding search predicted.
     - ``part``: what the part has, ``{"name", "lut", "ff", "bram18", "dsp"}``.
     - ``made``: how it was made, ``{heading: {name: value}}`` (command, versions, seeds, ...).
     """
@@ -39,6 +42,7 @@ class ReportData:
     streams: Sequence[Mapping[str, Any]] = ()
     metrics: Mapping[str, Any] | None = None
     curves: Sequence[Mapping[str, Any]] = ()
+    intervals: Sequence[int] | None = None
     part: Mapping[str, Any] | None = None
     made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -65,6 +69,7 @@ def render(data: ReportData) -> str:
         calibration=data.exits.get("calibration", {}),
         exits=_exits(data),
         stages=_stages(data),
+        measured=data.intervals is not None,
         overloaded=overloaded(data),
         layers=_layers(data.netlist),
         totals=_totals(data),
@@ -75,9 +80,16 @@ def render(data: ReportData) -> str:
     )
 
 
+def write_report(project: Project, folder: Path, target: Path) -> None:
+    """Write the report on the artefacts of ``project`` in ``folder`` to ``target``. A missing artefact raises :class:`OfframpError`."""
+    from build_flows.report_data import gather
+
+    write_text(target, render(gather(project, folder)))
+
+
 def overloaded(data: ReportData) -> str | None:
     """What to say when more samples reached a later stage than it can take at stage 0's rate; None when none is overloaded."""
-    cycles = _stage_cycles(data.netlist)
+    cycles = _stage_cycles(data)
     first = cycles[0]
     loads = [(reach * interval, k, reach) for k, (reach, interval) in enumerate(zip(_reached(data.results), cycles, strict=True))]
     load, stage, reach = max(loads)
@@ -118,11 +130,12 @@ def _reached(results: Mapping[str, Any]) -> list[float]:
     return [sum(left[k:]) for k in range(len(left))]
 
 
-def _stage_cycles(netlist: Mapping[str, Any]) -> list[int]:
-    """Planned cycles a frame of each stage with its head: those of its slowest layer."""
-    return [
-        max((layer["cycles"] for layer in netlist["layers"] if layer["stage"] == stage["index"]), default=0) for stage in netlist["stages"]
-    ]
+def _stage_cycles(data: ReportData) -> list[int]:
+    """Cycles a frame of each stage with its head: measured, else what is planned for its slowest layer."""
+    if data.intervals is not None:
+        return list(data.intervals)
+    layers = data.netlist["layers"]
+    return [max((layer["cycles"] for layer in layers if layer["stage"] == stage["index"]), default=0) for stage in data.netlist["stages"]]
 
 
 def _exits(data: ReportData) -> list[dict[str, Any]]:
@@ -160,7 +173,7 @@ def _rule(built: Mapping[str, Any], calibration: Mapping[str, Any]) -> str:
 
 def _stages(data: ReportData) -> list[dict[str, Any]]:
     rows = []
-    for stage, cycles, reached in zip(data.netlist["stages"], _stage_cycles(data.netlist), _reached(data.results), strict=True):
+    for stage, cycles, reached in zip(data.netlist["stages"], _stage_cycles(data), _reached(data.results), strict=True):
         slowest = max((layer for layer in data.netlist["layers"] if layer["stage"] == stage["index"]), key=lambda item: item["cycles"])
         rate = data.results["cycles_per_sample"]
         busy = reached * cycles / rate if rate else None
@@ -197,6 +210,7 @@ def _stream(item: Mapping[str, Any]) -> dict[str, Any]:
         "name": item["name"],
         "depth": depth,
         "max": top,
+        "unit": item.get("unit", "beats"),
         "fill": top / depth if depth and top is not None else None,
         "stalls": stalls,
         "stalled": stalls / cycles if cycles and stalls is not None else None,

@@ -36,18 +36,16 @@ VERSION = 1
 class Step:
     """One named step.
 
-    ``run(work)`` writes every one of ``outputs`` (files or folders, names relative to the output folder) under the folder
-    ``work``. It reads
-    only ``inputs``, a mapping from a name to the file or folder that bears it: names, not places, enter the identity, so a moved
-    project is not rebuilt. ``values`` are the configuration values it depends on (anything JSON holds), ``tools``
-    distributions whose version counts,
-    ``sources`` our own packages or modules (``"hw"``, ``"build_flows.finn_bridge"``) whose code counts. A ``resumable`` step
-    is given the work
-    folder of its interrupted predecessor when the identity is the same; any other starts in an empty one.
+    ``run(work)`` (what it returns is not looked at) writes every one of ``outputs`` (files or folders, names relative to the
+    output folder) under the folder ``work``. It reads only ``inputs``, a mapping from a name to the file or folder that bears
+    it: names, not places, enter the identity, so a moved project is not rebuilt. ``values`` are the configuration values it
+    depends on (anything JSON holds), ``tools`` distributions whose version counts, ``sources`` our own packages or modules
+    (``"hw"``, ``"build_flows.finn_bridge"``) whose code counts. A ``resumable`` step is given the work folder of its
+    interrupted predecessor when the identity is the same; any other starts in an empty one.
     """
 
     name: str
-    run: Callable[[Path], None]
+    run: Callable[[Path], object]
     outputs: Sequence[str]
     inputs: Mapping[str, Path] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)

@@ -8,7 +8,10 @@ import numpy as np
 from quant_models.calibrate import apply
 from quant_models.policies import policy
 
-__all__ = ["tradeoff"]
+__all__ = ["VERSION", "tradeoff"]
+
+VERSION = 1
+"""Of ``tradeoff.json``: ``{"version", "curves"}``."""
 
 
 def tradeoff(exits: Mapping[str, Any], logits: Sequence[np.ndarray], labels: np.ndarray, points: int = 40) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ def train(project: Project, ui: Ui, work: Path) -> None:
     chosen = project.config.train
     settings = TrainSettings(
         epochs=chosen.epochs, batch=chosen.batch_size, learning_rate=chosen.learning_rate, exit_weights=project.config.exit_weights,
-        validation=project.config.data.validation, seed=chosen.seed,
+        weight_decay=chosen.weight_decay, shift=chosen.shift, flip=chosen.flip, validation=project.config.data.validation, seed=chosen.seed,
     )
     data, spec = dataset(project), _spec(project)
     with ui.progress(f"training {spec.name}") as bar:
@@ -64,7 +64,9 @@ def train(project: Project, ui: Ui, work: Path) -> None:
 
 
 def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
-    """Writes ``exits.json``: integer thresholds, found on the validation split with the exact integer logits."""
+    """Writes ``exits.json``, integer thresholds found on the validation split with the exact integer logits, and ``tradeoff.json``,
+    what other thresholds would give (:func:`build_flows.tradeoff.tradeoff`)."""
+    from build_flows.tradeoff import VERSION, tradeoff
     from quant_models.calibrate import ExitLogits, dump_exits
     from quant_models.calibrate import calibrate as run
     from quant_models.checkpoint import load_model
@@ -84,7 +86,10 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     ]
     chosen = project.config.calibrate
     loss = None if chosen.accuracy_loss is None else chosen.accuracy_loss / 100
-    dump_exits(run(exits, data.y_train[held], accuracy_loss=loss, shares=chosen.shares), work / "exits.json")
+    found = run(exits, data.y_train[held], accuracy_loss=loss, shares=chosen.shares)
+    dump_exits(found, work / "exits.json")
+    curves = tradeoff(found, [item.logits for item in exits], data.y_train[held])
+    write_json(work / "tradeoff.json", {"version": VERSION, "curves": curves})
 
 
 def export(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:

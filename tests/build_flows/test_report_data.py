@@ -1,0 +1,93 @@
+"""The report is gathered from the artefacts as the steps write them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from build_flows import config, simulation
+from build_flows.config_template import template
+from build_flows.errors import OfframpError
+from build_flows.files import write_json
+from build_flows.report import write_report
+from build_flows.report_data import gather
+from hw.netlist import load
+from sim.run import SimResult, StageUse, StreamUse
+from tests.build_flows.report_samples import netlist, sample_data
+
+COUNT = 30
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> config.Project:
+    """A project whose output folder holds every artefact that the report reads."""
+    (tmp_path / "config.toml").write_text(template("digits"))
+    made = config.load(tmp_path / "config.toml")
+    sample, output = sample_data(count=COUNT), made.output
+    write_json(output / "netlist.json", netlist())
+    write_json(output / "exits.json", sample.exits)
+    write_json(output / "metrics.json", {"version": 1, **(sample.metrics or {})})
+    write_json(output / "tradeoff.json", {"version": 1, "curves": sample.curves})
+    stages = [{"interval": interval} for interval in (101, 290, 577)]
+    fifos = {"stage0_a": {"depth": 32, "reached": 20}, "wire": {"depth": 0, "reached": 0}}
+    write_json(output / "sizing.json", {"version": 1, "stages": stages, "fifos": fifos})
+    write_json(output / "agreement.json", {"version": 1, "brevitas": 360, "finn": 256, "layers": 9, "thresholds_rounded": 0})
+
+    values = np.arange(COUNT)
+    taken, first = values % 3, 130 * values
+    result = SimResult(
+        id=values,
+        label=values % 10,
+        exit=taken,
+        confidence=values,
+        latency=values,
+        cycle_in=first,
+        cycle_out=first + 200 + 50 * taken,
+        arrival=values,
+        cycles=4000,
+        cycles_per_sample=130.0,
+        sim_cycles=4100,
+        seconds=0.5,
+        streams=(StreamUse(name="input", stall=1200, occupancy=2), StreamUse(name="gate0", stall=40, occupancy=64)),
+        stages=tuple(StageUse(index=k, samples=10, reach=0.3, unit="u", cycles=100, busy=0.5) for k in range(3)),
+        gates=(3, 2),
+        limited_by="stage 0, stage0_conv0",
+    )
+    figures = simulation.figures(load((output / "netlist.json").read_text()), result, values % 10, COUNT)
+    write_json(output / "sim.json", {**result.to_json(), "stall": 0.3, "seed": 7, "figures": figures})
+    return made
+
+
+def test_everything_is_found(project: config.Project) -> None:
+    data = gather(project, project.output)
+    assert data.samples["cycle_out"][1] == 130 + 250
+    assert data.intervals == [101, 290, 577]
+    assert data.results["accuracy"] == 1.0
+    rows = {row["name"]: row for row in data.streams}
+    assert rows["input"] == {"name": "input", "depth": None, "max": 2, "unit": "beats", "stalls": 1200, "cycles": 4000}
+    assert (rows["gate0"]["depth"], rows["gate0"]["max"], rows["gate0"]["unit"]) == (6, 3, "frames")
+    assert (rows["stage0_a"]["depth"], rows["stage0_a"]["max"]) == (32, 20)
+    assert "wire" not in rows
+    assert [curve["exit"] for curve in data.curves] == [0, 1]
+
+
+def test_the_report_is_written_whole(project: config.Project, tmp_path: Path) -> None:
+    write_report(project, project.output, tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text()
+    for part in (
+        "All 30 results",
+        "stage 0, stage0_conv0",
+        "577",
+        "measured alone",
+        "9 layers, 256 images",
+        "3 frames",
+        "30 % of the cycles",
+    ):
+        assert part in html, part
+    assert html.count("<svg") == 6
+
+
+def test_a_missing_artefact_is_named(project: config.Project) -> None:
+    (project.output / "sim.json").unlink()
+    with pytest.raises(OfframpError, match=r"sim\.json is missing"):
+        gather(project, project.output)

@@ -23,11 +23,12 @@ class _Layers:
 
 
 def digits(weight_bits: int = 4, act_bits: int = 4, classes: int = 10) -> NetSpec:
-    """Three exits on 8x8x1 images; the last head is a global average pool and one linear layer."""
+    """Three exits on 8x8x1 images. The first two heads pool hard, so that they are small and leave hard digits to the next stage;
+    the last is a global average pool and one linear layer."""
     q = _Layers(weight_bits, act_bits)
-    pool = MaxPool(kernel=2, stride=2)
+    pool, pool4 = MaxPool(kernel=2, stride=2), MaxPool(kernel=4, stride=4)
     stages: tuple[tuple[LayerSpec, ...], ...] = ((q.conv(8, 3, 1),), (q.conv(16, 3, 1), pool), (q.conv(32, 3, 1),))
-    heads: tuple[tuple[LayerSpec, ...], ...] = ((pool, q.fc(classes)), (q.fc(classes),), (GlobalPool(act=q.relu), q.fc(classes)))
+    heads: tuple[tuple[LayerSpec, ...], ...] = ((pool4, q.fc(classes)), (pool, q.fc(classes)), (GlobalPool(act=q.relu), q.fc(classes)))
     return NetSpec(name="digits", height=8, width=8, channels=1, classes=classes, stages=stages, heads=heads)
 
 

@@ -5,7 +5,7 @@ from quant_models.net import Activation, Linear, trace
 from quant_models.presets import PRESETS, preset
 
 # The published topologies: what enters each first linear layer of a head, flattened.
-FLATTENED = {"digits": [128, 256, 32], "b_lenet": [640, 720], "triple_wins": [576, 1024], "b_alexnet": [288, 576]}
+FLATTENED = {"digits": [32, 64, 32], "b_lenet": [640, 720], "triple_wins": [576, 1024], "b_alexnet": [288, 576]}
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -150,8 +150,8 @@ class Accelerator(wiring.Component):
         flow = Dataflow(m, netlist.layers, rst_n=~core_reset, wrap=core)
         entry = next(item for item in netlist.streams if item.src[0] == "input")
         flow.connect(entry, admission.o, flow.sink(entry.dst))
-        for item in Dataflow.inner(netlist):
-            flow.connect(item, flow.source(item.src), flow.sink(item.dst))
+        for inner in Dataflow.inner(netlist):
+            flow.connect(inner, flow.source(inner.src), flow.sink(inner.dst))
 
         # Decisions, gates and tokens.
         m.submodules.tokens0 = tokens = core(Fifo(len(Value.cast(admission.token.payload)), netlist.max_in_flight))
@@ -198,8 +198,7 @@ class Accelerator(wiring.Component):
         # Results out.
         m.submodules.merge = merge = core(ExitMerge(
             exits=exits, token=admission.layout, max_in_flight=netlist.max_in_flight, label_bits=label_bits,
-            confidence_bits=decisions[0].confidence_bits, confidence_signed=[unit.score.confidence_signed for unit in decisions],
-            bits=netlist.result.bits, fields=netlist.result.fields, order=netlist.order))
+            confidence_bits=decisions[0].confidence_bits, bits=netlist.result.bits, fields=netlist.result.fields, order=netlist.order))
         for k, waiting in enumerate(results):
             self._connect_raw(m, waiting.o, merge.i[k])
         m.submodules.lengths = lengths = core(Fifo(len(admission.length.payload), netlist.max_in_flight))

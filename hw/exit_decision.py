@@ -99,7 +99,6 @@ class ExitDecision(wiring.Component):
         self.score = SCORES[policy](
             classes=classes, pe=pe, logit_bits=self.logit_bits, params=params, confidence_bits=confidence_bits
         )
-        self.confidence_signed: bool = self.score.confidence_signed
         self.latency: int = 2 + (self.beats > 1) + self.score.latency
         super().__init__({
             "logits": In(stream.Signature(unsigned(pe * acc_bits))),

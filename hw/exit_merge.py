@@ -46,7 +46,7 @@ class ExitMerge(wiring.Component):
     exits : number of exits, at least 1
     token : layout of a token; ``max_in_flight`` places are enough for all of them
     max_in_flight : samples that may be inside at a time
-    label_bits, confidence_bits : widths of a result's fields; ``confidence_signed`` says how to read the latter
+    label_bits, confidence_bits : widths of a result's fields; the latter is signed
     bits : width of the result word
     fields : where ``id``, ``label``, ``exit``, ``confidence`` and ``cycles`` stand in the word; one that is missing
     is left out. ``confidence``
@@ -64,7 +64,7 @@ class ExitMerge(wiring.Component):
     """
 
     def __init__(self, *, exits: int, token: data.StructLayout, max_in_flight: int, label_bits: int, confidence_bits: int,
-                 confidence_signed: Sequence[bool], bits: int, fields: Sequence[ResultField], order: str) -> None:
+                 bits: int, fields: Sequence[ResultField], order: str) -> None:
         if exits < 1:
             raise ValueError(f"exits must be at least 1, not {exits}")
         if order not in ("arrival", "input"):
@@ -75,11 +75,8 @@ class ExitMerge(wiring.Component):
             if item.offset < 0 or item.offset + item.width > bits:
                 top = item.offset + item.width - 1
                 raise ValueError(f"result field {item.name!r} must lie within {bits} bits, not {item.offset}..{top}")
-        if len(confidence_signed) != exits:
-            raise ValueError(f"confidence_signed must have one item per exit, not {len(confidence_signed)} for exits={exits}")
         self.exits = exits
         self.max_in_flight = max_in_flight
-        self.confidence_signed = tuple(confidence_signed)
         self.bits = bits
         self.fields = tuple(fields)
         self.order = order
@@ -101,15 +98,7 @@ class ExitMerge(wiring.Component):
         for item in self.fields:
             place = word[item.offset:item.offset + item.width]
             if item.name == "confidence":
-                raw = result.confidence
-                as_signed, as_unsigned = _saturate(raw.as_signed(), signed(item.width)), _saturate(raw, unsigned(item.width))
-                if all(self.confidence_signed):
-                    m.d.comb += place.eq(as_signed)
-                elif not any(self.confidence_signed):
-                    m.d.comb += place.eq(as_unsigned)
-                else:
-                    is_signed = Array(Const(int(flag), 1) for flag in self.confidence_signed)[winner]
-                    m.d.comb += place.eq(Mux(is_signed, as_signed, as_unsigned))
+                m.d.comb += place.eq(_saturate(result.confidence.as_signed(), signed(item.width)))
             elif item.name == "cycles":
                 m.d.comb += place.eq(_saturate(age, unsigned(item.width)))
             else:

@@ -32,8 +32,8 @@ class Score(wiring.Component):
     in order, ``latency`` cycles after its last beat.
 
     A subclass takes the same keyword arguments and is listed in :data:`hw.scores.SCORES`. It sets ``latency`` (cycles from the last beat
-    at ``i`` to ``valid``); ``lead``, if it needs the threshold that many cycles before the result; ``confidence_signed``, if its confidence
-    is two's complement; ``required`` and ``optional``, the keys of its ``params``.
+    at ``i`` to ``valid``); ``lead``, if it needs the threshold that many cycles before the result; ``required`` and ``optional``, the
+    keys of its ``params``.
 
     Parameters
     ----------
@@ -72,7 +72,6 @@ class Score(wiring.Component):
     optional: tuple[str, ...] = ()
     latency: int
     lead: int = 0
-    confidence_signed: bool = False
 
     def __init__(
         self,

@@ -17,7 +17,6 @@ class MaxLogit(Score):
     Latency: that of :class:`~hw.scores.arg_max.ArgMax`.
     """
 
-    confidence_signed = True
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -20,8 +20,8 @@ _RADIX = 4
 class Softmax(Score):
     """Leaves when S, the sum of E(greatest - logit) over all classes, is at most the threshold: the greatest probability is 2^F / S.
 
-    ``confidence`` is S >> ``conf_shift`` (0 if not given), unsigned and saturated. Further ``params``: ``frac_bits``, ``mult``,
-    ``mult_frac``, ``table_bits``, ``table``, as docs/interfaces.md section 3 has them; ranges in
+    ``confidence`` is S >> ``conf_shift`` (0 if not given), saturated at the greatest number a signed field holds. Further ``params``:
+    ``frac_bits``, ``mult``, ``mult_frac``, ``table_bits``, ``table``, as docs/interfaces.md section 3 has them; ranges in
     :class:`~hw.scores.exponential.Exponential`.
 
     Two passes, the logits kept for the second one, so latency is that of :class:`~hw.scores.arg_max.ArgMax`, n + 1 for the replay of
@@ -82,6 +82,6 @@ class Softmax(Score):
             self.take.eq(self.valid),
             self.label.eq(labels.r_data),
             self.leave.eq(total <= self.threshold),
-            self.confidence.eq(saturate_unsigned(total >> self.conf_shift, self.confidence_bits)),
+            self.confidence.eq(saturate_unsigned(total >> self.conf_shift, self.confidence_bits - 1)),
         ]
         return m

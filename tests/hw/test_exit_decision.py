@@ -53,7 +53,7 @@ def model(policy, sample, bias, params, confidence_bits=16):
     label = 0 if policy == "never" else values.index(max(values))
     leaves = {"max_logit": found >= sample.threshold, "softmax": found <= sample.threshold, "always": True, "never": False}[policy]
     if policy == "softmax":
-        confidence = min(found >> params.get("conf_shift", 0), 2**confidence_bits - 1)
+        confidence = min(found >> params.get("conf_shift", 0), 2 ** (confidence_bits - 1) - 1)
     else:
         confidence = min(max(found, -(2 ** (confidence_bits - 1))), 2 ** (confidence_bits - 1) - 1)
     return label, int(leaves and sample.enable), confidence % 2**confidence_bits

@@ -20,10 +20,10 @@ FIELDS = (
 IN_FLIGHT = 6
 
 
-def merge(order="arrival", exits=3, fields=FIELDS, signed=(True, False, True)):
+def merge(order="arrival", exits=3, fields=FIELDS):
     token = token_layout(id_bits=8, max_in_flight=IN_FLIGHT)
     return ExitMerge(exits=exits, token=token, max_in_flight=IN_FLIGHT, label_bits=4, confidence_bits=10,
-                     confidence_signed=signed[:exits], bits=32, fields=fields, order=order)
+                     bits=32, fields=fields, order=order)
 
 
 def run(dut, samples, lengths, *, stall, seed=3, choose_exit=None):
@@ -80,12 +80,10 @@ def run(dut, samples, lengths, *, stall, seed=3, choose_exit=None):
     return words, exit_of
 
 
-def confidence_of(n, is_signed):
+def confidence_of(n):
     raw = (n * 37) % 1024
-    if is_signed:
-        raw = raw - 1024 if raw >= 512 else raw
-        return max(-32, min(31, raw)) % 64
-    return min(63, raw)
+    raw = raw - 1024 if raw >= 512 else raw
+    return max(-32, min(31, raw)) % 64
 
 
 @pytest.mark.parametrize("order", ["arrival", "input"])
@@ -104,12 +102,12 @@ def test_nothing_lost_doubled_or_out_of_its_batch(order, stall):
             n = start + (word & 0xFF)
             assert (word >> 8) & 0xF == n % 10
             assert (word >> 12) & 0x3 == exit_of[n]
-            assert (word >> 16) & 0x3F == confidence_of(n, dut.confidence_signed[exit_of[n]])
+            assert (word >> 16) & 0x3F == confidence_of(n)
         start += length
 
 
 def test_exits_take_turns_at_full_rate():
-    words, *_ = run(merge(exits=2, signed=(True, True)), 40, [40], stall=0.0, choose_exit=lambda n: n % 2)
+    words, *_ = run(merge(exits=2), 40, [40], stall=0.0, choose_exit=lambda n: n % 2)
     cycles = [cycle for _, _, cycle in words]
     assert cycles[-1] - cycles[0] == len(words) - 1
     exits = [(word >> 12) & 3 for word, _, _ in words]
@@ -133,5 +131,3 @@ def test_parameters_are_checked():
         merge(fields=(ResultField(name="id", offset=30, width=8),))
     with pytest.raises(ValueError, match="result field must be one of id, label, exit, confidence, cycles, not 'colour'"):
         merge(fields=(ResultField(name="colour", offset=0, width=8),))
-    with pytest.raises(ValueError, match="confidence_signed must have one item per exit, not 1 for exits=2"):
-        merge(exits=2, signed=(True,))

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
@@ -339,6 +340,10 @@ def main() -> None:
     """The ``offramp`` command: exit code 0 only when it worked; foreseen errors are one line on stderr."""
     signal.signal(signal.SIGTERM, _terminate)
     debug = "--debug" in sys.argv
+    if not debug:
+        # What other packages warn of is not for the user to mend.
+        warnings.filterwarnings("ignore")
+        warnings.filterwarnings("default", module=r"(quant_models|hw|sim|build_flows)(\.|$)")
     try:
         code = cli.main(prog_name="offramp", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -70,18 +70,20 @@ def test_interrupted_run_leaves_the_earlier_checkpoint(tmp_path, few):
     assert (tmp_path / "net").read_bytes() == before
 
 
-def test_training_learns_and_reports(tmp_path, few):
+def test_training_learns_and_reports(tmp_path):
+    data = load("digits")
+    data = dataclasses.replace(data, x_train=data.x_train[:720], y_train=data.y_train[:720])
     state, seen = torch.get_rng_state(), []
-    metrics = train(SPEC, few, TrainSettings(epochs=16, batch=24, validation=0.2), tmp_path / "net", seen.append)
+    metrics = train(SPEC, data, TrainSettings(epochs=10, batch=24, validation=0.2), tmp_path / "net", seen.append)
     assert torch.equal(torch.get_rng_state(), state)
-    assert len(seen) == 16 * (192 // 24)
-    assert [item.accuracy is not None for item in seen].count(True) == 16
-    assert (metrics["train_samples"], metrics["validation_samples"], len(metrics["history"])) == (192, 48, 16)
+    assert len(seen) == 10 * (576 // 24)
+    assert [item.accuracy is not None for item in seen].count(True) == 10
+    assert (metrics["train_samples"], metrics["validation_samples"], len(metrics["history"])) == (576, 144, 10)
     model = load_model(tmp_path / "net", SPEC)
-    found = evaluate(model, few.x_test, few.y_test)
+    found = evaluate(model, data.x_test, data.y_test)
     assert len(found) == 3
-    assert all(item["accuracy"] > 0.6 for item in found)
-    right = [(logits.argmax(1) == few.y_test).mean() for logits in integer_logits(model, few.x_test)]
+    assert all(item["accuracy"] > 0.5 for item in found)
+    right = [(logits.argmax(1) == data.y_test).mean() for logits in integer_logits(model, data.x_test)]
     assert np.allclose(right, [item["accuracy"] for item in found], atol=0.006)
     assert all((value > 0).all() for key, value in model.state_dict().items() if key.endswith("norm.weight"))
 

@@ -17,7 +17,7 @@ from build_flows.layer_costs import Fold, converter, fold_error, layer_units
 from build_flows.layer_costs import Unit as Plan
 from build_flows.network import Layer, Network
 
-__all__ = ["apply_folding"]
+__all__ = ["apply_folding", "read_folds"]
 
 RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 ROLES = {"padding": "_pad", "window": "_swg", "mvau": "_mvau", "threshold": "_thr", "maxpool": "", "global_sum": ""}
@@ -25,15 +25,13 @@ ATTRIBUTES = {"pe": "PE", "simd": "SIMD", "parallel_window": "parallel_window"}
 
 
 def apply_folding(
-    model: ModelWrapper, units: tuple[Unit, ...], folding: Mapping[str, Mapping[str, int]], network: Network
+    model: ModelWrapper, units: tuple[Unit, ...], folds: Mapping[str, Fold], network: Network
 ) -> tuple[ModelWrapper, tuple[Unit, ...], dict[str, Plan]]:
-    """Fold every unit as ``folding`` (by golden layer name) says; a fork takes the PE of the unit in front of it.
+    """Fold every unit as ``folds`` (by golden layer name) says; a fork takes the PE of the unit in front of it.
 
     Converters are called after the unit they feed, ``<unit>_dwc``, and belong to its stage or head. Returns the new model, its units,
-    converters included, in streaming order, and the plan of every unit but forks by name. Raises :class:`CompileError` for a layer without
-    folding, an unknown layer or key, and a value that the unit does not take.
+    converters included, in streaming order, and the plan of every unit but forks by name.
     """
-    folds = _folds(folding, network)
     plans = {layer.name + ROLES[plan.kind]: plan for layer in network.layers for plan in layer_units(layer, folds[layer.name])
              if plan.kind != "converter"}
     nodes = {node.name: node for node in model.graph.node}
@@ -57,7 +55,11 @@ def apply_folding(
     return model, _name_converters(model, units, plans), plans
 
 
-def _folds(folding: Mapping[str, Mapping[str, int]], network: Network) -> dict[str, Fold]:
+def read_folds(folding: Mapping[str, Mapping[str, int]], network: Network) -> dict[str, Fold]:
+    """The table of ``folding.toml`` as checked folds.
+
+    Raises :class:`CompileError` for a layer without folding, an unknown layer or key, and a value that a unit does not take.
+    """
     names = [layer.name for layer in network.layers]
     unknown = [name for name in folding if name not in names]
     if unknown:

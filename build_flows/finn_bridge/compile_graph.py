@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from build_flows.finn_bridge.apply_folding import apply_folding
+from build_flows.finn_bridge.apply_folding import apply_folding, read_folds
 from build_flows.finn_bridge.codegen import generate
 from build_flows.finn_bridge.cut_tail import cut_tails
 from build_flows.finn_bridge.describe import ExitLogits, describe
@@ -69,12 +69,13 @@ def compile_graph(
     that FINN cannot stream, that is not the golden model's, or that cannot be folded so.
     """
     golden, network = read_golden(golden_npz), read_network(golden_npz)
+    folds = read_folds(folding, network)
     with quiet_finn():
         model = import_graph(model_onnx, part)
         cut_tails(model, golden)
         units = name_layers(model, golden)
         rounded = reconcile(model, units)
-        model, units, plans = apply_folding(model, units, folding, network)
+        model, units, plans = apply_folding(model, units, folds, network)
         generated = generate(model, units, part, clock_mhz, rtl_dir)
         netting = describe(model, units, plans, golden, generated, part, rtl_dir)
     return CompiledGraph(

@@ -25,7 +25,7 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "model": {"preset": "digits"},
         "train": {"epochs": 40, "batch_size": 64},
         "exits": [{"policy": "softmax"}, {"policy": "max_logit"}, {"policy": "always"}],
-        "calibrate": {"accuracy_loss": 0.5},
+        "calibrate": {"shares": [0.6, 0.25]},
         "target": {"cycles_per_sample": 128},
     },
     "b_lenet": {

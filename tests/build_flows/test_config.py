@@ -9,7 +9,7 @@ from build_flows.config_template import TEMPLATES, template
 from build_flows.errors import ConfigError
 from build_flows.parts import BOARDS
 
-DIGITS = template("digits")
+DIGITS = template("digits").replace("# accuracy_loss =", "accuracy_loss = 0.5").replace("\nshares = [0.6, 0.25]", "\n# shares =")
 B_LENET = template("b_lenet")
 
 

@@ -112,15 +112,15 @@ def expected_ids(batches: Sequence[int], id_bits: int) -> Values:
 
 
 def steady_cycles(images: Sequence[int], results: Sequence[int], warm_up: int) -> float:
-    """Cycles per sample while images still enter: from result ``warm_up`` to the last one before the last image came in.
+    """Cycles per sample once buffers have filled: the pace at which images are taken, from image ``warm_up`` to the last one.
 
-    ``images`` are the cycles of first beats, ``results`` those of results. Runs too short for that give the whole run's mean.
+    ``images`` are the cycles of first beats, ``results`` those of results. That pace is free of the drain at the end, and easy samples
+    that overtake hard ones do not blur it. Runs of few images give the whole run's mean, drain included.
     """
-    last = int(np.searchsorted(results, images[-1], side="right")) - 1
-    first = min(warm_up, len(results) // 4)
-    if last - first >= max(8, len(results) // 4):
-        return (results[last] - results[first]) / (last - first)
-    return (results[-1] - images[0]) / len(results)
+    first = min(warm_up, len(images) // 4)
+    if len(images) < 16:
+        return (results[-1] - images[0]) / len(images)
+    return (images[-1] - images[first]) / (len(images) - 1 - first)
 
 
 def _split(length: int, batches: Sequence[int] | None) -> list[int]:

@@ -1,0 +1,74 @@
+"""Networks for the bridge: exported by quant_models, untrained, every kind of layer, odd sizes."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from build_flows.finn_bridge.compile_graph import compile_graph
+from build_flows.layer_costs import fold_options
+from build_flows.network import read_network
+from quant_models.export import export_golden, export_qonnx
+from quant_models.net import Activation, Conv, GlobalPool, Linear, MaxPool, MultiExitNet, NetSpec
+
+PART = "xc7z020clg400-1"
+
+
+def spec(weight_bits: int = 4, act_bits: int = 4) -> NetSpec:
+    """Three exits: forks behind a pool and behind thresholds, strides, overlapping pools, a 1x1 kernel, signed activations."""
+    relu, signed = Activation(bits=act_bits), Activation(kind="identity", bits=act_bits)
+    bits = {"weight_bits": weight_bits}
+    return NetSpec(
+        name="odd", height=9, width=7, channels=2, classes=4,
+        stages=(
+            (Conv(out=5, kernel=3, pad=1, act=relu, **bits), MaxPool(kernel=3, stride=2)),
+            (Conv(out=6, kernel=2, pad=1, stride=2, act=signed, **bits),),
+            (MaxPool(kernel=2, stride=1), Conv(out=7, kernel=1, act=relu, **bits)),
+        ),
+        heads=(
+            (Linear(out=6, act=signed, **bits), Linear(out=4, **bits)),
+            (Linear(out=4, **bits),),
+            (GlobalPool(act=relu), Linear(out=4, **bits)),
+        ),
+    )
+
+
+def export(folder: Path, net: NetSpec) -> Path:
+    """``model.onnx`` and ``golden.npz`` of a network whose batch norms and activations have seen some data."""
+    torch.manual_seed(3)
+    model = MultiExitNet(net)
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if "scaling_impl" not in name:
+                value.add_(0.2 * torch.randn(value.shape))
+        model.clamp()
+        for _ in range(10):
+            model(torch.rand(16, net.channels, net.height, net.width))
+    model.eval()
+    folder.mkdir(parents=True, exist_ok=True)
+    export_golden(model, folder / "golden.npz")
+    export_qonnx(model, folder / "model.onnx")
+    return folder
+
+
+def folding(folder: Path, pick: int) -> dict[str, dict[str, int]]:
+    """One possible folding of every layer; ``pick`` says which."""
+    chosen = {}
+    for place, layer in enumerate(read_network(folder / "golden.npz").layers):
+        options = fold_options(layer)
+        fold = options[(pick + 7 * place) % len(options)]
+        chosen[layer.name] = {"pe": fold.pe}
+        if layer.weight_bits:
+            chosen[layer.name] |= {"simd": fold.simd, "parallel_window": int(fold.parallel_window)}
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def odd(tmp_path_factory):
+    return export(tmp_path_factory.mktemp("odd"), spec())
+
+
+@pytest.fixture(scope="session")
+def compiled(odd, tmp_path_factory):
+    rtl = tmp_path_factory.mktemp("compiled") / "rtl"
+    return compile_graph(odd / "model.onnx", odd / "golden.npz", folding(odd, 5), PART, 100.0, rtl), rtl

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from build_flows.finn_bridge.compile_graph import compile_graph
+from build_flows.finn_bridge.errors import CompileError
+from sim import golden
+
+from .conftest import PART, export, folding, spec
+
+
+def check_agreement(graph, folder, images):
+    """FINN's execution equals the golden model in every layer of every image."""
+    layers = {}
+    wanted = golden.load(folder / "golden.npz").run(images, collect=layers)
+    found = graph.execute(images)
+    assert set(found.layers) == set(layers)
+    for name, value in layers.items():
+        if name not in graph.last_layers:
+            np.testing.assert_array_equal(found.layers[name].reshape(value.shape), value, err_msg=name)
+    for item, logits, expected in zip(graph.exits, found.logits, wanted, strict=True):
+        np.testing.assert_array_equal(logits + np.array(item.bias), expected, err_msg=f"exit {item.index}")
+
+
+def pictures(count, seed=0):
+    images = np.random.default_rng(seed).integers(0, 256, (count, 9, 7, 2), dtype=np.uint8)
+    images[0], images[1] = 0, 255
+    return images
+
+
+def test_every_layer_agrees_with_the_golden_model(compiled, odd):
+    check_agreement(compiled[0], odd, pictures(12))
+
+
+@pytest.mark.parametrize(("weight_bits", "act_bits"), [(2, 2), (8, 8)])
+def test_narrow_and_wide_types(tmp_path, weight_bits, act_bits):
+    folder = export(tmp_path / "net", spec(weight_bits, act_bits))
+    graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folding(folder, 11), PART, 100.0, tmp_path / "rtl")
+    check_agreement(graph, folder, pictures(6))
+
+
+def test_same_inputs_give_same_bytes_anywhere(compiled, odd, tmp_path):
+    graph, rtl = compiled
+    other = tmp_path / "elsewhere"
+    again = compile_graph(odd / "model.onnx", odd / "golden.npz", folding(odd, 5), PART, 100.0, other)
+    first = {path.relative_to(rtl): path.read_bytes() for path in rtl.rglob("*") if path.is_file()}
+    second = {path.relative_to(other): path.read_bytes() for path in other.rglob("*") if path.is_file()}
+    assert first == second
+    assert {str(path) for path in first} == {*graph.files, *graph.memories}
+    assert (again.layers, again.streams, again.gates, again.exits) == (graph.layers, graph.streams, graph.gates, graph.exits)
+
+
+@pytest.mark.parametrize(("key", "message"), [
+    ("stage1_conv0.weight", r"stage1_conv0: weight \d+ of output 0 must be -?\d+ as in the golden model, not -?\d+"),
+    ("stage1_conv0.thresholds", r"stage1_conv0: threshold \d+ of channel 0 must be -?\d+ as in the golden model, not -?\d+"),
+    ("head1_fc0.bias", r"exit 1: the bias of class 0 must be -?\d+ accumulator units, not -?[\d.]+"),
+])
+def test_another_network_is_refused(odd, tmp_path, key, message):
+    with np.load(odd / "golden.npz") as data:
+        arrays = dict(data)
+    part = arrays[key] = arrays[key].copy()
+    if key.endswith("weight"):
+        part[0, 0, 0, 0] = 3 if part[0, 0, 0, 0] < 3 else -3
+    else:
+        part[0] += 2
+    np.savez(tmp_path / "golden.npz", **arrays)
+    with pytest.raises(CompileError, match=message):
+        compile_graph(odd / "model.onnx", tmp_path / "golden.npz", folding(odd, 5), PART, 100.0, tmp_path / "rtl")
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"stage0_conv0": {"pe": 3}}, r"stage0_conv0: pe must divide 5 \(1, 5\), not 3"),
+    ({"stage0_conv0": {"lanes": 3}}, r"stage0_conv0: folding has no key 'lanes'; keys are pe, simd, parallel_window"),
+    ({"stage0_conv0": {"pe": 1, "parallel_window": 2}}, "stage0_conv0: parallel_window must be 0 or 1, not 2"),
+    ({"stage9_conv0": {"pe": 1}}, "folding names 'stage9_conv0', which is no layer; layers are stage0_conv0, "),
+])
+def test_impossible_folding_is_refused(odd, tmp_path, change, message):
+    with pytest.raises(CompileError, match=message):
+        compile_graph(odd / "model.onnx", odd / "golden.npz", folding(odd, 5) | change, PART, 100.0, tmp_path / "rtl")
+
+
+def test_not_a_model(odd, tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    with pytest.raises(CompileError, match=r"model\.onnx is not a QONNX model"):
+        compile_graph(tmp_path / "model.onnx", odd / "golden.npz", folding(odd, 5), PART, 100.0, tmp_path / "rtl")

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 
@@ -15,8 +16,10 @@ __all__ = ["quiet_finn"]
 def quiet_finn() -> Iterator[None]:
     """Run FINN code with its settings initialised and its output held back.
 
-    Only errors pass the logger; what FINN prints is dropped, and Python warnings raised inside are ignored.
+    Only errors pass the logger; what FINN prints is dropped, and Python warnings raised inside are ignored. FINN's settings write
+    themselves into the environment, which is put back.
     """
+    environment = dict(os.environ)
     log = logging.getLogger("finn_logger")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -27,3 +30,6 @@ def quiet_finn() -> Iterator[None]:
             yield
     finally:
         log.setLevel(level)
+        for name in set(os.environ) - set(environment):
+            del os.environ[name]
+        os.environ.update(environment)

@@ -198,6 +198,7 @@ def test_many_frames(play, frame_beats, gaps, stalls):
     keeps = verdicts(400, 0.5)
     played = run(play, FrameGate(16, frame_beats, 70), keeps, model=False, gaps=gaps, stalls=stalls, from_cycle=110 * frame_beats)
     assert max(played.sampled["level"]) == 70
+    run(play, FrameGate(16, frame_beats, 70), keeps[:100], model=False, gaps=gaps, stalls=stalls)
 
 
 def test_verilog():

@@ -1,0 +1,20 @@
+"""Every streaming unit of ours as Verilog, in one Verilated model, against the golden models (tests/cosim/unit_bench.py)."""
+
+import pytest
+from amaranth.back import verilog
+
+from sim.bench import waivers
+from sim.cocotb_process import run_cocotb
+from sim.verilator import Design, build
+from tests.cosim.units import AllUnits
+
+pytestmark = pytest.mark.cosim
+
+
+def test_units(model_cache, tmp_path):
+    top = AllUnits()
+    source = tmp_path / "units.v"
+    source.write_text(verilog.convert(top, name="units", ports=top.ports, emit_src=False, strip_internal_attrs=True), encoding="utf-8")
+    design = Design(top="units", sources=[source], waive=waivers([source]), public={"units": [port.name for port in top.ports]},
+                    optimise="O1")
+    run_cocotb(build(design, model_cache), top="units", module="tests.cosim.unit_bench", folder=tmp_path / "run", timeout=600)

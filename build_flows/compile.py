@@ -13,13 +13,13 @@ from build_flows.errors import OfframpError
 from build_flows.fifo_sizing import Sizing, measure
 from build_flows.files import read_json, write_json, write_text
 from build_flows.finn_bridge.compile_graph import CompiledGraph, compile_graph
+from build_flows.finn_bridge.saved_graph import save_graph
 from build_flows.folding import Folding, evaluate, read_toml, search, stage_targets, to_toml
 from build_flows.gate_model import GatePlan, plan_gates
 from build_flows.network import read_network
 from build_flows.parts import find_part
 from build_flows.ui import Ui
 from hw.accelerator import Accelerator
-from hw.exit_decision import ExitDecision
 from hw.netlist import Exit, Input, Netlist, Stage, dump
 from hw.result_word import result_word
 from hw.stage_probe import StageProbe
@@ -28,6 +28,9 @@ from sim.probe import VerilatedProbe, build_probe
 __all__ = ["SIZING_VERSION", "compile_project"]
 
 SIZING_VERSION = 1
+
+VERDICT_FIFOS = 2
+"""Cycles that a verdict takes from its decision to the gate."""
 
 LEAST_REACH = 0.01
 """A stage is planned for at least this share of the samples: calibration may have found that none reaches it."""
@@ -42,7 +45,7 @@ class _Plan:
 
 
 def compile_project(project: Project, ui: Ui, *, model: Path, golden: Path, exits: Path, cache: Path, work: Path) -> None:
-    """Writes ``folding.toml``, ``netlist.json``, ``sizing.json`` and ``rtl/`` with ``filelist.f`` into ``work``.
+    """Writes ``folding.toml``, ``dataflow.onnx``, ``netlist.json``, ``sizing.json`` and ``rtl/`` with ``filelist.f`` into ``work``.
 
     ``cache`` keeps Verilated models from run to run. Raises :class:`OfframpError` or one of the rooms' errors when something cannot be
     built.
@@ -57,11 +60,12 @@ def compile_project(project: Project, ui: Ui, *, model: Path, golden: Path, exit
     rtl = work / "rtl"
     ui.info("FINN: graph and Verilog of the layers")
     graph = compile_graph(model, golden, plan.folding.as_dict(), project.config.part, target.clock_mhz, rtl)
+    save_graph(graph, work / "dataflow.onnx")
     draft = _netlist(project, graph, plan, calibrated)
     sizing = _measure(draft, graph, rtl, work, cache, ui)
     gates = plan_gates(
         max(target.cycles_per_sample, sizing.stages[0].interval), plan.reach, [stage.interval for stage in sizing.stages],
-        [_verdict_latency(sizing, accelerator_exit) for accelerator_exit in draft.exits[:-1]],
+        [stage.verdict_latency + VERDICT_FIFOS for stage in sizing.stages[:-1]],
     )
     netlist = dataclasses.replace(
         draft,
@@ -140,14 +144,6 @@ def _measure(draft: Netlist, graph: CompiledGraph, rtl: Path, work: Path, cache:
         return measure(draft, harness, probe)
 
 
-def _verdict_latency(sizing: Sizing, item: Exit) -> int:
-    """Cycles from a frame's last beat at a gate to the gate's verdict: the head's, measured, the decision's, and two FIFOs'."""
-    decision = ExitDecision(
-        classes=item.classes, pe=item.pe, acc_bits=item.acc_bits, bias=item.bias, policy=item.policy, params=item.params
-    )
-    return sizing.stages[item.index].head_latency + decision.latency + 2
-
-
 def _verilog(unit: Elaboratable, name: str) -> str:
     return str(verilog.convert(unit, name=name, emit_src=False, strip_internal_attrs=True))
 
@@ -173,7 +169,7 @@ def _sizing(sizing: Sizing, gates: tuple[GatePlan, ...], plan: _Plan) -> dict[st
         "version": SIZING_VERSION,
         "stages": [
             {
-                "index": k, "interval": stage.interval, "head_latency": stage.head_latency, "target": limit.target,
+                "index": k, "interval": stage.interval, "verdict_latency": stage.verdict_latency, "target": limit.target,
                 "predicted": limit.cycles, "limited_by": f"{limit.layer} ({limit.unit})", "reach": plan.reach[k],
             }
             for k, (stage, limit) in enumerate(zip(sizing.stages, limits, strict=True))

@@ -1,4 +1,4 @@
-"""FIFO depths, stage intervals and head latencies, measured on the stages themselves.
+"""FIFO depths, stage intervals and the time to a verdict, measured on the stages themselves.
 
 Each stage runs alone at its own all-hard rate (a queue behind an overloaded unit shows only the depth it was given, so stages are
 measured apart): first with deep FIFOs and a source that never waits, for the true frame interval; then paced at that
@@ -66,11 +66,11 @@ class Probe(Protocol):
 
 @dataclass(frozen=True)
 class StageMeasurement:
-    """What one stage does by itself: ``interval`` cycles per frame, and ``head_latency``, cycles from a frame's last beat at the
-    gate to its last logits beat (0 in the last stage, which has no gate)."""
+    """What one stage does by itself: ``interval`` cycles per frame, and ``verdict_latency``, cycles from a frame's last beat at the
+    gate to its decision (0 in the last stage, which has no gate)."""
 
     interval: int
-    head_latency: int
+    verdict_latency: int
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ class _Runs:
         """Highest level of every FIFO in the latest run."""
         return {name: self.probe.read(base + 1) for name, base in self._fifo.items()}
 
-    def head_latency(self, stage: int) -> int:
-        """Cycles from the first frame's last beat at the gate to its last logits beat, in the latest run."""
+    def verdict_latency(self, stage: int) -> int:
+        """Cycles from the first frame's last beat at the gate to its decision, in the latest run."""
         base = self.harness.stage_base(stage)
         return self.probe.read(base + 4) - self.probe.read(base + 3)
 
@@ -149,7 +149,7 @@ def measure(netlist: Netlist, harness: StageProbe, probe: Probe, progress: Calla
     progress("levels reached")
     runs.run(intervals, deep)
     reached = runs.reached()
-    latencies = [runs.head_latency(stage) for stage in runs.stages[:-1]] + [0]
+    latencies = [runs.verdict_latency(stage) for stage in runs.stages[:-1]] + [0]
     progress("confirming depths")
     most = {stage: interval * (1 + SLACK) + 1 for stage, interval in intervals.items()}
     depths = _confirm(runs, {name: max(SMALLEST, level + MARGIN) for name, level in reached.items()}, most)

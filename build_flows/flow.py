@@ -94,7 +94,7 @@ class _Flow:
         folding = {} if project.folding is None else {"folding": project.folding}
         inputs = {"model": self.path("model.onnx"), "golden": self.path("golden.npz"), "exits": exits, **folding}
         self.build.run(Step(
-            name="compile", run=run, outputs=("folding.toml", "sizing.json", "dataflow", *RTL), inputs=inputs,
+            name="compile", run=run, outputs=("folding.toml", "sizing.json", "dataflow.onnx", *RTL), inputs=inputs,
             values=project.values("project", "target", "build"), tools=COMPILERS,
             sources=("hw", "build_flows", "sim.verilator", "sim.hdl"),
         ))
@@ -110,12 +110,12 @@ class _Flow:
             from build_flows.verify import verify
 
             verify(project, ui, checkpoint=self.path("checkpoint.safetensors"), golden_file=self.path("golden.npz"),
-                   dataflow=self.path("dataflow"), work=work)
+                   dataflow=self.path("dataflow.onnx"), work=work)
 
         self.build.run(Step(
             name="agree", run=run, outputs=("agreement.json",),
-            inputs={"checkpoint": self.path("checkpoint.safetensors"), "golden": self.path("golden.npz"), "dataflow": self.path("dataflow"),
-                    **self._data()},
+            inputs={"checkpoint": self.path("checkpoint.safetensors"), "golden": self.path("golden.npz"),
+                    "dataflow": self.path("dataflow.onnx"), **self._data()},
             values={**project.values("data", "model"), "finn_images": project.config.simulate.finn_images},
             tools=COMPILERS,
             sources=("quant_models", "sim.golden", "build_flows.finn_bridge", "build_flows.verify", "build_flows.agreement"),

@@ -41,7 +41,7 @@ def verify(project: Project, ui: Ui, *, checkpoint: Path, golden_file: Path, dat
             layers: dict[str, np.ndarray] = {}
             logits = net.run(some, collect=layers)
             found = graph.execute(some)
-            biased = [item + bias for item, bias in zip(found.logits, graph.biases, strict=True)]
+            biased = [item + np.asarray(bias) for item, bias in zip(found.logits, graph.biases, strict=True)]
             compare_logits(logits, biased, ("the golden model", "FINN's graph"))
             # The last layer of a head is its logits, compared above with the bias that FINN's graph does not have.
             inner = {name: value for name, value in layers.items() if name not in graph.last_layers}

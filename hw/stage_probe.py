@@ -1,4 +1,4 @@
-"""A harness that measures what each stage does by itself: its frame interval, its head's latency and what its FIFOs need.
+"""A harness that measures what each stage does by itself: its frame interval, the time to its verdict and what its FIFOs need.
 
 The layers are the accelerator's own; their timing does not depend on the data, so sources send zeros and FIFOs are
 only counters, with
@@ -12,6 +12,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.dataflow import Dataflow
+from hw.exit_decision import ExitDecision
 from hw.netlist import Netlist, Stream
 
 __all__ = ["CountingFifo", "PacedSource", "StageProbe"]
@@ -78,18 +79,17 @@ class PacedSource(wiring.Component):
 class StageProbe(wiring.Component):
     """All stages of ``netlist`` side by side, each fed and drained by itself.
 
-    Stage k with its head gets its own :class:`PacedSource`; what leaves for the next stage and for the decision is
-    always taken. Every stream between layers has a
-    :class:`CountingFifo`. Software writes a word per cycle and reads any word at any time:
+    Stage k with its head and its decision gets its own :class:`PacedSource`; what leaves for the next stage and what is decided is always
+    taken. Every stream between layers has a :class:`CountingFifo`. Software writes a word per cycle and reads any word at any time:
 
     ==========================  =====================================================================
     address                     word
     ==========================  =====================================================================
     ``stage_base(k) + 0``       write: interval of stage k's source
-    ``stage_base(k) + 1``       read: frames whose logits are complete
-    ``stage_base(k) + 2``       read: cycle in which the latest of them was complete
+    ``stage_base(k) + 1``       read: frames that were decided on
+    ``stage_base(k) + 2``       read: cycle in which the latest of them was
     ``stage_base(k) + 3``       read: cycle in which the first frame had wholly left for the gate (0 in the last stage)
-    ``stage_base(k) + 4``       read: cycle in which the first frame's last logits beat came
+    ``stage_base(k) + 4``       read: cycle in which the first frame was decided on
     ``stage_base(k) + 5``       read: cycle in which the latest frame had wholly left for the gate
     ``stage_base(k) + 6``       read: frames that have wholly left for the gate
     ``fifo_base + 2 * j``       write: capacity of FIFO j
@@ -157,7 +157,13 @@ class StageProbe(wiring.Component):
             m.d.comb += source.interval.eq(self._written(m, base, f"interval{k}"))
 
             logits = next(item for item in netlist.streams if item.dst[0] == f"exit{k}")
-            answers, answered, first_answer = self._drain(m, flow.source(logits.src), logits.frame_beats, now, f"logits{k}")
+            policy = netlist.exits[k]
+            m.submodules[f"decision{k}"] = decision = ExitDecision(
+                classes=policy.classes, pe=policy.pe, acc_bits=policy.acc_bits, bias=policy.bias,
+                policy=policy.policy, params=policy.params)
+            m.d.comb += [decision.threshold.eq(policy.threshold), decision.enable.eq(1)]
+            wiring.connect(m, flow.source(logits.src), decision.logits)
+            answers, answered, first_answer = self._drain(m, decision.o, 1, now, f"decision{k}")
             words |= {base + 1: answers, base + 2: answered, base + 4: first_answer}
             if k < len(netlist.gates):
                 gate = netlist.gates[k]

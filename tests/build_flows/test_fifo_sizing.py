@@ -18,9 +18,9 @@ def test_intervals_and_levels_of_the_toy(tmp_path, model_cache):
     with VerilatedProbe(model, tmp_path) as probe:
         sizing = measure(netlist, harness, probe)
     assert [stage.interval for stage in sizing.stages] == [16, 4 * 7, 4 * 9]
-    assert sizing.stages[2].head_latency == 0
-    # A FIFO and the sum's output register lie between a frame's last beat and its logits.
-    assert 1 <= sizing.stages[0].head_latency <= 4
+    assert sizing.stages[2].verdict_latency == 0
+    # A FIFO, the sum's output register and the decision lie between a frame's last beat and its verdict.
+    assert 4 <= sizing.stages[0].verdict_latency <= 9
     assert set(sizing.depths) == {item.name for item in harness.streams}
     assert all(sizing.depths[name] > level for name, level in sizing.reached.items())
 

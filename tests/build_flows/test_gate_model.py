@@ -71,7 +71,7 @@ def test_the_simulation_is_that_of_the_gateware(frames, latency):
     assert found[-1] > 0.99 * expected[-1]
 
 
-@pytest.mark.parametrize("frames", [2, 4, 9])
+@pytest.mark.parametrize("frames", [1, 2, 4, 9])
 @pytest.mark.parametrize("latency", [0, 30, 600, 950])
 @pytest.mark.parametrize(("share", "service"), [(0.25, 4000), (0.25, 3200), (0.5, 1500), (0.05, 16_000), (0.6, 900)])
 def test_the_chain_agrees_with_a_simulation(frames, latency, share, service):
@@ -119,6 +119,7 @@ def test_a_gate_holds_two_frames_at_least_and_the_limit_at_most():
     full = gate_frames(1000, 0.5, 2000, bound=0.0001, limit=10)
     assert full.frames == 10
     assert full.loss > 0.0001
+    assert gate_frames(1000, 0.5, 2000, 2500, bound=0.0001, limit=10).frames == 12
 
 
 def test_a_stage_slower_than_its_samples_is_not_the_gates_loss():

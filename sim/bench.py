@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hw.accelerator import counted_streams, registers
 from hw.netlist import Netlist
 from hw.register_map import ADDR_WIDTH
-from sim.cocotb_process import Progress, run_cocotb
+from sim.cocotb_process import Cancel, Progress, run_cocotb
 from sim.errors import SimulationError, StallError
 from sim.images import image_words, pack, write_words
 from sim.scenario import Step, encode
@@ -74,10 +74,12 @@ class AcceleratorBench:
     def run(
         self, images: npt.NDArray[np.uint8], steps: Sequence[Step], *, work: Path, seed: int = 1, waves: Path | None = None,
         idle_limit: int | None = None, tick: int = 250_000, progress: Progress | None = None, timeout: float | None = None,
+        cancel: Cancel | None = None,
     ) -> Trace:
         """Carry out ``steps`` with ``images`` (uint8 ``[n, h, w, c]``) as the source's file.
 
         ``work`` is a folder for the run's files. ``progress`` is told ``results``, ``images_in`` and ``cycle`` every ``tick`` cycles.
+        ``cancel`` ends the run from another thread.
         Raises :class:`StallError` naming the streams that stood still when nothing moves for ``idle_limit`` cycles, and
         :class:`SimulationError` when the simulation fails otherwise.
         """
@@ -94,7 +96,7 @@ class AcceleratorBench:
         plusargs = [f"images={work / 'images.bin'}", f"results={work / 'results.txt'}"]
         plusargs += [f"waves={waves.absolute()}"] if waves else []
         run_cocotb(self.model, top="bench", module="sim.benches.accelerator", folder=work, cwd=self.rtl, plusargs=plusargs,
-                   env={"OFFRAMP_JOB": str(work / "job.json")}, progress=progress, timeout=timeout)
+                   env={"OFFRAMP_JOB": str(work / "job.json")}, progress=progress, timeout=timeout, cancel=cancel)
         report = json.loads((work / "report.json").read_text(encoding="utf-8"))
         if "stalled" in report:
             raise StallError(self._explain(report["stalled"], report, limit))

@@ -1,11 +1,10 @@
 """Runs a Verilated model under cocotb, in a process of its own."""
 
-import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
+import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 from sim.errors import SimulationError, ToolError
 from sim.verilator import cocotb_libraries
 
-__all__ = ["run_cocotb"]
+__all__ = ["Cancel", "Progress", "run_cocotb"]
 
 MARK = "@offramp "
 
@@ -41,26 +40,61 @@ def _environment(top: str, module: str, results: Path, extra: Mapping[str, str])
     }
 
 
+class Cancel:
+    """Ends all simulations that were given it, those that start later too."""
+
+    def __init__(self) -> None:
+        self.fired = False
+        self._lock = threading.Lock()
+        self._processes: list[subprocess.Popen[str]] = []
+
+    def add(self, process: "subprocess.Popen[str]") -> None:
+        """Let ``process`` be ended too."""
+        with self._lock:
+            self._processes.append(process)
+            if self.fired:
+                process.kill()
+
+    def fire(self) -> None:
+        """End them."""
+        with self._lock:
+            self.fired = True
+            for process in self._processes:
+                process.kill()
+
+
 def run_cocotb(
     model: Path, *, top: str, module: str, folder: Path, cwd: Path | None = None, plusargs: Sequence[str] = (),
     env: Mapping[str, str] | None = None, progress: Progress | None = None, timeout: float | None = None,
+    cancel: Cancel | None = None,
 ) -> None:
     """Run every cocotb test of the Python ``module`` on ``model``; raises :class:`SimulationError` unless all of them pass.
 
     The log goes to ``folder/sim.log``. ``cwd`` is where the design finds its memory files. ``progress`` gets each JSON object the bench
-    prints behind ``@offramp``. ``timeout`` is in seconds.
+    prints behind ``@offramp``. ``timeout`` is in seconds; ``cancel`` ends the run from another thread.
     """
     folder.mkdir(parents=True, exist_ok=True)
     results, log = folder / "results.xml", folder / "sim.log"
     results.unlink(missing_ok=True)
     command = [str(model), *(f"+{item}" for item in plusargs)]
     environment = _environment(top, module, results.absolute(), env or {})
+    cancel = cancel or Cancel()
+    late = threading.Event()
     with log.open("w", encoding="utf-8") as sink:
         process = subprocess.Popen(command, cwd=cwd or folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                    text=True, errors="replace", start_new_session=True)
-        killer = _Killer(process, timeout)
+        cancel.add(process)
+        assert process.stdout is not None
+
+        def expire() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(timeout or 0, expire)
+        timer.daemon = True
+        if timeout is not None:
+            timer.start()
         try:
-            assert process.stdout is not None
             for line in process.stdout:
                 if line.startswith(MARK):
                     if progress is not None:
@@ -69,41 +103,15 @@ def run_cocotb(
                     sink.write(line)
             code = process.wait()
         finally:
-            killer.stop()
-    if killer.fired:
+            timer.cancel()
+            process.kill()
+            process.wait()
+            process.stdout.close()
+    if late.is_set():
         raise SimulationError(f"the simulation took longer than {timeout} seconds; its log is {log}")
+    if cancel.fired:
+        raise SimulationError("the simulation was interrupted")
     _judge(code, results, log)
-
-
-class _Killer:
-    """Ends the simulator after ``timeout`` seconds, and whenever the caller is interrupted."""
-
-    def __init__(self, process: "subprocess.Popen[str]", timeout: float | None) -> None:
-        import threading
-
-        self.process = process
-        self.fired = False
-        self.timer = threading.Timer(timeout, self.fire) if timeout is not None else None
-        if self.timer:
-            self.timer.daemon = True
-            self.timer.start()
-
-    def fire(self) -> None:
-        self.fired = True
-        self.kill()
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGKILL)
-
-    def stop(self) -> None:
-        if self.timer:
-            self.timer.cancel()
-        if self.process.poll() is None:
-            self.kill()
-            self.process.wait()
-        if self.process.stdout:
-            self.process.stdout.close()
 
 
 def _judge(code: int, results: Path, log: Path) -> None:

@@ -40,7 +40,7 @@ def run_bare(netlist: Netlist, rtl: Path, images: npt.NDArray[np.uint8], *, work
     """
     sources, includes = read_filelist(rtl / "filelist.f")
     model = build(Design(top="accelerator", sources=[item.absolute() for item in sources], includes=[item.absolute() for item in includes],
-                         waive=waivers(sources), main=HDL / "bare_main.cpp", optimise=optimise), cache, jobs=jobs)
+                         waive=waivers(sources), assertions=False, main=HDL / "bare_main.cpp", optimise=optimise), cache, jobs=jobs)
     work = work.absolute()
     work.mkdir(parents=True, exist_ok=True)
     words = pack(images, netlist.input.bus_bits)

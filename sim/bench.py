@@ -47,8 +47,8 @@ def waivers(sources: Sequence[Path]) -> dict[str, Sequence[str]]:
 class AcceleratorBench:
     """The Verilated accelerator of ``netlist``, whose Verilog is in the folder ``rtl`` (with ``filelist.f``), inside its bench.
 
-    Models are kept in ``cache``. ``trace`` builds the variant that can write waves; ``optimise`` is the C++ optimisation, ``O2`` for long
-    runs, ``O1`` or ``O0`` where building takes longer than running.
+    Models are kept in ``cache``. ``trace`` builds the variant that can write waves, and in which the layers' own assertions are checked;
+    ``optimise`` is the C++ optimisation, ``O2`` for long runs, ``O1`` or ``O0`` where building takes longer than running.
     """
 
     def __init__(self, netlist: Netlist, rtl: Path, cache: Path, *, trace: bool = False, optimise: str = "O2", jobs: int = 2) -> None:
@@ -59,8 +59,8 @@ class AcceleratorBench:
         self.image_words = image_words(shape, netlist.input.bus_bits)
         sources, includes = read_filelist(self.rtl / "filelist.f")
         design = Design(
-            top="bench", sources=[HDL / "bench.sv", *sources], includes=includes, trace=trace, optimise=optimise, public={"bench": PORTS},
-            waive=waivers(sources),
+            top="bench", sources=[HDL / "bench.sv", *sources], includes=includes, trace=trace, assertions=trace, optimise=optimise,
+            public={"bench": PORTS}, waive=waivers(sources),
             parameters={"BUS_BITS": netlist.input.bus_bits, "RESULT_BITS": netlist.result.bits, "ADDR_BITS": ADDR_WIDTH,
                         "IMAGE_WORDS": self.image_words},
         )

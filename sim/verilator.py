@@ -106,9 +106,8 @@ class Design:
 
     ``top`` is the top module, which must have the clock port ``clk``. ``waive`` are the warnings to pass over, by file pattern
     (Verilator's, ``*`` and ``?``), none meaning all of them; any other warning is an error. ``public`` are ``{module: signals}`` that
-    cocotb may see, and nothing else is.
-    ``optimise`` is the C++ compiler's level, ``O2`` for long runs. ``main`` is the C++ program, ours for cocotb unless given; a ``main``
-    of one's own is built without VPI.
+    cocotb may see, and nothing else is. Without ``assertions`` the model is built and runs faster. ``optimise`` is the C++ compiler's
+    level, ``O2`` for long runs. ``main`` is the C++ program, ours for cocotb unless given; a ``main`` of one's own is built without VPI.
     """
 
     top: str
@@ -120,6 +119,7 @@ class Design:
     waive: Mapping[str, Sequence[str]] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     trace: bool = False
+    assertions: bool = True
     optimise: str = "O2"
     main: Path | None = None
 
@@ -241,7 +241,8 @@ def _runtime(sources: Sequence[Path], compile_: _Compile, tool: Tool, cache: Pat
 
 def _identity(design: Design, tool: Tool, compile_: _Compile) -> str:
     main = design.main or MAIN
-    parts = [tool.version, *compile_.identity, design.top, design.control, str(design.trace), _file_digest(main), *design.warnings]
+    parts = [tool.version, *compile_.identity, design.top, design.control, str(design.trace), str(design.assertions), *design.warnings]
+    parts.append(_file_digest(main))
     parts += [f"{key}={value}" for key, value in sorted({**design.parameters, **{f"+{k}": v for k, v in design.defines.items()}}.items())]
     for source in design.sources:
         parts += [source.name, _file_digest(source)]
@@ -310,6 +311,7 @@ def _verilate(design: Design, tool: Tool, target: Path) -> None:
     command += [*design.warnings]
     command += ["--vpi"] if design.main is None else []
     command += ["--trace-fst"] if design.trace else []
+    command += [] if design.assertions else ["--no-assert"]
     command += [f"-G{key}={value}" for key, value in sorted(design.parameters.items())]
     command += [f"-D{key}={value}" for key, value in sorted(design.defines.items())]
     command += [f"-I{folder}" for folder in design.includes]

@@ -48,10 +48,10 @@ class AcceleratorBench:
     """The Verilated accelerator of ``netlist``, whose Verilog is in the folder ``rtl`` (with ``filelist.f``), inside its bench.
 
     Models are kept in ``cache``. ``trace`` builds the variant that can write waves, and in which the layers' own assertions are checked;
-    ``optimise`` is the C++ optimisation, ``O2`` for long runs, ``O1`` or ``O0`` where building takes longer than running.
+    ``optimise`` is the C++ optimisation: a large accelerator runs 6 % faster with ``O2`` than with ``O1``, and builds several times slower.
     """
 
-    def __init__(self, netlist: Netlist, rtl: Path, cache: Path, *, trace: bool = False, optimise: str = "O2", jobs: int = 2) -> None:
+    def __init__(self, netlist: Netlist, rtl: Path, cache: Path, *, trace: bool = False, optimise: str = "O1", jobs: int = 2) -> None:
         self.netlist = netlist
         self.rtl = rtl.absolute()
         self.registers = registers(netlist)

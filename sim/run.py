@@ -73,7 +73,7 @@ class _Total:
 def simulate(
     netlist: Netlist, rtl: Path, images: npt.NDArray[np.uint8], *, work: Path, cache: Path, stall_in: float = 0.0, stall_out: float = 0.0,
     seed: int = 1, batches: Sequence[int] | None = None, writes: Mapping[str, int] | None = None, waves: Path | None = None,
-    idle_limit: int | None = None, optimise: str = "O2", jobs: int = 2, resume: bool = True, progress: Progress | None = None,
+    idle_limit: int | None = None, optimise: str = "O1", jobs: int = 2, resume: bool = True, progress: Progress | None = None,
     tick: int = 250_000,
 ) -> SimResult:
     """Send ``images`` (uint8 ``[n, h, w, c]``, at least one) through the accelerator of ``netlist``, whose Verilog is in ``rtl``.

@@ -17,16 +17,17 @@ class Dataflow:
     """The layers and inner streams of a netlist, or of a part of it, inside module ``m``.
 
     Every layer becomes a submodule of its own name and every stream with a FIFO another one. ``wrap`` is applied to our own units (to give
-    them a reset, say). ``depth`` overrides the FIFO depths of the netlist.
+    them a reset, say). ``hollow`` layers do not compute (:class:`hw.layer_unit.LayerUnit`).
     """
 
-    def __init__(self, m: Module, layers: Iterable[Layer], *, rst_n: Value, wrap: Callable[[Any], Any] = lambda unit: unit) -> None:
+    def __init__(self, m: Module, layers: Iterable[Layer], *, rst_n: Value, wrap: Callable[[Any], Any] = lambda unit: unit,
+                 hollow: bool = False) -> None:
         self._m = m
         self._wrap = wrap
         self._units: dict[str, LayerUnit] = {}
         self.fifos: dict[str, Fifo] = {}
         for layer in layers:
-            self._units[layer.name] = m.submodules[layer.name] = unit = LayerUnit(layer)
+            self._units[layer.name] = m.submodules[layer.name] = unit = LayerUnit(layer, hollow=hollow)
             m.d.comb += unit.rst_n.eq(rst_n)
 
     def source(self, place: tuple[str, int]) -> Any:
@@ -46,16 +47,15 @@ class Dataflow:
             raise NetlistError(f"layer {name!r} has no {'output' if side == 'o' else 'input'} {index}")
         return end
 
-    def connect(self, item: Stream, src: Any, dst: Any, *, depth: int | None = None) -> Fifo | None:
+    def connect(self, item: Stream, src: Any, dst: Any) -> Fifo | None:
         """Wire ``src`` to ``dst`` through the stream's FIFO, whose level is then to be read; a plain wire when the depth is 0."""
-        depth = item.depth if depth is None else depth
         for end in (src, dst):
             if len(Value.cast(end.payload)) != item.bits:
                 raise NetlistError(f"stream {item.name!r} has bits={item.bits}, but one end of it is {len(Value.cast(end.payload))} wide")
-        if depth == 0:
+        if item.depth == 0:
             wiring.connect(self._m, src, dst)
             return None
-        fifo = Fifo(item.bits, depth)
+        fifo = Fifo(item.bits, item.depth)
         self._m.submodules[item.name] = self._wrap(fifo)
         wiring.connect(self._m, src, fifo.i)
         wiring.connect(self._m, fifo.o, dst)

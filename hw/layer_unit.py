@@ -18,6 +18,7 @@ class LayerUnit(wiring.Component):
     Parameters
     ----------
     layer : the layer to place; its instances keep their names
+    hollow : links inside the layer (weights) carry zeros, for a harness that looks at the timing only
 
     Members
     -------
@@ -26,8 +27,9 @@ class LayerUnit(wiring.Component):
     o0, o1, ... : the layer's output streams, in the order of ``layer.outputs``
     """
 
-    def __init__(self, layer: Layer) -> None:
+    def __init__(self, layer: Layer, *, hollow: bool = False) -> None:
         self.layer = layer
+        self.hollow = hollow
         self._instances = {instance.name: instance for instance in layer.instances}
         ins = [self._port(name, port, "inputs") for name, port in layer.inputs]
         outs = [self._port(name, port, "outputs") for name, port in layer.outputs]
@@ -75,7 +77,7 @@ class LayerUnit(wiring.Component):
             self._port(*link.src, "outputs")
             self._port(*link.dst, "inputs")
             (from_data, from_valid, from_ready), (to_data, to_valid, to_ready) = data[link.src], data[link.dst]
-            m.d.comb += [to_data.eq(from_data), to_valid.eq(from_valid), from_ready.eq(to_ready)]
+            m.d.comb += [to_data.eq(0 if self.hollow else from_data), to_valid.eq(from_valid), from_ready.eq(to_ready)]
         for name, instance in self._instances.items():
             m.submodules[name] = Instance(instance.module, **ports[name])
         return m

@@ -1,8 +1,7 @@
 """A harness that measures what each stage does by itself: its frame interval, the time to its verdict and what its FIFOs need.
 
-The layers are the accelerator's own; their timing does not depend on the data, so sources send zeros and FIFOs are
-only counters, with
-a capacity that can be set while it runs. It is simulated, never synthesised.
+The layers are the accelerator's own; their timing does not depend on the data, so sources and weights are zeros and
+FIFOs are only counters, with a capacity that can be set while it runs. It is simulated, never synthesised.
 """
 
 from collections.abc import Iterable
@@ -136,7 +135,7 @@ class StageProbe(wiring.Component):
         now = Signal(WORD)
         m.d.sync += now.eq(now + 1)
 
-        flow = Dataflow(m, [layer for layer in netlist.layers if layer.stage in self.stages], rst_n=~self.rst)
+        flow = Dataflow(m, [layer for layer in netlist.layers if layer.stage in self.stages], rst_n=~self.rst, hollow=True)
         for j, item in enumerate(self.streams):
             m.submodules[item.name] = fifo = CountingFifo(item.bits)
             wiring.connect(m, flow.source(item.src), fifo.i)

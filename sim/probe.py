@@ -12,9 +12,10 @@ __all__ = ["VerilatedProbe", "build_probe"]
 
 
 def build_probe(sources: Sequence[Path], includes: Sequence[Path], lint_off: Sequence[str], cache: Path) -> Path:
-    """The probe's executable. It runs for few cycles, so it is compiled for a quick build."""
+    """The probe's executable. It runs for few cycles, so it is made for a quick build: flattened, all that computes on the probe's zeros
+    falls away."""
     design = Design(top="stage_probe", sources=sources, includes=includes, waive=dict.fromkeys(lint_off, ()),
-                    main=HDL / "probe_main.cpp", optimise="O1")
+                    main=HDL / "probe_main.cpp", optimise="O1", warnings=("--flatten",))
     return build(design, cache)
 
 

@@ -61,6 +61,10 @@ EDITS: tuple[Edit, ...] = (
         "a delay has no place in synthesis, nor in a simulation without timing",
     ),
     Edit(
+        "mvu/mvu_vvu_axi.sv", "MAX_IN_FLIGHT = CORE_PIPELINE_DEPTH;", "MAX_IN_FLIGHT = CORE_PIPELINE_DEPTH + 2;",
+        "input stops two cycles after output stalls: a unit that gives a result every cycle then overflows its output queue",
+    ),
+    Edit(
         "thresholding/hdl/thresholding.sv", "p.ptr[M-1:SN+1] < 2**stage - SCOPE_REDUCE",
         "(p.ptr[M-1:0] >> (SN+1)) < 2**stage - SCOPE_REDUCE", "the part-select is reversed at stage 0, which stops slang",
     ),

@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
-# More arguments for pip, e.g. a CPU-only torch: make setup TORCH_ARGS="--index-url https://download.pytorch.org/whl/cpu"
+# More arguments for pip when it installs torch, e.g. the address of a CPU-only index.
 TORCH_ARGS ?=
 
 BIN   := $(VENV)/bin

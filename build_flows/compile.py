@@ -9,7 +9,6 @@ from amaranth.back import verilog
 from amaranth.hdl import Elaboratable
 
 from build_flows.config import Project
-from build_flows.errors import OfframpError
 from build_flows.fifo_sizing import Sizing, measure
 from build_flows.files import read_json, write_json, write_text
 from build_flows.finn_bridge.compile_graph import CompiledGraph, compile_graph
@@ -20,7 +19,7 @@ from build_flows.network import read_network
 from build_flows.parts import find_part
 from build_flows.ui import Ui
 from hw.accelerator import Accelerator
-from hw.netlist import Exit, Input, Netlist, Stage, dump
+from hw.netlist import Exit, Input, Netlist, Result, Stage, dump
 from hw.result_word import result_word
 from hw.stage_probe import StageProbe
 from sim.probe import VerilatedProbe, build_probe
@@ -31,6 +30,9 @@ SIZING_VERSION = 1
 
 VERDICT_FIFOS = 2
 """Cycles that a verdict takes from its decision to the gate."""
+
+DRAFT_IN_FLIGHT = 32
+"""Samples in flight while nothing is known of the stages yet; nothing measured depends on it."""
 
 LEAST_REACH = 0.01
 """A stage is planned for at least this share of the samples: calibration may have found that none reaches it."""
@@ -67,12 +69,12 @@ def compile_project(project: Project, ui: Ui, *, model: Path, golden: Path, exit
         max(target.cycles_per_sample, sizing.stages[0].interval), plan.reach, [stage.interval for stage in sizing.stages],
         [stage.verdict_latency + VERDICT_FIFOS for stage in sizing.stages[:-1]],
     )
+    in_flight = _in_flight(project, sizing, gates, ui)
     netlist = dataclasses.replace(
-        draft,
+        draft, max_in_flight=in_flight, result=_word(project, draft.classes, in_flight),
         streams=tuple(dataclasses.replace(item, depth=sizing.depths.get(item.name, item.depth)) for item in draft.streams),
         gates=tuple(dataclasses.replace(gate, frames=found.frames) for gate, found in zip(draft.gates, gates, strict=True)),
     )
-    _warn_in_flight(netlist, sizing, gates, ui)
 
     ui.info("top and file list")
     write_text(rtl / "accelerator.v", _verilog(Accelerator(netlist), "accelerator"))
@@ -102,7 +104,6 @@ def _netlist(project: Project, graph: CompiledGraph, plan: _Plan, calibrated: li
     """The netlist before anything was measured: FIFOs and gates are as shallow as they may be."""
     config, network = project.config, plan.folding.network
     entry = next(item for item in graph.streams if item.src[0] == "input")
-    costs = {name: {"cycles": item.cycles, **dataclasses.asdict(item.cost)} for name, item in plan.folding.plans.items()}
     source = network.source
     decisions = []
     for k, item in enumerate(calibrated):
@@ -114,23 +115,26 @@ def _netlist(project: Project, graph: CompiledGraph, plan: _Plan, calibrated: li
         ))
     return Netlist(
         name=project.name, part=config.part, clock_mhz=config.target.clock_mhz, classes=network.classes, order=config.build.order,
-        max_in_flight=config.build.max_in_flight,
+        max_in_flight=DRAFT_IN_FLIGHT,
         input=Input(
             height=source.height, width=source.width, channels=source.channels, bits=network.in_bits, signed=network.in_signed,
             bus_bits=config.build.bus_bits, beat_bits=entry.bits, frame_beats=entry.frame_beats,
         ),
-        result=result_word(
-            bits=config.build.result_bits, classes=network.classes, exits=len(calibrated), max_in_flight=config.build.max_in_flight
-        ),
+        result=_word(project, network.classes, DRAFT_IN_FLIGHT),
         stages=tuple(
             Stage(index=k, reach=share, target_cycles=cycles)
             for k, (share, cycles) in enumerate(zip(plan.reach, plan.folding.targets, strict=True))
         ),
-        layers=tuple(dataclasses.replace(layer, cost=costs.get(layer.name, layer.cost)) for layer in graph.layers),
+        layers=graph.layers,
         streams=graph.streams,
         gates=graph.gates,
         exits=tuple(decisions),
     )
+
+
+def _word(project: Project, classes: int, in_flight: int) -> Result:
+    build = project.config.build
+    return result_word(bits=build.result_bits, classes=classes, exits=len(project.config.exits), max_in_flight=in_flight)
 
 
 def _measure(draft: Netlist, graph: CompiledGraph, rtl: Path, work: Path, cache: Path, ui: Ui) -> Sizing:
@@ -148,19 +152,21 @@ def _verilog(unit: Elaboratable, name: str) -> str:
     return str(verilog.convert(unit, name=name, emit_src=False, strip_internal_attrs=True))
 
 
-def _warn_in_flight(netlist: Netlist, sizing: Sizing, gates: tuple[GatePlan, ...], ui: Ui) -> None:
-    """Say so when the limit on samples in flight, not the stages, would set the pace: every gate full and every stage busy must fit."""
-    needed = 2 * len(netlist.stages) + sum(gate.frames for gate in gates)
-    if netlist.max_in_flight < needed:
-        raise OfframpError(
-            f"build.max_in_flight = {netlist.max_in_flight} is too small: gates and stages alone hold {needed} samples",
-            hint=f"set it to {2 * needed} or more",
-        )
-    if netlist.order == "input":
-        longest = sum((gate.frames + 2) * stage.interval for gate, stage in zip(gates, sizing.stages[1:], strict=True))
-        wanted = needed + -(-longest // sizing.stages[0].interval)
-        if netlist.max_in_flight < wanted:
-            ui.info(f"warning: in input order an easy sample may wait for hard ones; build.max_in_flight = {wanted} keeps the pace")
+def _in_flight(project: Project, sizing: Sizing, gates: tuple[GatePlan, ...], ui: Ui) -> int:
+    """Samples that may be inside: what the project says, else enough that stages and gates set the pace, never this limit."""
+    build = project.config.build
+    # A stage with its head holds up to three samples when small ones follow each other; every gate may be full.
+    least = 3 * len(sizing.stages) + sum(gate.frames for gate in gates)
+    wanted = least
+    if build.order == "input":
+        # An easy sample's place is taken until the hard ones before it are through.
+        waiting = sum((gate.frames + 2) * stage.interval for gate, stage in zip(gates, sizing.stages[1:], strict=True))
+        wanted += -(-waiting // sizing.stages[0].interval)
+    if build.max_in_flight is None:
+        return max(8, 1 << (wanted - 1).bit_length())
+    if build.max_in_flight < wanted:
+        ui.info(f"warning: build.max_in_flight = {build.max_in_flight} may set the pace; {wanted} samples keep stages and gates busy")
+    return build.max_in_flight
 
 
 def _sizing(sizing: Sizing, gates: tuple[GatePlan, ...], plan: _Plan) -> dict[str, object]:

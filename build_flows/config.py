@@ -165,7 +165,9 @@ class BuildSection(Section):
     )
     bus_bits: Literal[8, 16, 32, 64, 128] = Field(default=32, description="Width of the image bus; each image starts on a bus word.")
     result_bits: Literal[32, 64] = Field(default=64, description="Width of the result word (id, label, exit, confidence, cycles).")
-    max_in_flight: int = Field(default=256, ge=2, le=1024, description="Samples that may be inside the accelerator at a time.")
+    max_in_flight: int | None = Field(
+        default=None, ge=2, le=1024, description="Samples that may be inside the accelerator at a time. Unset: as many as it can use."
+    )
 
 
 class SimulateSection(Section):

@@ -34,7 +34,7 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "model": {"preset": "b_lenet"},
         "train": {"epochs": 12},
         "exits": [{"policy": "max_logit"}, {"policy": "always"}],
-        "calibrate": {"accuracy_loss": 0.5},
+        "calibrate": {"shares": [0.75]},
         "target": {"cycles_per_sample": 1296, "hard_share": [0.25]},
     },
     "triple_wins": {

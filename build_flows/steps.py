@@ -1,8 +1,8 @@
 """A build as named steps ``(inputs) -> outputs``, each skipped when nothing it depends on has changed.
 
 A step's identity is a hash of the content of its inputs, the configuration values it reads, the versions of its tools and the
-source of our own packages behind it. After success a stamp, ``.steps/<name>.json``, records identity and the hashes of the outputs;
-a step whose identity and outputs match its stamp is skipped.
+source of our own packages behind it. After success a stamp, ``.steps/<name>.json``, records identity, hashes of the outputs and the
+seconds it took; a step whose identity and outputs match its stamp is skipped.
 
 A step writes into a work folder of its own, ``.steps/<name>.work``; its outputs are renamed into the output folder only when all of them
 exist. Killed half-way it leaves the earlier artefacts as they were. A resumable step finds its work folder again, as long as its
@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -102,18 +103,23 @@ class Build:
 
     def fresh(self, step: Step) -> bool:
         """Whether ``step`` would be skipped."""
-        return self._fresh(step, step.identity())
+        return self._differing(step, step.identity()) == []
 
     def run(self, step: Step) -> bool:
         """Run ``step`` unless it is fresh; True when it ran. What it raises passes through, with the earlier outputs still in place."""
         if self._lock is None:
             raise RuntimeError("a Build runs steps only inside its `with` block")
         identity = step.identity()
-        if self._fresh(step, identity):
+        differing = self._differing(step, identity)
+        if differing == []:
             self.skipped.append(step.name)
             return False
+        if differing:
+            self.ui.info(f"{', '.join(differing)}: not as step {step.name} left it, made anew")
         work = self._work(step, identity)
+        started = time.monotonic()
         step.run(work)
+        seconds = round(time.monotonic() - started, 2)
         missing = [name for name in step.outputs if not (work / name).exists()]
         if missing:
             raise RuntimeError(f"step {step.name} did not write {', '.join(missing)}")
@@ -121,7 +127,7 @@ class Build:
         for name in step.outputs:
             move_into_place(work / name, self.folder / name)
         outputs = {name: hash_path(self.folder / name) for name in step.outputs}
-        write_json(self._stamp(step), {"version": VERSION, "identity": identity, "outputs": outputs})
+        write_json(self._stamp(step), {"version": VERSION, "identity": identity, "outputs": outputs, "seconds": seconds})
         shutil.rmtree(work)
         self.ran.append(step.name)
         return True
@@ -129,13 +135,15 @@ class Build:
     def _stamp(self, step: Step) -> Path:
         return self.folder / ".steps" / f"{step.name}.json"
 
-    def _fresh(self, step: Step, identity: str) -> bool:
+    def _differing(self, step: Step, identity: str) -> list[str] | None:
+        """The outputs that are missing or were changed since the step made them; None when it never did, from these inputs."""
         try:
             stamp = json.loads(self._stamp(step).read_text())
-            matches = stamp["version"] == VERSION and stamp["identity"] == identity and set(stamp["outputs"]) == set(step.outputs)
-            return matches and all(hash_path(self.folder / name) == found for name, found in stamp["outputs"].items())
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            return False
+            if stamp["version"] != VERSION or stamp["identity"] != identity or set(stamp["outputs"]) != set(step.outputs):
+                return None
+            return [name for name, found in stamp["outputs"].items() if hash_path(self.folder / name) != found]
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            return None
 
     def _work(self, step: Step, identity: str) -> Path:
         work = self.folder / ".steps" / f"{step.name}.work"

@@ -64,8 +64,8 @@ class Admission(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        beat = Signal(range(self.frame_beats))
-        slot = Signal(range(self.max_in_flight))
+        beat = Signal(range(max(2, self.frame_beats)))
+        slot = Signal(range(max(2, self.max_in_flight)))
         batch = Signal(len(self.token.payload.batch))
         position = Signal(BATCH_BITS)
         length = Signal(BATCH_BITS, init=1)

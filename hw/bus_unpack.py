@@ -48,7 +48,7 @@ class BusUnpack(wiring.Component):
         bus, beat = self.bus_bits // unit, self.beat_bits // unit
         held = Signal((bus + beat - 1) * unit)
         count = Signal(range(bus + beat))       # units held
-        beats = Signal(range(self.frame_beats))
+        beats = Signal(range(max(2, self.frame_beats)))
         last, out, take = Signal(), Signal(), Signal()
         rest = Signal.like(held)                # what stays when this cycle's beat has left
         stay = Signal(range(beat + bus))

@@ -144,7 +144,7 @@ class ExitMerge(wiring.Component):
             m.submodules.reorder = reorder = Memory(shape=unsigned(self.bits), depth=max(2, places), init=[])
             write, read = reorder.write_port(), reorder.read_port(domain="comb")
             present = Signal(max(2, places))
-            head = Signal(range(self.max_in_flight))
+            head = Signal(range(max(2, self.max_in_flight)))
             m.d.comb += [
                 take.eq(1), write.en.eq(candidate.any()), write.addr.eq(chosen.token.slot), write.data.eq(word),
                 read.addr.eq(head), leaving.eq(read.data),

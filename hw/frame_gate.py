@@ -87,9 +87,9 @@ class FrameGate(wiring.Component):
         enter, begin, complete = Signal(), Signal(), Signal()
         verdict, drop = Signal(), Signal()
         leave, finish = Signal(), Signal()
-        written = Signal(range(beats))          # beats of the frame that is entering
+        written = Signal(range(max(2, beats)))          # beats of the frame that is entering
         whole = Signal(range(self.frames + 1))  # frames wholly in, without a verdict yet
-        taken = Signal(range(beats))            # beats read of the frame that is leaving
+        taken = Signal(range(max(2, beats)))            # beats read of the frame that is leaving
         row_in, row_out = Signal.like(write.addr), Signal.like(read.addr)
 
         m.d.comb += [

@@ -58,8 +58,8 @@ class GlobalAccPool(wiring.Component):
         needed = self.bits + ceil_log2(self.pixels)
         m.submodules.sums = sums = DelayLine(self.pe * needed, folds)
         m.submodules.results = results = Fifo(self.pe * self.out_bits, max(2, folds))
-        fold = Signal(range(folds))
-        pixel = Signal(range(self.pixels))
+        fold = Signal(range(max(2, folds)))
+        pixel = Signal(range(max(2, self.pixels)))
         step, ends = Signal(), Signal()
         m.d.comb += [
             ends.eq(pixel == self.pixels - 1),

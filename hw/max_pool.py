@@ -38,9 +38,9 @@ class _LineMax(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        beat = Signal(range(self._inner))
-        position = Signal(range(self._length))
-        phase = Signal(range(self._stride))     # position in the newest window, which starts at phase 0
+        beat = Signal(range(max(2, self._inner)))
+        position = Signal(range(max(2, self._length)))
+        phase = Signal(range(max(2, self._stride)))     # position in the newest window, which starts at phase 0
         step, ends = Signal(), Signal()
         m.d.comb += [
             ends.eq((position >= self._kernel - 1) & (phase == (self._kernel - 1) % self._stride)),

@@ -87,8 +87,8 @@ def test_a_wrong_table_is_told_as_one() -> None:
         (DIGITS.replace("# shares =", "shares = [0.5, 0.2]"), "calibrate.shares = [0.5, 0.2]: allowed: either accuracy_loss or shares"),
         (DIGITS.replace("\naccuracy_loss = 0.5", ""), "calibrate.accuracy_loss = (unset): allowed: one of"),
         (
-            B_LENET.replace('"max_logit"', '"never"').replace("\naccuracy_loss = 0.5", "\nshares = [0.5]"),
-            "calibrate.shares[0] = 0.5: exits[0] has policy never; allowed: 0",
+            B_LENET.replace('"max_logit"', '"never"'),
+            "calibrate.shares[0] = 0.75: exits[0] has policy never; allowed: 0",
         ),
     ],
 )

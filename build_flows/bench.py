@@ -1,0 +1,261 @@
+"""Measures the figures of the README on this machine: ``python -m build_flows.bench`` (``make bench``).
+
+Everything is measured by running what users run; nothing is taken from an earlier run but trained checkpoints, and built models where
+it says so. The results go to ``docs/benchmark.json`` and, as a table, to ``docs/benchmark.md``.
+"""
+
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from build_flows.config import Project
+from build_flows.config import load as load_config
+from build_flows.files import read_json, write_json, write_text
+from build_flows.training import dataset
+from build_flows.ui import RichUi
+from hw.netlist import Netlist
+from hw.netlist import load as load_netlist
+from sim import agreement, golden
+from sim.bare import run_bare
+from sim.result import SimResult
+from sim.run import expected_ids, simulate
+
+__all__ = ["main"]
+
+ROOT = Path(__file__).parent.parent
+SEED = 1
+BATCH = 1000
+RANDOM_SAMPLES = 4000
+HARD_SAMPLES = 500
+SPEED_IMAGES = 500
+PAIRS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One measured figure: its ``target``, the ``value`` as measured, whether it is ``met``, and the ``command`` or how it was measured."""
+
+    name: str
+    target: str
+    value: str
+    met: bool
+    how: str
+
+
+class _Bench:
+    """The example projects and what is measured on them."""
+
+    def __init__(self, ui: RichUi) -> None:
+        self.ui = ui
+        self.figures: list[Figure] = []
+        self.digits = load_config(ROOT / "examples" / "digits.toml")
+        self.b_lenet = load_config(ROOT / "examples" / "b_lenet_fashion.toml")
+
+    def add(self, name: str, target: str, value: str, met: bool, how: str) -> None:
+        self.figures.append(Figure(name=name, target=target, value=value, met=met, how=how))
+        self.ui.info(f"{'met   ' if met else 'MISSED'}  {name}: {value} (target: {target})")
+
+    def fresh(self) -> None:
+        """``make demo`` from a fresh clone, set-up included, and once more."""
+        with tempfile.TemporaryDirectory() as folder:
+            clone = Path(folder) / "offramp"
+            subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+            first = _seconds(lambda: _run(["make", "demo"], clone))
+            again = _seconds(lambda: _run(["make", "demo"], clone))
+        self.add("`make demo` from a fresh clone", "under 8 min", f"{first / 60:.1f} min", first < 480, "clone, `make demo`")
+        self.add("`make demo` again, nothing changed", "under 30 s", f"{again:.1f} s", again < 30, "`make demo`")
+
+    def compile(self) -> None:
+        """Checkpoint to RTL with nothing cached but the checkpoint: no Verilated model, no FINN output."""
+        _run([*_offramp(), "train", str(self.b_lenet.file)], ROOT)
+        with tempfile.TemporaryDirectory() as folder:
+            project = Path(folder) / "project"
+            project.mkdir()
+            (project / "config.toml").write_text(self.b_lenet.file.read_text(encoding="utf-8"), encoding="utf-8")
+            output = project / "build" / self.b_lenet.name
+            shutil.copytree(self.b_lenet.output, output, ignore=shutil.ignore_patterns("rtl", "*.work", "sim.json", "report.html"))
+            for step in ("export", "compile", "agree", "simulate", "report"):
+                (output / ".steps" / f"{step}.json").unlink(missing_ok=True)
+            started = time.monotonic()
+            usage = _peak([*_offramp(), "compile", str(project / "config.toml"), "--json"], ROOT)
+            whole = time.monotonic() - started
+            seconds = sum(read_json(output / ".steps" / f"{step}.json")["seconds"] for step in ("export", "compile"))
+        self.add("compile of b_lenet, checkpoint to RTL", "under 60 s", f"{seconds:.0f} s", seconds < 60,
+                 f"`offramp compile`, nothing built before (with the agreement of FINN and Brevitas: {whole:.0f} s)")
+        self.add("its peak memory", "under 4 GB", f"{usage / 1e9:.1f} GB", usage < 4e9, "largest process of `offramp compile`")
+
+    def digits_agree(self) -> None:
+        """Every test image of digits, all four models."""
+        found = _json([*_offramp(), "run", str(self.digits.file), "--json"], ROOT)
+        agreed = read_json(self.digits.output / "agreement.json")
+        same = found["agree"] == found["samples"] == 360 == agreed["brevitas"]
+        self.add("digits, test images through the RTL", "360 of 360 equal golden and Brevitas",
+                 f"{found['agree']} of {found['samples']}; accuracy {100 * found['accuracy']:.2f} %", same,
+                 "`offramp run examples/digits.toml`")
+
+    def b_lenet_all(self) -> dict[str, Any]:
+        """All 10,000 test images of b_lenet; the time is the simulation's own, with its model built."""
+        _json([*_offramp(), "run", str(self.b_lenet.file), "--json"], ROOT)
+        files = _Files(self.b_lenet)
+        images = dataset(self.b_lenet).x_test
+        result, seconds = files.simulate(images, [BATCH] * (len(images) // BATCH))
+        agreed = files.agreed(images, result, [BATCH] * (len(images) // BATCH))
+        self.add("b_lenet, Fashion-MNIST test images through the RTL", "10,000 of 10,000 agree", f"{agreed:,} of {len(images):,}",
+                 agreed == len(images) == 10_000, "`offramp simulate examples/b_lenet_fashion.toml`")
+        rate = f"{result.sim_cycles / seconds / 1e3:,.0f} k cycles a second, two processes"
+        self.add("that RTL run", "under 90 s", f"{seconds:.0f} s ({rate})", seconds < 90, "the simulation alone, its model built before")
+        labels = dataset(self.b_lenet).y_test
+        accuracy = float((result.label == labels).mean())
+        last = float((files.logits(images)[-1].argmax(axis=1) == labels).mean())
+        self.add("b_lenet's accuracy at the operating point", "at least 87 %", f"{100 * accuracy:.2f} %", accuracy >= 0.87,
+                 "all test images")
+        self.add("below its last exit alone", "at most 0.5 points", f"{100 * (last - accuracy):.2f} points ({100 * last:.2f} %)",
+                 last - accuracy <= 0.005, "all test images")
+        shares = ", ".join(f"{100 * float((result.exit == k).mean()):.1f} %" for k in range(len(files.netlist.exits)))
+        self.ui.info(f"leaving at each exit: {shares}")
+        return {"accuracy": accuracy, "last": last, "cycles_per_sample": result.cycles_per_sample}
+
+    def throughput(self) -> None:
+        """Cycles per sample with hard samples drawn at random at the planned share, and with nothing but hard ones."""
+        files = _Files(self.b_lenet)
+        share = self.b_lenet.config.target.hard_share[0] if self.b_lenet.config.target.hard_share else 0.25
+        images = dataset(self.b_lenet).x_test
+        exits = golden.decide(files.logits(images), files.exits).exit
+        rng = np.random.default_rng(SEED)
+        hard = rng.random(RANDOM_SAMPLES) < share
+        pools = [rng.choice(np.flatnonzero(kind), RANDOM_SAMPLES) for kind in (exits > 0, exits == 0)]
+        drawn = np.where(hard, *pools)
+        result, _ = files.simulate(images[drawn], [RANDOM_SAMPLES])
+        agreed = files.agreed(images[drawn], result, [RANDOM_SAMPLES])
+        cycles = result.cycles_per_sample
+        self.add(f"b_lenet, hard samples at random, {100 * share:.0f} %", "at most 1340 cycles a sample",
+                 f"{cycles:.1f} cycles a sample ({100 * hard.mean():.1f} % hard, {agreed:,} of {RANDOM_SAMPLES:,} agree)",
+                 cycles <= 1340 and agreed == RANDOM_SAMPLES, f"{RANDOM_SAMPLES:,} images, seed {SEED}")
+        result, _ = files.simulate(images[:HARD_SAMPLES], [HARD_SAMPLES], writes={"ENABLE_0": 0})
+        slowest = max(item["interval"] for item in read_json(files.folder / "sizing.json")["stages"])
+        ratio = result.cycles_per_sample / slowest
+        met = bool((result.exit == 1).all()) and abs(ratio - 1) < 0.01 and "stage 1" in result.limited_by
+        value = f"{result.cycles_per_sample:.0f} cycles a sample; the slowest stage alone takes {slowest}; limited by {result.limited_by}"
+        self.add("b_lenet, every sample hard", "no deadlock; the slowest stage's pace", value, met,
+                 f"{HARD_SAMPLES} images, exit 0 switched off by its register")
+
+    def speed(self) -> None:
+        """The bench against a bare C++ main, in turn, so that the machine's mood cancels out."""
+        files = _Files(self.b_lenet)
+        images = dataset(self.b_lenet).x_test[:SPEED_IMAGES]
+        ratios = []
+        with tempfile.TemporaryDirectory() as folder:
+            for _ in range(PAIRS):
+                result, _ = files.simulate(images, [SPEED_IMAGES], jobs=1)
+                bare = run_bare(files.netlist, files.rtl, images, work=Path(folder), cache=files.cache, batch=SPEED_IMAGES)
+                ratios.append(result.sim_cycles_per_second / bare.cycles_per_second)
+        ratio = float(np.median(ratios))
+        value = f"{ratio:.2f} (of {bare.cycles_per_second / 1e3:,.0f} k cycles a second)"
+        self.add("simulation speed against a bare C++ main", "at least 0.8", value,
+                 ratio >= 0.8, f"median of {PAIRS} pairs in turn, one process, {SPEED_IMAGES} images")
+
+
+class _Files:
+    """A project's artefacts, opened."""
+
+    def __init__(self, project: Project) -> None:
+        self.folder = project.output
+        self.rtl = self.folder / "rtl"
+        self.cache = self.folder.parent / ".models"
+        self.netlist: Netlist = load_netlist((self.folder / "netlist.json").read_text(encoding="utf-8"))
+        self.exits = golden.load_exits(self.folder / "exits.json")
+        self.net = golden.load(self.folder / "golden.npz")
+
+    def logits(self, images: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.int64]]:
+        return self.net.run(images)
+
+    def simulate(self, images: npt.NDArray[np.uint8], batches: list[int], **options: Any) -> tuple[SimResult, float]:
+        """The result, and the seconds it took with the model built."""
+        with tempfile.TemporaryDirectory() as folder:
+            simulate(self.netlist, self.rtl, images[:2], work=Path(folder) / "warm", cache=self.cache)
+            started = time.monotonic()
+            result = simulate(
+                self.netlist, self.rtl, images, work=Path(folder) / "run", cache=self.cache, seed=SEED, batches=batches, **options)
+            return result, time.monotonic() - started
+
+    def agreed(self, images: npt.NDArray[np.uint8], result: SimResult, batches: list[int]) -> int:
+        fields = {item.name: item for item in self.netlist.result.fields}
+        wanted = golden.decide(self.logits(images), self.exits)
+        ids = expected_ids(batches, fields["id"].width)
+        return int(agreement.agree(wanted, result, confidence=fields["confidence"], ids=ids).sum())
+
+
+def _offramp() -> list[str]:
+    return [sys.executable, "-m", "build_flows.cli"]
+
+
+def _run(command: list[str], folder: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "MAKEFLAGS", "MAKELEVEL")}
+    subprocess.run(command, cwd=folder, check=True, stdout=sys.stderr, env=environment)
+
+
+def _json(command: list[str], folder: Path) -> dict[str, Any]:
+    ran = subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, Any] = json.loads(ran.stdout)
+    return found
+
+
+def _seconds(action: Callable[[], None]) -> float:
+    started = time.monotonic()
+    action()
+    return time.monotonic() - started
+
+
+def _peak(command: list[str], folder: Path) -> int:
+    """Run ``command``; bytes of the largest process so far among all that were run, as the operating system has it."""
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+
+
+def _machine() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"{os.cpu_count()} cores, {model}, Python {platform.python_version()}"
+
+
+def _table(bench: _Bench) -> str:
+    rows = "".join(
+        f"| {item.name} | {item.target} | {item.value} | {'met' if item.met else '**missed**'} | {item.how} |\n" for item in bench.figures
+    )
+    return (f"# Benchmark\n\nWritten by `make bench` ({_machine()}; seed {SEED}).\n\n"
+            f"| figure | target | measured | | how |\n|---|---|---|---|---|\n{rows}")
+
+
+@click.command()
+@click.option("--fresh/--no-fresh", default=True, help="Also time `make demo` in a fresh clone, set-up included (several minutes).")
+def main(fresh: bool) -> None:
+    """Measure the figures of the README and write docs/benchmark.md and docs/benchmark.json."""
+    from rich.console import Console
+
+    bench = _Bench(RichUi(Console(file=sys.stderr)))
+    # The peak of all children so far is what the operating system tells, so compile goes first.
+    steps = [bench.compile, bench.digits_agree, bench.b_lenet_all, bench.throughput, bench.speed, *([bench.fresh] if fresh else [])]
+    for step in steps:
+        step()
+    write_text(ROOT / "docs" / "benchmark.md", _table(bench))
+    write_json(ROOT / "docs" / "benchmark.json", {"version": 1, "machine": _machine(), "seed": SEED,
+                                                  "figures": [asdict(item) for item in bench.figures]})
+    click.echo(_table(bench))
+
+
+if __name__ == "__main__":
+    main()

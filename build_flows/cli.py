@@ -5,6 +5,7 @@ tool prints can mix with it. Heavy packages are imported inside the commands, so
 """
 
 import json
+import math
 import os
 import signal
 import sys
@@ -248,8 +249,12 @@ def _load(config: Path, data: Path | None) -> "Project":
 def _simulate(
     project: "Project", ui: "RichUi", samples: int | None, stall: float | None, seed: int | None, waves: Path | None
 ) -> dict[str, Any]:
+    if stall is not None and math.isnan(stall):
+        raise OfframpError("--stall must be from 0 to below 1, not nan")
     if waves is not None and waves.suffix != ".fst":
         raise OfframpError(f"--waves must name a file that ends in .fst, not {waves}")
+    if waves is not None and not waves.absolute().parent.is_dir():
+        raise OfframpError(f"--waves {waves}: there is no folder {waves.absolute().parent}", hint="make it first, or choose another place")
     from build_flows import flow
 
     chosen = project.config.simulate

@@ -1,15 +1,18 @@
 """Errors that are the user's to mend, and how any error is told in one line.
 
-The other rooms raise their own ``ValueError`` subclasses; :func:`explain` words them, and the operating system's errors, for the
+The other rooms raise error classes of their own; :func:`explain` words them, and the operating system's errors, for the
 command line, so that no ordinary mishap ends in a traceback.
 """
 
 import errno
+import os
 from dataclasses import dataclass
 
 __all__ = ["ConfigError", "Explanation", "OfframpError", "explain"]
 
 INTERRUPTED = 130
+FULL = os.strerror(errno.ENOSPC)
+FREE = "free some space and run the same command again: nothing was left half-written"
 
 
 class OfframpError(Exception):
@@ -44,15 +47,24 @@ def explain(error: BaseException) -> Explanation | None:
         return Explanation("out of memory", "close other programs, or use a smaller train.batch_size", 1)
     if isinstance(error, OSError):
         return _explain_os(error)
-    if isinstance(error, ValueError) and _is_ours(type(error)):
-        return Explanation(" ".join(str(error).split()), getattr(error, "hint", None), 1)
+    if isinstance(error, Exception) and _is_ours(type(error)):
+        return _explain_ours(error)
     return None
+
+
+def _explain_ours(error: Exception) -> Explanation:
+    # A tool's complaints and the end of a log keep their lines; only the first is the message proper.
+    lines = [line.rstrip() for line in str(error).splitlines() if line.strip()]
+    if any(FULL in line for line in lines):
+        return Explanation(f"the disk is full ({lines[0].removesuffix(':')})", FREE, 1)
+    message = "\n".join(lines) if lines and lines[0].endswith(":") else " ".join(str(error).split())
+    return Explanation(message, getattr(error, "hint", None), 1)
 
 
 def _explain_os(error: OSError) -> Explanation | None:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = f" while writing {error.filename}" if error.filename else ""
-        return Explanation(f"the disk is full{where}", "free some space and run the same command again: nothing was left half-written", 1)
+        return Explanation(f"the disk is full{where}", FREE, 1)
     if error.filename is None or error.strerror is None:
         return None
     hint = "run `offramp doctor` to see what is missing" if isinstance(error, FileNotFoundError) else None
@@ -60,5 +72,5 @@ def _explain_os(error: OSError) -> Explanation | None:
 
 
 def _is_ours(kind: type[BaseException]) -> bool:
-    """Whether ``kind`` was defined in one of the rooms (a plain ValueError or torch's own is a fault of ours, not of the user's)."""
+    """Whether ``kind`` was defined in one of the rooms (a plain ValueError or RuntimeError is a fault of ours, not of the user's)."""
     return kind.__module__.partition(".")[0] in {"quant_models", "hw", "sim", "build_flows"}

@@ -148,8 +148,11 @@ def load_npz(path: Path) -> Dataset:
         raise QuantModelError(f"{path} does not exist") from error
     except QuantModelError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise QuantModelError(f"{path} cannot be read as .npz without pickles: {error}") from error
+    except ValueError as error:
+        # NumPy's own words advise to load it unsafely.
+        raise QuantModelError(f"{path} is not an .npz file of plain arrays (pickled objects are never loaded)") from error
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise QuantModelError(f"{path} cannot be read as .npz: {error}") from error
     return _checked(path.stem, str(path), arrays)
 
 

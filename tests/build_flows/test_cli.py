@@ -167,8 +167,11 @@ def test_samples_that_disagree_are_a_failure(flow: Flow, config: str, monkeypatc
     ("args", "message"),
     [
         (["simulate", "--stall", "1"], "1.0 is not in the range 0<=x<1"),
+        (["simulate", "--stall", "nan"], "must be from 0 to below 1, not nan"),
         (["simulate", "--samples", "0"], "0 is not in the range x>=1"),
         (["simulate", "--waves", "a.vcd"], "must name a file that ends in .fst, not a.vcd"),
+        (["simulate", "--waves", "no-such-folder/a.fst"], "there is no folder"),
+        (["simulate", "--seed", "-1"], "-1 is not in the range 0<=x<=4294967295"),
         (["train", "--colour"], "No such option"),
     ],
 )

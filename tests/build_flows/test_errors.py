@@ -6,6 +6,7 @@ import pytest
 
 from build_flows.errors import OfframpError, explain
 from hw.netlist import NetlistError
+from sim.errors import AgreementError, BuildError, ToolError
 
 
 @pytest.mark.parametrize(
@@ -13,6 +14,10 @@ from hw.netlist import NetlistError
     [
         (OfframpError("checkpoint.safetensors is corrupt", hint="remove it"), "checkpoint.safetensors is corrupt", 1),
         (NetlistError("netlist version must be 1,\n not 2"), "netlist version must be 1, not 2", 1),
+        (ToolError("the C++ compiler g++ is missing"), "the C++ compiler g++ is missing", 1),
+        (AgreementError("sample 3,\n exit 1"), "sample 3, exit 1", 1),
+        (BuildError("Verilator failed:\n%Error: a.v:3\n\n  | wire"), "Verilator failed:\n%Error: a.v:3\n  | wire", 1),
+        (BuildError("linking failed:\nld: No space left on device"), "the disk is full (linking failed)", 1),
         (OSError(errno.ENOSPC, "No space left on device", "a/b.npz"), "the disk is full while writing a/b.npz", 1),
         (OSError(errno.ENOSPC, "No space left on device"), "the disk is full", 1),
         (PermissionError(errno.EACCES, "Permission denied", "x"), "x: permission denied", 1),

@@ -65,7 +65,10 @@ def test_a_changed_input_or_output_runs_it_again(tmp_path: Path) -> None:
         assert build.run(step(tmp_path))
         assert build.path("out.txt").read_text() == "2!"
         build.path("rtl/top.v").write_text("edited")
+        said: list[str] = []
+        build.ui.info = said.append  # type: ignore[method-assign]
         assert build.run(step(tmp_path))
+        assert said == ["rtl: not as step copy left it, made anew"]
         assert build.path("rtl/top.v").read_text() == "module top; endmodule"
         build.path("out.txt").unlink()
         assert build.run(step(tmp_path))
@@ -76,7 +79,7 @@ def test_the_same_content_elsewhere_is_the_same_step(tmp_path: Path) -> None:
     assert step(tmp_path).identity() == step(tmp_path, inputs={"in": tmp_path / "moved.txt"}).identity()
 
 
-@pytest.mark.parametrize("stamp", ["", "{", "[]", '{"version": 1}', '{"version": 2}'])
+@pytest.mark.parametrize("stamp", ["", "{", "[]", '{"version": 1}', '{"version": 2}', '{"version": 1, "identity": "", "outputs": 3}'])
 def test_a_broken_stamp_runs_it_again(tmp_path: Path, stamp: str) -> None:
     with Build(tmp_path / "out") as build:
         build.run(step(tmp_path))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 
 from hw.scores.arg_max import ArgMax
@@ -23,6 +23,10 @@ class MaxLogit(Score):
         self.arg_max = ArgMax(classes=self.classes, pe=self.pe, bits=self.logit_bits)
         self.latency = self.arg_max.latency
 
+    def condition(self, greatest: Value) -> Value:
+        """Whether the sample may leave, given its greatest logit."""
+        return greatest >= self.threshold
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.arg_max = arg_max = self.arg_max
@@ -31,7 +35,7 @@ class MaxLogit(Score):
             self.take.eq(arg_max.valid),
             self.valid.eq(arg_max.valid),
             self.label.eq(arg_max.label),
-            self.leave.eq(arg_max.value >= self.threshold),
+            self.leave.eq(self.condition(arg_max.value)),
             self.confidence.eq(saturate_signed(arg_max.value, self.confidence_bits)),
         ]
         return m

@@ -26,8 +26,12 @@ class ReportData:
     - ``results``: what ``offramp simulate --json`` prints.
     - ``netlist``, ``exits``: decoded ``netlist.json`` and ``exits.json``.
     - ``samples``: ``{"exit", "cycle_in", "cycle_out"}``, lists with one entry per simulated sample.
-    - ``streams``: ``[{"name", "depth", "max", "unit", "stalls", "cycles"}]``: depth and highest occupancy (in ``unit``, "beats" or
-      "frames"), cycles in which data waited for a ready that was low, and cycles watched. Anything but ``name`` may be None or missing.
+    - ``streams``: ``[{"name", "depth", "max", "unit", "stalls", "cycles"}]``: the counted streams; depth and highest occupancy (in
+      ``unit``), cycles in which data waited for a ready that was low, and cycles watched. Anything but ``name`` may be None or missing.
+    - ``fifos``: ``[{"name", "bits", "depth", "reached"}]``: the FIFOs inside the stages, with the level each would reach were it endless.
+    - ``gates``: ``[{"exit", "frames", "held", "kilobits", "loss", "utilisation"}]``: places, most frames held (None: not known), size,
+      and what the queue model predicts: share of throughput lost to bursts, load of the stage behind.
+    - ``resumed``: the run went on after an interruption, so that counters cover only a part of it.
     - ``metrics``: what ``quant_models.train.train`` returns. ``curves``: what :func:`build_flows.tradeoff.tradeoff` returns.
     - ``intervals``: measured cycles a frame of each stage by itself; None: those that the folding search predicted.
     - ``part``: what the part has, ``{"name", "lut", "ff", "bram18", "dsp"}``.
@@ -40,6 +44,9 @@ class ReportData:
     exits: Mapping[str, Any]
     samples: Mapping[str, Sequence[int]] = field(default_factory=dict)
     streams: Sequence[Mapping[str, Any]] = ()
+    fifos: Sequence[Mapping[str, Any]] = ()
+    gates: Sequence[Mapping[str, Any]] = ()
+    resumed: bool = False
     metrics: Mapping[str, Any] | None = None
     curves: Sequence[Mapping[str, Any]] = ()
     intervals: Sequence[int] | None = None
@@ -71,11 +78,16 @@ def render(data: ReportData) -> str:
         stages=_stages(data),
         measured=data.intervals is not None,
         overloaded=overloaded(data),
-        layers=_layers(data.netlist),
+        predicted=_predicted(data),
+        groups=_groups(data.netlist),
         totals=_totals(data),
+        unknown=_without_lut(data.netlist),
         streams=[_stream(item) for item in data.streams],
+        fifos=data.fifos,
+        gates=data.gates,
+        resumed=data.resumed,
         plots={name: _safe(text) for name, text in _plots(data).items()},
-        diagram=_safe(diagram(data.netlist, [item["share"] for item in data.results["exits"]])),
+        diagram=_safe(diagram(data.netlist, [item["share"] for item in data.results["exits"]], data.intervals)),
         made=data.made,
     )
 
@@ -111,7 +123,7 @@ def _safe(markup: str) -> Any:
 
 def _plots(data: ReportData) -> dict[str, str]:
     calibration = data.exits.get("calibration", {})
-    found = {"shares": plots.shares(data.results)}
+    found = {"shares": plots.shares(data.results, [item["leave"] for item in data.exits["exits"]])}
     if data.curves:
         found["tradeoff"] = plots.tradeoff(data.curves, calibration.get("last_exit_accuracy"))
     if data.samples and len(data.samples["exit"]) > 0:
@@ -154,6 +166,7 @@ def _exits(data: ReportData) -> list[dict[str, Any]]:
                 "accuracy": measured["accuracy"],
                 "alone": alone,
                 "reached": reached,
+                "latency": measured.get("latency_median"),
             }
         )
     return rows
@@ -177,37 +190,64 @@ def _stages(data: ReportData) -> list[dict[str, Any]]:
         slowest = max((layer for layer in data.netlist["layers"] if layer["stage"] == stage["index"]), key=lambda item: item["cycles"])
         rate = data.results["cycles_per_sample"]
         busy = reached * cycles / rate if rate else None
-        rows.append({**stage, "cycles": cycles, "slowest": slowest["name"], "reached": reached, "busy": busy})
+        rows.append({**stage, "cycles": cycles, "planned": slowest["cycles"], "slowest": slowest["name"], "reached": reached, "busy": busy})
     return rows
 
 
-def _layers(netlist: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows = []
-    for layer in netlist["layers"]:
-        folding = ", ".join(f"{_short(key)} {value}" for key, value in sorted(layer.get("folding", {}).items()))
-        costs = [(layer.get("cost", {}).get(key), layer.get("finn", {}).get(key)) for key in COSTS]
-        rows.append({**layer, "told": folding, "costs": costs, "finn_cycles": layer.get("finn", {}).get("cycles")})
-    return rows
+def _predicted(data: ReportData) -> float | None:
+    """Cycles per sample that the measured stages and the gates' queue model lead one to expect at the planned reach."""
+    if data.intervals is None:
+        return None
+    slowest: float = max(stage["reach"] * cycles for stage, cycles in zip(data.netlist["stages"], data.intervals, strict=True))
+    loss: float = max((gate["loss"] for gate in data.gates), default=0.0)
+    return slowest / (1 - loss)
 
 
-def _short(key: str) -> str:
-    return {"pe": "PE", "simd": "SIMD", "parallel_window": "window"}.get(key, key)
+def _groups(netlist: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The layers stage by stage, the head's behind the stage's, with what each group costs."""
+    groups = []
+    for stage in netlist["stages"]:
+        found = [layer for layer in netlist["layers"] if layer["stage"] == stage["index"]]
+        slowest = max((layer["cycles"] for layer in found), default=0)
+        rows = [_layer(layer, slowest) for layer in sorted(found, key=lambda item: bool(item["head"]))]
+        costs = [_sums(found, key) for key in COSTS]
+        groups.append({"stage": stage, "rows": rows, "costs": costs})
+    return groups
+
+
+def _layer(layer: Mapping[str, Any], slowest: int) -> dict[str, Any]:
+    folding = ", ".join(_fold(key, value) for key, value in sorted(layer.get("folding", {}).items()) if key != "parallel_window" or value)
+    costs = [(layer.get("cost", {}).get(key), layer.get("finn", {}).get(key)) for key in COSTS]
+    finn_cycles = layer.get("finn", {}).get("cycles")
+    kind = str(layer["op"]).removesuffix("_rtl")
+    return {**layer, "kind": kind, "told": folding, "costs": costs, "finn_cycles": finn_cycles, "slowest": layer["cycles"] == slowest}
+
+
+def _sums(layers: Sequence[Mapping[str, Any]], key: str) -> tuple[float, float | None]:
+    """(our sum, FINN's sum or None where it has no estimate) of the cost ``key``."""
+    estimates = [layer["finn"][key] for layer in layers if key in layer.get("finn", {})]
+    return sum(layer.get("cost", {}).get(key) or 0 for layer in layers), sum(estimates) if estimates else None
+
+
+def _without_lut(netlist: Mapping[str, Any]) -> list[str]:
+    """Kinds of layers whose LUTs FINN does not estimate: its sum does not hold them."""
+    return sorted({str(layer["op"]).removesuffix("_rtl") for layer in netlist["layers"] if "lut" not in layer.get("finn", {})})
+
+
+def _fold(key: str, value: int) -> str:
+    return "parallel window" if key == "parallel_window" else f"{key.upper()} {value}"
 
 
 def _totals(data: ReportData) -> list[dict[str, Any]]:
-    rows = []
-    for key in COSTS:
-        ours = sum(layer.get("cost", {}).get(key) or 0 for layer in data.netlist["layers"])
-        estimates = [layer["finn"][key] for layer in data.netlist["layers"] if key in layer.get("finn", {})]
-        finn = sum(estimates) if estimates else None
-        rows.append({"name": key.upper(), "ours": ours, "finn": finn, "part": (data.part or {}).get(key)})
-    return rows
+    sums = {key: _sums(data.netlist["layers"], key) for key in COSTS}
+    return [{"name": key.upper(), "ours": ours, "finn": finn, "part": (data.part or {}).get(key)} for key, (ours, finn) in sums.items()]
 
 
 def _stream(item: Mapping[str, Any]) -> dict[str, Any]:
     depth, top, stalls, cycles = (item.get(key) for key in ("depth", "max", "stalls", "cycles"))
     return {
         "name": item["name"],
+        "told": _told(item["name"]),
         "depth": depth,
         "max": top,
         "unit": item.get("unit", "beats"),
@@ -215,6 +255,15 @@ def _stream(item: Mapping[str, Any]) -> dict[str, Any]:
         "stalls": stalls,
         "stalled": stalls / cycles if cycles and stalls is not None else None,
     }
+
+
+def _told(name: str) -> str:
+    """What a counted stream carries, in words."""
+    if name.startswith("gate"):
+        return f"frames kept after exit {name[4:]}, waiting for stage {int(name[4:]) + 1}"
+    if name.startswith("exit"):
+        return f"logits of exit {name[4:]}, waiting for their decision"
+    return {"input": "images, waiting to be let in", "output": "results, waiting to be fetched"}.get(name, "")
 
 
 def _percent(value: float | None, digits: int = 1) -> str:

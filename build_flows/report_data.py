@@ -10,6 +10,7 @@ from build_flows.config import Project
 from build_flows.files import read_json
 from build_flows.parts import find_part
 from build_flows.report import ReportData
+from hw.accelerator import RESULT_DEPTH
 
 __all__ = ["gather"]
 
@@ -28,24 +29,48 @@ def gather(project: Project, folder: Path) -> ReportData:
         netlist=netlist,
         exits=read_json(folder / "exits.json"),
         samples={key: [sample[key] for sample in samples] for key in ("exit", "cycle_in", "cycle_out")},
-        streams=_streams(simulated, netlist, sizing),
+        streams=_streams(simulated, netlist),
+        fifos=_fifos(netlist, sizing),
+        gates=_gates(netlist, simulated, sizing),
         metrics=read_json(folder / "metrics.json"),
         curves=read_json(folder / "tradeoff.json")["curves"],
         intervals=[stage["interval"] for stage in sizing["stages"]],
         part={"name": part.name, "lut": part.lut, "ff": part.ff, "bram18": part.bram18, "dsp": part.dsp},
+        resumed=simulated["resumed"],
         made=_made(project, simulated, agreement, netlist),
     )
 
 
-def _streams(simulated: Mapping[str, Any], netlist: Mapping[str, Any], sizing: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Counted streams, with the gates' frames; then the FIFOs inside the stages, as they were sized."""
-    frames = {f"gate{gate['exit']}": (gate["frames"], held) for gate, held in zip(netlist["gates"], simulated["gates"], strict=True)}
-    rows: list[dict[str, Any]] = []
-    for name, item in simulated["streams"].items():
-        depth, top = frames.get(name, (None, item["occupancy"]))
-        unit = "frames" if name in frames else "beats"
-        rows.append({"name": name, "depth": depth, "max": top, "unit": unit, "stalls": item["stall"], "cycles": simulated["cycles"]})
-    rows += [{"name": name, "depth": item["depth"], "max": item["reached"]} for name, item in sizing["fifos"].items() if item["depth"]]
+def _streams(simulated: Mapping[str, Any], netlist: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The streams that the accelerator counts, in the order in which samples pass them."""
+    depths: dict[str, tuple[int, str]] = {item["dst"][0]: (item["depth"], "beats") for item in netlist["streams"]}
+    depths |= {f"gate{gate['exit']}": (gate["frames"], "frames") for gate in netlist["gates"]} | {"output": (RESULT_DEPTH, "results")}
+    rows = []
+    for name in ["input", *(f"{kind}{k}" for k in range(len(netlist["exits"])) for kind in ("exit", "gate")), "output"]:
+        if name in simulated["streams"]:
+            item, (depth, unit) = simulated["streams"][name], depths.get(name, (None, "words"))
+            top = simulated["gates"][int(name[4:])] if unit == "frames" else item["occupancy"]
+            rows.append(
+                {"name": name, "depth": depth, "max": top, "unit": unit, "stalls": item["stall"], "cycles": simulated["sim_cycles"]}
+            )
+    return rows
+
+
+def _fifos(netlist: Mapping[str, Any], sizing: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The FIFOs inside the stages that were sized by measuring, in the order of the netlist."""
+    measured = sizing["fifos"]
+    found = [item for item in netlist["streams"] if item["depth"] and item["name"] in measured]
+    return [
+        {"name": item["name"], "bits": item["bits"], "depth": item["depth"], "reached": measured[item["name"]]["reached"]} for item in found
+    ]
+
+
+def _gates(netlist: Mapping[str, Any], simulated: Mapping[str, Any], sizing: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = []
+    for gate, held, plan in zip(netlist["gates"], simulated["gates"], sizing["gates"], strict=True):
+        kilobits = gate["frames"] * gate["frame_beats"] * gate["bits"] / 1024
+        rows.append({"exit": gate["exit"], "frames": gate["frames"], "held": held if simulated["streams"] else None, "kilobits": kilobits,
+                     "loss": plan["loss"], "utilisation": plan["utilisation"]})  # fmt: skip
     return rows
 
 

@@ -6,26 +6,31 @@ from typing import Any
 
 __all__ = ["diagram"]
 
-LEFT, WIDTH, STEP = 80, 190, 280
+LEFT, WIDTH, STEP = 84, 205, 316
+COMPUTE = ("MVAU", "VVAU", "MaxPool", "GlobalAccPool")
 
 
-def diagram(netlist: Mapping[str, Any], leave: Sequence[float | None]) -> str:
-    """The network in ``netlist`` (decoded ``netlist.json``); ``leave`` is the share of samples measured to leave at each exit."""
+def diagram(netlist: Mapping[str, Any], leave: Sequence[float | None], intervals: Sequence[int] | None = None) -> str:
+    """The network in ``netlist`` (decoded ``netlist.json``); ``leave`` is the share of samples measured to leave at each exit,
+    ``intervals`` the cycles that a frame was measured to take each stage."""
     stages = len(netlist["stages"])
     parts = [_arrow(6, 45, LEFT, 45), f'<text x="6" y="35" class="small">{_image(netlist["input"])}</text>']
-    depth = max(len(_layers(netlist, k, head)) for k in range(stages) for head in (False, True))
-    box, head_y = 30 + 16 * depth, 30 + 16 * depth + 70
-    bottom = head_y + box
+    depth = max(len(_layers(netlist, k, False)) for k in range(stages))
+    box, head_y = 68 + 16 * depth, 68 + 16 * depth + 64
+    head_box = 30 + 16 * max(len(_layers(netlist, k, True)) for k in range(stages))
+    bottom = head_y + head_box
     for k in range(stages):
         x = LEFT + k * STEP
         planned = netlist["stages"][k]
-        told = f"planned for {100 * planned['reach']:.0f} % of samples, {planned['target_cycles']:,} cycles each"
+        told = [f"built for {100 * planned['reach']:.0f} % of samples", f"may take {planned['target_cycles']:,} cycles a frame"]
+        if intervals is not None:
+            told[1] = f"{intervals[k]:,} cycles a frame (of {planned['target_cycles']:,})"
         parts.append(_box(x, 20, box, f"stage {k}", _layers(netlist, k, False), "stage", told))
-        parts.append(_box(x, head_y, box, f"head {k}", _layers(netlist, k, True), "head", ""))
+        parts.append(_box(x, head_y, head_box, f"head {k}", _layers(netlist, k, True), "head", ()))
         parts.append(_arrow(x + WIDTH / 2, 20 + box, x + WIDTH / 2, head_y))
         item = netlist["exits"][k]
         label = f"{item['policy']}" + (f" {item['threshold']}" if item["policy"] not in ("always", "never") else "")
-        share = "" if leave[k] is None else f"{100 * (leave[k] or 0):.1f} % leave"
+        share = "" if leave[k] is None else f"{100 * (leave[k] or 0):.1f} % of all leave"
         parts.append(_arrow(x + WIDTH / 2, bottom, x + WIDTH / 2, bottom + 46))
         parts.append(f'<text x="{x + WIDTH / 2 + 10}" y="{bottom + 19}">exit {k}: {escape(label)}</text>')
         parts.append(f'<text x="{x + WIDTH / 2 + 10}" y="{bottom + 36}" class="small">{share}</text>')
@@ -36,6 +41,9 @@ def diagram(netlist: Mapping[str, Any], leave: Sequence[float | None]) -> str:
         middle = x + (STEP - WIDTH) / 2 - 1
         parts.append(f'<text x="{middle}" y="43" class="small middle">gate</text>')
         parts.append(f'<text x="{middle}" y="56" class="small middle">{gate["frames"]} frames</text>')
+        passed = [share for share in leave[gate["exit"] + 1 :] if share is not None]
+        if passed:
+            parts.append(f'<text x="{middle}" y="76" class="small middle">{100 * sum(passed):.1f} % go on</text>')
     width = LEFT + (stages - 1) * STEP + WIDTH + 110
     merge = bottom + 46
     parts.append(f'<rect x="{LEFT}" y="{merge}" width="{(stages - 1) * STEP + WIDTH}" height="30" rx="6" class="gate"/>')
@@ -49,22 +57,29 @@ def diagram(netlist: Mapping[str, Any], leave: Sequence[float | None]) -> str:
 
 
 def _layers(netlist: Mapping[str, Any], stage: int, head: bool) -> list[str]:
-    """The layers that compute (converters and thresholds are told in the table)."""
+    """The layers that compute, with their folding (all others are told in the table)."""
     found = [layer for layer in netlist["layers"] if layer["stage"] == stage and layer["head"] is head]
-    shown = [layer for layer in found if layer.get("folding")] or found
-    return [f"{layer['name']}" for layer in shown]
+    shown = [layer for layer in found if layer["op"].startswith(COMPUTE)] or found
+    return [" ".join([layer["name"].removesuffix("_mvau"), *_fold(layer)]) for layer in shown]
+
+
+def _fold(layer: Mapping[str, Any]) -> list[str]:
+    folding = layer.get("folding", {})
+    return [f"{name} {folding[key]}" for key, name in (("pe", "\u00b7 PE"), ("simd", "SIMD")) if key in folding]
 
 
 def _image(image: Mapping[str, Any]) -> str:
     return f"{image['height']}x{image['width']}x{image['channels']}"
 
 
-def _box(x: float, y: float, height: float, title: str, lines: Sequence[str], kind: str, told: str) -> str:
-    rows = "".join(f'<text x="{x + 12}" y="{y + 36 + 16 * i}" class="small">{escape(line)}</text>' for i, line in enumerate(lines))
-    hover = f"<title>{escape(told)}</title>" if told else ""
+def _box(x: float, y: float, height: float, title: str, lines: Sequence[str], kind: str, told: Sequence[str]) -> str:
+    """A box with its title, what is told about it, and its layers."""
+    rows = [f'<text x="{x + 12}" y="{y + 36 + 16 * i}">{escape(line)}</text>' for i, line in enumerate(told)]
+    first = y + 36 + 16 * len(told) + (6 if told else 0)
+    rows += [f'<text x="{x + 12}" y="{first + 16 * i}" class="small">{escape(line)}</text>' for i, line in enumerate(lines)]
     return (
-        f'<g><rect x="{x}" y="{y}" width="{WIDTH}" height="{height}" rx="8" class="{kind}"/>{hover}'
-        f'<text x="{x + 12}" y="{y + 19}" class="strong">{escape(title)}</text>{rows}</g>'
+        f'<g><rect x="{x}" y="{y}" width="{WIDTH}" height="{height}" rx="8" class="{kind}"/>'
+        f'<text x="{x + 12}" y="{y + 19}" class="strong">{escape(title)}</text>{"".join(rows)}</g>'
     )
 
 

@@ -33,13 +33,18 @@ RC = {
 
 
 def _svg(name: str, draw: Callable[[Any], None], size: tuple[float, float] = (6.2, 3.1)) -> str:
+    """What ``draw`` makes of one pair of axes, as an ``<svg>`` element."""
+    return _figure(name, lambda figure: draw(figure.add_subplot()), size)
+
+
+def _figure(name: str, draw: Callable[[Any], None], size: tuple[float, float]) -> str:
     """The drawing as an ``<svg>`` element; ``name`` keeps the ids of several of them apart. The same data give the same text."""
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(RC | {"svg.hashsalt": name}):
         figure = Figure(figsize=size, layout="constrained")
-        draw(figure.add_subplot())
+        draw(figure)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
@@ -54,24 +59,30 @@ def colour(exit: int) -> str:
     return SERIES[exit % len(SERIES)]
 
 
-def shares(results: Mapping[str, Any]) -> str:
-    """Share and accuracy of every exit, as measured in the RTL."""
+def shares(results: Mapping[str, Any], expected: Sequence[float | None]) -> str:
+    """Share and accuracy of every exit, as measured in the RTL, with a mark where calibration expected the share."""
+    exits = results["exits"]
 
     def draw(axes: Any) -> None:
-        for index, item in enumerate(results["exits"]):
-            axes.barh(index, 100 * item["share"], color=colour(index), height=0.62)
-            told = (
-                "nobody leaves here" if item["accuracy"] is None else f"{100 * item['share']:.1f} %, {100 * item['accuracy']:.1f} % right"
-            )
-            axes.text(100 * item["share"] + 1, index, told, va="center")
-        axes.set_yticks(range(len(results["exits"])), [f"exit {index}" for index in range(len(results["exits"]))])
+        marked = False
+        for index, (item, wanted) in enumerate(zip(exits, expected, strict=True)):
+            axes.barh(index, 100 * item["share"], color=colour(index), height=0.6)
+            right = "" if item["accuracy"] is None else f"\n{100 * item['accuracy']:.1f} % right"
+            axes.text(103, index, f"{100 * item['share']:.1f} % leave{right}" if item["share"] else "nobody leaves here", va="center")
+            if wanted is not None:
+                label = None if marked else "expected by calibration"
+                axes.plot([100 * wanted] * 2, [index - 0.38, index + 0.38], color=INK, linewidth=1.6, label=label)
+                marked = True
+        axes.set_yticks(range(len(exits)), [f"exit {index}" for index in range(len(exits))])
         axes.set_xlim(0, 135)
         axes.set_xticks(range(0, 101, 20))
         axes.set_xlabel("share of samples, %")
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
+        if marked:
+            axes.figure.legend(loc="outside upper left", borderaxespad=0)
 
-    return _svg("shares", draw, (6.2, 1.0 + 0.55 * len(results["exits"])))
+    return _svg("shares", draw, (6.2, max(3.1, 1.2 + 0.6 * len(exits))))
 
 
 def tradeoff(curves: Sequence[Mapping[str, Any]], last_exit_accuracy: float | None) -> str:
@@ -86,35 +97,42 @@ def tradeoff(curves: Sequence[Mapping[str, Any]], last_exit_accuracy: float | No
                 color=colour(curve["exit"]),
                 label=f"exit {curve['exit']}",
             )
-            axes.plot(100 * curve["at"]["share"], 100 * curve["at"]["accuracy"], "o", color=colour(curve["exit"]), markersize=7)
+            axes.plot(
+                100 * curve["at"]["share"], 100 * curve["at"]["accuracy"], "o", color=colour(curve["exit"]), markersize=7,
+                label=f"threshold in use: {100 * curve['at']['accuracy']:.1f} %",
+            )  # fmt: skip
         if last_exit_accuracy is not None:
-            axes.axhline(100 * last_exit_accuracy, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), label="last exit alone")
+            told = f"last exit alone: {100 * last_exit_accuracy:.1f} %"
+            axes.axhline(100 * last_exit_accuracy, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), label=told)
         axes.set_xlabel("share of samples that leaves at the exit, %")
-        axes.set_ylabel("accuracy, %")
-        axes.legend()
+        axes.set_ylabel("accuracy of the whole network, %")
+        axes.set_xlim(0, 100)
+        axes.legend(loc="best")
 
     return _svg("tradeoff", draw)
 
 
 def latency(exits: Sequence[int], cycles: Sequence[int]) -> str:
-    """Histogram of cycles from a sample's first word in to its result out, by exit."""
+    """Histogram of cycles from a sample's first word in to its result out, one row per exit on one scale of cycles."""
+    taken, took = np.asarray(exits), np.asarray(cycles)
+    kinds = sorted(set(taken.tolist()))
 
-    def draw(axes: Any) -> None:
-        taken, took = np.asarray(exits), np.asarray(cycles)
-        edges = np.histogram_bin_edges(took, bins=min(60, max(8, len(np.unique(took)))))
-        kinds = sorted(set(taken.tolist()))
-        axes.hist(
-            [took[taken == kind] for kind in kinds],
-            bins=edges,
-            stacked=True,
-            color=[colour(kind) for kind in kinds],
-            label=[f"exit {kind}" for kind in kinds],
-        )
-        axes.set_xlabel("latency, cycles")
-        axes.set_ylabel("samples")
-        axes.legend()
+    def draw(figure: Any) -> None:
+        edges = np.histogram_bin_edges(took, bins=min(80, max(8, len(np.unique(took)))))
+        rows = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, kind in zip(rows, kinds, strict=True):
+            mine = took[taken == kind]
+            told = f"exit {kind}: median {np.median(mine):,.0f}, longest {mine.max():,}"
+            axes.hist(mine, bins=edges, color=colour(kind))
+            axes.set_title(told, loc="right", fontsize=10, pad=3, color=INK)
+            axes.set_ylim(0, 1.1 * max(1, np.histogram(mine, bins=edges)[0].max()))
+            axes.yaxis.get_major_locator().set_params(integer=True, nbins=3)
+        rows[-1].set_xlabel("latency, cycles")
+        rows[-1].set_xlim(left=0)
+        rows[-1].xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        figure.supylabel("samples", fontsize=10)
 
-    return _svg("latency", draw)
+    return _figure("latency", draw, (6.2, max(3.1, 0.7 + 1.05 * len(kinds))))
 
 
 def throughput(cycle_out: Sequence[int], steady: float | None) -> str:
@@ -122,13 +140,13 @@ def throughput(cycle_out: Sequence[int], steady: float | None) -> str:
 
     def draw(axes: Any) -> None:
         times = np.sort(np.asarray(cycle_out, dtype=np.float64))
-        window = max(1, min(len(times) // 10, 200))
+        window = max(1, min(len(times) // 10, 250))
         moving = (times[window:] - times[:-window]) / window
-        axes.plot(np.arange(window, len(times)), moving, color=SERIES[0], linewidth=1.2, label=f"mean of {window}")
+        axes.plot(np.arange(window, len(times)), moving, color=SERIES[0], linewidth=1.2, label=f"mean over {window} results")
         if steady is not None:
             axes.axhline(steady, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), label=f"steady state: {steady:,.1f}")
-        axes.set_ylim(bottom=0)
-        axes.set_xlabel("result")
+        axes.set_ylim(0, 1.15 * max(moving.max(), steady or 0))
+        axes.set_xlabel("results so far")
         axes.set_ylabel("cycles per sample")
         axes.legend(loc="lower right")
 

@@ -58,7 +58,13 @@ def netlist() -> dict[str, Any]:
             nl.Stage(index=k, reach=reach, target_cycles=cycles) for k, (reach, cycles) in enumerate([(1.0, 128), (0.35, 292), (0.12, 853)])
         ),
         layers=layers,
-        streams=(),
+        streams=(
+            nl.Stream(name="input_to_stage0_conv0", src=("input", 0), dst=("stage0_conv0", 0), bits=8, frame_beats=64, depth=2),
+            nl.Stream(name="stage0_a", src=("stage0_conv0", 0), dst=("head0_fc0", 0), bits=16, frame_beats=64, depth=32),
+            nl.Stream(name="stage1_b", src=("stage1_conv0", 0), dst=("stage1_pool0", 0), bits=64, frame_beats=64, depth=2),
+            nl.Stream(name="wire", src=("stage1_pool0", 0), dst=("head1_fc0", 0), bits=64, frame_beats=16, depth=0),
+            nl.Stream(name="logits", src=("head0_fc0", 0), dst=("exit0", 0), bits=14, frame_beats=10, depth=2),
+        ),
         gates=tuple(
             nl.Gate(exit=k, src=("fork", 1), dst=("next", 0), bits=32, frame_beats=64, frames=frames) for k, frames in enumerate((6, 4))
         ),

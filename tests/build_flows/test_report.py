@@ -49,12 +49,40 @@ def test_it_is_one_well_formed_file_that_needs_nothing_else(html: str) -> None:
 def test_it_tells_what_the_artefacts_hold(html: str) -> None:
     told = (
         "97.22 %", "131.2", "762,195", "stage0_conv0", "All 360 results", "highest logit ≥ 41", "highest probability ≥ 0.937",
-        "stage1_pool0", "window 1, PE 4, SIMD 9", "xc7z020clg400-1",
-        "planned for 35 % of samples", "6 frames", "offramp run examples/digits.toml", "gate0",
+        "stage1_pool0", "parallel window, PE 4, SIMD 9", "PE 4, SIMD 12", "xc7z020clg400-1",
+        "built for 35 % of samples", "6 frames", "offramp run examples/digits.toml", "gate0",
     )  # fmt: skip
     for part in told:
         assert part in html, part
     assert html.count("<svg") == 6
+
+
+def test_a_fifo_that_was_made_smaller_is_no_overflow() -> None:
+    fifos = [{"name": "a_swg_to_a_mvau", "bits": 64, "depth": 2, "reached": 34}, {"name": "a_to_b", "bits": 8, "depth": 13, "reached": 11}]
+    html = render(replace(sample_data(), fifos=fifos))
+    assert html.count("made smaller, same cycles a frame") == 1
+    assert '<td class="n">34</td><td class="n">2</td>' in html
+
+
+def test_what_is_predicted_says_so() -> None:
+    data = sample_data()
+    assert "Predicted, from" not in render(data)
+    gates = [{"exit": 0, "frames": 6, "held": None, "kilobits": 8.0, "loss": 0.2, "utilisation": 0.8}]
+    html = " ".join(render(replace(data, intervals=[128, 300, 500], gates=gates)).split())
+    # 1 * 128 is more than 0.35 * 300 and 0.12 * 500; bursts take a fifth of the throughput
+    assert "for the reach it was built for: 160." in html
+    assert "predicted</th>" in html
+
+
+def test_costs_stand_beside_the_part(html: str) -> None:
+    dsp = sum((12, 8, 16, 4, 11, 1))
+    for part in (f">{dsp}<", ">220<", f"{100 * dsp / 220:.1f} %", "no LUT estimate for MaxPool,"):
+        assert part in html, part
+
+
+def test_counters_of_a_part_of_the_run_say_so() -> None:
+    assert "went on after an interruption" in render(replace(sample_data(), resumed=True))
+    assert "went on after an interruption" not in render(sample_data())
 
 
 def test_colours_come_from_the_page(html: str) -> None:

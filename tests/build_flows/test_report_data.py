@@ -29,8 +29,9 @@ def project(tmp_path: Path) -> config.Project:
     write_json(output / "metrics.json", {"version": 1, **(sample.metrics or {})})
     write_json(output / "tradeoff.json", {"version": 1, "curves": sample.curves})
     stages = [{"interval": interval} for interval in (101, 290, 577)]
-    fifos = {"stage0_a": {"depth": 32, "reached": 20}, "wire": {"depth": 0, "reached": 0}}
-    write_json(output / "sizing.json", {"version": 1, "stages": stages, "fifos": fifos})
+    gates = [{"frames": 6, "loss": 0.01, "utilisation": 0.6}, {"frames": 4, "loss": 0.02, "utilisation": 0.7}]
+    fifos = {"stage0_a": {"depth": 32, "reached": 20}, "stage1_b": {"depth": 2, "reached": 34}, "wire": {"depth": 0, "reached": 0}}
+    write_json(output / "sizing.json", {"version": 1, "stages": stages, "fifos": fifos, "gates": gates})
     write_json(output / "agreement.json", {"version": 1, "brevitas": 360, "finn": 256, "layers": 9, "thresholds_rounded": 0})
 
     values = np.arange(COUNT)
@@ -48,7 +49,8 @@ def project(tmp_path: Path) -> config.Project:
         cycles_per_sample=130.0,
         sim_cycles=4100,
         seconds=0.5,
-        streams=(StreamUse(name="input", stall=1200, occupancy=2), StreamUse(name="gate0", stall=40, occupancy=64)),
+        streams=(StreamUse(name="input", stall=1200, occupancy=2), StreamUse(name="gate0", stall=40, occupancy=64),
+                 StreamUse(name="output", stall=3, occupancy=1), StreamUse(name="exit0", stall=0, occupancy=1)),
         stages=tuple(StageUse(index=k, samples=10, reach=0.3, unit="u", cycles=100, busy=0.5) for k in range(3)),
         gates=(3, 2),
         limited_by="stage 0, stage0_conv0",
@@ -64,10 +66,15 @@ def test_everything_is_found(project: config.Project) -> None:
     assert data.intervals == [101, 290, 577]
     assert data.results["accuracy"] == 1.0
     rows = {row["name"]: row for row in data.streams}
-    assert rows["input"] == {"name": "input", "depth": None, "max": 2, "unit": "beats", "stalls": 1200, "cycles": 4000}
+    assert rows["input"] == {"name": "input", "depth": None, "max": 2, "unit": "words", "stalls": 1200, "cycles": 4100}
     assert (rows["gate0"]["depth"], rows["gate0"]["max"], rows["gate0"]["unit"]) == (6, 3, "frames")
-    assert (rows["stage0_a"]["depth"], rows["stage0_a"]["max"]) == (32, 20)
-    assert "wire" not in rows
+    assert [row["name"] for row in data.streams] == ["input", "exit0", "gate0", "output"]
+    assert (rows["exit0"]["depth"], rows["output"]["depth"]) == (2, 4)
+    assert data.fifos == [
+        {"name": "stage0_a", "bits": 16, "depth": 32, "reached": 20},
+        {"name": "stage1_b", "bits": 64, "depth": 2, "reached": 34},
+    ]
+    assert data.gates[0] == {"exit": 0, "frames": 6, "held": 3, "kilobits": 12.0, "loss": 0.01, "utilisation": 0.6}
     assert [curve["exit"] for curve in data.curves] == [0, 1]
 
 
@@ -76,9 +83,10 @@ def test_the_report_is_written_whole(project: config.Project, tmp_path: Path) ->
     html = (tmp_path / "report.html").read_text()
     for part in (
         "All 30 results",
-        "stage 0, stage0_conv0",
+        "<b>stage 0</b>",
         "577",
-        "measured alone",
+        "made smaller, same cycles a frame",
+        "1 result<",
         "9 layers, 256 images",
         "3 frames",
         "30 % of the cycles",

@@ -1,0 +1,69 @@
+"""Small projects for the tests of the flow: three exits, a few hundred of scikit-learn's digits."""
+
+from pathlib import Path
+
+import numpy as np
+
+from build_flows import config
+from build_flows.config import Project
+
+TOML = """
+[project]
+name = "tiny"
+output = "out/tiny"
+
+[data]
+name = "npz"
+path = "digits.npz"
+validation = 0.2
+
+[model]
+preset = "digits"
+weight_bits = 3
+act_bits = 3
+
+[train]
+epochs = 4
+batch_size = 64
+threads = 1
+
+[[exits]]
+policy = "softmax"
+[[exits]]
+policy = "max_logit"
+[[exits]]
+policy = "always"
+
+[calibrate]
+shares = [0.5, 0.3]
+
+[target]
+cycles_per_sample = 512
+
+[simulate]
+samples = 40
+finn_images = 4
+"""
+
+
+def project(folder: Path, cache: Path, **changes: str) -> Project:
+    """A project in ``folder``; ``changes`` replace the values of keys. Its Verilated models are kept in ``cache``."""
+    from sklearn.datasets import load_digits
+
+    raw = load_digits()
+    images = (raw.images * 15).astype(np.uint8)[..., np.newaxis]
+    (folder / "out").mkdir(parents=True, exist_ok=True)
+    np.savez(folder / "digits.npz", x_train=images[:700], y_train=raw.target[:700], x_test=images[700:760], y_test=raw.target[700:760])
+    cache.mkdir(parents=True, exist_ok=True)
+    (folder / "out" / ".models").symlink_to(cache.absolute())
+    return configured(folder, **changes)
+
+
+def configured(folder: Path, **changes: str) -> Project:
+    """The project in ``folder``, its configuration written anew with ``changes``."""
+    lines = TOML.splitlines()
+    for key, value in changes.items():
+        place = next(index for index, line in enumerate(lines) if line.startswith(f"{key} = "))
+        lines[place] = f"{key} = {value}"
+    (folder / "config.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return config.load(folder / "config.toml")

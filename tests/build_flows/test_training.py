@@ -1,0 +1,87 @@
+"""Training, calibration and export write their artefacts; an interrupted training is taken up."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from build_flows import training
+from build_flows.config import Project
+from build_flows.ui import SilentUi
+from quant_models.errors import QuantModelError
+from tests.build_flows.projects import configured, project
+
+
+class Bar:
+    """Interrupts when so many steps are done; remembers where it began."""
+
+    def __init__(self, stop: float) -> None:
+        self.stop = stop
+        self.first: float | None = None
+
+    def advance(self, amount: float = 1) -> None:
+        pass
+
+    def update(self, *, completed: float | None = None, total: float | None = None, text: str | None = None) -> None:
+        assert completed is not None
+        self.first = completed if self.first is None else self.first
+        if completed >= self.stop:
+            raise KeyboardInterrupt
+
+
+class Interrupting(SilentUi):
+    def __init__(self, stop: float) -> None:
+        self.bar = Bar(stop)
+
+    @contextmanager
+    def progress(self, description: str, total: float | None = None) -> Iterator[Bar]:
+        yield self.bar
+
+
+@pytest.fixture
+def small(tmp_path: Path, model_cache: Path) -> Project:
+    return project(tmp_path, model_cache, epochs="2")
+
+
+def test_train_calibrate_export(small: Project, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    training.train(small, SilentUi(), work)
+    metrics = json.loads((work / "metrics.json").read_text())
+    assert (metrics["version"], metrics["settings"]["epochs"], len(metrics["history"])) == (1, 2, 2)
+    assert metrics["train_samples"] + metrics["validation_samples"] == 700
+    training.calibrate(small, SilentUi(), work / "checkpoint.safetensors", work)
+    exits = json.loads((work / "exits.json").read_text())["exits"]
+    assert [item["policy"] for item in exits] == ["softmax", "max_logit", "always"]
+    assert sum(item["leave"] for item in exits) == pytest.approx(1)
+    assert exits[0]["leave"] == pytest.approx(0.5, abs=0.05)
+    assert len(json.loads((work / "tradeoff.json").read_text())["curves"]) == 2
+    training.export(small, SilentUi(), work / "checkpoint.safetensors", work)
+    with np.load(work / "golden.npz", allow_pickle=False) as found:
+        assert json.loads(str(found["meta"]))["classes"] == 10
+    assert (work / "model.onnx").stat().st_size > 1000
+
+
+def test_an_interrupted_training_is_taken_up_and_ends_the_same(small: Project, tmp_path: Path) -> None:
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    for folder in (whole, halves):
+        folder.mkdir()
+    training.train(small, SilentUi(), whole)
+    steps = (700 - 140) // 64
+    with pytest.raises(KeyboardInterrupt):
+        training.train(small, Interrupting(steps + 2), halves)
+    assert not (halves / "checkpoint.safetensors").exists()
+    second = Interrupting(1e9)
+    training.train(small, second, halves)
+    assert second.bar.first == steps + 1
+    for name in ("checkpoint.safetensors", "metrics.json"):
+        assert (halves / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_checkpoint_of_another_network_is_refused(tiny: Project, tmp_path: Path, small: Project) -> None:
+    other = configured(small.file.parent, weight_bits="5")
+    with pytest.raises(QuantModelError, match=r"of another network than the configuration \(.*weight_bits is 3 in the checkpoint, 5"):
+        training.export(other, SilentUi(), tiny.output / "checkpoint.safetensors", tmp_path)

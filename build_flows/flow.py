@@ -144,7 +144,8 @@ class _Flow:
             name="simulate", run=lambda work: run(work) and None, outputs=("sim.json",),
             inputs={"netlist": self.path("netlist.json"), "rtl": self.path("rtl"), "golden": self.path("golden.npz"),
                     "exits": self.path("exits.json"), **self._data()},
-            values=project.values("data", "simulate"), tools=SIMULATORS, sources=("sim", "hw", "build_flows.simulation"), resumable=True,
+            values={**project.values("data"), "samples": own.samples, "stall": own.stall, "seed": own.seed}, tools=SIMULATORS,
+            sources=("sim", "hw", "build_flows.simulation"), resumable=True,
         ))
         found: dict[str, Any] = read_json(self.path("sim.json"))["figures"]
         return found

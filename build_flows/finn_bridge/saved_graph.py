@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.general import GiveReadableTensorNames
 
 import build_flows.finn_bridge.rtl_layers  # noqa: F401 - registers our layers with FINN
 from build_flows.finn_bridge.compile_graph import CompiledGraph
@@ -43,8 +44,10 @@ def save_graph(graph: CompiledGraph, path: Path) -> None:
         "last_units": graph.last_units,
     }
     with quiet_finn():
-        graph.model.set_metadata_prop(KEY, json.dumps(extra))
-        graph.model.save(str(path))
+        # Tensors that a transformation made since the layers were named are called at random.
+        model = graph.model.transform(GiveReadableTensorNames())
+        model.set_metadata_prop(KEY, json.dumps(extra, sort_keys=True))
+        model.save(str(path))
 
 
 def load_graph(path: Path) -> SavedGraph:

@@ -1,0 +1,78 @@
+"""Compilation is relocatable and deterministic, and builds what was measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from build_flows.compile import compile_project
+from build_flows.config import Project
+from build_flows.ui import SilentUi
+from hw.netlist import Netlist, load
+
+pytestmark = pytest.mark.cosim
+
+
+class Listening(SilentUi):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def info(self, text: str) -> None:
+        self.said.append(text)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {item.relative_to(folder).as_posix(): item.read_bytes() for item in sorted(folder.rglob("*")) if item.is_file()}
+
+
+def compiled(project: Project, work: Path, model_cache: Path) -> Listening:
+    ui = Listening()
+    work.mkdir(parents=True)
+    output = project.output
+    compile_project(project, ui, model=output / "model.onnx", golden=output / "golden.npz", exits=output / "exits.json", cache=model_cache,
+                    work=work)
+    return ui
+
+
+def test_the_same_inputs_give_the_same_bytes_in_any_folder(tiny: Project, tmp_path: Path, model_cache: Path) -> None:
+    work = tmp_path / "quite" / "another-place"
+    compiled(tiny, work, model_cache)
+    for name in ("rtl", "netlist.json", "folding.toml", "sizing.json", "dataflow.onnx"):
+        first, second = tiny.output / name, work / name
+        if first.is_dir():
+            assert files(first) == files(second)
+        else:
+            assert first.read_bytes() == second.read_bytes(), name
+    written = b"".join(files(work / "rtl").values()) + (work / "netlist.json").read_bytes() + (work / "dataflow.onnx").read_bytes()
+    for place in (work, tiny.output, Path.home(), Path(__file__).parents[2]):
+        if len(place.parts) > 2:
+            assert str(place).encode() not in written
+    assert b"/tmp/" not in written
+
+
+def test_the_netlist_holds_what_was_measured(tiny: Project) -> None:
+    netlist: Netlist = load((tiny.output / "netlist.json").read_text())
+    sizing = json.loads((tiny.output / "sizing.json").read_text())
+    depths = {item.name: item.depth for item in netlist.streams}
+    assert {name: item["depth"] for name, item in sizing["fifos"].items()}.items() <= depths.items()
+    assert all(item["depth"] > item["reached"] or item["depth"] >= 2 for item in sizing["fifos"].values())
+    assert [gate.frames for gate in netlist.gates] == [gate["frames"] for gate in sizing["gates"]]
+    assert all(stage["interval"] <= stage["target"] for stage in sizing["stages"])
+    assert [item.target_cycles for item in netlist.stages][0] == 512
+    exits = json.loads((tiny.output / "exits.json").read_text())["exits"]
+    assert [(item.policy, item.threshold) for item in netlist.exits] == [(item["policy"], item["threshold"]) for item in exits]
+    listed = (tiny.output / "rtl" / "filelist.f").read_text().splitlines()
+    assert listed[-1] == "accelerator.v"
+    assert all((tiny.output / "rtl" / name).is_file() for name in listed)
+
+
+def test_too_few_samples_in_flight_are_warned_of(copy, tmp_path: Path, model_cache: Path) -> None:
+    project = copy()
+    text = project.file.read_text() + '\n[build]\nmax_in_flight = 2\norder = "input"\n'
+    project.file.write_text(text)
+    from build_flows.config import load as load_config
+
+    ui = compiled(load_config(project.file), tmp_path / "work", model_cache)
+    assert any(line.startswith("warning: build.max_in_flight = 2 may set the pace; ") for line in ui.said)
+    netlist = load((tmp_path / "work" / "netlist.json").read_text())
+    assert (netlist.max_in_flight, netlist.order) == (2, "input")

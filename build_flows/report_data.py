@@ -84,7 +84,7 @@ def _made(
         "Checked, bit for bit": {
             "Brevitas = golden model": f"logits of every exit, {agreement['brevitas']:,} images",
             "FINN graph = golden model": f"{agreement['layers']} layers, {agreement['finn']:,} images",
-            "RTL = golden model": f"class, exit and id, {simulated['figures']['agree']:,} of {simulated['figures']['samples']:,} images",
+            "RTL = golden model": f"class, exit, id and confidence, {simulated['figures']['agree']:,} of {simulated['figures']['samples']:,} images",
         },
         "Simulation": {
             "cycles": f"{simulated['cycles']:,}",

@@ -6,7 +6,7 @@ from typing import Any
 
 __all__ = ["diagram"]
 
-LEFT, WIDTH, STEP = 84, 205, 316
+LEFT, WIDTH, STEP = 84, 225, 336
 COMPUTE = ("MVAU", "VVAU", "MaxPool", "GlobalAccPool")
 
 
@@ -53,7 +53,7 @@ def diagram(netlist: Mapping[str, Any], leave: Sequence[float | None], intervals
     parts.append(f'<text x="{width - 6}" y="{merge + 8}" class="small end">{netlist["result"]["bits"]}-bit results</text>')
     head = '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
     head += '<path d="M0 0 8 4 0 8z" class="tip"/></marker></defs>'
-    return f'<svg class="diagram" role="img" viewBox="0 0 {width} {merge + 40}">{head}{"".join(parts)}</svg>'
+    return f'<svg class="diagram" role="img" style="max-width:{width}px" viewBox="0 0 {width} {merge + 40}">{head}{"".join(parts)}</svg>'
 
 
 def _layers(netlist: Mapping[str, Any], stage: int, head: bool) -> list[str]:

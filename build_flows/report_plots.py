@@ -54,6 +54,11 @@ def _figure(name: str, draw: Callable[[Any], None], size: tuple[float, float]) -
     return text.replace("<svg ", '<svg role="img" ', 1)
 
 
+def _thousands(value: float, position: int | None = None) -> str:
+    """A tick's label."""
+    return f"{value:,.0f}"
+
+
 def colour(exit: int) -> str:
     """The colour of an exit, the same in every plot."""
     return SERIES[exit % len(SERIES)]
@@ -122,15 +127,16 @@ def latency(exits: Sequence[int], cycles: Sequence[int]) -> str:
         rows = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
         for axes, kind in zip(rows, kinds, strict=True):
             mine = took[taken == kind]
-            told = f"exit {kind}: median {np.median(mine):,.0f}, longest {mine.max():,}"
-            axes.hist(mine, bins=edges, color=colour(kind))
-            axes.set_title(told, loc="right", fontsize=10, pad=3, color=INK)
-            axes.set_ylim(0, 1.1 * max(1, np.histogram(mine, bins=edges)[0].max()))
-            axes.yaxis.get_major_locator().set_params(integer=True, nbins=3)
+            axes.hist(mine, bins=edges, color=colour(kind), log=True)
+            axes.set_title(
+                f"exit {kind}: median {np.median(mine):,.0f}, longest {mine.max():,}", loc="right", fontsize=10, pad=3, color=INK
+            )
+            axes.set_ylim(0.7, 2 * len(mine))
+            axes.yaxis.set_major_formatter(_thousands)
         rows[-1].set_xlabel("latency, cycles")
         rows[-1].set_xlim(left=0)
-        rows[-1].xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        figure.supylabel("samples", fontsize=10)
+        rows[-1].xaxis.set_major_formatter(_thousands)
+        figure.supylabel("samples, logarithmic", fontsize=10)
 
     return _figure("latency", draw, (6.2, max(3.1, 0.7 + 1.05 * len(kinds))))
 
@@ -146,6 +152,8 @@ def throughput(cycle_out: Sequence[int], steady: float | None) -> str:
         if steady is not None:
             axes.axhline(steady, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), label=f"steady state: {steady:,.1f}")
         axes.set_ylim(0, 1.15 * max(moving.max(), steady or 0))
+        axes.xaxis.set_major_formatter(_thousands)
+        axes.yaxis.set_major_formatter(_thousands)
         axes.set_xlabel("results so far")
         axes.set_ylabel("cycles per sample")
         axes.legend(loc="lower right")

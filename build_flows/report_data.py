@@ -77,14 +77,14 @@ def _gates(netlist: Mapping[str, Any], simulated: Mapping[str, Any], sizing: Map
 def _made(
     project: Project, simulated: Mapping[str, Any], agreement: Mapping[str, Any], netlist: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    config = project.config
+    config, figures = project.config, simulated["figures"]
     versions = {"python": ".".join(map(str, sys.version_info[:3]))}
     return {
         "Command": {"command": f"offramp run {project.file.name}"},
         "Checked, bit for bit": {
             "Brevitas = golden model": f"logits of every exit, {agreement['brevitas']:,} images",
             "FINN graph = golden model": f"{agreement['layers']} layers, {agreement['finn']:,} images",
-            "RTL = golden model": f"class, exit, id and confidence, {simulated['figures']['agree']:,} of {simulated['figures']['samples']:,} images",
+            "RTL = golden model": f"class, exit, id and confidence, {figures['agree']:,} of {figures['samples']:,} images",
         },
         "Simulation": {
             "cycles": f"{simulated['cycles']:,}",

@@ -1,7 +1,7 @@
 """Measures the figures of the README on this machine: ``python -m build_flows.bench`` (``make bench``).
 
 Everything is measured by running what users run; nothing is taken from an earlier run but trained checkpoints, and built models where
-it says so. The results go to ``docs/benchmark.json`` and, as a table, to ``docs/benchmark.md``.
+it says so. The results go to ``docs/benchmark.json`` and, as a table, into ``README.md``.
 """
 
 import json
@@ -37,6 +37,7 @@ from sim.run import expected_ids, simulate
 __all__ = ["main"]
 
 ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 SEED = 1
 BATCH = 1000
 RANDOM_SAMPLES = 4000
@@ -236,14 +237,19 @@ def _table(bench: _Bench) -> str:
     rows = "".join(
         f"| {item.name} | {item.target} | {item.value} | {'met' if item.met else '**missed**'} | {item.how} |\n" for item in bench.figures
     )
-    return (f"# Benchmark\n\nWritten by `make bench` ({_machine()}; seed {SEED}).\n\n"
-            f"| figure | target | measured | | how |\n|---|---|---|---|---|\n{rows}")
+    return f"{_machine()}; seed {SEED}.\n\n| figure | target | measured | | how |\n|---|---|---|---|---|\n{rows}"
+
+
+def _between(text: str, table: str) -> str:
+    """``text`` with ``table`` between its two marks."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{table}{END}{rest.split(END)[1]}"
 
 
 @click.command()
 @click.option("--fresh/--no-fresh", default=True, help="Also time `make demo` in a fresh clone, set-up included (several minutes).")
 def main(fresh: bool) -> None:
-    """Measure the figures of the README and write docs/benchmark.md and docs/benchmark.json."""
+    """Measure the figures of the README and write them there and to docs/benchmark.json."""
     from rich.console import Console
 
     bench = _Bench(RichUi(Console(file=sys.stderr)))
@@ -251,7 +257,8 @@ def main(fresh: bool) -> None:
     steps = [bench.compile, bench.digits_agree, bench.b_lenet_all, bench.throughput, bench.speed, *([bench.fresh] if fresh else [])]
     for step in steps:
         step()
-    write_text(ROOT / "docs" / "benchmark.md", _table(bench))
+    readme = ROOT / "README.md"
+    write_text(readme, _between(readme.read_text(encoding="utf-8"), _table(bench)))
     write_json(ROOT / "docs" / "benchmark.json", {"version": 1, "machine": _machine(), "seed": SEED,
                                                   "figures": [asdict(item) for item in bench.figures]})
     click.echo(_table(bench))

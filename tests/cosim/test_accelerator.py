@@ -76,7 +76,7 @@ def test_every_sample_comes_out_as_decided(design, model_cache, tmp_path, stall)
     if netlist.order == "input":
         assert result.arrival.tolist() == list(range(len(images)))
     for gate, fill in zip(netlist.gates, result.gates, strict=True):
-        assert 0 < fill <= gate.frames * gate.frame_beats
+        assert 0 < fill <= gate.frames
 
 
 @pytest.mark.parametrize("hard", ["none", "all", "alternating", "bursts"])

@@ -1,0 +1,133 @@
+"""The whole way on a small project: what is made, what is skipped, what an interruption leaves."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from build_flows import flow
+from build_flows.config import Project
+from build_flows.files import hash_path
+from build_flows.ui import Progress, SilentUi
+from tests.build_flows.projects import configured
+
+pytestmark = pytest.mark.cosim
+
+STEPS = ("train", "calibrate", "export", "compile", "agree", "simulate", "report")
+ARTEFACTS = (
+    "checkpoint.safetensors", "metrics.json", "exits.json", "tradeoff.json", "model.onnx", "golden.npz", "folding.toml", "sizing.json",
+    "dataflow.onnx", "netlist.json", "rtl", "agreement.json", "sim.json", "report.html",
+)
+Copy = Callable[..., Project]
+
+
+def stamps(project: Project) -> dict[str, int]:
+    """When each step ran last."""
+    return {item.stem: item.stat().st_mtime_ns for item in (project.output / ".steps").glob("*.json")}
+
+
+def ran(project: Project, before: dict[str, int]) -> set[str]:
+    return {name for name, when in stamps(project).items() if before.get(name) != when}
+
+
+class Interrupting(SilentUi):
+    """Ctrl-C as soon as progress is told whose description starts with ``text``."""
+
+    def __init__(self, text: str, updates: int = 1) -> None:
+        self.text, self.updates = text, updates
+
+    @contextmanager
+    def progress(self, description: str, total: float | None = None) -> Iterator[Progress]:
+        with super().progress(description, total) as bar:
+            yield self if description.startswith(self.text) else bar
+
+    def advance(self, amount: float = 1) -> None:
+        self.update()
+
+    def update(self, *, completed: float | None = None, total: float | None = None, text: str | None = None) -> None:
+        self.updates -= 1
+        if not self.updates:
+            raise KeyboardInterrupt
+
+
+def test_everything_is_made_once_and_agrees(copy: Copy) -> None:
+    project = copy()
+    before = stamps(project)
+    assert flow.report(project, SilentUi()) == project.output / "report.html"
+    assert ran(project, before) <= {"report"}
+    assert all((project.output / name).exists() for name in ARTEFACTS)
+    assert set(stamps(project)) == set(STEPS)
+    figures = json.loads((project.output / "sim.json").read_text())["figures"]
+    assert figures["agree"] == figures["samples"] == 40
+    left = {item.name for item in project.output.iterdir()} - {*ARTEFACTS, ".lock", ".steps"}
+    assert not left
+    before = stamps(project)
+    flow.report(project, SilentUi())
+    assert ran(project, before) == set()
+
+
+def test_a_change_runs_only_what_depends_on_it(copy: Copy) -> None:
+    project = copy()
+    before = stamps(project)
+    flow.simulate(configured(project.file.parent, finn_images="2"), SilentUi(), samples=40)
+    assert ran(project, before) == {"agree"}
+
+    before, exits = stamps(project), (project.output / "exits.json").read_bytes()
+    flow.compile(configured(project.file.parent, finn_images="2", shares="[0.3, 0.3]"), SilentUi())
+    # Another share of hard samples is folded otherwise; the graph is another one then.
+    assert {"calibrate", "compile"} <= ran(project, before) <= {"calibrate", "compile", "agree"}
+    assert (project.output / "exits.json").read_bytes() != exits
+
+
+def test_damaged_artefacts_are_made_anew(copy: Copy) -> None:
+    project = copy()
+    checkpoint = project.output / "checkpoint.safetensors"
+    whole, before = checkpoint.read_bytes(), stamps(project)
+    checkpoint.write_bytes(whole[: len(whole) // 2])
+    (project.output / "exits.json").write_text("{")
+    flow.train(project, SilentUi())
+    assert checkpoint.read_bytes() == whole
+    assert ran(project, before) == {"train", "calibrate"}
+    (project.output / "sim.json").write_text("")
+    flow.simulate(project, SilentUi(), samples=40)
+    assert ran(project, before) == {"train", "calibrate", "simulate"}
+
+
+@pytest.mark.parametrize(("text", "updates", "changes"), [
+    ("training", 12, {"epochs": "3"}), ("FINN", 1, {"finn_images": "3"}), ("simulating", 1, {"samples": "30"}),
+])
+def test_an_interruption_leaves_what_was_there(text: str, updates: int, changes: dict[str, str], copy: Copy) -> None:
+    project = copy(**changes)
+    before = {name: hash_path(project.output / name) for name in ARTEFACTS}
+    when = stamps(project)
+    with pytest.raises(KeyboardInterrupt):
+        flow.simulate(project, Interrupting(text, updates), samples=project.config.simulate.samples)
+    assert ran(project, when) <= {"agree"}
+    assert {name: hash_path(project.output / name) for name in ARTEFACTS if name != "agreement.json"}.items() <= before.items()
+    if text == "training":
+        flow.train(project, SilentUi())
+        assert len(json.loads((project.output / "metrics.json").read_text())["history"]) == 3
+    else:
+        found = flow.simulate(project, SilentUi(), samples=project.config.simulate.samples)
+        assert found["agree"] == found["samples"] == project.config.simulate.samples
+
+
+def test_simulate_on_the_command_line(copy: Copy) -> None:
+    project = copy()
+    kept = (project.output / "sim.json").read_bytes()
+    options = ["--stall", "0.3", "--seed", "5", "--samples", "20", "--json"]
+    command = [sys.executable, "-m", "build_flows.cli", "simulate", str(project.file), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    found = json.loads(done.stdout)
+    names = {"samples", "agree", "accuracy", "exits", "cycles_per_sample", "clock_mhz", "samples_per_second", "limited_by",
+             "sim_cycles_per_second"}
+    assert names <= set(found)
+    assert found["samples"] == found["agree"] == 20
+    assert all({"share", "accuracy"} <= set(item) for item in found["exits"])
+    assert (project.output / "sim.json").read_bytes() == kept

@@ -368,3 +368,7 @@ def main() -> None:
         if told.hint:
             click.echo(f"  hint: {told.hint}", err=True)
         sys.exit(told.code)
+
+
+if __name__ == "__main__":
+    main()

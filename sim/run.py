@@ -25,6 +25,9 @@ __all__ = ["SimResult", "StageUse", "StreamUse", "expected_ids", "simulate"]
 BATCH = 1000
 """Images in a batch unless the caller says otherwise: an interrupted run is taken up at a batch's start."""
 
+LONGEST = (1 << 32) - 1
+"""The bench counts idle cycles in 32 bits."""
+
 
 def expected_ids(batches: Sequence[int], id_bits: int) -> npt.NDArray[np.int64]:
     """The id every image must get, int64 ``[n]``: its place in its batch, modulo ``2**id_bits``."""
@@ -97,7 +100,7 @@ def simulate(
     writes = dict(writes or {})
     key = hashlib.sha256(json.dumps([str(bench.model.parent.name), images.shape, lengths, stall_in, stall_out, seed, writes, jobs]).encode()
                          + np.ascontiguousarray(images).tobytes()).hexdigest()
-    limit = round(bench.idle_limit / ((1 - stall_in) * (1 - stall_out))) if idle_limit is None else idle_limit
+    limit = min(LONGEST, round(bench.idle_limit / ((1 - stall_in) * (1 - stall_out)))) if idle_limit is None else idle_limit
     stall = Stall(stall_in, stall_out)
     processes = 1 if waves is not None else max(1, min(jobs, len(lengths) // 2))
     shares = [part.tolist() for part in np.array_split(np.array(lengths), processes)]

@@ -58,7 +58,7 @@ def test_the_netlist_holds_what_was_measured(tiny: Project) -> None:
     assert all(item["depth"] > item["reached"] or item["depth"] >= 2 for item in sizing["fifos"].values())
     assert [gate.frames for gate in netlist.gates] == [gate["frames"] for gate in sizing["gates"]]
     assert all(stage["interval"] <= stage["target"] for stage in sizing["stages"])
-    assert [item.target_cycles for item in netlist.stages][0] == 512
+    assert netlist.stages[0].target_cycles == 512
     exits = json.loads((tiny.output / "exits.json").read_text())["exits"]
     assert [(item.policy, item.threshold) for item in netlist.exits] == [(item["policy"], item["threshold"]) for item in exits]
     listed = (tiny.output / "rtl" / "filelist.f").read_text().splitlines()

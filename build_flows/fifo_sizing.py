@@ -34,6 +34,9 @@ PATIENCE = 400
 DOUBLINGS = 8
 """How often depths may be doubled until they hold."""
 
+BUDGET = 20_000_000
+"""Cycles to spend on making FIFOs smaller: the largest ones come first, so networks of long frames stop with small gains left."""
+
 LARGE = 1024
 """Bits from which a FIFO is worth trying to make smaller."""
 
@@ -88,6 +91,7 @@ class _Runs:
     def __init__(self, netlist: Netlist, harness: StageProbe, probe: Probe) -> None:
         self.harness = harness
         self.probe = probe
+        self.cycles = 0
         self.stages = [stage.index for stage in netlist.stages]
         self.bits = {item.name: item.bits for item in harness.streams}
         self.stage_of = {item.name: netlist.layer(item.src[0]).stage for item in harness.streams}
@@ -111,6 +115,7 @@ class _Runs:
         last: dict[int, tuple[int, int]] = {}
         for _ in range(PATIENCE):
             self.probe.run(step)
+            self.cycles += step
             for stage in set(intervals) - set(last):
                 done, when = self._state(stage)
                 if done >= WARM_UP:
@@ -172,10 +177,13 @@ def _confirm(runs: _Runs, depths: dict[str, int], most: dict[int, float]) -> dic
 
 
 def _shrink(runs: _Runs, depths: dict[str, int], most: dict[int, float]) -> dict[str, int]:
-    """Large FIFOs as small as still holds, to within a quarter, the largest first."""
+    """Large FIFOs as small as still holds, to within a quarter, the largest first, as far as the budget goes."""
     depths = dict(depths)
+    last = runs.cycles + BUDGET
     for name in sorted(depths, key=lambda item: -depths[item] * runs.bits[item]):
         stage, high = runs.stage_of[name], depths[name]
+        if runs.cycles >= last:
+            break
         if high * runs.bits[name] < LARGE or high <= SMALLEST:
             continue
         if runs.holds(stage, {**depths, name: SMALLEST}, most[stage]):

@@ -5,6 +5,7 @@ precompiled-header option of the machine it was made on. Verilator's own runtime
 per cache folder and set of options.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -152,6 +153,9 @@ def _run(command: Sequence[str | Path], what: str, **options: str) -> str:
     return ran.stdout
 
 
+SPARE = 1 << 16
+"""Bytes free below which a failed build is put down to a full disk."""
+
 BUNDLE = 500_000
 """Bytes of generated C++ that go through the compiler together: most of a small file's compilation is Verilator's headers."""
 
@@ -286,6 +290,11 @@ def build(design: Design, cache: Path, *, jobs: int = 2) -> Path:
         _run(link, "linking the model")
         shutil.rmtree(generated)
         _publish(work, final)
+    except (BuildError, ValueError) as error:
+        # Verilator does not notice that what it writes does not fit.
+        if shutil.disk_usage(work).free < SPARE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(cache)) from error
+        raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return final / "model"

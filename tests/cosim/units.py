@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from amaranth.hdl import ClockDomain, Module, Signal, Value
 from amaranth.lib import wiring
+from amaranth.lib.wiring import In
 
 from hw.bus_unpack import BusUnpack
 from hw.exit_decision import ExitDecision
@@ -17,6 +18,7 @@ from hw.global_acc_pool import GlobalAccPool
 from hw.max_pool import MaxPool
 from hw.stream_fork import StreamFork
 from sim.golden import POLICIES, layers
+from tests.cosim.bare_units import BARE
 
 Beats = dict[str, list[int]]
 
@@ -164,7 +166,8 @@ UNITS: dict[str, Unit] = {
 
 
 class AllUnits(wiring.Component):
-    """Every unit side by side, each stream as three ports ``<unit>_<port>_data``, ``_valid``, ``_ready``."""
+    """Every unit side by side, each stream as three ports ``<unit>_<port>_data``, ``_valid``, ``_ready``, and each port of a unit
+    of ``BARE`` as ``<unit>_<path>``."""
 
     def __init__(self) -> None:
         super().__init__({})
@@ -177,7 +180,10 @@ class AllUnits(wiring.Component):
                 pin = f"{name}_{port}"
                 self.pins[name, port] = (Signal(len(Value.cast(end.payload)), name=f"{pin}_data"), Signal(name=f"{pin}_valid"),
                                          Signal(name=f"{pin}_ready"))
-        self.ports = [self.clk, self.rst, *(pin for pins in self.pins.values() for pin in pins)]
+        self.bare = {name: make() for name, make in BARE.items()}
+        self.wires = [(Signal(len(Value.cast(value)), name="_".join(map(str, (name, *path)))), member.flow, Value.cast(value))
+                      for name, unit in self.bare.items() for path, member, value in unit.signature.flatten(unit)]
+        self.ports = [self.clk, self.rst, *(pin for pins in self.pins.values() for pin in pins), *(pin for pin, _, _ in self.wires)]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -192,4 +198,7 @@ class AllUnits(wiring.Component):
             for port, end in outputs.items():
                 data, valid, ready = self.pins[name, port]
                 m.d.comb += [data.eq(Value.cast(end.payload)), valid.eq(end.valid), end.ready.eq(ready)]
+        for name, unit in self.bare.items():
+            m.submodules[name] = unit
+        m.d.comb += [end.eq(pin) if flow is In else pin.eq(end) for pin, flow, end in self.wires]
         return m

@@ -255,6 +255,8 @@ def _simulate(
         raise OfframpError(f"--waves must name a file that ends in .fst, not {waves}")
     if waves is not None and not waves.absolute().parent.is_dir():
         raise OfframpError(f"--waves {waves}: there is no folder {waves.absolute().parent}", hint="make it first, or choose another place")
+    if waves is not None and not os.access(waves.absolute().parent, os.W_OK):
+        raise OfframpError(f"--waves {waves}: the folder {waves.absolute().parent} must not be written to", hint="choose another place")
     from build_flows import flow
 
     chosen = project.config.simulate

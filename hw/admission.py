@@ -1,6 +1,6 @@
 """Where samples enter: gives each frame its token and holds it back while too many are inside."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -19,6 +19,9 @@ class Admission(wiring.Component):
     reorder buffer of that many places can never overflow. The length of a batch is latched with the first beat of its
     first frame; 0 counts as 1.
 
+    Where samples overtake each other, any number of easy ones may pass a hard one. So that no two samples of a batch are
+    inside under one id, the first frame of each half of the ids waits until all that had those ids before have left.
+
     Latency: 0 cycles (combinational). Throughput: one beat a cycle. Reset: no frame in progress, next sample is the first of
     a batch, none inside. A sample that leaves (``release``) in the cycle in which another wants in makes room from
     the next cycle on.
@@ -29,6 +32,7 @@ class Admission(wiring.Component):
     frame_beats : beats of a frame, at least 1
     id_bits : width of the sample id
     max_in_flight : samples that may be inside at a time, at least 1
+    overtaking : samples may leave in another order than they entered
 
     Members
     -------
@@ -38,17 +42,19 @@ class Admission(wiring.Component):
     batch_length : samples per batch, ``unsigned(32)``
     now : free-running cycle count for the stamp
     release : one cycle high for every sample that left
+    release_half : with ``release``, the top bit of that sample's id; ignored without ``overtaking``
     in_flight : samples inside
     admitted : high in the cycle in which a frame's first beat enters
     """
 
-    def __init__(self, *, width: int, frame_beats: int, id_bits: int, max_in_flight: int) -> None:
+    def __init__(self, *, width: int, frame_beats: int, id_bits: int, max_in_flight: int, overtaking: bool = True) -> None:
         if width < 1 or frame_beats < 1:
             raise ValueError(f"width and frame_beats must be at least 1, not width={width}, frame_beats={frame_beats}")
         self.width = width
         self.frame_beats = frame_beats
         self.id_bits = id_bits
         self.max_in_flight = max_in_flight
+        self.overtaking = overtaking
         self.layout = token_layout(id_bits=id_bits, max_in_flight=max_in_flight)
         super().__init__({
             "i": In(stream.Signature(width)),
@@ -58,6 +64,7 @@ class Admission(wiring.Component):
             "batch_length": In(BATCH_BITS),
             "now": In(STAMP_BITS),
             "release": In(1),
+            "release_half": In(1),
             "in_flight": Out(range(max_in_flight + 1)),
             "admitted": Out(1),
         })
@@ -80,9 +87,18 @@ class Admission(wiring.Component):
         with m.Else():
             m.d.comb += length_now.eq(self.batch_length)
 
+        # A batch of 2**32 - 1 samples never gives an id of 32 bits twice, and without an id there is nothing to tell apart.
+        id_taken = Signal()
+        if self.overtaking and 0 < self.id_bits < BATCH_BITS:
+            half = position[self.id_bits - 1]
+            upper = Signal.like(self.in_flight)  # samples inside with the top bit of their id set
+            again = (position & ((1 << self.id_bits - 1) - 1) == 0) & ~opens_batch
+            m.d.comb += id_taken.eq(again & Mux(half, upper != 0, upper != self.in_flight))
+            m.d.sync += upper.eq(upper + (self.admitted & half) - (self.release & self.release_half))
+
         room = Signal()
         m.d.comb += room.eq(~first | (
-            (self.in_flight != self.max_in_flight) & self.token.ready & (~opens_batch | self.length.ready)
+            (self.in_flight != self.max_in_flight) & ~id_taken & self.token.ready & (~opens_batch | self.length.ready)
         ))
         m.d.comb += [
             self.o.payload.eq(self.i.payload),

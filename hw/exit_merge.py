@@ -60,6 +60,7 @@ class ExitMerge(wiring.Component):
     now : free-running cycle count, the same as at admission
     o : result words, ``{word, last}``
     release : high for one cycle with each result that leaves
+    release_half : with ``release``, the top bit of that sample's id; always 0 with ``order="input"``, where no sample overtakes another
     batch_done : high for one cycle with each result that completes a batch
     """
 
@@ -88,6 +89,7 @@ class ExitMerge(wiring.Component):
             "now": In(STAMP_BITS),
             "o": Out(stream.Signature(self.word)),
             "release": Out(1),
+            "release_half": Out(1),
             "batch_done": Out(1),
         })
 
@@ -139,6 +141,8 @@ class ExitMerge(wiring.Component):
         leave, leaving = Signal(), Signal(self.bits)
         if self.order == "arrival":
             m.d.comb += [take.eq(advance & self.length.valid), leave.eq(take & candidate.any()), leaving.eq(word)]
+            if len(chosen.token.id):
+                m.d.comb += self.release_half.eq(chosen.token.id[-1])
         else:
             places = 1 << ceil_log2(self.max_in_flight)
             m.submodules.reorder = reorder = Memory(shape=unsigned(self.bits), depth=max(2, places), init=[])

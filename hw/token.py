@@ -18,7 +18,7 @@ def token_layout(*, id_bits: int, max_in_flight: int) -> data.StructLayout:
     Members
     -------
     id : position of the sample in its batch, modulo ``2**id_bits``
-    slot : running number of the sample, modulo the power of two above ``max_in_flight``; names its place in a reorder buffer
+    slot : running number of the sample, modulo ``max_in_flight``; names its place in a reorder buffer
     batch : running number of its batch, wide enough to tell apart all batches that can be in flight
     stamp : free-running cycle count when the sample's first beat entered
     """

@@ -70,11 +70,13 @@ def token_fields(shape: AdmissionShape | RouterShape | MergeShape, number: int, 
 @cocotb.test()
 @cocotb.parametrize(unit=list(ADMISSIONS), stall=STALLS)
 async def admission(dut: Any, unit: str, stall: float) -> None:
-    """A frame enters with its token, and at its batch's start its length, when all that takes them is ready and there is room."""
+    """A frame enters with its token, and at its batch's start its length, when all that takes them is ready and there is room, and
+    never under the id of a frame of its batch that is inside."""
     shape, pins, draw = ADMISSIONS[unit], Pins(dut, unit), random.Random(f"{unit} {stall}")
     beats = [draw.getrandbits(shape.width) for _ in range(80 * shape.frame_beats)]
-    sent = number = position = length = batch = cycle = full = 0
-    offered, leaving = False, []
+    sent = number = position = length = batch = cycle = full = waited = 0
+    offered, half_of_ids = False, 1 << shape.id_bits - 1
+    leaving: list[tuple[int, int, int]] = []  # cycle, batch and position
     longest = round(3 + 3 * shape.max_in_flight * (shape.frame_beats + 80 * stall))
     await reset(dut)
     while sent < len(beats):
@@ -82,14 +84,16 @@ async def admission(dut: Any, unit: str, stall: float) -> None:
         offered = offered or draw.random() >= stall
         ready = {name: draw.random() >= stall for name in ("o", "token", "length")}
         now, batch_length = (0xFFFF_FF00 + 7 * cycle) % 2**32, draw.randrange(7)
-        due = [at for at in leaving if at <= cycle]
+        due = [item for item in leaving if item[0] <= cycle]
         pins.offer("i", beats[sent] if offered else None)
         for name, value in ready.items():
             pins[f"{name}_ready"] = value
         pins["now"], pins["batch_length"], pins["release"] = now, batch_length, bool(due)
+        pins["release_half"] = due[0][2] // half_of_ids % 2 if due else draw.getrandbits(1)
         await RisingEdge(dut.clk)
         first, opens, room = sent % shape.frame_beats == 0, position == 0, len(leaving) < shape.max_in_flight
-        enters = offered and ready["o"] and (not first or (room and ready["token"] and (ready["length"] or not opens)))
+        id_taken = position % half_of_ids == 0 < position and any((item[2] - position) // half_of_ids % 2 == 0 for item in leaving)
+        enters = offered and ready["o"] and (not first or (room and not id_taken and ready["token"] and (ready["length"] or not opens)))
         expected = {
             "i": beats[sent] if enters else None,
             "o": beats[sent] if enters else None,
@@ -100,18 +104,22 @@ async def admission(dut: Any, unit: str, stall: float) -> None:
         assert found == expected, f"{unit}, cycle {cycle}: {found} instead of {expected}"
         assert (pins["admitted"], pins["in_flight"]) == (enters and first, len(leaving)), f"{unit}, cycle {cycle}"
         full += offered and not room
+        waited += offered and first and room and id_taken
         if due:
             leaving.remove(due[0])
         if enters:
             offered, sent = False, sent + 1
         if enters and first:
-            leaving.append(cycle + draw.randrange(1, longest))
+            ids = [item[2] % (2 * half_of_ids) for item in leaving if item[1] == number - position]
+            assert position % (2 * half_of_ids) not in ids, f"{unit}, cycle {cycle}: id {position} is inside already"
+            leaving.append((cycle + draw.randrange(1, longest), number - position, position))
             length = max(1, batch_length) if opens else length
             number, position = number + 1, position + 1
             if position == length:
                 position, batch = 0, batch + 1
         cycle += 1
     assert full, f"{unit} was never full"
+    assert waited or not stall or shape.id_bits > 2 or shape.max_in_flight == 1, f"{unit} never waited for an id"
 
 
 @cocotb.test()
@@ -211,6 +219,7 @@ async def merge(dut: Any, unit: str, stall: float) -> None:
         assert set(fired) <= set(candidates), f"{unit}, cycle {cycle}: takes from exit {fired[0]} instead of one of {candidates}"
         for k in fired:
             n, stamp, label, confidence = queues[k].pop(0)
+            assert pins["release_half"] == (arrival and position[n] >> shape.id_bits - 1 & 1), f"{unit}, cycle {cycle}: sample {n}"
             expected[taken if arrival else n] = result_word(
                 shape, id=position[n], label=label, exit=k, confidence=confidence, cycles=(now - stamp) % 2**32)
             taken, offered[k], passed_over[k] = taken + 1, False, 0

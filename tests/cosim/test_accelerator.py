@@ -96,6 +96,17 @@ def test_easy_and_hard_samples_in_every_pattern(toy_rtl, model_cache, tmp_path, 
         assert result.limited_by.startswith("stage 0" if hard == "none" else "stage 2")
 
 
+def test_ids_that_wrap_while_a_hard_sample_is_overtaken(toy_rtl, model_cache, tmp_path):
+    """One hard sample takes as long as 600 easy ones, and an id of 8 bits comes again after 256."""
+    netlist, rtl = toy_rtl(exits=2, thresholds=(500,), paces=(2500,), result_bits=32)
+    images = (255 - toy.images(600) // 16).astype(np.uint8)
+    images[3] = toy.images(1)[0] // 4
+    result = simulate(netlist, rtl, images, work=tmp_path, cache=model_cache, optimise="O1")
+    agrees(netlist, images, result, [600])
+    assert np.flatnonzero(result.exit).tolist() == [3]
+    assert result.arrival[255] == 3
+
+
 def test_reset_in_the_middle_of_a_batch(bench, tmp_path):
     netlist, words = bench.netlist, bench.image_words
     images = toy.images(40, seed=1)

@@ -79,6 +79,35 @@ def test_no_more_than_max_in_flight_are_inside():
     assert inside == 3
 
 
+@pytest.mark.parametrize(("id_bits", "batch_length"), [(1, 9), (2, 30), (3, 30), (3, 17)])
+def test_no_id_comes_again_while_its_sample_is_inside(id_bits, batch_length):
+    """The first sample stays and stays, and all others leave at once."""
+    dut = Admission(width=8, frame_beats=1, id_bits=id_bits, max_in_flight=2)
+    entered = []
+
+    async def bench(ctx):
+        ctx.set(dut.batch_length, batch_length)
+        for unit in (dut.o, dut.token, dut.length):
+            ctx.set(unit.ready, 1)
+        ctx.set(dut.i.valid, 1)
+        leaves = None
+        for cycle in range(400):
+            ctx.set(dut.release, leaves is not None or cycle == 200)
+            ctx.set(dut.release_half, leaves is not None and leaves >> (id_bits - 1))
+            leaves = ctx.get(dut.token.payload.id) if ctx.get(dut.token.valid) and entered else None
+            if ctx.get(dut.token.valid):
+                entered.append((cycle, ctx.get(dut.token.payload.id)))
+            await ctx.tick()
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.run()
+    early = [id_ for cycle, id_ in entered if cycle <= 200]
+    assert early == list(range(1 << id_bits))
+    assert len(entered) == len(early) + 199  # and none waits for nothing
+
+
 def test_waits_for_room_among_tokens():
     tokens, _, beats, _ = run(frames=1, frame_beats=1, max_in_flight=3, batch_length=1, token_ready=False)
     assert tokens == []

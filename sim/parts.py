@@ -13,8 +13,8 @@ __all__ = ["Parts"]
 class Parts:
     """The records of interrupted runs of one job in folder ``work``; whole batches in them need not be simulated again.
 
-    ``key`` is the job's identity: records of another one are thrown away. ``batches`` are its batch lengths. ``traces`` hold the results of
-    the first ``done`` batches.
+    ``key`` is the job's identity: records of another one are thrown away. ``batches`` are its batch lengths; without any, the job begins
+    anew and all records are thrown away. ``traces`` hold the results of the first ``done`` batches.
     """
 
     def __init__(self, work: Path, key: str, batches: Sequence[int]) -> None:
@@ -24,7 +24,8 @@ class Parts:
         self.done = 0
         state = folder / "state.json"
         known = json.loads(state.read_text(encoding="utf-8")) if state.is_file() else None
-        if known != {"key": key}:
+        # a run that begins anew would leave records that overlap those of the one before
+        if known != {"key": key} or not batches:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             state.write_text(json.dumps({"key": key}), encoding="utf-8")

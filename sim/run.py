@@ -53,6 +53,12 @@ def _steps(batches: Sequence[int], words: int, writes: Mapping[str, int], stall:
     return [*steps, Results(first), Read()]
 
 
+def _contents(folder: Path) -> dict[str, str]:
+    """Digests of all files in ``folder``: the model reads weights and thresholds from there when it starts."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
 class _Total:
     """Adds up the progress of several processes."""
 
@@ -98,8 +104,8 @@ def simulate(
     lengths = _split(len(images), batches)
     bench = AcceleratorBench(netlist, rtl, cache, trace=waves is not None, optimise=optimise, jobs=jobs)
     writes = dict(writes or {})
-    key = hashlib.sha256(json.dumps([str(bench.model.parent.name), images.shape, lengths, stall_in, stall_out, seed, writes, jobs]).encode()
-                         + np.ascontiguousarray(images).tobytes()).hexdigest()
+    key = hashlib.sha256(json.dumps([str(bench.model.parent.name), _contents(rtl), images.shape, lengths, stall_in, stall_out, seed, writes,
+                                     jobs]).encode() + np.ascontiguousarray(images).tobytes()).hexdigest()
     limit = min(LONGEST, round(bench.idle_limit / ((1 - stall_in) * (1 - stall_out)))) if idle_limit is None else idle_limit
     stall = Stall(stall_in, stall_out)
     processes = 1 if waves is not None else max(1, min(jobs, len(lengths) // 2))

@@ -3,8 +3,10 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,3 +208,27 @@ def test_a_killed_run_is_taken_up_where_it_was(toy_rtl, model_cache, tmp_path):
     assert result.resumed
     assert 600 < result.registers["SAMPLES_IN"] < 1600
     agrees(netlist, images, result, [200] * 10)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_an_interrupted_run_is_not_taken_up_with_other_weights(toy_rtl, model_cache, tmp_path, changed):
+    """The model reads its memories when it starts: their contents are no part of what was Verilated."""
+    netlist, source = toy_rtl(**ARRIVAL)
+    rtl = Path(shutil.copytree(source, tmp_path / "rtl"))
+    (rtl / "memories").mkdir()
+    (rtl / "memories" / "weights.dat").write_text("00\n")
+    images = toy.images(400)
+
+    def run(progress=None):
+        return simulate(netlist, rtl, images, work=tmp_path / "run", cache=model_cache, batches=[100] * 4, jobs=1, optimise="O1",
+                        progress=progress, tick=1000)
+
+    def interrupt(state):
+        if state["results"] >= 250:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(interrupt)
+    if changed:
+        (rtl / "memories" / "weights.dat").write_text("01\n")
+    assert run().resumed != changed

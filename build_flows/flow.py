@@ -3,6 +3,7 @@
 Every function here runs the steps it needs first; a step whose inputs did not change is skipped.
 """
 
+import platform
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ COMPILE_SOURCES = tuple(
     f"build_flows.{name}"
     for name in ("compile", "fifo_sizing", "finn_bridge", "folding", "gate_model", "layer_costs", "network", "parts")
 )
-REPORT_SOURCES = tuple(f"build_flows.{name}" for name in ("report", "report_data", "report_diagram", "report_plots", "templates"))
+REPORT_SOURCES = tuple(f"build_flows.{name}" for name in ("parts", "report", "report_data", "report_diagram", "report_plots", "templates"))
 RTL = ("netlist.json", "rtl")
 
 
@@ -165,10 +166,14 @@ class _Flow:
 
             write_report(self.project, self.path("."), work / "report.html")
 
+        # Here, since it loads Amaranth.
+        from build_flows.report_data import VERSIONS
+
         names = ("metrics.json", "exits.json", "tradeoff.json", "sizing.json", "netlist.json", "agreement.json", "sim.json", "folding.toml")
         self.build.run(Step(
             name="report", run=run, outputs=("report.html",), inputs={name: self.path(name) for name in names},
-            values=self.project.config.model_dump(mode="json"), tools=("matplotlib", "jinja2"), sources=REPORT_SOURCES,
+            values={**self.project.config.model_dump(mode="json"), "file": self.project.file.name, "python": platform.python_version()},
+            tools=("matplotlib", "jinja2", *VERSIONS), sources=(*REPORT_SOURCES, "hw.accelerator"),
         ))
         return self.path("report.html")
 

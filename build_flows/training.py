@@ -4,7 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from build_flows.config import Project
+from build_flows.config import PRESETS, Project
+from build_flows.errors import ConfigError
 from build_flows.files import write_json
 from build_flows.ui import Ui
 
@@ -17,20 +18,35 @@ METRICS_VERSION = 1
 
 
 def dataset(project: Project) -> "Dataset":
-    """The project's data set; raises ``quant_models.errors.QuantModelError`` with one line when it is missing or unfit."""
+    """The project's data set; raises ``quant_models.errors.QuantModelError`` with one line when it is missing or unfit, and
+    :class:`build_flows.errors.ConfigError` when its images are not those that the preset takes."""
     from quant_models import data
 
     if project.config.data.name == "npz":
         assert project.data is not None
-        return data.load_npz(project.data)
-    return data.load(project.config.data.name.replace("-", "_"), project.data)
+        found = data.load_npz(project.data)
+    else:
+        found = data.load(project.config.data.name.replace("-", "_"), project.data)
+    model = project.config.model.preset
+    wanted = (PRESETS[model].height, PRESETS[model].width, PRESETS[model].channels)
+    if found.shape != wanted:
+        fitting = [name for name, item in PRESETS.items() if (item.height, item.width, item.channels) == found.shape]
+        raise ConfigError(
+            f'{project.file}: model.preset = "{model}": it takes images of {_by(wanted)}, '
+            f"but those of {project.data} are {_by(found.shape)}; allowed: {', '.join(fitting) or f'images of {_by(wanted)}'}"
+        )
+    return found
 
 
-def _spec(project: Project) -> Any:
+def _by(shape: tuple[int, int, int]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _spec(project: Project, classes: int) -> Any:
     from quant_models.presets import preset
 
     model = project.config.model
-    return preset(model.preset, weight_bits=model.weight_bits, act_bits=model.act_bits)
+    return preset(model.preset, weight_bits=model.weight_bits, act_bits=model.act_bits, classes=classes)
 
 
 def _threads(project: Project) -> None:
@@ -51,7 +67,8 @@ def train(project: Project, ui: Ui, work: Path) -> None:
         epochs=chosen.epochs, batch=chosen.batch_size, learning_rate=chosen.learning_rate, exit_weights=project.config.exit_weights,
         weight_decay=chosen.weight_decay, shift=chosen.shift, flip=chosen.flip, validation=project.config.data.validation, seed=chosen.seed,
     )
-    data, spec = dataset(project), _spec(project)
+    data = dataset(project)
+    spec = _spec(project, data.classes)
     with ui.progress(f"training {spec.name}") as bar:
         def tell(step: Progress) -> None:
             text = f"loss {step.loss:.3f}"
@@ -77,7 +94,7 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     _threads(project)
     ui.info("calibrating thresholds on the validation split")
     data = dataset(project)
-    model = load_model(checkpoint, _spec(project))
+    model = load_model(checkpoint, _spec(project, data.classes))
     _, held = split(data, project.config.data.validation, project.config.train.seed)
     meta, _ = golden(model)
     exits = [
@@ -94,10 +111,10 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
 
 def export(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     """Writes ``model.onnx`` (QONNX) and ``golden.npz``."""
-    from quant_models.checkpoint import load_model
+    from quant_models.checkpoint import load_checkpoint, load_model
     from quant_models.export import export_golden, export_qonnx
 
     ui.info("exporting QONNX and integer parameters")
-    model = load_model(checkpoint, _spec(project))
+    model = load_model(checkpoint, _spec(project, load_checkpoint(checkpoint).spec.classes))
     export_golden(model, work / "golden.npz")
     export_qonnx(model, work / "model.onnx")

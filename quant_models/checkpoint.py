@@ -52,13 +52,19 @@ def load_checkpoint(path: Path, spec: NetSpec | None = None) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["offramp"])
+            if not isinstance(header, dict) or not isinstance(header.get("progress", {}), dict):
+                raise ValueError("its header is no table")
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise QuantModelError(f"checkpoint {path} is corrupt ({error}); {MEND}") from error
     if header.get("version") != VERSION:
         raise QuantModelError(f"checkpoint {path} must have version {VERSION}, not {header.get('version')!r}; {MEND}")
-    found = NetSpec.from_json(header["net"])
-    if found.digest() != header["digest"]:
+    try:
+        found = NetSpec.from_json(header["net"])
+        digest, progress = header["digest"], header["progress"]
+    except (KeyError, QuantModelError) as error:
+        raise QuantModelError(f"checkpoint {path} is corrupt ({error}); {MEND}") from error
+    if found.digest() != digest:
         raise QuantModelError(f"checkpoint {path} is corrupt (its description does not match its hash); {MEND}")
     if spec is not None and found != spec:
         raise QuantModelError(f"checkpoint {path} is of another network than the configuration ({_difference(found, spec)}); {MEND}")
@@ -66,7 +72,7 @@ def load_checkpoint(path: Path, spec: NetSpec | None = None) -> Checkpoint:
     def part(prefix: str) -> dict[str, Tensor]:
         return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
-    return Checkpoint(spec=found, model=part("model."), optimizer=part("optimizer."), progress=header["progress"])
+    return Checkpoint(spec=found, model=part("model."), optimizer=part("optimizer."), progress=progress)
 
 
 def _difference(found: NetSpec, wanted: NetSpec) -> str:

@@ -1,6 +1,7 @@
 """The whole way on a small project: what is made, what is skipped, what an interruption leaves."""
 
 import json
+import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from build_flows import flow
+from build_flows import config, flow
 from build_flows.config import Project
 from build_flows.files import hash_path
+from build_flows.steps import Build, Step
 from build_flows.ui import Progress, SilentUi
 from tests.build_flows.projects import configured
+from tests.test_layering import ROOT, imports
 
 pytestmark = pytest.mark.cosim
 
@@ -95,6 +98,61 @@ def test_damaged_artefacts_are_made_anew(copy: Copy) -> None:
     (project.output / "sim.json").write_text("")
     flow.simulate(project, SilentUi(), samples=40)
     assert ran(project, before) == {"train", "calibrate", "simulate"}
+
+
+ENTRY = {
+    "train": "quant_models.train", "calibrate": "build_flows.training", "export": "quant_models.export", "compile": "build_flows.compile",
+    "agree": "build_flows.verify", "simulate": "build_flows.simulation", "report": "build_flows.report",
+}
+PLUMBING = {"build_flows.config", "build_flows.config_words", "build_flows.errors", "build_flows.files", "build_flows.ui", "sim.errors"}
+FREE = {
+    # How weights are stored must not cost hours of training.
+    "train": ("quant_models.checkpoint", "quant_models.errors", "quant_models.files", "quant_models.integers"),
+    "calibrate": ("build_flows.parts",),
+    # What FINN's execution imports but does not run.
+    "agree": ("build_flows.layer_costs", "build_flows.network", "build_flows.parts", "build_flows.tradeoff", "build_flows.training", "hw."),
+    # Of the gateware only one constant.
+    "report": ("hw.",),
+}
+
+
+def behind(module: str) -> set[str]:
+    """Modules of ours that ``module`` imports, directly or not, and itself."""
+    found: set[str] = set()
+    todo = [module]
+    while todo:
+        name = todo.pop()
+        path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
+        if name not in found and path.is_file():
+            found.add(name)
+            todo += imports(path)
+    return found
+
+
+def test_the_identity_of_a_step_holds_all_code_behind_it(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: dict[str, Step] = {}
+    monkeypatch.setattr(Build, "run", lambda build, step: steps.setdefault(step.name, step) is None)
+    flow.report(copy(), SilentUi())
+    assert set(steps) == set(STEPS) == set(ENTRY)
+    for name, step in steps.items():
+        hashed = tuple(f"{source}." for source in step.sources)
+        missing = {item for item in behind(ENTRY[name]) - PLUMBING if not f"{item}.".startswith((*hashed, *FREE.get(name, ("-",))))}
+        assert not missing, f"step {name} does not depend on {sorted(missing)}"
+
+
+def test_the_report_is_made_anew_when_what_it_shows_changed(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = copy()
+    flow.report(project, SilentUi())
+    before = stamps(project)
+    renamed = project.file.rename(project.file.with_name("renamed.toml"))
+    flow.report(config.load(renamed), SilentUi())
+    assert ran(project, before) == {"report"}
+    assert "offramp run renamed.toml" in (project.output / "report.html").read_text()
+
+    before = stamps(project)
+    monkeypatch.setattr(platform, "python_version", lambda: "3.99.1")
+    flow.report(config.load(renamed), SilentUi())
+    assert ran(project, before) == {"report"}
 
 
 @pytest.mark.parametrize(("text", "updates", "changes"), [

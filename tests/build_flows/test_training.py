@@ -10,6 +10,7 @@ import pytest
 
 from build_flows import training
 from build_flows.config import Project
+from build_flows.errors import ConfigError
 from build_flows.ui import SilentUi
 from quant_models.errors import QuantModelError
 from tests.build_flows.projects import configured, project
@@ -85,3 +86,33 @@ def test_a_checkpoint_of_another_network_is_refused(tiny: Project, tmp_path: Pat
     other = configured(small.file.parent, weight_bits="5")
     with pytest.raises(QuantModelError, match=r"of another network than the configuration \(.*weight_bits is 3 in the checkpoint, 5"):
         training.export(other, SilentUi(), tiny.output / "checkpoint.safetensors", tmp_path)
+
+
+def with_data(project: Project, **arrays: np.ndarray) -> Project:
+    """``project`` with some arrays of its data set replaced."""
+    assert project.data is not None
+    with np.load(project.data, allow_pickle=False) as found:
+        np.savez(project.data, **{**found, **arrays})
+    return project
+
+
+def test_the_network_has_as_many_classes_as_the_users_images(small: Project, tmp_path: Path) -> None:
+    classes = 12
+    labels = np.arange(760) % classes
+    made = with_data(small, y_train=labels[:700], y_test=labels[700:])
+    training.train(made, SilentUi(), tmp_path)
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    training.calibrate(made, SilentUi(), checkpoint, tmp_path)
+    training.export(made, SilentUi(), checkpoint, tmp_path)
+    with np.load(tmp_path / "golden.npz", allow_pickle=False) as found:
+        assert json.loads(str(found["meta"]))["classes"] == classes
+
+
+def test_images_that_the_preset_does_not_take_are_told_with_file_key_and_value(small: Project) -> None:
+    large = {f"x_{part}": np.zeros((count, 28, 28), np.uint8) for part, count in (("train", 700), ("test", 60))}
+    with pytest.raises(ConfigError) as caught:
+        training.dataset(with_data(small, **large))
+    assert caught.value.message == (
+        f'{small.file}: model.preset = "digits": it takes images of 8x8x1, but those of {small.data} are 28x28x1; '
+        "allowed: b_lenet, triple_wins"
+    )

@@ -63,6 +63,9 @@ def load_header(path):
 @pytest.mark.parametrize(("change", "message"), [
     (lambda h, t: h.update(version=2), "must have version 1, not 2"),
     (lambda h, t: h.update(digest="0"), "its description does not match its hash"),
+    (lambda h, t: h.pop("digest"), r"net\.safetensors is corrupt \('digest'\)"),
+    (lambda h, t: h.update(net="{}"), r"net\.safetensors is corrupt \(not a network description"),
+    (lambda h, t: h.update(progress=3), r"net\.safetensors is corrupt \(its header is no table\)"),
     (lambda h, t: t.pop("model.heads.1.head1_fc0.1.bias"), r"lacks heads\.1\.head1_fc0\.1\.bias"),
     (lambda h, t: t.update({"model.more": torch.zeros(1)}), "has unknown more"),
     (lambda h, t: t.update({"model.heads.1.head1_fc0.1.bias": torch.zeros(5)}), r"bias must be \[4\], not \[5\]"),

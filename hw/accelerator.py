@@ -220,7 +220,7 @@ class Accelerator(wiring.Component):
         cycles = self._counter(m, bank, core_reset, Signal(init=1), "cycles", width=64)
         m.d.comb += [
             bank.status_in_flight.eq(admission.in_flight),
-            bank.status_busy.eq((admission.in_flight != 0) | core_reset),
+            bank.status_busy.eq((admission.in_flight != 0) | merge.o.valid | core_reset),
             bank.cycles_lo.eq(cycles[:32]),
             bank.cycles_hi.eq(cycles[32:]),
             bank.samples_in.eq(self._counter(m, bank, core_reset, admission.admitted, "samples_in")),

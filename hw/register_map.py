@@ -47,7 +47,7 @@ def accelerator_registers(exits: int, streams: int, gates: int) -> list[Register
             Field(name="clear_counters", lsb=1, bits=1, doc="Sets all counters and highest fills to 0."),
         )),
         Register(name="STATUS", offset=0x10, bits=32, access="ro", doc="What the accelerator is doing.", fields=(
-            Field(name="busy", lsb=0, bits=1, doc="Samples are inside, or a reset is going on."),
+            Field(name="busy", lsb=0, bits=1, doc="Samples are inside, the last result has not been taken, or a reset is going on."),
             Field(name="in_flight", lsb=16, bits=16, doc="Samples inside."),
         )),
         Register(name="BATCH_LENGTH", offset=0x14, bits=32, access="rw", init=1,

@@ -140,6 +140,15 @@ def test_soft_reset_after_a_batch_cut_short(bench, tmp_path, cut):
     assert trace.snapshots[0]["SAMPLES_IN"] == trace.snapshots[0]["SAMPLES_OUT"] == 30
 
 
+def test_busy_until_the_last_result_is_taken(bench, tmp_path):
+    images = toy.images(1)
+    steps = [Reset(), Stall(0, 1), Write("BATCH_LENGTH", 1), Read(), Send(0, bench.image_words), Sent(), Read(), Cycles(1000), Read(),
+             Stall(0, 0), Results(1), Read()]
+    trace = bench.run(images, steps, work=tmp_path)
+    assert [snapshot["STATUS"] & 1 for snapshot in trace.snapshots] == [0, 1, 1, 0]
+    assert [snapshot["SAMPLES_OUT"] for snapshot in trace.snapshots] == [0, 0, 0, 1]
+
+
 def test_thresholds_rewritten_while_samples_flow(bench, tmp_path):
     """Every sample is decided by the old threshold or the new one, and none by the old one after the first by the new one."""
     netlist, words = bench.netlist, bench.image_words

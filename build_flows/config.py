@@ -313,6 +313,9 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
         )
     if config.data.name == "npz" and config.data.path is None:
         yield "data.path", None, "an npz data set needs its file; allowed: path of an .npz file"
+    for key, place in (("project.output", config.project.output), ("data.path", config.data.path), ("build.folding", config.build.folding)):
+        if place is not None and "\0" in place:
+            yield key, place, "no path can hold a NUL character; allowed: a path"
     for key, values, count in (
         ("train.exit_weights", config.train.exit_weights, preset.exits),
         ("calibrate.shares", config.calibrate.shares, early),

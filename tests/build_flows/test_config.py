@@ -53,6 +53,11 @@ def faults(text: str) -> list[str]:
             "hard_share = [0.5]",
             "x.toml: target.hard_share = [0.5]: allowed: 2 values, one for each exit but the last, not 1",
         ),
+        (
+            "# output =",
+            'output = "a\\u0000"',
+            'x.toml: project.output = "a\\u0000": no path can hold a NUL character; allowed: a path',
+        ),
     ],
 )
 def test_a_fault_names_file_key_value_and_what_is_allowed(old: str, new: str, message: str) -> None:

@@ -42,15 +42,24 @@ def _split(length: int, batches: Sequence[int] | None) -> list[int]:
     return list(batches)
 
 
-def _steps(batches: Sequence[int], words: int, writes: Mapping[str, int], stall: Stall) -> list[Step]:
+def _held(netlist: Netlist) -> int:
+    """Bus words that may have been taken before their image's first beat has entered: two in a FIFO, those of a beat, and one more."""
+    return 3 + -(-netlist.input.beat_bits // netlist.input.bus_bits)
+
+
+def _steps(batches: Sequence[int], words: int, held: int, writes: Mapping[str, int], stall: Stall) -> list[Step]:
     steps: list[Step] = [Reset(), stall, *(Write(name, value) for name, value in writes.items())]
-    first = 0
+    first = awaited = 0
     # batches of one length follow each other without a gap; another length has to be written between two of them
     for length, run in groupby(batches):
+        if words <= held and first:
+            # the last image may be taken as a whole and not have entered, and the length is taken over when it does
+            steps.append(Results(first - awaited))
+            awaited = first
         count = length * len(list(run))
         steps += [Write("BATCH_LENGTH", length), Send(first, count * words), Sent()]
         first += count
-    return [*steps, Results(first), Read()]
+    return [*steps, Results(first - awaited), Read()]
 
 
 def _contents(folder: Path) -> dict[str, str]:
@@ -125,8 +134,8 @@ def simulate(
         first = sum(sum(other) for other in shares[:index]) + sum(share[: part.done])
         try:
             part.traces.append(bench.run(
-                images[first : first + sum(rest)], _steps(rest, bench.image_words, writes, stall), work=folders[index], seed=seed + index,
-                waves=waves, idle_limit=limit, tick=tick, progress=total.share(index), cancel=cancel))
+                images[first : first + sum(rest)], _steps(rest, bench.image_words, _held(netlist), writes, stall), work=folders[index],
+                seed=seed + index, waves=waves, idle_limit=limit, tick=tick, progress=total.share(index), cancel=cancel))
         except BaseException as error:
             part.keep()
             failures.append(error)

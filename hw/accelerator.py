@@ -214,7 +214,8 @@ class Accelerator(wiring.Component):
             merge.o.ready.eq(self.m_axis_tready & ~core_reset),
         ]
         m.d.sync += self.irq.eq(merge.batch_done)
-        probes["output"] = (self.m_axis_tvalid, self.m_axis_tready, results[-1].level)
+        waiting_results = sum((item.level for item in results[1:]), start=results[0].level)
+        probes["output"] = (self.m_axis_tvalid, self.m_axis_tready, waiting_results)
 
         # What software can read.
         cycles = self._counter(m, bank, core_reset, Signal(init=1), "cycles", width=64)

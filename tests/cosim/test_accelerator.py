@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hw.accelerator import RESULT_DEPTH, counted_streams
 from sim.agreement import compare
 from sim.bench import AcceleratorBench
 from sim.errors import AgreementError, StallError
@@ -156,6 +157,14 @@ def test_busy_until_the_last_result_is_taken(bench, tmp_path):
     trace = bench.run(images, steps, work=tmp_path)
     assert [snapshot["STATUS"] & 1 for snapshot in trace.snapshots] == [0, 1, 1, 0]
     assert [snapshot["SAMPLES_OUT"] for snapshot in trace.snapshots] == [0, 0, 0, 1]
+
+
+def test_waiting_results_are_counted_whichever_exit_they_are_of(bench, tmp_path):
+    names, words = counted_streams(bench.netlist), bench.image_words
+    easy = (255 - toy.images(30) // 16).astype(np.uint8)
+    trace = bench.run(easy, [Reset(), Stall(0, 1), Write("BATCH_LENGTH", 30), Send(0, 30 * words), Cycles(2000), Read()], work=tmp_path)
+    assert trace.snapshots[0][f"OCCUPANCY_MAX_{names.index('output')}"] == RESULT_DEPTH
+    assert trace.snapshots[0][f"STALL_{names.index('output')}"] > 1500
 
 
 def test_thresholds_rewritten_while_samples_flow(bench, tmp_path):

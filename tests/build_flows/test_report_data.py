@@ -69,7 +69,7 @@ def test_everything_is_found(project: config.Project) -> None:
     assert rows["input"] == {"name": "input", "depth": None, "max": 2, "unit": "words", "stalls": 1200, "cycles": 4100}
     assert (rows["gate0"]["depth"], rows["gate0"]["max"], rows["gate0"]["unit"]) == (6, 3, "frames")
     assert [row["name"] for row in data.streams] == ["input", "exit0", "gate0", "output"]
-    assert (rows["exit0"]["depth"], rows["output"]["depth"]) == (2, 4)
+    assert (rows["exit0"]["depth"], rows["output"]["depth"]) == (2, 12)
     assert data.fifos == [
         {"name": "stage0_a", "bits": 16, "depth": 32, "reached": 20},
         {"name": "stage1_b", "bits": 64, "depth": 2, "reached": 34},

@@ -145,6 +145,8 @@ module bench #(
                 beat = 0;
                 s_tvalid <= 1'b0;
             end else begin
+                // the word on offer may leave in this very cycle
+                if (s_tready) s_tvalid <= 1'b0;
                 unused_read = $fseek(images_file, source_first * (BUS_BITS / 8), 0);
                 unused_read = $fread(chunk, images_file);
             end

@@ -150,6 +150,15 @@ def test_lengths_of_batches_of_images_of_few_words(toy_rtl, model_cache, tmp_pat
     agrees(netlist, images, result, lengths)
 
 
+@pytest.mark.parametrize("later", [[], [Cycles(1)], [Cycles(2)]])
+def test_the_source_repeats_no_word_when_it_starts_again(bench, tmp_path, later):
+    """The first word is just being taken, or was, when the source is told to send the others."""
+    words = bench.image_words
+    trace = bench.run(toy.images(1), [Reset(), Cycles(40), Write("BATCH_LENGTH", 1), Send(0, 1), *later, Send(0, words - 1), Results(1),
+                                      Cycles(50)], work=tmp_path)
+    assert (trace.counts["words_in"], trace.counts["images_in"]) == (words, 1)
+
+
 def test_busy_until_the_last_result_is_taken(bench, tmp_path):
     images = toy.images(1)
     steps = [Reset(), Stall(0, 1), Write("BATCH_LENGTH", 1), Read(), Send(0, bench.image_words), Sent(), Read(), Cycles(1000), Read(),

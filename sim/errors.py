@@ -1,6 +1,6 @@
 """What simulation raises, apart from the golden models."""
 
-__all__ = ["AgreementError", "BuildError", "SimulationError", "StallError", "ToolError"]
+__all__ = ["AgreementError", "BuildError", "SimulationError", "StallError", "ToolError", "YosysError"]
 
 
 class ToolError(RuntimeError):
@@ -17,6 +17,10 @@ class SimulationError(RuntimeError):
 
 class StallError(SimulationError):
     """Nothing moved for too long: the message says which stream stood still."""
+
+
+class YosysError(RuntimeError):
+    """Yosys refused its input: the message holds its first complaint and names the log."""
 
 
 class AgreementError(AssertionError):

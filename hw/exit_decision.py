@@ -3,16 +3,29 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth.hdl import EnableInserter, Module, Shape, Signal, signed, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Array, Cat, EnableInserter, Module, Shape, Signal, Value, signed, unsigned
+from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.scores import SCORES
-from hw.scores.base import count_beats, delay
-from hw.scores.ring import Ring
+from hw.scores.base import carry, count_beats, delay
 
-__all__ = ["ExitDecision"]
+__all__ = ["ExitDecision", "Mode"]
+
+_LUT_ROWS = 64
+"""Rows of a table of biases that are chosen by LUTs; a larger one is a memory that is read synchronously."""
+
+
+class Mode(enum.Enum, shape=2):
+    """What becomes of samples, whatever the policy."""
+
+    POLICY = 0
+    """The policy decides."""
+    ALWAYS = 1
+    """Every sample leaves."""
+    NEVER = 2
+    """No sample leaves."""
 
 
 class ExitDecision(wiring.Component):
@@ -22,14 +35,15 @@ class ExitDecision(wiring.Component):
     nothing is lost. A reset forgets the samples that are inside.
 
     The latency is the constant ``latency``: a last beat that is taken in cycle t gives ``o.valid`` in cycle t + latency, when nothing
-    waits in between. It is 2 cycles, plus 1 when a sample has more than one beat (n = classes / pe > 1), plus the score's own:
+    waits in between. It is 1 cycle, plus the score's own (n = classes / pe beats a sample), plus that of adding biases when one is not 0:
+    1 cycle when they are chosen by LUTs (n up to 64), else 2.
 
-    ============ =============================================================================
-    ``never``     0
-    ``max_logit`` ceil(log4 pe), plus 1 when n > 1
-    ``always``    the same
-    ``softmax``   see :class:`hw.scores.softmax.Softmax`
-    ============ =============================================================================
+    =================== ============================================================================================
+    ``never``            0
+    ``max_logit``        ceil(log2 pe), plus 1 when n > 1
+    ``always``           the same
+    others               see their class in :mod:`hw.scores`
+    =================== ============================================================================================
 
     Parameters
     ----------
@@ -54,10 +68,12 @@ class ExitDecision(wiring.Component):
     -------
     logits : In(stream.Signature(unsigned(pe * acc_bits)))
         ``classes / pe`` beats a sample, lowest class in the least significant bits.
-    threshold : In(signed(32))
+    threshold : In(threshold_range)
         What the policy compares with. The value in the cycle in which a sample's first beat is taken holds for that sample.
     enable : In(1)
         Sampled like ``threshold``; at 0 the sample does not leave here.
+    mode : In(Mode)
+        Sampled like ``threshold``: lets the policy decide, or all enabled samples leave, or none.
     o : Out(stream.Signature(StructLayout))
         ``label`` (the class with the greatest logit, the lowest of equals), ``exit`` (leave here), ``confidence`` (the policy's score).
 
@@ -99,11 +115,14 @@ class ExitDecision(wiring.Component):
         self.score = SCORES[policy](
             classes=classes, pe=pe, logit_bits=self.logit_bits, params=params, confidence_bits=confidence_bits
         )
-        self.latency: int = 2 + (self.beats > 1) + self.score.latency
+        self.threshold_range: range = self.score.threshold_range
+        biased = 0 if not any(self.bias) else 1 if self.beats <= _LUT_ROWS else 2
+        self.latency: int = 1 + biased + self.score.latency
         super().__init__({
             "logits": In(stream.Signature(unsigned(pe * acc_bits))),
-            "threshold": In(signed(32)),
+            "threshold": In(self.threshold_range),
             "enable": In(1),
+            "mode": In(Mode),
             "o": Out(stream.Signature(data.StructLayout({"label": range(classes), "exit": 1, "confidence": confidence_bits}))),
             **self.score.ports,
         })
@@ -111,8 +130,12 @@ class ExitDecision(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         score = self.score
-        for name in score.ports:
-            wiring.connect(m, wiring.flipped(getattr(self, name)), getattr(score, name))
+        for name, member in score.ports.items():
+            inner, outer = getattr(score, name), getattr(self, name)
+            if member.is_signature:
+                wiring.connect(m, wiring.flipped(outer), inner)
+            else:
+                m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
 
         # One clock enable for the whole pipeline: it needs no registers beside the data's own, and bubbles cost nothing at full rate.
         advance = Signal()
@@ -121,33 +144,59 @@ class ExitDecision(wiring.Component):
             score.advance.eq(advance),
             self.logits.ready.eq(advance),
         ]
-        pipeline, leave = self._pipeline()
+        pipeline = self._pipeline()
         m.submodules.pipeline = EnableInserter(advance)(pipeline)
+        score.outside(m)
         with m.If(advance):
             m.d.sync += [
                 self.o.valid.eq(score.valid),
                 self.o.p.label.eq(score.label),
-                self.o.p.exit.eq(leave),
+                self.o.p.exit.eq(score.left),
                 self.o.p.confidence.eq(score.confidence),
             ]
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         return m
 
-    def _pipeline(self) -> tuple[Module, Signal]:
+    def _pipeline(self) -> Module:
         """Everything before the output register, written as if nothing ever stalled."""
         m = Module()
         m.submodules.score = score = self.score
         beat, first, last = count_beats(m, self.logits.valid, self.beats)
-        starts = self.logits.valid & first
+        starts, ends = self.logits.valid & first, self.logits.valid & last
+        beats: tuple[Any, Any, Any, Any] = (self.logits.valid, first, last, self.logits.payload)
+        if any(self.bias):
+            beats = self._add_bias(m, beat, *beats)
+        m.d.comb += [end.eq(value) for end, value in zip((score.i.valid, score.i.first, score.i.last), beats, strict=False)]
+        m.d.comb += score.i.values.as_value().eq(beats[3])
 
-        logits = data.View(data.ArrayLayout(signed(self.acc_bits), self.pe), self.logits.payload)
-        biases = data.ArrayLayout(signed(Shape.cast(range(min(*self.bias, -1), max(*self.bias, 0) + 1)).width), self.pe)
-        valid: Any = self.logits.valid
+        # A sample's rule is kept from its first beat until its score asks for it, so many cycles after its last one.
+        rule = Signal(data.StructLayout({"threshold": self.threshold.shape(), "policy": 1, "always": 1}), reset_less=True)
+        asked = self.latency - 1 - score.lead
+        now = Cat(self.threshold, self.enable & (self.mode == Mode.POLICY), self.enable & (self.mode == Mode.ALWAYS))
         if self.beats == 1:
-            bias: Any = self.bias
+            kept: Value = delay(m, now, asked)
         else:
-            rows = [biases.const(self.bias[at:at + self.pe]) for at in range(0, self.classes, self.pe)]
+            with m.If(starts):
+                m.d.sync += rule.as_value().eq(now)
+            # It may be overwritten from the cycle after the last beat on.
+            kept = rule.as_value() if asked <= 1 else carry(m, rule.as_value(), delay(m, ends, 1, reset_less=False), gap=self.beats,
+                                                            cycles=asked - 1)
+        found = data.View(rule.shape(), kept)
+        m.d.comb += [
+            score.threshold.eq(found.threshold),
+            score.left.eq((score.leave & delay(m, found.policy, score.lead)) | delay(m, found.always, score.lead)),
+        ]
+        return m
+
+    def _add_bias(self, m: Module, beat: Value, valid: Value, first: Value, last: Value, payload: Value) -> tuple[Value, ...]:
+        """The beats with the biases added, one or two cycles later."""
+        logits = data.View(data.ArrayLayout(signed(self.acc_bits), self.pe), payload)
+        biases = data.ArrayLayout(signed(Shape.cast(range(min(*self.bias, -1), max(*self.bias, 0) + 1)).width), self.pe)
+        rows = [biases.const(self.bias[at:at + self.pe]) for at in range(0, self.classes, self.pe)]
+        if self.beats <= _LUT_ROWS:
+            bias: Any = data.View(biases, Array(row.as_value() for row in rows)[beat]) if self.beats > 1 else rows[0]
+        else:
             m.submodules.bias = memory = Memory(shape=biases, depth=self.beats, init=rows)
             read = memory.read_port()
             m.d.comb += read.addr.eq(beat)
@@ -157,23 +206,4 @@ class ExitDecision(wiring.Component):
             valid, first, last = delay(m, valid, 1, reset_less=False), delay(m, first, 1), delay(m, last, 1)
         sums = Signal(data.ArrayLayout(signed(self.logit_bits), self.pe), reset_less=True)
         m.d.sync += [sums[lane].eq(logits[lane] + bias[lane]) for lane in range(self.pe)]
-        m.d.comb += [
-            score.i.valid.eq(delay(m, valid, 1, reset_less=False)),
-            score.i.first.eq(delay(m, first, 1)),
-            score.i.last.eq(delay(m, last, 1)),
-            score.i.values.eq(sums),
-        ]
-
-        # A sample's threshold waits until its score asks for it, however long that takes: a queue, as deep as samples fit between.
-        rule = data.StructLayout({"threshold": signed(32), "enable": 1})
-        m.submodules.rules = rules = Ring(shape=rule, depth=-(-self.latency // self.beats) + 2)
-        leave = Signal()
-        m.d.comb += [
-            rules.push.eq(starts),
-            rules.w_data.threshold.eq(self.threshold),
-            rules.w_data.enable.eq(self.enable),
-            rules.pop.eq(score.take),
-            score.threshold.eq(rules.r_data.threshold),
-            leave.eq(score.leave & delay(m, rules.r_data.enable, score.lead)),
-        ]
-        return m, leave
+        return delay(m, valid, 1, reset_less=False), delay(m, first, 1), delay(m, last, 1), sums.as_value()

@@ -1,100 +1,235 @@
-"""Exit policies on integer logits, exactly as the hardware decides (docs/interfaces.md, section 3). Pure numpy.
+"""Exit policies: what each means in real numbers, and the integers it becomes in hardware (docs/interfaces.md, section 3). Pure numpy.
 
-A policy turns int64 logits ``[n, classes]`` into one integer score per sample and compares it with one integer threshold.
-Policies that need more than one exit's logits of one sample (patience, gate) get a class of their own here when they come.
+:data:`POLICIES` is the one table that configuration, command line and documentation read. A policy turns a head's integer logits into one
+integer score per sample and compares it with an integer threshold; calibration and users think in real thresholds (a probability, nats).
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from quant_models.errors import QuantModelError
+from quant_models.fidelity import EPSILON, entropy_bound, entropy_constants, softmax_bound, softmax_constants
 
-__all__ = ["POLICIES", "Params", "Policy", "policy", "softmax_params", "softmax_tau", "softmax_threshold"]
+__all__ = ["POLICIES", "Head", "Params", "Policy", "integer_threshold", "policy", "real_threshold"]
 
 Params = Mapping[str, Any]
 
-
-class Policy(Protocol):
-    """One exit policy."""
-
-    @property
-    def rising(self) -> bool:
-        """Whether a larger score is a surer one, so that a sample leaves at score >= threshold (else at score <= threshold)."""
-
-    def params(self, scale: float, classes: int) -> dict[str, Any]:
-        """The integer constants for a head whose logit unit is ``scale``."""
-
-    def score(self, logits: np.ndarray, params: Params) -> np.ndarray:
-        """int64 ``[n]`` from int64 logits ``[n, classes]``."""
-
-    def leaves(self, logits: np.ndarray, threshold: int, params: Params) -> np.ndarray:
-        """bool ``[n]``: which samples leave."""
+CONFIDENCE_BITS = 16
+"""Width of the result's signed confidence field: policies shift their score to fit."""
 
 
-@dataclass(frozen=True)
-class _MaxLogit:
-    """Leaves when the largest logit is at least the threshold."""
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """What a policy's constants follow from: ``classes``, the logits' unit ``scale``, their width ``logit_bits`` (bias included), the
+    ``epsilon`` asked of softmax and entropy, their ``frac_bits`` where they are not to be chosen, and the unit of a gate head's logits."""
 
+    classes: int
+    scale: float
+    logit_bits: int = 16
+    epsilon: float = EPSILON
+    frac_bits: int | None = None
+    gate_bits: int = 16
+    gate_scale: float = 1.0
+    id_bits: int = 16
+    run_bits: int = 4
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.classes <= 1000:
+            raise QuantModelError(f"classes must be 2 to 1000, not {self.classes}")
+        for name in ("scale", "gate_scale"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise QuantModelError(f"{name} must be positive, not {value}")
+        for name in ("logit_bits", "gate_bits"):
+            if not 1 <= getattr(self, name) <= 32:
+                raise QuantModelError(f"{name} must be from 1 to 32, not {getattr(self, name)}")
+
+
+def _none(head: Head) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """One row of the table.
+
+    ``summary`` ends the sentence "a sample leaves ..."; ``unit`` says what a real threshold is, None when there is none; ``confidence`` what
+    the result's field holds. With ``rising`` a larger score is a surer one, and a sample leaves at score >= threshold, else at score <=
+    threshold. ``constants`` gives the integer constants for a head. ``score`` is int64 ``[n]`` from int64 logits ``[n, classes]``; None when
+    it needs ``streams``, the ports that bring what the logits do not hold. ``real`` is the score in real numbers, float ``[n]``.
+    ``integer`` and ``back`` turn a real threshold into the integer one and back; ``limits`` are the least and the greatest real one.
+    ``bound`` gives the epsilon of constants; None when the integer decision is the real one.
+    """
+
+    name: str
+    summary: str
+    confidence: str
+    unit: str | None = None
     rising: bool = True
+    constants: Callable[[Head], dict[str, Any]] = _none
+    score: Callable[[np.ndarray, Params], np.ndarray] | None = None
+    real: Callable[[np.ndarray], np.ndarray] | None = None
+    integer: Callable[[float, Head, Params], int] = lambda real, head, params: 0
+    back: Callable[[int, Head, Params], float] = lambda threshold, head, params: 0.0
+    limits: Callable[[Head], tuple[float, float]] = lambda head: (-math.inf, math.inf)
+    bound: Callable[[Params, Head], float] | None = None
+    streams: Sequence[str] = field(default=())
 
-    def params(self, scale: float, classes: int) -> dict[str, Any]:
-        return {}
-
-    def score(self, logits: np.ndarray, params: Params) -> np.ndarray:
-        best: np.ndarray = logits.max(1).astype(np.int64)
-        return best
-
-    def leaves(self, logits: np.ndarray, threshold: int, params: Params) -> np.ndarray:
-        return self.score(logits, params) >= threshold
-
-
-@dataclass(frozen=True)
-class _Softmax:
-    """Leaves when S = sum of E(z_max - z_i) is at most the threshold floor(2**F / tau): 2**F / S is the largest softmax probability."""
-
-    rising: bool = False
-
-    def params(self, scale: float, classes: int) -> dict[str, Any]:
-        return softmax_params(scale, classes)
-
-    def score(self, logits: np.ndarray, params: Params) -> np.ndarray:
-        bits, table = params["table_bits"], np.asarray(params["table"], np.int64)
-        shift = params["mult_frac"] - bits
-        d = logits.max(1, keepdims=True).astype(np.int64) - logits
-        x = (d * params["mult"] + (1 << (shift - 1))) >> shift
-        n = np.minimum(x >> bits, params["frac_bits"] + 1)
-        # 2**F >> (F + 1) is 0, and so is every smaller entry: the limit on n stands for "0 when n > F".
-        total: np.ndarray = (table[x & ((1 << bits) - 1)] >> n).sum(1)
-        return total
-
-    def leaves(self, logits: np.ndarray, threshold: int, params: Params) -> np.ndarray:
-        return self.score(logits, params) <= threshold
+    def leaves(self, logits: np.ndarray, threshold: int | np.ndarray, params: Params) -> np.ndarray:
+        """bool ``[n]``: which samples leave, given int64 logits ``[n, classes]``."""
+        if self.name in ("always", "never"):
+            return np.full(len(logits), self.name == "always")
+        if self.score is None:
+            raise QuantModelError(f"policy {self.name} needs more than one exit's logits")
+        score = self.score(logits, params)
+        return score >= threshold if self.rising else score <= threshold
 
 
-@dataclass(frozen=True)
-class _Constant:
-    """``always``: the last exit. ``never``: a disabled one. The threshold is not looked at."""
+def _largest(logits: np.ndarray, params: Params) -> np.ndarray:
+    best: np.ndarray = logits.max(1).astype(np.int64)
+    return best
 
-    leave: bool
-    rising: bool = True
 
-    def params(self, scale: float, classes: int) -> dict[str, Any]:
-        return {}
+def _margin(logits: np.ndarray, params: Params) -> np.ndarray:
+    ranked: np.ndarray = np.sort(logits.astype(np.int64), axis=1)
+    return ranked[:, -1] - ranked[:, -2]
 
-    def score(self, logits: np.ndarray, params: Params) -> np.ndarray:
-        score: np.ndarray = logits.max(1).astype(np.int64) if self.leave else np.zeros(len(logits), np.int64)
-        return score
 
-    def leaves(self, logits: np.ndarray, threshold: int, params: Params) -> np.ndarray:
-        return np.full(len(logits), self.leave)
+def _terms(logits: np.ndarray, params: Params) -> tuple[np.ndarray, np.ndarray]:
+    """E and x of every class, as :mod:`quant_models.fidelity` defines them."""
+    bits, low_bits = params["table_bits"], params.get("low_bits", 0)
+    d = logits.max(1, keepdims=True).astype(np.int64) - logits
+    x = (d * params["mult"]) >> (params["mult_frac"] - bits)
+    f = x & ((1 << bits) - 1)
+    entry = np.asarray(params["table"], np.int64)[f >> low_bits]
+    if low_bits:
+        low = np.asarray(params["low"], np.int64).reshape(-1, 1 << low_bits)
+        entry = entry + low[f >> (bits - (len(low).bit_length() - 1)), f & ((1 << low_bits) - 1)]
+    # An entry is at most 2**F, so one more than F shifts it out.
+    return entry >> np.minimum(x >> bits, params["frac_bits"] + 1), x
+
+
+def _softmax_score(logits: np.ndarray, params: Params) -> np.ndarray:
+    total: np.ndarray = _terms(logits, params)[0].sum(1)
+    return total
+
+
+def _entropy_score(logits: np.ndarray, params: Params) -> np.ndarray:
+    """The least threshold at which a sample leaves."""
+    e, x = _terms(logits, params)
+    fine, fraction, unit = params["threshold_frac"], params["frac_bits"], params["unit_bits"]
+    total = e.sum(1)
+    weighted = np.where(e > 0, e * (np.minimum(x, (fraction + 1) << params["table_bits"]) << (fine - params["table_bits"])), 0).sum(1)
+    k = np.floor(np.log2(total)).astype(np.int64) - fraction
+    index = (total - (1 << (fraction + k)) << params["log_bits"]) >> (fraction + k)
+    low_bits = params["log_low_bits"]
+    low = np.asarray(params["log_low"], np.int64).reshape(-1, 1 << low_bits)
+    g = np.asarray(params["log_table"], np.int64)[index >> low_bits]
+    g = g + low[index >> (params["log_bits"] - (len(low).bit_length() - 1)), index & ((1 << low_bits) - 1)]
+    limit = (g << k) - (total >> (fraction - unit)) * (k - 1)
+    # (weighted - t total) >> shift <= limit exactly when t total > weighted - (limit + 1) 2**shift
+    score: np.ndarray = (weighted - ((limit + 1) << (fraction - unit + fine))) // total + 1
+    return score
+
+
+def _real_softmax(logits: np.ndarray) -> np.ndarray:
+    best: np.ndarray = 1 / np.exp(logits - logits.max(1, keepdims=True)).sum(1)
+    return best
+
+
+def _real_entropy(logits: np.ndarray) -> np.ndarray:
+    d = logits.max(1, keepdims=True) - logits
+    e = np.exp(-d)
+    total = e.sum(1)
+    entropy: np.ndarray = np.log(total) + (d * e).sum(1) / total
+    return entropy
+
+
+def _real_margin(logits: np.ndarray) -> np.ndarray:
+    ranked: np.ndarray = np.sort(logits, axis=1)
+    return ranked[:, -1] - ranked[:, -2]
+
+
+def _fit(params: dict[str, Any], classes: int) -> dict[str, Any]:
+    """``params`` with the shift at which S fits the confidence field."""
+    return {**params, "conf_shift": max(0, (classes << params["frac_bits"]).bit_length() - (CONFIDENCE_BITS - 1))}
+
+
+def _softmax_params(head: Head) -> dict[str, Any]:
+    return _fit(softmax_constants(head.scale, head.classes, epsilon=head.epsilon, frac_bits=head.frac_bits), head.classes)
+
+
+def _entropy_params(head: Head) -> dict[str, Any]:
+    return _fit(entropy_constants(head.scale, head.classes, epsilon=head.epsilon, frac_bits=head.frac_bits), head.classes)
+
+
+def _reaches(real: float, unit: float) -> int:
+    """The least integer that times ``unit`` is at least ``real``, but for the rounding of the division."""
+    return math.ceil(real / unit - 1e-9)
 
 
 POLICIES: dict[str, Policy] = {
-    "max_logit": _MaxLogit(), "softmax": _Softmax(), "always": _Constant(leave=True), "never": _Constant(leave=False),
+    row.name: row
+    for row in (
+        Policy(
+            name="max_logit", summary="when its greatest logit is at least the threshold", unit="a logit", confidence="the greatest logit",
+            score=_largest, real=lambda logits: logits.max(1),
+            integer=lambda real, head, params: _reaches(real, head.scale),
+            back=lambda threshold, head, params: threshold * head.scale,
+            limits=lambda head: (-(2 ** (head.logit_bits - 1)) * head.scale, 2 ** (head.logit_bits - 1) * head.scale),
+        ),
+        Policy(
+            name="margin", summary="when its greatest logit is ahead of the next one by at least the threshold", unit="a difference of logits",
+            confidence="that difference", score=_margin, real=_real_margin,
+            integer=lambda real, head, params: _reaches(real, head.scale),
+            back=lambda threshold, head, params: threshold * head.scale,
+            limits=lambda head: (0.0, 2**head.logit_bits * head.scale),
+        ),
+        Policy(
+            name="softmax", summary="when its greatest softmax probability is at least the threshold", unit="a probability",
+            confidence="2^F over the greatest probability, shifted right by conf_shift: smaller is surer", rising=False,
+            constants=_softmax_params, score=_softmax_score, real=_real_softmax,
+            integer=lambda real, head, params: math.floor(2 ** params["frac_bits"] / real),
+            back=lambda threshold, head, params: min(1.0, 2 ** params["frac_bits"] / threshold) if threshold >= 1 else 1.0,
+            limits=lambda head: (1 / head.classes, 1.0),
+            bound=lambda params, head: softmax_bound(params, head.scale, head.classes),
+        ),
+        Policy(
+            name="entropy", summary="when the entropy of its softmax probabilities is at most the threshold", unit="nats",
+            confidence="2^F over the greatest probability, shifted right by conf_shift: smaller is surer", rising=False,
+            constants=_entropy_params, score=_entropy_score, real=_real_entropy,
+            integer=lambda real, head, params: round(real / math.log(2) * 2 ** params["threshold_frac"]) - params["offset"],
+            back=lambda threshold, head, params: (threshold + params["offset"]) * math.log(2) / 2 ** params["threshold_frac"],
+            limits=lambda head: (0.0, math.log(head.classes)),
+            bound=lambda params, head: entropy_bound(params, head.scale, head.classes),
+        ),
+        Policy(
+            name="patience", summary="when at least so many exits in a row, this one included, find the same class", unit="a number of exits",
+            confidence="how many exits in a row found this class",
+            constants=lambda head: {"id_bits": head.id_bits, "run_bits": head.run_bits},
+            integer=lambda real, head, params: math.ceil(real), back=lambda threshold, head, params: float(threshold),
+            limits=lambda head: (1.0, float(2**head.run_bits - 1)), streams=("token_i", "token_o"),
+        ),
+        Policy(
+            name="class_threshold", summary="when another policy's score reaches the threshold of the class that wins", unit="as of that policy, one a class",
+            confidence="that of the other policy",
+        ),
+        Policy(
+            name="gate", summary="when a learned gate head's logit is at least the threshold", unit="a logit of the gate head",
+            confidence="the gate head's logit", constants=lambda head: {"gate_bits": head.gate_bits},
+            integer=lambda real, head, params: _reaches(real, head.gate_scale),
+            back=lambda threshold, head, params: threshold * head.gate_scale,
+            limits=lambda head: (-(2 ** (head.gate_bits - 1)) * head.gate_scale, 2 ** (head.gate_bits - 1) * head.gate_scale), streams=("gate",),
+        ),
+        Policy(name="always", summary="always: the last exit", confidence="the greatest logit", score=_largest),
+        Policy(
+            name="never", summary="never: a disabled exit", confidence="0", score=lambda logits, params: np.zeros(len(logits), np.int64),
+        ),
+    )
 }
 
 
@@ -105,36 +240,17 @@ def policy(name: str) -> Policy:
     return POLICIES[name]
 
 
-def softmax_params(scale: float, classes: int, frac_bits: int = 12, table_bits: int = 5) -> dict[str, Any]:
-    """F, M, X, B and the table of the integer softmax for logits of unit ``scale`` (> 0).
-
-    E(d) = 2**F * exp(-scale * d) is taken as 2**-x with x in steps of 2**-B, so each E is within about 2**-(B+1) * ln 2 of
-    itself. M has just the bits that keep its own rounding below half such a step up to x = F, where E becomes 0. ``classes`` is
-    checked only: S fits F + log2(classes) bits.
-    """
-    if not (math.isfinite(scale) and scale > 0):
-        raise QuantModelError(f"scale must be positive, not {scale}")
-    if not 2 <= classes <= 1000:
-        raise QuantModelError(f"classes must be 2 to 1000, not {classes}")
-    if not 1 <= table_bits <= 10 or not 4 <= frac_bits <= 24:
-        raise QuantModelError(f"frac_bits must be 4 to 24 and table_bits 1 to 10, not {frac_bits} and {table_bits}")
-    rate = scale / math.log(2)
-    # x <= F + 1 has an error of x * 2**-(B+1) * ... / M: M of B + log2(F + 1) bits holds it to half a step.
-    bits = table_bits + math.ceil(math.log2(frac_bits + 1))
-    mult_frac = max(table_bits + 1, bits - 1 - math.floor(math.log2(rate)))
-    table = [round(2**frac_bits * 2 ** (-i / 2**table_bits)) for i in range(2**table_bits)]
-    return {"frac_bits": frac_bits, "mult": round(rate * 2**mult_frac), "mult_frac": mult_frac, "table_bits": table_bits, "table": table}
+def integer_threshold(name: str, real: float, head: Head, params: Params) -> int:
+    """The integer threshold of a real one; raises :class:`QuantModelError` when it is out of the policy's range, which it names."""
+    row = policy(name)
+    if row.unit is None:
+        return 0
+    least, most = row.limits(head)
+    if not least - 1e-12 <= real <= most + 1e-12:
+        raise QuantModelError(f"threshold of {name} must be from {least:.6g} to {most:.6g} ({row.unit}), not {real:g}")
+    return row.integer(real, head, params)
 
 
-def softmax_threshold(tau: float, params: Params) -> int:
-    """The integer threshold floor(2**F / tau) of a probability ``tau`` (0 to 1, 0 excluded)."""
-    if not 0 < tau <= 1:
-        raise QuantModelError(f"tau must be more than 0 and at most 1, not {tau}")
-    limit: int = 2 ** params["frac_bits"]
-    return math.floor(limit / tau)
-
-
-def softmax_tau(threshold: int, params: Params) -> float:
-    """The probability an integer threshold stands for: the largest tau whose threshold it is, ``2**F / threshold``, at most 1."""
-    limit: int = 2 ** params["frac_bits"]
-    return min(1.0, limit / threshold) if threshold >= 1 else 1.0
+def real_threshold(name: str, threshold: int, head: Head, params: Params) -> float:
+    """The real threshold that an integer one stands for."""
+    return policy(name).back(threshold, head, params)

@@ -1,16 +1,13 @@
-"""The policies' scores. A new policy is one file with a :class:`Score` in it and one line in :data:`SCORES`."""
+"""The policies' scores. A new policy is one file here with a :class:`Score` in it that names its policy."""
 
-from hw.scores.always import Always
+import importlib
+import pkgutil
+
 from hw.scores.base import BeatSignature, Score
-from hw.scores.max_logit import MaxLogit
-from hw.scores.never import Never
-from hw.scores.softmax import Softmax
 
 __all__ = ["SCORES", "BeatSignature", "Score"]
 
-SCORES: dict[str, type[Score]] = {
-    "always": Always,
-    "max_logit": MaxLogit,
-    "never": Never,
-    "softmax": Softmax,
-}
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+SCORES: dict[str, type[Score]] = dict(sorted(Score.registry.items()))

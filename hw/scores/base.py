@@ -1,13 +1,17 @@
 """What every score shares: its interface to the exit decision, and small helpers to write one with."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["BeatSignature", "Score", "count_beats", "delay", "saturate_signed", "saturate_unsigned"]
+__all__ = ["BeatSignature", "Score", "carry", "count_beats", "delay", "rom", "saturate_signed", "saturate_unsigned"]
+
+_CARRIED = 3
+"""Registers in a row up to which :func:`carry` prefers them to a shift register, which takes LUTs."""
 
 
 class BeatSignature(wiring.Signature):
@@ -31,9 +35,10 @@ class Score(wiring.Component):
     A score is written as if nothing ever stalled: the exit decision stops its clock as a whole. Every sample gives exactly one result,
     in order, ``latency`` cycles after its last beat.
 
-    A subclass takes the same keyword arguments and is listed in :data:`hw.scores.SCORES`. It sets ``latency`` (cycles from the last beat
-    at ``i`` to ``valid``); ``lead``, if it needs the threshold that many cycles before the result; ``required`` and ``optional``, the
-    keys of its ``params``.
+    A subclass takes the same keyword arguments and names its policy: ``class Margin(Score, policy="margin")`` is all that it takes to be
+    found in :data:`Score.registry`. It sets ``latency`` (cycles from the last beat at ``i`` to ``valid``); ``lead``, if it needs the
+    threshold that many cycles before the result; ``required`` and ``optional``, the keys of its ``params``; and it gives its
+    ``threshold_range``.
 
     Parameters
     ----------
@@ -43,23 +48,33 @@ class Score(wiring.Component):
         The policy's integer constants; exactly the keys in ``required`` and any of ``optional``, else :class:`ValueError`.
     confidence_bits : int
         Width of ``confidence``; what it means is the policy's own affair.
+
+    Attributes
+    ----------
+    threshold_range : range
+        The thresholds that differ in what they do: the greatest number that a threshold can be is that or anything above it.
     ports : mapping
-        Members beyond the common ones (a token stream, a gate head's logits); the exit decision has them too, under the same name.
+        Members beyond the common ones (a token stream, a gate head's logits), from :meth:`own_ports`; the exit decision has them too,
+        under the same name.
 
     Members
     -------
     i : In(BeatSignature)
         The logits, bias added.
-    threshold : In(signed(32))
-        The threshold of the oldest sample that has not been taken.
+    threshold : In(threshold_range)
+        The threshold of the oldest sample that has not been taken; there in the cycle of ``take``.
     take : Out(1)
-        High ``lead`` cycles before ``valid``: ``threshold`` is used in this cycle, and the next sample's follows.
+        High ``lead`` cycles before ``valid``: ``threshold`` is used in this cycle.
+    winner : Out(range(classes))
+        With ``take``, the class of the sample whose threshold is used: a threshold may depend on it.
     valid : Out(1)
         The result of a sample is there, for one cycle.
     label : Out(range(classes))
         The class with the greatest logit, the lowest of equals.
     leave : Out(1)
         The policy's condition holds.
+    left : In(1)
+        What became of it: the sample does leave, after enable and mode.
     confidence : Out(confidence_bits)
         The score.
     hold : Out(1)
@@ -68,21 +83,19 @@ class Score(wiring.Component):
         The pipeline moves in this cycle; handshakes on the score's own ``ports`` happen only then.
     """
 
+    registry: ClassVar[dict[str, type["Score"]]] = {}
+    """Every policy's score, by the policy's name."""
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     latency: int
     lead: int = 0
 
-    def __init__(
-        self,
-        *,
-        classes: int,
-        pe: int,
-        logit_bits: int,
-        params: Mapping[str, Any],
-        confidence_bits: int,
-        ports: Mapping[str, wiring.Member] | None = None,
-    ) -> None:
+    def __init_subclass__(cls, *, policy: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if policy is not None:
+            Score.registry[policy] = cls
+
+    def __init__(self, *, classes: int, pe: int, logit_bits: int, params: Mapping[str, Any], confidence_bits: int) -> None:
         missing = [key for key in self.required if key not in params]
         unknown = sorted(set(params) - set(self.required) - set(self.optional))
         if missing or unknown:
@@ -96,19 +109,37 @@ class Score(wiring.Component):
         self.logit_bits = logit_bits
         self.params = dict(params)
         self.confidence_bits = confidence_bits
-        self.ports = dict(ports or {})
+        self.prepare()
+        self.threshold_range: range = self.thresholds()
+        self.ports: dict[str, wiring.Member] = self.own_ports()
         super().__init__({
             "i": In(BeatSignature(pe, signed(logit_bits))),
-            "threshold": In(signed(32)),
+            "threshold": In(self.threshold_range),
             "take": Out(1),
+            "winner": Out(range(classes)),
             "valid": Out(1),
             "label": Out(range(classes)),
             "leave": Out(1),
+            "left": In(1),
             "confidence": Out(confidence_bits),
             "hold": Out(1),
             "advance": In(1),
             **self.ports,
         })
+
+    def prepare(self) -> None:
+        """Check ``params`` and set what :meth:`thresholds` and :meth:`own_ports` need."""
+
+    def outside(self, m: Module) -> None:
+        """Add to ``m`` what must run on while the pipeline stands still."""
+
+    def thresholds(self) -> range:
+        """The policy's ``threshold_range``; none but 0 unless it compares with one."""
+        return range(1)
+
+    def own_ports(self) -> dict[str, wiring.Member]:
+        """The policy's ``ports``."""
+        return {}
 
 
 def delay(m: Module, value: Value, cycles: int, *, reset_less: bool = True) -> Value:
@@ -122,6 +153,24 @@ def delay(m: Module, value: Value, cycles: int, *, reset_less: bool = True) -> V
     return value
 
 
+def carry(m: Module, value: Value, flag: Value, *, gap: int, cycles: int) -> Value:
+    """``value`` as it was when ``flag`` was high ``cycles`` cycles ago, for flags that come at least ``gap`` cycles apart.
+
+    A register keeps it for ``gap`` cycles; where that takes many of them, a shift register does.
+    """
+    if -(-cycles // gap) > _CARRIED:
+        return delay(m, value, cycles)
+    while cycles > 0:
+        held = Signal.like(value, init=0, reset_less=True)
+        with m.If(flag):
+            m.d.sync += held.eq(value)
+        value = held
+        if cycles > gap:
+            flag = delay(m, flag, gap)
+        cycles -= gap
+    return value
+
+
 def count_beats(m: Module, step: Value, beats: int) -> tuple[Value, Value, Value]:
     """The number of the current beat of ``beats``, and whether it is the first and the last; moves on with ``step``."""
     if beats == 1:
@@ -131,6 +180,18 @@ def count_beats(m: Module, step: Value, beats: int) -> tuple[Value, Value, Value
     with m.If(step):
         m.d.sync += beat.eq(Mux(last, 0, beat + 1))
     return beat, beat == 0, last
+
+
+def rom(m: Module, table: Sequence[int], index: Value) -> Value:
+    """``table[index]``, one cycle later; the table has a power of two of entries, none negative."""
+    if len(table) == 1:
+        return Const(table[0])
+    memory = Memory(shape=unsigned(max(1, max(table).bit_length())), depth=len(table), init=list(table))
+    m.submodules += memory
+    read = memory.read_port()
+    m.d.comb += read.addr.eq(index)
+    value: Value = read.data
+    return value
 
 
 def saturate_signed(value: Value, bits: int) -> Value:

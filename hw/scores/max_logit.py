@@ -11,17 +11,20 @@ from hw.scores.base import Score, saturate_signed
 __all__ = ["MaxLogit"]
 
 
-class MaxLogit(Score):
+class MaxLogit(Score, policy="max_logit"):
     """Leaves when the greatest logit is at least the threshold; ``confidence`` is that logit, signed and saturated.
 
     Latency: that of :class:`~hw.scores.arg_max.ArgMax`.
     """
 
-
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.arg_max = ArgMax(classes=self.classes, pe=self.pe, bits=self.logit_bits)
         self.latency = self.arg_max.latency
+
+    def thresholds(self) -> range:
+        """Every logit, and one more that none reaches."""
+        return range(-(1 << (self.logit_bits - 1)), (1 << (self.logit_bits - 1)) + 1)
 
     def condition(self, greatest: Value) -> Value:
         """Whether the sample may leave, given its greatest logit."""
@@ -33,6 +36,7 @@ class MaxLogit(Score):
         wiring.connect(m, wiring.flipped(self.i), arg_max.i)
         m.d.comb += [
             self.take.eq(arg_max.valid),
+            self.winner.eq(arg_max.label),
             self.valid.eq(arg_max.valid),
             self.label.eq(arg_max.label),
             self.leave.eq(self.condition(arg_max.value)),

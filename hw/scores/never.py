@@ -9,7 +9,7 @@ from hw.scores.base import Score
 __all__ = ["Never"]
 
 
-class Never(Score):
+class Never(Score, policy="never"):
     """No sample leaves. ``label`` and ``confidence`` are 0: nobody reads them, so no comparator is spent on them.
 
     Latency 0.

@@ -7,17 +7,16 @@ from amaranth.lib import wiring
 
 from hw.scores.add_tree import Term, add_tree, tree_levels
 from hw.scores.arg_max import ArgMax
-from hw.scores.base import Score, delay, saturate_unsigned
+from hw.scores.base import Score, carry, delay, saturate_unsigned
 from hw.scores.exponential import Exponential
 from hw.scores.replay import Replay
-from hw.scores.ring import Ring
 
 __all__ = ["Softmax"]
 
 _RADIX = 4
 
 
-class Softmax(Score):
+class Softmax(Score, policy="softmax"):
     """Leaves when S, the sum of E(greatest - logit) over all classes, is at most the threshold: the greatest probability is 2^F / S.
 
     ``confidence`` is S >> ``conf_shift`` (0 if not given), saturated at the greatest number a signed field holds. Further ``params``:
@@ -28,27 +27,23 @@ class Softmax(Score):
     n = classes / pe beats, that of :class:`~hw.scores.exponential.Exponential`, ceil(log4 pe) for the sum, and 1 more when n > 1.
     """
 
-    required = ("frac_bits", "mult", "mult_frac", "table_bits", "table")
-    optional = ("conf_shift",)
+    required = Exponential.required
+    optional = (*Exponential.optional, "conf_shift")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        params = self.params
-        if len(params["table"]) != 1 << params["table_bits"]:
-            raise ValueError(f"table must have 2**table_bits entries, not {len(params['table'])} for table_bits={params['table_bits']}")
-        self.conf_shift: int = params.get("conf_shift", 0)
+        self.conf_shift: int = self.params.get("conf_shift", 0)
         if not 0 <= self.conf_shift <= 32:
             raise ValueError(f"conf_shift must be from 0 to 32, not {self.conf_shift}")
         self.arg_max = ArgMax(classes=self.classes, pe=self.pe, bits=self.logit_bits)
         self.replay = Replay(classes=self.classes, pe=self.pe, bits=self.logit_bits, found_after=self.arg_max.latency)
-        self.exponentials = [
-            Exponential(
-                bits=self.logit_bits, frac_bits=params["frac_bits"], mult=params["mult"],
-                mult_frac=params["mult_frac"], table=list(params["table"]))
-            for _ in range(self.pe)
-        ]
+        self.exponentials = [Exponential(bits=self.logit_bits, params=self.params) for _ in range(self.pe)]
         self._second = self.exponentials[0].latency + tree_levels(self.pe, _RADIX)
         self.latency = self.arg_max.latency + self.replay.latency + self._second + (self.beats > 1)
+
+    def thresholds(self) -> range:
+        """From 0, at which none leaves, to the sum of as many equal terms as there are classes, at which all do."""
+        return range((self.classes << self.params["frac_bits"]) + 1)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -63,8 +58,8 @@ class Softmax(Score):
         for lane, exponential in enumerate(self.exponentials):
             m.submodules[f"exponential{lane}"] = exponential
             m.d.comb += exponential.d.eq(replay.o.values[lane])
-            terms.append((exponential.e, 0, one))
-        part, _, _ = add_tree(m, terms, _RADIX)
+            terms.append(Term(exponential.e, 0, one))
+        part = add_tree(m, terms, _RADIX).value
         valid = delay(m, replay.o.valid, self._second, reset_less=False)
         total = Signal(range(self.classes * one + 1), reset_less=True)
         if self.beats == 1:
@@ -75,12 +70,11 @@ class Softmax(Score):
             with m.If(valid):
                 m.d.sync += total.eq(Mux(first, 0, total) + part)
 
-        longest = -(-(self.latency - arg_max.latency) // self.beats) + 1
-        m.submodules.labels = labels = Ring(shape=self.label.shape(), depth=longest)
+        label = carry(m, arg_max.label, arg_max.valid, gap=self.beats, cycles=self.latency - arg_max.latency)
         m.d.comb += [
-            labels.push.eq(arg_max.valid), labels.w_data.eq(arg_max.label), labels.pop.eq(self.valid),
             self.take.eq(self.valid),
-            self.label.eq(labels.r_data),
+            self.winner.eq(label),
+            self.label.eq(label),
             self.leave.eq(total <= self.threshold),
             self.confidence.eq(saturate_unsigned(total >> self.conf_shift, self.confidence_bits - 1)),
         ]

@@ -1,0 +1,1 @@
+"""The exit decision as a product of its own: generated, simulated, synthesised."""

@@ -1,0 +1,316 @@
+"""Integer constants of the softmax and entropy policies, chosen so that the integer decision is the real one but near the threshold.
+
+Notation: logits z, in units of ``scale`` s; distance d = z_max - z; x = s d / ln 2, so that exp(-s d) = 2**-x = e; C classes. The hardware
+takes x in steps of 2**-B, rounded down, from a multiplication by M / 2**X, and e in units of 2**-F, rounded down::
+
+    x = (d M) >> (X - B)       n = x >> B       f = x mod 2**B
+    E = entry(f) >> n  (0 when n > F)           entry(f) = 2**F 2**-(f / 2**B), about
+    S = sum of E
+
+``entry`` is the sum of two small tables, a bipartite table (Das Sarma and Matula, "Faithful bipartite ROM reciprocal tables", ARITH 1995):
+one by all but the lowest L bits of f, one of slopes by the highest K and the lowest L bits. It is right to a share q of itself.
+
+**Errors of a term.** With m = abs(M ln 2 / (2**X s) - 1), the exponent is too small by at most 2**-B and off by at most m x. The term is
+then E 2**-F = e 2**y (1 + q') - u 2**-F with y from -m x to 2**-B + m x, q' from -q to q, and u from 0 to 1, what the shift drops.
+The greatest logit's own term is exact.
+
+**Softmax** leaves when S <= floor(2**F / tau), and, S being an integer, that is 2**F / S >= tau exactly. With R the sum of e, the real
+probability is 1 / R. So the decisions differ only for a tau between 1 / R and 2**F / S, and then the real probability is within
+abs(1 / R - 2**F / S) of tau. Summing the terms, with sum of e log2(1 / e) <= (R - 1) log2((C - 1) / (R - 1)) by Jensen's inequality::
+
+    S 2**-F - R <= ln 2 2**(2**-B) ((R - 1) 2**-B + m J) + q (R - 1)            J = (R - 1) log2((C - 1) / (R - 1))
+    R - S 2**-F <= ln 2 m J + q (R - 1) + (C - 1) 2**-F                          and S 2**-F >= 1
+
+:func:`softmax_bound` is the greatest difference of probabilities these allow, over R from 1 to C.
+
+**Entropy** leaves when H <= h. In bits, H = log2 R + W / R with W = sum of x e, so H <= h exactly when sum of e (x - h) + R log2 R <= 0: one
+product a term, none a sample. With R = 2**k r, r from 1 to 2, and any constant a, R log2 R = R (k + a) - 2**k g(r) with g(r) = r (a - log2 r).
+The hardware adds up V = sum of E (x 2**(Q - B) - t) with the threshold t = h 2**Q / ln 2 - (a + 1) 2**Q, rounded, and looks up g by the
+highest bits of r behind the leading one; a is chosen such that g is flat. In units of 2**-U (the last bits of V and S are dropped)::
+
+    leaves when (V >> (F + Q - U)) + (S >> (F - U)) (k - 1) <= g << k
+
+As the same rounded x stands in E and in the product, rounding x is nothing but a change of each logit, and a change of all of them alike is
+none: what counts is +-2**-(B + 1). With dH / dz_i = -p_i (ln p_i + H), :func:`entropy_bound` adds up, in nats:
+
+    ln 2 2**-(B + 1) A       A = greatest sum of p_i abs(ln p_i + H): rounding x
+    m v                      v = greatest variance of ln p: the multiplier, a change of temperature
+    (C - 1) (1 + (F + 1) ln 2) 2**-F        what the shift drops; in a term of size 2**-x it counts 1 + x ln 2 times
+    q (1 + A)                               the tables
+    ln 2 (greatest error of g / r, found by trying every entry)
+    ln 2 (abs(k - 1) + 1) 2**-(U + k), greatest at k = 0: dropped bits
+    ln 2 2**-(Q + 1): rounding t
+
+A and v are the greatest over distributions of some equal large and some equal small probabilities (:func:`spread`), among which the greatest
+variance is known to lie (Reeb and Wolf, "Tight bound on relative entropy by entropy difference", IEEE Trans. Inf. Theory 2015); for A this
+was found by search, and the tests search again. Second-order terms are covered by a margin of 2 percent.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from quant_models.errors import QuantModelError
+
+__all__ = ["EPSILON", "entropy_bound", "entropy_constants", "softmax_bound", "softmax_constants", "spread"]
+
+EPSILON = 1e-3
+"""How near to the threshold the real score may be when the integer decision differs, unless asked otherwise."""
+
+MARGIN = 1.02
+FRACTION_BITS = range(6, 29)
+TABLES = ((3, 0, 0), (4, 0, 0), (5, 0, 0), (6, 0, 0), (3, 3, 1), (3, 3, 2), (3, 3, 3), (3, 4, 2), (3, 4, 3), (4, 3, 3), (4, 4, 3), (5, 4, 3))
+"""Ways to split the B bits of f: K that both tables see, those that only the first sees, and L that only the second sees."""
+DIGITS = range(1, 9)
+UNIT_BITS = range(13, 18)
+LOG_TABLES = ((4, 3, 2), (5, 2, 2), (4, 3, 3), (5, 2, 3), (5, 3, 3), (6, 3, 3))
+"""As ``TABLES``, for the table of g."""
+LOG_OFFSET = 11371 / 2**12 - 1
+"""a: a + 1 is 11371 / 2**12, so that a - log2 r - 1 / ln 2, the slope of g, is as steep at r = 1 as at r = 2 where an error counts half."""
+MULT_BITS = 32
+SUM_BITS = 31
+"""A threshold on S is a positive number in a signed 32-bit register."""
+PRODUCT_BITS = 12
+"""Q: with the 5 or fewer bits of n and a sign, x - t then has the 18 bits that one DSP slice multiplies."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Multiplier:
+    """M / 2**X near s / ln 2, ``digits`` signed powers of two in M, off by the factor 1 + ``error`` at most."""
+
+    mult: int
+    mult_frac: int
+    digits: int
+    error: float
+
+
+@lru_cache(maxsize=256)
+def _multipliers(scale: float, least_frac: int) -> tuple[_Multiplier, ...]:
+    """For each number of digits the nearest multiplier, X at least ``least_frac``; no more than are needed to be exact to 2**-28."""
+    rate = scale / math.log(2)
+    found = []
+    rest, powers = rate, []
+    for digits in DIGITS:
+        power = round(math.log2(abs(rest) / 0.75) + 0.5) - 1 if rest else None
+        if power is None or power < math.floor(math.log2(rate)) - (MULT_BITS - 4):
+            break
+        sign = 1 if rest > 0 else -1
+        powers.append((power, sign))
+        rest -= sign * 2.0**power
+        frac = max(least_frac, -min(power for power, _ in powers))
+        mult = sum(sign << (power + frac) for power, sign in powers)
+        if not 0 < mult < 1 << MULT_BITS or frac > 48:
+            continue
+        found.append(_Multiplier(mult=mult, mult_frac=frac, digits=digits, error=abs(mult / 2**frac / rate - 1)))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _tables(frac_bits: int, split: tuple[int, int, int]) -> tuple[dict[str, Any], float]:
+    """The two tables of ``entry``, and the greatest error of their sum as a share of it."""
+    lead, _, low = split
+    table_bits = sum(split)
+    exact = 2.0**frac_bits * 2.0 ** (-np.arange(1 << table_bits) / (1 << table_bits))
+    if low == 0:
+        table = np.round(exact).astype(np.int64)
+        return {"table_bits": table_bits, "table": table.tolist()}, float(np.abs(table / exact - 1).max())
+    cells = exact.reshape(1 << lead, -1, 1 << low)
+    drops = cells - cells[:, :, -1:]
+    slopes = np.round((drops.max(axis=1) + drops.min(axis=1)) / 2).astype(np.int64)
+    rest = cells - slopes[:, None, :]
+    base = np.round((rest.max(axis=2) + rest.min(axis=2)) / 2).astype(np.int64)
+    # The greatest logit's term must be exact.
+    base[0, 0] = (1 << frac_bits) - slopes[0, 0]
+    made = (base[:, :, None] + slopes[:, None, :]).ravel()
+    constants = {"table_bits": table_bits, "low_bits": low, "table": base.ravel().tolist(), "low": slopes.ravel().tolist()}
+    return constants, float(np.abs(made / exact - 1).max())
+
+
+def _exponential(params: Mapping[str, Any], scale: float) -> tuple[float, float]:
+    """m and q of given constants."""
+    bits, low = params["table_bits"], params.get("low_bits", 0)
+    f = np.arange(1 << bits)
+    made = np.asarray(params["table"], np.int64)[f >> low]
+    if low:
+        slopes = np.asarray(params["low"], np.int64)
+        lead = len(slopes).bit_length() - 1 - low
+        made = made + slopes[(f >> (bits - lead) << low) | (f & ((1 << low) - 1))]
+    exact = 2.0 ** params["frac_bits"] * 2.0 ** (-f / (1 << bits))
+    return abs(params["mult"] / 2 ** params["mult_frac"] * math.log(2) / scale - 1), float(np.abs(made / exact - 1).max())
+
+
+def softmax_bound(params: Mapping[str, Any], scale: float, classes: int) -> float:
+    """The epsilon of softmax constants: decisions differ only where the real probability is nearer to the threshold than this."""
+    error, share = _exponential(params, scale)
+    return _softmax_bound(params["frac_bits"], params["table_bits"], error, share, classes)
+
+
+def _softmax_bound(frac_bits: int, table_bits: int, error: float, share: float, classes: int) -> float:
+    others = np.concatenate([np.geomspace(2.0 ** -(frac_bits + 4), classes - 1, 4000), [classes - 1]])  # R - 1
+    total, unit, step = 1 + others, 2.0**-frac_bits, 2.0**-table_bits
+    spread_out = others * np.log2(np.maximum((classes - 1) / others, 1.0))
+    above = math.log(2) * 2**step * (others * step + error * spread_out) + share * others
+    below = math.log(2) * error * spread_out + (classes - 1) * unit + share * others
+    low = 1 / total - 1 / (total + above)
+    high = 1 / np.maximum(1.0, total - below) - 1 / total
+    return MARGIN * float(max(low.max(), high.max()))
+
+
+@lru_cache(maxsize=64)
+def spread(classes: int) -> tuple[float, float]:
+    """A and v: the greatest sum of p abs(ln p + H), and the greatest variance of ln p, of any distribution over ``classes``."""
+    share = np.linspace(0.0005, 0.9995, 2000)
+    deviation = variance = 0.0
+    for large in range(1, classes):
+        big, small = share / large, (1 - share) / (classes - large)
+        entropy = -share * np.log(big) - (1 - share) * np.log(small)
+        first, second = np.log(big) + entropy, np.log(small) + entropy
+        deviation = max(deviation, float((share * np.abs(first) + (1 - share) * np.abs(second)).max()))
+        variance = max(variance, float((share * first**2 + (1 - share) * second**2).max()))
+    return deviation, variance
+
+
+def _log_curve(r: Any) -> Any:
+    return r * (LOG_OFFSET - np.log2(r))
+
+
+@lru_cache(maxsize=64)
+def _log_tables(unit_bits: int, split: tuple[int, int, int]) -> tuple[dict[str, Any], float]:
+    """The two tables of g in units of 2**-unit_bits, and the greatest error of g / r, in bits."""
+    lead, _, low = split
+    log_bits = sum(split)
+    middle = 2.0**unit_bits * _log_curve(1 + (np.arange(1 << log_bits) + 0.5) / (1 << log_bits))
+    cells = middle.reshape(1 << lead, -1, 1 << low)
+    drops = cells - cells[:, :, -1:]
+    # slopes of either sign: offsets from each cell's least make them all positive
+    slopes = (drops.max(axis=1) + drops.min(axis=1)) / 2
+    slopes = np.round(slopes - slopes.min(axis=1, keepdims=True)).astype(np.int64)
+    rest = cells - slopes[:, None, :]
+    base = np.round((rest.max(axis=2) + rest.min(axis=2)) / 2).astype(np.int64)
+    constants: dict[str, Any] = {
+        "unit_bits": unit_bits, "log_bits": log_bits, "log_low_bits": low, "log_table": base.ravel().tolist(), "log_low": slopes.ravel().tolist(),
+    }
+    return constants, _log_error(constants)
+
+
+def _log_error(params: Mapping[str, Any]) -> float:
+    """The greatest error of g / r, in bits, of given constants."""
+    bits, low = params["log_bits"], params["log_low_bits"]
+    index = np.arange(1 << bits)
+    slopes = np.asarray(params["log_low"], np.int64)
+    lead = len(slopes).bit_length() - 1 - low
+    made = np.asarray(params["log_table"], np.int64)[index >> low] + slopes[(index >> (bits - lead) << low) | (index & ((1 << low) - 1))]
+    r = 1 + (index[:, None] + np.linspace(0, 1, 9)[None, :]) / (1 << bits)
+    return float((np.abs(made[:, None] / 2.0 ** params["unit_bits"] - _log_curve(r)) / r).max())
+
+
+def entropy_bound(params: Mapping[str, Any], scale: float, classes: int) -> float:
+    """The epsilon of entropy constants, in nats."""
+    error, share = _exponential(params, scale)
+    return _entropy_bound(params["frac_bits"], params["table_bits"], error, share, classes, _log_error(params), params["unit_bits"],
+                          params["threshold_frac"])
+
+
+def _entropy_bound(frac_bits: int, table_bits: int, error: float, share: float, classes: int, log_error: float, unit_bits: int,
+                   threshold_frac: int) -> float:
+    deviation, variance = spread(classes)
+    nats = math.log(2)
+    terms = (
+        nats * 2.0 ** -(table_bits + 1) * deviation,
+        error * variance,
+        (classes - 1) * (1 + (frac_bits + 1) * nats) * 2.0**-frac_bits,
+        share * (1 + deviation),
+        nats * log_error,
+        nats * 2 * 2.0**-min(unit_bits, frac_bits),
+        nats * 2.0 ** -(threshold_frac + 1),
+    )
+    return MARGIN * sum(terms)
+
+
+def _check(scale: float, classes: int, epsilon: float) -> None:
+    if not (math.isfinite(scale) and scale > 0):
+        raise QuantModelError(f"scale must be positive, not {scale}")
+    if not 2.0**-40 <= scale <= 2.0**16:
+        raise QuantModelError(f"scale must be from 2**-40 to 2**16, not {scale}")
+    if not 2 <= classes <= 1000:
+        raise QuantModelError(f"classes must be 2 to 1000, not {classes}")
+    if not (math.isfinite(epsilon) and epsilon > 0):
+        raise QuantModelError(f"epsilon must be positive, not {epsilon}")
+
+
+def _refuse(policy: str, least: float, epsilon: float, classes: int, frac_bits: int | None) -> QuantModelError:
+    given = f" with frac_bits={frac_bits}" if frac_bits is not None else ""
+    return QuantModelError(f"too few bits for epsilon={epsilon:g}: {policy} of {classes} classes comes to {least:.2g} at best{given}")
+
+
+def softmax_constants(scale: float, classes: int, *, epsilon: float = EPSILON, frac_bits: int | None = None) -> dict[str, Any]:
+    """The cheapest constants whose :func:`softmax_bound` is at most ``epsilon`` (in probability), for logits of unit ``scale``.
+
+    ``frac_bits`` asks for an F of one's own. Raises :class:`QuantModelError` when ``scale`` or ``classes`` is out of range, or when there
+    are too few bits for ``epsilon``: F is limited by S having to fit a 32-bit register.
+    """
+    _check(scale, classes, epsilon)
+    best: tuple[float, dict[str, Any]] | None = None
+    least = math.inf
+    for fraction in (f for f in FRACTION_BITS if frac_bits in (None, f) and classes << f < 1 << SUM_BITS):
+        for split in TABLES:
+            bits = sum(split)
+            tables, share = _tables(fraction, split)
+            for multiplier in _multipliers(scale, bits + 1):
+                bound = _softmax_bound(fraction, bits, multiplier.error, share, classes)
+                least = min(least, bound)
+                cost = _cost(fraction, split, multiplier)
+                if bound <= epsilon and (best is None or cost < best[0]):
+                    best = cost, {"frac_bits": fraction, "mult": multiplier.mult, "mult_frac": multiplier.mult_frac, **tables}
+    if best is None:
+        raise _refuse("softmax", least, epsilon, classes, frac_bits)
+    return best[1]
+
+
+def entropy_constants(scale: float, classes: int, *, epsilon: float = EPSILON, frac_bits: int | None = None) -> dict[str, Any]:
+    """The cheapest constants whose :func:`entropy_bound` is at most ``epsilon`` (in nats), for logits of unit ``scale``.
+
+    As :func:`softmax_constants` otherwise.
+    """
+    _check(scale, classes, epsilon)
+    best: tuple[float, dict[str, Any]] | None = None
+    least = math.inf
+    for fraction in (f for f in FRACTION_BITS if frac_bits in (None, f)):
+        for split in TABLES:
+            bits = sum(split)
+            tables, share = _tables(fraction, split)
+            frac = max(bits, PRODUCT_BITS)
+            for multiplier in _multipliers(scale, bits + 1):
+                fixed = _entropy_bound(fraction, bits, multiplier.error, share, classes, 0.0, 60, frac)
+                least = min(least, fixed)
+                if fixed > epsilon:
+                    continue
+                for log_split, unit in itertools.product(LOG_TABLES, UNIT_BITS):
+                    if unit > fraction:
+                        continue
+                    logs, log_error = _log_tables(unit, log_split)
+                    bound = _entropy_bound(fraction, bits, multiplier.error, share, classes, log_error, unit, frac)
+                    least = min(least, bound)
+                    cost = _cost(fraction, split, multiplier) + 6 * unit + 24 * 2 ** (sum(log_split) - 9)
+                    if bound <= epsilon and (best is None or cost < best[0]):
+                        best = cost, {
+                            "frac_bits": fraction, "mult": multiplier.mult, "mult_frac": multiplier.mult_frac, **tables,
+                            "threshold_frac": frac, "offset": round((LOG_OFFSET + 1) * 2**frac), **logs,
+                        }
+    if best is None:
+        raise _refuse("entropy", least, epsilon, classes, frac_bits)
+    return best[1]
+
+
+def _cost(frac_bits: int, split: tuple[int, int, int], multiplier: _Multiplier) -> float:
+    """About how many LUTs a lane takes."""
+    lead, middle, low = split
+    table = frac_bits * 2 ** max(0, lead + middle - 6)
+    if low:
+        table += frac_bits + (frac_bits - lead - middle) * 2 ** max(0, lead + low - 6)
+    return table + 4 * frac_bits + (frac_bits + 6) * (multiplier.digits - 1)

@@ -1,25 +1,26 @@
 """Integer constants of the softmax and entropy policies, chosen so that the integer decision is the real one but near the threshold.
 
 Notation: logits z, in units of ``scale`` s; distance d = z_max - z; x = s d / ln 2, so that exp(-s d) = 2**-x = e; C classes. The hardware
-takes x in steps of 2**-B, rounded down, from a multiplication by M / 2**X, and e in units of 2**-F, rounded down::
+takes x in steps of 2**-B and e in units of 2**-F, both rounded down::
 
-    x = (d M) >> (X - B)       n = x >> B       f = x mod 2**B
-    E = entry(f) >> n  (0 when n > F)           entry(f) = 2**F 2**-(f / 2**B), about
+    x = (sum over j of exponents[j](six bits of d, the j-th)) >> G            exponents[j](c) = c 64**j s / ln 2 2**(B + G), rounded
+    E = entry(x mod 2**B) >> n, n = x >> B  (0 when n > F)                    entry(f) = 2**F 2**-(f / 2**B), about
     S = sum of E
 
+A multiplication by a constant, made of tables of six bits (Chapman, "Constant coefficient multipliers for the XC4000E", Xilinx XAPP 054, 1996).
 ``entry`` is the sum of two small tables, a bipartite table (Das Sarma and Matula, "Faithful bipartite ROM reciprocal tables", ARITH 1995):
 one by all but the lowest L bits of f, one of slopes by the highest K and the lowest L bits. It is right to a share q of itself.
 
-**Errors of a term.** With m = abs(M ln 2 / (2**X s) - 1), the exponent is too small by at most 2**-B and off by at most m x. The term is
-then E 2**-F = e 2**y (1 + q') - u 2**-F with y from -m x to 2**-B + m x, q' from -q to q, and u from 0 to 1, what the shift drops.
-The greatest logit's own term is exact.
+**Errors of a term.** J tables are off by half a unit of 2**-(B + G) each, so with w = J 2**-(B + G + 1) the exponent is off by -w to
+2**-B + w (towards a smaller one). The term is then E 2**-F = e 2**y (1 + q') - u 2**-F with y from -w to 2**-B + w, q' from -q to q, and u from
+0 to 1, what the shift drops. The greatest logit's own term is exact.
 
 **Softmax** leaves when S <= floor(2**F / tau), and, S being an integer, that is 2**F / S >= tau exactly. With R the sum of e, the real
 probability is 1 / R. So the decisions differ only for a tau between 1 / R and 2**F / S, and then the real probability is within
-abs(1 / R - 2**F / S) of tau. Summing the terms, with sum of e log2(1 / e) <= (R - 1) log2((C - 1) / (R - 1)) by Jensen's inequality::
+abs(1 / R - 2**F / S) of tau. Summing the terms::
 
-    S 2**-F - R <= ln 2 2**(2**-B) ((R - 1) 2**-B + m J) + q (R - 1)            J = (R - 1) log2((C - 1) / (R - 1))
-    R - S 2**-F <= ln 2 m J + q (R - 1) + (C - 1) 2**-F                          and S 2**-F >= 1
+    S 2**-F - R <= (R - 1) (2**(2**-B + w) (1 + q) - 1)
+    R - S 2**-F <= (R - 1) (ln 2 w + q) + (C - 1) 2**-F                          and S 2**-F >= 1
 
 :func:`softmax_bound` is the greatest difference of probabilities these allow, over R from 1 to C.
 
@@ -31,25 +32,23 @@ highest bits of r behind the leading one; a is chosen such that g is flat. In un
     leaves when (V >> (F + Q - U)) + (S >> (F - U)) (k - 1) <= g << k
 
 As the same rounded x stands in E and in the product, rounding x is nothing but a change of each logit, and a change of all of them alike is
-none: what counts is +-2**-(B + 1). With dH / dz_i = -p_i (ln p_i + H), :func:`entropy_bound` adds up, in nats:
+none: what counts is +-(2**-(B + 1) + w). With dH / dz_i = -p_i (ln p_i + H), :func:`entropy_bound` adds up, in nats:
 
-    ln 2 2**-(B + 1) A       A = greatest sum of p_i abs(ln p_i + H): rounding x
-    m v                      v = greatest variance of ln p: the multiplier, a change of temperature
+    ln 2 (2**-(B + 1) + w) A                A = greatest sum of p_i abs(ln p_i + H): rounding x
     (C - 1) (1 + (F + 1) ln 2) 2**-F        what the shift drops; in a term of size 2**-x it counts 1 + x ln 2 times
     q (1 + A)                               the tables
     ln 2 (greatest error of g / r, found by trying every entry)
     ln 2 (abs(k - 1) + 1) 2**-(U + k), greatest at k = 0: dropped bits
     ln 2 2**-(Q + 1): rounding t
 
-A and v are the greatest over distributions of some equal large and some equal small probabilities (:func:`spread`), among which the greatest
-variance is known to lie (Reeb and Wolf, "Tight bound on relative entropy by entropy difference", IEEE Trans. Inf. Theory 2015); for A this
-was found by search, and the tests search again. Second-order terms are covered by a margin of 2 percent.
+A is the greatest over distributions of some equal large and some equal small probabilities (:func:`spread`), as the variance of ln p is (Reeb
+and Wolf, "Tight bound on relative entropy by entropy difference", IEEE Trans. Inf. Theory 2015); for A this was found by search, and the
+tests search again. Second-order terms are covered by a margin of 2 percent.
 """
 
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -66,48 +65,38 @@ MARGIN = 1.02
 FRACTION_BITS = range(6, 29)
 TABLES = ((3, 0, 0), (4, 0, 0), (5, 0, 0), (6, 0, 0), (3, 3, 1), (3, 3, 2), (3, 3, 3), (3, 4, 2), (3, 4, 3), (4, 3, 3), (4, 4, 3), (5, 4, 3))
 """Ways to split the B bits of f: K that both tables see, those that only the first sees, and L that only the second sees."""
-DIGITS = range(1, 9)
+GUARD_BITS = range(1, 7)
 UNIT_BITS = range(13, 18)
 LOG_TABLES = ((4, 3, 2), (5, 2, 2), (4, 3, 3), (5, 2, 3), (5, 3, 3), (6, 3, 3))
 """As ``TABLES``, for the table of g."""
 LOG_OFFSET = 11371 / 2**12 - 1
 """a: a + 1 is 11371 / 2**12, so that a - log2 r - 1 / ln 2, the slope of g, is as steep at r = 1 as at r = 2 where an error counts half."""
-MULT_BITS = 32
+CHUNK = 6
+"""Bits of d that one exponent table takes."""
+DISTANCE_BITS = 33
+"""Bits of the widest distance: logits have 32."""
 SUM_BITS = 31
 """A threshold on S is a positive number in a signed 32-bit register."""
 PRODUCT_BITS = 12
 """Q: with the 5 or fewer bits of n and a sign, x - t then has the 18 bits that one DSP slice multiplies."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Multiplier:
-    """M / 2**X near s / ln 2, ``digits`` signed powers of two in M, off by the factor 1 + ``error`` at most."""
-
-    mult: int
-    mult_frac: int
-    digits: int
-    error: float
-
-
-@lru_cache(maxsize=256)
-def _multipliers(scale: float, least_frac: int) -> tuple[_Multiplier, ...]:
-    """For each number of digits the nearest multiplier, X at least ``least_frac``; no more than are needed to be exact to 2**-28."""
-    rate = scale / math.log(2)
-    found = []
-    rest, powers = rate, []
-    for digits in DIGITS:
-        power = round(math.log2(abs(rest) / 0.75) + 0.5) - 1 if rest else None
-        if power is None or power < math.floor(math.log2(rate)) - (MULT_BITS - 4):
-            break
-        sign = 1 if rest > 0 else -1
-        powers.append((power, sign))
-        rest -= sign * 2.0**power
-        frac = max(least_frac, -min(power for power, _ in powers))
-        mult = sum(sign << (power + frac) for power, sign in powers)
-        if not 0 < mult < 1 << MULT_BITS or frac > 48:
-            continue
-        found.append(_Multiplier(mult=mult, mult_frac=frac, digits=digits, error=abs(mult / 2**frac / rate - 1)))
-    return tuple(found)
+@lru_cache(maxsize=1024)
+def _exponents(scale: float, frac_bits: int, table_bits: int, guard_bits: int) -> dict[str, Any]:
+    """The exponent tables, up to the first distance whose E is 0 in any case; the topmost one stops there."""
+    unit = scale / math.log(2) * 2.0 ** (table_bits + guard_bits)
+    beyond = (frac_bits + 1) << (table_bits + guard_bits)
+    near = 1
+    while near < DISTANCE_BITS and unit * 2.0**near < beyond:
+        near += 1
+    tables = []
+    # the lowest table is the small one: it has the fewest output bits
+    sizes = [size for size in [near % CHUNK] if size] + [CHUNK] * (near // CHUNK)
+    at = 0
+    for size in sizes:
+        tables.append([min(round(c * 2.0**at * unit), beyond) for c in range(1 << size)])
+        at += size
+    return {"exponents": tables, "guard_bits": guard_bits}
 
 
 @lru_cache(maxsize=1024)
@@ -131,8 +120,8 @@ def _tables(frac_bits: int, split: tuple[int, int, int]) -> tuple[dict[str, Any]
     return constants, float(np.abs(made / exact - 1).max())
 
 
-def _exponential(params: Mapping[str, Any], scale: float) -> tuple[float, float]:
-    """m and q of given constants."""
+def _exponential(params: Mapping[str, Any]) -> tuple[float, float]:
+    """w and q of given constants."""
     bits, low = params["table_bits"], params.get("low_bits", 0)
     f = np.arange(1 << bits)
     made = np.asarray(params["table"], np.int64)[f >> low]
@@ -141,38 +130,40 @@ def _exponential(params: Mapping[str, Any], scale: float) -> tuple[float, float]
         lead = len(slopes).bit_length() - 1 - low
         made = made + slopes[(f >> (bits - lead) << low) | (f & ((1 << low) - 1))]
     exact = 2.0 ** params["frac_bits"] * 2.0 ** (-f / (1 << bits))
-    return abs(params["mult"] / 2 ** params["mult_frac"] * math.log(2) / scale - 1), float(np.abs(made / exact - 1).max())
+    return _wander(len(params["exponents"]), bits, params["guard_bits"]), float(np.abs(made / exact - 1).max())
+
+
+def _wander(tables: int, table_bits: int, guard_bits: int) -> float:
+    """w: how far the sum of so many rounded exponents can be off."""
+    return tables * 2.0 ** -(table_bits + guard_bits + 1)
 
 
 def softmax_bound(params: Mapping[str, Any], scale: float, classes: int) -> float:
     """The epsilon of softmax constants: decisions differ only where the real probability is nearer to the threshold than this."""
-    error, share = _exponential(params, scale)
-    return _softmax_bound(params["frac_bits"], params["table_bits"], error, share, classes)
+    wander, share = _exponential(params)
+    return _softmax_bound(params["frac_bits"], params["table_bits"], wander, share, classes)
 
 
-def _softmax_bound(frac_bits: int, table_bits: int, error: float, share: float, classes: int) -> float:
+def _softmax_bound(frac_bits: int, table_bits: int, wander: float, share: float, classes: int) -> float:
     others = np.concatenate([np.geomspace(2.0 ** -(frac_bits + 4), classes - 1, 4000), [classes - 1]])  # R - 1
-    total, unit, step = 1 + others, 2.0**-frac_bits, 2.0**-table_bits
-    spread_out = others * np.log2(np.maximum((classes - 1) / others, 1.0))
-    above = math.log(2) * 2**step * (others * step + error * spread_out) + share * others
-    below = math.log(2) * error * spread_out + (classes - 1) * unit + share * others
+    total = 1 + others
+    above = others * (2.0 ** (2.0**-table_bits + wander) * (1 + share) - 1)
+    below = others * (math.log(2) * wander + share) + (classes - 1) * 2.0**-frac_bits
     low = 1 / total - 1 / (total + above)
     high = 1 / np.maximum(1.0, total - below) - 1 / total
     return MARGIN * float(max(low.max(), high.max()))
 
 
 @lru_cache(maxsize=64)
-def spread(classes: int) -> tuple[float, float]:
-    """A and v: the greatest sum of p abs(ln p + H), and the greatest variance of ln p, of any distribution over ``classes``."""
+def spread(classes: int) -> float:
+    """A: the greatest sum of p abs(ln p + H) of any distribution over ``classes``."""
     share = np.linspace(0.0005, 0.9995, 2000)
-    deviation = variance = 0.0
+    deviation = 0.0
     for large in range(1, classes):
         big, small = share / large, (1 - share) / (classes - large)
         entropy = -share * np.log(big) - (1 - share) * np.log(small)
-        first, second = np.log(big) + entropy, np.log(small) + entropy
-        deviation = max(deviation, float((share * np.abs(first) + (1 - share) * np.abs(second)).max()))
-        variance = max(variance, float((share * first**2 + (1 - share) * second**2).max()))
-    return deviation, variance
+        deviation = max(deviation, float((share * np.abs(np.log(big) + entropy) + (1 - share) * np.abs(np.log(small) + entropy)).max()))
+    return deviation
 
 
 def _log_curve(r: Any) -> Any:
@@ -211,18 +202,17 @@ def _log_error(params: Mapping[str, Any]) -> float:
 
 def entropy_bound(params: Mapping[str, Any], scale: float, classes: int) -> float:
     """The epsilon of entropy constants, in nats."""
-    error, share = _exponential(params, scale)
-    return _entropy_bound(params["frac_bits"], params["table_bits"], error, share, classes, _log_error(params), params["unit_bits"],
+    wander, share = _exponential(params)
+    return _entropy_bound(params["frac_bits"], params["table_bits"], wander, share, classes, _log_error(params), params["unit_bits"],
                           params["threshold_frac"])
 
 
-def _entropy_bound(frac_bits: int, table_bits: int, error: float, share: float, classes: int, log_error: float, unit_bits: int,
+def _entropy_bound(frac_bits: int, table_bits: int, wander: float, share: float, classes: int, log_error: float, unit_bits: int,
                    threshold_frac: int) -> float:
-    deviation, variance = spread(classes)
+    deviation = spread(classes)
     nats = math.log(2)
     terms = (
-        nats * 2.0 ** -(table_bits + 1) * deviation,
-        error * variance,
+        nats * (2.0 ** -(table_bits + 1) + wander) * deviation,
         (classes - 1) * (1 + (frac_bits + 1) * nats) * 2.0**-frac_bits,
         share * (1 + deviation),
         nats * log_error,
@@ -261,12 +251,13 @@ def softmax_constants(scale: float, classes: int, *, epsilon: float = EPSILON, f
         for split in TABLES:
             bits = sum(split)
             tables, share = _tables(fraction, split)
-            for multiplier in _multipliers(scale, bits + 1):
-                bound = _softmax_bound(fraction, bits, multiplier.error, share, classes)
+            for guard in GUARD_BITS:
+                exponents = _exponents(scale, fraction, bits, guard)
+                bound = _softmax_bound(fraction, bits, _wander(len(exponents["exponents"]), bits, guard), share, classes)
                 least = min(least, bound)
-                cost = _cost(fraction, split, multiplier)
+                cost = _cost(fraction, split, exponents)
                 if bound <= epsilon and (best is None or cost < best[0]):
-                    best = cost, {"frac_bits": fraction, "mult": multiplier.mult, "mult_frac": multiplier.mult_frac, **tables}
+                    best = cost, {"frac_bits": fraction, **exponents, **tables}
     if best is None:
         raise _refuse("softmax", least, epsilon, classes, frac_bits)
     return best[1]
@@ -285,8 +276,10 @@ def entropy_constants(scale: float, classes: int, *, epsilon: float = EPSILON, f
             bits = sum(split)
             tables, share = _tables(fraction, split)
             frac = max(bits, PRODUCT_BITS)
-            for multiplier in _multipliers(scale, bits + 1):
-                fixed = _entropy_bound(fraction, bits, multiplier.error, share, classes, 0.0, 60, frac)
+            for guard in GUARD_BITS:
+                exponents = _exponents(scale, fraction, bits, guard)
+                wander = _wander(len(exponents["exponents"]), bits, guard)
+                fixed = _entropy_bound(fraction, bits, wander, share, classes, 0.0, 60, frac)
                 least = min(least, fixed)
                 if fixed > epsilon:
                     continue
@@ -294,23 +287,25 @@ def entropy_constants(scale: float, classes: int, *, epsilon: float = EPSILON, f
                     if unit > fraction:
                         continue
                     logs, log_error = _log_tables(unit, log_split)
-                    bound = _entropy_bound(fraction, bits, multiplier.error, share, classes, log_error, unit, frac)
+                    bound = _entropy_bound(fraction, bits, wander, share, classes, log_error, unit, frac)
                     least = min(least, bound)
-                    cost = _cost(fraction, split, multiplier) + 6 * unit + 24 * 2 ** (sum(log_split) - 9)
+                    cost = _cost(fraction, split, exponents) + 6 * unit + 16 * 2 ** max(0, log_split[0] + log_split[1] - 6) + 6 * 2 ** (
+                        max(0, log_split[0] + log_split[2] - 6))
                     if bound <= epsilon and (best is None or cost < best[0]):
                         best = cost, {
-                            "frac_bits": fraction, "mult": multiplier.mult, "mult_frac": multiplier.mult_frac, **tables,
-                            "threshold_frac": frac, "offset": round((LOG_OFFSET + 1) * 2**frac), **logs,
+                            "frac_bits": fraction, **exponents, **tables, "threshold_frac": frac,
+                            "offset": round((LOG_OFFSET + 1) * 2**frac), **logs,
                         }
     if best is None:
         raise _refuse("entropy", least, epsilon, classes, frac_bits)
     return best[1]
 
 
-def _cost(frac_bits: int, split: tuple[int, int, int], multiplier: _Multiplier) -> float:
+def _cost(frac_bits: int, split: tuple[int, int, int], exponents: Mapping[str, Any]) -> float:
     """About how many LUTs a lane takes."""
     lead, middle, low = split
-    table = frac_bits * 2 ** max(0, lead + middle - 6)
+    table: float = frac_bits * 2 ** max(0, lead + middle - 6)
     if low:
         table += frac_bits + (frac_bits - lead - middle) * 2 ** max(0, lead + low - 6)
-    return table + 4 * frac_bits + (frac_bits + 6) * (multiplier.digits - 1)
+    widths = [max(entries).bit_length() for entries in exponents["exponents"]]
+    return table + 4 * frac_bits + sum(widths) + sum(sorted(widths)[1:])

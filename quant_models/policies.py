@@ -103,14 +103,18 @@ def _terms(logits: np.ndarray, params: Params) -> tuple[np.ndarray, np.ndarray]:
     """E and x of every class, as :mod:`quant_models.fidelity` defines them."""
     bits, low_bits = params["table_bits"], params.get("low_bits", 0)
     d = logits.max(1, keepdims=True).astype(np.int64) - logits
-    x = (d * params["mult"]) >> (params["mult_frac"] - bits)
+    x, near = np.zeros_like(d), 0
+    for part in params["exponents"]:
+        x += np.asarray(part, np.int64)[(d >> near) % len(part)]
+        near += len(part).bit_length() - 1
+    x >>= params["guard_bits"]
     f = x & ((1 << bits) - 1)
     entry = np.asarray(params["table"], np.int64)[f >> low_bits]
     if low_bits:
         low = np.asarray(params["low"], np.int64).reshape(-1, 1 << low_bits)
         entry = entry + low[f >> (bits - (len(low).bit_length() - 1)), f & ((1 << low_bits) - 1)]
     # An entry is at most 2**F, so one more than F shifts it out.
-    return entry >> np.minimum(x >> bits, params["frac_bits"] + 1), x
+    return entry >> np.where(d >> near > 0, params["frac_bits"] + 1, np.minimum(x >> bits, params["frac_bits"] + 1)), x
 
 
 def _softmax_score(logits: np.ndarray, params: Params) -> np.ndarray:

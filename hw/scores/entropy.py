@@ -142,11 +142,15 @@ class Entropy(Score, policy="entropy"):
         """Whether the entropy is at most the threshold, two cycles after the sums: value / 2^Q + S (k - 1) <= 2^k g."""
         octaves = range(self.classes.bit_length())
         k = Signal(range(max(2, len(octaves))))
-        index = Signal(self.log_bits)
-        for octave in octaves:
-            top = self.frac_bits + octave
-            with m.If(total[top:] == 1):
-                m.d.comb += [k.eq(octave), index.eq(total[top - self.log_bits:top])]
+        for octave in octaves[1:]:
+            with m.If(total[self.frac_bits + octave]):
+                m.d.comb += k.eq(octave)
+        # Registered before it looks anything up: the tables and the choice of bits would be made into one, which takes more LUTs.
+        index = Signal(self.log_bits, reset_less=True)
+        with m.Switch(k):
+            for octave in octaves:
+                with m.Case(octave):
+                    m.d.sync += index.eq(total[self.frac_bits + octave - self.log_bits:self.frac_bits + octave])
         drop = self.frac_bits - self.unit_bits
         kept, scaled = value[drop + self.threshold_frac:].as_signed(), total[drop:]
         # S (k - 1), by the low two bits of k, is -S, 0, S or 2 S. A choice is free in the wider operand of an addition.
@@ -166,6 +170,4 @@ class Entropy(Score, policy="entropy"):
         curve = rom(m, self.log_table, index[self.log_low_bits:])
         if self.log_low_bits:
             curve = curve + rom(m, self.log_low, Cat(index[:self.log_low_bits], index[self.log_bits - self._lead:]))
-        octave, right = delay(m, k, 1), Signal(self.unit_bits + 1 + len(octaves), reset_less=True)
-        m.d.sync += right.eq(curve << octave)
-        return delay(m, left, 1) <= right
+        return delay(m, left, 1) <= (curve << delay(m, k, 2))

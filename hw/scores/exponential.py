@@ -3,52 +3,37 @@
 from collections.abc import Mapping
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.scores.add_tree import Term, add_tree, tree_levels
 from hw.scores.base import delay, rom
 
-__all__ = ["Exponential", "signed_digits"]
+__all__ = ["Exponential"]
 
 _RADIX = 3
-
-
-def signed_digits(number: int) -> list[tuple[int, int]]:
-    """``number`` (not negative) as few signed powers of two: ``[(exponent, +1 or -1), ...]``, no two of them adjacent."""
-    digits = []
-    exponent = 0
-    while number:
-        if number & 1:
-            sign = 2 - (number & 3)
-            digits.append((exponent, sign))
-            number -= sign
-        number >>= 1
-        exponent += 1
-    return digits
+_FINE = 2
+"""Bits of the shift that are left to its last stage."""
 
 
 class Exponential(wiring.Component):
-    """E(d) = 2^F exp(-s d) in integers, as docs/interfaces.md section 3 defines it: a multiplication by a constant, made of shifts
-    and additions, gives the exponent; the fraction looks up one or two small tables, the whole part shifts what they give.
+    """E(d) = 2^F exp(-s d) in integers, as docs/interfaces.md section 3 defines it: small tables of six bits of d each add up to the
+    exponent (Chapman, "Constant coefficient multipliers for the XC4000E", Xilinx XAPP 054, 1996); its fraction looks up one or two
+    more, its whole part shifts what they give.
 
-    A new ``d`` every cycle. ``latency`` = 2 cycles, plus ceil(log3(non-zero signed digits of mult)). A reset clears nothing: every
-    ``e`` depends on one ``d`` only.
+    A new ``d`` every cycle. ``latency`` = 4 cycles, plus ceil(log3(number of exponent tables)). A reset clears nothing: every ``e``
+    depends on one ``d`` only.
 
     Parameters
     ----------
     bits : int
         Width of ``d``.
     params : mapping
-        ``frac_bits`` F, 1 to 30; ``mult`` M, 1 to 2^32 - 1, and ``mult_frac`` X, to 48: M = s / ln 2 * 2^X; ``table_bits`` B, 0 to 12, less
-        than X; ``low_bits`` L, 0 (also when absent) to B; ``table``, 2^(B - L) integers; with L, ``low``, 2^L or more integers, a power of
-        two of them. No sum of an entry of each exceeds 2^F.
-
-    Attributes
-    ----------
-    whole_bits : int
-        Bits of the whole part of ``x``: enough for every d whose E is not 0.
+        ``frac_bits`` F, 1 to 30; ``exponents``, one to eight tables of 2, 4, 8, ... integers, the first by the lowest bits of d;
+        ``guard_bits``, 0 to 8, what the sum of their entries has behind the last bit of x; ``table_bits`` B, 0 to 12; ``low_bits`` L, 0 (also
+        when absent) to B; ``table``, 2^(B - L) integers; with L, ``low``, 2^L or more integers, a power of two of them. No sum of an entry
+        of each exceeds 2^F.
 
     Members
     -------
@@ -56,77 +41,78 @@ class Exponential(wiring.Component):
         The distance from the greatest logit.
     e : Out(frac_bits + 1)
         E(d), 0 to 2^F.
-    x : Out(whole_bits + table_bits)
+    x : Out
         The exponent, -log2(E(d) / 2^F) in units of 2^-B; anything where E(d) is 0.
     """
 
-    required = ("frac_bits", "mult", "mult_frac", "table_bits", "table")
+    required = ("frac_bits", "exponents", "guard_bits", "table_bits", "table")
     optional = ("low_bits", "low")
 
     def __init__(self, *, bits: int, params: Mapping[str, Any]) -> None:
         self.bits = bits
         self.frac_bits: int = params["frac_bits"]
-        self.mult: int = params["mult"]
-        self.mult_frac: int = params["mult_frac"]
+        self.exponents = [tuple(table) for table in params["exponents"]]
+        self.guard_bits: int = params["guard_bits"]
         self.table_bits: int = params["table_bits"]
         self.low_bits: int = params.get("low_bits", 0)
         self.table = tuple(params["table"])
         self.low = tuple(params.get("low", (0,)))
         if not 1 <= self.frac_bits <= 30:
             raise ValueError(f"frac_bits must be from 1 to 30, not {self.frac_bits}")
-        if not 1 <= self.mult < 1 << 32:
-            raise ValueError(f"mult must be from 1 to 2**32 - 1, not {self.mult}")
+        if not 1 <= len(self.exponents) <= 8:
+            raise ValueError(f"exponents must be 1 to 8 tables, not {len(self.exponents)}")
+        for table in self.exponents:
+            if len(table) not in (2, 4, 8, 16, 32, 64) or min(table) < 0:
+                raise ValueError("an exponent table must have 2, 4, ... 64 entries from 0 up")
+        if not 0 <= self.guard_bits <= 8:
+            raise ValueError(f"guard_bits must be from 0 to 8, not {self.guard_bits}")
         if not 0 <= self.table_bits <= 12:
             raise ValueError(f"table_bits must be from 0 to 12, not {self.table_bits}")
-        if not self.table_bits < self.mult_frac <= 48:
-            raise ValueError(f"mult_frac must be from {self.table_bits + 1} to 48, not {self.mult_frac}")
         if not 0 <= self.low_bits <= self.table_bits:
             raise ValueError(f"low_bits must be from 0 to {self.table_bits}, not {self.low_bits}")
         if len(self.table) != 1 << (self.table_bits - self.low_bits):
             raise ValueError(f"table must have {1 << (self.table_bits - self.low_bits)} entries, not {len(self.table)}")
         self.lead_bits = (len(self.low).bit_length() - 1) - self.low_bits
-        if len(self.low) != 1 << max(0, self.lead_bits) + self.low_bits or self.lead_bits > self.table_bits - self.low_bits:
+        if not 0 <= self.lead_bits <= self.table_bits - self.low_bits or len(self.low) != 1 << self.lead_bits + self.low_bits:
             raise ValueError(f"low must have 2**low_bits entries, or 2, 4, ... times as many, not {len(self.low)}")
-        most = max(self.table) + max(self.low)
-        if min(*self.table, *self.low) < 0 or self._entry(0) > 1 << self.frac_bits or most >= 2 << self.frac_bits:
+        if min(*self.table, *self.low) < 0 or max(self.table) + max(self.low) >= 2 << self.frac_bits:
             raise ValueError(f"table and low must add up to numbers from 0 to {1 << self.frac_bits}")
-        # Beyond 2**near everything shifts out to 0, so the multiplication needs no wider operand.
-        self.near = 0
-        while self.near < bits and self._exponent(1 << self.near) >> self.table_bits <= self.frac_bits:
-            self.near += 1
-        self.whole_bits: int = max(1, (self._exponent((1 << self.near) - 1) >> self.table_bits).bit_length())
-        self.digits = signed_digits(self.mult)
-        self.multiply = tree_levels(len(self.digits), _RADIX)
-        self.latency = self.multiply + 2
-        super().__init__({"d": In(bits), "e": Out(self.frac_bits + 1), "x": Out(self.whole_bits + self.table_bits)})
-
-    def _entry(self, fraction: int) -> int:
-        high = fraction >> self.table_bits - self.lead_bits
-        low: int = self.table[fraction >> self.low_bits] + self.low[high << self.low_bits | fraction & (1 << self.low_bits) - 1]
-        return low
-
-    def _exponent(self, d: int) -> int:
-        return d * self.mult >> self.mult_frac - self.table_bits
+        # Tables of bits that d does not have are left out.
+        self.chunks: list[tuple[int, int]] = []
+        at = 0
+        for table in self.exponents:
+            width = min(len(table).bit_length() - 1, bits - at)
+            if width <= 0:
+                break
+            self.chunks.append((at, width))
+            at += width
+        self.near = at
+        self.sums = tree_levels(len(self.chunks), _RADIX)
+        self.latency = self.sums + 4
+        most = sum(max(table) for table, _ in zip(self.exponents, self.chunks, strict=False)) >> self.guard_bits
+        super().__init__({"d": In(bits), "e": Out(self.frac_bits + 1), "x": Out(max(most.bit_length(), self.table_bits + 1))})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        d = self.d[:self.near]
-        most = (1 << self.near) - 1
-        product = add_tree(m, [Term(d.shift_left(exponent), 0, most << exponent, sign < 0) for exponent, sign in self.digits], _RADIX).value
-        x = Signal(len(self.x))
-        m.d.comb += x.eq(product.as_unsigned()[self.mult_frac - self.table_bits:])
-        fraction = x[:self.table_bits]
-        far = delay(m, self.d[self.near:].any(), self.multiply + 1)
+        terms = [
+            Term(rom(m, table[:1 << width], self.d[at:at + width]), 0, max(table))
+            for table, (at, width) in zip(self.exponents, self.chunks, strict=False)
+        ]
+        x = Signal.like(self.x)
+        m.d.comb += x.eq(add_tree(m, terms, _RADIX).value[self.guard_bits:])
+        near = delay(m, ~self.d[self.near:].any(), self.sums + 3)
 
         # Memories that are read synchronously: their entries need fewer LUTs than a choice that the synthesiser may restructure.
+        fraction, whole = x[:self.table_bits], x[self.table_bits:]
         entry = rom(m, self.table, fraction[self.low_bits:])
         if self.low_bits:
             entry = entry + rom(m, self.low, Cat(fraction[:self.low_bits], fraction[self.table_bits - self.lead_bits:]))
-        at, value = Signal.like(x, reset_less=True), Signal.like(self.e, reset_less=True)
+        # The shift in two halves with registers between: four choices fit a LUT only where nothing stands before them.
+        coarse, value = Signal(self.frac_bits + 1, reset_less=True), Signal.like(self.e, reset_less=True)
+        whole, place = delay(m, whole, 1), delay(m, x, 3)
         m.d.sync += [
-            at.eq(x),
-            value.eq(Mux(far, 0, entry[:self.frac_bits + 1] >> at[self.table_bits:])),
-            self.x.eq(at),
+            coarse.eq(entry[:self.frac_bits + 1] >> Cat(Const(0, _FINE), whole[_FINE:])),
+            value.eq(Mux(near, coarse >> delay(m, whole[:_FINE], 1), 0)),
         ]
-        m.d.comb += self.e.eq(value)
+        m.d.comb += [self.e.eq(value), self.x.eq(place)]
         return m

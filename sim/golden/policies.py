@@ -91,25 +91,27 @@ def margin(logits: Integers, threshold: Threshold, params: Mapping[str, Any], si
 
 def _exponentials(name: str, logits: Integers, params: Mapping[str, Any]) -> tuple[Integers, Integers]:
     """E and x of every logit, int64 ``[n, classes]`` each."""
-    keys = ("frac_bits", "mult", "mult_frac", "table_bits", "table")
-    frac_bits, mult, mult_frac, bits, entries = _constants(name, params, *keys)
+    frac_bits, exponents, guard_bits, bits, entries = _constants(name, params, "frac_bits", "exponents", "guard_bits", "table_bits", "table")
     low_bits = int(params.get("low_bits", 0))
     table, low = np.asarray(entries, np.int64), np.asarray(params.get("low", [0]), np.int64)
     if table.shape != (1 << (bits - low_bits),):
         raise GoldenError(f"{name}: table must have {1 << (bits - low_bits)} entries, not {len(table)}")
-    lead_bits = int(len(low)).bit_length() - 1 - low_bits
+    lead_bits = len(low).bit_length() - 1 - low_bits
     if len(low) != 1 << (lead_bits + low_bits):
         raise GoldenError(f"{name}: low must have a power of two of entries, at least {1 << low_bits}, not {len(low)}")
-    if mult_frac <= bits:
-        raise GoldenError(f"{name}: mult_frac must exceed table_bits, not mult_frac={mult_frac}, table_bits={bits}")
     distance = logits.max(axis=1, keepdims=True) - logits
-    if distance.size and int(distance.max()) * mult >= 1 << 62:
-        raise GoldenError(f"{name}: logits {int(distance.max())} apart times mult={mult} exceed 62 bits")
-    x = distance * mult >> (mult_frac - bits)
+    steps, near = np.zeros_like(distance), 0
+    for part in exponents:
+        width = len(part).bit_length() - 1
+        if len(part) != 1 << width or width == 0:
+            raise GoldenError(f"{name}: an exponent table must have 2, 4, 8, ... entries, not {len(part)}")
+        steps += np.asarray(part, np.int64)[distance >> near & ((1 << width) - 1)]
+        near += width
+    x = steps >> guard_bits
     fraction = x & ((1 << bits) - 1)
     entry = table[fraction >> low_bits] + low[(fraction >> (bits - lead_bits) << low_bits) | (fraction & ((1 << low_bits) - 1))]
     whole = x >> bits
-    return np.where(whole > frac_bits, 0, entry >> np.minimum(whole, 62)), x
+    return np.where((whole > frac_bits) | (distance >> near > 0), 0, entry >> np.minimum(whole, 62)), x
 
 
 @policy("softmax")
@@ -135,7 +137,7 @@ def entropy(logits: Integers, threshold: Threshold, params: Mapping[str, Any], s
     weighted = (terms * (distances - limit[:, None])).sum(axis=1)
     octave = np.array([int(value).bit_length() - 1 - frac_bits for value in total], np.int64)
     index = (total << log_bits) >> (frac_bits + octave) & ((1 << log_bits) - 1)
-    lead_bits = int(len(low)).bit_length() - 1 - low_bits
+    lead_bits = len(low).bit_length() - 1 - low_bits
     curve = table[index >> low_bits] + low[(index >> (log_bits - lead_bits) << low_bits) | (index & ((1 << low_bits) - 1))]
     drop = frac_bits - unit_bits
     left = (weighted >> (drop + threshold_frac)) + (total >> drop) * (octave - 1)

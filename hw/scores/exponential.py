@@ -1,9 +1,9 @@
 """exp(-s d) in integers, without a table entry per d."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -107,12 +107,19 @@ class Exponential(wiring.Component):
         entry = rom(m, self.table, fraction[self.low_bits:])
         if self.low_bits:
             entry = entry + rom(m, self.low, Cat(fraction[:self.low_bits], fraction[self.table_bits - self.lead_bits:]))
-        # The shift in two halves with registers between: four choices fit a LUT only where nothing stands before them.
+        # The shift in two halves with registers between, by choices of two: four choices fit a LUT only where nothing stands before them.
         coarse, value = Signal(self.frac_bits + 1, reset_less=True), Signal.like(self.e, reset_less=True)
         whole, place = delay(m, whole, 1), delay(m, x, 3)
         m.d.sync += [
-            coarse.eq(entry[:self.frac_bits + 1] >> Cat(Const(0, _FINE), whole[_FINE:])),
-            value.eq(Mux(near, coarse >> delay(m, whole[:_FINE], 1), 0)),
+            coarse.eq(_shift(entry[:self.frac_bits + 1], whole, range(_FINE, len(whole)))),
+            value.eq(Mux(near, _shift(coarse, delay(m, whole[:_FINE], 1), range(min(_FINE, len(whole)))), 0)),
         ]
         m.d.comb += [self.e.eq(value), self.x.eq(place)]
         return m
+
+
+def _shift(value: Value, amount: Value, places: Iterable[int]) -> Value:
+    """``value`` shifted right by those bits of ``amount``."""
+    for place in places:
+        value = Mux(amount[place], value >> (1 << place), value)
+    return value

@@ -51,6 +51,8 @@ class AxiLiteRegisters(wiring.Component):
     *name* : Out or In
         One per register, in lower case, or one per field of a register that has fields, as ``register_field``. ``rw``: ``Out``, the value.
         ``ro``: ``In``, what is read. ``pulse``: ``Out``, the ones that were written, for one cycle.
+    <name>_written : Out(1)
+        Of a register with a ``strobe``: high for the one cycle in which a write's value is first there, if the write had any byte.
     """
 
     def __init__(self, registers: Sequence[Register], addr_width: int) -> None:
@@ -67,6 +69,11 @@ class AxiLiteRegisters(wiring.Component):
                 mask = (1 << shape.width) - 1
                 init = item.init if not item.fields else item.init >> lsb & mask
                 members[name] = In(shape, init=init) if item.access == "ro" else Out(shape, init=init)
+            if item.strobe:
+                name = self._strobe(item)
+                if name in members:
+                    raise ValueError(f"two registers have the member {name!r}")
+                members[name] = Out(1)
         super().__init__(members)
 
     @staticmethod
@@ -76,6 +83,10 @@ class AxiLiteRegisters(wiring.Component):
         if item.fields:
             return [(f"{name}_{part.name}", part.lsb, unsigned(part.bits)) for part in item.fields]
         return [(name, 0, signed(item.bits) if item.signed else unsigned(item.bits))]
+
+    @staticmethod
+    def _strobe(item: Register) -> str:
+        return f"{item.name.lower()}_written"
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -113,12 +124,15 @@ class AxiLiteRegisters(wiring.Component):
         mask = Cat(strobe.replicate(8) for strobe in wstrb)
         pulses = [getattr(self, name) for item in self.registers if item.access == "pulse" for name, _, _ in self._parts(item)]
         m.d.sync += [pulse.eq(0) for pulse in pulses]
+        m.d.sync += [getattr(self, self._strobe(item)).eq(0) for item in self.registers if item.strobe]
         with m.If(write), m.Switch(awaddr[2:]):
             for item in self.registers:
                 with m.Case(item.offset >> 2):
                     m.d.sync += bus.bresp.eq(OKAY)
                     if item.access != "ro":
                         m.d.sync += [self._written(item, name, lsb, shape, wdata, mask) for name, lsb, shape in self._parts(item)]
+                    if item.strobe:
+                        m.d.sync += getattr(self, self._strobe(item)).eq(wstrb.any())
         return m
 
     def _written(self, item: Register, name: str, lsb: int, shape: Shape, wdata: Value, mask: Value) -> Any:

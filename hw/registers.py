@@ -38,6 +38,8 @@ class Register:
         Two's complement.
     fields
         When there are any, the gateware has one member per field, ``control_soft_reset``, instead of one per register.
+    strobe
+        ``rw`` only: the gateware has another member, ``<name>_written``, that tells when the host writes the register.
     doc
         One line for the documentation.
     """
@@ -49,6 +51,7 @@ class Register:
     init: int = 0
     signed: bool = False
     fields: tuple[Field, ...] = ()
+    strobe: bool = False
     doc: str
 
     def __post_init__(self) -> None:
@@ -65,6 +68,8 @@ class Register:
             raise ValueError(f"{self.name}: init must be from {least} to {most}, not {self.init}")
         if self.access == "pulse" and self.init:
             raise ValueError(f"{self.name}: init of a pulse must be 0, not {self.init}")
+        if self.strobe and self.access != "rw":
+            raise ValueError(f"{self.name}: only an 'rw' register may have a strobe, not {self.access!r}")
         used = 0
         for item in self.fields:
             mask = ((1 << item.bits) - 1) << item.lsb

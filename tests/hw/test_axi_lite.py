@@ -163,6 +163,27 @@ def test_pulses():
     assert seen == [(1, 0), (0, 3), (1, 2), (1, 0), (0, 2)]
 
 
+def test_a_strobe_comes_with_the_new_value():
+    """Once for each write that has any byte, in the cycle in which the value is first there; a write of the same value counts."""
+    registers = [Register(name="LIMIT", offset=4, bits=12, access="rw", strobe=True, doc=""),
+                 Register(name="PARTS", offset=8, bits=8, access="rw", strobe=True, doc="",
+                          fields=(Field(name="low", lsb=0, bits=4, doc=""),)),
+                 Register(name="PLAIN", offset=12, bits=8, access="rw", doc="")]
+    seen = []
+
+    async def watch(ctx, dut):
+        async for _, _, limit, parts, value, low in ctx.tick().sample(dut.limit_written, dut.parts_written, dut.limit, dut.parts_low):
+            if limit or parts:
+                seen.append((limit, parts, value, low))
+
+    async def bench(ctx, dut, manager):
+        for offset, value, strobe in ((4, 0x123, 15), (4, 0x123, 15), (4, 0x456, 0), (4, 0x4FF, 2), (12, 5, 15), (8, 7, 15), (16, 1, 15)):
+            await manager.write(offset, value, strobe, ready_after=3)
+        await ctx.tick()
+    simulate(bench, registers, 6, watch=watch)
+    assert seen == [(1, 0, 0x123, 0), (1, 0, 0x123, 0), (1, 0, 0x423, 0), (0, 1, 0x423, 7)]
+
+
 def test_unmapped():
     async def bench(ctx, dut, manager):
         for address in (0x18, 0x20, 0x38):
@@ -241,6 +262,9 @@ def test_refuses():
         AxiLiteRegisters([Register(name="BUS", offset=4, bits=1, access="ro", doc="")], 6)
     with pytest.raises(ValueError, match="two registers have the member 'go_now'"):
         AxiLiteRegisters([REGISTERS[4], Register(name="GO_NOW", offset=4, bits=1, access="ro", doc="")], 6)
+    with pytest.raises(ValueError, match="two registers have the member 'x_written'"):
+        AxiLiteRegisters([Register(name="X_WRITTEN", offset=4, bits=1, access="ro", doc=""),
+                          Register(name="X", offset=8, bits=1, access="rw", strobe=True, doc="")], 6)
 
 
 def test_verilog():

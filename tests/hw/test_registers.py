@@ -15,6 +15,7 @@ GOOD = {"name": "LIMIT", "offset": 8, "bits": 12, "access": "rw", "doc": "A limi
     ({"access": "wo"}, "LIMIT: access must be 'rw', 'ro' or 'pulse', not 'wo'"),
     ({"init": 4096}, "LIMIT: init must be from 0 to 4095, not 4096"),
     ({"init": 2048, "signed": True}, "LIMIT: init must be from -2048 to 2047, not 2048"),
+    ({"access": "ro", "strobe": True}, "LIMIT: only an 'rw' register may have a strobe, not 'ro'"),
     ({"init": 1, "access": "pulse"}, "LIMIT: init of a pulse must be 0, not 1"),
     ({"fields": (Field(name="a", lsb=11, bits=2, doc=""),)}, "LIMIT: field a must have bits of its own below bit 12, not 2 from bit 11"),
     ({"fields": (Field(name="a", lsb=0, bits=2, doc=""), Field(name="b", lsb=1, bits=1, doc=""))}, "field b must have bits of its own"),

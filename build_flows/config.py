@@ -4,13 +4,14 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from build_flows.config_words import fault, toml
 from build_flows.errors import ConfigError
 from build_flows.parts import BOARDS
+from quant_models.policies import POLICIES
 
 __all__ = ["PRESETS", "Config", "Preset", "Project", "load", "parse"]
 
@@ -35,6 +36,18 @@ PRESETS = {
     "b_alexnet": Preset(exits=2, height=32, width=32, channels=3),
 }
 """Shapes of the presets in ``quant_models`` (a test compares them; importing it here would load torch for every ``--help``)."""
+
+PRESET_POLICIES = tuple(row.name for row in POLICIES.values() if "gate" not in row.streams)
+"""The policies an exit of a preset can have: no preset has gate heads."""
+
+CLASS_SCORES = tuple(row.name for row in POLICIES.values() if row.score is not None and row.unit is not None)
+"""The policies that class_threshold composes with."""
+
+if TYPE_CHECKING:
+    PolicyName: TypeAlias = str
+    ScoreName: TypeAlias = str
+else:
+    PolicyName, ScoreName = Literal[PRESET_POLICIES], Literal[CLASS_SCORES]
 
 DATA_SHAPES = {"digits": (8, 8, 1), "fashion-mnist": (28, 28, 1)}
 
@@ -106,9 +119,11 @@ class TrainSection(Section):
 class ExitSection(Section):
     """One exit, first exit first; every exit of the preset has one table."""
 
-    policy: Literal["always", "never", "max_logit", "softmax"] = Field(
-        description="When a sample leaves here: max_logit when its highest logit reaches the threshold, softmax when its highest "
-        "probability does, never (the exit is disabled), always (the last exit, and only that)."
+    policy: PolicyName = Field(
+        description="When a sample leaves here. " + " ".join(f"{name}: {POLICIES[name].summary}." for name in PRESET_POLICIES)
+    )
+    score: ScoreName = Field(
+        default="softmax", description="The policy whose score class_threshold compares; other policies do not read it."
     )
 
 
@@ -124,6 +139,13 @@ class CalibrateSection(Section):
     shares: list[Share] | None = Field(
         default=None,
         description="Or: share of all samples that leave at each exit but the last, first exit first. They may sum to 1 at most.",
+    )
+    epsilon: float = Field(
+        default=0.001,
+        ge=1e-6,
+        le=0.1,
+        description="How near to the threshold the real softmax probability, or entropy in nats, may be when the integer decision of "
+        "softmax or entropy differs from the real one. Smaller takes wider tables.",
     )
 
 
@@ -286,6 +308,7 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
     """(key, value, what is wrong and allowed) of every fault that no single field shows."""
     preset, early = PRESETS[config.model.preset], PRESETS[config.model.preset].exits - 1
     policies = [item.policy for item in config.exits]
+    early_policies = [name for name in PRESET_POLICIES if name != "always"]
     if len(policies) != preset.exits:
         yield (
             "exits",
@@ -300,7 +323,7 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
                 yield (
                     f"exits[{index}].policy",
                     policy,
-                    "no sample would get past it; allowed before the last exit: never, max_logit, softmax",
+                    f"no sample would get past it; allowed before the last exit: {', '.join(early_policies)}",
                 )
     shape = DATA_SHAPES.get(config.data.name)
     wanted = (preset.height, preset.width, preset.channels)

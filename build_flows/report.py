@@ -12,6 +12,7 @@ from build_flows import report_plots as plots
 from build_flows.config import Project
 from build_flows.files import write_text
 from build_flows.report_diagram import diagram
+from quant_models.policies import POLICIES
 
 __all__ = ["ReportData", "overloaded", "render", "write_report"]
 
@@ -174,14 +175,15 @@ def _exits(data: ReportData) -> list[dict[str, Any]]:
 
 def _rule(built: Mapping[str, Any], calibration: Mapping[str, Any]) -> str:
     """When a sample leaves, in words."""
-    policy, threshold = built["policy"], built["threshold"]
-    if policy == "max_logit":
-        return f"highest logit ≥ {threshold} ({threshold * built['scale']:.3g} in real units)"
-    if policy == "softmax":
-        tau = calibration.get("tau", {}).get(str(built["index"]))
-        told = f", so highest probability ≥ {tau:.3f}" if tau is not None else ""
-        return f"sum of exponentials ≤ {threshold}{told}"
-    return {"always": "every sample that gets here", "never": "no sample: the exit is disabled"}.get(policy, f"threshold {threshold}")
+    row = POLICIES[built["policy"]]
+    real = calibration.get("real_thresholds", {}).get(str(built["index"]))
+    if row.unit is None:
+        return row.summary
+    if isinstance(real, list):
+        scored = POLICIES[built["params"]["score"]]
+        return f"{scored.summary} of the class that wins: {min(real):.3g} to {max(real):.3g} ({scored.unit})"
+    told = f": {real:.3g} ({row.unit})" if real is not None else ""
+    return f"{row.summary}{told}; as an integer, {built['threshold']}"
 
 
 def _stages(data: ReportData) -> list[dict[str, Any]]:

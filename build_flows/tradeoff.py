@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from quant_models.calibrate import apply
-from quant_models.policies import policy
+from quant_models.calibrate import apply, scores
 
 __all__ = ["VERSION", "tradeoff"]
 
@@ -15,29 +14,28 @@ VERSION = 1
 
 
 def tradeoff(exits: Mapping[str, Any], logits: Sequence[np.ndarray], labels: np.ndarray, points: int = 40) -> list[dict[str, Any]]:
-    """One curve for every enabled exit that has a threshold, the other thresholds as ``exits`` (of ``exits.json``) has them.
+    """One curve for every enabled exit that has a threshold, the other thresholds as ``exits`` (of ``exits.json``) has them. An exit with
+    thresholds by class has a curve over one for all classes.
 
     ``logits`` (int64 ``[n, classes]``) of every exit and ``labels`` (int64 ``[n]``) are of the validation split. A curve is ``{"exit",
     "threshold", "share", "accuracy", "at"}``: lists of at most ``points`` thresholds over the scores seen, with the share (of all samples)
     that leaves there and the accuracy of the whole network, and ``at``, ``{"share", "accuracy"}`` of the threshold in use.
     """
     entries = [dict(entry) for entry in exits["exits"]]
+    found = scores([entry["policy"] for entry in entries], [entry["params"] for entry in entries], logits)
     curves = []
-    for entry in entries[:-1]:
+    for k, entry in enumerate(entries[:-1]):
         if not entry["enabled"] or entry["policy"] in ("always", "never"):
             continue
-        scores = policy(entry["policy"]).score(logits[entry["index"]], entry["params"])
-        steps = np.unique(np.quantile(scores, np.linspace(0, 1, points), method="nearest"))
-        used = entry["threshold"]
-        found = [_measure(entries, entry, int(step), logits, labels) for step in steps]
-        at = _measure(entries, entry, used, logits, labels)
-        entry["threshold"] = used
+        steps = np.unique(np.quantile(found[k], np.linspace(0, 1, points), method="nearest"))
+        measured = [_measure(entries, k, int(step), logits, labels) for step in steps]
+        at = _measure(entries, k, None, logits, labels)
         curves.append(
             {
                 "exit": entry["index"],
                 "threshold": [int(step) for step in steps],
-                "share": [share for share, _ in found],
-                "accuracy": [accuracy for _, accuracy in found],
+                "share": [share for share, _ in measured],
+                "accuracy": [accuracy for _, accuracy in measured],
                 "at": {"share": at[0], "accuracy": at[1]},
             }
         )
@@ -45,9 +43,14 @@ def tradeoff(exits: Mapping[str, Any], logits: Sequence[np.ndarray], labels: np.
 
 
 def _measure(
-    entries: list[dict[str, Any]], entry: dict[str, Any], threshold: int, logits: Sequence[np.ndarray], labels: np.ndarray
+    entries: Sequence[dict[str, Any]], k: int, threshold: int | None, logits: Sequence[np.ndarray], labels: np.ndarray
 ) -> tuple[float, float]:
-    """(share that leaves at ``entry``, accuracy of all) with its threshold at ``threshold``."""
-    entry["threshold"] = threshold
-    label, taken = apply(entries, logits)
-    return float((taken == entry["index"]).mean()), float((label == labels).mean())
+    """(share that leaves at exit ``k``, accuracy of all) with its threshold at ``threshold``, or as it is."""
+    tried = list(entries)
+    if threshold is not None:
+        params = entries[k]["params"]
+        if "thresholds" in params:
+            params = {**params, "thresholds": [threshold] * len(params["thresholds"])}
+        tried[k] = {**entries[k], "threshold": threshold, "params": params}
+    label, taken = apply(tried, logits)
+    return float((taken == entries[k]["index"]).mean()), float((label == labels).mean())

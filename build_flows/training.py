@@ -98,12 +98,12 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     _, held = split(data, project.config.data.validation, project.config.train.seed)
     meta, _ = golden(model)
     exits = [
-        ExitLogits(policy=item.policy, logits=logits, scale=head["layers"][-1]["scale"])
+        ExitLogits(policy=item.policy, logits=logits, scale=head["layers"][-1]["scale"], score=item.score)
         for item, logits, head in zip(project.config.exits, integer_logits(model, data.x_train[held]), meta["heads"], strict=True)
     ]
     chosen = project.config.calibrate
     loss = None if chosen.accuracy_loss is None else chosen.accuracy_loss / 100
-    found = run(exits, data.y_train[held], accuracy_loss=loss, shares=chosen.shares)
+    found = run(exits, data.y_train[held], accuracy_loss=loss, shares=chosen.shares, epsilon=chosen.epsilon)
     dump_exits(found, work / "exits.json")
     curves = tradeoff(found, [item.logits for item in exits], data.y_train[held])
     write_json(work / "tradeoff.json", {"version": VERSION, "curves": curves})

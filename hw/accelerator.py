@@ -10,6 +10,7 @@ from amaranth.utils import ceil_log2
 from hw.admission import Admission
 from hw.axi_lite import AxiLiteRegisters
 from hw.bus_unpack import BusUnpack
+from hw.clamp import clamp
 from hw.dataflow import Dataflow
 from hw.exit_decision import ExitDecision
 from hw.exit_merge import ExitMerge
@@ -96,11 +97,11 @@ class Accelerator(wiring.Component):
         })
         self._axi = axi
 
-    def _stream(self, dst: str) -> Stream:
+    def _stream(self, dst: str, index: int = 0) -> Stream:
         for item in self.netlist.streams:
-            if item.dst[0] == dst:
+            if item.dst == (dst, index):
                 return item
-        raise NetlistError(f"no stream ends at {dst!r}")
+        raise NetlistError(f"no stream ends at {f'input {index} of ' if index else ''}{dst!r}")
 
     def elaborate(self, platform: object) -> Module:
         netlist = self.netlist
@@ -164,10 +165,7 @@ class Accelerator(wiring.Component):
             m.submodules[f"decision{k}"] = decision = core(ExitDecision(
                 classes=item.classes, pe=item.pe, acc_bits=item.acc_bits, bias=item.bias, policy=item.policy, params=item.params))
             decisions.append(decision)
-            m.d.comb += [
-                decision.threshold.eq(getattr(bank, f"threshold_{k}")),
-                decision.enable.eq(getattr(bank, f"enable_{k}")),
-            ]
+            self._control(m, bank, decision, k)
             logits = self._stream(f"exit{k}")
             flow.connect(logits, flow.source(logits.src), decision.logits)
             level = flow.fifos[logits.name].level if logits.name in flow.fifos else Signal(1, name=f"no_level{k}")
@@ -194,6 +192,8 @@ class Accelerator(wiring.Component):
             levels.append(buffer.level)
             m.submodules[f"tokens{k + 1}"] = tokens = core(Fifo(len(Value.cast(router.passed.payload)), netlist.max_in_flight))
             self._connect_raw(m, router.passed, tokens.i)
+
+        self._join_beside(m, flow, decisions, core)
 
         # Results out.
         m.submodules.merge = merge = core(ExitMerge(
@@ -236,6 +236,42 @@ class Accelerator(wiring.Component):
         for k, level in enumerate(levels):
             m.d.comb += getattr(bank, f"gate_occupancy_max_{k}").eq(self._maximum(m, bank, core_reset, level, f"gate_occupancy{k}"))
         return m
+
+    @staticmethod
+    def _control(m: Module, bank: AxiLiteRegisters, decision: ExitDecision, k: int) -> None:
+        """An exit's registers to its decision."""
+        threshold = getattr(bank, f"threshold_{k}")
+        m.d.comb += [
+            decision.threshold.eq(clamp(threshold, decision.threshold_range)),
+            decision.enable.eq(getattr(bank, f"enable_{k}")),
+            Value.cast(decision.mode).eq(getattr(bank, f"mode_{k}_mode")),
+        ]
+        if "class_write" in decision.score.ports:
+            chosen = getattr(bank, f"mode_{k}_class")
+            m.d.comb += [
+                decision.class_write.eq(getattr(bank, f"threshold_{k}_written") & (chosen < decision.classes)),
+                decision.class_index.eq(chosen),
+                decision.class_value.eq(clamp(threshold, decision.score.value_range)),
+            ]
+
+    def _join_beside(self, m: Module, flow: Dataflow, decisions: list[ExitDecision], core: ResetInserter) -> None:
+        """The streams that decisions have beside logits and results: a gate head's logits, and what exits tell the next one."""
+        for k, decision in enumerate(decisions):
+            ports = decision.score.ports
+            if "gate" in ports:
+                item = self._stream(f"exit{k}", 1)
+                flow.connect(item, flow.source(item.src), decision.gate)
+            if "token_i" in ports and (k == 0 or "token_o" not in decisions[k - 1].score.ports):
+                raise NetlistError(f"exit {k} takes tokens, but no exit before it gives them")
+            if "token_o" not in ports:
+                continue
+            follower = decisions[k + 1] if k + 1 < len(decisions) else None
+            if follower is None or "token_i" not in follower.score.ports:
+                m.d.comb += decision.token_o.ready.eq(1)
+                continue
+            m.submodules[f"runs{k}"] = runs = core(Fifo(len(Value.cast(decision.token_o.payload)), self.netlist.max_in_flight))
+            self._connect_raw(m, decision.token_o, runs.i)
+            self._connect_raw(m, runs.o, follower.token_i)
 
     @staticmethod
     def _connect_raw(m: Module, src: object, dst: object) -> None:

@@ -17,7 +17,7 @@ _LUT_ROWS = 64
 """Rows of a table of biases that are chosen by LUTs; a larger one is a memory that is read synchronously."""
 
 
-class Mode(enum.Enum, shape=2):
+class Mode(enum.Enum, shape=2):  # type: ignore[call-arg]
     """What becomes of samples, whatever the policy."""
 
     POLICY = 0

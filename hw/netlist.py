@@ -93,7 +93,8 @@ class Layer:
 class Stream:
     """A stream between two layers, with a FIFO of ``depth`` beats in it (0: a plain wire).
 
-    ``src`` is ``(layer, output index)`` or ``("input", 0)``; ``dst`` is ``(layer, input index)`` or ``("exit<k>", 0)``.
+    ``src`` is ``(layer, output index)`` or ``("input", 0)``; ``dst`` is ``(layer, input index)``, ``("exit<k>", 0)``
+    for an exit's logits, or ``("exit<k>", 1)`` for those of its gate head.
     """
 
     name: str

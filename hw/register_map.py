@@ -4,7 +4,7 @@
 offset what                      stride
 ====== ========================= ===============================================================
 0x000  the accelerator           4
-0x100  exit k, up to 32          0x10: threshold, enable, count of samples that left, free
+0x100  exit k, up to 32          0x10: threshold, enable, count of samples that left, mode
 0x300  gate k, up to 32          0x08: highest fill, free
 0x400  counted stream j, to 384  0x08: cycles stalled, highest fill
 ====== ========================= ===============================================================
@@ -65,12 +65,18 @@ def accelerator_registers(exits: int, streams: int, gates: int) -> list[Register
     for k in range(exits):
         base = EXIT_BASE + k * EXIT_STRIDE
         found += [
-            Register(name=f"THRESHOLD_{k}", offset=base, bits=32, access="rw", signed=True,
-                     doc=f"What exit {k}'s policy compares with; a write holds from the next sample on."),
+            Register(name=f"THRESHOLD_{k}", offset=base, bits=32, access="rw", signed=True, strobe=True,
+                     doc=f"What exit {k}'s policy compares with, limited to its range; a write holds from the next sample on. "
+                     f"With policy class_threshold a write sets the threshold of class MODE_{k}.class, from the next decision on."),
             Register(name=f"ENABLE_{k}", offset=base + 4, bits=1, access="rw", init=1,
                      doc=f"0: no sample leaves at exit {k}; holds from the next sample on."
                      + (" The last exit always lets samples leave." if k == exits - 1 else "")),
             Register(name=f"EXIT_COUNT_{k}", offset=base + 8, bits=32, access="ro", doc=f"Samples that left at exit {k}."),
+            Register(name=f"MODE_{k}", offset=base + 12, bits=26, access="rw", doc=f"What exit {k} does with its policy.", fields=(
+                Field(name="mode", lsb=0, bits=2, doc="0: the policy decides; 1: all samples leave that the exit is enabled for; 2: none "
+                      "does. Holds from the next sample on."),
+                Field(name="class", lsb=16, bits=10, doc=f"The class whose threshold a write to THRESHOLD_{k} sets (class_threshold)."),
+            )),
         ]
     for k in range(gates):
         found.append(Register(name=f"GATE_OCCUPANCY_MAX_{k}", offset=GATE_BASE + k * GATE_STRIDE, bits=32, access="ro",

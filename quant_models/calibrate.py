@@ -10,92 +10,149 @@ from typing import Any
 import numpy as np
 
 from quant_models.errors import QuantModelError
+from quant_models.fidelity import EPSILON
 from quant_models.files import atomic
-from quant_models.policies import policy, softmax_tau
+from quant_models.policies import POLICIES, Head, Params, policy, real_threshold
 
-__all__ = ["ExitLogits", "apply", "calibrate", "dump_exits"]
+__all__ = ["ExitLogits", "apply", "calibrate", "dump_exits", "scores"]
 
 # The accuracy that may be lost is dealt out to the exits in this many parts.
 PARTS = 20
 
+# How often the price of a lost answer is halved in the search for a class's threshold.
+HALVINGS = 40
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExitLogits:
-    """One exit over the validation split: int64 ``logits`` ``[n, classes]`` in units of ``scale``, and the ``policy`` it is to leave by."""
+    """One exit over the validation split: int64 ``logits`` ``[n, classes]`` in units of ``scale``, and the ``policy`` it is to leave by,
+    with the ``score`` that ``class_threshold`` composes with."""
 
     policy: str
     logits: np.ndarray
     scale: float
     enabled: bool = True
+    score: str = "softmax"
 
 
 @dataclass(frozen=True)
 class _Ranked:
-    """One early exit's samples by sureness: ``sure`` is the score, negated where smaller is surer."""
+    """One early exit's samples by sureness: ``sure`` is the score, negated where smaller is surer; ``group`` numbers the thresholds, of
+    which each sample has one (0 but for ``class_threshold``), ``groups`` of them."""
 
     sure: np.ndarray
     right: np.ndarray
     rising: bool
+    group: np.ndarray
+    groups: int
 
-    def threshold(self, cut: int) -> int:
-        return cut if self.rising else -cut
+    def thresholds(self, cuts: np.ndarray) -> list[int]:
+        """Integer thresholds of cuts, int64 ``[groups]``."""
+        return [int(cut if self.rising else -cut) for cut in cuts]
+
+    def out_of_reach(self) -> np.ndarray:
+        """Cuts just above the surest sample seen."""
+        return np.full(self.groups, int(self.sure.max()) + 1, np.int64)
+
+    def leaves(self, cuts: np.ndarray) -> np.ndarray:
+        """bool ``[n]``."""
+        found: np.ndarray = self.sure >= cuts[self.group]
+        return found
 
 
-def _allowed(ranked: _Ranked, present: np.ndarray, gain: np.ndarray, budget: float) -> tuple[int, np.ndarray, int] | None:
-    """The lowest cut at which the samples ``present`` may leave with a loss (wrong answers more than the last exit's) within ``budget``.
+@dataclass(frozen=True)
+class _Steps:
+    """The prefixes that a threshold can let go, of the samples in ``order`` (surest first): a threshold takes all samples of one score or
+    none. ``ends`` are their last places, ``loss`` the wrong answers more than the last exit's among them, ``cut`` their thresholds."""
 
-    Gives the cut, who leaves, and the loss; None when not even the surest may.
-    """
-    index = np.flatnonzero(present)
+    order: np.ndarray
+    ends: np.ndarray
+    loss: np.ndarray
+    cut: np.ndarray
+
+
+def _steps(ranked: _Ranked, index: np.ndarray, gain: np.ndarray) -> _Steps:
     order = index[np.argsort(-ranked.sure[index], kind="stable")]
     sure = ranked.sure[order]
-    loss = -np.cumsum(gain[order])
-    # A threshold takes all samples of one score or none.
     ends = np.flatnonzero(np.append(sure[1:] != sure[:-1], True)) if len(sure) else np.array([], np.int64)
-    good = ends[loss[ends] <= budget + 1e-9]
-    if not len(good):
-        return None
-    end = int(good[-1])
-    leave = np.zeros(len(present), bool)
-    leave[order[: end + 1]] = True
-    return int(sure[end]), leave, int(loss[end])
+    return _Steps(order, ends, -np.cumsum(gain[order])[ends], sure[ends])
 
 
-def _by_loss(ranked: Sequence[_Ranked | None], last_right: np.ndarray, allowed: float) -> list[int | None]:
+def _allowed(ranked: _Ranked, present: np.ndarray, gain: np.ndarray, budget: float) -> np.ndarray:
+    """The lowest cuts at which the samples ``present`` may leave with a loss (wrong answers more than the last exit's) within ``budget``.
+
+    With one threshold that is found exactly. With one a class, wrong answers get a price, each class takes the cut that is worth most
+    at it (Lagrange), and the lowest price that keeps within the budget is searched for; then classes go on one by one as far as the
+    rest of the budget lets them.
+    """
+    cuts = ranked.out_of_reach()
+    groups = [_steps(ranked, np.flatnonzero(present & (ranked.group == group)), gain) for group in range(ranked.groups)]
+    chosen = [-1] * ranked.groups
+    if ranked.groups > 1:
+        price, step = 1.0, 1.0
+        for _ in range(HALVINGS):
+            tried = [_worth_most(steps, price) for steps in groups]
+            spent = sum(int(steps.loss[at]) for steps, at in zip(groups, tried, strict=True) if at >= 0)
+            fits = spent <= budget + 1e-9
+            if fits:
+                chosen = tried
+            step = step * 2 if not fits and step >= 1 else step / 2
+            price = max(0.0, price - step) if fits else price + step
+    for group, steps in enumerate(groups):
+        spent = sum(int(other.loss[at]) for k, (other, at) in enumerate(zip(groups, chosen, strict=True)) if at >= 0 and k != group)
+        good = np.flatnonzero(spent + steps.loss <= budget + 1e-9)
+        if len(good):
+            chosen[group] = max(chosen[group], int(good[-1]))
+        if chosen[group] >= 0:
+            cuts[group] = steps.cut[chosen[group]]
+    return cuts
+
+
+def _worth_most(steps: _Steps, price: float) -> int:
+    """The prefix with the most samples, less ``price`` for each wrong answer; -1 for none at all."""
+    if not len(steps.ends):
+        return -1
+    worth = steps.ends + 1 - price * steps.loss
+    best = len(worth) - 1 - int(np.argmax(worth[::-1]))
+    return best if worth[best] > 0 else -1
+
+
+def _by_loss(ranked: Sequence[_Ranked | None], last_right: np.ndarray, allowed: float) -> list[np.ndarray | None]:
     """Cuts that run the fewest stages a sample while accuracy stays within ``allowed`` of the last exit alone.
 
     Wrong answers are one budget that exits spend on letting samples go. Given how it is dealt out, each exit in turn has one
-    best cut, found exactly by a sweep over its sorted scores; so it is enough to try every way of dealing the budget out in
+    best cut, found by a sweep over its sorted scores; so it is enough to try every way of dealing the budget out in
     PARTS parts. What one exit leaves unspent (or earns, where it is right and the last exit wrong: overthinking) goes to the
     next.
     """
     total = allowed * len(last_right)
     live = [k for k, item in enumerate(ranked) if item is not None]
-    best: tuple[int, list[int | None]] = (0, [None] * len(ranked))
+    best: tuple[int, list[np.ndarray | None]] = (0, [None] * len(ranked))
     if not live:
         return best[1]
     parts = PARTS if len(live) <= 3 else max(2, round(2000 ** (1 / (len(live) - 1))))
     for shares in itertools.combinations_with_replacement(range(parts + 1), len(live) - 1):
-        cuts: list[int | None] = [None] * len(ranked)
+        cuts: list[np.ndarray | None] = [None] * len(ranked)
         present = np.ones(len(last_right), bool)
         spent = saved = 0
         for k, share in zip(live, (*shares, parts), strict=True):
             item = ranked[k]
             assert item is not None
             gain = item.right.astype(np.int64) - last_right
-            found = _allowed(item, present, gain, total * share / parts - spent)
-            if found is not None:
-                cut, leave, loss = found
-                cuts[k], spent, present = cut, spent + loss, present & ~leave
-                saved += int(leave.sum()) * (len(ranked) - k)
+            cuts[k] = found = _allowed(item, present, gain, total * share / parts - spent)
+            leave = present & item.leaves(found)
+            spent -= int(gain[leave].sum())
+            present &= ~leave
+            saved += int(leave.sum()) * (len(ranked) - k)
         if saved > best[0]:
             best = (saved, cuts)
     return best[1]
 
 
-def _by_shares(ranked: Sequence[_Ranked | None], shares: Sequence[float]) -> list[int | None]:
-    """Cuts at which the share of all samples that leaves at each exit is nearest to the one wanted."""
-    cuts: list[int | None] = []
+def _by_shares(ranked: Sequence[_Ranked | None], shares: Sequence[float]) -> list[np.ndarray | None]:
+    """Cuts at which the share of all samples that leaves at each exit is nearest to the one wanted; with a threshold for each class, they
+    start from the same one."""
+    cuts: list[np.ndarray | None] = []
     present: np.ndarray | None = None
     for item, share in zip(ranked, shares, strict=True):
         if item is None:
@@ -108,32 +165,65 @@ def _by_shares(ranked: Sequence[_Ranked | None], shares: Sequence[float]) -> lis
         if not len(values) or wanted < np.abs(counts - wanted).min():
             cuts.append(None)
             continue
-        cut = int(values[np.argmin(np.abs(counts - wanted))])
-        cuts.append(cut)
-        present = present & (item.sure < cut)
+        found = np.full(item.groups, int(values[np.argmin(np.abs(counts - wanted))]), np.int64)
+        cuts.append(found)
+        present = present & ~item.leaves(found)
     return cuts
+
+
+def scores(policies: Sequence[str], params: Sequence[Params], logits: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The integer score of every exit, int64 ``[n]`` each. ``patience`` counts over the exits with that policy right before."""
+    found: list[np.ndarray] = []
+    run: np.ndarray | None = None
+    for k, (name, constants, values) in enumerate(zip(policies, params, logits, strict=True)):
+        if name == "patience":
+            agrees = False if run is None else values.argmax(1) == logits[k - 1].argmax(1)
+            most = (1 << constants["run_bits"]) - 1
+            run = np.where(agrees, np.minimum((0 if run is None else run) + 1, most), 1).astype(np.int64) * np.ones(len(values), np.int64)
+            found.append(run)
+            continue
+        run = None
+        inner, own = (constants["score"], constants.get("score_params", {})) if name == "class_threshold" else (name, constants)
+        score = policy(inner).score
+        if score is None:
+            raise QuantModelError(f"exit {k}: policy {name} needs more than logits, which calibration has not")
+        found.append(score(values, own))
+    return found
 
 
 def apply(exits: Sequence[dict[str, Any]], logits: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """What ``exits`` (of ``exits.json``) make of integer ``logits`` (int64 ``[n, classes]`` per exit): class and exit of each
     sample, int64 ``[n]``."""
+    found = scores([entry["policy"] for entry in exits], [entry["params"] for entry in exits], logits)
     label, taken = logits[-1].argmax(1), np.full(len(logits[-1]), len(exits) - 1)
-    for entry, values in reversed(list(zip(exits[:-1], logits[:-1], strict=True))):
+    for entry, values, score in reversed(list(zip(exits[:-1], logits[:-1], found[:-1], strict=True))):
         if entry["enabled"]:
-            leave = policy(entry["policy"]).leaves(values, entry["threshold"], entry["params"])
+            leave = _leaves(entry["policy"], score, entry["threshold"], entry["params"], values)
             label, taken = np.where(leave, values.argmax(1), label), np.where(leave, entry["index"], taken)
     return label, taken
 
 
+def _leaves(name: str, score: np.ndarray, threshold: int, params: Params, logits: np.ndarray) -> np.ndarray:
+    if name in ("always", "never"):
+        return np.full(len(score), name == "always")
+    limit: Any = threshold
+    if name == "class_threshold":
+        name, limit = params["score"], np.asarray(params["thresholds"], np.int64)[logits.argmax(1)]
+    leave: np.ndarray = score >= limit if policy(name).rising else score <= limit
+    return leave
+
+
 def calibrate(
-    exits: Sequence[ExitLogits], labels: np.ndarray, *, accuracy_loss: float | None = None, shares: Sequence[float] | None = None
+    exits: Sequence[ExitLogits], labels: np.ndarray, *, accuracy_loss: float | None = None, shares: Sequence[float] | None = None,
+    epsilon: float = EPSILON,
 ) -> dict[str, Any]:
     """Thresholds for all exits but the last, which has policy ``always``; gives the content of ``exits.json``.
 
     ``labels`` (int64 ``[n]``) and the logits are of the validation split, never of the test split. Either ``accuracy_loss`` (0
     to 1: how much less accurate than the last exit alone) or ``shares`` (of all samples, one per exit but the last, at most 1
     together) says what is wanted. An exit with policy ``never``, or not ``enabled``, takes no part. ``accuracy`` in the result
-    is that of the samples that leave there, null when none does; ``calibration`` says what was wanted and what came out.
+    is that of the samples that leave there, null when none does; ``calibration`` says what was wanted and what came out, what the
+    integer thresholds are in real numbers, and the bounds that the constants of softmax and entropy keep to (``epsilon`` at most).
     """
     if not exits or exits[-1].policy != "always" or not exits[-1].enabled:
         raise QuantModelError("the last exit must be enabled and have policy always")
@@ -145,29 +235,38 @@ def calibrate(
         raise QuantModelError(f"shares must be {len(exits) - 1} numbers from 0 to 1 that sum to at most 1, not {list(shares)}")
     if not len(labels) or any(len(item.logits) != len(labels) for item in exits):
         raise QuantModelError(f"every exit needs logits of all {len(labels)} validation samples, and there must be some")
+    if any(item.policy == "always" for item in exits[:-1]):
+        raise QuantModelError("only the last exit can have policy always")
 
-    params = [policy(item.policy).params(item.scale, item.logits.shape[1]) for item in exits]
+    heads = [Head(classes=item.logits.shape[1], scale=item.scale, epsilon=epsilon) for item in exits]
+    params = [_params(item, k, exits, head) for k, (item, head) in enumerate(zip(exits, heads, strict=True))]
+    found = scores([item.policy for item in exits], params, [item.logits for item in exits])
     last_right = exits[-1].logits.argmax(1) == labels
-    ranked: list[_Ranked | None] = []
-    for item, constants in zip(exits[:-1], params, strict=False):
-        if not item.enabled or item.policy == "never":
-            ranked.append(None)
-            continue
-        if item.policy == "always":
-            raise QuantModelError("only the last exit can have policy always")
-        rule = policy(item.policy)
-        score = rule.score(item.logits, constants)
-        ranked.append(_Ranked(score if rule.rising else -score, item.logits.argmax(1) == labels, rule.rising))
+    ranked = [
+        _rank(item, score, labels) if item.enabled and item.policy != "never" else None
+        for item, score in zip(exits[:-1], found[:-1], strict=True)
+    ]
     cuts = _by_loss(ranked, last_right.astype(np.int64), accuracy_loss) if accuracy_loss is not None else _by_shares(ranked, shares or ())
 
     entries: list[dict[str, Any]] = []
-    for k, (item, constants) in enumerate(zip(exits, params, strict=True)):
-        rank = ranked[k] if k < len(ranked) else None
+    real: dict[str, Any] = {}
+    bounds: dict[str, float] = {}
+    for k, (item, constants, head) in enumerate(zip(exits, params, heads, strict=True)):
+        rank, cut = (ranked[k], cuts[k]) if k < len(ranked) else (None, None)
         threshold = 0
+        scored, inner = (item.score, constants["score_params"]) if item.policy == "class_threshold" else (item.policy, constants)
+        bound = policy(scored).bound
+        if bound is not None:
+            bounds[str(k)] = bound(inner, head)
         if rank is not None:
-            cut = cuts[k]
             # Just out of reach of the surest sample seen, where none may leave.
-            threshold = rank.threshold(int(rank.sure.max()) + 1 if cut is None else cut)
+            thresholds = rank.thresholds(rank.out_of_reach() if cut is None else cut)
+            if item.policy == "class_threshold":
+                constants["thresholds"] = thresholds
+                real[str(k)] = [real_threshold(item.score, value, head, inner) for value in thresholds]
+            else:
+                [threshold] = thresholds
+                real[str(k)] = real_threshold(item.policy, threshold, head, constants)
         entries.append({
             "index": k, "policy": item.policy, "threshold": threshold, "enabled": item.enabled, "scale": item.scale, "params": constants
         })
@@ -177,13 +276,32 @@ def calibrate(
         here = taken == entry["index"]
         entry |= {"reach": float((taken >= entry["index"]).mean()), "leave": float(here.mean())}
         entry["accuracy"] = float(right[here].mean()) if here.any() else None
-    found: dict[str, Any] = {
+    told: dict[str, Any] = {
         "wanted": {"accuracy_loss": accuracy_loss} if shares is None else {"shares": [float(share) for share in shares]},
         "samples": len(labels), "accuracy": float(right.mean()), "last_exit_accuracy": float(last_right.mean()),
         "exit_accuracy": [float((item.logits.argmax(1) == labels).mean()) for item in exits],
-        "tau": {str(entry["index"]): softmax_tau(entry["threshold"], entry["params"]) for entry in entries if entry["policy"] == "softmax"},
+        "real_thresholds": real, "epsilon": bounds,
     }
-    return {"version": 1, "exits": entries, "calibration": found}
+    return {"version": 1, "exits": entries, "calibration": told}
+
+
+def _params(item: ExitLogits, index: int, exits: Sequence[ExitLogits], head: Head) -> dict[str, Any]:
+    """An exit's integer constants; those of ``class_threshold`` get their thresholds later."""
+    if item.policy == "class_threshold":
+        inner = POLICIES[policy(item.score).name].constants(head)
+        return {"score": item.score, "score_params": inner, "thresholds": [0] * head.classes}
+    constants = policy(item.policy).constants(head)
+    if item.policy == "patience":
+        constants["first"] = index == 0 or exits[index - 1].policy != "patience"
+    return constants
+
+
+def _rank(item: ExitLogits, score: np.ndarray, labels: np.ndarray) -> _Ranked:
+    own = item.policy == "class_threshold"
+    rising = policy(item.score if own else item.policy).rising
+    winner = item.logits.argmax(1)
+    group = winner if own else np.zeros(len(score), np.int64)
+    return _Ranked(score if rising else -score, winner == labels, rising, group, item.logits.shape[1] if own else 1)
 
 
 def dump_exits(exits: dict[str, Any], path: Path) -> None:

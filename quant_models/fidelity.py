@@ -3,17 +3,19 @@
 Notation: logits z, in units of ``scale`` s; distance d = z_max - z; x = s d / ln 2, so that exp(-s d) = 2**-x = e; C classes. The hardware
 takes x in steps of 2**-B and e in units of 2**-F, both rounded down::
 
-    x = (sum over j of exponents[j](six bits of d, the j-th)) >> G            exponents[j](c) = c 64**j s / ln 2 2**(B + G), rounded
-    E = entry(x mod 2**B) >> n, n = x >> B  (0 when n > F)                    entry(f) = 2**F 2**-(f / 2**B), about
+    x = (sum over j of exponents[j](c_j)) >> G              c_j: up to six bits of d, from bit p_j on; E = 0 for a d beyond them all
+                                                            exponents[j](c) = c 2**p_j s / ln 2 2**(B + G), rounded
+    E = entry(x mod 2**B) >> n, n = x >> B                  0 when n > F; entry(f) = 2**F 2**-(f / 2**B), about
     S = sum of E
 
-A multiplication by a constant, made of tables of six bits (Chapman, "Constant coefficient multipliers for the XC4000E", Xilinx XAPP 054, 1996).
+A multiplication by a constant, made of tables of six bits (Chapman, "Constant coefficient multipliers for the XC4000E", Xilinx XAPP
+054, 1996).
 ``entry`` is the sum of two small tables, a bipartite table (Das Sarma and Matula, "Faithful bipartite ROM reciprocal tables", ARITH 1995):
 one by all but the lowest L bits of f, one of slopes by the highest K and the lowest L bits. It is right to a share q of itself.
 
 **Errors of a term.** J tables are off by half a unit of 2**-(B + G) each, so with w = J 2**-(B + G + 1) the exponent is off by -w to
-2**-B + w (towards a smaller one). The term is then E 2**-F = e 2**y (1 + q') - u 2**-F with y from -w to 2**-B + w, q' from -q to q, and u from
-0 to 1, what the shift drops. The greatest logit's own term is exact.
+2**-B + w (towards a smaller one). The term is then E 2**-F = e 2**y (1 + q') - u 2**-F with y from -w to 2**-B + w, q' from -q to q, and
+u from 0 to 1, what the shift drops. The greatest logit's own term is exact.
 
 **Softmax** leaves when S <= floor(2**F / tau), and, S being an integer, that is 2**F / S >= tau exactly. With R the sum of e, the real
 probability is 1 / R. So the decisions differ only for a tau between 1 / R and 2**F / S, and then the real probability is within
@@ -24,10 +26,11 @@ abs(1 / R - 2**F / S) of tau. Summing the terms::
 
 :func:`softmax_bound` is the greatest difference of probabilities these allow, over R from 1 to C.
 
-**Entropy** leaves when H <= h. In bits, H = log2 R + W / R with W = sum of x e, so H <= h exactly when sum of e (x - h) + R log2 R <= 0: one
-product a term, none a sample. With R = 2**k r, r from 1 to 2, and any constant a, R log2 R = R (k + a) - 2**k g(r) with g(r) = r (a - log2 r).
-The hardware adds up V = sum of E (x 2**(Q - B) - t) with the threshold t = h 2**Q / ln 2 - (a + 1) 2**Q, rounded, and looks up g by the
-highest bits of r behind the leading one; a is chosen such that g is flat. In units of 2**-U (the last bits of V and S are dropped)::
+**Entropy** leaves when H <= h. In bits, H = log2 R + W / R with W = sum of x e, so H <= h exactly when sum of e (x - h) + R log2 R <= 0:
+one product a term, none a sample. With R = 2**k r, r from 1 to 2, and any constant a, R log2 R = R (k + a) - 2**k g(r) with g(r) = r (a
+- log2 r). The hardware adds up V = sum of E (x 2**(Q - B) - t) with the threshold t = h 2**Q / ln 2 - (a + 1) 2**Q, rounded, and looks
+up g by the highest bits of r behind the leading one; a is chosen such that g is flat. In units of 2**-U (the last bits of V and S are
+dropped)::
 
     leaves when (V >> (F + Q - U)) + (S >> (F - U)) (k - 1) <= g << k
 
@@ -41,9 +44,9 @@ none: what counts is +-(2**-(B + 1) + w). With dH / dz_i = -p_i (ln p_i + H), :f
     ln 2 (abs(k - 1) + 1) 2**-(U + k), greatest at k = 0: dropped bits
     ln 2 2**-(Q + 1): rounding t
 
-A is the greatest over distributions of some equal large and some equal small probabilities (:func:`spread`), as the variance of ln p is (Reeb
-and Wolf, "Tight bound on relative entropy by entropy difference", IEEE Trans. Inf. Theory 2015); for A this was found by search, and the
-tests search again. Second-order terms are covered by a margin of 2 percent.
+A is the greatest over distributions of some equal large and some equal small probabilities (:func:`spread`), as the variance of ln p is
+(Reeb and Wolf, "Tight bound on relative entropy by entropy difference", IEEE Trans. Inf. Theory 2015); for A this was found by search,
+and the tests search again. Second-order terms are covered by a margin of 2 percent.
 """
 
 import itertools
@@ -63,7 +66,10 @@ EPSILON = 1e-3
 
 MARGIN = 1.02
 FRACTION_BITS = range(6, 29)
-TABLES = ((3, 0, 0), (4, 0, 0), (5, 0, 0), (6, 0, 0), (3, 3, 1), (3, 3, 2), (3, 3, 3), (3, 4, 2), (3, 4, 3), (4, 3, 3), (4, 4, 3), (5, 4, 3))
+TABLES = (
+    (3, 0, 0), (4, 0, 0), (5, 0, 0), (6, 0, 0), (3, 3, 1), (3, 3, 2), (3, 3, 3), (3, 4, 2), (3, 4, 3), (4, 3, 3), (4, 4, 3),
+    (5, 4, 3),
+)
 """Ways to split the B bits of f: K that both tables see, those that only the first sees, and L that only the second sees."""
 GUARD_BITS = range(1, 7)
 UNIT_BITS = range(13, 18)
@@ -184,7 +190,8 @@ def _log_tables(unit_bits: int, split: tuple[int, int, int]) -> tuple[dict[str, 
     rest = cells - slopes[:, None, :]
     base = np.round((rest.max(axis=2) + rest.min(axis=2)) / 2).astype(np.int64)
     constants: dict[str, Any] = {
-        "unit_bits": unit_bits, "log_bits": log_bits, "log_low_bits": low, "log_table": base.ravel().tolist(), "log_low": slopes.ravel().tolist(),
+        "unit_bits": unit_bits, "log_bits": log_bits, "log_low_bits": low, "log_table": base.ravel().tolist(),
+        "log_low": slopes.ravel().tolist(),
     }
     return constants, _log_error(constants)
 
@@ -304,8 +311,8 @@ def entropy_constants(scale: float, classes: int, *, epsilon: float = EPSILON, f
 def _cost(frac_bits: int, split: tuple[int, int, int], exponents: Mapping[str, Any]) -> float:
     """About how many LUTs a lane takes."""
     lead, middle, low = split
-    table: float = frac_bits * 2 ** max(0, lead + middle - 6)
+    table = frac_bits * 2 ** max(0, lead + middle - 6)
     if low:
         table += frac_bits + (frac_bits - lead - middle) * 2 ** max(0, lead + low - 6)
     widths = [max(entries).bit_length() for entries in exponents["exponents"]]
-    return table + 4 * frac_bits + sum(widths) + sum(sorted(widths)[1:])
+    return float(table + 4 * frac_bits + sum(widths) + sum(sorted(widths)[1:]))

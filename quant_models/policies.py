@@ -57,10 +57,10 @@ def _none(head: Head) -> dict[str, Any]:
 class Policy:
     """One row of the table.
 
-    ``summary`` ends the sentence "a sample leaves ..."; ``unit`` says what a real threshold is, None when there is none; ``confidence`` what
-    the result's field holds. With ``rising`` a larger score is a surer one, and a sample leaves at score >= threshold, else at score <=
-    threshold. ``constants`` gives the integer constants for a head. ``score`` is int64 ``[n]`` from int64 logits ``[n, classes]``; None when
-    it needs ``streams``, the ports that bring what the logits do not hold. ``real`` is the score in real numbers, float ``[n]``.
+    ``summary`` ends the sentence "a sample leaves ..."; ``unit`` says what a real threshold is, None when there is none; ``confidence``
+    what the result's field holds. With ``rising`` a larger score is a surer one, and a sample leaves at score >= threshold, else at score
+    <= threshold. ``constants`` gives the integer constants for a head. ``score`` is int64 ``[n]`` from int64 logits ``[n, classes]``; None
+    when it needs ``streams``, the ports that bring what the logits do not hold. ``real`` is the score in real numbers, float ``[n]``.
     ``integer`` and ``back`` turn a real threshold into the integer one and back; ``limits`` are the least and the greatest real one.
     ``bound`` gives the epsilon of constants; None when the integer decision is the real one.
     """
@@ -86,7 +86,8 @@ class Policy:
         if self.score is None:
             raise QuantModelError(f"policy {self.name} needs more than one exit's logits")
         score = self.score(logits, params)
-        return score >= threshold if self.rising else score <= threshold
+        leave: np.ndarray = score >= threshold if self.rising else score <= threshold
+        return leave
 
 
 def _largest(logits: np.ndarray, params: Params) -> np.ndarray:
@@ -95,8 +96,9 @@ def _largest(logits: np.ndarray, params: Params) -> np.ndarray:
 
 
 def _margin(logits: np.ndarray, params: Params) -> np.ndarray:
-    ranked: np.ndarray = np.sort(logits.astype(np.int64), axis=1)
-    return ranked[:, -1] - ranked[:, -2]
+    ranked = np.sort(logits.astype(np.int64), axis=1)
+    ahead: np.ndarray = ranked[:, -1] - ranked[:, -2]
+    return ahead
 
 
 def _terms(logits: np.ndarray, params: Params) -> tuple[np.ndarray, np.ndarray]:
@@ -154,8 +156,9 @@ def _real_entropy(logits: np.ndarray) -> np.ndarray:
 
 
 def _real_margin(logits: np.ndarray) -> np.ndarray:
-    ranked: np.ndarray = np.sort(logits, axis=1)
-    return ranked[:, -1] - ranked[:, -2]
+    ranked = np.sort(logits, axis=1)
+    ahead: np.ndarray = ranked[:, -1] - ranked[:, -2]
+    return ahead
 
 
 def _fit(params: dict[str, Any], classes: int) -> dict[str, Any]:
@@ -187,8 +190,8 @@ POLICIES: dict[str, Policy] = {
             limits=lambda head: (-(2 ** (head.logit_bits - 1)) * head.scale, 2 ** (head.logit_bits - 1) * head.scale),
         ),
         Policy(
-            name="margin", summary="when its greatest logit is ahead of the next one by at least the threshold", unit="a difference of logits",
-            confidence="that difference", score=_margin, real=_real_margin,
+            name="margin", summary="when its greatest logit is ahead of the next one by at least the threshold",
+            unit="a difference of logits", confidence="that difference", score=_margin, real=_real_margin,
             integer=lambda real, head, params: _reaches(real, head.scale),
             back=lambda threshold, head, params: threshold * head.scale,
             limits=lambda head: (0.0, 2**head.logit_bits * head.scale),
@@ -212,14 +215,15 @@ POLICIES: dict[str, Policy] = {
             bound=lambda params, head: entropy_bound(params, head.scale, head.classes),
         ),
         Policy(
-            name="patience", summary="when at least so many exits in a row, this one included, find the same class", unit="a number of exits",
-            confidence="how many exits in a row found this class",
+            name="patience", summary="when at least so many exits in a row, this one included, find the same class",
+            unit="a number of exits", confidence="how many exits in a row found this class",
             constants=lambda head: {"id_bits": head.id_bits, "run_bits": head.run_bits},
             integer=lambda real, head, params: math.ceil(real), back=lambda threshold, head, params: float(threshold),
             limits=lambda head: (1.0, float(2**head.run_bits - 1)), streams=("token_i", "token_o"),
         ),
         Policy(
-            name="class_threshold", summary="when another policy's score reaches the threshold of the class that wins", unit="as of that policy, one a class",
+            name="class_threshold", summary="when another policy's score reaches the threshold of the class that wins",
+            unit="as of that policy, one a class",
             confidence="that of the other policy",
         ),
         Policy(
@@ -227,11 +231,13 @@ POLICIES: dict[str, Policy] = {
             confidence="the gate head's logit", constants=lambda head: {"gate_bits": head.gate_bits},
             integer=lambda real, head, params: _reaches(real, head.gate_scale),
             back=lambda threshold, head, params: threshold * head.gate_scale,
-            limits=lambda head: (-(2 ** (head.gate_bits - 1)) * head.gate_scale, 2 ** (head.gate_bits - 1) * head.gate_scale), streams=("gate",),
+            limits=lambda head: (-(2 ** (head.gate_bits - 1)) * head.gate_scale, 2 ** (head.gate_bits - 1) * head.gate_scale),
+            streams=("gate",),
         ),
-        Policy(name="always", summary="always: the last exit", confidence="the greatest logit", score=_largest),
+        Policy(name="always", summary="in any case (the last exit)", confidence="the greatest logit", score=_largest),
         Policy(
-            name="never", summary="never: a disabled exit", confidence="0", score=lambda logits, params: np.zeros(len(logits), np.int64),
+            name="never", summary="in no case (a disabled exit)", confidence="0",
+            score=lambda logits, params: np.zeros(len(logits), np.int64),
         ),
     )
 }

@@ -41,6 +41,22 @@ class Throttle(wiring.Component):
         return m
 
 
+class GateHead(wiring.Component):
+    """A gate head: the sum of the first channel, one beat a frame."""
+
+    def __init__(self, pixels: int, width: int, out_bits: int) -> None:
+        self.pixels = pixels
+        self.out_bits = out_bits
+        super().__init__({"i": In(stream.Signature(width)), "o": Out(stream.Signature(out_bits))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.sum = total = GlobalAccPool(self.pixels, 1, 1, 8, False, self.out_bits)
+        m.d.comb += [total.i.payload.eq(self.i.payload[:8]), total.i.valid.eq(self.i.valid), self.i.ready.eq(total.i.ready)]
+        wiring.connect(m, total.o, wiring.flipped(self.o))
+        return m
+
+
 def _layer(rtl: Path | None, name: str, unit: object, *, stage: int, head: bool, in_bits: int, out_bits: Sequence[int],
            in_beats: int, out_beats: int, cycles: int, outputs: Sequence[object]) -> Layer:
     if rtl is not None:
@@ -86,10 +102,17 @@ def build(rtl: Path | None, *, exits: int = 2, classes: int = 3, size: int = 4, 
             gates.append(Gate(exit=k - 1, src=trunk, dst=(f"stage{k}_slow0", 0), bits=bits, frame_beats=pixels, frames=frames))
             trunk = (f"stage{k}_slow0", 0)
         if not last:
-            fork = StreamFork(bits, 2)
-            add(f"fork{k}", fork, [fork.o[0], fork.o[1]], trunk, stage=k, head=False, in_bits=bits, out_bits=[bits, bits], in_beats=pixels,
+            ways = 3 if policies[k] == "gate" else 2
+            fork = StreamFork(bits, ways)
+            add(f"fork{k}", fork, list(fork.o), trunk, stage=k, head=False, in_bits=bits, out_bits=[bits] * ways, in_beats=pixels,
                 out_beats=pixels, cycles=pixels)
             trunk = (f"fork{k}", 0)
+            if policies[k] == "gate":
+                learned = GateHead(pixels, bits, acc_bits)
+                add(f"head{k}_gate0", learned, [learned.o], (f"fork{k}", 2), stage=k, head=True, in_bits=bits, out_bits=[acc_bits],
+                    in_beats=pixels, out_beats=1, cycles=pixels)
+                streams.append(Stream(name=f"head{k}_gate0__exit{k}", src=(f"head{k}_gate0", 0), dst=(f"exit{k}", 1), bits=acc_bits,
+                                      frame_beats=1, depth=2))
         head = GlobalAccPool(pixels, classes, classes, 8, False, acc_bits)
         add(f"head{k}_sum0", head, [head.o], trunk, stage=k, head=True, in_bits=bits, out_bits=[classes * acc_bits], in_beats=pixels,
             out_beats=1, cycles=pixels)
@@ -112,6 +135,14 @@ def build(rtl: Path | None, *, exits: int = 2, classes: int = 3, size: int = 4, 
 def images(count: int, *, classes: int = 3, size: int = 4, seed: int = 0) -> np.ndarray:
     """Random images, uint8 ``[count, size, size, classes]``."""
     return np.random.default_rng(seed).integers(0, 256, (count, size, size, classes), dtype=np.uint8)
+
+
+def gates(batch: np.ndarray) -> np.ndarray:
+    """What each gate head's logit must be, int64 ``[count]``."""
+    count, height, width, classes = batch.shape
+    pooled = batch.reshape(count, height // 2, 2, width // 2, 2, classes).max(axis=(2, 4)).astype(np.int64)
+    first: np.ndarray = pooled[..., 0].sum(axis=(1, 2))
+    return first
 
 
 def logits(batch: np.ndarray, netlist: Netlist) -> list[np.ndarray]:

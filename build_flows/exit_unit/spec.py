@@ -20,8 +20,8 @@ DEFAULTS = {"max_logit": 5.0, "margin": 1.0, "softmax": 0.9, "entropy": 0.5, "pa
 
 @dataclass(frozen=True, kw_only=True)
 class UnitSpec:
-    """A unit: ``policy`` with the real ``threshold`` (or ``class_thresholds``, one a class), for ``classes`` logits of ``logit_bits`` bits and
-    unit ``scale``, ``pe`` a beat.
+    """A unit: ``policy`` with the real ``threshold`` (or ``class_thresholds``, one a class), for ``classes`` logits of ``logit_bits`` bits
+    and unit ``scale``, ``pe`` a beat.
 
     ``score`` is the policy that ``class_threshold`` composes with. ``bias`` is added to the logits; without it they come as they are.
     ``epsilon`` and ``frac_bits`` are those of :mod:`quant_models.fidelity`. ``made`` are a project's own constants and integer thresholds,

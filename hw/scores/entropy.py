@@ -23,12 +23,15 @@ class Entropy(Score, policy="entropy"):
     With E the exponentials of softmax, x = -log2(E / 2^F) and S their sum, H <= t exactly when sum of E (x - t) + S log2 S <= 0: one
     product a lane (a DSP slice), none a sample, no division. S log2 S comes from S, the position of its leading one and a table;
     docs/interfaces.md section 3 has the integers. ``confidence`` is that of ``softmax``, S >> ``conf_shift``: 2^F / S is the greatest
-    probability. Further ``params``: ``threshold_frac`` Q, ``offset``, ``unit_bits``, ``log_bits``, ``log_low_bits``, ``log_table``, ``log_low``.
+    probability. Further ``params``: ``threshold_frac`` Q, ``offset``, ``unit_bits``, ``log_bits``, ``log_low_bits``, ``log_table``,
+    ``log_low``.
 
     Two passes as in ``softmax``, and 4 cycles more: 2 for the product, 2 for S log2 S.
     """
 
-    required = (*Exponential.required, "threshold_frac", "offset", "unit_bits", "log_bits", "log_low_bits", "log_table", "log_low")
+    required = (
+        *Exponential.required, "threshold_frac", "offset", "unit_bits", "log_bits", "log_low_bits", "log_table", "log_low",
+    )
     optional = (*Exponential.optional, "conf_shift")
 
     def prepare(self) -> None:
@@ -56,7 +59,7 @@ class Entropy(Score, policy="entropy"):
         self._lead = len(self.log_low).bit_length() - 1 - self.log_low_bits
         if (not 0 <= self._lead <= self.log_bits - self.log_low_bits or len(self.log_low) != 1 << self._lead + self.log_low_bits
                 or len(self.log_table) != 1 << self.log_bits - self.log_low_bits or min(*self.log_table, *self.log_low) < 0):
-            raise ValueError("log_table must have 2**(log_bits - log_low_bits) entries from 0 up, and log_low 2**log_low_bits, or 2, 4, ... "
+            raise ValueError("log_table must have 2**(log_bits - log_low_bits) entries from 0 up, log_low 2**log_low_bits or 2, 4, ... "
                              "times as many")
 
     def __init__(self, **kwargs: Any) -> None:

@@ -31,9 +31,9 @@ class Exponential(wiring.Component):
         Width of ``d``.
     params : mapping
         ``frac_bits`` F, 1 to 30; ``exponents``, one to eight tables of 2, 4, 8, ... integers, the first by the lowest bits of d;
-        ``guard_bits``, 0 to 8, what the sum of their entries has behind the last bit of x; ``table_bits`` B, 0 to 12; ``low_bits`` L, 0 (also
-        when absent) to B; ``table``, 2^(B - L) integers; with L, ``low``, 2^L or more integers, a power of two of them. No sum of an entry
-        of each exceeds 2^F.
+        ``guard_bits``, 0 to 8, what the sum of their entries has behind the last bit of x; ``table_bits`` B, 0 to 12; ``low_bits`` L, 0
+        (also when absent) to B; ``table``, 2^(B - L) integers; with L, ``low``, 2^L or more integers, a power of two of them. No sum of
+        an entry of each exceeds 2^F.
 
     Members
     -------

@@ -29,9 +29,9 @@ class Patience(Score, policy="patience"):
     NeurIPS 2020). ``confidence`` is how many do. ``params``: ``id_bits`` 1 to 32, ``run_bits`` 1 to 8, and ``first``: whether this is the
     first exit of its kind, to which no tokens come; it numbers the samples itself, from 0 after a reset.
 
-    One token of ``token_i`` belongs to each sample, in the same order, and one of ``token_o`` to each sample that does not leave. A decision
-    waits for either of them. A token is taken when its sample's result goes into the output register, and given then or before. Put a
-    FIFO between an exit's ``token_o`` and the next one's ``token_i``, as deep as samples can be on the way.
+    One token of ``token_i`` belongs to each sample, in the same order, and one of ``token_o`` to each sample that does not leave. A
+    decision waits for either of them. A token is taken when its sample's result goes into the output register, and given then or before.
+    Put a FIFO between an exit's ``token_o`` and the next one's ``token_i``, as deep as samples can be on the way.
 
     Latency: that of :class:`~hw.scores.arg_max.ArgMax`.
 

@@ -7,6 +7,6 @@ from sim.golden.decision import Decisions, decide
 from sim.golden.errors import GoldenError
 from sim.golden.exits import Exit, load_exits, parse_exits
 from sim.golden.network import GoldenNet, load
-from sim.golden.policies import POLICIES, Score
+from sim.golden.policies import POLICIES, Score, Side
 
-__all__ = ["POLICIES", "Decisions", "Exit", "GoldenError", "GoldenNet", "Score", "decide", "load", "load_exits", "parse_exits"]
+__all__ = ["POLICIES", "Decisions", "Exit", "GoldenError", "GoldenNet", "Score", "Side", "decide", "load", "load_exits", "parse_exits"]

@@ -1,6 +1,6 @@
 """Which exit every sample takes, with which class and which confidence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from sim.golden.errors import GoldenError
 from sim.golden.exits import Exit
-from sim.golden.policies import POLICIES
+from sim.golden.policies import POLICIES, Side
 
 __all__ = ["Decisions", "decide"]
 
@@ -25,22 +25,29 @@ class Decisions:
         return len(self.label)
 
 
-def decide(logits: Sequence[npt.NDArray[np.int64]], exits: Sequence[Exit]) -> Decisions:
+def decide(
+    logits: Sequence[npt.NDArray[np.int64]], exits: Sequence[Exit], gates: Mapping[int, npt.NDArray[np.int64]] | None = None
+) -> Decisions:
     """A sample leaves at the first enabled exit whose policy fires, or at the last one, whatever its policy says.
 
-    ``logits`` is one int64 ``[n, classes]`` array per exit; equal logits go to the lowest class.
+    ``logits`` is one int64 ``[n, classes]`` array per exit; equal logits go to the lowest class. Exits with policy ``patience`` that follow
+    each other count together; any other exit between them starts the count anew. ``gates`` are the logits of gate heads, int64 ``[n]``,
+    by exit, for those with policy ``gate``.
     """
     if len(logits) != len(exits) or not exits:
         raise GoldenError(f"logits must be one array per exit, not {len(logits)} for {len(exits)} exits")
     count = len(logits[0])
     label, taken, confidence = (np.zeros(count, np.int64) for _ in range(3))
     inside = np.ones(count, np.bool_)
+    token = Side()
     for index, (values, exit_) in enumerate(zip(logits, exits, strict=True)):
         if exit_.policy not in POLICIES:
             raise GoldenError(f"exit {index}: policy must be one of {', '.join(sorted(POLICIES))}, not {exit_.policy!r}")
         last = index == len(exits) - 1
         # a disabled exit decides like `never`, and the last one leaves with its own policy's score
-        score = POLICIES[exit_.policy](values, exit_.threshold, exit_.params)
+        side = Side(gate=(gates or {}).get(index), label=token.label, run=token.run)
+        score = POLICIES[exit_.policy](values, exit_.threshold, exit_.params, side)
+        token = Side() if score.run is None else Side(label=values.argmax(axis=1), run=score.run)
         leaves = inside & (score.leaves | last) & (exit_.enabled or last)
         label[leaves] = values[leaves].argmax(axis=1)
         taken[leaves] = index

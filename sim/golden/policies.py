@@ -21,8 +21,8 @@ Threshold = int | Integers
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """What a policy may see of a sample beside its logits: the ``gate`` head's logit, and the ``label`` and the ``run`` (0: none yet) of the
-    token that came from the exit before; int64 ``[n]`` each."""
+    """What a policy may see of a sample beside its logits: the ``gate`` head's logit, and the ``label`` and the ``run`` (0: none yet) of
+    the token that came from the exit before; int64 ``[n]`` each."""
 
     gate: Integers | None = None
     label: Integers | None = None
@@ -31,8 +31,8 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """``leaves`` bool ``[n]``; ``confidence`` int64 ``[n]``, before it is saturated to the width of the result's field; ``run`` int64 ``[n]``
-    of the token that goes to the next exit, where the policy makes one."""
+    """``leaves`` bool ``[n]``; ``confidence`` int64 ``[n]``, before it is saturated to the width of the result's field; ``run`` int64
+    ``[n]`` of the token that goes to the next exit, where the policy makes one."""
 
     leaves: npt.NDArray[np.bool_]
     confidence: Integers
@@ -91,7 +91,8 @@ def margin(logits: Integers, threshold: Threshold, params: Mapping[str, Any], si
 
 def _exponentials(name: str, logits: Integers, params: Mapping[str, Any]) -> tuple[Integers, Integers]:
     """E and x of every logit, int64 ``[n, classes]`` each."""
-    frac_bits, exponents, guard_bits, bits, entries = _constants(name, params, "frac_bits", "exponents", "guard_bits", "table_bits", "table")
+    keys = ("frac_bits", "exponents", "guard_bits", "table_bits", "table")
+    frac_bits, exponents, guard_bits, bits, entries = _constants(name, params, *keys)
     low_bits = int(params.get("low_bits", 0))
     table, low = np.asarray(entries, np.int64), np.asarray(params.get("low", [0]), np.int64)
     if table.shape != (1 << (bits - low_bits),):
@@ -124,8 +125,8 @@ def softmax(logits: Integers, threshold: Threshold, params: Mapping[str, Any], s
 
 @policy("entropy")
 def entropy(logits: Integers, threshold: Threshold, params: Mapping[str, Any], side: Side) -> Score:
-    """Leaves when the entropy is at most (``threshold`` + ``offset``) / 2**threshold_frac bits, ``offset`` being in the table of logarithms;
-    the confidence is the S of softmax >> conf_shift."""
+    """Leaves when the entropy is at most (``threshold`` + ``offset``) / 2**threshold_frac bits, ``offset`` being in the table of
+    logarithms; the confidence is the S of softmax >> conf_shift."""
     terms, x = _exponentials("entropy", logits, params)
     keys = ("frac_bits", "table_bits", "threshold_frac", "unit_bits", "log_bits", "log_low_bits", "log_table", "log_low")
     frac_bits, bits, threshold_frac, unit_bits, log_bits, low_bits, entries, slopes = _constants("entropy", params, *keys)
@@ -159,8 +160,8 @@ def class_threshold(logits: Integers, threshold: Threshold, params: Mapping[str,
 
 @policy("patience")
 def patience(logits: Integers, threshold: Threshold, params: Mapping[str, Any], side: Side) -> Score:
-    """Leaves when at least ``threshold`` exits in a row, this one included, agree on the class; the confidence is how many do, which stops at
-    the greatest number of ``run_bits`` bits."""
+    """Leaves when at least ``threshold`` exits in a row, this one included, agree on the class; the confidence is how many do, which stops
+    at the greatest number of ``run_bits`` bits."""
     (run_bits,) = _constants("patience", params, "run_bits")
     run = np.ones(len(logits), np.int64)
     if side.label is not None and side.run is not None:

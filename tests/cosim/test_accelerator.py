@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from hw.accelerator import RESULT_DEPTH, counted_streams
+from quant_models.policies import Head, integer_threshold, policy
 from sim.agreement import compare
 from sim.bench import AcceleratorBench
 from sim.errors import AgreementError, StallError
@@ -44,7 +45,7 @@ def golden(netlist, images, **changes):
     """Golden decisions; ``changes`` are exits' thresholds by index, as ``t0=...``."""
     exits = [Exit(index=item.index, policy=item.policy, threshold=changes.get(f"t{item.index}", item.threshold), enabled=item.enabled,
                   params=item.params) for item in netlist.exits]
-    return decide(toy.logits(images, netlist), exits)
+    return decide(toy.logits(images, netlist), exits, {item.index: toy.gates(images) for item in netlist.exits})
 
 
 def field(netlist, name):
@@ -97,6 +98,71 @@ def test_easy_and_hard_samples_in_every_pattern(toy_rtl, model_cache, tmp_path, 
     if pace:
         assert result.cycles_per_sample == pytest.approx(pace, rel=0.03)
         assert result.limited_by.startswith("stage 0" if hard == "none" else "stage 2")
+
+
+HEAD = Head(classes=3, scale=0.01, logit_bits=12)
+SOFTMAX, ENTROPY = (policy(name).constants(HEAD) for name in ("softmax", "entropy"))
+RUNS = {"id_bits": 8, "run_bits": 3}
+BIASES = ((0, 5, -9), (-40, 0, 3), (7, 0, 0), (0, 60, 0), (0, 0, 30), (0, 0, 0))
+POLICIES = {
+    "scores": {"policies": ("margin", "entropy", "softmax"), "params": ({}, ENTROPY, SOFTMAX),
+               "thresholds": (100, integer_threshold("entropy", 0.9, HEAD, ENTROPY), integer_threshold("softmax", 0.5, HEAD, SOFTMAX))},
+    "chain": {"policies": ("gate", "patience", "patience", "class_threshold", "patience"),
+              "params": ({"gate_bits": 11}, {**RUNS, "first": True}, RUNS,
+                         {"score": "softmax", "score_params": SOFTMAX,
+                          "thresholds": [integer_threshold("softmax", tau, HEAD, SOFTMAX) for tau in (0.45, 0.5, 0.36)]},
+                         {**RUNS, "first": True}),
+              "thresholds": (900, 2, 2, 0, 1)},
+}
+
+
+def wide(name):
+    shape = POLICIES[name]
+    exits = len(shape["policies"]) + 1
+    return {**shape, "exits": exits, "biases": BIASES[:exits], "paces": (4,) * exits, "max_in_flight": 16}
+
+
+@pytest.mark.parametrize("name", list(POLICIES))
+@pytest.mark.parametrize("stall", [(0, 0), (0.5, 0.5)])
+def test_every_policy_decides_in_the_accelerator(toy_rtl, model_cache, tmp_path, name, stall):
+    """Gate heads' logits and the exits' tokens stay with their samples, whoever leaves between."""
+    netlist, rtl = toy_rtl(**wide(name))
+    images = toy.images(sum(MIXED), seed=3)
+    result = simulate(netlist, rtl, images, work=tmp_path, cache=model_cache, stall_in=stall[0], stall_out=stall[1], seed=5, batches=MIXED,
+                      optimise="O1")
+    agrees(netlist, images, result, MIXED)
+    taken = set(result.exit.tolist())
+    assert taken == ({0, 1, 2, 3} if name == "scores" else {0, 2, 3, 4})
+
+
+def test_modes_and_class_thresholds_by_register(toy_rtl, model_cache, tmp_path):
+    """A mode overrules the policy; a write to THRESHOLD sets that of the class which MODE names."""
+    netlist, rtl = toy_rtl(**wide("chain"))
+    images = toy.images(120, seed=8)
+
+    def run(part, **writes):
+        return simulate(netlist, rtl, images, work=tmp_path / part, cache=model_cache, writes=writes, optimise="O1")
+
+    assert (run("all", MODE_0=1).exit == 0).all()
+    none = {f"MODE_{k}": 2 for k in range(5)}
+    assert (run("none", **none).exit == 5).all()
+    assert (run("disabled", **(none | {"MODE_1": 1, "ENABLE_1": 0})).exit == 5).all()
+    # of exit 3 alone, class 1 never leaves and the others always do
+    limits = iter((2**31 - 1, 0, 2**31 - 1))
+    steps = [Reset(), *(Write(key, value) for key, value in (none | {"MODE_3": 0}).items())]
+    for index in range(3):
+        steps += [Write("MODE_3", index << 16), Write("THRESHOLD_3", next(limits))]
+    steps += [Write("BATCH_LENGTH", len(images)), Send(0, len(images) * netlist_words(netlist)), Sent(), Results(len(images))]
+    trace = AcceleratorBench(netlist, rtl, model_cache, optimise="O1").run(images, steps, work=tmp_path / "classes")
+    found = received(netlist, trace.results, [len(images)])
+    winner = toy.logits(images, netlist)[3].argmax(axis=1)
+    assert (found.exit == np.where(winner == 1, 5, 3)).all()
+    assert set(winner.tolist()) == {0, 1, 2}
+
+
+def netlist_words(netlist):
+    shape = netlist.input
+    return -(-shape.height * shape.width * shape.channels * 8 // shape.bus_bits)
 
 
 def test_ids_that_wrap_while_a_hard_sample_is_overtaken(toy_rtl, model_cache, tmp_path):

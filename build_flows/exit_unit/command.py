@@ -1,0 +1,27 @@
+"""``offramp exit-unit``: the exit decision as a product of its own."""
+
+import importlib.util
+
+import click
+
+from build_flows.exit_unit.generate_command import generate
+
+__all__ = ["exit_unit"]
+
+
+@click.group("exit-unit")
+def exit_unit() -> None:
+    """Generate, simulate and measure single exit-decision units, for designs of your own.
+
+    \b
+    Examples:
+      offramp exit-unit generate --policy softmax --classes 10 --pe 2 --scale 0.0123 --threshold 0.9 -o out/
+      offramp exit-unit generate --help    all policies, and what their thresholds mean
+    """
+
+
+exit_unit.add_command(generate)
+if importlib.util.find_spec("build_flows.exit_unit.simulate_command") is not None:
+    from build_flows.exit_unit.simulate_command import simulate
+
+    exit_unit.add_command(simulate)

@@ -209,7 +209,8 @@ module exit_unit_bench;
                 idle = 0;
                 if (beat == 0) begin
                     if (round == 1 && !paused) begin
-                        if (cycle - begun_at != `U_BEATS) fail("cycles from the start before to that of sample", sample, cycle - begun_at, `U_BEATS);
+                        if (cycle - begun_at != `U_BEATS)
+                            fail("cycles from the start before to that of sample", sample, cycle - begun_at, `U_BEATS);
                         intervals = intervals + 1;
                     end
                     paused = 1'b0;
@@ -236,18 +237,21 @@ module exit_unit_bench;
 
     task check_outputs;
         begin
-            if (!cutting && result_waits && (!result_valid || result_data != result_before)) fail("not stable: result", received, result_data, result_before);
+            if (!cutting && result_waits && (!result_valid || result_data != result_before))
+                fail("not stable: result", received, result_data, result_before);
             if (result_valid && received == `U_SAMPLES) fail("one result too many after", received, result_data, 0);
             if (result_valid && result_ready && received < `U_SAMPLES) begin
                 idle = 0;
                 if (result_data !== results[received]) fail("result", received, result_data, results[received]);
-                if (round == 1 && cycle - ended_at[received] != `U_LATENCY) fail("latency of result", received, cycle - ended_at[received], `U_LATENCY);
+                if (round == 1 && cycle - ended_at[received] != `U_LATENCY)
+                    fail("latency of result", received, cycle - ended_at[received], `U_LATENCY);
                 received = received + 1;
                 checked = checked + 1;
             end
             result_waits = result_valid && !result_ready;
             result_before = result_data;
-            if (!cutting && given_waits && (!given_valid || given_data != given_before)) fail("not stable: token", handed, given_data, given_before);
+            if (!cutting && given_waits && (!given_valid || given_data != given_before))
+                fail("not stable: token", handed, given_data, given_before);
             if (given_valid && handed == `U_GIVEN) fail("one token too many after", handed, given_data, 0);
             if (given_valid && given_ready && handed < `U_GIVEN) begin
                 idle = 0;
@@ -372,7 +376,8 @@ module exit_unit_bench;
             if (cutting && round == 0) next_round;
             else begin
                 host;
-                if (round != 0 && position == TOTAL && received == `U_SAMPLES && handed == `U_GIVEN && written == `U_WRITES && !busy_write) begin
+                if (round != 0 && position == TOTAL && received == `U_SAMPLES && handed == `U_GIVEN && written == `U_WRITES
+                        && !busy_write) begin
                     quiet = quiet + 1;
                     read_back;
                     if (quiet > `U_LATENCY + 16 && read == `U_READS) next_round;

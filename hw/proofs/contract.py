@@ -10,8 +10,6 @@ from amaranth.lib.wiring import In
 
 __all__ = ["Harness", "Proof", "counted", "keeps_contract", "kept", "level", "offers_fairly", "took"]
 
-_LEVEL_BITS = 3
-"""Width of what is inside a unit at a time; small, as it is what the solver finds hardest."""
 _COUNT_BITS = 4
 """Width of the covers' counters, which wrap."""
 
@@ -125,9 +123,9 @@ def counted(h: Harness, event: Any, name: str) -> Signal:
     return count
 
 
-def level(h: Harness, up: Any, down: Any, name: str) -> Signal:
-    """The sum of ``up`` less the sum of ``down`` over the cycles before this one; 0 to 7."""
-    value = Signal(_LEVEL_BITS, name=name)
+def level(h: Harness, up: Any, down: Any, name: str, *, bits: int = 3) -> Signal:
+    """The sum of ``up`` less the sum of ``down`` over the cycles before this one. Few ``bits``: counts are what solvers find hardest."""
+    value = Signal(bits, name=name)
     h.m.d.sync += value.eq(value + up - down)
     return value
 

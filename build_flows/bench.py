@@ -4,9 +4,7 @@ Everything is measured by running what users run; nothing is taken from an earli
 it says so. The results go to ``docs/benchmark.json`` and, as a table, into ``README.md``.
 """
 
-import json
 import os
-import platform
 import resource
 import shutil
 import subprocess
@@ -14,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +19,11 @@ import click
 import numpy as np
 import numpy.typing as npt
 
+from build_flows.bench_figures import SEED, Figures, run_json
 from build_flows.config import Project
 from build_flows.config import load as load_config
-from build_flows.files import read_json, write_json, write_text
+from build_flows.exit_unit.bench import exit_units
+from build_flows.files import read_json
 from build_flows.training import dataset
 from build_flows.ui import RichUi
 from hw.netlist import Netlist
@@ -38,7 +37,6 @@ __all__ = ["main"]
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
-SEED = 1
 BATCH = 1000
 RANDOM_SAMPLES = 4000
 HARD_SAMPLES = 500
@@ -46,29 +44,15 @@ SPEED_IMAGES = 500
 PAIRS = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One measured figure: its ``target``, the ``value`` as measured, whether it is ``met``, and the ``command`` or how it was measured."""
-
-    name: str
-    target: str
-    value: str
-    met: bool
-    how: str
-
-
 class _Bench:
     """The example projects and what is measured on them."""
 
     def __init__(self, ui: RichUi) -> None:
         self.ui = ui
-        self.figures: list[Figure] = []
+        self.figures = Figures(ui)
+        self.add = self.figures.add
         self.digits = load_config(ROOT / "examples" / "digits.toml")
         self.b_lenet = load_config(ROOT / "examples" / "b_lenet_fashion.toml")
-
-    def add(self, name: str, target: str, value: str, met: bool, how: str) -> None:
-        self.figures.append(Figure(name=name, target=target, value=value, met=met, how=how))
-        self.ui.info(f"{'met   ' if met else 'MISSED'}  {name}: {value} (target: {target})")
 
     def fresh(self) -> None:
         """``make demo`` from a fresh clone, set-up included, and once more."""
@@ -102,7 +86,7 @@ class _Bench:
 
     def digits_agree(self) -> None:
         """Every test image of digits, all four models."""
-        found = _json([*_offramp(), "run", str(self.digits.file), "--json"], ROOT)
+        found = run_json([*_offramp(), "run", str(self.digits.file), "--json"], ROOT)
         agreed = read_json(self.digits.output / "agreement.json")
         same = found["agree"] == found["samples"] == 360 == agreed["brevitas"]
         self.add("digits, test images through the RTL", "360 of 360 equal golden and Brevitas",
@@ -111,7 +95,7 @@ class _Bench:
 
     def b_lenet_all(self) -> None:
         """All 10,000 test images of b_lenet; the time is the simulation's own, with its model built."""
-        _json([*_offramp(), "run", str(self.b_lenet.file), "--json"], ROOT)
+        run_json([*_offramp(), "run", str(self.b_lenet.file), "--json"], ROOT)
         files = _Files(self.b_lenet)
         images = dataset(self.b_lenet).x_test
         result, seconds = files.simulate(images, [BATCH] * (len(images) // BATCH))
@@ -209,12 +193,6 @@ def _run(command: list[str], folder: Path) -> None:
     subprocess.run(command, cwd=folder, check=True, stdout=sys.stderr, env=environment)
 
 
-def _json(command: list[str], folder: Path) -> dict[str, Any]:
-    ran = subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, Any] = json.loads(ran.stdout)
-    return found
-
-
 def _seconds(action: Callable[[], None]) -> float:
     started = time.monotonic()
     action()
@@ -227,41 +205,27 @@ def _peak(command: list[str], folder: Path) -> int:
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
 
 
-def _machine() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    return f"{os.cpu_count()} cores, {model}, Python {platform.python_version()}"
-
-
-def _table(bench: _Bench) -> str:
-    rows = "".join(
-        f"| {item.name} | {item.target} | {item.value} | {'met' if item.met else '**missed**'} | {item.how} |\n" for item in bench.figures
-    )
-    return f"{_machine()}; seed {SEED}.\n\n| figure | target | measured | | how |\n|---|---|---|---|---|\n{rows}"
-
-
-def _between(text: str, table: str) -> str:
-    """``text`` with ``table`` between its two marks."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{table}{END}{rest.split(END)[1]}"
-
-
 @click.command()
 @click.option("--fresh/--no-fresh", default=True, help="Also time `make demo` in a fresh clone, set-up included (several minutes).")
-def main(fresh: bool) -> None:
-    """Measure the figures of the README and write them there and to docs/benchmark.json."""
+@click.option("--part", type=click.Choice(("all", "accelerator", "exit-unit")), default="all", show_default=True, help="What to measure.")
+def main(fresh: bool, part: str) -> None:
+    """Measure the figures of the README and of docs/exit_unit.md, and write them there and to docs/*benchmark.json."""
     from rich.console import Console
 
-    bench = _Bench(RichUi(Console(file=sys.stderr)))
+    ui = RichUi(Console(file=sys.stderr))
+    if part != "exit-unit":
+        click.echo(_accelerator(ui, fresh))
+    if part != "accelerator":
+        click.echo(exit_units(ui))
+
+
+def _accelerator(ui: RichUi, fresh: bool) -> str:
+    bench = _Bench(ui)
     # The peak of all children so far is what the operating system tells, so compile goes first.
     steps = [bench.compile, bench.digits_agree, bench.b_lenet_all, bench.throughput, bench.speed, *([bench.fresh] if fresh else [])]
     for step in steps:
         step()
-    readme = ROOT / "README.md"
-    write_text(readme, _between(readme.read_text(encoding="utf-8"), _table(bench)))
-    write_json(ROOT / "docs" / "benchmark.json", {"version": 1, "machine": _machine(), "seed": SEED,
-                                                  "figures": [asdict(item) for item in bench.figures]})
-    click.echo(_table(bench))
+    return bench.figures.write(ROOT / "README.md", (BEGIN, END), ROOT / "docs" / "benchmark.json")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from build_flows.errors import OfframpError, explain
+from build_flows.exit_unit.command import exit_unit
+from build_flows.prove_command import prove
 
 if TYPE_CHECKING:
     from build_flows.config import Project
@@ -238,6 +240,10 @@ def run(config: Path, data: Path | None, as_json: bool) -> None:
     else:
         _show_results(project, result)
         click.echo(f"report: {path}")
+
+
+cli.add_command(exit_unit)
+cli.add_command(prove)
 
 
 def _load(config: Path, data: Path | None) -> "Project":

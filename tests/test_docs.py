@@ -19,7 +19,10 @@ from build_flows.config_template import write_examples
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/interfaces.md", "docs/accelerator.md", "docs/testplan.md"]
+PAGES = [
+    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/interfaces.md", "docs/accelerator.md", "docs/testplan.md", "docs/exit_unit.md",
+    "docs/proofs.md",
+]
 
 
 def make_targets() -> set[str]:
@@ -35,8 +38,18 @@ def commands(lines: list[str]) -> list[list[str]]:
     return [words[1:] for line in lines if (words := shlex.split(line, comments=True)) and words[0] == "offramp"]
 
 
+def all_commands(group: click.Group = cli, *path: str) -> dict[tuple[str, ...], click.Command]:
+    """Every command by its words, those of groups too."""
+    found: dict[tuple[str, ...], click.Command] = {}
+    for name, command in group.commands.items():
+        found[(*path, name)] = command
+        if isinstance(command, click.Group):
+            found |= all_commands(command, *path, name)
+    return found
+
+
 def examples_in_help() -> list[list[str]]:
-    texts = [cli.help or "", *(command.help or "" for command in cli.commands.values())]
+    texts = [cli.help or "", *(command.help or "" for command in all_commands().values())]
     lines = [line.strip() for text in texts for line in text.splitlines()]
     return commands([re.sub(r"\s{3,}.*", "", line) for line in lines if line.startswith("offramp ")])
 
@@ -47,7 +60,12 @@ README_COMMANDS = commands(shell_lines(README) + re.findall(r"`(offramp [^`]*)`"
 @pytest.mark.parametrize("words", README_COMMANDS + examples_in_help(), ids=" ".join)
 def test_a_command_that_is_shown_can_be_given(words: list[str]) -> None:
     name, *args = words
-    command = cli.commands[name]
+    command: click.Command = cli.commands[name]
+    while isinstance(command, click.Group) and args and not args[0].startswith("-"):
+        name, *args = args
+        command = command.commands[name]
+    if args in ([], ["--help"]):
+        return
     context = command.make_context(name, list(args))
     for value in context.params.values():
         if isinstance(value, Path) and value.parts[0] == "examples":
@@ -57,8 +75,9 @@ def test_a_command_that_is_shown_can_be_given(words: list[str]) -> None:
 def test_every_command_is_shown_and_explained() -> None:
     shown = {words[0] for words in README_COMMANDS}
     assert shown == set(cli.commands)
-    for name, command in cli.commands.items():
-        result = CliRunner().invoke(cli, [name, "--help"])
+    for path, command in all_commands().items():
+        name = " ".join(path)
+        result = CliRunner().invoke(cli, [*path, "--help"])
         assert result.exit_code == 0
         assert f"offramp {name}" in (command.help or ""), f"{name} --help lacks an example"
         for parameter in command.params:

@@ -3,11 +3,6 @@
 from build_flows import bench
 
 
-def test_the_table_replaces_what_stood_between_its_marks():
-    text = f"before\n{bench.BEGIN}\nold\n{bench.END}\nafter\n"
-    assert bench._between(text, "| new |\n") == f"before\n{bench.BEGIN}\n| new |\n{bench.END}\nafter\n"
-
-
 def test_the_readme_has_the_marks_and_the_figures_of_the_last_run():
     readme = (bench.ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.count(bench.BEGIN) == readme.count(bench.END) == 1

@@ -37,7 +37,7 @@ class Counterexample:
 class ProofResult:
     """What became of one proof, ``unit/variant``.
 
-    ``depth``: cycles for which it holds; None when for any number. ``reached`` gives the first cycle in which each cover can happen,
+    ``depth``: cycles that were looked at; None when any number. ``reached`` gives the first cycle in which each cover can happen,
     ``unreached`` what can not happen though it should.
     """
 
@@ -73,16 +73,16 @@ def prove(proof: Proof, harness: Harness | None = None, *, depth: int | None = N
     with tempfile.TemporaryDirectory(prefix="offramp-prove-") as name:
         try:
             model = Model(harness, Path(name))
-            run = model.break_a_claim(SEARCHED if depth is None else depth)
-            if run is None and depth is None and (cycles := model.prove()) is not None:
-                run = model.break_a_claim(cycles)
-                if run is None:
-                    raise ProofError("the two solvers contradict each other")
-            counterexample = None if run is None else _counterexample(proof, harness, run, Path(name) / "run.vcd", vcd)
             reached = dict(zip(harness.covers, model.reach(list(harness.covers), proof.depth), strict=True))
             unreached = [cover for cover, example in reached.items() if example is None]
             if not model.goes_on(proof.depth):
                 unreached.append("a run that keeps all assumptions")
+            run = model.break_a_claim(SEARCHED if depth is None else depth)
+            if run is None and depth is None and not unreached and (cycles := model.prove()) is not None:
+                run = model.break_a_claim(cycles)
+                if run is None:
+                    raise ProofError("the two solvers contradict each other")
+            counterexample = None if run is None else _counterexample(proof, harness, run, Path(name) / "run.vcd", vcd)
         except ProofError as error:
             raise ProofError(f"{proof.name} has no answer: {error}") from None
     return ProofResult(

@@ -142,7 +142,7 @@ def _make(policy: str, classes: int, pe: int, bits: int, bias: bool) -> ExitDeci
 
 PROOFS = tuple(
     Proof(unit="exit_decision", variant=f"{policy}, {classes} classes, pe {pe}{', bias' if bias else ''}{', reset' if reset else ''}",
-          reset=reset, depth=depth, text="one result a sample, in order, after exactly the latency; label, exit and confidence right",
+          reset=reset, depth=depth, text="label, exit, confidence right; constant latency",
           make=partial(_make, policy, classes, pe, bits, bias), describe=describe)
     for policy, classes, pe, bits, bias, depth, reset in (
         ("always", 2, 2, 2, False, 6, False),

@@ -122,7 +122,7 @@ def _make(order: str, in_flight: int) -> ExitMerge:
 
 PROOFS = tuple(
     Proof(unit="exit_merge", variant=f"{order}, {in_flight} in flight{', reset' if reset else ''}", reset=reset, depth=8,
-          text="each result leaves once, right, in its batch" + (", in input order" if order == "input" else "") + "; exits take turns",
+          text="each result once, right, in its batch; exits take turns",
           make=partial(_make, order, in_flight), describe=describe)
     for order, in_flight, reset in (
         ("arrival", 2, False), ("arrival", 2, True), ("arrival", 3, False), ("input", 2, False), ("input", 2, True), ("input", 3, False))

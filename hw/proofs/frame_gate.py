@@ -77,7 +77,7 @@ def _watch_one(h: Harness, gate: FrameGate, beat_in: Value, begins: Value, compl
 
 PROOFS = tuple(
     Proof(unit="frame_gate", variant=f"{frames} frames of {beats}{', reset' if reset else ''}", reset=reset, depth=depth,
-          text="kept frames leave whole, once, in order; dropped ones never; slots come back at once and are not used too early",
+          text="kept frames whole, once, in order; no slot lost",
           make=partial(FrameGate, 1, beats, frames), describe=describe)
     for frames, beats, depth, reset in (
         (1, 1, 8, False), (1, 2, 10, False), (2, 1, 8, False), (2, 2, 10, False), (2, 2, 10, True), (3, 2, 13, False))

@@ -31,7 +31,7 @@ def describe(h: Harness, fork: StreamFork) -> None:
 
 PROOFS = tuple(
     Proof(unit="stream_fork", variant=f"{outputs} outputs{', reset' if reset else ''}", reset=reset, depth=6,
-          text="each output takes each beat once, in order, offered in the same cycle; the beat leaves with its last taker",
+          text="each beat once to each output, in order",
           make=partial(StreamFork, 2, outputs), describe=describe)
     for outputs, reset in ((2, False), (3, False), (3, True))
 )

@@ -1,0 +1,40 @@
+import pytest
+
+from hw.proofs import PROOFS
+from hw.proofs.exit_merge import PROOFS as OURS
+from sim.prove import prove
+
+QUICK = [proof for proof in OURS if proof.variant in ("arrival, 2 in flight", "input, 2 in flight, reset")]
+LARGE = [proof for proof in OURS if "3 in flight" in proof.variant]
+
+
+@pytest.mark.parametrize("proof", QUICK, ids=lambda proof: proof.variant)
+def test_proven_for_runs_of_any_length(proof):
+    result = prove(PROOFS[proof.name])
+    assert result.passed
+    assert result.depth is None
+
+
+@pytest.mark.parametrize("proof", LARGE, ids=lambda proof: proof.variant)
+def test_three_in_flight_for_some_cycles(proof):
+    assert prove(proof, depth=5).passed
+
+
+@pytest.mark.parametrize(("variant", "old", "new", "claim"), [
+    # No fence between batches.
+    ("arrival, 2 in flight", '(self.i[k].payload.token.batch != batch) if self.order == "arrival" else Const(0)', "Const(0)",
+     "sends nothing of a batch to come"),
+    # A result is lost when the output stalls.
+    ("arrival, 2 in flight", "advance.eq(~self.o.valid | self.o.ready)", "advance.eq(1)", "nothing leaves while the output waits"),
+    # One exit goes before all others, always.
+    ("arrival, 3 in flight", "previous.eq(winner)", "previous.eq(0)", "waits for no more than all others once"),
+    # A place counts as filled for ever.
+    ("input, 2 in flight", "present.bit_select(head, 1).eq(0), ", "", "no one leaves before it came"),
+    ("input, 2 in flight", "completes = sent == self.length.payload - 1", "completes = sent == self.length.payload",
+     "length is taken with the result that completes its batch"),
+    ("input, 2 in flight", "self.now - result.token.stamp", "result.token.stamp - self.now", "word is that of the sample"),
+])
+def test_a_planted_bug_is_found(find, variant, old, new, claim):
+    result = find(f"exit_merge/{variant}", old, new)
+    assert not result.passed
+    assert claim in result.counterexample.claim

@@ -85,14 +85,11 @@ def edges(unit: Unit, logits: Integers, side: Side) -> tuple[Integers, int]:
     It is the score itself, as the hardware compares it, in whatever units."""
     least, most = unit.limits
     bottom, top = np.full(len(logits), least), np.full(len(logits), most)
-    rising = bool(score(unit, logits[:1], least, _head(side)).leaves[0])
-    if rising:
+    # The least sure of all samples leaves at the lowest threshold only where a higher one is stricter.
+    flat = np.full((1, unit.classes), -(1 << (unit.bits - 1)))
+    if score(unit, flat, least, Side(gate=np.array([least]))).leaves[0]:
         return _flip(bottom, top, lambda at: score(unit, logits, at, side).leaves), 1
     return -_flip(-top, -bottom, lambda at: score(unit, logits, -at, side).leaves), -1
-
-
-def _head(side: Side) -> Side:
-    return Side(**{name: None if value is None else value[:1] for name, value in vars(side).items()})
 
 
 def near(unit: Unit, rng: np.random.Generator, count: int) -> Integers:
@@ -169,12 +166,12 @@ def _meet(unit: Unit, samples: Samples, own: Integers) -> None:
         samples.rules[own, 0] = chosen
         samples.exact[own] = chosen == edge
         return
-    # Every second class takes the threshold of a sample that it wins.
+    # Every second class takes the threshold of a sample that it wins; the others keep what they were built with.
     biased = logits + np.array(unit.bias, np.int64) if unit.bias else logits
     best = biased.argmax(axis=1)
     table = np.array(unit.params["thresholds"], np.int64)
     for at in range(len(own) - 1, -1, -1):
-        if best[at] % 2 == 0 or at % 2:
+        if best[at] % 2 == 0:
             table[best[at]] = edge[at]
     samples.exact[own] = table[best] == edge
     changed = np.flatnonzero(table != np.array(unit.params["thresholds"]))

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import ClockDomain, Module, Signal, Value
-from amaranth.lib import wiring
+from amaranth.hdl import Cat, ClockDomain, Module, Signal, Value
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In
 
+from build_flows.exit_unit.simulate import plain_unit
+from build_flows.exit_unit.spec import UnitSpec
 from hw.bus_unpack import BusUnpack
 from hw.exit_decision import ExitDecision
 from hw.fifo import Fifo
@@ -17,7 +19,11 @@ from hw.frame_gate import FrameGate
 from hw.global_acc_pool import GlobalAccPool
 from hw.max_pool import MaxPool
 from hw.stream_fork import StreamFork
-from sim.golden import POLICIES, layers
+from quant_models.policies import POLICIES
+from sim.golden import layers
+from sim.unit_cases import draw
+from sim.unit_golden import expect
+from sim.unit_verilog import make as make_decision
 from tests.cosim.bare_units import BARE
 
 Beats = dict[str, list[int]]
@@ -108,48 +114,72 @@ def bus_unpack(bus: int, beat: int, frame_beats: int) -> Unit:
     return Unit(make=lambda: plain(BusUnpack(bus, beat, frame_beats)), vectors=vectors)
 
 
-SOFTMAX = {"frac_bits": 12, "mult": round(0.01 / math.log(2) * 2**16), "mult_frac": 16, "table_bits": 5,
-           "table": [round(2**12 * 2 ** (-f / 32)) for f in range(32)]}
-
-
-def decision(policy: str, threshold: int, classes: int, pe: int, params: dict[str, Any] | None = None) -> Unit:
-    params = params or {}
-    acc_bits, bias = 11, [(-3) ** (k % 4) for k in range(classes)]
+def decision(policy: str, classes: int, pe: int, *, first: bool = False, **more: Any) -> Unit:
+    """An exit decision with biases, and the list of cases that all simulators share. What holds for a sample, threshold, enable and mode,
+    comes with its first beat; with the others comes noise."""
+    bias = [(-3) ** (k % 4) for k in range(classes)]
+    spec = UnitSpec(policy=policy, classes=classes, pe=pe, logit_bits=11, scale=0.02, bias=bias, **more)
+    if first:
+        spec = replace(spec, made=({**spec.params, "first": True}, spec.integer))
+    unit = plain_unit(spec)
+    samples = draw(unit, 60, 11)
+    # Thresholds of classes are in from the start: this bench has only streams.
+    thresholds = dict(samples.class_thresholds.tolist())
+    if thresholds:
+        table = [thresholds.get(index, value) for index, value in enumerate(unit.params["thresholds"])]
+        unit = replace(unit, params={**unit.params, "thresholds": table})
 
     def make() -> tuple[Any, dict[str, Any], dict[str, Any]]:
-        unit = ExitDecision(classes=classes, pe=pe, acc_bits=acc_bits, bias=bias, policy=policy, params=params)
-        return Tied(unit, threshold), {"logits": unit.logits}, {"o": unit.o}
+        ruled = Ruled(make_decision(unit))
+        streams = {"logits": ruled.logits} | ({unit.side: getattr(ruled.unit, unit.side)} if unit.side else {})
+        return ruled, streams, {"o": ruled.unit.o} | ({"token_o": ruled.unit.token_o} if unit.gives_tokens else {})
 
     def vectors(rng: np.random.Generator) -> tuple[Beats, Beats]:
-        acc = rng.integers(-1024, 1024, (60, classes))
-        acc[::5] //= 256  # many ties
-        logits = acc + np.array(bias)
-        score = POLICIES[policy](logits, threshold, params)
-        label_bits = max(1, (classes - 1).bit_length())
-        low, high = -(1 << 15), (1 << 15) - 1
-        # where no sample leaves nobody asks for the class
-        labels = logits.argmax(axis=1) * (policy != "never")
-        expected = [label | leaves << label_bits | (min(max(conf, low), high) & 0xFFFF) << (label_bits + 1)
-                    for label, leaves, conf in zip(labels.tolist(), score.leaves.astype(int).tolist(),
-                                                   score.confidence.tolist(), strict=True)]
-        return {"logits": pack(acc, pe, acc_bits)}, {"o": expected}
+        count, bits, width = len(samples), unit.bits * unit.pe, len(make_decision(unit).threshold)
+        logits = pack(samples.take(np.arange(count)), unit.pe, unit.bits)
+        beats = []
+        for at, word in enumerate(logits):
+            threshold, enable, mode = samples.rules[at // unit.beats if at % unit.beats == 0 else rng.integers(count)].tolist()
+            if at % unit.beats:
+                enable, mode = rng.integers(2), rng.integers(3)
+            beats.append(word | (threshold & ((1 << width) - 1)) << bits | int(enable) << (bits + width) | int(mode) << (bits + width + 1))
+        side = {"gate": samples.gate}
+        if samples.label is not None:
+            side["token_i"] = unit.pack_token(np.arange(count), samples.label, samples.run)
+        given = {"logits": beats} | ({unit.side: [value & 0xFFFF if unit.side == "gate" else value for value in side[unit.side].tolist()]}
+                                     if unit.side else {})
+        wanted = expect(unit, samples)
+        return given, {"o": wanted.words.tolist()} | ({"token_o": wanted.tokens.tolist()} if unit.gives_tokens else {})
 
     return Unit(make=make, vectors=vectors)
 
 
-class Tied(wiring.Component):
-    """A decision that is enabled, with a fixed threshold."""
+class Ruled(wiring.Component):
+    """A decision whose logits bring threshold, enable and mode with them, above the logits themselves."""
 
-    def __init__(self, unit: ExitDecision, threshold: int) -> None:
-        super().__init__({})
+    def __init__(self, unit: ExitDecision) -> None:
+        rule = len(unit.threshold) + 3
+        super().__init__({"logits": In(stream.Signature(unit.pe * unit.acc_bits + rule))})
         self.unit = unit
-        self.threshold = threshold
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.unit = self.unit
-        m.d.comb += [self.unit.threshold.eq(self.threshold), self.unit.enable.eq(1)]
+        m.submodules.unit = unit = self.unit
+        m.d.comb += [
+            Cat(unit.logits.payload, unit.threshold, unit.enable, unit.mode).eq(self.logits.payload),
+            unit.logits.valid.eq(self.logits.valid),
+            self.logits.ready.eq(unit.logits.ready),
+        ]
         return m
+
+
+def decisions() -> dict[str, Unit]:
+    """Every policy in a few shapes, and the variants that have ports of their own."""
+    found = {f"{policy}_{classes}_{pe}": decision(policy, classes, pe) for policy in POLICIES for classes, pe in ((4, 1), (10, 5), (6, 6))}
+    for score in ("entropy", "patience", "gate"):
+        found[f"class_threshold_{score}"] = decision("class_threshold", 6, 2, score=score)
+    found["patience_first"] = decision("patience", 6, 2, first=True)
+    return found
 
 
 UNITS: dict[str, Unit] = {
@@ -160,8 +190,7 @@ UNITS: dict[str, Unit] = {
     "pool_3x3_dense": max_pool(5, 6, 2, 1, 4, False, 3, 1),
     "sum": acc_pool(12, 6, 3, 4, False), "sum_signed": acc_pool(9, 4, 1, 6, True),
     "unpack_wide": bus_unpack(64, 24, 5), "unpack_narrow": bus_unpack(32, 48, 3), "unpack_same": bus_unpack(32, 32, 4),
-    "max_logit": decision("max_logit", 700, 10, 2), "always": decision("always", 0, 3, 3), "never": decision("never", 0, 4, 1),
-    "softmax": decision("softmax", 6000, 10, 5, SOFTMAX), "softmax_wide": decision("softmax", 5000, 10, 10, SOFTMAX),
+    **decisions(),
 }
 
 

@@ -25,11 +25,13 @@ def mutant(unit: Any, old: str, new: str) -> Any:
 
 
 @pytest.fixture(scope="session")
-def find() -> Callable[[str, str, str], ProofResult]:
-    """``find(proof, old, new)``: what becomes of the proof of a unit with that bug."""
+def find() -> Callable[..., ProofResult]:
+    """``find(proof, old, new)``: what becomes of the proof of a unit with that bug, or with the bug in its ``part``."""
 
-    def find(name: str, old: str, new: str) -> ProofResult:
+    def find(name: str, old: str, new: str, part: Callable[[Any], Any] = lambda unit: unit) -> ProofResult:
         proof = PROOFS[name]
-        return prove(proof, proof.harness(mutant(proof.make(), old, new)))
+        unit = proof.make()
+        mutant(part(unit), old, new)
+        return prove(proof, proof.harness(unit))
 
     return find

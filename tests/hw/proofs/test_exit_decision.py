@@ -1,6 +1,7 @@
 import pytest
 
 from hw.proofs.exit_decision import PROOFS as OURS
+from hw.scores import Score
 from sim.prove import prove
 
 QUICK = [proof for proof in OURS if "softmax" not in proof.variant]
@@ -32,3 +33,10 @@ def test_a_planted_bug_is_found(find, old, new, claim):
     result = find("exit_decision/max_logit, 4 classes, pe 2, bias", old, new)
     assert not result.passed
     assert claim in result.counterexample.claim
+
+
+def test_a_token_given_twice_is_found(find, monkeypatch):
+    monkeypatch.setattr(Score, "registry", dict(Score.registry))  # the planted class enters itself
+    result = find("exit_decision/patience, 2 classes, pe 2", "m.d.sync += self._sent.eq(1)", "m.d.sync += self._sent.eq(0)",
+                  part=lambda unit: unit.score)
+    assert "token is on offer until it is given if the sample stays" in result.counterexample.claim

@@ -53,6 +53,9 @@ def _compare(rows: Rows, target: Path, *, title: str, y_label: str, panel: tuple
     name, and its height for classes and pe) across each group. Equal values stay apart, so that each policy can be seen."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
+    if not rows:
+        _save(target, lambda figure: figure.text(0.5, 0.5, f"{title}: there are too few results", ha="center"), (5.0, 1.5))
+        return
     order = list(POLICIES)
     looks = {row["name"]: LOOKS[order.index(row["policy"]) % len(LOOKS)] for row in rows}
     names, tiles = list(dict.fromkeys(row["name"] for row in rows)), sorted({row[panel[0]] for row in rows})

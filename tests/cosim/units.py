@@ -175,7 +175,8 @@ class Ruled(wiring.Component):
 
 def decisions() -> dict[str, Unit]:
     """Every policy in a few shapes, and the variants that have ports of their own."""
-    found = {f"{policy}_{classes}_{pe}": decision(policy, classes, pe) for policy in POLICIES for classes, pe in ((4, 1), (10, 5), (6, 6))}
+    found = {f"{policy}_{classes}_{pe}": decision(policy, classes, pe) for policy in POLICIES for classes, pe in ((4, 1), (10, 5))}
+    found |= {f"{policy}_6_6": decision(policy, 6, 6) for policy in ("margin", "softmax", "entropy", "patience")}
     for score in ("entropy", "patience", "gate"):
         found[f"class_threshold_{score}"] = decision("class_threshold", 6, 2, score=score)
     found["patience_first"] = decision("patience", 6, 2, first=True)

@@ -1,10 +1,9 @@
 """``offramp exit-unit``: the exit decision as a product of its own."""
 
-import importlib.util
-
 import click
 
 from build_flows.exit_unit.generate_command import generate
+from build_flows.exit_unit.simulate_command import simulate
 
 __all__ = ["exit_unit"]
 
@@ -17,11 +16,9 @@ def exit_unit() -> None:
     Examples:
       offramp exit-unit generate --policy softmax --classes 10 --pe 2 --scale 0.0123 --threshold 0.9 -o out/
       offramp exit-unit generate --help    all policies, and what their thresholds mean
+      offramp exit-unit simulate --policy all --classes 2,10,100 --pe 1,2,10
     """
 
 
 exit_unit.add_command(generate)
-if importlib.util.find_spec("build_flows.exit_unit.simulate_command") is not None:
-    from build_flows.exit_unit.simulate_command import simulate
-
-    exit_unit.add_command(simulate)
+exit_unit.add_command(simulate)

@@ -72,7 +72,7 @@ class Contents:
     @cached_property
     def vectors(self) -> Vectors:
         """The golden vectors."""
-        return draw(self.unit, self.rule)
+        return draw(self.unit, self.rule, scale=self.spec.scale)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:

@@ -149,6 +149,7 @@ module exit_unit_bench;
 `endif
 
     // Where the round is. Only the block below looks at these.
+    integer start = 4;  // the first reset is longer: in some simulators logic stands still until something changes
     integer round = 0;
     integer cycle = 0;
     integer idle = 0;
@@ -367,8 +368,10 @@ module exit_unit_bench;
 
     always @(posedge clk) begin
         cycle = cycle + 1;
-        if (!aresetn) aresetn <= 1'b1;
-        else begin
+        if (!aresetn) begin
+            if (start == 0) aresetn <= 1'b1;
+            else start = start - 1;
+        end else begin
             idle = idle + 1;
             check_inputs;
             check_outputs;

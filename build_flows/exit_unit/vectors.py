@@ -12,6 +12,7 @@ from hw.exit_unit import CONFIDENCE_BITS, RESULT_FIELDS, ExitUnit
 from quant_models.policies import POLICIES as TABLE
 from sim.golden.policies import POLICIES as GOLDEN
 from sim.golden.policies import Side
+from sim.unit_cases import corners, draw_body
 
 __all__ = ["Rule", "Vectors", "Write", "draw"]
 
@@ -67,16 +68,17 @@ class Vectors:
         return int((self.results >> _LSB["exit"] & 1).sum())
 
 
-def draw(unit: ExitUnit, initial: Rule, *, seed: int = 1) -> Vectors:
-    """Vectors for ``unit``, whose registers start with ``initial``: a long run under it, then ties, extremes and logits as networks have
-    them with thresholds just below, at and just above their scores, then the farthest thresholds, and every enable and mode. The same unit
-    gives the same vectors.
+def draw(unit: ExitUnit, initial: Rule, *, scale: float, seed: int = 1) -> Vectors:
+    """Vectors for ``unit``, whose registers start with ``initial``: a long run under it, then ties, extremes and logits as networks of unit
+    ``scale`` have them (:mod:`sim.unit_cases`) with thresholds just below, at and just above their scores, then the farthest thresholds,
+    and every enable and mode. The same arguments give the same vectors.
     """
     rng = np.random.default_rng(seed)
     decision = unit.decision
     quiet, more = (max(12, min(most, _LOGITS // (share * decision.classes))) for most, share in ((200, 2), (96, 4)))
-    corners = _corners(decision.classes, decision.acc_bits)
-    rows = np.concatenate([_drawn(unit, rng, quiet), np.repeat(corners, 3, axis=0), _drawn(unit, rng, more + len(_FAR) + len(_MODES))])
+    body = draw_body(decision.classes, decision.acc_bits, quiet + more + len(_FAR) + len(_MODES), seed,
+                     min(max(scale, 2.0**-40), 2.0**16)).astype(np.int64)
+    rows = np.concatenate([body[:quiet], np.repeat(corners(decision.classes, decision.acc_bits), 3, axis=0), body[quiet:]])
     sums = rows + np.array(decision.bias, np.int64)
     gate, tokens, side = _beside(unit, sums, rng)
     near = _limited(unit, _scores(unit, sums, side) + np.tile([-1, 0, 1], len(rows))[:len(rows)])
@@ -88,26 +90,6 @@ def draw(unit: ExitUnit, initial: Rule, *, seed: int = 1) -> Vectors:
         rules.append(_aim(unit, replace(rules[-1], enable=enable, mode=mode), int(near[index]), int(sums[index].argmax())))
     results, given = _expected(unit, sums, side, rules)
     return Vectors(logits=rows, gate=gate, tokens=tokens, writes=_writes([*rules, initial]), results=results, given=given)
-
-
-def _corners(classes: int, bits: int) -> Integers:
-    """All equal, the first and the last class ahead by all there is and by one, ties of two, and ramps."""
-    low, high = -(1 << bits - 1), (1 << bits - 1) - 1
-    few = min(5, high)
-    ramp = [low + 3 * k % max(1, high - low) for k in range(classes)]
-    return np.array([
-        [0] * classes, [low] * classes, [high] * classes, [high] + [low] * (classes - 1), [low] * (classes - 1) + [high],
-        [few, few] + [few - 1] * (classes - 2), [few - 1] * (classes - 2) + [few, few], [-1] * (classes - 1) + [0],
-        [0] + [-1] * (classes - 1), ramp, ramp[::-1],
-    ], np.int64)
-
-
-def _drawn(unit: ExitUnit, rng: np.random.Generator, count: int) -> Integers:
-    bits = unit.decision.acc_bits
-    high = (1 << bits - 1) - 1
-    spreads = [1, 1 << bits // 2, 1 << max(0, bits - 4), high]
-    rows = [rng.integers(-spread, spread, unit.decision.classes, endpoint=True) for spread in rng.choice(spreads, count)]
-    return np.clip(np.array(rows, np.int64), -high - 1, high)
 
 
 def _beside(unit: ExitUnit, sums: Integers, rng: np.random.Generator) -> tuple[Integers | None, Integers | None, Side]:

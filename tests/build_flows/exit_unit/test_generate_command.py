@@ -36,9 +36,9 @@ def test_examples_of_the_help_can_be_given() -> None:
     examples = [shlex.split(line.split("    ")[0]) for line in lines if line.startswith("offramp ")]
     assert len(examples) > 4
     for _, group, name, *words in examples:
-        assert (group, name) == ("exit-unit", "generate")
+        assert group == "exit-unit"
         if words != ["--help"]:
-            generate.make_context(name, words)
+            exit_unit.commands[name].make_context(name, words)
     assert all(getattr(item, "help", None) for item in generate.params)
 
 
@@ -124,5 +124,5 @@ def test_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_group_has_its_commands() -> None:
-    assert "generate" in exit_unit.commands
+    assert set(exit_unit.commands) == {"generate", "simulate"}
     assert all(isinstance(command, click.Command) and command.help for command in exit_unit.commands.values())

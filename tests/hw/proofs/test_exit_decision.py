@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from hw.proofs.exit_decision import PROOFS as OURS
@@ -32,7 +34,7 @@ def test_softmax_for_some_cycles():
 def test_a_planted_bug_is_found(find, old, new, claim):
     result = find("exit_decision/max_logit, 4 classes, pe 2, bias", old, new)
     assert not result.passed
-    assert claim in result.counterexample.claim
+    assert re.search(claim, result.counterexample.claim)  # there may be several shortest runs
 
 
 def test_a_token_given_twice_is_found(find, monkeypatch):

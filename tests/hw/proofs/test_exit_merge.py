@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from hw.proofs import PROOFS
@@ -29,7 +31,7 @@ def test_three_in_flight_for_some_cycles(proof):
     # One exit goes before all others, always.
     ("arrival, 3 in flight", "previous.eq(winner)", "previous.eq(0)", "waits for no more than all others once"),
     # A place counts as filled for ever.
-    ("input, 2 in flight", "present.bit_select(head, 1).eq(0), ", "", "no one leaves before it came"),
+    ("input, 2 in flight", "present.bit_select(head, 1).eq(0), ", "", "no one leaves before it came|as many leave as came"),
     ("input, 2 in flight", "completes = sent == self.length.payload - 1", "completes = sent == self.length.payload",
      "length is taken with the result that completes its batch"),
     ("input, 2 in flight", "self.now - result.token.stamp", "result.token.stamp - self.now", "word is that of the sample"),
@@ -37,4 +39,4 @@ def test_three_in_flight_for_some_cycles(proof):
 def test_a_planted_bug_is_found(find, variant, old, new, claim):
     result = find(f"exit_merge/{variant}", old, new)
     assert not result.passed
-    assert claim in result.counterexample.claim
+    assert re.search(claim, result.counterexample.claim)  # there may be several shortest runs

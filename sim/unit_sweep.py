@@ -1,22 +1,25 @@
 """Plays samples through units in one Verilated model and gives back what was measured: results, and the cycle of everything."""
 
+import os
+import shutil
 import subprocess
 import tempfile
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 
 import numpy as np
 import numpy.typing as npt
 
+from sim.children import Child, run_children
 from sim.errors import SimulationError
 from sim.unit_golden import Integers, Samples, Unit
 from sim.unit_verilog import Place
 
 __all__ = ["Event", "Measured", "Play", "play"]
+
+_WORK = "offramp-units-"
+"""How folders of running sweeps begin; then comes the process's number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,47 +76,50 @@ def play(plays: Sequence[Play], *, jobs: int = 2, work: Path | None = None,
     ``progress(index, samples, done)`` is called from the caller's thread, now and then, with how many results ``plays[index]`` has given.
     Raises :class:`SimulationError` when a model does not end well; interrupted, it leaves neither process nor file.
     """
-    with tempfile.TemporaryDirectory(prefix="offramp-units-", dir=work, ignore_cleanup_errors=True) as name, ExitStack() as stack:
+    if work is not None:
+        _clear(work)
+    with tempfile.TemporaryDirectory(prefix=f"{_WORK}{os.getpid()}-", dir=work, ignore_cleanup_errors=True) as name:
         folder = Path(name)
         lines = _Files(folder).lines(plays)
-        told: SimpleQueue[tuple[int, list[str]] | None] = SimpleQueue()
-        running = []
+        children, indices = [], []
         for number, (model, share) in enumerate(_shares(plays, jobs)):
             plan = folder / f"plan{number}"
             plan.write_text("".join(lines[index] for index in share), encoding="utf-8")
-            complaints = stack.enter_context((folder / f"log{number}").open("w+", encoding="utf-8"))
-            # In a session of its own Ctrl-C ends it only through us.
-            process = stack.enter_context(subprocess.Popen([str(model.absolute()), str(plan)], stdout=subprocess.PIPE, stderr=complaints,
-                                                           text=True, start_new_session=True))
-            stack.callback(process.kill)
-            indices = {str(plays[index].place.slot): index for index in share}
-            threading.Thread(target=_forward, args=(process, indices, told), daemon=True).start()
-            running.append((process, complaints))
+            children.append(Child(command=[str(model.absolute()), str(plan)]))
+            indices.append({str(plays[index].place.slot): index for index in share})
         ends: dict[int, list[str]] = {}
-        open_ends = len(running)
-        while open_ends:
-            line = told.get()
-            if line is None:
-                open_ends -= 1
-                continue
-            index, (kind, *words) = line
+
+        def said(number: int, line: str) -> None:
+            kind, slot, *words = line.split()
+            index = indices[number][slot]
             if kind == "done":
                 ends[index] = words
             progress(index, len(plays[index].samples) if kind == "done" else int(words[0]), kind == "done")
-        for process, complaints in running:
-            if process.wait():
-                complaints.seek(0)
-                said = complaints.read().strip().splitlines() or ["no word of why"]
-                raise SimulationError(f"the model of the units ended with code {process.returncode}: {said[-1]}")
+
+        try:
+            run_children(children, said)
+        except subprocess.CalledProcessError as error:
+            complaints = (error.stderr or "").strip().splitlines() or ["no word of why"]
+            raise SimulationError(f"the model of the units ended with code {error.returncode}: {complaints[-1]}") from None
         return [_measured(folder, index, item, ends[index]) for index, item in enumerate(plays)]
 
 
-def _forward(process: "subprocess.Popen[str]", indices: Mapping[str, int], told: "SimpleQueue[tuple[int, list[str]] | None]") -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        kind, slot, *words = line.split()
-        told.put((indices[slot], [kind, *words]))
-    told.put(None)
+def _clear(work: Path) -> None:
+    """Removes what killed runs left behind."""
+    for folder in work.glob(f"{_WORK}*-*"):
+        owner = folder.name.removeprefix(_WORK).split("-")[0]
+        if owner.isdecimal() and not _alive(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _shares(plays: Sequence[Play], jobs: int) -> list[tuple[Path, list[int]]]:

@@ -3,14 +3,10 @@
 import hashlib
 import json
 import os
-import queue
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +19,10 @@ from amaranth.lib import wiring
 import hw
 from hw.exit_decision import ExitDecision
 from sim.bench import waivers
+from sim.children import Child, run_children
 from sim.errors import BuildError
 from sim.unit_golden import Unit
-from sim.verilator import HDL, Design, build
+from sim.verilator import HDL, Design, build, find
 
 __all__ = ["Place", "build_models", "make", "unit_verilog", "unit_verilogs"]
 
@@ -98,48 +95,31 @@ def _in_processes(units: Sequence[Unit], files: Mapping[str, Path], jobs: int, p
     loads: list[list[Unit]] = [[] for _ in range(min(jobs, len(units)))]
     for unit in sorted(units, key=_effort, reverse=True):
         min(loads, key=lambda load: sum(map(_effort, load))).append(unit)
+    children = [_child("_write", "".join(json.dumps([vars(unit), str(files[unit.name])]) + "\n" for unit in load)) for load in loads]
+    try:
+        run_children(children, lambda number, line: progress(line))
+    except subprocess.CalledProcessError as error:
+        raise BuildError(f"making the units' Verilog failed: {_last(error)}") from None
+
+
+def _child(function: str, given: str) -> Child:
+    """A process that calls a function of this module."""
     path = os.pathsep.join([str(Path(hw.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    command = [sys.executable, "-W", "ignore", "-c", "from sim.unit_verilog import _work; _work()"]
-    with ExitStack() as stack:
-        running, done = [], queue.SimpleQueue[str | None]()
-        for load in loads:
-            complaints = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
-            # In a session of its own Ctrl-C ends it only through us.
-            process = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints,
-                                                           text=True, env={**os.environ, "PYTHONPATH": path}, start_new_session=True))
-            stack.callback(process.kill)
-            assert process.stdin is not None
-            with suppress(BrokenPipeError), process.stdin as pipe:
-                pipe.writelines(json.dumps([vars(unit), str(files[unit.name])]) + "\n" for unit in load)
-            threading.Thread(target=_forward, args=(process, done), daemon=True).start()
-            running.append((process, complaints))
-        open_ends = len(running)
-        while open_ends:
-            name = done.get()
-            if name is None:
-                open_ends -= 1
-            else:
-                progress(name)
-        for process, complaints in running:
-            if process.wait():
-                complaints.seek(0)
-                lines = complaints.read().strip().splitlines() or ["no word of why"]
-                raise BuildError(f"making the units' Verilog failed: {lines[-1]}")
+    return Child(command=[sys.executable, "-W", "ignore", "-c", f"from sim.unit_verilog import {function}; {function}()"], given=given,
+                 env={"PYTHONPATH": path})
 
 
-def _forward(process: "subprocess.Popen[str]", done: "queue.SimpleQueue[str | None]") -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        done.put(line.strip())
-    done.put(None)
+def _last(error: subprocess.CalledProcessError) -> str:
+    lines: list[str] = (error.stderr or "").strip().splitlines()
+    return lines[-1] if lines else f"exit code {error.returncode}"
 
 
 def _effort(unit: Unit) -> float:
     return (3.0 if unit.scoring in ("softmax", "entropy") else 1.0) * (unit.pe + 5 + unit.classes / 100)
 
 
-def _work() -> None:
-    """A process of its own: units, one a line, from standard input."""
+def _write() -> None:
+    """Of a process of its own: writes Verilog of units, one a line of standard input."""
     for line in sys.stdin:
         numbers, file = json.loads(line)
         unit = Unit(**numbers)
@@ -224,12 +204,21 @@ def build_models(units: Sequence[Unit], verilogs: Mapping[str, str], cache: Path
     groups: list[list[Unit]] = [[] for _ in range(count)]
     for unit in sorted(units, key=_effort, reverse=True):
         min(groups, key=lambda group: sum(map(_effort, group))).append(unit)
-    with ThreadPoolExecutor(count) as pool:
-        models = list(pool.map(lambda group: _build(group, verilogs, cache, max(1, jobs // count)), groups))
-    return {unit.name: Place(model, slot) for model, group in zip(models, groups, strict=True) for slot, unit in enumerate(group)}
+    sources = [_sources(group, verilogs, cache) for group in groups]
+    if count == 1:
+        models = {0: build(_design(sources[0]), cache, jobs=jobs)}
+    else:
+        find()
+        models = {}
+        try:
+            run_children([_child("_build", json.dumps([[str(file) for file in files], str(cache)])) for files in sources],
+                         lambda number, line: models.update({number: Path(line)}))
+        except subprocess.CalledProcessError as error:
+            raise BuildError(f"building the units' model failed: {_last(error)}") from None
+    return {unit.name: Place(models[number], slot) for number, group in enumerate(groups) for slot, unit in enumerate(group)}
 
 
-def _build(units: Sequence[Unit], verilogs: Mapping[str, str], cache: Path, jobs: int) -> Path:
+def _sources(units: Sequence[Unit], verilogs: Mapping[str, str], cache: Path) -> list[Path]:
     slots = _Slots(units)
     top = verilog.convert(slots, name="unit_slots", ports=[slots.clk], emit_src=False, strip_internal_attrs=True)
     sources = []
@@ -238,7 +227,16 @@ def _build(units: Sequence[Unit], verilogs: Mapping[str, str], cache: Path, jobs
         if not file.is_file():
             _keep(file, text)
         sources.append(file)
+    return sources
+
+
+def _design(sources: Sequence[Path]) -> Design:
     # Functions of few statements: the time that a C++ compiler takes grows faster than their length.
-    design = Design(top="unit_slots", sources=[*sources, HDL / "unit_slot.sv"], waive=waivers(sources), assertions=False, optimise="O1",
-                    main=HDL / "unit_main.cpp", warnings=("--output-split-cfuncs", "200"))
-    return build(design, cache, jobs=jobs)
+    return Design(top="unit_slots", sources=[*sources, HDL / "unit_slot.sv"], waive=waivers(sources), assertions=False, optimise="O1",
+                  main=HDL / "unit_main.cpp", warnings=("--output-split-cfuncs", "200"))
+
+
+def _build() -> None:
+    """Of a process of its own: builds one model with one job, and says where it is."""
+    sources, cache = json.load(sys.stdin)
+    print(build(_design([Path(file) for file in sources]), Path(cache), jobs=1), flush=True)

@@ -108,7 +108,7 @@ def simulate(sweep: Sweep, output: Path, ui: Ui) -> dict[str, Any]:
              for unit in units]
     ready = time.perf_counter()
     with ui.progress("simulating: units verified", len(units)) as bar:
-        measured = play(plays, work=output, progress=lambda index, count, done: bar.advance() if done else bar.update(
+        measured = play(plays, work=cache, progress=lambda index, count, done: bar.advance() if done else bar.update(
             text=f"{units[index].name}: {count:,} of {sweep.samples:,}"))
     ended = time.perf_counter()
 

@@ -1,5 +1,7 @@
 """Units in one Verilated model: agreement at full rate and with stalls, resets, a stuck consumer, and planted faults that must be found."""
 
+import os
+import subprocess
 from dataclasses import replace
 from itertools import pairwise
 
@@ -202,6 +204,15 @@ def test_progress_tells_every_unit(places) -> None:
     told = []
     play(plays, progress=lambda *words: told.append(words))
     assert sorted(index for index, count, done in told if done and count == 50) == [0, 1, 2]
+
+
+def test_what_a_killed_run_left_is_removed(places, tmp_path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for name in (f"offramp-units-{ended.pid}-x", f"offramp-units-{os.getpid()}-y", "offramp-units-odd-z"):
+        (tmp_path / name).mkdir()
+    play([Play(place=places[UNITS[0].name], unit=UNITS[0], samples=draw(UNITS[0], 5, 1))], work=tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {f"offramp-units-{os.getpid()}-y", "offramp-units-odd-z"}
 
 
 def test_a_model_that_dies_is_told(tmp_path) -> None:

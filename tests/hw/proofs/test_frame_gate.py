@@ -22,7 +22,8 @@ def test_three_frames_for_some_cycles():
 
 @pytest.mark.parametrize(("old", "new", "claim"), [
     # A drop gives back a slot that is not the dropped frame's.
-    ("dropped.i.payload.eq(undecided.o.payload)", "dropped.i.payload.eq(kept.o.payload)", "kept frames leave whole and in order|frame enters when and only when"),
+    ("dropped.i.payload.eq(undecided.o.payload)", "dropped.i.payload.eq(kept.o.payload)",
+     "kept frames leave whole and in order|frame enters when and only when"),
     # A slot comes back with the first beat read, not with the last.
     ("sent.i.valid.eq(finish)", "sent.i.valid.eq(leave & (taken == 0))", "frame enters when and only when a slot is free"),
     # A slot gets lost when there is one in either queue.

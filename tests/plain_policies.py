@@ -160,11 +160,13 @@ def random_exponential_params(rng: random.Random, frac_bits: int) -> dict[str, A
     """Constants that mean nothing and are allowed all the same."""
     bits = rng.randint(0, 6)
     low = rng.randint(0, bits)
-    lead = rng.randint(0, bits - low)
+    lead = rng.randint(0, bits - low) if low else 0
     most = rng.randint(1, 1 << frac_bits)
+    slopes = {"low_bits": low, "low": [rng.randint(0, (1 << frac_bits) - most) for _ in range(1 << lead + low)]} if low else {}
+    guard = rng.randint(0, 8)
     return {
-        "frac_bits": frac_bits, "guard_bits": rng.randint(0, 8), "table_bits": bits, "low_bits": low,
-        "exponents": [[rng.randint(0, 1 << rng.randint(1, 16)) for _ in range(1 << rng.randint(1, 6))] for _ in range(rng.randint(1, 5))],
+        "frac_bits": frac_bits, "guard_bits": guard, "table_bits": bits, **slopes,
+        "exponents": [[0, *(rng.randint(0, frac_bits + 3 << bits + guard) for _ in range((1 << rng.randint(1, 6)) - 1))]
+                      for _ in range(rng.randint(1, 5))],
         "table": [rng.randint(0, most) for _ in range(1 << bits - low)],
-        "low": [rng.randint(0, (1 << frac_bits) - most) for _ in range(1 << lead + low)],
     }

@@ -30,7 +30,8 @@ def run_children(children: Sequence[Child], said: Callable[[int, str], None]) ->
     """Runs all ``children`` at the same time; ``said(number, line)`` is called in the caller's thread for each line of their output.
 
     When one fails, the others are ended, and :class:`subprocess.CalledProcessError` has its exit code and, as ``stderr``, its complaints.
-    They are ended, too, when ``said`` raises or the caller is interrupted: each with all that it has started, and with time to clear up.
+    They are ended, too, when ``said`` raises or the caller is interrupted: each with all that it has started, by SIGTERM, and with time to
+    clear up.
     """
     lines: queue.SimpleQueue[tuple[int, str | None]] = queue.SimpleQueue()
     running: list[tuple[subprocess.Popen[str], IO[str]]] = []
@@ -74,7 +75,7 @@ def _end(processes: Sequence["subprocess.Popen[str]"]) -> None:
     alive = [process for process in processes if process.poll() is None]
     for process in alive:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, signal.SIGTERM)
     for process in alive:
         try:
             process.wait(_PATIENCE)

@@ -29,6 +29,7 @@ __all__ = ["Place", "build_models", "make", "unit_verilog", "unit_verilogs"]
 
 _FEW = 4
 """Units below which processes of their own would not pay."""
+_CALL = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)); from sim.unit_verilog import {0}; {0}()"
 _MANY = 24
 """Units from which on one model would keep a core idle for too long while it is built."""
 
@@ -103,10 +104,9 @@ def _in_processes(units: Sequence[Unit], files: Mapping[str, Path], jobs: int, p
 
 
 def _child(function: str, given: str) -> Child:
-    """A process that calls a function of this module."""
+    """A process that calls a function of this module, and clears up when it is ended."""
     path = os.pathsep.join([str(Path(hw.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    return Child(command=[sys.executable, "-W", "ignore", "-c", f"from sim.unit_verilog import {function}; {function}()"], given=given,
-                 env={"PYTHONPATH": path})
+    return Child(command=[sys.executable, "-W", "ignore", "-c", _CALL.format(function)], given=given, env={"PYTHONPATH": path})
 
 
 def _last(error: subprocess.CalledProcessError) -> str:

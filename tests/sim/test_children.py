@@ -31,7 +31,8 @@ def test_one_that_fails_ends_the_others_and_is_told() -> None:
 
 def test_an_interrupt_reaches_all_that_was_started_and_leaves_time_to_clear_up(tmp_path) -> None:
     code = f"""
-import os, pathlib, subprocess, sys, time
+import os, pathlib, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 print(other.pid, flush=True)
 try:

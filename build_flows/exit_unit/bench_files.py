@@ -16,7 +16,7 @@ _REGISTERS = {"threshold": "THRESHOLD", "enable": "ENABLE", "mode": "MODE", "cla
 
 
 def bench_files(unit: ExitUnit, vectors: Vectors, module: str, initial: Rule) -> dict[str, str]:
-    """``{name: text}`` of ``unit.svh`` and the ``.hex`` files, one value a line; ``initial`` is what the unit starts with."""
+    """``{name: text}`` of ``unit.vh`` and the ``.hex`` files, one value a line; ``initial`` is what the unit starts with."""
     widths = {pin.name: pin.bits for pin in unit.pins}
     bits, acc_bits = widths["s_axis_logits_tdata"], unit.decision.acc_bits
     files = {
@@ -51,9 +51,9 @@ def bench_files(unit: ExitUnit, vectors: Vectors, module: str, initial: Rule) ->
         defines["U_CONTROL"] = f"6'h{offsets(unit.registers)['CONTROL']:x}"
     flags = {"U_AXI4LITE": unit.registers, "U_HAS_THRESHOLD": unit.has_threshold, "U_HAS_CLASSES": unit.has_classes,
              "U_HAS_GATE": vectors.gate is not None, "U_HAS_TOKEN_I": vectors.tokens is not None, "U_HAS_TOKEN_O": gives}
-    lines = ["// What exit_unit_bench.sv has to know of the unit and of its vectors."]
+    lines = ["// What exit_unit_bench.v has to know of the unit and of its vectors."]
     lines += [f"`define {name} {value}" for name, value in defines.items()] + [f"`define {name}" for name, there in flags.items() if there]
-    return {"unit.svh": "\n".join(lines) + "\n", **files}
+    return {"unit.vh": "\n".join(lines) + "\n", **files}
 
 
 def _lines(values: Iterable[int], bits: int) -> str:

@@ -25,7 +25,7 @@ __all__ = ["MANIFEST", "VERSION", "Contents"]
 VERSION = 1
 """Of ``manifest.json``."""
 MANIFEST = "manifest.json"
-BENCH = Path(__file__).parent / "exit_unit_bench.sv"
+BENCH = Path(__file__).parent / "exit_unit_bench.v"
 _WORDS = frozenset({
     "always", "and", "assign", "begin", "buf", "case", "casex", "casez", "default", "defparam", "disable", "edge", "else", "end", "endcase",
     "endfunction", "endmodule", "endtask", "event", "exit_unit_bench", "for", "force", "forever", "fork", "function", "generate", "genvar",

@@ -81,9 +81,9 @@ def draw(unit: ExitUnit, initial: Rule, *, scale: float, seed: int = 1) -> Vecto
     rows = np.concatenate([body[:quiet], np.repeat(corners(decision.classes, decision.acc_bits), 3, axis=0), body[quiet:]])
     sums = rows + np.array(decision.bias, np.int64)
     gate, tokens, side = _beside(unit, sums, rng)
-    near = _limited(unit, _scores(unit, sums, side) + np.tile([-1, 0, 1], len(rows))[:len(rows)])
+    near = np.clip(_limited(unit, _scores(unit, sums, side) + np.tile([-1, 0, 1], len(rows))[:len(rows)]), *_FAR)
     far = len(rows) - len(_MODES) - len(_FAR)
-    near[far:far + len(_FAR)] = _FAR if unit.registers else _limited(unit, np.array(_FAR))
+    near[far:far + len(_FAR)] = _FAR if unit.registers else _limited(unit, np.array(_FAR, np.int64))
     rules = [initial] * quiet
     for index in range(quiet, len(rows)):
         enable, mode = _MODES[index - len(rows)] if index >= len(rows) - len(_MODES) else (1, 0)

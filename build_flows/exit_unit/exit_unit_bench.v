@@ -1,4 +1,4 @@
-// Self-checking bench of one exit-decision unit, for Verilator (--binary), Icarus Verilog (-g2012) and others.
+// Self-checking bench of one exit-decision unit, in Verilog 2005: for Verilator (--binary), Icarus Verilog and others.
 //
 // Plays the vectors in bench/ and checks every result, in these rounds:
 //   0  cut short in the middle of a sample by aresetn
@@ -10,7 +10,7 @@
 // Prints PASS with counts, or FAIL with the first difference, and then ends with $fatal.
 
 `timescale 1ns / 1ns
-`include "unit.svh"
+`include "unit.vh"
 
 module exit_unit_bench;
     localparam integer TOTAL = `U_SAMPLES * `U_BEATS;
@@ -167,7 +167,7 @@ module exit_unit_bench;
     reg [3:0] gap = 0, stall = 8;
     reg may = 1'b0;
 
-    task fail(input string what, input integer number, input [63:0] got, input [63:0] wanted);
+    task fail(input [8*48-1:0] what, input integer number, input [63:0] got, input [63:0] wanted);
         begin
             $display("FAIL: round %0d, cycle %0d: %0s %0d: %h, not %h", round, cycle, what, number, got, wanted);
             $fatal(1, "the unit is not what its vectors say");

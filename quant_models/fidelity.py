@@ -49,6 +49,7 @@ A is the greatest over distributions of some equal large and some equal small pr
 and the tests search again. Second-order terms are covered by a margin of 2 percent.
 """
 
+import copy
 import itertools
 import math
 from collections.abc import Mapping
@@ -267,7 +268,8 @@ def softmax_constants(scale: float, classes: int, *, epsilon: float = EPSILON, f
                     best = cost, {"frac_bits": fraction, **exponents, **tables}
     if best is None:
         raise _refuse("softmax", least, epsilon, classes, frac_bits)
-    return best[1]
+    # what was remembered must not change with what the caller makes of it
+    return copy.deepcopy(best[1])
 
 
 def entropy_constants(scale: float, classes: int, *, epsilon: float = EPSILON, frac_bits: int | None = None) -> dict[str, Any]:
@@ -305,7 +307,8 @@ def entropy_constants(scale: float, classes: int, *, epsilon: float = EPSILON, f
                         }
     if best is None:
         raise _refuse("entropy", least, epsilon, classes, frac_bits)
-    return best[1]
+    # what was remembered must not change with what the caller makes of it
+    return copy.deepcopy(best[1])
 
 
 def _cost(frac_bits: int, split: tuple[int, int, int], exponents: Mapping[str, Any]) -> float:

@@ -20,11 +20,10 @@ class Softmax(Score, policy="softmax"):
     """Leaves when S, the sum of E(greatest - logit) over all classes, is at most the threshold: the greatest probability is 2^F / S.
 
     ``confidence`` is S >> ``conf_shift`` (0 if not given), saturated at the greatest number a signed field holds. Further ``params``:
-    ``frac_bits``, ``mult``, ``mult_frac``, ``table_bits``, ``table``, as docs/interfaces.md section 3 has them; ranges in
-    :class:`~hw.scores.exponential.Exponential`.
+    those of :class:`~hw.scores.exponential.Exponential`, as docs/interfaces.md section 3 has them.
 
-    Two passes, the logits kept for the second one, so latency is that of :class:`~hw.scores.arg_max.ArgMax`, n + 1 for the replay of
-    n = classes / pe beats, that of :class:`~hw.scores.exponential.Exponential`, ceil(log4 pe) for the sum, and 1 more when n > 1.
+    Two passes, the logits kept for the second one, so latency is that of :class:`~hw.scores.arg_max.ArgMax`, that of
+    :class:`~hw.scores.replay.Replay`, that of :class:`~hw.scores.exponential.Exponential`, ceil(log4 pe) for the sum, and 1 more when n > 1.
     """
 
     required = Exponential.required

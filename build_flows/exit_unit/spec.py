@@ -96,8 +96,8 @@ class UnitSpec:
             return self.made[0]
         if self.policy != "class_threshold":
             return POLICIES[self.policy].constants(self.head)
-        if self.score == "class_threshold" or self.score not in POLICIES:
-            others = [name for name in POLICIES if name not in ("class_threshold", "always", "never")]
+        others = [name for name, row in POLICIES.items() if row.unit is not None and name != "class_threshold"]
+        if self.score not in others:
             raise QuantModelError(f"score must be one of {', '.join(others)}, not {self.score!r}")
         inner = POLICIES[self.score].constants(self.head)
         reals = self.class_thresholds if self.class_thresholds is not None else [self.real] * self.classes

@@ -97,16 +97,20 @@ def _compare(rows: Rows, target: Path, *, title: str, y_label: str, panel: tuple
     _save(target, draw, (width, 4.0 * -(-len(tiles) // 4)))
 
 
-def throughput(rows: Rows, target: Path, clock_mhz: float) -> None:
+def _title(what: str, stall: float) -> str:
+    return f"{what}, measured in the RTL" + (f", ends of streams pausing with probability {stall:g}" if stall else "")
+
+
+def throughput(rows: Rows, target: Path, clock_mhz: float, stall: float = 0.0) -> None:
     """Samples per second at ``clock_mhz``, as measured, against pe; a panel for each number of classes."""
-    _compare([row for row in rows if row["ii"]], target, title="Throughput, measured in the RTL",
+    _compare([row for row in rows if row["ii"]], target, title=_title("Throughput", stall),
              y_label=f"million samples a second at {clock_mhz:g} MHz", panel=("classes", "{:,} classes"), x=("pe", "pe, classes a beat"),
              value=lambda row: clock_mhz / row["ii"],
-             line=("a beat every cycle:\nclock · pe / classes", lambda classes, pe: clock_mhz * pe / classes))
+             line=("a beat in every cycle:\nclock · pe / classes", lambda classes, pe: clock_mhz * pe / classes))
 
 
-def latency(rows: Rows, target: Path) -> None:
+def latency(rows: Rows, target: Path, stall: float = 0.0) -> None:
     """Cycles from a sample's first beat to its result, the median as measured, against classes; a panel for each pe."""
-    _compare([row for row in rows if row["latency_median"] is not None], target, title="Latency, measured in the RTL",
+    _compare([row for row in rows if row["latency_median"] is not None], target, title=_title("Latency", stall),
              y_label="cycles, first beat to result", panel=("pe", "pe {:,}"), x=("classes", "classes"),
-             value=lambda row: float(row["latency_median"]), line=("bound: 2 classes / pe\n+ 2 ceil(log2 pe) + 12", bound))
+             value=lambda row: float(row["latency_median"]), line=("bound without pauses:\n2 classes / pe\n+ 2 ceil(log2 pe) + 12", bound))

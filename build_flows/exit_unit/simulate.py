@@ -127,8 +127,8 @@ def simulate(sweep: Sweep, output: Path, ui: Ui) -> dict[str, Any]:
         "seconds": {"build": round(built - started, 2), "draw": round(ready - built, 2), "simulate": round(ended - ready, 2)},
     }
     write_json(output / "sweep.json", {"version": 1, **result})
-    plots.throughput(rows, output / "throughput.png", CLOCK_MHZ)
-    plots.latency(rows, output / "latency.png")
+    plots.throughput(rows, output / "throughput.png", CLOCK_MHZ, sweep.stall)
+    plots.latency(rows, output / "latency.png", sweep.stall)
     return result
 
 

@@ -24,7 +24,7 @@ def test_the_bound() -> None:
 )
 def test_files_are_written_whole(rows, tmp_path) -> None:
     plots.throughput(rows, tmp_path / "throughput.png", 100.0)
-    plots.latency(rows, tmp_path / "latency.png")
+    plots.latency(rows, tmp_path / "latency.png", stall=0.4)
     for path in tmp_path.iterdir():
         assert path.read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in tmp_path.iterdir()} == {"throughput.png", "latency.png"}

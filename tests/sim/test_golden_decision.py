@@ -1,51 +1,13 @@
-"""Policies against their definitions in plain Python integers, and who leaves where."""
+"""Who leaves where; what the policies themselves make of logits is in test_golden_policies.py."""
 
 import json
-import math
+import random
 
 import numpy as np
 import pytest
 
 from sim.golden import Exit, GoldenError, decide, load_exits
-from sim.golden.policies import POLICIES
-
-RNG = np.random.default_rng(7)
-SOFTMAX = {"frac_bits": 12, "mult": round(0.05 / math.log(2) * 2**16), "mult_frac": 16, "table_bits": 5,
-           "table": [round(2**12 * 2 ** (-f / 32)) for f in range(32)]}
-
-
-def plain_sum(row, p):
-    total = 0
-    for value in row:
-        x = ((max(row) - value) * p["mult"] + 2 ** (p["mult_frac"] - p["table_bits"] - 1)) >> (p["mult_frac"] - p["table_bits"])
-        shift = x >> p["table_bits"]
-        total += 0 if shift > p["frac_bits"] else p["table"][x & (2 ** p["table_bits"] - 1)] >> shift
-    return total
-
-
-def test_softmax_equals_its_definition_and_the_real_one():
-    logits = RNG.integers(-200, 200, (300, 10))
-    score = POLICIES["softmax"](logits, 5000, SOFTMAX)
-    plain = [plain_sum(row, SOFTMAX) for row in logits.tolist()]
-    assert score.confidence.tolist() == plain
-    assert score.leaves.tolist() == [value <= 5000 for value in plain]
-    z = logits * 0.05
-    real = np.exp(z - z.max(axis=1, keepdims=True)).sum(axis=1)
-    assert np.abs(score.confidence / 2**12 - real).max() < 0.05
-    shifted = POLICIES["softmax"](logits, 5000, {**SOFTMAX, "conf_shift": 3})
-    assert shifted.confidence.tolist() == [value >> 3 for value in plain]
-    assert shifted.leaves.tolist() == score.leaves.tolist()
-
-
-@pytest.mark.parametrize(("change", "message"), [
-    ({"table": [1, 2]}, "table must have 32 entries"),
-    ({"mult_frac": 5}, "mult_frac must exceed table_bits, not mult_frac=5, table_bits=5"),
-])
-def test_softmax_constants_that_do_not_fit(change, message):
-    with pytest.raises(GoldenError, match=message):
-        POLICIES["softmax"](RNG.integers(-9, 9, (2, 3)), 1, {**SOFTMAX, **change})
-    with pytest.raises(GoldenError, match="lacks the constant 'table'"):
-        POLICIES["softmax"](RNG.integers(-9, 9, (2, 3)), 1, {k: v for k, v in SOFTMAX.items() if k != "table"})
+from tests import plain_policies as plain
 
 
 def test_samples_leave_at_the_first_enabled_exit_that_fires():
@@ -64,6 +26,63 @@ def test_samples_leave_at_the_first_enabled_exit_that_fires():
     assert late.exit.tolist() == [2] * 4
     assert late.label.tolist() == [0, 0, 1, 1]
     assert late.confidence.tolist() == [1, 2, -4, 3]
+
+
+def by_hand(rows, exits, gates):
+    """(class, exit, confidence) of one sample, exit by exit; ``rows`` are its logits at each."""
+    token = None
+    for index, (row, exit_) in enumerate(zip(rows, exits, strict=True)):
+        told = plain.decide(exit_.policy, row, exit_.threshold, exit_.params, gate=gates.get(index, 0), token=token)
+        if index == len(exits) - 1 or (told.leaves and exit_.enabled):
+            return row.index(max(row)), index, told.confidence
+        scoring = exit_.params.get("score", exit_.policy)
+        token = (told.label, told.run) if scoring == "patience" else None
+    raise AssertionError("the last exit lets all samples leave")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_row_of_exits(seed):
+    """Patience beside and behind other policies, gates, thresholds of classes, exits that are switched off."""
+    rng = random.Random(seed)
+    softmax, patience = plain.exponential_params(0.1), {"id_bits": 4, "run_bits": 2}
+    runs = rng.sample(range(1, 4), 3)
+    kinds = [
+        ("patience", rng.randint(1, 4), patience), ("patience", 2, patience), ("gate", rng.randint(-3, 3), {"gate_bits": 4}),
+        ("softmax", rng.randint(65536, 200_000), softmax), ("max_logit", rng.randint(0, 9), {}), ("margin", rng.randint(0, 5), {}),
+        ("entropy", rng.randint(-8000, 4000), plain.entropy_params(0.1)), ("never", 0, {}),
+        ("class_threshold", 0, {"score": "margin", "thresholds": [1, 9, 4]}),
+        ("class_threshold", 0, {"score": "patience", "score_params": patience, "thresholds": runs}),
+    ]
+    exits = [Exit(index=k, policy=name, threshold=threshold, params=params, enabled=rng.random() < 0.8)
+             for k, (name, threshold, params) in enumerate(rng.choices(kinds, [4, 4, *[1] * 7, 2], k=rng.randint(1, 6)))]
+    if rng.random() < 0.5:
+        exits.append(Exit(index=len(exits), policy="always", threshold=0))
+    logits = [[[rng.randint(0, 9) + 3 * (lane == k % 3) for lane in range(3)] for k in range(60)] for _ in exits]
+    gates = {exit_.index: [rng.randint(-8, 7) for _ in range(60)] for exit_ in exits if exit_.policy == "gate"}
+    found = decide([np.array(rows) for rows in logits], exits, {index: np.array(values) for index, values in gates.items()})
+    expected = [by_hand([rows[k] for rows in logits], exits, {index: values[k] for index, values in gates.items()}) for k in range(60)]
+    assert list(zip(found.label.tolist(), found.exit.tolist(), found.confidence.tolist(), strict=True)) == expected
+
+
+def test_patience_counts_exits_right_behind_each_other():
+    logits = [np.array([[0, 5]])] * 5
+    rule = {"policy": "patience", "params": {"run_bits": 4}}
+    for between, taken, confidence in (
+        (Exit(index=2, threshold=3, **rule), 2, 3),
+        (Exit(index=2, threshold=3, enabled=False, **rule), 3, 4),  # one that is switched off still counts
+        (Exit(index=2, policy="never", threshold=0), 4, 5),  # any other starts the count anew
+        (Exit(index=2, policy="max_logit", threshold=9), 4, 5),
+    ):
+        exits = [Exit(index=0, threshold=3, **rule), Exit(index=1, threshold=3, **rule), between, Exit(index=3, threshold=3, **rule),
+                 Exit(index=4, policy="always", threshold=0)]
+        found = decide(logits, exits)
+        assert (found.exit.tolist(), found.confidence.tolist()) == ([taken], [confidence])
+
+
+def test_a_gate_without_its_logits_is_told():
+    exits = [Exit(index=0, policy="gate", threshold=0), Exit(index=1, policy="always", threshold=0)]
+    with pytest.raises(GoldenError, match="gate needs the gate head's logits"):
+        decide([np.array([[1, 2]])] * 2, exits, {1: np.array([3])})
 
 
 def test_the_last_exit_always_leaves():

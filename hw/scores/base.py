@@ -10,6 +10,8 @@ from amaranth.lib.wiring import In, Out
 
 __all__ = ["BeatSignature", "Score", "carry", "count_beats", "delay", "rom", "saturate_signed", "saturate_unsigned"]
 
+_CHAIN = 8
+"""Cycles up to which :func:`delay` makes a register for each."""
 _CARRIED = 3
 """Registers in a row up to which :func:`carry` prefers them to a shift register, which takes LUTs."""
 
@@ -146,6 +148,12 @@ def delay(m: Module, value: Value, cycles: int, *, reset_less: bool = True) -> V
     """``value`` as it was ``cycles`` cycles ago. Data needs no reset (and becomes a shift register); flags do."""
     if isinstance(value, Const):
         return value
+    if reset_less and cycles > _CHAIN:
+        # One wide register says the same as a thousand small ones, in a thousandth of the Verilog.
+        line = Signal(cycles * len(value), reset_less=True)
+        m.d.sync += line.eq(Cat(value, line)[:len(line)])
+        oldest = line[len(line) - len(value):]
+        return oldest.as_signed() if value.shape().signed else oldest
     for _ in range(cycles):
         register = Signal.like(value, init=0, reset_less=reset_less)
         m.d.sync += register.eq(value)

@@ -1,12 +1,18 @@
+"""Thresholds from the validation split: as many samples leave early as the wanted accuracy lets, and what is told of them is so."""
+
 import dataclasses
 import json
+import math
 
 import numpy as np
 import pytest
 
-from quant_models.calibrate import ExitLogits, apply, calibrate, dump_exits
+from quant_models.calibrate import ExitLogits, apply, calibrate, dump_exits, scores
 from quant_models.errors import QuantModelError
-from quant_models.policies import policy
+from quant_models.policies import POLICIES, policy
+from sim.golden import decide, parse_exits
+
+SCORED = ["max_logit", "margin", "softmax", "entropy"]
 
 
 def exits(policies, n=600, seed=0, classes=5):
@@ -23,7 +29,12 @@ def exits(policies, n=600, seed=0, classes=5):
     return made, labels
 
 
-@pytest.mark.parametrize("name", ["max_logit", "softmax"])
+def by_class(made, score):
+    """The same with policy class_threshold at all exits but the last."""
+    return [*(dataclasses.replace(item, policy="class_threshold", score=score) for item in made[:-1]), made[-1]]
+
+
+@pytest.mark.parametrize("name", SCORED)
 @pytest.mark.parametrize("loss", [0.0, 0.01, 0.05])
 def test_two_exits_leave_as_early_as_the_loss_allows(name, loss):
     made, labels = exits([name, "always"])
@@ -40,7 +51,35 @@ def test_two_exits_leave_as_early_as_the_loss_allows(name, loss):
         leave = rule.leaves(early.logits, int(threshold), params)
         if np.where(leave, right, last).mean() >= last.mean() - loss - 1e-12:
             best = max(best, leave.mean())
-    assert found["exits"][0]["leave"] == best
+    assert found["exits"][0]["leave"] == best > 0
+
+
+@pytest.mark.parametrize("name", SCORED)
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_a_threshold_for_each_class_is_no_worse_than_one_for_all(name, seed):
+    made, labels = exits([name, "always"], seed=seed)
+    for loss in (0.0, 0.01, 0.05):
+        common, own = (calibrate(items, labels, accuracy_loss=loss) for items in (made, by_class(made, name)))
+        assert own["calibration"]["accuracy"] >= own["calibration"]["last_exit_accuracy"] - loss - 1e-12
+        assert own["exits"][0]["leave"] >= common["exits"][0]["leave"]
+        params = own["exits"][0]["params"]
+        assert (params["score"], len(params["thresholds"]), own["exits"][0]["threshold"]) == (name, 5, 0)
+        assert params["score_params"] == common["exits"][0]["params"]
+        assert len(set(params["thresholds"])) > 1
+
+
+def test_each_class_gets_the_threshold_that_it_can_bear():
+    """Class 0 is always right, however unsure; class 1 only from 10 on."""
+    first = np.array([[k, 0] for k in range(1, 21)] + [[0, k] for k in range(1, 21)])
+    labels = np.array([0] * 20 + [1 if k >= 10 else 0 for k in range(1, 21)])
+    last = np.eye(2, dtype=np.int64)[labels]
+    made = [ExitLogits(policy="class_threshold", score="margin", logits=first, scale=0.1),
+            ExitLogits(policy="always", logits=last, scale=1.0)]
+    found = calibrate(made, labels, accuracy_loss=0.0)
+    assert found["exits"][0]["params"]["thresholds"] == [1, 10]
+    assert found["exits"][0]["leave"] == 31 / 40
+    assert found["calibration"]["real_thresholds"] == {"0": pytest.approx([0.1, 1.0])}
+    assert calibrate([dataclasses.replace(made[0], policy="margin"), made[1]], labels, accuracy_loss=0.0)["exits"][0]["leave"] == 22 / 40
 
 
 def test_three_exits_jointly():
@@ -62,10 +101,90 @@ def test_shares():
     made, labels = exits(["softmax", "max_logit", "always"])
     found = calibrate(made, labels, shares=[0.5, 0.25])
     assert [item["leave"] for item in found["exits"]] == pytest.approx([0.5, 0.25, 0.25], abs=0.01)
-    assert set(found["calibration"]["tau"]) == {"0"}
+    assert set(found["calibration"]["real_thresholds"]) == {"0", "1"}
     none = calibrate(made, labels, shares=[0.0, 1.0])["exits"]
     assert [item["leave"] for item in none] == [0.0, 1.0, 0.0]
     assert (none[0]["accuracy"], none[2]["accuracy"]) == (None, None)
+
+
+@pytest.mark.parametrize("name", SCORED)
+def test_shares_of_thresholds_by_class(name):
+    made, labels = exits([name, "always"])
+    found = by_class(made, name), made
+    own, common = (calibrate(items, labels, shares=[0.6]) for items in found)
+    assert own["exits"][0]["leave"] == common["exits"][0]["leave"] == pytest.approx(0.6, abs=0.01)
+    assert set(own["exits"][0]["params"]["thresholds"]) == {common["exits"][0]["threshold"]}
+
+
+RUNS = [
+    ["patience", "patience", "always"], ["patience", "patience", "patience", "always"], ["never", "patience", "patience", "always"],
+    ["patience", "max_logit", "patience", "patience", "always"], ["patience", "class_threshold", "patience", "always"],
+]
+
+
+@pytest.mark.parametrize("policies", RUNS)
+def test_patience_counts_the_exits_that_agree(policies):
+    """Against a loop over samples; only exits of that policy right before count, enabled or not."""
+    made, labels = exits(policies, n=80)
+    made[policies.index("patience")] = dataclasses.replace(made[policies.index("patience")], enabled=False)
+    entries = calibrate(made, labels, accuracy_loss=0.05)["exits"]
+    found = scores(policies, [entry["params"] for entry in entries], [item.logits for item in made])
+    for k, name in enumerate(policies):
+        if name != "patience":
+            continue
+        assert entries[k]["params"]["first"] == (k == 0 or policies[k - 1] != "patience")
+        for n in range(80):
+            run, at = 1, k
+            while at > 0 and policies[at - 1] == "patience" and made[at - 1].logits[n].argmax() == made[k].logits[n].argmax():
+                run, at = run + 1, at - 1
+            assert found[k][n] == run
+
+
+def test_a_run_stops_at_the_greatest_number():
+    logits = [np.array([[1, 0], [0, 1]])] * 5
+    found = scores(["patience"] * 5, [{"run_bits": 2}] * 5, logits)
+    assert [score.tolist() for score in found] == [[1, 1], [2, 2], [3, 3], [3, 3], [3, 3]]
+
+
+@pytest.mark.parametrize("policies", [
+    ["max_logit", "always"], ["margin", "entropy", "always"], ["softmax", "class_threshold", "always"],
+    ["class_threshold", "patience", "patience", "always"], *RUNS,
+])
+@pytest.mark.parametrize("wanted", [{"accuracy_loss": 0.03}, {"shares": 0.3}])
+def test_the_golden_model_lets_the_same_samples_leave(policies, wanted):
+    made, labels = exits(policies)
+    if "shares" in wanted:
+        wanted = {"shares": [0.0 if name == "never" else 0.25 for name in policies[:-1]]}
+    found = calibrate(made, labels, **wanted)
+    told = decide([item.logits for item in made], parse_exits(json.loads(json.dumps(found))))
+    label, taken = apply(found["exits"], [item.logits for item in made])
+    assert (told.label == label).all()
+    assert (told.exit == taken).all()
+    assert [entry["leave"] for entry in found["exits"]] == [(told.exit == k).mean() for k in range(len(policies))]
+    assert found["calibration"]["accuracy"] == (told.label == labels).mean()
+
+
+def test_what_is_told_of_thresholds_and_bounds():
+    policies = ["max_logit", "softmax", "entropy", "class_threshold", "patience", "never", "always"]
+    made, labels = exits(policies)
+    made[3] = dataclasses.replace(made[3], score="entropy")
+    found = calibrate(made, labels, shares=[0.2, 0.1, 0.1, 0.1, 0.1, 0.0], epsilon=0.004)
+    entries, told = found["exits"], found["calibration"]
+    assert set(told["real_thresholds"]) == {"0", "1", "2", "3", "4"}
+    assert told["real_thresholds"]["0"] == pytest.approx(entries[0]["threshold"] * 0.03)
+    assert told["real_thresholds"]["1"] == pytest.approx(min(1, 2 ** entries[1]["params"]["frac_bits"] / entries[1]["threshold"]))
+    for k, inner, threshold in ((2, entries[2]["params"], entries[2]["threshold"]),
+                                (3, entries[3]["params"]["score_params"], entries[3]["params"]["thresholds"][4])):
+        nats = (threshold + inner["offset"]) * math.log(2) / 2 ** inner["threshold_frac"]
+        assert np.ravel(told["real_thresholds"][str(k)])[-1] == pytest.approx(nats)
+    assert len(told["real_thresholds"]["3"]) == 5
+    assert told["real_thresholds"]["4"] == entries[4]["threshold"]
+    assert set(told["epsilon"]) == {"1", "2", "3"}
+    assert all(0.0004 < bound <= 0.004 for bound in told["epsilon"].values())
+    assert told["wanted"] == {"shares": [0.2, 0.1, 0.1, 0.1, 0.1, 0.0]}
+    assert told["samples"] == 600
+    smaller = calibrate(made, labels, accuracy_loss=0.01)["calibration"]["epsilon"]
+    assert all(smaller[k] <= 0.001 < told["epsilon"][k] for k in smaller)
 
 
 def test_report_agrees_with_apply_and_exits_that_take_no_part():
@@ -80,6 +199,12 @@ def test_report_agrees_with_apply_and_exits_that_take_no_part():
         here = taken == entry["index"]
         assert entry["leave"] == here.mean()
         assert entry["accuracy"] == ((label == labels)[here].mean() if here.any() else None)
+
+
+def test_every_policy_that_logits_suffice_for_can_be_calibrated():
+    for name in sorted(set(POLICIES) - {"always", "gate"}):
+        made, labels = exits([name, "always"], n=60)
+        assert calibrate(made, labels, accuracy_loss=0.1)["exits"][0]["policy"] == name
 
 
 def test_only_one_exit():
@@ -106,6 +231,9 @@ def test_file_is_stable_and_plain_json(tmp_path):
     (["max_logit", "always"], {"accuracy_loss": 0.1, "shares": [0.5]}, "needs either accuracy_loss or shares"),
     (["max_logit", "always"], {"accuracy_loss": 1.5}, r"accuracy_loss must be 0 to 1, not 1\.5"),
     (["max_logit", "always"], {"shares": [1.5]}, r"shares must be 1 numbers from 0 to 1 that sum to at most 1, not \[1\.5\]"),
+    (["gate", "always"], {"accuracy_loss": 0.1}, "exit 0: policy gate needs more than logits, which calibration has not"),
+    (["luck", "always"], {"accuracy_loss": 0.1}, "policy must be one of max_logit, .*, not 'luck'"),
+    (["softmax", "always"], {"accuracy_loss": 0.1, "epsilon": 1e-8}, "too few bits for epsilon=1e-08: softmax of 5 classes"),
 ])
 def test_what_cannot_be_wanted(policies, wanted, message):
     made, labels = exits(policies, n=20)

@@ -1,5 +1,6 @@
 """Measures the figures of ``docs/exit_unit.md``: single units, by the commands that users run."""
 
+import shutil
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ __all__ = ["BEGIN", "END", "PAGE", "exit_units"]
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "exit_unit.md"
 DATA = ROOT / "docs" / "exit_unit_benchmark.json"
+PICTURES = ("throughput", "latency")
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 LONG = 100_000
 LATENCY = {"max_logit": 5, "margin": 5, "softmax": 12, "entropy": 18}
@@ -87,6 +89,8 @@ def _sweep(figures: Figures, work: Path) -> None:
     figures.add("latency in general", "at most 2 · classes / pe + 2 · ⌈log2 pe⌉ + 12 cycles",
                 f"{len(within)} of {len(units)} units (least to spare: {spare} cycles, `{worst['policy']}`, {worst['classes']} classes, pe "
                 f"{worst['pe']})", len(within) == len(units), how)
+    for name in PICTURES:
+        shutil.copyfile(work / "units" / f"{name}.png", PAGE.parent / f"exit_unit_{name}.png")
     agree = sum(unit["agree"] for unit in units)
     figures.add("that sweep: every sample verified", f"{1000 * len(units):,}", f"{agree:,} in {seconds:.0f} s, Verilog and models built "
                 f"({found['sim_cycles_per_second'] / 1e3:,.0f} k cycles a second)", agree == 1000 * len(units), "the same run")

@@ -35,15 +35,8 @@ class ExitDecision(wiring.Component):
     nothing is lost. A reset forgets the samples that are inside.
 
     The latency is the constant ``latency``: a last beat that is taken in cycle t gives ``o.valid`` in cycle t + latency, when nothing
-    waits in between. It is 1 cycle, plus the score's own (n = classes / pe beats a sample), plus that of adding biases when one is not 0:
-    1 cycle when they are chosen by LUTs (n up to 64), else 2.
-
-    =================== ============================================================================================
-    ``never``            0
-    ``max_logit``        ceil(log2 pe), plus 1 when n > 1
-    ``always``           the same
-    others               see their class in :mod:`hw.scores`
-    =================== ============================================================================================
+    waits in between. It is 1 cycle, plus the score's own, which its class in :mod:`hw.scores` tells, plus that of adding biases when one
+    is not 0: 1 cycle when they are chosen by LUTs (up to 64 beats a sample), else 2.
 
     Parameters
     ----------

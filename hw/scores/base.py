@@ -135,6 +135,12 @@ class Score(wiring.Component):
     def outside(self, m: Module) -> None:
         """Add to ``m`` what must run on while the pipeline stands still."""
 
+    def one_pass(self, m: Module, finder: Any) -> None:
+        """The result is there as soon as ``finder`` (members ``i``, ``valid``, ``label``) has the class: nothing is looked at twice."""
+        m.submodules.finder = finder
+        wiring.connect(m, wiring.flipped(self.i), finder.i)
+        m.d.comb += [self.take.eq(finder.valid), self.winner.eq(finder.label), self.valid.eq(finder.valid), self.label.eq(finder.label)]
+
     def thresholds(self) -> range:
         """The policy's ``threshold_range``; none but 0 unless it compares with one."""
         return range(1)

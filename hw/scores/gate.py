@@ -50,13 +50,9 @@ class Gate(Score, policy="gate"):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.arg_max = arg_max = self.arg_max
-        wiring.connect(m, wiring.flipped(self.i), arg_max.i)
+        arg_max = self.arg_max
+        self.one_pass(m, arg_max)
         m.d.comb += [
-            self.take.eq(arg_max.valid),
-            self.winner.eq(arg_max.label),
-            self.valid.eq(arg_max.valid),
-            self.label.eq(arg_max.label),
             self.leave.eq(self.gate.payload >= self.threshold),
             self.confidence.eq(saturate_signed(self.gate.payload, self.confidence_bits)),
             self.hold.eq(arg_max.valid & ~self.gate.valid),

@@ -3,7 +3,6 @@
 from typing import Any
 
 from amaranth.hdl import Module, Signal, unsigned
-from amaranth.lib import wiring
 
 from hw.scores.base import Score, saturate_unsigned
 from hw.scores.top_two import TopTwo
@@ -29,15 +28,11 @@ class Margin(Score, policy="margin"):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.top_two = top_two = self.top_two
-        wiring.connect(m, wiring.flipped(self.i), top_two.i)
+        top_two = self.top_two
+        self.one_pass(m, top_two)
         difference = Signal(unsigned(self.logit_bits))
         m.d.comb += [
             difference.eq(top_two.value - top_two.second),
-            self.take.eq(top_two.valid),
-            self.winner.eq(top_two.label),
-            self.valid.eq(top_two.valid),
-            self.label.eq(top_two.label),
             self.leave.eq(difference >= self.threshold),
             self.confidence.eq(saturate_unsigned(difference, self.confidence_bits - 1)),
         ]

@@ -3,7 +3,6 @@
 from typing import Any
 
 from amaranth.hdl import Module, Value
-from amaranth.lib import wiring
 
 from hw.scores.arg_max import ArgMax
 from hw.scores.base import Score, saturate_signed
@@ -32,13 +31,9 @@ class MaxLogit(Score, policy="max_logit"):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.arg_max = arg_max = self.arg_max
-        wiring.connect(m, wiring.flipped(self.i), arg_max.i)
+        arg_max = self.arg_max
+        self.one_pass(m, arg_max)
         m.d.comb += [
-            self.take.eq(arg_max.valid),
-            self.winner.eq(arg_max.label),
-            self.valid.eq(arg_max.valid),
-            self.label.eq(arg_max.label),
             self.leave.eq(self.condition(arg_max.value)),
             self.confidence.eq(saturate_signed(arg_max.value, self.confidence_bits)),
         ]

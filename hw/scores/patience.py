@@ -78,8 +78,8 @@ class Patience(Score, policy="patience"):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.arg_max = arg_max = self.arg_max
-        wiring.connect(m, wiring.flipped(self.i), arg_max.i)
+        arg_max = self.arg_max
+        self.one_pass(m, arg_max)
         run = Signal(self.params["run_bits"], init=1)
         there = Signal(init=1)
         goes_on = Signal()
@@ -89,10 +89,6 @@ class Patience(Score, policy="patience"):
             self.token_o.valid.eq(arg_max.valid & there & goes_on & ~self._sent),
             self.hold.eq(arg_max.valid & (~there | (goes_on & ~self._sent & ~self.token_o.ready))),
             goes_on.eq(~self.left),
-            self.take.eq(arg_max.valid),
-            self.winner.eq(arg_max.label),
-            self.valid.eq(arg_max.valid),
-            self.label.eq(arg_max.label),
             self.leave.eq(run >= self.threshold),
             self.confidence.eq(saturate_unsigned(run, self.confidence_bits - 1)),
         ]

@@ -23,7 +23,8 @@ class Softmax(Score, policy="softmax"):
     those of :class:`~hw.scores.exponential.Exponential`, as docs/interfaces.md section 3 has them.
 
     Two passes, the logits kept for the second one, so latency is that of :class:`~hw.scores.arg_max.ArgMax`, that of
-    :class:`~hw.scores.replay.Replay`, that of :class:`~hw.scores.exponential.Exponential`, ceil(log4 pe) for the sum, and 1 more when n > 1.
+    :class:`~hw.scores.replay.Replay`, that of :class:`~hw.scores.exponential.Exponential`, ceil(log4 pe) for the sum, and 1 more when a
+    sample has more than one beat.
     """
 
     required = Exponential.required

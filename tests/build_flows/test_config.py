@@ -35,12 +35,27 @@ def faults(text: str) -> list[str]:
             "validatoin = 0.2",
             "x.toml: data.validatoin = 0.2: unknown key (did you mean validation?); allowed: name, path, validation",
         ),
-        ("[[exits]]\n", "[[exits]]\nhead = 1\n", "x.toml: exits[0].head = 1: unknown key; allowed: policy"),
+        ("[[exits]]\n", "[[exits]]\nhead = 1\n", "x.toml: exits[0].head = 1: unknown key; allowed: policy, score"),
         (
             'policy = "softmax"',
-            'policy = "margin"',
-            'x.toml: exits[0].policy = "margin": allowed: "always", "never", "max_logit", "softmax"',
+            'policy = "luck"',
+            'x.toml: exits[0].policy = "luck": allowed: "max_logit", "margin", "softmax", "entropy", "patience", "class_threshold", '
+            '"always", "never"',
         ),
+        (
+            'policy = "softmax"\n',
+            'policy = "gate"\n',
+            'x.toml: exits[0].policy = "gate": allowed: "max_logit", "margin", "softmax", "entropy", "patience", "class_threshold", '
+            '"always", "never"',
+        ),
+        (
+            'score = "softmax"',
+            'score = "patience"',
+            'x.toml: exits[0].score = "patience": allowed: "max_logit", "margin", "softmax", "entropy"',
+        ),
+        ("epsilon = 0.001", "epsilon = 0.2", "x.toml: calibrate.epsilon = 0.2: allowed: number from 1e-06 to 0.1"),
+        ("epsilon = 0.001", "epsilon = 0", "x.toml: calibrate.epsilon = 0: allowed: number from 1e-06 to 0.1"),
+        ("epsilon = 0.001", "epsilon = nan", "x.toml: calibrate.epsilon = nan: allowed: number from 1e-06 to 0.1"),
         ('preset = "digits"', "", 'x.toml: model.preset is missing; allowed: "digits", "b_lenet", "triple_wins", "b_alexnet"'),
         ("# exit_weights =", "exit_weights = [1, 2, -3]", "x.toml: train.exit_weights[2] = -3: allowed: number above 0 up to 100"),
         (
@@ -77,9 +92,16 @@ def test_a_wrong_table_is_told_as_one() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (DIGITS.replace('\n[[exits]]\npolicy = "max_logit"\n', ""), 'exits = ["softmax", "always"]: digits has 3 exits, not 2'),
+        (
+            DIGITS.replace('\n[[exits]]\npolicy = "max_logit"\nscore = "softmax"\n', ""),
+            'exits = ["softmax", "always"]: digits has 3 exits, not 2',
+        ),
         (B_LENET.replace('policy = "always"', 'policy = "never"'), 'exits[1].policy = "never": the last exit must let every sample leave'),
-        (B_LENET.replace('policy = "max_logit"', 'policy = "always"'), 'exits[0].policy = "always": no sample would get past it'),
+        (
+            B_LENET.replace('policy = "max_logit"', 'policy = "always"'),
+            'exits[0].policy = "always": no sample would get past it; allowed before the last exit: max_logit, margin, softmax, entropy, '
+            "patience, class_threshold, never",
+        ),
         (
             B_LENET.replace('name = "fashion-mnist"', 'name = "digits"'),
             'data.name = "digits": its images are 8x8x1, but b_lenet takes 28x28x1; allowed: fashion-mnist, npz',
@@ -170,3 +192,23 @@ def test_presets_are_those_of_templates_and_choices() -> None:
     assert set(config.PRESETS) == set(TEMPLATES) == set(getattr(choices, "__args__", ()))
     boards = config.TargetSection.model_fields["board"].annotation
     assert set(BOARDS) == set(getattr(boards, "__args__", ()))
+
+
+def test_policies_and_scores_are_those_of_the_table() -> None:
+    from quant_models.policies import POLICIES
+
+    policies = config.ExitSection.model_fields["policy"].annotation
+    scores = config.ExitSection.model_fields["score"].annotation
+    assert set(getattr(policies, "__args__", ())) == set(POLICIES) - {"gate"}
+    assert set(getattr(scores, "__args__", ())) == {name for name, row in POLICIES.items() if row.score and row.unit}
+    description = config.ExitSection.model_fields["policy"].description or ""
+    for name in config.PRESET_POLICIES:
+        assert f"{name}: {POLICIES[name].summary}." in description
+
+
+@pytest.mark.parametrize("policy", ["margin", "entropy", "patience", "class_threshold", "never"])
+def test_every_policy_can_be_asked_for(policy: str) -> None:
+    text = B_LENET.replace('policy = "max_logit"', f'policy = "{policy}"', 1).replace('score = "softmax"', 'score = "entropy"', 1)
+    made = config.parse(text.replace("shares = [0.75]", "shares = [0]").replace("epsilon = 0.001", "epsilon = 0.0005"), "x.toml")
+    assert [(item.policy, item.score) for item in made.exits] == [(policy, "entropy"), ("always", "softmax")]
+    assert made.calibrate.epsilon == 0.0005

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from build_flows.report import overloaded, render
+from build_flows.report import ReportData, overloaded, render
+from quant_models.policies import POLICIES
 from tests.build_flows.report_samples import sample_data
 
 
@@ -48,13 +49,47 @@ def test_it_is_one_well_formed_file_that_needs_nothing_else(html: str) -> None:
 
 def test_it_tells_what_the_artefacts_hold(html: str) -> None:
     told = (
-        "97.22 %", "131.2", "762,195", "stage0_conv0", "All 360 results", "highest logit ≥ 41", "highest probability ≥ 0.937",
+        "97.22 %", "131.2", "762,195", "stage0_conv0", "All 360 results",
         "stage1_pool0", "parallel window, PE 4, SIMD 9", "PE 4, SIMD 12", "xc7z020clg400-1",
         "built for 35 % of samples", "6 frames", "offramp run examples/digits.toml", "gate0",
     )  # fmt: skip
     for part in told:
         assert part in html, part
     assert html.count("<svg") == 6
+
+
+def _with_exit(policy: str, params: dict[str, Any], threshold: int, real: Any) -> ReportData:
+    """Sample data with another first exit, and its threshold in real numbers as calibration tells it."""
+    data = sample_data()
+    built = {**data.netlist["exits"][0], "policy": policy, "params": params, "threshold": threshold}
+    calibration = {**data.exits["calibration"], "real_thresholds": {} if real is None else {"0": real}}
+    return replace(data, netlist={**data.netlist, "exits": [built, *data.netlist["exits"][1:]]},
+                   exits={**data.exits, "calibration": calibration})
+
+
+@pytest.mark.parametrize(
+    ("policy", "params", "threshold", "real", "told"),
+    [
+        ("max_logit", {}, 41, 2.132, "when its greatest logit is at least the threshold: 2.13 (a logit); as an integer, 41"),
+        ("margin", {}, 7, 0.5, "when its greatest logit is ahead of the next one by at least the threshold: 0.5 (a difference of logits); "
+         "as an integer, 7"),
+        ("softmax", {}, 69905, 0.9374, "when its greatest softmax probability is at least the threshold: 0.937 (a probability); "
+         "as an integer, 69905"),
+        ("entropy", {}, -9000, 0.25, "when the entropy of its softmax probabilities is at most the threshold: 0.25 (nats); "
+         "as an integer, -9000"),
+        ("patience", {}, 2, 2.0, "when at least so many exits in a row, this one included, find the same class: 2 (a number of exits); "
+         "as an integer, 2"),
+        ("class_threshold", {"score": "entropy", "score_params": {}, "thresholds": [1, 2, 3]}, 0, [0.5, 0.125, 0.25],
+         "when the entropy of its softmax probabilities is at most the threshold of the class that wins: 0.125 to 0.5 (nats)"),
+        ("max_logit", {}, 41, None, "when its greatest logit is at least the threshold; as an integer, 41"),
+        ("never", {}, 0, None, "in no case (a disabled exit)"),
+    ],
+)
+def test_it_tells_when_a_sample_leaves(policy: str, params: dict[str, Any], threshold: int, real: Any, told: str) -> None:
+    """In the words of the table of policies."""
+    html = " ".join(render(_with_exit(policy, params, threshold, real)).split())
+    assert told in html
+    assert POLICIES["always"].summary in html
 
 
 def test_a_fifo_that_was_made_smaller_is_no_overflow() -> None:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from hw.exit_decision import ExitDecision
 from quant_models.calibrate import ExitLogits, apply, calibrate, dump_exits, scores
 from quant_models.errors import QuantModelError
 from quant_models.policies import POLICIES, policy
@@ -185,6 +186,24 @@ def test_what_is_told_of_thresholds_and_bounds():
     assert told["samples"] == 600
     smaller = calibrate(made, labels, accuracy_loss=0.01)["calibration"]["epsilon"]
     assert all(smaller[k] <= 0.001 < told["epsilon"][k] for k in smaller)
+
+
+@pytest.mark.parametrize("score", [
+    "max_logit", "margin", "softmax",
+    pytest.param("entropy", marks=pytest.mark.xfail(reason="the surest samples leave at the least threshold", strict=True)),
+])
+@pytest.mark.parametrize("own", [False, True])
+def test_the_gateware_has_a_threshold_at_which_none_leaves(score, own):
+    """The surest sample there can be is wrong, so none may leave, and the threshold that says so is one that the unit takes."""
+    labels = np.array([1, 1, 2])
+    first, last = np.array([[32767, -32768, -32768], [0, 40, 0], [0, 0, 30]]), 9 * np.eye(3, dtype=np.int64)[labels]
+    made = [ExitLogits(policy=score, logits=first, scale=0.05), ExitLogits(policy="always", logits=last, scale=1.0)]
+    entry = calibrate(by_class(made, score) if own else made, labels, accuracy_loss=0.0)["exits"][0]
+    params = entry["params"].get("score_params", entry["params"])
+    unit = ExitDecision(classes=3, pe=1, acc_bits=16, bias=[0] * 3, policy=score, params=params)
+    assert entry["leave"] == (0.0 if not own else 2 / 3)
+    for threshold in entry["params"].get("thresholds", [entry["threshold"]]):
+        assert threshold in unit.threshold_range
 
 
 def test_report_agrees_with_apply_and_exits_that_take_no_part():

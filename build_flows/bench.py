@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import click
 import numpy as np
 import numpy.typing as npt
+from amaranth.hdl import UnusedElaboratable
 
 from build_flows.bench_figures import SEED, Figures, run_json
 from build_flows.config import Project
@@ -212,6 +214,8 @@ def main(fresh: bool, part: str) -> None:
     """Measure the figures of the README and of docs/exit_unit.md, and write them there and to docs/*benchmark.json."""
     from rich.console import Console
 
+    # units are made only to be asked for their attributes
+    warnings.filterwarnings("ignore", category=UnusedElaboratable)
     ui = RichUi(Console(file=sys.stderr))
     if part != "exit-unit":
         click.echo(_accelerator(ui, fresh))

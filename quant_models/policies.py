@@ -174,6 +174,16 @@ def _entropy_params(head: Head) -> dict[str, Any]:
     return _fit(entropy_constants(head.scale, head.classes, epsilon=head.epsilon, frac_bits=head.frac_bits), head.classes)
 
 
+def _probability(threshold: int, head: Head, params: Params) -> float:
+    """The greatest probability whose threshold this is."""
+    one = 2 ** params["frac_bits"]
+    if threshold <= one:
+        return 1.0
+    tau = one / threshold
+    # the quotient may have been rounded up to one that has the threshold below
+    return tau if math.floor(one / tau) == threshold else math.nextafter(tau, 0.0)
+
+
 def _reaches(real: float, unit: float) -> int:
     """The least integer that times ``unit`` is at least ``real``, but for the rounding of the division."""
     return math.ceil(real / unit - 1e-9)
@@ -201,7 +211,7 @@ POLICIES: dict[str, Policy] = {
             confidence="2^F over the greatest probability, shifted right by conf_shift: smaller is surer", rising=False,
             constants=_softmax_params, score=_softmax_score, real=_real_softmax,
             integer=lambda real, head, params: math.floor(2 ** params["frac_bits"] / real),
-            back=lambda threshold, head, params: min(1.0, 2 ** params["frac_bits"] / threshold) if threshold >= 1 else 1.0,
+            back=_probability,
             limits=lambda head: (1 / head.classes, 1.0),
             bound=lambda params, head: softmax_bound(params, head.scale, head.classes),
         ),

@@ -175,6 +175,8 @@ def _proofs(figures: Figures) -> None:
     passed = [proof for proof in found if proof["passed"]]
     deep = [proof["depth"] for proof in passed if proof["depth"] is not None]
     units = ", ".join(dict.fromkeys(proof["unit"] for proof in found))
-    depth = "for runs of any length" if not deep else f"{len(passed) - len(deep)} for runs of any length, the others up to {min(deep)} cycles"
+    depth = "for runs of any length"
+    if deep:
+        depth = f"{len(passed) - len(deep)} for runs of any length, the others up to {min(deep)} cycles"
     figures.add("stream contract proven by model checking, at small sizes", "every proof",
                 f"{len(passed)} of {len(found)} ({units}), {depth}, {seconds:.0f} s", len(passed) == len(found), "`offramp prove`")

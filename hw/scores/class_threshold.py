@@ -5,7 +5,7 @@ from typing import Any
 from amaranth.hdl import Module, Shape, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import In, Out
 
 from hw.scores.base import Score
 
@@ -20,7 +20,8 @@ class ClassThreshold(Score, policy="class_threshold"):
     within the other's ``threshold_range``. ``confidence`` and latency are the other's, and so are its own ports.
 
     A sample's threshold is read once, ``lead`` cycles before its result: a write holds for all samples that are compared after it, and none
-    is compared with anything between. A reset leaves the thresholds as they are.
+    is compared with anything between. (With a policy that gives tokens: in the first cycle in which the sample could be compared, however
+    long it waits then.) A reset leaves the thresholds as they are.
 
     Members
     -------
@@ -58,6 +59,7 @@ class ClassThreshold(Score, policy="class_threshold"):
             if value not in self.value_range:
                 raise ValueError(f"thresholds must be from {self.value_range[0]} to {self.value_range[-1]}, not {value}")
         self._lookup = Signal(Shape.cast(self.value_range))
+        self._gives = any(member.is_signature and member.flow is Out for member in self.inner.ports.values())
 
     def outside(self, m: Module) -> None:
         """The thresholds: they can be written at any time."""
@@ -72,6 +74,12 @@ class ClassThreshold(Score, policy="class_threshold"):
             read.addr.eq(self.inner.winner),
             self._lookup.eq(read.data),
         ]
+        if self._gives:
+            # What is on offer follows from the threshold, so the sample keeps the one that it had first.
+            waits, kept = Signal(), Signal.like(self._lookup, reset_less=True)
+            m.d.sync += [waits.eq(~self.advance), kept.eq(self._lookup)]
+            with m.If(waits):
+                m.d.comb += self._lookup.eq(kept)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

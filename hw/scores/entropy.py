@@ -73,8 +73,10 @@ class Entropy(Score, policy="entropy"):
         self.lead = self.latency - (self.arg_max.latency + self.replay.delay + self.exponentials[0].latency - 1)
 
     def thresholds(self) -> range:
-        """From -1, at which none leaves, to just above the greatest entropy, at which all do."""
-        return range(-self.offset - 1, ((self.classes - 1).bit_length() << self.threshold_frac) + 2 - self.offset)
+        """From an entropy of -1 bit, at which none leaves, to half a bit above the greatest one, at which all do: farther than the tables
+        can be off."""
+        one = 1 << self.threshold_frac
+        return range(-one - self.offset, (self.classes - 1).bit_length() * one + one // 2 - self.offset + 1)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -75,7 +75,7 @@ class Exponential(wiring.Component):
         self.lead_bits = (len(self.low).bit_length() - 1) - self.low_bits
         if not 0 <= self.lead_bits <= self.table_bits - self.low_bits or len(self.low) != 1 << self.lead_bits + self.low_bits:
             raise ValueError(f"low must have 2**low_bits entries, or 2, 4, ... times as many, not {len(self.low)}")
-        if min(*self.table, *self.low) < 0 or max(self.table) + max(self.low) >= 2 << self.frac_bits:
+        if min(*self.table, *self.low) < 0 or max(map(self._entry, range(1 << self.table_bits))) > 1 << self.frac_bits:
             raise ValueError(f"table and low must add up to numbers from 0 to {1 << self.frac_bits}")
         # Tables of bits that d does not have are left out.
         self.chunks: list[tuple[int, int]] = []
@@ -91,6 +91,10 @@ class Exponential(wiring.Component):
         self.latency = self.sums + 4
         most = sum(max(table) for table, _ in zip(self.exponents, self.chunks, strict=False)) >> self.guard_bits
         super().__init__({"d": In(bits), "e": Out(self.frac_bits + 1), "x": Out(max(most.bit_length(), self.table_bits + 1))})
+
+    def _entry(self, fraction: int) -> int:
+        low = fraction >> self.table_bits - self.lead_bits << self.low_bits | fraction & (1 << self.low_bits) - 1
+        return int(self.table[fraction >> self.low_bits] + self.low[low])
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -408,7 +408,6 @@ def test_thresholds_of_classes_written_at_any_time(score, classes, pe, gap, stal
     assert played.results != unit.expected(samples)
 
 
-@pytest.mark.xfail(reason="a write while a token waits turns the decision that the token follows from", strict=True)
 @pytest.mark.parametrize("policy", ["class_threshold/patience", "class_threshold/patience/first"])
 def test_tokens_while_thresholds_of_classes_are_written(policy):
     """Exactly the samples that stay give a token, and one on offer is not taken back."""

@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,31 +81,55 @@ def _steps(ranked: _Ranked, index: np.ndarray, gain: np.ndarray) -> _Steps:
 def _allowed(ranked: _Ranked, present: np.ndarray, gain: np.ndarray, budget: float) -> np.ndarray:
     """The lowest cuts at which the samples ``present`` may leave with a loss (wrong answers more than the last exit's) within ``budget``.
 
-    With one threshold that is found exactly. With one a class, wrong answers get a price, each class takes the cut that is worth most
-    at it (Lagrange), and the lowest price that keeps within the budget is searched for; then classes go on one by one as far as the
-    rest of the budget lets them.
+    With one threshold that is found exactly. With one a class there are two ways to begin, and what lets more go wins: the best common
+    threshold; and a price for each wrong answer, at which each class takes the cut that is worth most (Lagrange), the lowest price that
+    keeps within the budget being searched for. Then classes go on one by one as far as the rest of the budget lets them.
     """
-    cuts = ranked.out_of_reach()
     groups = [_steps(ranked, np.flatnonzero(present & (ranked.group == group)), gain) for group in range(ranked.groups)]
-    chosen = [-1] * ranked.groups
-    if ranked.groups > 1:
-        price, step = 1.0, 1.0
-        for _ in range(HALVINGS):
-            tried = [_worth_most(steps, price) for steps in groups]
-            spent = sum(int(steps.loss[at]) for steps, at in zip(groups, tried, strict=True) if at >= 0)
-            fits = spent <= budget + 1e-9
-            if fits:
-                chosen = tried
-            step = step * 2 if not fits and step >= 1 else step / 2
-            price = max(0.0, price - step) if fits else price + step
+    if ranked.groups == 1:
+        return _cuts(ranked, groups, _go_on(groups, [-1], budget))
+    common = _allowed(replace(ranked, group=np.zeros_like(ranked.group), groups=1), present, gain, budget)[0]
+    begun = [[int(np.count_nonzero(steps.cut >= common)) - 1 for steps in groups], _at_a_price(groups, budget)]
+    tried = [_cuts(ranked, groups, _go_on(groups, chosen, budget)) for chosen in begun]
+    return max(tried, key=lambda cuts: int((present & ranked.leaves(cuts)).sum()))
+
+
+def _cuts(ranked: _Ranked, groups: Sequence[_Steps], chosen: Sequence[int]) -> np.ndarray:
+    """The cuts of the chosen steps, -1 being none."""
+    cuts = ranked.out_of_reach()
+    for group, (steps, at) in enumerate(zip(groups, chosen, strict=True)):
+        if at >= 0:
+            cuts[group] = steps.cut[at]
+    return cuts
+
+
+def _loss(groups: Sequence[_Steps], chosen: Sequence[int]) -> int:
+    return sum(int(steps.loss[at]) for steps, at in zip(groups, chosen, strict=True) if at >= 0)
+
+
+def _go_on(groups: Sequence[_Steps], chosen: list[int], budget: float) -> list[int]:
+    """Each class in turn takes its lowest cut that the budget still allows."""
     for group, steps in enumerate(groups):
-        spent = sum(int(other.loss[at]) for k, (other, at) in enumerate(zip(groups, chosen, strict=True)) if at >= 0 and k != group)
-        good = np.flatnonzero(spent + steps.loss <= budget + 1e-9)
+        others = _loss(groups, chosen) - (int(steps.loss[chosen[group]]) if chosen[group] >= 0 else 0)
+        good = np.flatnonzero(others + steps.loss <= budget + 1e-9)
         if len(good):
             chosen[group] = max(chosen[group], int(good[-1]))
-        if chosen[group] >= 0:
-            cuts[group] = steps.cut[chosen[group]]
-    return cuts
+    return chosen
+
+
+def _at_a_price(groups: Sequence[_Steps], budget: float) -> list[int]:
+    """What each class takes at the lowest price of a wrong answer that keeps within the budget; nothing where none does."""
+    chosen, low, high = [-1] * len(groups), 0.0, 1.0
+    while high < 2.0**HALVINGS and _loss(groups, [_worth_most(steps, high) for steps in groups]) > budget + 1e-9:
+        low, high = high, 2 * high
+    for _ in range(HALVINGS):
+        price = (low + high) / 2
+        tried = [_worth_most(steps, price) for steps in groups]
+        if _loss(groups, tried) <= budget + 1e-9:
+            chosen, high = tried, price
+        else:
+            low = price
+    return chosen
 
 
 def _worth_most(steps: _Steps, price: float) -> int:

@@ -256,3 +256,12 @@ def test_the_same_question_has_the_same_answer(name):
             cached.cache_clear()
         texts.append(json.dumps(MAKE[name](0.0123, 10), sort_keys=True))
     assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("name", MAKE)
+def test_constants_are_the_callers_own(name):
+    first = MAKE[name](0.0123, 10)
+    kept = json.dumps(first)
+    for table in (*first["exponents"], first["table"], first.get("low", []), first.get("log_table", []), first.get("log_low", [])):
+        table[:] = [99] * len(table)
+    assert json.dumps(MAKE[name](0.0123, 10)) == kept

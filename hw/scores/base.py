@@ -82,7 +82,7 @@ class Score(wiring.Component):
     hold : Out(1)
         Stops the decision for this cycle, because one of the score's own ``ports`` is not ready.
     advance : In(1)
-        The pipeline moves in this cycle; handshakes on the score's own ``ports`` happen only then.
+        The pipeline moves in this cycle; what a score takes from its own ``ports`` it takes only then.
     """
 
     registry: ClassVar[dict[str, type["Score"]]] = {}

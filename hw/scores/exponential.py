@@ -115,15 +115,17 @@ class Exponential(wiring.Component):
         coarse, value = Signal(self.frac_bits + 1, reset_less=True), Signal.like(self.e, reset_less=True)
         whole, place = delay(m, whole, 1), delay(m, x, 3)
         m.d.sync += [
-            coarse.eq(_shift(entry[:self.frac_bits + 1], whole, range(_FINE, len(whole)))),
-            value.eq(Mux(near, _shift(coarse, delay(m, whole[:_FINE], 1), range(min(_FINE, len(whole)))), 0)),
+            coarse.eq(_shift(m, entry[:self.frac_bits + 1], whole, range(_FINE, len(whole)))),
+            value.eq(Mux(near, _shift(m, coarse, delay(m, whole[:_FINE], 1), range(min(_FINE, len(whole)))), 0)),
         ]
         m.d.comb += [self.e.eq(value), self.x.eq(place)]
         return m
 
 
-def _shift(value: Value, amount: Value, places: Iterable[int]) -> Value:
+def _shift(m: Module, value: Value, amount: Value, places: Iterable[int]) -> Value:
     """``value`` shifted right by those bits of ``amount``."""
     for place in places:
-        value = Mux(amount[place], value >> (1 << place), value)
+        shifted = Signal(len(value))
+        m.d.comb += shifted.eq(Mux(amount[place], value >> (1 << place), value))
+        value = shifted
     return value

@@ -102,7 +102,7 @@ def sample_data(leave: Sequence[float] = (0.65, 0.23, 0.12), count: int = 360) -
         {"index": k, "policy": p, "threshold": 1, "enabled": True, "scale": 0.1, "params": {}, "reach": 1.0, "leave": s, "accuracy": 0.97}
         for k, (p, s) in enumerate(zip(("softmax", "max_logit", "always"), (0.64, 0.24, 0.12), strict=True))
     ]
-    calibration = {"last_exit_accuracy": 0.978, "exit_accuracy": [0.92, 0.96, 0.978], "tau": {"0": 0.937}, "accuracy": 0.974}
+    calibration = {"last_exit_accuracy": 0.978, "exit_accuracy": [0.92, 0.96, 0.978], "real_thresholds": {"0": 0.937}, "accuracy": 0.974}
     config = parse(template("digits")).model_dump(mode="json")
     return ReportData(
         config=config,

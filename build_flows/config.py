@@ -122,8 +122,8 @@ class ExitSection(Section):
     policy: PolicyName = Field(
         description="When a sample leaves here. " + " ".join(f"{name}: {POLICIES[name].summary}." for name in PRESET_POLICIES)
     )
-    score: ScoreName = Field(
-        default="softmax", description="The policy whose score class_threshold compares; other policies do not read it."
+    score: ScoreName | None = Field(
+        default=None, description="The policy whose score class_threshold compares; other policies do not read it. Unset: softmax."
     )
 
 

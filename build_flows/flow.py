@@ -173,7 +173,7 @@ class _Flow:
         self.build.run(Step(
             name="report", run=run, outputs=("report.html",), inputs={name: self.path(name) for name in names},
             values={**self.project.config.model_dump(mode="json"), "file": self.project.file.name, "python": platform.python_version()},
-            tools=("matplotlib", "jinja2", *VERSIONS), sources=(*REPORT_SOURCES, "hw.accelerator"),
+            tools=("matplotlib", "jinja2", *VERSIONS), sources=(*REPORT_SOURCES, "hw.accelerator", "quant_models.policies"),
         ))
         return self.path("report.html")
 

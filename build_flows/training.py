@@ -98,7 +98,7 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     _, held = split(data, project.config.data.validation, project.config.train.seed)
     meta, _ = golden(model)
     exits = [
-        ExitLogits(policy=item.policy, logits=logits, scale=head["layers"][-1]["scale"], score=item.score)
+        ExitLogits(policy=item.policy, logits=logits, scale=head["layers"][-1]["scale"], score=item.score or "softmax")
         for item, logits, head in zip(project.config.exits, integer_logits(model, data.x_train[held]), meta["heads"], strict=True)
     ]
     chosen = project.config.calibrate

@@ -15,7 +15,9 @@ def test_a_template_is_valid_and_says_what_was_meant(preset: str) -> None:
     config.parse(text)
     raw = tomllib.loads(text)
     for section, values in TEMPLATES[preset].items():
-        assert raw[section] == values or values.items() <= raw[section].items()
+        found, meant = (item if isinstance(item, list) else [item] for item in (raw[section], values))
+        assert len(found) == len(meant)
+        assert all(wanted.items() <= given.items() for wanted, given in zip(meant, found, strict=True))
 
 
 def test_every_field_is_there_with_its_description() -> None:

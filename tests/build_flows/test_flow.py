@@ -104,7 +104,11 @@ ENTRY = {
     "train": "quant_models.train", "calibrate": "build_flows.training", "export": "quant_models.export", "compile": "build_flows.compile",
     "agree": "build_flows.verify", "simulate": "build_flows.simulation", "report": "build_flows.report",
 }
-PLUMBING = {"build_flows.config", "build_flows.config_words", "build_flows.errors", "build_flows.files", "build_flows.ui", "sim.errors"}
+PLUMBING = {
+    "build_flows.config", "build_flows.config_words", "build_flows.errors", "build_flows.files", "build_flows.ui", "sim.errors",
+    # Where the configuration has the names of policies from.
+    "quant_models.errors", "quant_models.fidelity", "quant_models.policies",
+}
 FREE = {
     # How weights are stored must not cost hours of training.
     "train": ("quant_models.checkpoint", "quant_models.errors", "quant_models.files", "quant_models.integers"),

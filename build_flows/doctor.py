@@ -33,6 +33,7 @@ DISTRIBUTIONS = {
     "matplotlib": "the report's plots",
     "jinja2": "the report",
     "safetensors": "checkpoints without code in them",
+    "pyosys": "synthesises units and proves the gateware",
 }
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 MEMORY_GIB, DISK_GIB = 4, 2

@@ -133,7 +133,7 @@ class Entropy(Score, policy="entropy"):
         least, most = -self.threshold_range[-1], (self.frac_bits + 2) * one - self.threshold_range[0]
         factor = Signal(range(least, most + 1), reset_less=True)
         e = Signal.like(exponential.e, reset_less=True)
-        # 2**-x (x + o) falls with x from o = 1 / ln 2 on, and never gets above o + 1 before.
+        # With t = -o, 2**-x (x + o) falls with x where o is at least 1 / ln 2, and stays below 1 + o elsewhere.
         bounds = min(least, -1) << self.frac_bits, max(self.offset + 1, one) + one << self.frac_bits
         product = Signal(range(bounds[0], bounds[1] + 1), reset_less=True)
         m.d.sync += [

@@ -12,9 +12,11 @@ from build_flows.config import Project
 from build_flows.fifo_sizing import Sizing, measure
 from build_flows.files import read_json, write_json, write_text
 from build_flows.finn_bridge.compile_graph import CompiledGraph, compile_graph
+from build_flows.finn_bridge.finn_folding import finn_folding
 from build_flows.finn_bridge.saved_graph import save_graph
 from build_flows.folding import Folding, evaluate, read_toml, search, stage_targets, to_toml
 from build_flows.gate_model import GatePlan, plan_gates
+from build_flows.layer_costs import HANDOVER
 from build_flows.network import read_network
 from build_flows.parts import find_part
 from build_flows.ui import Ui
@@ -54,7 +56,7 @@ def compile_project(project: Project, ui: Ui, *, model: Path, golden: Path, exit
     """
     target = project.config.target
     calibrated = read_json(exits)["exits"]
-    plan = _plan(project, golden, calibrated)
+    plan = _plan(project, model, golden, calibrated, ui)
     for line in plan.folding.exceeds():
         ui.info(f"warning: by the estimate, {target.board} has too little {line}")
     write_text(work / "folding.toml", to_toml(plan.folding))
@@ -83,7 +85,7 @@ def compile_project(project: Project, ui: Ui, *, model: Path, golden: Path, exit
     write_json(work / "sizing.json", _sizing(sizing, gates, plan))
 
 
-def _plan(project: Project, golden: Path, calibrated: list[dict[str, float]]) -> _Plan:
+def _plan(project: Project, model: Path, golden: Path, calibrated: list[dict[str, float]], ui: Ui) -> _Plan:
     target = project.config.target
     reach = [1.0]
     for k, item in enumerate(calibrated[1:]):
@@ -93,10 +95,16 @@ def _plan(project: Project, golden: Path, calibrated: list[dict[str, float]]) ->
     network = read_network(golden)
     targets = stage_targets(target.cycles_per_sample, reach, target.utilisation)
     part = find_part(target.board)
-    if project.folding is None:
-        folding = search(network, targets, part)
-    else:
+    if project.folding is not None:
         folding = evaluate(network, read_toml(project.folding, network), targets, part)
+    elif project.config.build.folding == "finn":
+        folding = evaluate(network, finn_folding(model, golden, targets, part.name), targets, part)
+        for k in range(len(targets)):
+            limit = folding.limit(k)
+            if limit.cycles > limit.target + HANDOVER:
+                ui.info(f"warning: FINN's folding of stage {k} takes {limit.cycles} cycles a frame, not {limit.target} ({limit.layer})")
+    else:
+        folding = search(network, targets, part)
     return _Plan(folding, tuple(reach))
 
 

@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 else:
     PolicyName, ScoreName = Literal[PRESET_POLICIES], Literal[CLASS_SCORES]
 
+FOLDINGS = ("optimal", "finn")
+"""The values of ``build.folding`` that are no file."""
+
 DATA_SHAPES = {"digits": (8, 8, 1), "fashion-mnist": (28, 28, 1)}
 
 
@@ -178,9 +181,10 @@ class BuildSection(Section):
     """How the hardware is put together."""
 
     folding: str = Field(
-        default="search",
+        default="optimal",
         min_length=1,
-        description='"search" finds the folding; anything else is a folding.toml to use, relative to this file.',
+        description='"optimal" searches for the folding that leaves most of the part free; "finn" takes what FINN\'s own SetFolding '
+        "chooses for the same cycles, for comparison; anything else is a folding.toml to use, relative to this file.",
     )
     order: Literal["arrival", "input"] = Field(
         default="arrival", description="Results as they come, or in the order of the images (reorder buffer)."
@@ -233,7 +237,7 @@ class Project:
 
     ``file`` is the TOML file; ``output`` the folder of the artefacts; ``data`` the .npz file or the folder of the IDX files
     (None: the default
-    place); ``folding`` the user's folding.toml (None: search).
+    place); ``folding`` the user's folding.toml (None: found as ``build.folding`` says).
     """
 
     config: Config
@@ -280,9 +284,10 @@ def load(path: Path, data_dir: Path | None = None) -> Project:
         raise ConfigError(f"{path}: {source} = {str(data_dir or config.data.path)!r}: there is no {data}")
     if config.data.name == "npz" and data is not None and data.is_dir():
         raise ConfigError(f"{path}: data.path = {str(data_dir or config.data.path)!r}: must be an .npz file, not a folder")
-    folding = None if config.build.folding == "search" else base / config.build.folding
+    folding = None if config.build.folding in FOLDINGS else base / config.build.folding
     if folding is not None and not folding.is_file():
-        raise ConfigError(f'{path}: build.folding = "{config.build.folding}": there is no {folding}; allowed: "search" or a file')
+        allowed = " or ".join(f'"{name}"' for name in FOLDINGS)
+        raise ConfigError(f'{path}: build.folding = "{config.build.folding}": there is no {folding}; allowed: {allowed}, or a file')
     output = base / (config.project.output or Path("build", config.project.name))
     return Project(config, path.resolve(), output.resolve(), data, folding)
 
@@ -336,6 +341,8 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
         )
     if config.data.name == "npz" and config.data.path is None:
         yield "data.path", None, "an npz data set needs its file; allowed: path of an .npz file"
+    if config.build.folding == "search":
+        yield "build.folding", "search", 'the search is called "optimal" now; allowed: "optimal" (the default), "finn" or a file'
     for key, place in (("project.output", config.project.output), ("data.path", config.data.path), ("build.folding", config.build.folding)):
         if place is not None and "\0" in place:
             yield key, place, "no path can hold a NUL character; allowed: a path"

@@ -40,6 +40,9 @@ shares = [0.5, 0.3]
 [target]
 cycles_per_sample = 512
 
+[build]
+folding = "optimal"
+
 [simulate]
 samples = 40
 finn_images = 4

@@ -1,12 +1,16 @@
 """Compilation is relocatable and deterministic, and builds what was measured."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from build_flows.compile import compile_project
 from build_flows.config import Project
+from build_flows.finn_bridge.finn_folding import finn_folding
+from build_flows.folding import read_toml
+from build_flows.network import read_network
 from build_flows.ui import SilentUi
 from hw.netlist import Netlist, load
 
@@ -68,11 +72,20 @@ def test_the_netlist_holds_what_was_measured(tiny: Project) -> None:
 
 def test_too_few_samples_in_flight_are_warned_of(copy, tmp_path: Path, model_cache: Path) -> None:
     project = copy()
-    text = project.file.read_text() + '\n[build]\nmax_in_flight = 2\norder = "input"\n'
-    project.file.write_text(text)
+    text = project.file.read_text()
+    project.file.write_text(text.replace("[build]\n", '[build]\nmax_in_flight = 2\norder = "input"\n'))
     from build_flows.config import load as load_config
 
     ui = compiled(load_config(project.file), tmp_path / "work", model_cache)
     assert any(line.startswith("warning: build.max_in_flight = 2 may set the pace; ") for line in ui.said)
     netlist = load((tmp_path / "work" / "netlist.json").read_text())
     assert (netlist.max_in_flight, netlist.order) == (2, "input")
+
+
+def test_finns_own_folding_compiles_too(copy: Callable[..., Project], tmp_path: Path, model_cache: Path) -> None:
+    project = copy(folding='"finn"')
+    compiled(project, tmp_path / "work", model_cache)
+    found = read_toml(tmp_path / "work" / "folding.toml", read_network(project.output / "golden.npz"))
+    targets = [stage["target"] for stage in json.loads((tmp_path / "work" / "sizing.json").read_text())["stages"]]
+    assert found == finn_folding(project.output / "model.onnx", project.output / "golden.npz", targets, project.config.part)
+    assert found != read_toml(project.output / "folding.toml", read_network(project.output / "golden.npz"))

@@ -175,8 +175,8 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         config.load(file)
     with pytest.raises(ConfigError, match="is a folder, not a config file"):
         config.load(tmp_path)
-    file.write_text(DIGITS.replace('folding = "search"', 'folding = "mine.toml"'))
-    with pytest.raises(ConfigError, match=r'build\.folding = "mine\.toml": there is no'):
+    file.write_text(DIGITS.replace('folding = "optimal"', 'folding = "mine.toml"'))
+    with pytest.raises(ConfigError, match=r'build\.folding = "mine\.toml": there is no .*; allowed: "optimal" or "finn", or a file'):
         config.load(file)
     file.write_text(DIGITS.replace("# path =", 'path = "nowhere"'))
     with pytest.raises(ConfigError, match=r"data\.path = 'nowhere': there is no"):
@@ -185,6 +185,19 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         config.load(file, data_dir=tmp_path / "gone")
     file.write_bytes(b"\xff")
     with pytest.raises(ConfigError, match="not UTF-8"):
+        config.load(file)
+
+
+def test_folding_is_found_or_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    for mode in ("optimal", "finn"):
+        file.write_text(DIGITS.replace('folding = "optimal"', f'folding = "{mode}"'))
+        assert config.load(file).folding is None
+    (tmp_path / "mine.toml").touch()
+    file.write_text(DIGITS.replace('folding = "optimal"', 'folding = "mine.toml"'))
+    assert config.load(file).folding == tmp_path / "mine.toml"
+    file.write_text(DIGITS.replace('folding = "optimal"', 'folding = "search"'))
+    with pytest.raises(ConfigError, match=r'build\.folding = "search": the search is called "optimal" now; allowed: "optimal" '):
         config.load(file)
 
 

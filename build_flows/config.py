@@ -21,19 +21,26 @@ Bits = Annotated[int, Field(ge=2, le=8)]
 
 @dataclass(frozen=True)
 class Preset:
-    """What the configuration has to know of a network preset: its exits and the images it takes."""
+    """What the configuration has to know of a network preset: the images it takes, the number of blocks of its backbone (a block begins
+    at each convolution) and the ``places`` of its own early exits, the blocks after which they stand."""
 
-    exits: int
+    blocks: int
+    places: tuple[int, ...]
     height: int
     width: int
     channels: int
 
+    @property
+    def exits(self) -> int:
+        """The preset's own exits, the last one included."""
+        return len(self.places) + 1
+
 
 PRESETS = {
-    "digits": Preset(exits=3, height=8, width=8, channels=1),
-    "b_lenet": Preset(exits=2, height=28, width=28, channels=1),
-    "triple_wins": Preset(exits=2, height=28, width=28, channels=1),
-    "b_alexnet": Preset(exits=2, height=32, width=32, channels=3),
+    "digits": Preset(blocks=3, places=(0, 1), height=8, width=8, channels=1),
+    "b_lenet": Preset(blocks=3, places=(0,), height=28, width=28, channels=1),
+    "triple_wins": Preset(blocks=4, places=(0,), height=28, width=28, channels=1),
+    "b_alexnet": Preset(blocks=5, places=(0,), height=32, width=32, channels=3),
 }
 """Shapes of the presets in ``quant_models`` (a test compares them; importing it here would load torch for every ``--help``)."""
 
@@ -43,14 +50,30 @@ PRESET_POLICIES = tuple(row.name for row in POLICIES.values() if "gate" not in r
 CLASS_SCORES = tuple(row.name for row in POLICIES.values() if row.score is not None and row.unit is not None)
 """The policies that class_threshold composes with."""
 
+HEADS = {
+    "preset": "the preset's own head, after a block where it has one",
+    "linear": "one linear layer over the feature map",
+    "pool": "2x2 max-pool, then linear",
+    "conv": "3x3 convolution to twice the channels, 2x2 max-pool, then linear (B-LeNet's form)",
+    "global": "global average pool, then linear",
+}
+"""The heads that an early exit can have (those of ``quant_models.layouts``; a test compares them)."""
+
 if TYPE_CHECKING:
+    HeadName: TypeAlias = str
     PolicyName: TypeAlias = str
     ScoreName: TypeAlias = str
 else:
-    PolicyName, ScoreName = Literal[PRESET_POLICIES], Literal[CLASS_SCORES]
+    PolicyName, ScoreName, HeadName = Literal[PRESET_POLICIES], Literal[CLASS_SCORES], Literal[tuple(HEADS)]
 
 FOLDINGS = ("optimal", "finn")
 """The values of ``build.folding`` that are no file."""
+
+
+def _numbers(values: Sequence[int]) -> str:
+    """``0``, ``0 or 1``, ``0 to 3``."""
+    return f"{values[0]} to {values[-1]}" if len(values) > 2 else " or ".join(map(str, values))
+
 
 DATA_SHAPES = {"digits": (8, 8, 1), "fashion-mnist": (28, 28, 1)}
 
@@ -117,16 +140,39 @@ class TrainSection(Section):
     flip: bool = Field(default=False, description="Augmentation: mirror each image left to right half of the time.")
     seed: int = Field(default=1, ge=0, lt=2**32, description="Seed of the weights, the order of the images and the validation split.")
     threads: int = Field(default=0, ge=0, le=1024, description="CPU threads; 0 takes what torch takes by itself.")
+    checkpoint: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Take the backbone, and the heads of these exits, from this checkpoint (relative to this file) instead of training: "
+        "one of the same backbone and bit widths, trained with at least these exits. Unset: train.",
+    )
 
 
 class ExitSection(Section):
-    """One exit, first exit first; every exit of the preset has one table."""
+    """One exit, first exit first; the last one, which every sample leaves, has policy always and stands after the whole backbone.
+
+    One table for each exit of the preset gives its own layout, a single one the network without early exits; `after` in every table
+    but the last gives any other.
+    """
 
     policy: PolicyName = Field(
         description="When a sample leaves here. " + " ".join(f"{name}: {POLICIES[name].summary}." for name in PRESET_POLICIES)
     )
     score: ScoreName | None = Field(
         default=None, description="The policy whose score class_threshold compares; other policies do not read it. Unset: softmax."
+    )
+    after: int | None = Field(
+        default=None,
+        ge=0,
+        le=1000,
+        description="Block of the backbone after which the exit stands; a block is a convolution and what follows up to the next one. "
+        f"{'; '.join(f'{name}: {_numbers(range(row.blocks - 1))}' for name, row in PRESETS.items())}. "
+        "Two exits with different heads after the same block can be trained together, but not compiled. Unset: the preset's own place.",
+    )
+    head: HeadName | None = Field(
+        default=None,
+        description=f"The exit's head. {'; '.join(f'{name}: {told}' for name, told in HEADS.items())}. "
+        "Unset: preset where that is possible, else linear.",
     )
 
 
@@ -226,6 +272,16 @@ class Config(Section):
         return tuple(self.train.exit_weights or [1.0] * len(self.exits))
 
     @property
+    def layout(self) -> tuple[tuple[int, str], ...]:
+        """(block after which it stands, head) of every exit but the last, nothing left unset."""
+        places = PRESETS[self.model.preset].places
+        found = []
+        for index, item in enumerate(self.exits[:-1]):
+            after = places[index] if item.after is None else item.after
+            found.append((after, item.head or ("preset" if after in places else "linear")))
+        return tuple(found)
+
+    @property
     def part(self) -> str:
         """The FPGA part on the board."""
         return BOARDS[self.target.board]
@@ -237,7 +293,8 @@ class Project:
 
     ``file`` is the TOML file; ``output`` the folder of the artefacts; ``data`` the .npz file or the folder of the IDX files
     (None: the default
-    place); ``folding`` the user's folding.toml (None: found as ``build.folding`` says).
+    place); ``folding`` the user's folding.toml (None: found as ``build.folding`` says); ``checkpoint`` where the weights come from
+    (None: training).
     """
 
     config: Config
@@ -245,6 +302,7 @@ class Project:
     output: Path
     data: Path | None
     folding: Path | None
+    checkpoint: Path | None = None
 
     @property
     def name(self) -> str:
@@ -256,6 +314,16 @@ class Project:
         """Name and folder of the data set, as ``quant_models.data.load`` takes them."""
         name = self.config.data.name
         return (str(self.data), None) if name == "npz" else (name.replace("-", "_"), self.data)
+
+    def refuse_shared_places(self) -> None:
+        """Raise :class:`ConfigError` when two exits stand after the same block, which can be trained but not built."""
+        places = [after for after, _ in self.config.layout]
+        for index, after in enumerate(places[1:], start=1):
+            if after == places[index - 1]:
+                raise ConfigError(
+                    f"{self.file}: exits[{index}].after = {after}: two exits after block {after} can be trained together, but not "
+                    "compiled; allowed: one of them, its weights from what was trained (train.checkpoint)"
+                )
 
     def values(self, *sections: str) -> dict[str, Any]:
         """The named sections (``"model"``, ``"train"``, ...) as plain data, for a step's identity."""
@@ -288,8 +356,11 @@ def load(path: Path, data_dir: Path | None = None) -> Project:
     if folding is not None and not folding.is_file():
         allowed = " or ".join(f'"{name}"' for name in FOLDINGS)
         raise ConfigError(f'{path}: build.folding = "{config.build.folding}": there is no {folding}; allowed: {allowed}, or a file')
+    checkpoint = base / config.train.checkpoint if config.train.checkpoint else None
+    if checkpoint is not None and not checkpoint.is_file():
+        raise ConfigError(f"{path}: train.checkpoint = {toml(config.train.checkpoint)}: there is no file {checkpoint}")
     output = base / (config.project.output or Path("build", config.project.name))
-    return Project(config, path.resolve(), output.resolve(), data, folding)
+    return Project(config, path.resolve(), output.resolve(), data, folding, checkpoint)
 
 
 def parse(text: str, name: str = "config.toml") -> Config:
@@ -311,18 +382,19 @@ def parse(text: str, name: str = "config.toml") -> Config:
 
 def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
     """(key, value, what is wrong and allowed) of every fault that no single field shows."""
-    preset, early = PRESETS[config.model.preset], PRESETS[config.model.preset].exits - 1
+    preset, count = PRESETS[config.model.preset], len(config.exits)
     policies = [item.policy for item in config.exits]
     early_policies = [name for name in PRESET_POLICIES if name != "always"]
-    if len(policies) != preset.exits:
+    if count not in (1, preset.exits) and all(item.after is None for item in config.exits):
         yield (
             "exits",
             policies,
-            f"{config.model.preset} has {preset.exits} exits, not {len(policies)}; allowed: one [[exits]] table for each",
+            f"{config.model.preset} has {preset.exits} exits, not {count}; allowed: one [[exits]] table for each, a single one, or any "
+            "number with after in each but the last",
         )
     else:
         if policies[-1] != "always":
-            yield f"exits[{early}].policy", policies[-1], 'the last exit must let every sample leave; allowed: "always"'
+            yield f"exits[{count - 1}].policy", policies[-1], 'the last exit must let every sample leave; allowed: "always"'
         for index, policy in enumerate(policies[:-1]):
             if policy == "always":
                 yield (
@@ -330,6 +402,8 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
                     policy,
                     f"no sample would get past it; allowed before the last exit: {', '.join(early_policies)}",
                 )
+        yield from _impossible_layout(config)
+        yield from _impossible_counts(config)
     shape = DATA_SHAPES.get(config.data.name)
     wanted = (preset.height, preset.width, preset.channels)
     if shape is not None and shape != wanted:
@@ -343,18 +417,52 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
         yield "data.path", None, "an npz data set needs its file; allowed: path of an .npz file"
     if config.build.folding == "search":
         yield "build.folding", "search", 'the search is called "optimal" now; allowed: "optimal" (the default), "finn" or a file'
-    for key, place in (("project.output", config.project.output), ("data.path", config.data.path), ("build.folding", config.build.folding)):
+    for key, place in (
+        ("project.output", config.project.output), ("data.path", config.data.path), ("build.folding", config.build.folding),
+        ("train.checkpoint", config.train.checkpoint),
+    ):
         if place is not None and "\0" in place:
             yield key, place, "no path can hold a NUL character; allowed: a path"
-    for key, values, count in (
-        ("train.exit_weights", config.train.exit_weights, preset.exits),
-        ("calibrate.shares", config.calibrate.shares, early),
-        ("target.hard_share", config.target.hard_share, early),
+    yield from _impossible_calibration(config, policies)
+
+
+def _impossible_layout(config: Config) -> Iterator[tuple[str, Any, str]]:
+    name, preset, last = config.model.preset, PRESETS[config.model.preset], len(config.exits) - 1
+    for key in ("after", "head"):
+        value = getattr(config.exits[last], key)
+        if value is not None:
+            why = "the last exit stands after the whole backbone, with the preset's last head; allowed: unset"
+            yield f"exits[{last}].{key}", value, why
+    early = config.exits[:-1]
+    unset = [index for index, item in enumerate(early) if item.after is None]
+    if unset and len(unset) < len(early):
+        yield f"exits[{unset[0]}].after", None, "allowed: after in every exit but the last, or in none"
+        return
+    for index, (after, head) in enumerate(config.layout):
+        key, before = f"exits[{index}]", config.layout[:index]
+        if after > preset.blocks - 2:
+            blocks = f"{name}'s backbone has blocks 0 to {preset.blocks - 1}"
+            yield f"{key}.after", after, f"{blocks}; an early exit comes after block {_numbers(range(preset.blocks - 1))}"
+        elif before and after < before[-1][0]:
+            least = before[-1][0]
+            yield f"{key}.after", after, f"exits[{index - 1}] stands after block {least}; allowed: {least} or more, the backbone's order"
+        elif head == "preset" and after not in preset.places:
+            others = ", ".join(toml(item) for item in HEADS if item != "preset")
+            yield f"{key}.head", head, f"{name} has a head of its own after block {_numbers(preset.places)} only; allowed: {others}"
+        elif (after, head) in before:
+            others = ", ".join(toml(item) for item in HEADS if (after, item) not in before and (item != "preset" or after in preset.places))
+            told = f"exits[{before.index((after, head))}] stands after block {after} with this head already"
+            yield f"{key}.head", head, f"{told}; allowed: {others or 'another place'}"
+
+
+def _impossible_counts(config: Config) -> Iterator[tuple[str, Any, str]]:
+    for key, values, count, what in (
+        ("train.exit_weights", config.train.exit_weights, len(config.exits), "one for each exit"),
+        ("calibrate.shares", config.calibrate.shares, len(config.exits) - 1, "one for each exit but the last"),
+        ("target.hard_share", config.target.hard_share, len(config.exits) - 1, "one for each exit but the last"),
     ):
         if values is not None and len(values) != count:
-            what = "one for each exit" if count == preset.exits else "one for each exit but the last"
             yield key, values, f"allowed: {count} values, {what}, not {len(values)}"
-    yield from _impossible_calibration(config, policies)
 
 
 def _impossible_calibration(config: Config, policies: Sequence[str]) -> Iterator[tuple[str, Any, str]]:

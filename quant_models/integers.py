@@ -98,9 +98,11 @@ def _whole(quantised: Any) -> Tensor:
 def _steps(model: MultiExitNet) -> Iterator[IntegerLayer]:
     probe = torch.zeros(1, 1)
     fork = entering = model.input_quant(probe)
+    block: tuple[str, int] | None = None
     for where, k, unit in trace(model.spec):
-        if where == "stage":
-            entering = fork
+        if block != (where, k):
+            # The last stage's output enters, whether a stage or a head begins: an empty stage passes it on.
+            entering, block = fork, (where, k)
         module: Any = (model.stages if where == "stage" else model.heads)[k][unit.name]
         if isinstance(module, nn.Sequential):
             module = module[1]
@@ -171,9 +173,10 @@ def integer_logits(model: MultiExitNet, images: np.ndarray, batch: int = 256) ->
         layers = integer_layers(model)
         for start in range(0, len(images), batch):
             fork = x = torch.from_numpy(images[start : start + batch].astype(np.int64).transpose(0, 3, 1, 2))
+            block: tuple[str, int] | None = None
             for layer in layers:
-                if layer.where == "stage":
-                    x = fork
+                if block != (layer.where, layer.index):
+                    x, block = fork, (layer.where, layer.index)
                 acc = layer.accumulate(x)
                 if layer.bias is not None:
                     found[layer.index].append((acc + layer.bias).numpy())

@@ -1,7 +1,8 @@
 """A quantised multi-exit network: its typed description, and the Brevitas module built from it.
 
 The description is plain frozen data (:class:`NetSpec`), so that it can be hashed, stored with a checkpoint and compared. A net
-with n exits has n stages and n heads: stage k feeds head k and stage k+1; the last stage feeds its head alone.
+with n exits has n stages and n heads: stage k feeds head k and stage k+1; the last stage feeds its head alone. A stage but the first may be
+empty: its head then reads the same feature map as the head before it.
 """
 
 import dataclasses
@@ -212,7 +213,7 @@ def trace(spec: NetSpec) -> Iterator[tuple[str, int, Unit]]:
     fork = ((spec.height, spec.width, spec.channels), INPUT_BITS, False, False)
     for k in range(spec.exits):
         for where, block in (("stage", spec.stages[k]), ("head", spec.heads[k])):
-            if not block:
+            if not block and (where == "head" or k == 0):
                 raise QuantModelError(f"{where}{k} must have a layer")
             (height, width, channels), bits, signed, flat = fork
             counts: dict[str, int] = {}

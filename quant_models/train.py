@@ -24,7 +24,7 @@ from quant_models.errors import QuantModelError
 from quant_models.integers import frozen
 from quant_models.net import MultiExitNet, NetSpec
 
-__all__ = ["Progress", "TrainSettings", "evaluate", "train"]
+__all__ = ["Progress", "TrainSettings", "data_digest", "evaluate", "train"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,13 +112,18 @@ def _augment(x: Tensor, settings: TrainSettings, generator: torch.Generator) -> 
     return x
 
 
-def _identity(settings: TrainSettings, data: Dataset) -> dict[str, Any]:
-    """What a partial checkpoint must have in common with a run to be its beginning."""
+def data_digest(data: Dataset) -> str:
+    """SHA-256 of the training images and labels, in hexadecimal."""
     digest = hashlib.sha256(np.ascontiguousarray(data.x_train).data)
     digest.update(np.ascontiguousarray(data.y_train).data)
+    return digest.hexdigest()
+
+
+def _identity(settings: TrainSettings, data: Dataset) -> dict[str, Any]:
+    """What a partial checkpoint must have in common with a run to be its beginning."""
     raw = dataclasses.asdict(settings)
     raw["exit_weights"] = None if settings.exit_weights is None else list(settings.exit_weights)
-    return {"settings": raw, "data": digest.hexdigest()}
+    return {"settings": raw, "data": data_digest(data)}
 
 
 def _optimizer(model: MultiExitNet, settings: TrainSettings) -> torch.optim.Optimizer:
@@ -156,7 +161,7 @@ def train(
     After each epoch the state goes to ``<path>.partial``; when that holds the beginning of this very run (network, data,
     settings), it goes on from there. ``path`` itself is replaced only when training is done. Returns ``{"exits": [{"accuracy",
     "loss"} per exit over the validation split], "history": [those of each epoch], "train_samples", "validation_samples"}``,
-    which the checkpoint holds as ``progress["metrics"]`` too.
+    which the checkpoint holds as ``progress["metrics"]`` too, beside the identity of the run, ``progress["run"]``.
     """
     if data.shape != (spec.height, spec.width, spec.channels):
         takes = (spec.height, spec.width, spec.channels)

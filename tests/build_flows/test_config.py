@@ -36,7 +36,9 @@ def faults(text: str) -> list[str]:
             "validatoin = 0.2",
             "x.toml: data.validatoin = 0.2: unknown key (did you mean validation?); allowed: name, path, validation",
         ),
-        ("[[exits]]\n", "[[exits]]\nhead = 1\n", "x.toml: exits[0].head = 1: unknown key; allowed: policy, score"),
+        ("[[exits]]\n", "[[exits]]\nplace = 1\n", "x.toml: exits[0].place = 1: unknown key; allowed: policy, score, after, head"),
+        ("# after =", "after = -1", "x.toml: exits[0].after = -1: allowed: whole number from 0 to 1000"),
+        ("# head =", 'head = "big"', 'x.toml: exits[0].head = "big": allowed: "preset", "linear", "pool", "conv", "global"'),
         (
             'policy = "softmax"',
             'policy = "luck"',
@@ -94,8 +96,9 @@ def test_a_wrong_table_is_told_as_one() -> None:
     ("text", "message"),
     [
         (
-            DIGITS.replace('\n[[exits]]\npolicy = "max_logit"\n# score =\n', ""),
-            'exits = ["softmax", "always"]: digits has 3 exits, not 2',
+            DIGITS.replace('\n[[exits]]\npolicy = "max_logit"\n# score =\n# after =\n# head =\n', ""),
+            'exits = ["softmax", "always"]: digits has 3 exits, not 2; allowed: one [[exits]] table for each, a single one, or any number '
+            "with after in each but the last",
         ),
         (B_LENET.replace('policy = "always"', 'policy = "never"'), 'exits[1].policy = "never": the last exit must let every sample leave'),
         (
@@ -124,6 +127,85 @@ def test_impossible_layouts_are_errors(text: str, message: str) -> None:
     found = faults(text)
     assert len(found) == 1
     assert found[0].startswith(f"x.toml: {message}")
+
+
+def placed(preset: str, *exits: tuple[int | None, str | None], last: str = "", extra: str = "") -> str:
+    """A configuration of ``preset`` with early exits at the (after, head) given."""
+    tables = ""
+    for after, name in exits:
+        tables += '[[exits]]\npolicy = "max_logit"\n' + ("" if after is None else f"after = {after}\n")
+        tables += "" if name is None else f'head = "{name}"\n'
+    data = "digits" if preset == "digits" else "fashion-mnist"
+    start = f'[project]\nname = "x"\n[data]\nname = "{data}"\n[model]\npreset = "{preset}"\n{extra}'
+    return f'{start}{tables}[[exits]]\npolicy = "always"\n{last}'
+
+
+@pytest.mark.parametrize(
+    ("text", "layout"),
+    [
+        (placed("digits", (None, None), (None, None)), ((0, "preset"), (1, "preset"))),
+        (placed("digits", (None, "pool"), (None, None)), ((0, "pool"), (1, "preset"))),
+        (placed("digits"), ()),
+        (placed("digits", (1, "linear")), ((1, "linear"),)),
+        (placed("b_lenet", (0, None), (1, None)), ((0, "preset"), (1, "linear"))),
+        (placed("b_lenet", (0, "conv"), (0, "global"), (1, "pool")), ((0, "conv"), (0, "global"), (1, "pool"))),
+    ],
+)
+def test_exits_stand_where_they_are_placed(text: str, layout: tuple[tuple[int, str], ...]) -> None:
+    found = config.parse(text)
+    assert found.layout == layout
+    assert found.exit_weights == (1.0,) * (len(layout) + 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            placed("b_lenet", (5, None)),
+            "exits[0].after = 5: b_lenet's backbone has blocks 0 to 2; an early exit comes after block 0 or 1",
+        ),
+        (
+            placed("triple_wins", (0, None), (3, None)),
+            "exits[1].after = 3: triple_wins's backbone has blocks 0 to 3; an early exit comes after block 0 to 2",
+        ),
+        (
+            placed("digits", (1, None), (0, None)),
+            "exits[1].after = 0: exits[0] stands after block 1; allowed: 1 or more, the backbone's order",
+        ),
+        (placed("digits", (1, None), (None, None)), "exits[1].after = (unset): allowed: after in every exit but the last, or in none"),
+        (
+            placed("b_lenet", (1, "preset")),
+            'exits[0].head = "preset": b_lenet has a head of its own after block 0 only; allowed: "linear", "pool", "conv", "global"',
+        ),
+        (
+            placed("b_lenet", (1, "linear"), (1, None)),
+            'exits[1].head = "linear": exits[0] stands after block 1 with this head already; allowed: "pool", "conv", "global"',
+        ),
+        (
+            placed("b_lenet", (0, None), last="after = 2\n"),
+            "exits[1].after = 2: the last exit stands after the whole backbone, with the preset's last head; allowed: unset",
+        ),
+        (
+            placed("b_lenet", last='head = "linear"\n'),
+            'exits[0].head = "linear": the last exit stands after the whole backbone, with the preset\'s last head; allowed: unset',
+        ),
+        (
+            "exits = []\n" + placed("b_lenet").replace('[[exits]]\npolicy = "always"\n', ""),
+            "exits = []: b_lenet has 2 exits, not 0; allowed: one",
+        ),
+        (
+            placed("b_lenet", (0, None), (1, None), extra="[train]\nexit_weights = [1.0, 1.0]\n"),
+            "train.exit_weights = [1.0, 1.0]: allowed: 3 values, one for each exit, not 2",
+        ),
+        (
+            placed("b_lenet", extra="[target]\nhard_share = [0.5]\n"),
+            "target.hard_share = [0.5]: allowed: 0 values, one for each exit but the last, not 1",
+        ),
+    ],
+)
+def test_impossible_places_are_errors(text: str, message: str) -> None:
+    [found] = faults(text)
+    assert found.startswith(f"x.toml: {message}")
 
 
 def test_text_that_is_not_toml() -> None:
@@ -161,12 +243,15 @@ def test_the_data_set_is_named_as_quant_models_does(tmp_path: Path) -> None:
 
 
 def test_presets_have_the_shapes_of_quant_models() -> None:
+    from quant_models.layouts import HEADS, blocks, places
     from quant_models.presets import PRESETS
 
     assert set(PRESETS) == set(config.PRESETS)
     for name, preset in config.PRESETS.items():
         spec = PRESETS[name](4, 4, 10)
         assert (len(spec.stages), spec.height, spec.width, spec.channels) == (preset.exits, preset.height, preset.width, preset.channels)
+        assert (preset.blocks, preset.places) == (len(blocks(spec)), places(spec))
+    assert set(config.HEADS) == set(HEADS)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
@@ -181,6 +266,11 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     file.write_text(DIGITS.replace("# path =", 'path = "nowhere"'))
     with pytest.raises(ConfigError, match=r"data\.path = 'nowhere': there is no"):
         config.load(file)
+    file.write_text(DIGITS.replace("# checkpoint =", 'checkpoint = "all.safetensors"'))
+    with pytest.raises(ConfigError, match=r'train\.checkpoint = "all\.safetensors": there is no file .*all\.safetensors'):
+        config.load(file)
+    (tmp_path / "all.safetensors").write_bytes(b"")
+    assert config.load(file).checkpoint == tmp_path / "all.safetensors"
     with pytest.raises(ConfigError, match=r"--data = '.*gone': there is no"):
         config.load(file, data_dir=tmp_path / "gone")
     file.write_bytes(b"\xff")

@@ -1,0 +1,66 @@
+"""A layout cut out of a network trained with more exits computes what that network computed there."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from quant_models.checkpoint import Checkpoint, load_model, save_checkpoint
+from quant_models.cut import cut
+from quant_models.errors import QuantModelError
+from quant_models.integers import integer_logits
+from quant_models.layouts import layout
+from quant_models.presets import preset
+from tests.quant_models.conftest import build_model
+
+ALL = [(0, "preset"), (0, "global"), (0, "linear"), (1, "preset"), (1, "conv")]
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(2).integers(0, 256, (30, 8, 8, 1), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    path = tmp_path_factory.mktemp("trained") / "all.safetensors"
+    model = build_model(layout("digits", ALL))
+    save_checkpoint(path, Checkpoint(spec=model.spec, model=model.state_dict(), progress={"run": {"data": "x"}}))
+    return path
+
+
+@pytest.mark.parametrize("chosen", [(), (0, 1, 2, 3, 4), *itertools.combinations(range(5), 1), (0, 3), (1, 4), (1, 2)])
+def test_every_layout_computes_what_the_whole_network_does(tmp_path, trained, images, chosen):
+    spec = layout("digits", [ALL[index] for index in chosen])
+    found = cut(trained, spec)
+    assert found.progress["cut"]["exits"] == [*chosen, 5]
+    assert found.progress["run"] == {"data": "x"}
+    save_checkpoint(tmp_path / "cut.safetensors", found)
+    whole = integer_logits(load_model(trained), images)
+    for index, logits in zip([*chosen, 5], integer_logits(load_model(tmp_path / "cut.safetensors", spec), images), strict=True):
+        assert np.array_equal(logits, whole[index])
+
+
+@pytest.mark.parametrize(("spec", "message"), [
+    (
+        layout("digits", [(0, "pool")]),
+        r"was not trained with the head of exit 0, after block 0: max-pool, linear 10; it has after block 0: max-pool, linear 10; "
+        r"after block 0: global pool, linear 10; .*after block 2: global pool, linear 10",
+    ),
+    (layout("digits", [(1, "global")]), "not trained with the head of exit 0, after block 1: global pool, linear 10; it has after block 0"),
+    (layout("digits", [], weight_bits=3), "bit widths: layer 0 of its backbone is weight_bits=4, act_bits=4, not weight_bits=3,"),
+    (layout("digits", [], classes=9), "has classes = 10, not 9"),
+    (preset("b_lenet"), "has height = 8, not 28"),
+])
+def test_what_is_missing_is_named(trained, spec, message):
+    with pytest.raises(QuantModelError, match=message):
+        cut(trained, spec)
+
+
+def test_another_backbone_is_named(tmp_path):
+    model = build_model(preset("b_lenet"))
+    save_checkpoint(tmp_path / "x", Checkpoint(spec=model.spec, model=model.state_dict()))
+    with pytest.raises(QuantModelError, match=r"has another backbone: b_lenet \(convolution 5, max-pool, .*\), not triple_wins"):
+        cut(tmp_path / "x", preset("triple_wins"))
+    with pytest.raises(QuantModelError, match="does not exist"):
+        cut(tmp_path / "y", preset("triple_wins"))

@@ -1,5 +1,6 @@
 """Small projects for the tests of the flow: three exits, a few hundred of scikit-learn's digits."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +63,17 @@ def project(folder: Path, cache: Path, **changes: str) -> Project:
     return configured(folder, **changes)
 
 
-def configured(folder: Path, **changes: str) -> Project:
-    """The project in ``folder``, its configuration written anew with ``changes``."""
-    lines = TOML.splitlines()
+def configured(folder: Path, exits: Sequence[tuple[int, str]] | None = None, **changes: str) -> Project:
+    """The project in ``folder``, its configuration written anew with ``changes``; ``exits``, (after, head) each, replace its early exits,
+    which then leave by max_logit as calibration likes."""
+    text = TOML
+    if exits is not None:
+        early = "".join(f'[[exits]]\npolicy = "max_logit"\nafter = {after}\nhead = "{head}"\n' for after, head in exits)
+        start, end = text.index("[[exits]]"), text.index("[target]")
+        text = f'{text[:start]}{early}[[exits]]\npolicy = "always"\n\n[calibrate]\naccuracy_loss = 2.0\n\n{text[end:]}'
+    if "checkpoint" in changes:
+        text = text.replace("epochs = ", "checkpoint = \nepochs = ")
+    lines = text.splitlines()
     for key, value in changes.items():
         place = next(index for index, line in enumerate(lines) if line.startswith(f"{key} = "))
         lines[place] = f"{key} = {value}"

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from build_flows import config, flow
 from build_flows.config import Project
+from build_flows.errors import ConfigError
 from build_flows.files import hash_path
 from build_flows.steps import Build, Step
 from build_flows.ui import Progress, SilentUi
@@ -84,6 +86,47 @@ def test_a_change_runs_only_what_depends_on_it(copy: Copy) -> None:
     # Another share of hard samples is folded otherwise; the graph is another one then.
     assert {"calibrate", "compile"} <= ran(project, before) <= {"calibrate", "compile", "agree"}
     assert (project.output / "exits.json").read_bytes() != exits
+
+
+def test_a_network_without_early_exits_goes_all_the_way(tiny: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    (folder / "out").mkdir(parents=True)
+    shutil.copy(tiny.file.parent / "digits.npz", folder)
+    (folder / "out" / ".models").symlink_to((tiny.output.parent / ".models").resolve())
+    shutil.copy(tiny.output / "checkpoint.safetensors", folder / "all.safetensors")
+    project = configured(folder, [], checkpoint='"all.safetensors"')
+    page = flow.report(project, SilentUi()).read_text()
+    assert "Not trained here: the weights are those of another training, of a network with 3 exits." in page
+    netlist, simulated = (json.loads((project.output / name).read_text()) for name in ("netlist.json", "sim.json"))
+    assert (len(netlist["exits"]), netlist["gates"]) == (1, [])
+    figures = simulated["figures"]
+    assert figures["agree"] == figures["samples"] == 40
+    assert [item["share"] for item in figures["exits"]] == [1.0]
+
+
+def test_what_is_trained_follows_places_and_heads_but_not_policies(copy: Copy) -> None:
+    project = copy()
+    before = stamps(project)
+    text = project.file.read_text()
+    project.file.write_text(text.replace('policy = "softmax"', 'policy = "margin"\nafter = 0').replace(
+        'policy = "max_logit"', 'policy = "entropy"\nafter = 1\nhead = "preset"'))
+    flow.train(config.load(project.file), SilentUi())
+    assert ran(project, before) == {"calibrate"}
+    flow.train(configured(project.file.parent, [(0, "preset"), (1, "linear")], epochs="1"), SilentUi())
+    assert ran(project, before) == {"train", "calibrate"}
+
+
+def test_two_exits_after_one_block_are_trained_but_not_compiled(copy: Copy) -> None:
+    project = copy()
+    both = configured(project.file.parent, [(0, "preset"), (0, "linear")], epochs="1")
+    before = stamps(project)
+    with pytest.raises(ConfigError) as caught:
+        flow.report(both, SilentUi())
+    assert caught.value.message.startswith(
+        f"{both.file}: exits[1].after = 0: two exits after block 0 can be trained together, but not compiled; allowed: one of them"
+    )
+    assert ran(project, before) == set()
+    assert len(flow.train(both, SilentUi())["exits"]) == 3
 
 
 def test_damaged_artefacts_are_made_anew(copy: Copy) -> None:

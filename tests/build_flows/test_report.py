@@ -154,6 +154,15 @@ def test_an_overloaded_stage_is_named() -> None:
     assert told in render(hard)
 
 
+def test_weights_taken_from_another_training_are_told() -> None:
+    data = sample_data()
+    html = render(replace(data, metrics={"history": [], "taken": {"digest": "x", "exits": [1, 4, 6]}}))
+    told = "Not trained here: the weights are those of another training, of a network with 7 exits, of which these are 1, 4, 6."
+    assert told in " ".join(html.split())
+    assert "Accuracy of each exit alone, on the validation split." not in html
+    assert "Not trained here" not in render(data)
+
+
 def test_names_cannot_inject_markup() -> None:
     data = sample_data()
     html = render(replace(data, made={"Command": {"x": "<script>alert(1)</script>"}}, streams=[{"name": "<b>"}]))

@@ -66,6 +66,61 @@ def test_train_calibrate_export(small: Project, tmp_path: Path) -> None:
     assert (work / "model.onnx").stat().st_size > 1000
 
 
+class Listening(SilentUi):
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def info(self, text: str) -> None:
+        self.told.append(text)
+
+
+ALL = [(0, "preset"), (0, "conv"), (1, "linear")]
+
+
+def trained(folder: Path, **changes: str) -> Path:
+    """A checkpoint with all exits of ALL, of the project in ``folder``."""
+    work = folder / "all"
+    work.mkdir()
+    training.train(configured(folder, ALL, epochs="1", **changes), SilentUi(), work)
+    return work / "checkpoint.safetensors"
+
+
+def test_a_layout_is_cut_out_of_a_training_of_all_heads(small: Project, tmp_path: Path) -> None:
+    source, work = trained(small.file.parent), tmp_path / "work"
+    work.mkdir()
+    ui = Listening()
+    part = configured(small.file.parent, [(0, "conv")], checkpoint='"all/checkpoint.safetensors"')
+    training.train(part, ui, work)
+    assert ui.told == [f"taking the weights from {source}"]
+    whole, metrics = (json.loads((folder / "metrics.json").read_text()) for folder in (source.parent, work))
+    assert metrics["exits"] == [whole["exits"][1], whole["exits"][3]]
+    assert (metrics["history"], metrics["taken"]["exits"], metrics["settings"]["epochs"]) == ([], [1, 3], 1)
+    training.calibrate(part, SilentUi(), work / "checkpoint.safetensors", work)
+    assert len(json.loads((work / "exits.json").read_text())["exits"]) == 2
+    training.export(part, SilentUi(), work / "checkpoint.safetensors", work)
+    with np.load(work / "golden.npz", allow_pickle=False) as found:
+        heads = [[layer["kind"] for layer in head["layers"]] for head in json.loads(str(found["meta"]))["heads"]]
+    assert heads == [["conv", "maxpool", "linear"], ["global_sum", "linear"]]
+
+
+def test_a_layout_that_was_not_trained_is_told_with_file_key_and_value(small: Project, tmp_path: Path) -> None:
+    source = trained(small.file.parent)
+    other = configured(small.file.parent, [(1, "pool")], checkpoint='"all/checkpoint.safetensors"')
+    with pytest.raises(ConfigError) as caught:
+        training.train(other, SilentUi(), tmp_path)
+    assert caught.value.message.startswith(
+        f'{small.file}: train.checkpoint = "all/checkpoint.safetensors": checkpoint {source} was not trained with the head of exit 0, '
+        "after block 1: max-pool, linear 10; it has after block 0: "
+    )
+
+
+def test_weights_that_have_seen_the_validation_split_are_told(small: Project, tmp_path: Path) -> None:
+    trained(small.file.parent, validation="0.3")
+    ui = Listening()
+    training.train(configured(small.file.parent, [], checkpoint='"all/checkpoint.safetensors"'), ui, tmp_path)
+    assert ui.told[1].startswith("warning: the weights were trained with other images, data.validation or train.seed")
+
+
 def test_an_interrupted_training_is_taken_up_and_ends_the_same(small: Project, tmp_path: Path) -> None:
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     for folder in (whole, halves):

@@ -16,7 +16,8 @@ class Part:
     """What a part holds. ``name`` is the full name FINN and Vivado want.
 
     ``lutram`` counts the LUTs that can be memory or shift register (they are among ``lut``); ``bram36`` counts 36 kbit blocks, each
-    also usable as two of 18 kbit; ``dsp`` are slices of kind ``dsp_block``.
+    also usable as two of 18 kbit; ``dsp`` are slices of kind ``dsp_block``. ``family`` is what Yosys calls the part's family.
+    Figures are those of AMD's product table (DS190) for Zynq-7000.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Part:
     bram36: int
     dsp: int
     dsp_block: str
+    family: str = "xc7"
 
     @property
     def bram18(self) -> int:
@@ -36,7 +38,9 @@ class Part:
 PARTS: dict[str, Part] = {
     part.name: part
     for part in (
+        Part(name="xc7z010clg400-1", lut=17600, lutram=6000, ff=35200, bram36=60, dsp=80, dsp_block="DSP48E1"),
         Part(name="xc7z020clg400-1", lut=53200, lutram=17400, ff=106400, bram36=140, dsp=220, dsp_block="DSP48E1"),
+        Part(name="xc7z045ffg900-2", lut=218600, lutram=70400, ff=437200, bram36=545, dsp=900, dsp_block="DSP48E1"),
     )
 }
 

@@ -1,9 +1,10 @@
-"""Synthesises one module for 7-series with Yosys, and counts what it takes.
+"""Synthesises one module for 7-series with Yosys: what it takes, where its memories ended, and its netlist.
 
 A unit is measured as a whole module with all its ports: an input is a free signal, not the constant that a design around it may
 tie it to. Counts are those of the mapped netlist before placement.
 """
 
+import gzip
 import hashlib
 import json
 import os
@@ -14,46 +15,32 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from build_flows.errors import OfframpError
-from build_flows.files import move_into_place, read_json, write_json
+from build_flows.files import move_into_place, read_json, write_bytes, write_json
+from build_flows.memories import Memory
+from build_flows.resources import CellError, Resources, count_cells
+from build_flows.synthesis_worker import IF_MEMORY
 from sim.yosys import version
 
-__all__ = ["FAMILIES", "MEMORY_LUTS", "Resources", "SynthesisError", "Unit", "synthesise", "synthesise_all"]
+__all__ = ["FAMILIES", "Source", "SynthesisError", "Synthesised", "Unit", "synthesise", "synthesise_all"]
 
 FAMILIES = ("xc7",)
-MEMORY_LUTS = {
-    "RAM32X1S": 1, "RAM32X1S_1": 1, "RAM64X1S": 1, "RAM64X1S_1": 1, "RAM128X1S": 2, "RAM128X1S_1": 2, "RAM256X1S": 4,
-    "RAM32X1D": 2, "RAM32X1D_1": 2, "RAM64X1D": 2, "RAM64X1D_1": 2, "RAM128X1D": 4,
-    "RAM32M": 4, "RAM64M": 4,
-    "SRL16": 1, "SRL16E": 1, "SRLC16": 1, "SRLC16E": 1, "SRLC32E": 1, "CFGLUT5": 1,
-}
-"""LUTs that each memory and shift register of 7-series takes, of those in Yosys' library (the ones for other families refuse)."""
 
-_VERSION = 1
-_SOURCE = "unit.v"
-_LUTS = {f"LUT{inputs}" for inputs in range(1, 7)}
-_FREE = {"INV", "MUXF7", "MUXF8", "VCC", "GND", "$scopeinfo"}
-_REGISTER = re.compile(r"(FD[CPRS]E|LD[CP]E)(_1)?")
-_NAME = re.compile(r"[A-Za-z_]\w*")
-_REFUSED = re.compile(r"(?:(?P<file>\S+):(?P<line>\d+)[\d.:-]*: )?ERROR: (?P<what>.*)")
+_VERSION = 2
+_VERILOG = "unit.v"
+_NAME = re.compile(r"[A-Za-z_][\w.]*")
+_REFUSED = re.compile(r"(?:(?P<file>[^\s:]+):(?P<line>\d+)[\d.:-]*: )?(?:ERROR|error): (?P<what>.*)")
 
 # Yosys in a session of its own, with all that it starts, so that one signal ends them all.
-_PROGRAM = """
-import sys
-from pathlib import Path
-from sim.errors import YosysError
-from sim.yosys import run_yosys
-try:
-    run_yosys(sys.stdin.read().splitlines(), Path())
-except YosysError as error:
-    sys.exit(str(error))
-"""
+_PROGRAM = "from build_flows.synthesis_worker import main; main()"
+_MAPS = Path(__file__).parent / "yosys"
 
 
 class SynthesisError(OfframpError):
@@ -61,43 +48,51 @@ class SynthesisError(OfframpError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unit:
-    """The module to synthesise: ``top`` (a plain Verilog name, else ValueError) of the text ``verilog``, which holds all below it too."""
+class Source:
+    """A file of a unit: its ``name``, a relative path, its ``text``, and, for messages, the ``origin`` where the user finds it."""
 
-    top: str
-    verilog: str
-
-    def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.top):
-            raise ValueError(f"top must be a Verilog name, not {self.top!r}")
+    name: str
+    text: str
+    origin: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resources:
-    """What a unit takes.
-
-    ``lut`` counts cells LUT1 to LUT6, one each, before two small ones are paired into one LUT of the device; ``lut_paired`` is Yosys'
-    estimate of what is left after pairing (its ``estimated_num_lc``). Pairing looks at sizes only, so it can be too hopeful. Neither has
-    memories or shift registers in it: ``lutram`` is the LUTs those take (:data:`MEMORY_LUTS`). Nor have they the cells called INV: Yosys
-    puts an inverter into the LUT before or behind it, and what it leaves (mostly at a carry chain: ``x + constant`` takes no
-    LUT of Yosys', but INVs) may take a LUT on the device; it is in ``cells``.
-
-    ``ff`` are flip-flops and latches, ``dsp`` DSP48E1, ``bram36`` blocks of 36 kbit (one of 18 kbit is half), ``carry`` CARRY4.
-    ``cells`` is how many there are of each cell, by its name in the vendor's library.
+class Unit:
+    """The module to synthesise: ``top`` (a Verilog name, dots allowed, else ValueError) of the plain Verilog ``verilog``, which holds all
+    below it too, but for the modules ``roots`` of the SystemVerilog files ``system`` (in compile order), which it instantiates with their
+    own parameters. ``data`` are files that those read, by the names under which they read them.
     """
 
-    lut: int
-    lut_paired: int
-    lutram: int
-    ff: int
-    dsp: int
-    bram36: float
-    carry: int
-    cells: dict[str, int]
+    top: str
+    verilog: str
+    system: tuple[Source, ...] = ()
+    roots: tuple[str, ...] = ()
+    data: tuple[Source, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in (self.top, *self.roots):
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"top must be a Verilog name, not {name!r}")
+        if bool(self.system) != bool(self.roots):
+            raise ValueError(f"system and roots come together, not system={len(self.system)} files, roots={self.roots}")
 
 
-def synthesise(verilog: str, top: str, cache: Path, part_family: str = "xc7") -> Resources:
-    """What module ``top`` of the text ``verilog`` takes on a part of ``part_family``, one of :data:`FAMILIES` (else ValueError).
+@dataclass(frozen=True, kw_only=True)
+class Synthesised:
+    """What came out: ``resources``, ``memories``, and the file of the mapped ``netlist`` (:meth:`read_netlist`)."""
+
+    resources: Resources
+    memories: tuple[Memory, ...]
+    netlist: Path = field(compare=False)
+
+    def read_netlist(self) -> dict[str, Any]:
+        """The mapped netlist, as Yosys' ``write_json`` gives it, without the contents of tables."""
+        found: dict[str, Any] = json.loads(gzip.decompress(self.netlist.read_bytes()))
+        return found
+
+
+def synthesise(verilog: str, top: str, cache: Path, part_family: str = "xc7") -> Synthesised:
+    """Module ``top`` of the text ``verilog`` on a part of ``part_family``, one of :data:`FAMILIES` (else ValueError).
 
     The result is kept in the folder ``cache`` and found there again, without Yosys being run, as long as the text, ``top``, the commands
     and the version of Yosys are the same. Raises :class:`SynthesisError` for what Yosys refuses (its input and log stay in
@@ -107,9 +102,9 @@ def synthesise(verilog: str, top: str, cache: Path, part_family: str = "xc7") ->
     return synthesise_all({top: Unit(top=top, verilog=verilog)}, cache, part_family=part_family, jobs=1)[top]
 
 
-def synthesise_all(units: Mapping[str, Unit], cache: Path, *, progress: Callable[[str, Resources], None] = lambda name, found: None,
-                   jobs: int = 2, part_family: str = "xc7") -> dict[str, Resources]:
-    """What each of the ``units`` takes, by its name, ``jobs`` at a time; otherwise as :func:`synthesise`.
+def synthesise_all(units: Mapping[str, Unit], cache: Path, *, progress: Callable[[str, Synthesised], None] = lambda name, found: None,
+                   jobs: int = 2, part_family: str = "xc7") -> dict[str, Synthesised]:
+    """Each of the ``units``, by its name, ``jobs`` at a time, begun in the order given; otherwise as :func:`synthesise`.
 
     ``progress`` is called in the caller's thread, with name and result of each unit as it comes. Results are in the order of ``units``;
     equal units are synthesised once. The first error (its message begins with the unit's name) ends the others and is raised, and so do
@@ -124,9 +119,9 @@ def synthesise_all(units: Mapping[str, Unit], cache: Path, *, progress: Callable
     files = {name: _file(unit, cache, part_family) for name, unit in units.items()}
     for name, file in files.items():
         first.setdefault(file, name)
-    done: dict[Path, Resources] = {}
+    done: dict[Path, Synthesised] = {}
 
-    def finish(file: Path, found: Resources) -> None:
+    def finish(file: Path, found: Synthesised) -> None:
         done[file] = found
         for name in units:
             if files[name] == file:
@@ -152,14 +147,14 @@ class _Processes:
         self._ended = False
 
     @contextmanager
-    def start(self, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    def start(self, folder: Path, log: Path) -> Iterator[subprocess.Popen[str]]:
         # What a killed Yosys leaves behind lies in the folder too.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TMPDIR": str(folder)}
-        with self._lock:
+        with self._lock, log.open("wb") as output:
             if self._ended:
                 raise _Interrupted
-            process = subprocess.Popen([sys.executable, "-c", _PROGRAM], cwd=folder, env=environment, text=True, errors="replace",
-                                       stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+            process = subprocess.Popen([sys.executable, "-c", _PROGRAM], cwd=folder, env=environment, text=True,
+                                       stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True)
             self._running.add(process)
         with process:
             try:
@@ -204,88 +199,118 @@ class _Pool:
             self._processes.end()
         self._threads.shutdown(cancel_futures=kind is not None)
 
-    def submit(self, run: Callable[..., Resources], *args: object) -> "Future[Resources]":
+    def submit(self, run: Callable[..., Synthesised], *args: object) -> "Future[Synthesised]":
         return self._threads.submit(run, self._processes, *args)
 
 
 def _commands(unit: Unit, part_family: str) -> list[str]:
+    synthesis = f"synth_xilinx -family {part_family} -flatten -noiopad -noclkbuf -top \\{unit.top}"
     # synth_xilinx looks for the modules below the top itself. `proc` and `opt_clean` before it would throw away those that are connected
     # by position, without a word.
+    read, shift_registers = [f"read_verilog {_VERILOG}"], []
+    if unit.system:
+        roots = " ".join(f"--top {root}" for root in unit.roots)
+        files = " ".join(source.name for source in unit.system)
+        read = [
+            "read_slang --ignore-assertions --allow-use-before-declare --translate-off-format synthesis,translate_off,translate_on "
+            f"{roots} {_MAPS / 'stubs.v'} {files}",
+            *read,
+            f"hierarchy -top \\{unit.top}",
+            "proc",
+            "opt_clean",
+            f"techmap -map {_MAPS / 'bmux.v'}",
+        ]
+        shift_registers = [
+            "opt -full", "xilinx_srl -variable -minlen 3",
+            f"techmap -autoproc -max_iter 1 -map {_MAPS / 'reversed_shiftx.v'}", "opt_expr", "opt_clean",
+            "xilinx_srl -variable -minlen 3",
+        ]
     return [
-        f"read_verilog {_SOURCE}",
-        f"synth_xilinx -family {part_family} -flatten -noiopad -noclkbuf -top {unit.top}",
+        *read,
+        f"{synthesis} -run begin:map_memory",
+        "select t:$mem t:$mem_v2 a:SHREG_EXTRACT",
+        "write_json -selected before.json",
+        "select -clear",
+        f"{IF_MEMORY}{synthesis} -run map_memory:map_ffram",
+        f"{synthesis} -run map_ffram:fine",
+        *shift_registers,
+        f"{synthesis} -run fine:",
         "tee -q -o stat.json stat -json -tech xilinx",
+        f"select {unit.top}",
+        "write_json -selected netlist.json",
     ]
 
 
 def _file(unit: Unit, cache: Path, part_family: str) -> Path:
-    parts = [version(), _commands(unit, part_family), unit.verilog]
+    maps = [(file.name, file.read_text(encoding="utf-8")) for file in sorted(_MAPS.glob("*.v"))] if unit.system else []
+    # Where the package lies is no part of a unit.
+    commands = [command.replace(str(_MAPS), "") for command in _commands(unit, part_family)]
+    sources = [[(source.name, source.text) for source in group] for group in (unit.system, unit.data)]
+    parts = [_VERSION, version(), commands, unit.verilog, sources, maps]
     return cache / f"{unit.top}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}.json"
 
 
-def _kept(file: Path) -> Resources | None:
-    if not file.is_file():
+def _netlist(file: Path) -> Path:
+    return file.with_suffix(".netlist.gz")
+
+
+def _kept(file: Path) -> Synthesised | None:
+    if not file.is_file() or not _netlist(file).is_file():
         return None
     try:
-        value = read_json(file, version=_VERSION)
-        return _count(file.name, value["cells"], value["lut_paired"])
-    except (OfframpError, KeyError):  # not ours: it is made anew
+        return _result(file.name, read_json(file, version=_VERSION), _netlist(file))
+    except (OfframpError, KeyError, TypeError):  # not ours: it is made anew
         return None
 
 
-def _measure(processes: _Processes, name: str, unit: Unit, file: Path, part_family: str) -> Resources:
+def _result(name: str, value: Mapping[str, Any], netlist: Path) -> Synthesised:
+    try:
+        resources = count_cells(value["cells"], value["lut_paired"])
+    except CellError as error:
+        raise SynthesisError(f"{name}: {error.message}") from None
+    memories = tuple(Memory(**item) for item in value["memories"])
+    return Synthesised(resources=resources, memories=memories, netlist=netlist)
+
+
+def _measure(processes: _Processes, name: str, unit: Unit, file: Path, part_family: str) -> Synthesised:
     # A killed process is not gone at once: what it holds open can outlive the folder.
     with tempfile.TemporaryDirectory(prefix="offramp-synthesis-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch) / "work"
         folder.mkdir()
-        (folder / _SOURCE).write_text(unit.verilog, encoding="utf-8")
-        with processes.start(folder) as process:
-            _, complaint = process.communicate("\n".join(_commands(unit, part_family)))
+        for source in (Source(name=_VERILOG, text=unit.verilog), *unit.system, *unit.data):
+            (folder / source.name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / source.name).write_text(source.text, encoding="utf-8")
+        log = folder / "yosys.log"
+        with processes.start(folder, log) as process:
+            process.communicate(json.dumps({"commands": _commands(unit, part_family), "top": unit.top}))
         if process.returncode:
-            raise _refused(name, complaint, folder, file.parent / "refused" / re.sub(r"[^\w.=-]+", "_", name))
-        # A unit that holds nothing but wires has no entry.
-        found = json.loads((folder / "stat.json").read_text(encoding="utf-8")).get("design", {})
-    cells, paired = dict(found.get("num_cells_by_type", {})), int(found.get("estimated_num_lc", 0))
-    resources = _count(name, cells, paired)
-    write_json(file, {"version": _VERSION, "cells": cells, "lut_paired": paired})
-    return resources
+            raise _refused(name, unit, folder, file.parent / "refused" / re.sub(r"[^\w.=-]+", "_", name))
+        value = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        netlist = (folder / "netlist.json.gz").read_bytes()
+    result = _result(name, value, _netlist(file))
+    write_bytes(_netlist(file), netlist)
+    write_json(file, {"version": _VERSION, **value})
+    return result
 
 
-def _refused(name: str, complaint: str, folder: Path, keep: Path) -> SynthesisError:
-    """The error for what Yosys wrote on stderr; ``folder``, with its input and log, is kept as ``keep``."""
-    lines = [line for line in complaint.splitlines() if line.strip()] or ["no word of why"]
-    said = re.sub(r" \(its log is .*\)$", "", lines[-1]).removeprefix("Yosys failed: ")
-    match = _REFUSED.fullmatch(said)
-    if match is None:
-        what = f"Yosys ended early: {said}"
+def _refused(name: str, unit: Unit, folder: Path, keep: Path) -> SynthesisError:
+    """The error for what Yosys wrote into its log; ``folder``, with its input and log, is kept as ``keep``."""
+    log = (folder / "yosys.log").read_text(encoding="utf-8", errors="replace")
+    lines = [line.strip() for line in log.splitlines() if line.strip()] or ["no word of why"]
+    # slang tells what is wrong and where first, and Yosys only that slang failed.
+    told = next((match for line in lines if (match := _REFUSED.fullmatch(line)) and "ompilation failed" not in line), None)
+    hint = f"its Verilog and Yosys' log are in {keep}"
+    if told is None:
+        what = f"Yosys ended early: {lines[-1]}"
     else:
-        what = match["what"].replace("\\", "")
-        if match["line"]:
-            what = f"{keep / _SOURCE if match['file'] == _SOURCE else match['file']}:{match['line']}: {what}"
+        what = told["what"].replace("\\", "")
+        if told["line"]:
+            source = next((item for item in unit.system if item.origin and told["file"].endswith(item.name)), None)
+            place = source.origin if source else keep / _VERILOG if told["file"] == _VERILOG else told["file"]
+            what = f"{place}:{told['line']}: {what}"
+            if source:
+                hint = f"mend that line, or compile again if it was edited; {hint}"
     keep.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".refused-", dir=keep.parent) as beside:
         move_into_place(Path(shutil.copytree(folder, Path(beside) / "copy")), keep)
-    return SynthesisError(f"{name}: {what}", hint=f"its Verilog and Yosys' log are in {keep}")
-
-
-def _count(name: str, cells: Mapping[str, int], paired: int) -> Resources:
-    """Raises :class:`SynthesisError` for a cell that has no place in the sums, rather than leave it out."""
-
-    def total(kinds: Sequence[str]) -> int:
-        return sum(cells.get(kind, 0) for kind in kinds)
-
-    registers = [kind for kind in cells if _REGISTER.fullmatch(kind)]
-    known = {*_LUTS, *_FREE, *MEMORY_LUTS, *registers, "DSP48E1", "RAMB18E1", "RAMB36E1", "CARRY4"}
-    unknown = sorted(set(cells) - known)
-    if unknown:
-        raise SynthesisError(f"{name}: the netlist has cells that are not counted: {', '.join(unknown)}")
-    return Resources(
-        lut=total(sorted(_LUTS)),
-        lut_paired=paired,
-        lutram=sum(luts * cells.get(kind, 0) for kind, luts in MEMORY_LUTS.items()),
-        ff=total(registers),
-        dsp=total(["DSP48E1"]),
-        bram36=total(["RAMB36E1"]) + total(["RAMB18E1"]) / 2,
-        carry=total(["CARRY4"]),
-        cells=dict(sorted((kind, count) for kind, count in cells.items() if not kind.startswith("$"))),
-    )
+    return SynthesisError(f"{name}: {what}", hint=hint)

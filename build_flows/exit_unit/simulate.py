@@ -150,9 +150,9 @@ def _synthesise(rows: Sequence[dict[str, Any]], verilogs: dict[str, str], cache:
     """Adds to every row what its unit takes."""
     with ui.progress("synthesising: units done", len(verilogs)) as bar:
         found = synthesis.synthesise_all({name: synthesis.Unit(top=name, verilog=text) for name, text in verilogs.items()}, cache,
-                                         progress=lambda name, resources: bar.advance())
+                                         progress=lambda name, unit: bar.advance())
     for row, name in zip(rows, verilogs, strict=True):
-        row |= {field: getattr(found[name], field) for field in _RESOURCES}
+        row |= {field: getattr(found[name].resources, field) for field in _RESOURCES}
 
 
 def row_cells(row: dict[str, Any]) -> tuple[object, ...]:

@@ -8,7 +8,8 @@ import pytest
 from build_flows.errors import OfframpError
 from build_flows.exit_unit import simulate as work
 from build_flows.exit_unit.spec import UnitSpec
-from build_flows.synthesis import Resources
+from build_flows.resources import Resources
+from build_flows.synthesis import Synthesised
 from build_flows.ui import SilentUi
 from quant_models.policies import POLICIES
 from sim import unit_verilog
@@ -134,7 +135,7 @@ def test_synthesis_adds_what_units_take(kept, monkeypatch) -> None:
     def synthesise_all(units, cache, *, progress):
         given.update(units)
         taken = {"lut_paired": 2, "lutram": 3, "ff": 4, "dsp": 5, "bram36": 0.5, "carry": 6, "cells": {}}
-        return {name: Resources(lut=at, **taken) for at, name in enumerate(units)}
+        return {name: Synthesised(resources=Resources(lut=at, **taken), memories=(), netlist=cache / name) for at, name in enumerate(units)}
 
     monkeypatch.setattr(work.synthesis, "synthesise_all", synthesise_all)
     result = work.simulate(work.Sweep(specs=SPECS, samples=20, synth=True), kept, SilentUi())

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from build_flows import config
+from build_flows import config, sweep
 from build_flows.cli import cli
 from build_flows.config_template import write_examples
 
@@ -21,8 +21,10 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PAGES = [
     "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/interfaces.md", "docs/accelerator.md", "docs/testplan.md", "docs/exit_unit.md",
-    "docs/proofs.md",
+    "docs/proofs.md", "docs/compare.md",
 ]
+SWEEPS = set((ROOT / "examples").glob("layouts_*.toml"))
+CONFIGS = sorted(set((ROOT / "examples").glob("*.toml")) - SWEEPS)
 
 
 def make_targets() -> set[str]:
@@ -105,14 +107,26 @@ def test_links_lead_somewhere(page: str) -> None:
             assert (ROOT / page).parent.joinpath(target.partition("#")[0]).exists(), target
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_examples_are_valid(path: Path) -> None:
     assert config.load(path).name == path.stem
 
 
 def test_examples_are_what_init_writes(tmp_path: Path) -> None:
     written = {path.name: path.read_text() for path in write_examples(tmp_path)}
-    assert written == {path.name: path.read_text() for path in (ROOT / "examples").glob("*.toml")}
+    assert written == {path.name: path.read_text() for path in CONFIGS}
+
+
+def test_the_sweep_has_what_is_asked_of_it() -> None:
+    (path,) = SWEEPS
+    plan = sweep.plan_sweep(path)
+    layouts = [layout.config for layout in plan.layouts]
+    assert len(layouts) >= 8
+    assert {tuple(after for after, _ in config.layout) for config in layouts} == {(), (0,), (1,), (0, 1)}
+    assert len({head for config in layouts for _, head in config.layout}) >= 2
+    assert len({item.policy for config in layouts for item in config.exits} - {"always"}) >= 3
+    assert all(config.target.hard_share is None and config.calibrate.shares is None for config in layouts)
+    assert plan.rate.name == plan.layouts[0].name
 
 
 def test_readme_ci_and_makefile_ask_for_the_same_system_packages() -> None:

@@ -12,7 +12,8 @@ def link(top: Mapping[str, Any], children: Mapping[str, Mapping[str, Any]], alia
     """The module ``top`` (as in Yosys' JSON) with every cell whose type is in ``children`` replaced by that module's cells.
 
     Cells and nets of a child are called ``instance.name``; ``alias`` in them is replaced by the instance. A wire straight through a child
-    joins the nets at its ends; constant outputs stay without a driver. Raises :class:`OfframpError` where a port of a child has another width in the top.
+    joins the nets at its ends; constant outputs stay without a driver. Raises :class:`OfframpError` where a port of a child has another
+    width in the top.
     """
     joined = _Joined()
     cells: dict[str, Any] = {}

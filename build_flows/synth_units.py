@@ -21,6 +21,7 @@ KINDS = ("layer", "stream", "fork", "gate", "decision", "router", "merge", "cont
 
 _MODULE = re.compile(r"^module (?:\\(?P<escaped>\S+)|(?P<plain>\w+)) ?\(.*?^endmodule\n", re.DOTALL | re.MULTILINE)
 _PORT = re.compile(r"^\s*(?:input|output)\b[^;]*;", re.MULTILINE)
+_COUNTED = re.compile(r"(?P<base>\\(?:\$auto\$[^\s$]+|[^\s$]+))\$(?P<number>\d+) ")
 _NUMBERED = re.compile(r"(?P<what>[a-z]+)(?P<index>\d+)")
 _OWN = {
     "decision": "decision", "runs": "decision", "router": "router", "tokens": "router", "gate": "gate", "verdicts": "gate",
@@ -43,7 +44,7 @@ class ProjectUnit:
 
 
 def project_units(netlist: Netlist, rtl: Path) -> tuple[ProjectUnit, ...]:
-    """The units that ``rtl/`` consists of, in the order of the top; the last one, ``top``, is what stands between them.
+    """The units that ``rtl/`` consists of, by name; the last one, ``top``, is what stands between them.
 
     Each is a module of the top with all its constants, so that what the design ties off is optimised away as in the whole. Raises
     :class:`OfframpError` when ``rtl/`` is not the netlist's.
@@ -54,7 +55,7 @@ def project_units(netlist: Netlist, rtl: Path) -> tuple[ProjectUnit, ...]:
     missing = sorted(set(layers) - children)
     if missing:
         raise OfframpError(f"{rtl / 'accelerator.v'} has no layer {missing[0]}", hint="compile again: rtl/ is not of this netlist.json")
-    found = [_child(netlist, modules, name, layers.get(name), rtl) for name in _in_order(modules, children)]
+    found = [_child(netlist, modules, name, layers.get(name), rtl) for name in sorted(children)]
     stubs = "".join(_stub(modules[f"{TOP}.{name}"]) for name in sorted(children))
     glue = Unit(top=TOP, verilog=modules[TOP] + stubs)
     return (*found, ProjectUnit(name="top", kind="control", stage=None, head=False, exit_cost=False, unit=glue))
@@ -73,7 +74,7 @@ def whole_unit(netlist: Netlist, rtl: Path) -> Unit:
 
 def _child(netlist: Netlist, modules: dict[str, str], name: str, layer: Layer | None, rtl: Path) -> ProjectUnit:
     texts = [text for key, text in modules.items() if key == f"{TOP}.{name}" or key.startswith(f"{TOP}.{name}.")]
-    verilog = _renamed("".join(texts), name)
+    verilog = _renumbered(_renamed("".join(texts), name))
     top = f"{TOP}.{ALIAS}"
     kind, stage, head = _place(netlist, name, layer)
     last = len(netlist.exits) - 1
@@ -94,7 +95,7 @@ def _child(netlist: Netlist, modules: dict[str, str], name: str, layer: Layer | 
 def _place(netlist: Netlist, name: str, layer: Layer | None) -> tuple[str, int | None, bool]:
     """Kind, stage, and whether it is in that stage's head."""
     if layer is not None:
-        return ("fork" if layer.op == "StreamFork_rtl" else "layer"), layer.stage, layer.head
+        return ("fork" if layer.op.startswith("StreamFork") else "layer"), layer.stage, layer.head
     layers = {item.name: item for item in netlist.layers}
     for stream in netlist.streams:
         if stream.name == name:
@@ -122,20 +123,28 @@ def _modules(rtl: Path) -> dict[str, str]:
     return found
 
 
-def _in_order(modules: dict[str, str], children: set[str]) -> list[str]:
-    """The children as the top instantiates them, which is by name; those of a stage together."""
-    return sorted(children)
-
-
 def _renamed(text: str, name: str) -> str:
     return re.sub(rf"(?<![\w$]){re.escape(name)}", ALIAS, text)
 
 
+def _renumbered(text: str) -> str:
+    """Names that the Verilog writer numbers through the whole design, numbered through the unit."""
+    seen: dict[tuple[str, str], str] = {}
+    count: dict[str, int] = {}
+
+    def name(match: re.Match[str]) -> str:
+        base, number = match["base"], match["number"]
+        if (base, number) not in seen:
+            seen[base, number] = str(count.get(base, 0))
+            count[base] = count.get(base, 0) + 1
+        return f"{base}${seen[base, number]} "
+
+    return _COUNTED.sub(name, text)
+
+
 def _source(rtl: Path, file: str, name: str) -> Source:
-    text = _read(rtl / file)
-    if file.startswith("units/"):
-        return Source(name=f"units/{_renamed(Path(file).name, name)}", text=_renamed(text, name), origin=str(rtl / file))
-    return Source(name=file, text=text, origin=str(rtl / file))
+    text, own = _read(rtl / file), Path(file).name.startswith(name)
+    return Source(name=_renamed(file, name) if own else file, text=_renamed(text, name) if own else text, origin=str(rtl / file))
 
 
 def _data(rtl: Path, prefix: str) -> Iterator[Source]:

@@ -53,7 +53,7 @@ def slim(netlist: dict[str, Any], top: str) -> dict[str, Any]:
         name: {
             "type": cell["type"],
             "parameters": {key: value for key, value in cell["parameters"].items() if not key.startswith("INIT")},
-            "attributes": {key: value for key, value in cell["attributes"].items() if key == "src"},
+            "attributes": _place(cell),
             "port_directions": cell["port_directions"],
             "connections": cell["connections"],
         }
@@ -61,11 +61,15 @@ def slim(netlist: dict[str, Any], top: str) -> dict[str, Any]:
         if cell["type"] != "$scopeinfo"
     }
     names = {
-        name: {"hide_name": net["hide_name"], "bits": net["bits"], "attributes": {}}
+        name: {"hide_name": net["hide_name"], "bits": net["bits"], "attributes": _place(net)}
         for name, net in module["netnames"].items()
         if not net["hide_name"]
     }
     return {"modules": {top: {"attributes": {"top": "1"}, "ports": module["ports"], "cells": cells, "netnames": names}}}
+
+
+def _place(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item["attributes"].items() if key == "src"}
 
 
 def _has_memory() -> bool:

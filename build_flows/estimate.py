@@ -1,11 +1,11 @@
 """Estimates beside what was synthesised: FINN's analytic one and the corrected cost model, layer by layer and in total."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hw.netlist import Layer, Netlist
+from hw.netlist import Layer
 
-__all__ = ["ESTIMATED", "compare_estimates", "table"]
+__all__ = ["ESTIMATED", "compare_estimates", "estimate_lines"]
 
 ESTIMATED = ("lut", "ff", "bram36", "dsp")
 """What is compared; ``lut`` is all LUTs, those that are memory or shift register too."""
@@ -13,8 +13,8 @@ ESTIMATED = ("lut", "ff", "bram36", "dsp")
 Figures = dict[str, float | None]
 
 
-def compare_estimates(netlist: Netlist, units: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """``{"layers": [...], "total": {...}}`` of the ``netlist``'s layers that are among the synthesised ``units``.
+def compare_estimates(layers: Iterable[Layer], units: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """``{"layers": [...], "total": {...}}`` of the netlist's ``layers`` that are among the synthesised ``units``.
 
     ``units`` have ``name``, ``lut`` (logic alone), ``lutram``, ``ff``, ``bram36`` and ``dsp``. Each row has ``layer``, ``op``, and by
     :data:`ESTIMATED` the figures ``finn``, ``corrected`` and ``synthesised``, and ``error``: for ``finn`` and ``corrected``, by how much
@@ -26,7 +26,7 @@ def compare_estimates(netlist: Netlist, units: Iterable[Mapping[str, Any]]) -> d
     """
     found = {unit["name"]: unit for unit in units}
     rows = []
-    for layer in netlist.layers:
+    for layer in layers:
         if layer.name not in found or not layer.cost:
             continue
         unit = found[layer.name]
@@ -41,26 +41,26 @@ def compare_estimates(netlist: Netlist, units: Iterable[Mapping[str, Any]]) -> d
     return {"layers": rows, "total": _row({}, total["finn"], total["corrected"], total["synthesised"])}
 
 
-def table(compared: Mapping[str, Any]) -> tuple[Sequence[str], list[tuple[object, ...]]]:
-    """Columns and rows, as texts, of what :func:`compare_estimates` gives; the last row is the total.
+def estimate_lines(compared: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A table of what :func:`compare_estimates` gives, as texts: a heading, a row a layer, the total.
 
     For LUT, FF, BRAM36 and DSP: what was synthesised, then FINN's estimate and the corrected one with their errors; no column where no
     layer has an estimate.
     """
     sides = [
-        (name, side, f"{head} {told}") for name, head in zip(ESTIMATED, ("LUT", "FF", "BRAM36", "DSP"), strict=True)
+        (name, side, f"{head} {told}".strip()) for name, head in zip(ESTIMATED, ("LUT", "FF", "BRAM36", "DSP"), strict=True)
         for side, told in (("synthesised", ""), ("finn", "FINN"), ("corrected", "ours"))
         if any(row[side][name] is not None for row in compared["layers"])
     ]
-    rows = []
+    lines = [("layer", *(heading for _, _, heading in sides))]
     for row in (*compared["layers"], {"layer": "all layers", **compared["total"]}):
-        cells: list[object] = [row["layer"]]
+        cells = []
         for name, side, _ in sides:
             value = row[side][name]
             error = row["error"][side][name] if side in row["error"] else None
             cells.append("no model" if value is None else f"{value:g}" if error is None else f"{value:g} ({error:+.0%})")
-        rows.append(tuple(cells))
-    return ("layer", *(heading.strip() for _, _, heading in sides)), rows
+        lines.append((row["layer"], *cells))
+    return lines
 
 
 def _finn(layer: Layer) -> Figures:

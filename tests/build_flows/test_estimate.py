@@ -1,7 +1,5 @@
-import dataclasses
-
-from build_flows.estimate import compare_estimates, table
-from hw.netlist import Input, Instance, Layer, Netlist, Result
+from build_flows.estimate import compare_estimates, estimate_lines
+from hw.netlist import Instance, Layer
 
 
 def layer(name, op, cost, finn):
@@ -16,15 +14,7 @@ def cost(lut, lutram, ff, bram18, dsp):
     return {"lut": lut, "lutram": lutram, "ff": ff, "bram18": bram18, "dsp": dsp}
 
 
-def netlist(*layers):
-    entry = Input(height=1, width=1, channels=1, bits=8, signed=False, bus_bits=8, beat_bits=8, frame_beats=1)
-    return Netlist(
-        name="test", part="xc7z020clg400-1", clock_mhz=100.0, classes=2, order="arrival", max_in_flight=2, input=entry,
-        result=Result(bits=32, fields=()), stages=(), layers=layers, streams=(), gates=(), exits=(),
-    )
-
-
-NETLIST = netlist(
+LAYERS = (
     layer("a_mvau", "MVAU_rtl", cost(1100.0, 100.0, 2000.0, 3.0, 8.0), {"bram18": 4.0, "dsp": 12.0, "cycles": 5.0}),
     layer("a_thr", "Thresholding_rtl", cost(90.0, 0.0, 200.0, 0.0, 0.0), {"lut": 50.0}),
     layer("fork", "StreamFork_rtl", {}, {"cycles": 4.0}),
@@ -39,7 +29,7 @@ UNITS = (
 
 
 def test_estimates_stand_beside_what_was_synthesised():
-    found = compare_estimates(NETLIST, UNITS)
+    found = compare_estimates(LAYERS, UNITS)
     mvau, threshold = found["layers"]
     assert (mvau["layer"], mvau["op"]) == ("a_mvau", "MVAU_rtl")
     assert mvau["finn"] == {"lut": None, "ff": None, "bram36": 2.0, "dsp": 12.0}
@@ -52,7 +42,7 @@ def test_estimates_stand_beside_what_was_synthesised():
 
 
 def test_total_counts_what_was_synthesised_and_has_a_cost():
-    total = compare_estimates(NETLIST, UNITS)["total"]
+    total = compare_estimates(LAYERS, UNITS)["total"]
     assert total["synthesised"] == {"lut": 1100, "ff": 1800, "bram36": 1.5, "dsp": 8}
     assert total["corrected"] == {"lut": 1190.0, "ff": 2200.0, "bram36": 1.5, "dsp": 8.0}
     assert total["finn"] == {"lut": 50.0, "ff": None, "bram36": 2.0, "dsp": 12.0}
@@ -61,13 +51,13 @@ def test_total_counts_what_was_synthesised_and_has_a_cost():
 
 
 def test_a_noughts_block_that_was_not_foreseen_has_no_error():
-    wrong = dataclasses.replace(NETLIST, layers=(layer("a_thr", "Thresholding_rtl", cost(90.0, 0.0, 200.0, 2.0, 0.0), {}),))
+    wrong = (layer("a_thr", "Thresholding_rtl", cost(90.0, 0.0, 200.0, 2.0, 0.0), {}),)
     row = compare_estimates(wrong, UNITS)["layers"][0]
     assert row["error"]["corrected"]["bram36"] is None
 
 
-def test_the_table_says_where_there_is_no_model():
-    columns, rows = table(compare_estimates(NETLIST, UNITS))
+def test_lines_say_where_there_is_no_model():
+    columns, *rows = estimate_lines(compare_estimates(LAYERS, UNITS))
     assert columns == (
         "layer", "LUT", "LUT FINN", "LUT ours", "FF", "FF ours", "BRAM36", "BRAM36 FINN", "BRAM36 ours", "DSP", "DSP FINN", "DSP ours",
     )

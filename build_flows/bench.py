@@ -14,33 +14,26 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
-import numpy.typing as npt
 from amaranth.hdl import UnusedElaboratable
 
 from build_flows.bench_figures import SEED, Figures, run_json
-from build_flows.config import Project
+from build_flows.bench_project import ProjectFiles, run_hard
+from build_flows.bench_resources import resources
 from build_flows.config import load as load_config
 from build_flows.exit_unit.bench import exit_units
 from build_flows.files import read_json
 from build_flows.training import dataset
 from build_flows.ui import RichUi
-from hw.netlist import Netlist
-from hw.netlist import load as load_netlist
-from sim import agreement, golden
 from sim.bare import run_bare
-from sim.result import SimResult
-from sim.run import expected_ids, simulate
 
 __all__ = ["main"]
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 BATCH = 1000
-RANDOM_SAMPLES = 4000
 HARD_SAMPLES = 500
 SPEED_IMAGES = 500
 PAIRS = 3
@@ -98,7 +91,7 @@ class _Bench:
     def b_lenet_all(self) -> None:
         """All 10,000 test images of b_lenet; the time is the simulation's own, with its model built."""
         run_json([*_offramp(), "run", str(self.b_lenet.file), "--json"], ROOT)
-        files = _Files(self.b_lenet)
+        files = ProjectFiles(self.b_lenet)
         images = dataset(self.b_lenet).x_test
         result, seconds = files.simulate(images, [BATCH] * (len(images) // BATCH))
         agreed = files.agreed(images, result, [BATCH] * (len(images) // BATCH))
@@ -118,20 +111,11 @@ class _Bench:
 
     def throughput(self) -> None:
         """Cycles per sample with hard samples drawn at random at the planned share, and with nothing but hard ones."""
-        files = _Files(self.b_lenet)
-        share = self.b_lenet.config.target.hard_share[0] if self.b_lenet.config.target.hard_share else 0.25
+        run = run_hard(self.b_lenet)
+        self.add(f"b_lenet, hard samples at random, {100 * run.share:.0f} %", "at most 1340 cycles a sample", run.describe(),
+                 run.cycles_per_sample <= 1340 and run.agreed == run.samples, f"{run.samples:,} images, seed {SEED}")
+        files = ProjectFiles(self.b_lenet)
         images = dataset(self.b_lenet).x_test
-        exits = golden.decide(files.logits(images), files.exits).exit
-        rng = np.random.default_rng(SEED)
-        hard = rng.random(RANDOM_SAMPLES) < share
-        pools = [rng.choice(np.flatnonzero(kind), RANDOM_SAMPLES) for kind in (exits > 0, exits == 0)]
-        drawn = np.where(hard, *pools)
-        result, _ = files.simulate(images[drawn], [RANDOM_SAMPLES])
-        agreed = files.agreed(images[drawn], result, [RANDOM_SAMPLES])
-        cycles = result.cycles_per_sample
-        self.add(f"b_lenet, hard samples at random, {100 * share:.0f} %", "at most 1340 cycles a sample",
-                 f"{cycles:.1f} cycles a sample ({100 * hard.mean():.1f} % hard, {agreed:,} of {RANDOM_SAMPLES:,} agree)",
-                 cycles <= 1340 and agreed == RANDOM_SAMPLES, f"{RANDOM_SAMPLES:,} images, seed {SEED}")
         result, _ = files.simulate(images[:HARD_SAMPLES], [HARD_SAMPLES], writes={"ENABLE_0": 0})
         slowest = max(item["interval"] for item in read_json(files.folder / "sizing.json")["stages"])
         ratio = result.cycles_per_sample / slowest
@@ -142,7 +126,7 @@ class _Bench:
 
     def speed(self) -> None:
         """The bench against a bare C++ main, in turn, so that the machine's mood cancels out."""
-        files = _Files(self.b_lenet)
+        files = ProjectFiles(self.b_lenet)
         images = dataset(self.b_lenet).x_test[:SPEED_IMAGES]
         ratios = []
         with tempfile.TemporaryDirectory() as folder:
@@ -154,36 +138,6 @@ class _Bench:
         value = f"{ratio:.2f} (of {bare.cycles_per_second / 1e3:,.0f} k cycles a second)"
         self.add("simulation speed against a bare C++ main", "at least 0.8", value,
                  ratio >= 0.8, f"median of {PAIRS} pairs in turn, one process, {SPEED_IMAGES} images")
-
-
-class _Files:
-    """A project's artefacts, opened."""
-
-    def __init__(self, project: Project) -> None:
-        self.folder = project.output
-        self.rtl = self.folder / "rtl"
-        self.cache = self.folder.parent / ".models"
-        self.netlist: Netlist = load_netlist((self.folder / "netlist.json").read_text(encoding="utf-8"))
-        self.exits = golden.load_exits(self.folder / "exits.json")
-        self.net = golden.load(self.folder / "golden.npz")
-
-    def logits(self, images: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.int64]]:
-        return self.net.run(images)
-
-    def simulate(self, images: npt.NDArray[np.uint8], batches: list[int], **options: Any) -> tuple[SimResult, float]:
-        """The result, and the seconds it took with the model built."""
-        with tempfile.TemporaryDirectory() as folder:
-            simulate(self.netlist, self.rtl, images[:2], work=Path(folder) / "warm", cache=self.cache)
-            started = time.monotonic()
-            result = simulate(
-                self.netlist, self.rtl, images, work=Path(folder) / "run", cache=self.cache, seed=SEED, batches=batches, **options)
-            return result, time.monotonic() - started
-
-    def agreed(self, images: npt.NDArray[np.uint8], result: SimResult, batches: list[int]) -> int:
-        fields = {item.name: item for item in self.netlist.result.fields}
-        wanted = golden.decide(self.logits(images), self.exits)
-        ids = expected_ids(batches, fields["id"].width)
-        return int(agreement.agree(wanted, result, confidence=fields["confidence"], ids=ids).sum())
 
 
 def _offramp() -> list[str]:
@@ -209,18 +163,21 @@ def _peak(command: list[str], folder: Path) -> int:
 
 @click.command()
 @click.option("--fresh/--no-fresh", default=True, help="Also time `make demo` in a fresh clone, set-up included (several minutes).")
-@click.option("--part", type=click.Choice(("all", "accelerator", "exit-unit")), default="all", show_default=True, help="What to measure.")
+@click.option("--part", type=click.Choice(("all", "accelerator", "exit-unit", "resources")), default="all", show_default=True,
+              help="What to measure.")
 def main(fresh: bool, part: str) -> None:
-    """Measure the figures of the README and of docs/exit_unit.md, and write them there and to docs/*benchmark.json."""
+    """Measure the figures of the README, docs/exit_unit.md and docs/resources.md, and write them there and to docs/*benchmark.json."""
     from rich.console import Console
 
     # units are made only to be asked for their attributes
     warnings.filterwarnings("ignore", category=UnusedElaboratable)
     ui = RichUi(Console(file=sys.stderr))
-    if part != "exit-unit":
+    if part in ("all", "accelerator"):
         click.echo(_accelerator(ui, fresh))
-    if part != "accelerator":
+    if part in ("all", "exit-unit"):
         click.echo(exit_units(ui))
+    if part in ("all", "resources"):
+        click.echo(resources(ui))
 
 
 def _accelerator(ui: RichUi, fresh: bool) -> str:

@@ -22,6 +22,7 @@ from build_flows.compare_command import compare
 from build_flows.errors import OfframpError, explain
 from build_flows.exit_unit.command import exit_unit
 from build_flows.prove_command import prove
+from build_flows.synth_command import synth
 
 if TYPE_CHECKING:
     from build_flows.config import Project
@@ -246,6 +247,7 @@ def run(config: Path, data: Path | None, as_json: bool) -> None:
 cli.add_command(compare)
 cli.add_command(exit_unit)
 cli.add_command(prove)
+cli.add_command(synth)
 
 
 def _load(config: Path, data: Path | None) -> "Project":

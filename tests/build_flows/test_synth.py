@@ -88,9 +88,10 @@ def test_a_refused_unit_names_the_users_file(made: tuple[dict[str, Any], Path], 
     netlist = emit(tmp_path / "rtl", exits=2)
     file = tmp_path / "rtl" / "fork0.v"
     lines = file.read_text().splitlines()
-    lines.insert(lines.index("endmodule"), "  wire broken = ;")
+    at = lines.index("endmodule")
+    lines.insert(at, "  wire broken = ;")
     file.write_text("\n".join(lines))
-    with pytest.raises(SynthesisError, match=rf"^fork0: {file}:{len(lines) - 1}: expected expression") as caught:
+    with pytest.raises(SynthesisError, match=rf"^fork0: {file}:{at + 1}: expected expression") as caught:
         measure(netlist, tmp_path / "rtl", PART, made[1] / CACHE, SilentUi())
     assert caught.value.hint is not None
     assert caught.value.hint.startswith("mend that line, or compile again if it was edited")

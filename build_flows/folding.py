@@ -1,15 +1,18 @@
-"""Folding: PE, SIMD and parallel window of every layer, chosen by an exact search, stage by stage.
+"""Folding: PE, SIMD and parallel window of every layer, chosen by a search, stage by stage.
 
 Stage 0 gets II cycles a frame, stage k gets II / reach_k x utilisation, and the head of stage k runs at stage k's rate. Among all
-foldings that meet these targets the search takes the cheapest: least DSPs, then least area (LUT, FF and block RAM, weighed by their
-share of the part; this is where weight memories and width converters count). A layer sees its neighbours only through the width of the
-stream between them, so dynamic programming over that width along the tree of stages and heads finds the true optimum of the cost model.
+foldings that meet these targets the search looks for the one whose scarcest resource is least used: of the shares of LUTs, LUT memories,
+flip-flops, block RAMs and DSPs that the part loses, the largest is to be small, and then their sum. A layer sees its neighbours only
+through the width of the stream between them, so dynamic programming over that width along the tree of stages and heads finds the true
+optimum of any weighted sum of the resources; what each weighs is found by raising the weight of what is short, again and again
+(multiplicative weights, as in Plotkin, Shmoys and Tardos' fractional packing), and the best of all solutions on the way is taken.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import exp
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,20 @@ from build_flows.layer_costs import Cost, Fold, Unit, converter, divisors, fold_
 from build_flows.network import Layer, Network
 from build_flows.parts import Part
 
-__all__ = ["Folding", "FoldingError", "LayerPlan", "Limit", "evaluate", "read_toml", "search", "stage_targets", "to_toml", "write_toml"]
+__all__ = [
+    "RESERVE", "Folding", "FoldingError", "LayerPlan", "Limit", "evaluate", "read_toml", "search", "stage_targets", "to_toml", "write_toml",
+]
+
+
+RESERVE = Cost(lut=4000, lutram=500, ff=5000, bram18=8)
+"""What is kept free for all that is no layer: FIFOs, gates, decisions, merge, registers, image input; b_lenet's, rounded up."""
+
+ROUNDS = 48
+"""Times that the weights of the resources are corrected."""
+STEP = 4.0
+"""How strongly: a resource whose share is 0.1 above the mean weighs by a factor of e^(0.1 x STEP) more the next time."""
+SCALE = 10**9
+"""Weights are integers of this size, so that sums are exact and equal on every machine."""
 
 
 class FoldingError(OfframpError):
@@ -89,8 +105,8 @@ class Folding:
         return {layer.name: _row(layer, self.folds[layer.name]) for layer in self.network.layers}
 
     def exceeds(self) -> list[str]:
-        """What the part has too little of by the estimate, as ``DSP: 240 of 220``; empty when all fits."""
-        cost, part = self.cost, self.part
+        """What the part has too little of by the estimate, :data:`RESERVE` included, as ``DSP: 240 of 220``; empty when all fits."""
+        cost, part = self.cost + RESERVE, self.part
         rows = (
             ("LUT", cost.lut, part.lut), ("LUTRAM", cost.lutram, part.lutram), ("FF", cost.ff, part.ff),
             ("BRAM18", cost.bram18, part.bram18), ("DSP", cost.dsp, part.dsp),
@@ -118,81 +134,62 @@ def stage_targets(ii: int, reach: Sequence[float], utilisation: float = 0.8) -> 
     return tuple(ii if stage == 0 else max(ii, int(ii / share * utilisation)) for stage, share in enumerate(reach))
 
 
-def search(network: Network, targets: Sequence[int], part: Part, *, dsp_weight: float | None = None, narrow: bool = True) -> Folding:
-    """The cheapest folding in which every unit of stage k and head k takes a frame every ``targets[k]`` cycles.
+def search(
+    network: Network, targets: Sequence[int], part: Part, *, weights: Mapping[str, float] | None = None, narrow: bool = True
+) -> Folding:
+    """The folding that leaves most of ``part`` free, of those in which every unit of stage k and head k takes a frame every
+    ``targets[k]`` cycles.
 
-    ``dsp_weight`` None: least DSPs, then least area; otherwise a DSP is worth that many LUTs. ``narrow``: see
-    :func:`build_flows.layer_costs.lanes`. Of equally cheap foldings the one with the lowest numbers is taken, so the result is
-    deterministic. Cycles may exceed a target by ``HANDOVER`` where FINN's sliding window needs it between frames. Raises
-    :class:`FoldingError` naming every layer that meets its target in no folding, and the least cycles it could take.
+    ``weights`` None: the largest share that any resource has of the part (with :data:`RESERVE`) is small, and then the sum of shares; that
+    is a very good folding, but not proven the best. Otherwise (by ``LUT``, ``LUTRAM``, ``FF``, ``BRAM18`` and ``DSP``, none below 0)
+    the least sum of shares, each times its weight, which is exact. ``narrow``: see :func:`build_flows.layer_costs.lanes`. Of equally
+    good foldings the one with the lowest numbers is taken, so the result is deterministic. Cycles may exceed a target by ``HANDOVER``
+    where FINN's sliding window needs it between frames. Raises :class:`FoldingError` naming every layer that meets its target in no
+    folding, and the least cycles it could take.
     """
     if len(targets) != len(network.stages):
         raise FoldingError(f"targets must have one value a stage, {len(network.stages)}, not {len(targets)}")
     _refuse_impossible(network, targets, narrow)
-    chains = {(head, k): chain for head, chains in ((False, network.stages), (True, network.heads)) for k, chain in enumerate(chains)}
+    space = _Space(network, targets, narrow)
+    capacity = dict(zip(_RESOURCES, (part.lut, part.lutram, part.ff, part.bram18, part.dsp), strict=True))
 
-    def price(units: Sequence[Unit]) -> _Price:
-        total = Cost()
-        for unit in units:
-            total += unit.cost
-        area = total.area(part)
-        return (total.dsp, area) if dsp_weight is None else (0, area + round(1000 * dsp_weight * total.dsp))
+    def solve(wanted: Mapping[str, float]) -> _Solution:
+        lut, lutram, ff, bram18, dsp = (round(SCALE * wanted[name] / capacity[name]) for name in _RESOURCES)
+        return space.cheapest((lut, lutram, ff, bram18, dsp))
 
-    @cache
-    def choices(head: bool, stage: int, index: int) -> tuple[tuple[int, int, _Price, Fold], ...]:
-        """Of the foldings of a layer that meet the target, the cheapest for each pair of widths in and out."""
-        layer = chains[head, stage][index]
-        best: dict[tuple[int, int], tuple[_Price, Fold]] = {}
-        for fold in fold_options(layer):
-            if not _may_meet(layer, fold, targets[stage]):
-                continue
-            units = layer_units(layer, fold, narrow=narrow)
-            if all(unit.meets(targets[stage]) for unit in units):
-                key, found = (units[0].in_bits, units[-1].out_bits), (price(units), fold)
-                if key not in best or _rank(found) < _rank(best[key]):
-                    best[key] = found
-        return tuple((*widths, *found) for widths, found in sorted(best.items()))
+    if weights is not None:
+        odd = [name for name in _RESOURCES if weights.get(name, -1) < 0]
+        if odd or len(weights) != len(_RESOURCES):
+            raise FoldingError(f"weights must be {', '.join(_RESOURCES)}, each at least 0, not {dict(weights)}")
+        found = solve(weights)
+    else:
+        found = _balanced(solve, part)
+    return evaluate(network, found.folds, targets, part, input_pe=found.input_pe, narrow=narrow)
 
-    @cache
-    def least(head: bool, stage: int, index: int, width: int) -> tuple[_Price, Fold | None, int]:
-        """The least price of everything downstream of a stream ``width`` wide that enters a layer; the layer's folding, and its width
-        out."""
-        chain = chains[head, stage]
-        if index == len(chain):
-            total: _Price = (0, 0)
-            if not head:
-                total = least(True, stage, 0, width)[0]
-                if stage + 1 < len(network.stages):
-                    total = _add(total, least(False, stage + 1, 0, width)[0])
-            return total, None, width
-        layer, found = chain[index], None
-        for in_bits, out_bits, own, fold in choices(head, stage, index):
-            total = _add(own, least(head, stage, index + 1, out_bits)[0])
-            between = converter(width, in_bits, layer.source.values * layer.in_bits)
-            if between:
-                total = _add(total, price([between]))
-            if found is None or (total, _key(fold)) < (found[0], _key(found[1])):
-                found = (total, fold, out_bits)
-        assert found is not None
-        return found
 
-    source = network.source
-    entries = [pe for pe in divisors(source.channels) if source.pixels * source.channels // pe <= targets[0]]
-    input_pe = min(entries, key=lambda pe: (least(False, 0, 0, pe * network.in_bits)[0], pe))
-    folds: dict[str, Fold] = {}
+def _balanced(solve: Callable[[Mapping[str, float]], "_Solution"], part: Part) -> "_Solution":
+    """The best solution met while the weight of what is short is raised; first of all with each resource before all others."""
+    best: tuple[tuple[float, float], _Solution] | None = None
 
-    def follow(head: bool, stage: int, width: int) -> None:
-        for index, layer in enumerate(chains[head, stage]):
-            _, fold, width = least(head, stage, index, width)
-            assert fold is not None
-            folds[layer.name] = fold
-        if not head:
-            follow(True, stage, width)
-            if stage + 1 < len(network.stages):
-                follow(False, stage + 1, width)
+    def tried(weights: Mapping[str, float]) -> dict[str, float]:
+        nonlocal best
+        found = solve(weights)
+        shares = (Cost(*found.cost) + RESERVE).shares(part)
+        merit = (round(max(shares.values()), 9), round(sum(shares.values()), 9))
+        if best is None or merit < best[0]:
+            best = (merit, found)
+        return shares
 
-    follow(False, 0, input_pe * network.in_bits)
-    return evaluate(network, folds, targets, part, input_pe=input_pe, narrow=narrow)
+    for first in _RESOURCES:
+        tried({name: 1.0 if name == first else 0.001 for name in _RESOURCES})
+    weights = dict.fromkeys(_RESOURCES, 1 / len(_RESOURCES))
+    for _ in range(ROUNDS):
+        shares = tried(weights)
+        mean = sum(shares.values()) / len(shares)
+        raised = {name: weights[name] * exp(STEP * (shares[name] - mean)) for name in _RESOURCES}
+        weights = {name: max(0.001, value / sum(raised.values())) for name, value in raised.items()}
+    assert best is not None
+    return best[1]
 
 
 def evaluate(
@@ -243,19 +240,135 @@ def evaluate(
     )
 
 
-_Price = tuple[int, int]
+_RESOURCES = ("LUT", "LUTRAM", "FF", "BRAM18", "DSP")
+_Vector = tuple[int, int, int, int, int]
 
 
-def _add(a: _Price, b: _Price) -> _Price:
-    return a[0] + b[0], a[1] + b[1]
+@dataclass(frozen=True)
+class _Solution:
+    folds: dict[str, Fold]
+    input_pe: int
+    cost: _Vector
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A folding of a layer: widths of its streams in and out, and what its units take."""
+
+    in_bits: int
+    out_bits: int
+    fold: Fold
+    cost: _Vector
+
+
+class _Space:
+    """All foldings of a network that meet its targets, less those that are no better than another of the same widths in anything."""
+
+    def __init__(self, network: Network, targets: Sequence[int], narrow: bool) -> None:
+        self.network = network
+        self.chains = {(head, k): chain for head, all_chains in ((False, network.stages), (True, network.heads))
+                       for k, chain in enumerate(all_chains)}
+        self.choices = {
+            (head, k, place): _undominated(_choices(layer, targets[k], narrow))
+            for (head, k), chain in self.chains.items() for place, layer in enumerate(chain)
+        }
+        source = network.source
+        self.entries = [pe for pe in divisors(source.channels) if source.pixels * source.channels // pe <= targets[0]]
+        self.converters: dict[tuple[int, int, int], _Vector] = {}
+
+    def between(self, width: int, in_bits: int, frame_bits: int) -> _Vector:
+        """What the converter between two widths takes; nothing when they are equal."""
+        key = (width, in_bits, frame_bits)
+        if key not in self.converters:
+            unit = converter(*key)
+            self.converters[key] = _vector([unit] if unit else [])
+        return self.converters[key]
+
+    def cheapest(self, weights: _Vector) -> _Solution:
+        """The folding with the least sum of resources, each times its weight."""
+        priced = {key: [(_dot(choice.cost, weights), choice) for choice in choices] for key, choices in self.choices.items()}
+        stages = len(self.network.stages)
+
+        @cache
+        def least(head: bool, stage: int, place: int, width: int) -> tuple[int, _Choice | None]:
+            """The least price of everything downstream of a stream ``width`` wide that enters a layer, and how the layer is folded."""
+            chain = self.chains[head, stage]
+            if place == len(chain):
+                total = 0
+                if not head:
+                    total = least(True, stage, 0, width)[0]
+                    if stage + 1 < stages:
+                        total += least(False, stage + 1, 0, width)[0]
+                return total, None
+            frame_bits = chain[place].source.values * chain[place].in_bits
+            found: tuple[int, tuple[int, int, bool], _Choice] | None = None
+            for price, choice in priced[head, stage, place]:
+                total = price + least(head, stage, place + 1, choice.out_bits)[0]
+                total += _dot(self.between(width, choice.in_bits, frame_bits), weights)
+                if found is None or (total, _key(choice.fold)) < found[:2]:
+                    found = (total, _key(choice.fold), choice)
+            assert found is not None
+            return found[0], found[2]
+
+        input_pe = min(self.entries, key=lambda pe: (least(False, 0, 0, pe * self.network.in_bits)[0], pe))
+        folds: dict[str, Fold] = {}
+        cost: _Vector = (0, 0, 0, 0, 0)
+
+        def follow(head: bool, stage: int, width: int) -> None:
+            nonlocal cost
+            for place, layer in enumerate(self.chains[head, stage]):
+                choice = least(head, stage, place, width)[1]
+                assert choice is not None
+                folds[layer.name] = choice.fold
+                cost = _sum(_sum(cost, choice.cost), self.between(width, choice.in_bits, layer.source.values * layer.in_bits))
+                width = choice.out_bits
+            if not head:
+                follow(True, stage, width)
+                if stage + 1 < stages:
+                    follow(False, stage + 1, width)
+
+        follow(False, 0, input_pe * self.network.in_bits)
+        return _Solution(folds, input_pe, cost)
+
+
+def _choices(layer: Layer, target: int, narrow: bool) -> list[_Choice]:
+    """The foldings of a layer that meet the target."""
+    found = []
+    for fold in fold_options(layer):
+        if _may_meet(layer, fold, target):
+            units = layer_units(layer, fold, narrow=narrow)
+            if all(unit.meets(target) for unit in units):
+                found.append(_Choice(units[0].in_bits, units[-1].out_bits, fold, _vector(units)))
+    return found
+
+
+def _undominated(choices: list[_Choice]) -> list[_Choice]:
+    """The choices of which no other of the same widths takes at most as much of everything (of equal ones the first)."""
+    groups: dict[tuple[int, int], list[_Choice]] = {}
+    for choice in sorted(choices, key=lambda item: (item.in_bits, item.out_bits, item.cost, _key(item.fold))):
+        group = groups.setdefault((choice.in_bits, choice.out_bits), [])
+        if not any(all(a <= b for a, b in zip(other.cost, choice.cost, strict=True)) for other in group):
+            group.append(choice)
+    return [choice for group in groups.values() for choice in group]
+
+
+def _vector(units: Iterable[Unit]) -> _Vector:
+    total = Cost()
+    for unit in units:
+        total += unit.cost
+    return total.lut, total.lutram, total.ff, total.bram18, total.dsp
+
+
+def _sum(a: _Vector, b: _Vector) -> _Vector:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4]
+
+
+def _dot(a: _Vector, b: _Vector) -> int:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3] + a[4] * b[4]
 
 
 def _key(fold: Fold) -> tuple[int, int, bool]:
     return fold.pe, fold.simd, fold.parallel_window
-
-
-def _rank(found: tuple[_Price, Fold]) -> tuple[_Price, tuple[int, int, bool]]:
-    return found[0], _key(found[1])
 
 
 def _may_meet(layer: Layer, fold: Fold, target: int) -> bool:

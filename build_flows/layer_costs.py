@@ -2,44 +2,43 @@
 
 A layer becomes a chain of units: ``conv`` is padding (where it pads), sliding window, width converter (where their beats differ),
 matrix-vector unit with its weight memory, thresholding; ``linear`` is the last two; pools are one unit each. Cycles are exact: the
-interval between frames that the unit's RTL settles to when its input never waits and its output is always taken. Resources are estimates
-for 7-series parts, fitted to what Yosys made of single units (``tests/build_flows/test_layer_costs.py`` holds the figures).
+interval between frames that the unit's RTL settles to when its input never waits and its output is always taken. DSPs and block RAMs are
+those that synthesis finds too; LUTs and flip-flops are estimates for 7-series parts, fitted to synthesised units
+(:mod:`build_flows.cost_model`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from math import ceil, gcd
+from math import ceil
 
+from build_flows.cost_model import Cost, price
+from build_flows.memory_map import Placed, place, place_table
 from build_flows.network import Layer
-from build_flows.parts import Part
+from build_flows.unit_terms import (
+    Terms,
+    converter_terms,
+    mvau_terms,
+    padding_terms,
+    pool_terms,
+    sum_terms,
+    threshold_terms,
+    window_terms,
+)
 
-__all__ = ["HANDOVER", "Cost", "Fold", "Unit", "converter", "divisors", "fold_error", "fold_options", "lanes", "layer_units", "window_simd"]
+__all__ = [
+    "HANDOVER", "SUFFIXES", "Cost", "Fold", "Unit", "converter", "divisors", "fold_error", "fold_options", "lanes", "layer_units",
+    "unit_names", "window_simd",
+]
 
 HANDOVER = 2
 """Cycles by which a unit may exceed its target: what FINN's sliding window spends between two frames, whatever its folding."""
 
 LUT_PER_BRAM18 = 190
-"""When a memory takes block RAM: a block is worth this many LUTs (an xc7z020's LUTs over its 18 kbit blocks)."""
+"""When a memory is to be block RAM: a block is worth this many LUTs (an xc7z020's LUTs over its 18 kbit blocks)."""
 
-
-@dataclass(frozen=True)
-class Cost:
-    """Estimated resources. ``lut`` includes ``lutram`` (LUTs that are memory or shift register)."""
-
-    lut: int = 0
-    lutram: int = 0
-    ff: int = 0
-    bram18: int = 0
-    dsp: int = 0
-
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(
-            self.lut + other.lut, self.lutram + other.lutram, self.ff + other.ff, self.bram18 + other.bram18, self.dsp + other.dsp,
-        )
-
-    def area(self, part: Part) -> int:
-        """Everything but DSPs in thousandths of a LUT of ``part``: a resource weighs what its share of the part is in LUTs."""
-        return 1000 * self.lut + 1000 * self.ff * part.lut // part.ff + 1000 * self.bram18 * part.lut // part.bram18
+SUFFIXES = {"padding": "_pad", "window": "_swg", "mvau": "_mvau", "threshold": "_thr", "maxpool": "", "global_sum": ""}
+"""What the name of a unit of each kind ends in, after its layer's; a converter has ``_dwc`` after the name of the unit it feeds."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,9 @@ class Unit:
 
     ``kind`` is ``padding``, ``window``, ``converter``, ``mvau``, ``threshold``, ``maxpool`` or ``global_sum``; ``folding`` holds the
     unit's own ``pe``, ``simd`` and ``parallel_window`` as far as it has them. Streams are ``in_bits`` and ``out_bits`` wide,
-    ``in_beats`` and ``out_beats`` beats a frame; ``cycles`` is the frame interval. ``ram_style`` is what its memory should be (``block``
-    or ``distributed``; empty: it has none).
+    ``in_beats`` and ``out_beats`` beats a frame; ``cycles`` is the frame interval. ``model`` is what the cost model knows it as (a window
+    that hands out whole windows is ``window_parallel``, a converter ``converter_up`` or ``converter_down``), ``terms`` what that weighs.
+    ``bram18`` and ``dsp`` are exact. ``ram_style`` is what its memory should be (``block`` or ``distributed``; empty: it has none).
     """
 
     kind: str
@@ -69,8 +69,16 @@ class Unit:
     in_beats: int
     out_beats: int
     cycles: int
-    cost: Cost
+    model: str
+    terms: Terms
+    bram18: int = 0
+    dsp: int = 0
     ram_style: str = ""
+
+    @property
+    def cost(self) -> Cost:
+        """Its resources by the cost model, from ``terms``; ``bram18`` and ``dsp`` are exact."""
+        return price(self.model, self.terms, bram18=self.bram18, dsp=self.dsp)
 
     @property
     def beats(self) -> int:
@@ -153,21 +161,14 @@ def fold_options(layer: Layer) -> tuple[Fold, ...]:
 
 
 def converter(in_bits: int, out_bits: int, frame_bits: int) -> Unit | None:
-    """The width converter between two streams; None when they are equally wide. It keeps up with both, in any ratio.
-
-    Its input rotates by whole beats through a barrel of ``in_bits / gcd`` positions: turning wide beats into narrow ones costs by the
-    square of the ratio.
-    """
+    """The width converter between two streams; None when they are equally wide. It keeps up with both, in any ratio."""
     if in_bits == out_bits:
         return None
-    common = gcd(in_bits, out_bits)
-    turns, outs = in_bits // common, out_bits // common
-    barrel = in_bits * turns // 4 if turns > 1 and outs % turns else 0
     in_beats, out_beats = frame_bits // in_bits, frame_bits // out_bits
     return Unit(
-        kind="converter", folding={}, in_bits=in_bits, out_bits=out_bits,
-        in_beats=in_beats, out_beats=out_beats, cycles=max(in_beats, out_beats),
-        cost=Cost(lut=in_bits + out_bits + barrel + 35, ff=in_bits + out_bits + 20),
+        kind="converter", folding={}, in_bits=in_bits, out_bits=out_bits, in_beats=in_beats, out_beats=out_beats,
+        cycles=max(in_beats, out_beats), model="converter_down" if out_bits % in_bits else "converter_up",
+        terms=converter_terms(in_bits, out_bits),
     )
 
 
@@ -193,6 +194,12 @@ def layer_units(layer: Layer, fold: Fold, *, narrow: bool = True) -> tuple[Unit,
     return tuple(units)
 
 
+def unit_names(layer: str, units: Sequence[Unit]) -> list[tuple[str, Unit]]:
+    """The ``units`` of ``layer`` with the names that they have in the netlist; a converter is called after the unit behind it."""
+    names = [layer + SUFFIXES.get(unit.kind, "") for unit in units]
+    return [(f"{names[place + 1]}_dwc" if unit.kind == "converter" else names[place], unit) for place, unit in enumerate(units)]
+
+
 def _windows(layer: Layer, fold: Fold) -> list[Unit]:
     simd = window_simd(layer, fold)
     factor = layer.source.channels // simd
@@ -201,27 +208,30 @@ def _windows(layer: Layer, fold: Fold) -> list[Unit]:
     if layer.pad:
         beats = padded.pixels * factor
         units.append(Unit(
-            kind="padding", folding={"simd": simd}, in_bits=width, out_bits=width,
-            in_beats=layer.source.pixels * factor, out_beats=beats, cycles=beats, cost=Cost(lut=width + 60, ff=2 * width + 40),
+            kind="padding", folding={"simd": simd}, in_bits=width, out_bits=width, in_beats=layer.source.pixels * factor, out_beats=beats,
+            cycles=beats, model="padding", terms=padding_terms(width, padded.width, padded.height, factor),
         ))
-    parallel = fold.parallel_window or layer.kernel == 1
+    kernel, target = layer.kernel, layer.target
+    parallel = fold.parallel_window or kernel == 1
     if parallel:
-        out_width = layer.kernel**2 * width
-        style, memory = _memory(padded.width - layer.kernel, width, ports=2) if layer.kernel > 1 else ("", Cost())
-        cost = Cost(lut=80, ff=out_width + 80)
-        for _ in range(layer.kernel - 1):
-            cost += memory
-        out_beats = layer.target.pixels * factor
-        cycles = _parallel_cycles(layer, factor)
+        lines, depth = kernel - 1, max(1, padded.width - kernel)
+        out_width, out_beats, cycles = kernel**2 * width, target.pixels * factor, _parallel_cycles(layer, factor)
+        loops: tuple[int, ...] = (target.height, target.width)
     else:
-        out_width = width
-        style, memory = _memory(_buffer_depth(layer, factor), width, ports=2)
-        cost = Cost(lut=180, ff=width + 120) + memory
-        out_beats = layer.target.pixels * layer.kernel**2 * factor
-        cycles = _default_cycles(padded.height, padded.width, factor, layer.kernel, layer.stride)
+        lines, depth = 1, _buffer_depth(layer, factor)
+        out_width, out_beats = width, target.pixels * kernel**2 * factor
+        cycles = _default_cycles(padded.height, padded.width, factor, kernel, layer.stride)
+        loops = (target.height, target.width, kernel, kernel, factor)
+    memory = _memory(depth, width) if lines else Placed("")
+    in_beats = padded.pixels * factor
     units.append(Unit(
         kind="window", folding={"simd": simd, "parallel_window": int(fold.parallel_window)}, in_bits=width, out_bits=out_width,
-        in_beats=padded.pixels * factor, out_beats=out_beats, cycles=cycles, cost=cost, ram_style=style,
+        in_beats=in_beats, out_beats=out_beats, cycles=cycles, model="window_parallel" if parallel else "window",
+        terms=window_terms(
+            width, kernel=kernel, lines=0 if memory.style == "block" else lines, depth=depth, loops=loops, beats=in_beats,
+            memory=lines * memory.lutram, banks=memory.banks, parallel=parallel,
+        ),
+        bram18=lines * memory.bram18, ram_style="distributed" if memory.style == "registers" else memory.style,
     ))
     return units
 
@@ -285,82 +295,82 @@ def _default_cycles(height: int, width: int, factor: int, kernel: int, stride: i
 
 
 def _mvau(layer: Layer, fold: Fold, narrow: bool) -> Unit:
-    pixels, macs = layer.target.pixels, fold.pe * fold.simd
+    pixels = layer.target.pixels
     synapse, neuron = layer.mw // fold.simd, layer.mh // fold.pe
     products = lanes(layer.weight_bits, layer.in_bits, narrow=narrow)
-    lane_bits = 25 // products if products > 1 else layer.acc_bits
-    lut = macs * (lane_bits + 10 if products > 1 else lane_bits * (fold.simd - 1) // fold.simd) + 60
-    results, width = fold.pe * layer.acc_bits, fold.simd * layer.in_bits
-    cost = Cost(lut=lut + results, lutram=results, ff=macs * (lane_bits + 18) + results + 60, dsp=fold.simd * ceil(fold.pe / products))
-    if neuron > 1:
-        replay = _lutram(2 ** max(1, (synapse - 1).bit_length()), width)
-        cost += Cost(lut=replay + 20, lutram=replay, ff=width + 30)
-    style, memory = _memory(synapse * neuron, macs * layer.weight_bits, ports=1)
-    weight_bits = macs * layer.weight_bits
-    cost += memory + Cost(lut=weight_bits + 40, lutram=weight_bits, ff=3 * weight_bits + 40)
+    width, bits = fold.simd * layer.in_bits, fold.pe * fold.simd * layer.weight_bits
+    # The weight stream is whole bytes; the activations' memory has a power of two of words.
+    weights = _memory(synapse * neuron, 8 * ceil(bits / 8), used=bits, shared=True)
+    replay = place(2 ** max(1, (synapse - 1).bit_length()), width) if neuron > 1 else Placed("")
     return Unit(
-        kind="mvau", folding={"pe": fold.pe, "simd": fold.simd}, in_bits=width, out_bits=fold.pe * layer.acc_bits,
-        in_beats=pixels * synapse, out_beats=pixels * neuron, cycles=pixels * synapse * neuron, cost=cost, ram_style=style,
+        kind="mvau", folding={"pe": fold.pe, "simd": fold.simd}, in_bits=width, out_bits=fold.pe * layer.sum_bits,
+        in_beats=pixels * synapse, out_beats=pixels * neuron, cycles=pixels * synapse * neuron, model="mvau",
+        terms=mvau_terms(
+            pe=fold.pe, simd=fold.simd, synapse=synapse, neuron=neuron, weight_bits=layer.weight_bits, in_bits=layer.in_bits,
+            sum_bits=layer.sum_bits, products=products, memory=weights.lutram + replay.lutram, weight_banks=weights.banks,
+            replay_banks=replay.banks, block=weights.style == "block", block_replay=replay.style == "block",
+        ),
+        bram18=weights.bram18 + replay.bram18, dsp=fold.simd * ceil(fold.pe / products),
+        ram_style="block" if weights.style == "block" else "distributed",
     )
 
 
 def _threshold(layer: Layer, fold: Fold) -> Unit:
-    fold_factor = layer.target.channels // fold.pe
-    beats = layer.target.pixels * fold_factor
-    bits, levels = layer.acc_bits, layer.out_bits
-    lut = sum(3 * bits // 4 + 4 + _rom(fold_factor * 2**level, bits) for level in range(levels))
-    fifo = fold.pe * levels
+    folds = layer.target.channels // fold.pe
+    beats = layer.target.pixels * folds
+    bits, levels = layer.sum_bits, layer.out_bits
+    tables = [(folds * 2**level, place_table(folds * 2**level, bits)) for level in range(levels)]
     return Unit(
-        kind="threshold", folding={"pe": fold.pe}, in_bits=fold.pe * bits, out_bits=fold.pe * levels,
-        in_beats=beats, out_beats=beats, cycles=beats,
-        cost=Cost(lut=fold.pe * lut + fifo + 40, lutram=fifo, ff=fold.pe * levels * (2 * bits + 2 * levels) + 40),
+        kind="threshold", folding={"pe": fold.pe}, in_bits=fold.pe * bits, out_bits=fold.pe * levels, in_beats=beats, out_beats=beats,
+        cycles=beats, model="threshold",
+        terms=threshold_terms(pe=fold.pe, folds=folds, bits=bits, tables=[(words, placed.style == "block") for words, placed in tables]),
+        bram18=fold.pe * sum(placed.bram18 for _, placed in tables),
     )
 
 
 def _maxpool(layer: Layer, fold: Fold) -> Unit:
     width = fold.pe * layer.in_bits
-    factor = layer.source.channels // fold.pe
-    rows = 1 if layer.stride >= layer.kernel else layer.kernel - 1
-    style, memory = _memory(layer.target.width * factor * rows, width, ports=2)
-    in_beats = layer.source.pixels * factor
+    folds = layer.source.channels // fold.pe
+    kept = (layer.kernel - 1) // layer.stride + int((layer.kernel - 1) % layer.stride > 0)
+    words = [folds, layer.target.width * folds] * kept
+    placed = [place(depth, width) for depth in words]
+    in_beats = layer.source.pixels * folds
     return Unit(
-        kind="maxpool", folding={"pe": fold.pe}, in_bits=width, out_bits=width, in_beats=in_beats, out_beats=layer.target.pixels * factor,
-        cycles=in_beats, cost=memory + Cost(lut=2 * width + 60, ff=2 * width + 60), ram_style=style,
+        kind="maxpool", folding={"pe": fold.pe}, in_bits=width, out_bits=width, in_beats=in_beats, out_beats=layer.target.pixels * folds,
+        cycles=in_beats, model="maxpool",
+        terms=pool_terms(
+            fold.pe, layer.in_bits, layer.kernel, layer.stride,
+            [(depth, item.lutram, item.registers, item.banks) for depth, item in zip(words, placed, strict=True) if item.style != "block"],
+            (layer.source.width, layer.source.height, folds, layer.target.width * folds),
+        ),
+        bram18=sum(item.bram18 for item in placed), ram_style="block" if any(item.style == "block" for item in placed) else "distributed",
     )
 
 
 def _global_sum(layer: Layer, fold: Fold) -> Unit:
-    factor, width = layer.source.channels // fold.pe, fold.pe * layer.acc_bits
-    style, memory = _memory(factor, width, ports=2)
-    in_beats = layer.source.pixels * factor
+    folds, width = layer.source.channels // fold.pe, fold.pe * layer.acc_bits
+    sums = place(folds, width)
+    # Its queue of results is a FIFO, which reads a shallow memory without a clock.
+    queue = place(folds, width) if folds > 64 else place(max(1, folds - 1), width, style="distributed")
+    in_beats = layer.source.pixels * folds
     return Unit(
-        kind="global_sum", folding={"pe": fold.pe}, in_bits=fold.pe * layer.in_bits, out_bits=width,
-        in_beats=in_beats, out_beats=factor, cycles=in_beats, cost=memory + Cost(lut=width + 40, ff=width + 40), ram_style=style,
+        kind="global_sum", folding={"pe": fold.pe}, in_bits=fold.pe * layer.in_bits, out_bits=width, in_beats=in_beats, out_beats=folds,
+        cycles=in_beats, model="global_sum",
+        terms=sum_terms(
+            width, folds, sums.lutram + queue.lutram, sums.registers + queue.registers, sums.banks + queue.banks - 1,
+            (layer.source.pixels, folds),
+        ),
+        bram18=sums.bram18 + queue.bram18,
+        ram_style="block" if "block" in (sums.style, queue.style) else "distributed",
     )
 
 
-def _rom(depth: int, width: int) -> int:
-    """LUTs of a memory that is only read: 64 words a LUT, two outputs of up to 32 words in one."""
-    if depth <= 1:
-        return 0
-    return ceil(width / 2) if depth <= 32 else width * ceil(depth / 64)
-
-
-def _lutram(depth: int, width: int) -> int:
-    """LUTs of a memory with a write and a read port: 6 bits of 32 words, or 3 bits of 64, in four."""
-    return 4 * ceil(width / 6) if depth <= 32 else 4 * ceil(width / 3) * ceil(depth / 64)
-
-
-def _blocks(depth: int, width: int) -> int:
-    """18 kbit block RAMs, in the best of their shapes."""
-    shapes = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-    return min(ceil(depth / words) * ceil(width / bits) for words, bits in shapes)
-
-
-def _memory(depth: int, width: int, *, ports: int) -> tuple[str, Cost]:
-    """The cheaper of LUTs and block RAM for ``depth`` words of ``width`` bits (``ports`` 1: only read), and its cost."""
-    luts = _rom(depth, width) if ports == 1 else _lutram(depth, width)
-    blocks = _blocks(depth, width)
-    if luts > blocks * LUT_PER_BRAM18:
-        return "block", Cost(bram18=blocks)
-    return "distributed", Cost(lut=luts, lutram=luts if ports == 2 else 0)
+def _memory(words: int, bits: int, *, used: int | None = None, shared: bool = False) -> Placed:
+    """A writable memory where it should be: in block RAM if the tool chooses so by itself, or if LUTs would be dearer than the blocks."""
+    free = place(words, bits, used=used, shared=shared)
+    if words < 2 or free.style == "block":
+        return free
+    block = place(words, bits, shared=shared, style="block")
+    if free.lutram > block.bram18 * LUT_PER_BRAM18:
+        return block
+    return place(words, bits, used=used, shared=shared, style="distributed") if free.style == "registers" and not shared else free

@@ -1,13 +1,13 @@
 """The network as compile sees it: ``golden.npz``'s description with every shape and width worked out.
 
-Of the arrays only the shapes are needed, not the values: FINN reads weights from the QONNX, and hardware is sized from data types
-here, so that weights may be exchanged later. Feature maps are height x width x channels (NHWC without N).
+Of the arrays only the shapes are needed, not the values: FINN reads weights from the QONNX. Where they are at hand, the sums are as wide
+as these weights can make them. Feature maps are height x width x channels (NHWC without N).
 """
 
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,8 @@ class Layer:
 
     ``kind`` is ``conv``, ``linear``, ``maxpool`` or ``global_sum``; ``stage`` its stage, or the exit whose head (``head``) it is in.
     Its input is ``source`` of ``in_bits``, its output ``target`` of ``out_bits``. ``acc_bits`` is the width, by data types alone, of
-    the sum before the thresholds (0 for ``maxpool``); where ``activation`` is false that sum is the output. ``kernel``, ``pad`` and
+    the sum before the thresholds (0 for ``maxpool``); where ``activation`` is false that sum is the output. ``sum_bits`` is its width as
+    the RTL has it, narrower where the weights are known (those of ``read_network``). ``kernel``, ``pad`` and
     ``stride`` are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0.
     """
 
@@ -69,6 +70,7 @@ class Layer:
     out_bits: int
     out_signed: bool
     acc_bits: int
+    sum_bits: int
     activation: bool
     kernel: int = 1
     pad: int = 0
@@ -129,11 +131,11 @@ def read_network(path: Path) -> Network:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             meta = json.loads(str(arrays["meta"][()]))
-            shapes = {key: arrays[key].shape for key in arrays.files if key != "meta"}
+            values = {key: arrays[key] for key in arrays.files if key != "meta"}
     except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
         raise NetworkError(f"{path}: not a golden.npz with a meta entry ({error})", hint="run the train step again") from error
     try:
-        return from_meta(meta, shapes)
+        return _known_sums(from_meta(meta, {key: value.shape for key, value in values.items()}), meta, values)
     except NetworkError as error:
         raise NetworkError(f"{path}: {error.message}", hint=error.hint) from error
 
@@ -261,8 +263,8 @@ def _layer(fields: _Fields, name: str, state: _State, stage: int, head: bool, sh
         out_bits, out_signed = acc_bits, bool(weight_bits) or state.signed
     return Layer(
         name=name, kind=kind, stage=stage, head=head, source=source, target=target, in_bits=state.bits, in_signed=state.signed,
-        out_bits=out_bits, out_signed=out_signed, acc_bits=acc_bits, activation=activation, kernel=kernel, pad=pad, stride=stride,
-        weight_bits=weight_bits,
+        out_bits=out_bits, out_signed=out_signed, acc_bits=acc_bits, sum_bits=acc_bits, activation=activation, kernel=kernel,
+        pad=pad, stride=stride, weight_bits=weight_bits,
     )
 
 
@@ -276,6 +278,24 @@ def _outputs(fields: _Fields, name: str, shapes: Shapes, inputs: tuple[int, ...]
         wanted = ", ".join(str(size) for size in ("outputs", *inputs))
         raise NetworkError(f"{name}: weight {key!r} must have shape [{wanted}], not {list(shape)}")
     return int(shape[0])
+
+
+def _known_sums(network: Network, meta: Any, values: Mapping[str, np.ndarray[Any, Any]]) -> Network:
+    """``network`` with the ``sum_bits`` that its weights make possible."""
+    keys = {item["name"]: item["weight"] for part in ("stages", "heads") for chain in meta[part] for item in chain["layers"]
+            if "weight" in item}
+
+    def known(layer: Layer) -> Layer:
+        if layer.name not in keys:
+            return layer
+        weights = values[keys[layer.name]].reshape(layer.mh, -1).astype(np.int64)
+        above, below = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
+        low, high = (-(2 ** (layer.in_bits - 1)), 2 ** (layer.in_bits - 1) - 1) if layer.in_signed else (0, 2**layer.in_bits - 1)
+        least, most = int((above * low + below * high).min()), int((above * high + below * low).max())
+        return replace(layer, sum_bits=1 + max(most.bit_length(), (-least - 1).bit_length() if least < 0 else 0))
+
+    stages, heads = (tuple(tuple(known(layer) for layer in chain) for chain in chains) for chains in (network.stages, network.heads))
+    return replace(network, stages=stages, heads=heads)
 
 
 def _sum_bits(terms: int, state: _State, weight_bits: int) -> int:

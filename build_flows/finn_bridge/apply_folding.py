@@ -13,14 +13,13 @@ from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.name_layers import Unit
-from build_flows.layer_costs import Fold, converter, fold_error, layer_units
+from build_flows.layer_costs import SUFFIXES, Fold, converter, fold_error, layer_units
 from build_flows.layer_costs import Unit as Plan
 from build_flows.network import Layer, Network
 
 __all__ = ["apply_folding", "read_folds"]
 
 RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
-ROLES = {"padding": "_pad", "window": "_swg", "mvau": "_mvau", "threshold": "_thr", "maxpool": "", "global_sum": ""}
 ATTRIBUTES = {"pe": "PE", "simd": "SIMD", "parallel_window": "parallel_window"}
 
 
@@ -32,7 +31,7 @@ def apply_folding(
     Converters are called after the unit they feed, ``<unit>_dwc``, and belong to its stage or head. Returns the new model, its units,
     converters included, in streaming order, and the plan of every unit but forks by name.
     """
-    plans = {layer.name + ROLES[plan.kind]: plan for layer in network.layers for plan in layer_units(layer, folds[layer.name])
+    plans = {layer.name + SUFFIXES[plan.kind]: plan for layer in network.layers for plan in layer_units(layer, folds[layer.name])
              if plan.kind != "converter"}
     nodes = {node.name: node for node in model.graph.node}
     for unit in units:

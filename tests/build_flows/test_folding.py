@@ -1,9 +1,10 @@
+import dataclasses
 import itertools
 import time
 
 import pytest
 
-from build_flows.folding import FoldingError, evaluate, read_toml, search, stage_targets, to_toml, write_toml
+from build_flows.folding import RESERVE, FoldingError, evaluate, read_toml, search, stage_targets, to_toml, write_toml
 from build_flows.layer_costs import HANDOVER, Fold, divisors, fold_options
 from build_flows.parts import find_part
 from tests.build_flows.networks import b_lenet, network
@@ -19,42 +20,68 @@ def small():
     )
 
 
-def price(folding, dsp_weight=None):
-    cost = folding.cost
-    area = cost.area(PART)
-    return (cost.dsp, area) if dsp_weight is None else area + round(1000 * dsp_weight * cost.dsp)
-
-
-@pytest.mark.parametrize("targets", [(26, 26), (40, 90), (100, 400), (2000, 2000)])
-@pytest.mark.parametrize("dsp_weight", [None, 0.0, 300.0])
-def test_search_finds_what_trying_everything_finds(targets, dsp_weight):
-    net = small()
-    best = None
+def every(net, targets):
+    """Every folding that meets the targets."""
     names = [layer.name for layer in net.layers]
-    choices = [fold_options(layer) for layer in net.layers]
     for input_pe in divisors(net.source.channels):
         if net.source.values // input_pe > targets[0]:
             continue
-        for folds in itertools.product(*choices):
+        for folds in itertools.product(*(fold_options(layer) for layer in net.layers)):
             tried = evaluate(net, dict(zip(names, folds, strict=True)), targets, PART, input_pe=input_pe)
             if all(unit.meets(targets[plan.stage]) for plan in tried.plans.values() for unit in plan.units):
-                best = price(tried, dsp_weight) if best is None else min(best, price(tried, dsp_weight))
-    assert best is not None
-    # areas are rounded unit by unit by the search and once here
-    found = price(search(net, targets, PART, dsp_weight=dsp_weight), dsp_weight)
-    assert found == best
+                yield tried
+
+
+def weighed(folding, weights):
+    """The sum that the search makes small; a unit of integer weights is a billionth, so sums differ in the last digits."""
+    return sum(weights[name] * share for name, share in folding.cost.shares(PART).items())
+
+
+def merit(folding):
+    shares = (folding.cost + RESERVE).shares(PART).values()
+    return max(shares), sum(shares)
+
+
+@pytest.mark.parametrize("targets", [(26, 26), (40, 90), (100, 400), (2000, 2000)])
+def test_search_finds_what_trying_everything_finds(targets):
+    net = small()
+    tried = list(every(net, targets))
+    for first in ("LUT", "LUTRAM", "FF", "BRAM18", "DSP", None):
+        weights = {name: 1.0 if first in (name, None) else 0.01 for name in ("LUT", "LUTRAM", "FF", "BRAM18", "DSP")}
+        found = search(net, targets, PART, weights=weights)
+        assert weighed(found, weights) == pytest.approx(min(weighed(item, weights) for item in tried), rel=1e-6)
+    best = min(merit(item) for item in tried)
+    assert merit(search(net, targets, PART)) <= (best[0] * 1.01, best[1] * 1.05)
+
+
+def test_what_is_scarce_on_the_part_is_saved():
+    net, targets = b_lenet(), B_LENET_TARGETS
+    few_dsps, few_luts = dataclasses.replace(PART, dsp=210), dataclasses.replace(PART, dsp=2000, lut=23000)
+    assert search(net, targets, few_dsps).cost.dsp < search(net, targets, few_luts).cost.dsp
+    assert search(net, targets, few_luts).cost.lut < search(net, targets, few_dsps).cost.lut
+
+
+def test_wrong_weights_are_told():
+    with pytest.raises(FoldingError, match="weights must be LUT, LUTRAM, FF, BRAM18, DSP, each at least 0, not {'LUT': 1.0}"):
+        search(small(), (100, 100), PART, weights={"LUT": 1.0})
 
 
 def test_b_lenet_takes_as_few_dsps_as_by_hand():
     started = time.perf_counter()
     folding = search(b_lenet(), B_LENET_TARGETS, PART)
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 10
     dsps = {name: plan.cost.dsp for name, plan in folding.plans.items() if plan.cost.dsp}
     assert dsps == {
         "stage0_conv0": 75, "head0_conv0": 27, "head0_linear0": 2, "stage1_conv0": 50, "stage1_conv1": 50, "head1_linear0": 1,
     }
     assert folding.cost.dsp == 205
     assert folding.exceeds() == []
+
+
+def test_what_is_no_layer_counts_against_the_part():
+    folding = search(b_lenet(), B_LENET_TARGETS, PART)
+    part = dataclasses.replace(PART, lut=folding.cost.lut + RESERVE.lut - 1)
+    assert dataclasses.replace(folding, part=part).exceeds() == [f"LUT: {part.lut + 1} of {part.lut}"]
 
 
 def test_b_lenet_keeps_to_its_targets():

@@ -45,7 +45,7 @@ def test_sum_width_holds_the_largest_sum():
 
 def test_a_file_reads_as_its_description(tmp_path):
     path = tmp_path / "golden.npz"
-    np.savez(path, meta=np.array(json.dumps(meta())), **{key: np.zeros(shape, np.int8) for key, shape in SHAPES.items()})
+    np.savez(path, meta=np.array(json.dumps(meta())), **{key: np.full(shape, -8, np.int8) for key, shape in SHAPES.items()})
     assert read_network(path) == from_meta(meta(), SHAPES)
 
 

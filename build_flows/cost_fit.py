@@ -42,7 +42,7 @@ SEED = 1
 HELD_OUT = 5
 FLOOR = {"lut": 24.0, "ff": 24.0}
 """Errors of units smaller than this count as if they were of this size."""
-LARGEST = 2500
+LARGEST = 2600
 """Units of which any term is larger are not synthesised: they take minutes."""
 
 QUOTA = {

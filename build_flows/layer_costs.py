@@ -10,7 +10,7 @@ those that synthesis finds too; LUTs and flip-flops are estimates for 7-series p
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from math import ceil
+from math import ceil, gcd
 
 from build_flows.cost_model import Cost, price
 from build_flows.memory_map import Placed, place, place_table
@@ -161,15 +161,39 @@ def fold_options(layer: Layer) -> tuple[Fold, ...]:
 
 
 def converter(in_bits: int, out_bits: int, frame_bits: int) -> Unit | None:
-    """The width converter between two streams; None when they are equally wide. It keeps up with both, in any ratio."""
+    """The width converter between two streams; None when they are equally wide.
+
+    It keeps up with both where one width is a multiple of the other, and otherwise loses cycles: it takes no beat in while less than a
+    beat's room is free, and gives none before a whole beat is there.
+    """
     if in_bits == out_bits:
         return None
     in_beats, out_beats = frame_bits // in_bits, frame_bits // out_bits
+    common = gcd(in_bits, out_bits)
+    period, taken = _conversion(in_bits // common, out_bits // common)
     return Unit(
         kind="converter", folding={}, in_bits=in_bits, out_bits=out_bits, in_beats=in_beats, out_beats=out_beats,
-        cycles=max(in_beats, out_beats), model="converter_down" if out_bits % in_bits else "converter_up",
+        cycles=max(in_beats, out_beats, ceil(in_beats * period / taken)), model="converter_down" if out_bits % in_bits else "converter_up",
         terms=converter_terms(in_bits, out_bits),
     )
+
+
+@cache
+def _conversion(ins: int, outs: int) -> tuple[int, int]:
+    """Cycles, and beats in, after which a converter from ``ins`` to ``outs`` parts a beat is where it was, both sides never waiting.
+
+    This is the counter of FINN's ``vpc.sv``: free parts, less those that a beat in takes; in while it is not negative, out while it is
+    not positive.
+    """
+    free, seen, beats, cycle = outs, dict[int, tuple[int, int]](), 0, 0
+    while free not in seen:
+        seen[free] = cycle, beats
+        takes, gives = free >= 0, free <= 0
+        free += outs * gives - ins * takes
+        beats += takes
+        cycle += 1
+    before, had = seen[free]
+    return cycle - before, beats - had
 
 
 @lru_cache(maxsize=65536)

@@ -70,11 +70,8 @@ def place(words: int, bits: int, *, used: int | None = None, shared: bool = Fals
 
 @lru_cache(maxsize=65536)
 def place_table(words: int, bits: int) -> Placed:
-    """A table of ``words`` x ``bits`` that is only read: ``logic``, or ``block`` when that is cheaper.
-
-    Only tables with a power of two of words become block RAM: of another, slang checks every address, and what stands between a memory
-    and its output register keeps it out of a block.
-    """
+    """A table of ``words`` x ``bits`` that is only read, with a clocked port: ``logic``, or ``block`` when that is cheaper. (A table with
+    words that are alike may shrink before that, and then stay in logic.)"""
     found = []
     for halves, price, address, widths in (*_SIMPLE_DUAL, *_TRUE_DUAL):
         for step, unit in enumerate(widths):
@@ -82,8 +79,7 @@ def place_table(words: int, bits: int) -> Placed:
             units = ceil(banks * bits / unit)
             found.append((price * units + _PORT + _MUX * (banks - 1) * bits, Placed("block", bram18=halves * units, banks=banks)))
     cost, placed = min(found, key=lambda item: item[0])
-    fits = words & (words - 1) == 0 and cost < words * bits * _TABLE_BIT
-    return placed if fits else Placed("logic", banks=words)
+    return placed if cost < words * bits * _TABLE_BIT else Placed("logic", banks=words)
 
 
 def _distributed(words: int, bits: int, used: int, shared: bool) -> Iterator[tuple[float, Placed]]:

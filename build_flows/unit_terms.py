@@ -130,15 +130,17 @@ def _tree(leaves: int, bits: int, more: int, stages: int) -> tuple[int, int]:
 def threshold_terms(*, pe: int, folds: int, bits: int, tables: list[tuple[int, bool]]) -> Terms:
     """Thresholding by binary search: at each step a table is read, and a value of ``bits`` compared and kept twice.
 
-    ``tables``: words of the table of each step, and whether it is in block RAM; of one with few words many columns are alike.
+    ``tables``: words of the table of each step, and whether it is in block RAM. ``state`` is the bits of values, of what was found so
+    far, and of the queue of results; ``table`` is columns of the tables in LUTs (few words have few that differ), ``deep`` what a column
+    takes above 64 words, in LUTs of 64.
     """
     levels = len(tables)
-    columns = [0 if words < 2 or block else min(bits, 2 * words) for words, block in tables]
+    columns = [0 if words < 2 or block else min(bits, words) for words, block in tables]
+    state = bits * (2 * levels - 1) + levels * levels + levels * (2 * levels + 3)
     return {
-        "values": pe * bits * (2 * levels - 1), "compared": pe * bits * levels,
-        "table": sum(pe * wide * ceil(words / 64) for wide, (words, _) in zip(columns, tables, strict=True)),
-        "table_register": pe * sum(columns), "found": pe * levels * (levels + 1), "queue": pe * levels * (2 * levels + 2),
-        "beat": pe * levels, "channel": log2(folds) * 2 * levels, "one": 1,
+        "state": pe * state, "compared": pe * bits * levels, "table": pe * sum(columns),
+        "deep": pe * sum(wide * (ceil(words / 64) - 1) for wide, (words, _) in zip(columns, tables, strict=True)),
+        "channel": log2(folds) * 2 * levels, "one": 1,
     }
 
 

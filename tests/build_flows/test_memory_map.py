@@ -46,10 +46,9 @@ def test_a_tiny_memory_is_cheaper_in_registers():
 
 
 def test_tables_are_logic_until_a_block_is_cheaper():
-    """Thresholds of 15 bits as Yosys placed them: 1024 words in a block, 800 and 1600 in LUTs."""
+    """Thresholds of 15 bits as Yosys placed them: 800 and 1024 words in half a block, 1600 in two halves."""
     assert place_table(512, 15) == Placed("logic", banks=512)
-    assert place_table(1024, 15) == Placed("block", bram18=1)
-    assert [place_table(words, 15).style for words in (800, 1600)] == ["logic", "logic"]
+    assert [place_table(words, 15).bram18 for words in (800, 1024, 1600)] == [1, 1, 2]
 
 
 def test_an_unknown_style_is_told():

@@ -46,7 +46,9 @@ def test_activations_are_kept_only_to_be_replayed():
     assert mvau(2, 4, neuron=2)["activations"] == 16
 
 
-@pytest.mark.parametrize(("ins", "outs", "barrel", "parts"), [(500, 100, 1000, 6), (40, 200, 0, 6), (8, 4, 8, 3), (12, 8, 12, 5), (20, 40, 0, 3)])
+@pytest.mark.parametrize(
+    ("ins", "outs", "barrel", "parts"), [(500, 100, 1000, 6), (40, 200, 0, 6), (8, 4, 8, 3), (12, 8, 12, 5), (20, 40, 0, 3)]
+)
 def test_a_wide_beat_in_is_turned_by_a_barrel(ins, outs, barrel, parts):
     terms = converter_terms(ins, outs)
     assert (terms["barrel"], terms["parts"]) == (barrel, parts)
@@ -58,7 +60,10 @@ def test_padding_counts_rows_columns_and_folds():
 
 def test_tables_of_one_word_are_constants():
     terms = threshold_terms(pe=2, folds=1, bits=10, tables=[(1, False), (2, False)])
-    assert terms["table"] == 2 * 4
-    assert terms["values"] == 2 * 10 * 3
-    assert threshold_terms(pe=2, folds=64, bits=10, tables=[(64, False), (128, False)])["table"] == 2 * 10 * (1 + 2)
-    assert threshold_terms(pe=2, folds=64, bits=10, tables=[(64, False), (128, True)])["table"] == 2 * 10
+    assert (terms["table"], terms["deep"], terms["compared"]) == (2 * 2, 0, 40)
+    assert terms["state"] == 2 * (10 * 3 + 4 + 2 * 7)
+
+
+def test_deep_tables_take_a_lut_for_64_words_unless_they_are_block_ram():
+    assert threshold_terms(pe=2, folds=64, bits=10, tables=[(64, False), (128, False)])["deep"] == 2 * 10
+    assert threshold_terms(pe=2, folds=64, bits=10, tables=[(64, False), (128, True)])["deep"] == 0

@@ -83,7 +83,7 @@ B_LENET = {
     "head1_linear0_mvau": (107, 40, 217, 3, 1),
 }
 """Logic LUTs, LUTs as memory, flip-flops, 18 kbit block RAMs and DSPs of each layer unit of examples/b_lenet_fashion.toml, folded as below,
-as Yosys 0.70 synthesised them; none of them was used for the fit."""
+as Yosys 0.70 synthesised them; no coefficient was fitted to them."""
 
 FOLDS = {
     "stage0_conv0": Fold(5, 25, True), "stage0_maxpool0": Fold(5), "head0_conv0": Fold(10, 9, True), "head0_maxpool0": Fold(2),

@@ -145,7 +145,10 @@ class Accelerator(wiring.Component):
             admission.batch_length.eq(bank.batch_length),
         ]
         wiring.connect(m, words.o, unpack.i)
-        wiring.connect(m, unpack.o, admission.i)
+        # Between the two, so that admission decides in one cycle and the cutting of words follows in another.
+        m.submodules.input_beats = beats = core(Fifo(netlist.input.beat_bits, 2))
+        wiring.connect(m, unpack.o, beats.i)
+        wiring.connect(m, beats.o, admission.i)
 
         # Layers, and the streams between them.
         flow = Dataflow(m, netlist.layers, rst_n=~core_reset, wrap=core)
@@ -211,9 +214,9 @@ class Accelerator(wiring.Component):
             self.m_axis_tdata.eq(merge.o.payload.word),
             self.m_axis_tlast.eq(merge.o.payload.last),
             self.m_axis_tvalid.eq(merge.o.valid & ~core_reset),
-            merge.o.ready.eq(self.m_axis_tready & ~core_reset),
+            merge.o.ready.eq(self.m_axis_tready),
         ]
-        m.d.sync += self.irq.eq(merge.batch_done)
+        m.d.sync += self.irq.eq(merge.batch_done & ~core_reset)
         waiting_results = sum((item.level for item in results[1:]), start=results[0].level)
         probes["output"] = (self.m_axis_tvalid, self.m_axis_tready, waiting_results)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Array, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -10,6 +10,7 @@ from amaranth.utils import ceil_log2
 
 from hw.admission import BATCH_BITS
 from hw.exit_router import result_layout
+from hw.fifo import Fifo
 from hw.netlist import ResultField
 from hw.token import STAMP_BITS
 
@@ -37,9 +38,11 @@ class ExitMerge(wiring.Component):
     in flight and leave in the
     order in which samples entered. Either way ``last`` marks the result that completes a batch.
 
-    Latency: one cycle (``arrival``), two (``input``). Throughput: one result a cycle. Reset: nothing held, first
+    Latency: two cycles (``arrival``), three (``input``). Throughput: one result a cycle. Reset: nothing held, first
     batch open. Results that
-    arrive together leave in turn; an exit that waits is served after at most ``exits - 1`` others.
+    arrive together leave in turn; an exit that waits is served after at most ``exits - 1`` others. ``i.ready``
+    depends combinationally on ``i`` alone, ``batch_done`` on ``o.ready``; all else comes from registers. ``cycles`` counts up to
+    ``release``, or, with ``order="input"``, to the cycle after the result came.
 
     Parameters
     ----------
@@ -56,10 +59,11 @@ class ExitMerge(wiring.Component):
     Members
     -------
     i : results of the exits, in exit order
-    length : one batch length per batch
+    length : one batch length per batch, at least 1; no result of a batch goes before its length was taken. Two are kept at a time, each
+        until its batch's last result was taken (``arrival``) or has left (``input``)
     now : free-running cycle count, the same as at admission
     o : result words, ``{word, last}``
-    release : high for one cycle with each result that leaves
+    release : high for one cycle with each result that leaves, that is, joins the two that may wait on ``o``
     release_half : with ``release``, the top bit of that sample's id; always 0 with ``order="input"``, where no sample overtakes another
     batch_done : high for one cycle with each result that completes a batch
     """
@@ -93,7 +97,7 @@ class ExitMerge(wiring.Component):
             "batch_done": Out(1),
         })
 
-    def _pack(self, m: Module, winner: Signal, result: data.View) -> Value:
+    def _pack(self, m: Module, winner: Value, result: data.View) -> Value:
         age = Signal(STAMP_BITS)
         m.d.comb += age.eq(self.now - result.token.stamp)
         word = Signal(self.bits)
@@ -107,42 +111,74 @@ class ExitMerge(wiring.Component):
                 m.d.comb += place.eq({"id": result.token.id, "label": result.label, "exit": winner}[item.name])
         return word
 
+    def _goes_before(self, j: int, k: int, previous: Signal) -> Value:
+        """Of exits ``j`` and ``k`` the former comes first after ``previous``."""
+        return Cat(previous == p for p in range(self.exits) if (j - p - 1) % self.exits < (k - p - 1) % self.exits).any()
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         batch = Signal(self.result["token"].shape["batch"].width)
-        sent = Signal(BATCH_BITS)
+        # Two lengths wait here with what is asked first of each, so that nothing before depends on which result is taken.
+        m.submodules.lengths = lengths = Fifo(BATCH_BITS + 1, 2)
+        length, single = lengths.o.payload[:BATCH_BITS], lengths.o.payload[BATCH_BITS]
+        m.d.comb += [
+            lengths.i.valid.eq(self.length.valid),
+            lengths.i.payload.eq(Cat(self.length.payload, self.length.payload == 1)),
+            self.length.ready.eq(lengths.i.ready),
+        ]
+        opens_batch = Signal(init=1)
+        to_send, one_to_send = Signal(BATCH_BITS), Signal()  # results of the batch that are yet to come, once one has
 
         # Round robin: of the candidates, the first one after the last winner.
         winner_bits = max(1, ceil_log2(self.exits))
+        take = Signal()
         candidate = Signal(self.exits)
         winner, previous = Signal(winner_bits), Signal(winner_bits)
         for k in range(self.exits):
             fenced = (self.i[k].payload.token.batch != batch) if self.order == "arrival" else Const(0)
-            m.d.comb += candidate[k].eq(self.i[k].valid & ~fenced)
-        with m.Switch(previous):
-            for last_winner in range(self.exits):
-                with m.Case(last_winner):
-                    for distance in reversed(range(1, self.exits + 1)):
-                        k = (last_winner + distance) % self.exits
-                        with m.If(candidate[k]):
-                            m.d.comb += winner.eq(k)
+            m.d.comb += candidate[k].eq(self.i[k].valid & take & ~fenced)
         chosen = Signal(self.result)
-        m.d.comb += chosen.eq(Array(self.i[k].payload for k in range(self.exits))[winner])
-        take = Signal()
+        m.d.comb += chosen.eq(self.i[0].payload)
         for k in range(self.exits):
-            m.d.comb += self.i[k].ready.eq(take & (winner == k) & candidate[k])
-        with m.If(take & candidate.any()):
+            wins = Signal(name=f"wins{k}")
+            beaten = [candidate[j] & self._goes_before(j, k, previous) for j in range(self.exits) if j != k]
+            m.d.comb += [wins.eq(candidate[k] & ~Cat(beaten).any()), self.i[k].ready.eq(wins)]
+            if k:
+                with m.If(wins):
+                    m.d.comb += [winner.eq(k), chosen.eq(self.i[k].payload)]
+        taken = Signal()
+        m.d.comb += taken.eq(candidate.any())
+        with m.If(taken):
             m.d.sync += previous.eq(winner)
-        word = self._pack(m, winner, chosen)
 
-        advance = Signal()
-        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
-        completes = sent == self.length.payload - 1
-        leave, leaving = Signal(), Signal(self.bits)
+        # Choosing and packing take a cycle each.
+        of_batch, completes = Signal(BATCH_BITS), Signal()
+        m.d.comb += [
+            of_batch.eq(Mux(opens_batch, length, to_send)),
+            completes.eq(Mux(opens_batch, single, one_to_send)),
+        ]
+        picked = Signal(data.StructLayout({"result": self.result, "exit": winner_bits, "last": 1}), reset_less=True)
+        # Whether it holds a result is kept twice, for the wide register and for the choice: each flag alone drives less and is faster.
+        full, empty = Signal(), Signal(init=1)
+        move, free, load = Signal(), Signal(), Signal()
+        m.d.comb += free.eq(empty | move)
+        with m.If(load):
+            m.d.sync += [picked.result.eq(chosen), picked.exit.eq(winner), picked.last.eq(completes)]
+        with m.If(free):
+            m.d.sync += [full.eq(taken), empty.eq(~taken)]
+        word = self._pack(m, picked.exit, picked.result)
+
+        # Two places, so that nothing here depends on ``o.ready``.
+        m.submodules.words = words = Fifo(self.word.size, 2)
+        leave, leaving, last = Signal(), Signal(self.bits), Signal()
+        counted = Signal()  # one of the batch
         if self.order == "arrival":
-            m.d.comb += [take.eq(advance & self.length.valid), leave.eq(take & candidate.any()), leaving.eq(word)]
-            if len(chosen.token.id):
-                m.d.comb += self.release_half.eq(chosen.token.id[-1])
+            m.d.comb += [
+                move.eq(words.i.ready), load.eq(~full | (words.level != 2)), take.eq(free & lengths.o.valid), counted.eq(taken),
+                leave.eq(full & words.i.ready), leaving.eq(word), last.eq(picked.last),
+            ]
+            if len(picked.result.token.id):
+                m.d.comb += self.release_half.eq(picked.result.token.id[-1])
         else:
             places = 1 << ceil_log2(self.max_in_flight)
             m.submodules.reorder = reorder = Memory(shape=unsigned(self.bits), depth=max(2, places), init=[])
@@ -150,24 +186,29 @@ class ExitMerge(wiring.Component):
             present = Signal(max(2, places))
             head = Signal(range(max(2, self.max_in_flight)))
             m.d.comb += [
-                take.eq(1), write.en.eq(candidate.any()), write.addr.eq(chosen.token.slot), write.data.eq(word),
-                read.addr.eq(head), leaving.eq(read.data),
-                leave.eq(advance & self.length.valid & present.bit_select(head, 1)),
+                take.eq(1), move.eq(1), load.eq(1), write.en.eq(full), write.addr.eq(picked.result.token.slot), write.data.eq(word),
+                read.addr.eq(head), leaving.eq(read.data), last.eq(completes), counted.eq(leave),
+                leave.eq(words.i.ready & lengths.o.valid & present.bit_select(head, 1)),
             ]
             with m.If(leave):
                 m.d.sync += [present.bit_select(head, 1).eq(0), head.eq(Mux(head == self.max_in_flight - 1, 0, head + 1))]
             with m.If(write.en):
                 m.d.sync += present.bit_select(write.addr, 1).eq(1)
 
-        with m.If(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
-        with m.If(leave):
-            m.d.sync += [self.o.valid.eq(1), self.o.payload.word.eq(leaving), self.o.payload.last.eq(completes), sent.eq(sent + 1)]
+        m.d.comb += [
+            words.i.valid.eq(leave),
+            words.i.payload.eq(Cat(leaving, last)),
+            self.o.valid.eq(words.o.valid),
+            self.o.payload.eq(words.o.payload),
+            words.o.ready.eq(self.o.ready),
+        ]
+        with m.If(counted):
+            m.d.sync += [to_send.eq(of_batch - 1), one_to_send.eq(of_batch == 2), opens_batch.eq(completes)]
             with m.If(completes):
-                m.d.sync += [sent.eq(0), batch.eq(batch + 1)]
+                m.d.sync += batch.eq(batch + 1)
         m.d.comb += [
             self.release.eq(leave),
-            self.length.ready.eq(leave & completes),
+            lengths.o.ready.eq(counted & completes),
             self.batch_done.eq(self.o.valid & self.o.ready & self.o.payload.last),
         ]
         return m

@@ -51,58 +51,67 @@ class Fifo(wiring.Component):
         push = Signal()
         pop = Signal()
         m.d.comb += [push.eq(self.i.valid & self.i.ready), pop.eq(self.o.valid & self.o.ready)]
-        m.d.sync += self.level.eq(self.level + push - pop)
-        m.d.comb += self.i.ready.eq(self.level != self.depth)
+        # ``o.ready`` often comes late: it decides whether the level and what is told of it change, not what they become.
+        full = Signal()
+        some = Signal()
+        several = Signal()  # two or more
+        with m.If(push ^ pop):
+            m.d.sync += [
+                self.level.eq(Mux(push, self.level + 1, self.level - 1)),
+                full.eq(push & (self.level == self.depth - 1)),
+                some.eq(push | (self.level != 1)),
+                several.eq(Mux(push, self.level != 0, self.level > 2)),
+            ]
+        m.d.comb += self.i.ready.eq(~full)
         if self.depth == 1:
-            m.d.comb += [self.o.valid.eq(self.level), self.i.ready.eq(~self.level | self.o.ready)]
+            m.d.comb += [self.o.valid.eq(full), self.i.ready.eq(~full | self.o.ready)]
             with m.If(push):
                 m.d.sync += self.o.payload.eq(self.i.payload)
         elif self.depth == 2:
-            self._skid(m, push)
+            self._skid(m, push, some)
         else:
-            self._ring(m, push)
+            self._ring(m, push, some, several)
         return m
 
-    def _skid(self, m: Module, push: Signal) -> None:
+    def _skid(self, m: Module, push: Signal, some: Signal) -> None:
         spare = Signal(self.width)
-        m.d.comb += self.o.valid.eq(self.level != 0)
+        m.d.comb += self.o.valid.eq(some)
         with m.If(push):
             m.d.sync += spare.eq(self.i.payload)
-        with m.If(~self.o.valid | self.o.ready):
-            m.d.sync += self.o.payload.eq(Mux(self.level == 2, spare, self.i.payload))
+        with m.If(~some | self.o.ready):
+            m.d.sync += self.o.payload.eq(Mux(self.level[1], spare, self.i.payload))
 
-    def _ring(self, m: Module, push: Signal) -> None:
+    def _ring(self, m: Module, push: Signal, some: Signal, several: Signal) -> None:
         """The output register is one of the beats held; the others wait in a memory."""
         distributed = self.depth <= DISTRIBUTED
         rows = self.depth - 1 if distributed else self.depth
         m.submodules.memory = memory = Memory(shape=self.width, depth=rows, init=[])
         write = memory.write_port()
         read = memory.read_port(domain="comb" if distributed else "sync")
-        stored = Signal(range(rows + 1))
         load = Signal()
-        take = Signal()
+        stored = Signal()  # the memory holds a beat
 
         def step(pointer: Signal) -> Value:
             return Mux(pointer == rows - 1, 0, pointer + 1)
 
         m.d.comb += [
             load.eq(~self.o.valid | self.o.ready),
-            take.eq(load & (stored != 0)),
+            # Read asynchronously, the memory is empty whenever the output register is.
+            stored.eq(several if distributed else several | (some & ~self.o.valid)),
+            # A beat that goes past the memory is written too, to a row that is free: the pointer stays where it is.
+            write.en.eq(push),
             write.data.eq(self.i.payload),
         ]
-        m.d.sync += stored.eq(stored + write.en - take)
-        with m.If(write.en):
+        with m.If(push & (~load | stored) if distributed else push):
             m.d.sync += write.addr.eq(step(write.addr))
-        with m.If(take):
+        with m.If(load & stored):
             m.d.sync += read.addr.eq(step(read.addr))
         if distributed:
-            m.d.comb += write.en.eq(push & ~(load & (stored == 0)))
             with m.If(load):
                 m.d.sync += [
-                    self.o.valid.eq(take | push),
-                    self.o.payload.eq(Mux(stored != 0, read.data, self.i.payload)),
+                    self.o.valid.eq(stored | push),
+                    self.o.payload.eq(Mux(stored, read.data, self.i.payload)),
                 ]
         else:
-            m.d.comb += [write.en.eq(push), read.en.eq(take), self.o.payload.eq(read.data)]
-            with m.If(load):
-                m.d.sync += self.o.valid.eq(take)
+            m.d.comb += [read.en.eq(load & stored), self.o.payload.eq(read.data)]
+            m.d.sync += self.o.valid.eq(stored | (self.o.valid & ~self.o.ready))

@@ -82,7 +82,7 @@ class FrameGate(wiring.Component):
         m.submodules.dropped = dropped = queue()
         m.submodules.sent = sent = queue()
         fresh = Signal(range(rows + 1))
-        unused = Signal()
+        unused = Signal(init=1)
 
         enter, begin, complete = Signal(), Signal(), Signal()
         verdict, drop = Signal(), Signal()
@@ -93,7 +93,6 @@ class FrameGate(wiring.Component):
         row_in, row_out = Signal.like(write.addr), Signal.like(read.addr)
 
         m.d.comb += [
-            unused.eq(fresh != rows),
             self.i.ready.eq((written != 0) | unused | dropped.o.valid | sent.o.valid),
             enter.eq(self.i.valid & self.i.ready),
             begin.eq(enter & (written == 0)),
@@ -107,7 +106,7 @@ class FrameGate(wiring.Component):
             write.addr.eq(Mux(written == 0, undecided.i.payload, row_in)),
         ]
         with m.If(begin & unused):
-            m.d.sync += fresh.eq(fresh + beats)
+            m.d.sync += [fresh.eq(fresh + beats), unused.eq(fresh != rows - beats)]
         with m.If(enter):
             m.d.sync += [written.eq(Mux(complete, 0, written + 1)), row_in.eq(write.addr + 1)]
 

@@ -3,11 +3,12 @@
 from functools import partial
 
 from amaranth.hdl import Cat, Const, Mux, Signal, Value
+from amaranth.lib import data
 
 from hw.exit_merge import ExitMerge
 from hw.netlist import ResultField
 from hw.proofs.contract import Harness, Proof, counted, keeps_contract, kept, level, offers_fairly, took
-from hw.proofs.samples import Samples
+from hw.proofs.samples import Samples, queue
 from hw.token import token_layout
 
 __all__ = ["PROOFS", "describe"]
@@ -17,7 +18,7 @@ _CYCLES = 2
 
 
 def describe(h: Harness, merge: ExitMerge) -> None:
-    """Each result leaves once, right, in its batch and order; exits take turns; what is due leaves at once.
+    """Each result leaves once, right, in its batch and order; exits take turns; what is due is taken, and leaves, at once.
 
     Assumes that results come as from the units before it: see :class:`~hw.proofs.samples.Samples`.
     """
@@ -26,21 +27,27 @@ def describe(h: Harness, merge: ExitMerge) -> None:
         offers_fairly(h, merge.i[k], f"i{k}")
     samples = Samples(h, merge)
     taken = [took(merge.i[k]) for k in range(merge.exits)]
-    free = ~merge.o.valid | merge.o.ready
+    came = Cat(taken).any()
     keeps_contract(h, merge.o, "o")
     h.claim("one_result_is_taken_at_a_time", sum(taken, Const(0)) <= 1)
 
-    # What leaves is on offer in the next cycle.
-    full = Signal(name="something_is_on_offer")
-    h.m.d.sync += full.eq(merge.release | (full & ~merge.o.ready))
-    h.claim("what_leaves_is_on_offer_one_cycle_later_and_nothing_else_is", merge.o.valid == full)
-    h.claim("nothing_leaves_while_the_output_waits", ~merge.release | free)
-    h.claim("as_many_leave_as_came", merge.release == Cat(taken).any() if arrival else ~merge.release | (samples.inside != 0))
+    # What leaves is on offer from the next cycle on, or behind one that left before it.
+    on_offer = level(h, merge.release, took(merge.o), "results_on_offer", bits=2)
+    space = on_offer != 2
+    h.claim("what_leaves_is_on_offer_one_cycle_later_and_nothing_else_is", merge.o.valid == (on_offer != 0))
+    h.claim("nothing_leaves_while_two_wait", ~merge.release | space)
+    picked = Signal(name="one_came_and_has_not_left")
+    if arrival:
+        h.m.d.sync += picked.eq(came | (picked & ~merge.release))
+    h.claim("as_many_leave_as_came", merge.release == (picked & space) if arrival else ~merge.release | (samples.inside != 0))
 
-    sent = level(h, merge.release, Mux(took(merge.length), merge.length.payload[:3], 0), "sent_of_the_batch")
-    ends = merge.release & (sent + 1 == merge.length.payload[:3])
-    h.claim("length_is_taken_with_the_result_that_completes_its_batch", took(merge.length) == ends)
-    h.claim("last_marks_the_result_that_completes_a_batch", ~merge.o.valid | (merge.o.payload.last == kept(h, merge.release, ends, "ends")))
+    counts = came if arrival else merge.release
+    ends = samples.batch_ends
+    sent = level(h, counts, Mux(ends, samples.length, 0), "sent_of_the_batch")
+    h.m.d.comb += ends.eq(counts & (sent + 1 == samples.length))
+    known = level(h, took(merge.length), ends, "lengths_kept", bits=2)
+    h.claim("two_lengths_are_kept_each_until_its_batch_ends", merge.length.ready == (known != 2))
+    h.claim("nothing_is_counted_before_its_length_is_known", ~counts | (known != 0))
     h.claim("batch_done_is_the_transfer_of_the_last", merge.batch_done == (took(merge.o) & merge.o.payload.last))
 
     waiting = [merge.i[k].valid & ((samples.heads[k].batch == samples.batch_out) if arrival else 1) for k in range(merge.exits)]
@@ -50,17 +57,24 @@ def describe(h: Harness, merge: ExitMerge) -> None:
         h.claim(f"exit{k}_waits_for_no_more_than_all_others_once", others < merge.exits)
         h.claim(f"exit{k}_sends_nothing_of_a_batch_to_come", ~taken[k] | waiting[k])
         h.cover(f"exit{k}_waits_for_another", waiting[k] & ~taken[k] & Cat(taken).any())
-    due = Cat(waiting).any() & (merge.length.valid & free if arrival else 1)
-    h.claim("one_that_waits_is_taken_at_once", ~due | Cat(taken).any())
-    _no_deadlock(h, merge, samples, 0 if arrival else merge.exits)
-    _watch_one(h, merge, samples, free)
+    due = Cat(waiting).any() & ((known != 0) & (~picked | space) if arrival else 1)
+    h.claim("one_that_waits_is_taken_at_once", ~due | came)
+    _no_deadlock(h, merge, samples, 2 if arrival else merge.exits + 1)
+    leaves = _watch_one(h, merge, samples, space & (known != 0))
 
-    h.cover("batch_of_two_ends_and_another_goes_on", (sent == 1) & took(merge.length) & (samples.inside > 1))
+    entry = Signal(data.StructLayout({"last": 1, "watched": 1}), name="leaving")
+    h.m.d.comb += [entry.last.eq(kept(h, came, ends, "ends") if arrival else ends), entry.watched.eq(leaves)]
+    first, _, _ = queue(h.m, 2, entry.shape(), merge.release, entry, took(merge.o), "on_offer")
+    h.claim("last_marks_the_result_that_completes_a_batch", ~merge.o.valid | (merge.o.payload.last == first.last))
+    h.claim("word_is_that_of_the_sample", ~(merge.o.valid & first.watched) | (merge.o.payload.word == samples.expected))
+    h.cover("watched_sample_leaves", merge.o.valid & first.watched & merge.o.ready)
+
+    h.cover("batch_of_two_ends_and_another_goes_on", (sent == 1) & ends & (samples.inside > 1))
     h.cover("full_and_stalled", (samples.inside == merge.max_in_flight) & merge.o.valid & ~merge.o.ready)
     h.cover("places_come_again", counted(h, merge.release, "left_so_far") == merge.max_in_flight + 1)
     if arrival:
-        h.cover("result_of_a_later_batch_waits", merge.i[0].valid & ~waiting[0] & merge.length.valid & free)
-        h.cover("samples_leave_in_another_order", samples.watched_inside & ~samples.watched_taken & merge.release)
+        h.cover("result_of_a_later_batch_waits", merge.i[0].valid & ~waiting[0] & (known != 0) & (~picked | space))
+        h.cover("samples_leave_in_another_order", samples.watched_inside & ~leaves & merge.release)
 
 
 def _no_deadlock(h: Harness, merge: ExitMerge, samples: Samples, bound: int) -> None:
@@ -75,37 +89,36 @@ def _no_deadlock(h: Harness, merge: ExitMerge, samples: Samples, bound: int) -> 
     h.claim(f"one_leaves_after_at_most_{bound}_cycles_of_fair_surroundings", ~fair | (idle < bound) if bound else ~fair)
 
 
-def _watch_one(h: Harness, merge: ExitMerge, samples: Samples, free: Value) -> None:
-    """Watches one sample, whichever, and claims that its word is right, and in input order also its turn."""
-    word = Signal(merge.bits, name="expected_word")
-    with h.m.Switch(samples.watched_exit):
-        for k in range(merge.exits):
-            with h.m.Case(k):
-                h.m.d.comb += word.eq(_word(merge, k))
-    expected = kept(h, samples.watched_taken, word, "watched_word")
-    if merge.order == "arrival":
-        leaves = samples.watched_taken
-    else:
-        came, in_front = samples.watched_came, samples.watched_before == 0
-        leaves = merge.release & samples.watched_inside & in_front
-        h.claim("no_one_leaves_before_it_came", ~leaves | came)
-        h.claim("who_came_leaves_at_once_when_those_before_it_have_left", ~(came & in_front & free & merge.length.valid) | leaves)
-        h.cover("later_sample_comes_first", came & ~in_front)
-    on_offer = Signal(name="watched_is_on_offer")
-    h.m.d.sync += on_offer.eq(leaves | (on_offer & ~merge.o.ready))
-    samples.leaves(leaves)
-    h.claim("word_is_that_of_the_sample", ~on_offer | (merge.o.payload.word == expected))
-    h.cover("watched_sample_leaves", on_offer & merge.o.ready)
+def _watch_one(h: Harness, merge: ExitMerge, samples: Samples, free: Value) -> Value:
+    """Watches one sample, whichever, and claims in input order that it leaves in its turn, when what is due is ``free`` to leave; high in
+    the cycle in which it leaves.
 
-
-def _word(merge: ExitMerge, k: int) -> Value:
-    """The result word of what exit ``k`` offers, as the fields below are defined."""
-    result = merge.i[k].payload
-    confidence, most = result.confidence.as_signed(), (1 << _CYCLES) - 1
-    now, stamp = merge.now[:_CYCLES + 1], result.token.stamp[:_CYCLES + 1]
-    age = Mux((now < stamp) | (now - stamp > most), most, (now - stamp)[:_CYCLES])
+    ``samples.expected`` is its word then and later, until it has been taken.
+    """
+    result = Signal(merge.result, name="watched_result")
+    with h.m.If(samples.watched_exit == 0):
+        h.m.d.comb += result.eq(merge.i[0].payload)
+    with h.m.Else():
+        h.m.d.comb += result.eq(merge.i[1].payload)
+    confidence = result.confidence.as_signed()
     clamped = Mux(confidence > 1, 1, Mux(confidence < -2, -2, confidence))
-    return Cat(result.token.id, result.label, Const(k, 1), clamped[:2], age)
+    fields = kept(h, samples.watched_taken, Cat(result.token.id, result.label, samples.watched_exit, clamped[:2]), "watched_fields")
+    stamp = kept(h, samples.watched_taken, result.token.stamp[:_CYCLES + 1], "watched_stamp")
+    now, most = merge.now[:_CYCLES + 1], (1 << _CYCLES) - 1
+    age = Mux((now < stamp) | (now - stamp > most), most, (now - stamp)[:_CYCLES])
+    came = samples.watched_came
+    if merge.order == "arrival":
+        leaves = packs = merge.release & came
+    else:
+        stored, in_front = Signal(name="watched_is_stored"), samples.watched_before == 0
+        leaves, packs = merge.release & samples.watched_inside & in_front, came & ~stored
+        h.m.d.sync += stored.eq(came & ~leaves)
+        h.claim("no_one_leaves_before_it_came", ~leaves | stored)
+        h.claim("who_came_leaves_at_once_when_those_before_it_have_left", ~(stored & in_front & free) | leaves)
+        h.cover("later_sample_comes_first", came & ~in_front)
+    samples.leaves(leaves)
+    samples.expected = Cat(fields, kept(h, packs, age, "watched_age"))
+    return leaves
 
 
 def _make(order: str, in_flight: int) -> ExitMerge:
@@ -121,7 +134,8 @@ def _make(order: str, in_flight: int) -> ExitMerge:
 
 
 PROOFS = tuple(
-    Proof(unit="exit_merge", variant=f"{order}, {in_flight} in flight{', reset' if reset else ''}", reset=reset, depth=8,
+    Proof(unit="exit_merge", variant=f"{order}, {in_flight} in flight{', reset' if reset else ''}", reset=reset,
+          depth=8 if order == "arrival" else 10,
           text="each result once, right, in its batch; exits take turns",
           make=partial(_make, order, in_flight), describe=describe)
     for order, in_flight, reset in (

@@ -3,13 +3,13 @@
 from itertools import pairwise
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 
 from hw.exit_merge import ExitMerge
 from hw.proofs.contract import Harness, took
 
-__all__ = ["Samples"]
+__all__ = ["Samples", "queue"]
 
 _LONGEST = 3
 """Batches have from 1 to so many samples."""
@@ -22,6 +22,8 @@ class Samples:
 
     Batches have any length from 1 to 3; the length of one is known from the cycle after its first sample entered. Label, confidence,
     id and stamp of a result are free. Results and lengths are offered in any cycle and then until they are taken (``i.valid`` is free).
+
+    ``batch_ends`` is to be driven: a batch's last result is counted; until then ``length`` and ``batch_out`` are those of that batch.
 
     One sample, whichever, is watched. ``watched_before`` samples inside entered before it.
     """
@@ -46,9 +48,13 @@ class Samples:
             with m.If(Mux(opens, length, to_come) == 1):
                 m.d.sync += batch_in.eq(batch_in + 1)
         self.batch_out = Signal(batch, name="batch_out")
-        m.d.sync += self.batch_out.eq(self.batch_out + took(merge.length))
+        self.batch_ends = Signal(name="batch_ends")
+        m.d.sync += self.batch_out.eq(self.batch_out + self.batch_ends)
         entry = data.StructLayout({"length": 2})
-        lengths, lengths_filled, lengths_level = _queue(m, depth, entry, opens, length, took(merge.length), "lengths")
+        lengths, lengths_filled, lengths_level = queue(m, depth, entry, opens, length, took(merge.length), "lengths")
+        open_lengths, _, _ = queue(m, depth, entry, opens, length, self.batch_ends, "open_lengths")
+        self.expected: Value = Const(0)  # the watched sample's word, for ``describe`` to keep
+        self.length: Value = open_lengths.length
         h.claim("as_many_lengths_wait_as_samples_are_inside_at_most", ~opens | (lengths_level < depth))
         h.drive(merge.length.valid, lengths_filled)
         h.drive(merge.length.payload, lengths.length)
@@ -63,7 +69,7 @@ class Samples:
         for k in range(merge.exits):
             new = Signal(entry, name=f"new_of_exit{k}")
             m.d.comb += [new.slot.eq(slot_in), new.batch.eq(batch_in), new.watched.eq(self._starts)]
-            head, filled, _ = _queue(m, depth, entry, enters & (which == k), new, took(merge.i[k]), f"exit{k}")
+            head, filled, _ = queue(m, depth, entry, enters & (which == k), new, took(merge.i[k]), f"exit{k}")
             h.assume(~merge.i[k].valid | filled)
             self._offer(k, head)
             self.heads.append(head)
@@ -100,7 +106,7 @@ class Samples:
         h.drive(merge.i[k].payload, result)
 
 
-def _queue(m: Module, depth: int, layout: data.StructLayout, push: Value, value: Any, pop: Value, name: str) -> tuple[Any, Value, Signal]:
+def queue(m: Module, depth: int, layout: data.StructLayout, push: Value, value: Any, pop: Value, name: str) -> tuple[Any, Value, Signal]:
     """A queue: its first entry, whether there is one, and how many there are."""
     used = Signal(range(depth + 1), name=f"{name}_level")
     rows = [Signal(layout, name=f"{name}_{n}") for n in range(depth)]

@@ -70,12 +70,13 @@ def token_fields(shape: AdmissionShape | RouterShape | MergeShape, number: int, 
 @cocotb.test()
 @cocotb.parametrize(unit=list(ADMISSIONS), stall=STALLS)
 async def admission(dut: Any, unit: str, stall: float) -> None:
-    """A frame enters with its token, and at its batch's start its length, when all that takes them is ready and there is room, and
-    never under the id of a frame of its batch that is inside."""
+    """A frame enters when there is room, also for its token and at its batch's start its length, which are on offer from the next cycle
+    on, and never under the id of a frame of its batch that is inside."""
     shape, pins, draw = ADMISSIONS[unit], Pins(dut, unit), random.Random(f"{unit} {stall}")
     beats = [draw.getrandbits(shape.width) for _ in range(80 * shape.frame_beats)]
     sent = number = position = length = batch = cycle = full = waited = 0
     offered, half_of_ids = False, 1 << shape.id_bits - 1
+    on_offer: dict[str, int | None] = {"token": None, "length": None}
     leaving: list[tuple[int, int, int]] = []  # cycle, batch and position
     longest = round(3 + 3 * shape.max_in_flight * (shape.frame_beats + 80 * stall))
     await reset(dut)
@@ -93,15 +94,17 @@ async def admission(dut: Any, unit: str, stall: float) -> None:
         await RisingEdge(dut.clk)
         first, opens, room = sent % shape.frame_beats == 0, position == 0, len(leaving) < shape.max_in_flight
         id_taken = position % half_of_ids == 0 < position and any((item[2] - position) // half_of_ids % 2 == 0 for item in leaving)
-        enters = offered and ready["o"] and (not first or (room and not id_taken and ready["token"] and (ready["length"] or not opens)))
-        expected = {
-            "i": beats[sent] if enters else None,
-            "o": beats[sent] if enters else None,
-            "token": pack(*token_fields(shape, number, position, batch, now)) if enters and first else None,
-            "length": max(1, batch_length) if enters and first and opens else None,
-        }
+        free = {name: ready[name] or on_offer[name] is None for name in on_offer}
+        enters = offered and ready["o"] and (not first or (room and not id_taken and free["token"] and (free["length"] or not opens)))
+        expected = {"i": beats[sent] if enters else None, "o": beats[sent] if enters else None}
         found = {name: pins.beat(name) for name in expected}
+        expected |= on_offer
+        found |= {name: pins[f"{name}_payload"] if pins[f"{name}_valid"] else None for name in on_offer}
         assert found == expected, f"{unit}, cycle {cycle}: {found} instead of {expected}"
+        if free["token"]:
+            on_offer["token"] = pack(*token_fields(shape, number, position, batch, now)) if enters and first else None
+        if free["length"]:
+            on_offer["length"] = max(1, batch_length) if enters and first and opens else None
         assert (pins["admitted"], pins["in_flight"]) == (enters and first, len(leaving)), f"{unit}, cycle {cycle}"
         full += offered and not room
         waited += offered and first and room and id_taken
@@ -184,7 +187,9 @@ async def merge(dut: Any, unit: str, stall: float) -> None:
     entered = taken = released = cycle = opened = 0
     words: list[int] = []
     expected: dict[int, int] = {}  # by place in the output
-    length_offered, held = False, None
+    length_offered, held, lengths_kept = False, None, 0
+    picked: tuple[int, int, int, int, int, int] | None = None  # exit, place in the output, number, stamp, label, confidence
+    stored: set[int] = set()  # numbers of results in the reorder buffer
     await reset(dut)
     while len(words) < ends[-1]:
         assert cycle < 50 * ends[-1], f"{unit} stood still after {len(words)} of {ends[-1]} results"
@@ -212,16 +217,24 @@ async def merge(dut: Any, unit: str, stall: float) -> None:
         held = None if o_ready else o
         candidates = [k for k in exits if offered[k] and (not arrival or batch_of[queues[k][0][0]] == batch_of[taken])]
         fired = [k for k in exits if pins.beat(f"i_{k}") is not None]
-        if arrival:
-            assert (o is not None) == (taken > len(words)), f"{unit}, cycle {cycle}: a result must leave one cycle after it came"
-        takes = bool(candidates) and (not arrival or (length_offered and (o is None or o_ready)))
-        assert len(fired) == takes, f"{unit}, cycle {cycle}: takes {len(fired)} results, with {len(candidates)} to choose from"
+        assert (o is not None) == (released > len(words)), f"{unit}, cycle {cycle}: what was released is on offer, and nothing else"
+        space = released - len(words) < 2
+        leaves = space and (picked is not None if arrival else lengths_kept and released in stored)
+        assert pins["release"] == bool(leaves), f"{unit}, cycle {cycle}: release with {released} released"
+        half = arrival and picked is not None and position[picked[2]] >> shape.id_bits - 1 & 1
+        assert not leaves or pins["release_half"] == half, f"{unit}, cycle {cycle}: sample {picked}"
+        takes = bool(candidates) and (not arrival or (lengths_kept and (picked is None or space)))
+        assert len(fired) == bool(takes), f"{unit}, cycle {cycle}: takes {len(fired)} results, with {len(candidates)} to choose from"
         assert set(fired) <= set(candidates), f"{unit}, cycle {cycle}: takes from exit {fired[0]} instead of one of {candidates}"
+        if picked is not None and (leaves or not arrival):
+            k, place, n, stamp, label, confidence = picked
+            expected[place] = result_word(
+                shape, id=position[n], label=label, exit=k, confidence=confidence, cycles=(now - stamp) % 2**32)
+            stored.add(n)
+            picked = None
         for k in fired:
             n, stamp, label, confidence = queues[k].pop(0)
-            assert pins["release_half"] == (arrival and position[n] >> shape.id_bits - 1 & 1), f"{unit}, cycle {cycle}: sample {n}"
-            expected[taken if arrival else n] = result_word(
-                shape, id=position[n], label=label, exit=k, confidence=confidence, cycles=(now - stamp) % 2**32)
+            picked = (k, taken if arrival else n, n, stamp, label, confidence)
             taken, offered[k], passed_over[k] = taken + 1, False, 0
             for other in set(candidates) - {k}:
                 passed_over[other] += 1
@@ -232,12 +245,14 @@ async def merge(dut: Any, unit: str, stall: float) -> None:
             assert o == wanted, f"{unit}, result {n}: {o:#x} instead of {wanted:#x}"
             words.append(o)
         assert pins["batch_done"] == (o is not None and o_ready and len(words) in ends), f"{unit}, cycle {cycle}"
-        released += pins["release"]
+        released += bool(leaves)
         assert len(words) <= released <= taken, f"{unit}, cycle {cycle}: {released} of {taken} released, {len(words)} out"
-        closes = bool(pins["release"]) and released in ends
-        assert (pins.beat("length") is not None) == closes, f"{unit}, cycle {cycle}: {released} released"
-        if closes:
+        closes = bool(fired) and taken in ends if arrival else leaves and released in ends
+        length_taken = length_offered and lengths_kept < 2
+        assert (pins.beat("length") is not None) == length_taken, f"{unit}, cycle {cycle}: {lengths_kept} lengths are kept"
+        lengths_kept += length_taken - closes
+        if length_taken:
             length_offered, opened = False, opened + 1
         cycle += 1
-    assert stall or not arrival or cycle == ends[-1] + 1, f"{unit}: {cycle} cycles for {ends[-1]} results"
+    assert stall or not arrival or cycle == ends[-1] + 3, f"{unit}: {cycle} cycles for {ends[-1]} results"
     assert (entered, released, opened) == (ends[-1], ends[-1], len(lengths))

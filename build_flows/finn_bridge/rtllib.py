@@ -46,6 +46,13 @@ _LEAF_LOADS = """\
 		endfunction : init_leaf_loads
 """
 
+_COMMON = """\
+	function int unsigned gcd(input int unsigned  a, input int unsigned  b);
+		return  b == 0? a : gcd(b, a % b);
+	endfunction : gcd
+
+"""
+
 _SMALL = "Yosys knows the attribute in small letters only, and makes LUTs of a memory that should be block RAM"
 
 EDITS: tuple[Edit, ...] = (
@@ -71,6 +78,10 @@ EDITS: tuple[Edit, ...] = (
     Edit("thresholding/hdl/thresholding.sv", "(* RAM_STYLE = RAM_STYLE *)", "(* ram_style = RAM_STYLE *)", _SMALL),
     Edit("thresholding/hdl/thresholding.sv", ", RAM_STYLE = RAM_STYLE *)", ", ram_style = RAM_STYLE *)", _SMALL),
     Edit("memstream/hdl/memstream.sv", "(* RAM_STYLE = RAM_STYLE *)", "(* ram_style = RAM_STYLE *)", _SMALL),
+    Edit(
+        "dwc/hdl/dwc_axi.sv", "	vpc #(.W(1), .N(IBITS * OBITS),", _COMMON + "	vpc #(.W(1), .N(IBITS / gcd(IBITS, OBITS) * OBITS),",
+        "beats that are a whole number of the other side's take a plain shift register then, not a barrel: a quarter of the LUTs",
+    ),
     Edit("dwc/hdl/vpc.sv", "`default_nettype none\n", "", "a directive inside a module stops slang"),
     Edit("dwc/hdl/vpc.sv", "`default_nettype wire\n", "", "a directive inside a module stops slang"),
 )

@@ -151,7 +151,7 @@ def test_what_a_converter_takes():
     unit = converter(32, 72, 72 * 32)
     assert (unit.in_beats, unit.out_beats) == (72, 32)
     assert converter(32, 32, 64) is None
-    assert converter(640, 32, 640).cost.lut > 3 * converter(160, 32, 640).cost.lut  # the barrel
+    assert converter(640, 96, 1920).cost.lut > 2 * converter(640, 80, 640).cost.lut  # the barrel
 
 
 def test_units_of_a_convolution_come_in_stream_order():

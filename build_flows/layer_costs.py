@@ -58,8 +58,8 @@ class Unit:
     ``kind`` is ``padding``, ``window``, ``converter``, ``mvau``, ``threshold``, ``maxpool`` or ``global_sum``; ``folding`` holds the
     unit's own ``pe``, ``simd`` and ``parallel_window`` as far as it has them. Streams are ``in_bits`` and ``out_bits`` wide,
     ``in_beats`` and ``out_beats`` beats a frame; ``cycles`` is the frame interval. ``model`` is what the cost model knows it as (a window
-    that hands out whole windows is ``window_parallel``, a converter ``converter_up``, ``converter_serial`` or ``converter_down``), ``terms``
-    what that weighs.
+    that hands out whole windows is ``window_parallel``, a converter ``converter_up``, ``converter_serial`` or ``converter_down``), and
+    ``terms`` what that weighs.
     ``bram18`` and ``dsp`` are exact. ``ram_style`` is what its memory should be (``block`` or ``distributed``; empty: it has none).
     """
 

@@ -62,7 +62,7 @@ def test_what_is_scarce_on_the_part_is_saved():
 
 
 def test_wrong_weights_are_told():
-    with pytest.raises(FoldingError, match="weights must be LUT, LUTRAM, FF, BRAM18, DSP, each at least 0, not {'LUT': 1.0}"):
+    with pytest.raises(FoldingError, match=r"weights must be LUT, LUTRAM, FF, BRAM18, DSP, each at least 0, not \{'LUT': 1\.0\}"):
         search(small(), (100, 100), PART, weights={"LUT": 1.0})
 
 

@@ -12,7 +12,6 @@ from hw.accelerator import Accelerator
 from hw.netlist import Netlist
 from tests import toy
 
-
 PATIENT = {"id_bits": 4, "run_bits": 2}
 
 
@@ -93,8 +92,8 @@ def test_the_whole_has_every_file_once(three: tuple[Netlist, Path]) -> None:
 
 
 def test_rtl_of_another_netlist(three: tuple[Netlist, Path], tmp_path: Path) -> None:
+    emit(tmp_path / "rtl", exits=1)
     with pytest.raises(OfframpError, match="has no layer fork0"):
-        emit(tmp_path / "rtl", exits=1)
         project_units(three[0], tmp_path / "rtl")
     with pytest.raises(OfframpError, match=r"accelerator\.v is missing"):
         project_units(three[0], tmp_path)

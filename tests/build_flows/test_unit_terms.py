@@ -47,7 +47,8 @@ def test_activations_are_kept_only_to_be_replayed():
 
 
 @pytest.mark.parametrize(
-    ("ins", "outs", "barrel", "parts"), [(500, 100, 0, 6), (500, 150, 1500, 13), (40, 200, 0, 6), (8, 4, 0, 3), (12, 8, 12, 5), (20, 40, 0, 3)]
+    ("ins", "outs", "barrel", "parts"),
+    [(500, 100, 0, 6), (500, 150, 1500, 13), (40, 200, 0, 6), (8, 4, 0, 3), (12, 8, 12, 5), (20, 40, 0, 3)],
 )
 def test_a_wide_beat_in_is_turned_by_a_barrel_unless_one_beat_is_a_whole_number_of_the_other(ins, outs, barrel, parts):
     terms = converter_terms(ins, outs)

@@ -44,10 +44,11 @@ def allowance(total: Mapping[str, float], units: Iterable[Mapping[str, Any]]) ->
 
 
 def match(network: Network, part: Part, allowed: Mapping[str, float], find: Search = search) -> Match:
-    """The least cycles a sample at which the cheapest folding of ``network`` (one stage) takes no more than ``allowed``.
+    """The least cycles a sample at which ``network`` (one stage), folded as compile folds it for ``part``, takes no more than ``allowed``.
 
-    Found by bisection between one pixel a cycle and the slowest design. Fewer cycles take more DSPs but not always more LUTs, so that
-    now and then a slightly faster design may fit as well. Raises :class:`OfframpError` for a network with early exits.
+    Targets are tried from one pixel a cycle upwards, in steps of :data:`RATIO`, and the first step that fits is bisected: a slower design
+    can take more of some resource, so that bisection over the whole range could end far from the fastest that fits. Raises
+    :class:`OfframpError` for a network with early exits.
     """
     if len(network.stages) != 1:
         raise OfframpError(f"only a network without early exits can be matched, not one with {len(network.stages)} stages")
@@ -62,11 +63,14 @@ def match(network: Network, part: Part, allowed: Mapping[str, float], find: Sear
     def good(taken: Taken | None) -> bool:
         return taken is not None and all(taken[key] <= allowed[key] for key in KEYS)
 
-    slow = find(network, (_FOREVER,), part).limit(0).cycles
-    fast, taken = network.source.pixels - 1, cost(slow)
+    slowest = find(network, (_FOREVER,), part).limit(0).cycles
+    fast, slow = network.source.pixels - 1, network.source.pixels
+    while not good(taken := cost(slow)):
+        if slow >= slowest:
+            assert taken is not None
+            return Match(cycles=slowest, fits=False, predicted=taken, allowed=dict(allowed))
+        fast, slow = slow, min(slowest, max(slow + 1, int(slow * RATIO)))
     assert taken is not None
-    if not good(taken):
-        return Match(cycles=slow, fits=False, predicted=taken, allowed=dict(allowed))
     while slow - fast > 1:
         middle = (fast + slow) // 2
         found = cost(middle)
@@ -81,6 +85,9 @@ def match_file(golden: Path, part: Part, allowed: Mapping[str, float]) -> Match:
     """:func:`match` for the network that ``golden.npz`` at ``golden`` describes."""
     return match(read_network(golden), part, allowed)
 
+
+RATIO = 1.05
+"""From one target tried to the next."""
 
 _FOREVER = 100_000_000
 """The slowest target that a configuration can ask for."""

@@ -53,7 +53,7 @@ class Source:
 
     name: str
     text: str
-    origin: str = ""
+    origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from hw.netlist import Layer
 
-__all__ = ["ESTIMATED", "compare_estimates", "estimate_lines"]
+__all__ = ["ESTIMATED", "compare_estimates"]
 
 ESTIMATED = ("lut", "ff", "bram36", "dsp")
 """What is compared; ``lut`` is all LUTs, those that are memory or shift register too."""
@@ -39,28 +39,6 @@ def compare_estimates(layers: Iterable[Layer], units: Iterable[Mapping[str, Any]
     }
     total["finn"]["ff"] = None
     return {"layers": rows, "total": _row({}, total["finn"], total["corrected"], total["synthesised"])}
-
-
-def estimate_lines(compared: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A table of what :func:`compare_estimates` gives, as texts: a heading, a row a layer, the total.
-
-    For LUT, FF, BRAM36 and DSP: what was synthesised, then FINN's estimate and the corrected one with their errors; no column where no
-    layer has an estimate.
-    """
-    sides = [
-        (name, side, f"{head} {told}".strip()) for name, head in zip(ESTIMATED, ("LUT", "FF", "BRAM36", "DSP"), strict=True)
-        for side, told in (("synthesised", ""), ("finn", "FINN"), ("corrected", "ours"))
-        if any(row[side][name] is not None for row in compared["layers"])
-    ]
-    lines = [("layer", *(heading for _, _, heading in sides))]
-    for row in (*compared["layers"], {"layer": "all layers", **compared["total"]}):
-        cells = []
-        for name, side, _ in sides:
-            value = row[side][name]
-            error = row["error"][side][name] if side in row["error"] else None
-            cells.append("no model" if value is None else f"{value:g}" if error is None else f"{value:g} ({error:+.0%})")
-        lines.append((row["layer"], *cells))
-    return lines
 
 
 def _finn(layer: Layer) -> Figures:

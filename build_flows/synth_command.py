@@ -10,6 +10,9 @@ __all__ = ["synth"]
 
 EXISTING = click.Path(path_type=Path)
 COLUMNS = ("LUT", "LUT paired", "LUTRAM", "FF", "BRAM36", "DSP")
+UNIT_COLUMNS = ("LUT", "LUTRAM", "FF", "BRAM36", "DSP")
+UNIT_FIELDS = ("lut", "lutram", "ff", "bram36", "dsp")
+SIDES = ("synthesised", "corrected", "finn")
 FIELDS = ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp")
 
 
@@ -36,7 +39,6 @@ def synth(config: Path, part: str | None, full: bool, data: Path | None, as_json
     from build_flows.cli import _answer, _load, _print_json, _working
 
     with _working() as ui:
-        from build_flows.estimate import estimate_lines
         from build_flows.parts import find_part
 
         if part is not None:
@@ -49,9 +51,13 @@ def synth(config: Path, part: str | None, full: bool, data: Path | None, as_json
         _print_json({"project": project.name, **found})
         return
     answer = _answer()
-    answer.table(f"{project.name}: units", ("unit", "kind", *COLUMNS, "MHz", "longest path, ns"), [_unit(row) for row in found["units"]])
-    heading, *rows = estimate_lines(found["estimates"])
-    answer.table(f"{project.name}: estimates of layers, LUT with LUTRAM", heading, rows)
+    answer.table(f"{project.name}: units", ("unit", *UNIT_COLUMNS, "MHz"), [_unit(row) for row in found["units"]])
+    rows = [*found["estimates"]["layers"], {"layer": "all layers", **found["estimates"]["total"]}]
+    answer.table(f"{project.name}: LUT (with LUTRAM) and FF of layers, and by how much estimates miss them",
+                 ("layer", "LUT", "ours", "FINN", "FF", "ours"), [_fitted(row) for row in rows])
+    answer.table(f"{project.name}: BRAM36 and DSP of layers, and what was estimated",
+                 ("layer", "BRAM36", "ours", "FINN", "DSP", "ours", "FINN"),
+                 [_exact(row) for row in rows if any(row[side][name] for side in SIDES for name in ("bram36", "dsp"))])
     answer.table(f"{project.name}: stages", ("stage", "units", *COLUMNS), [_stage(row) for row in found["stages"]])
     answer.table(f"{project.name} on {found['part']}", ("", *COLUMNS), _totals(found))
     for line in _verdict(found):
@@ -59,9 +65,25 @@ def synth(config: Path, part: str | None, full: bool, data: Path | None, as_json
 
 
 def _unit(row: Mapping[str, Any]) -> tuple[object, ...]:
-    timing = row["timing"]
-    fmax = "-" if timing["fmax_mhz"] is None else f"{timing['fmax_mhz']:.0f}"
-    return (row["name"], row["kind"], *_sums(row), fmax, "-" if timing["path_ns"] is None else f"{timing['path_ns']:.2f}")
+    fmax = row["timing"]["fmax_mhz"]
+    return (row["name"], *(f"{row[name]:,g}" for name in UNIT_FIELDS), "-" if fmax is None else f"{fmax:.0f}")
+
+
+def _fitted(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """LUTs and flip-flops found, and the errors of the estimates; a dash where there is no model."""
+    def error(side: str, name: str) -> str:
+        value = row["error"][side][name]
+        return "-" if row[side][name] is None or value is None else f"{100 * value:+.0f} %"
+
+    found = row["synthesised"]
+    luts = f"{found['lut']:,}", error("corrected", "lut"), error("finn", "lut")
+    return (row["layer"], *luts, f"{found['ff']:,}", error("corrected", "ff"))
+
+
+def _exact(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Block RAMs and DSPs found, and as estimated."""
+    cells = [row[side][name] for name in ("bram36", "dsp") for side in SIDES]
+    return (row["layer"], *("-" if value is None else f"{value:g}" for value in cells))
 
 
 def _stage(row: Mapping[str, Any]) -> tuple[object, ...]:

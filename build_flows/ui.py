@@ -96,7 +96,7 @@ class RichUi:
         table = Table(title=Text(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
         for index, column in enumerate(columns):
             numeric = bool(rows) and all(_is_number(row[index]) for row in rows)
-            table.add_column(Text(column), justify="right" if numeric else "left")
+            table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(_cell(value)) for value in row))
         self.console.print(table)

@@ -1,4 +1,4 @@
-from build_flows.estimate import compare_estimates, estimate_lines
+from build_flows.estimate import compare_estimates
 from hw.netlist import Instance, Layer
 
 
@@ -54,13 +54,3 @@ def test_a_noughts_block_that_was_not_foreseen_has_no_error():
     wrong = (layer("a_thr", "Thresholding_rtl", cost(90.0, 0.0, 200.0, 2.0, 0.0), {}),)
     row = compare_estimates(wrong, UNITS)["layers"][0]
     assert row["error"]["corrected"]["bram36"] is None
-
-
-def test_lines_say_where_there_is_no_model():
-    columns, *rows = estimate_lines(compare_estimates(LAYERS, UNITS))
-    assert columns == (
-        "layer", "LUT", "LUT FINN", "LUT ours", "FF", "FF ours", "BRAM36", "BRAM36 FINN", "BRAM36 ours", "DSP", "DSP FINN", "DSP ours",
-    )
-    assert rows[0][:4] == ("a_mvau", "1000", "no model", "1100 (+10%)")
-    assert rows[-1][:2] == ("all layers", "1100")
-    assert {len(row) for row in rows} == {len(columns)}

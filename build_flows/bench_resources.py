@@ -144,7 +144,7 @@ def _estimates(figures: Figures, found: Mapping[str, Any]) -> None:
     figures.add(f"corrected estimate of the layers against their synthesis, worst of {len(totals)} layouts",
                 "LUT and FF within 15 %, BRAM and DSP exact", f"{told('corrected')} (FINN's own estimate: {told('finn')})",
                 all(abs(worst("corrected", name) or 0) <= limit for name, limit in limits.items()),
-                "the layouts of that sweep, none of which the fit has seen")
+                "the layouts of that sweep, to which no coefficient was fitted")
 
 
 def _copy(folder: Path, folding: str | None = None) -> Path:

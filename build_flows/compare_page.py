@@ -106,7 +106,7 @@ def _added(early: Sequence[Row]) -> Iterator[str]:
             range_told = _percent(low) if _percent(low) == _percent(high) else f"{_percent(low)} to {_percent(high)}"
             parts.append(f"{range_told} of the {NAMES[key]}")
     if parts:
-        yield f"What only early exits need (heads, decisions, gates, forks, routers) is {', '.join(parts)} of these layouts."
+        yield f"What only early exits need (heads, decisions, gates, forks, routers, merge) is {', '.join(parts)} of these layouts."
 
 
 def _front(found: Mapping[str, Any]) -> Iterator[str]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from build_flows.config_words import fault, toml
+from build_flows.config_words import checked, toml
 from build_flows.errors import ConfigError
 from build_flows.parts import BOARDS
 from quant_models.policies import POLICIES
@@ -369,15 +369,7 @@ def parse(text: str, name: str = "config.toml") -> Config:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{name}: not valid TOML: {error}") from None
-    try:
-        config = Config.model_validate(raw)
-    except ValidationError as error:
-        faults = [fault(Config, item["type"], item["loc"], item["input"]) for item in error.errors()]
-        raise ConfigError("\n".join(f"{name}: {line}" for line in dict.fromkeys(faults))) from None
-    impossible = [f"{name}: {key} = {toml(value)}: {why}" for key, value, why in _impossible(config)]
-    if impossible:
-        raise ConfigError("\n".join(impossible))
-    return config
+    return checked(Config, raw, name, _impossible)
 
 
 def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:

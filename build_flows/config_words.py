@@ -4,13 +4,33 @@ import difflib
 import json
 import types
 import typing
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-__all__ = ["allowed", "fault", "toml"]
+from build_flows.errors import ConfigError
+
+__all__ = ["allowed", "checked", "fault", "toml"]
+
+File = TypeVar("File", bound=BaseModel)
+
+
+def checked(model: type[File], raw: Any, name: str, impossible: Callable[[File], Iterator[tuple[str, Any, str]]]) -> File:
+    """``raw`` as a ``model``; ``impossible`` gives (key, value, what is wrong and allowed) of what no single field shows.
+
+    Raises :class:`ConfigError` with one line per fault, each beginning with ``name``.
+    """
+    try:
+        found = model.model_validate(raw)
+    except ValidationError as error:
+        lines = [fault(model, item["type"], item["loc"], item["input"]) for item in error.errors()]
+    else:
+        lines = [f"{key} = {toml(value)}: {why}" for key, value, why in impossible(found)]
+        if not lines:
+            return found
+    raise ConfigError("\n".join(f"{name}: {line}" for line in dict.fromkeys(lines)))
 
 
 def allowed(annotation: Any, metadata: Sequence[Any] = ()) -> str:

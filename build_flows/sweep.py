@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from build_flows import config
 from build_flows.config import FOLDINGS, BuildSection, CalibrateSection, Config, ExitSection, Section, TargetSection
 from build_flows.config_text import config_text
-from build_flows.config_words import fault, toml
+from build_flows.config_words import checked, toml
 from build_flows.errors import ConfigError
 from build_flows.files import write_text
 
@@ -227,15 +227,7 @@ def _read(path: Path) -> SweepFile:
         raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
-    try:
-        sweep = SweepFile.model_validate(raw)
-    except ValidationError as error:
-        faults = [fault(SweepFile, item["type"], item["loc"], item["input"]) for item in error.errors()]
-        raise ConfigError("\n".join(f"{path}: {line}" for line in dict.fromkeys(faults))) from None
-    impossible = [f"{path}: {key} = {toml(value)}: {why}" for key, value, why in _impossible(sweep)]
-    if impossible:
-        raise ConfigError("\n".join(impossible))
-    return sweep
+    return checked(SweepFile, raw, str(path), _impossible)
 
 
 def _impossible(sweep: SweepFile) -> Iterator[tuple[str, Any, str]]:

@@ -2,34 +2,12 @@
 
 import copy
 import re
-from html.parser import HTMLParser
-from typing import Any
 
 import pytest
 
 from build_flows.compare_page import render, summary
 from tests.build_flows.compare_samples import sample
-
-
-class _Balance(HTMLParser):
-    """Raises on a tag that is not closed, or closed twice."""
-
-    VOID = frozenset({"meta", "br", "link", "img"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: Any) -> None:
-        pass
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open, tag
-        assert self.open.pop() == tag
+from tests.build_flows.html_balance import Balance
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +16,7 @@ def html() -> str:
 
 
 def test_it_is_one_well_formed_file_that_needs_nothing_else(html: str) -> None:
-    parser = _Balance()
+    parser = Balance()
     parser.feed(html)
     assert parser.open == []
     assert not re.search(r"""(src|href)\s*=\s*["'](?!#)""", html)

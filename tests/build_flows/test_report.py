@@ -2,35 +2,14 @@
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
 from build_flows.report import ReportData, overloaded, render
 from quant_models.policies import POLICIES
+from tests.build_flows.html_balance import Balance
 from tests.build_flows.report_samples import sample_data
-
-
-class _Balance(HTMLParser):
-    """Raises on a tag that is not closed, or closed twice."""
-
-    VOID = frozenset({"meta", "br", "link", "img"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: Any) -> None:
-        pass
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open, tag
-        assert self.open.pop() == tag
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +18,7 @@ def html() -> str:
 
 
 def test_it_is_one_well_formed_file_that_needs_nothing_else(html: str) -> None:
-    parser = _Balance()
+    parser = Balance()
     parser.feed(html)
     assert parser.open == []
     assert not re.search(r"""(src|href)\s*=\s*["'](?!#)""", re.sub(r"xlink:href=\"#", 'href="#', html))

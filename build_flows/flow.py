@@ -180,8 +180,10 @@ class _Flow:
     def synth(self, part: str | None, full: bool) -> dict[str, Any]:
         """resources.json."""
         from build_flows.parts import find_part
+        from sim.yosys import version
 
         project, ui = self.project, self.ui
+        version()  # without Yosys nothing is trained or compiled in vain
         chosen = find_part(project.config.part if part is None else part)
         self.compile()
 

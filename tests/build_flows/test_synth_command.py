@@ -1,6 +1,7 @@
 """What ``offramp synth`` prints of resources.json."""
 
 import json
+from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +72,13 @@ def test_an_unknown_part_is_told_before_anything_is_run(config: Path) -> None:
     ran = CliRunner().invoke(cli, ["synth", str(config), "--part", "xc7foo"])
     assert ran.exit_code != 0
     assert "no board or part is called 'xc7foo'" in str(ran.exception)
+
+
+def test_a_missing_yosys_is_told_before_anything_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = util.find_spec
+    monkeypatch.setattr(util, "find_spec", lambda name, *more: None if name == "pyosys" else find(name, *more))
+    text = (ROOT / "examples" / "digits.toml").read_text()
+    (tmp_path / "config.toml").write_text(text)
+    ran = CliRunner().invoke(cli, ["synth", str(tmp_path / "config.toml")])
+    assert "Yosys is missing; get it with: pip install pyosys" in str(ran.exception)
+    assert not list(tmp_path.rglob("*.safetensors*"))

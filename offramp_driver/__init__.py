@@ -1,0 +1,1 @@
+"""Drives an offramp accelerator from Python on a PYNQ board."""

@@ -38,7 +38,10 @@ SYNTH_SOURCES = tuple(
         "synth_units", "synthesis", "synthesis_worker", "timing", "yosys",
     )
 )
-REPORT_SOURCES = tuple(f"build_flows.{name}" for name in ("parts", "report", "report_data", "report_diagram", "report_plots", "templates"))
+REPORT_SOURCES = tuple(
+    f"build_flows.{name}"
+    for name in ("board.dma_traffic", "parts", "report", "report_data", "report_diagram", "report_plots", "templates")
+)
 RTL = ("netlist.json", "rtl")
 
 

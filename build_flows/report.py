@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from build_flows import report_plots as plots
+from build_flows.board.dma_traffic import HP_BITS, traffic
 from build_flows.config import Project
 from build_flows.files import write_text
 from build_flows.report_diagram import diagram
@@ -86,6 +87,8 @@ def render(data: ReportData) -> str:
         streams=[_stream(item) for item in data.streams],
         fifos=data.fifos,
         gates=data.gates,
+        dma=traffic(data.netlist, data.results["samples_per_second"]),
+        hp_bits=HP_BITS,
         resumed=data.resumed,
         plots={name: _safe(text) for name, text in _plots(data).items()},
         diagram=_safe(diagram(data.netlist, [item["share"] for item in data.results["exits"]], data.intervals)),

@@ -154,3 +154,10 @@ def test_disagreement_is_not_dressed_up() -> None:
     html = render(replace(data, results={**data.results, "agree": 359}))
     assert "Only 359 of 360" in html
     assert "✓" not in html
+
+
+def test_words_of_the_dma_are_told() -> None:
+    html = render(sample_data())
+    section = html[html.index('<section id="dma">'):]
+    row = section[section.index("images in"):section.index("results out")]
+    assert '<td class="n">16</td><td class="n">16</td><td class="n">100.0 %</td>' in row

@@ -17,6 +17,7 @@ from hw.exit_merge import ExitMerge
 from hw.exit_router import ExitRouter
 from hw.fifo import Fifo
 from hw.frame_gate import FrameGate
+from hw.interface_attributes import interface_attributes
 from hw.netlist import Netlist, NetlistError, Stream, dump
 from hw.register_map import ADDR_WIDTH, accelerator_registers
 from hw.registers import Register, with_init
@@ -96,6 +97,8 @@ class Accelerator(wiring.Component):
             "irq": Out(1),
         })
         self._axi = axi
+        for name, attributes in interface_attributes(self.signature.members).items():
+            getattr(self, name).attrs.update(attributes)
 
     def _stream(self, dst: str, index: int = 0) -> Stream:
         for item in self.netlist.streams:

@@ -7,6 +7,7 @@ import pytest
 from amaranth.back import verilog
 
 from hw.accelerator import Accelerator, build_id, counted_streams, registers
+from hw.interface_attributes import interface_attributes
 from hw.netlist import NetlistError
 from hw.registers import offsets
 from tests import toy
@@ -29,6 +30,14 @@ def test_ports_are_those_of_the_documentation():
     body = text[text.index("module accelerator("):text.index("endmodule")]
     found = {name: int(high or 0) + 1 for high, name in re.findall(r"^  (?:input|output) (?:\[(\d+):0\] )?(\w+);", body, re.M)}
     assert found == PORTS
+
+
+def test_every_port_tells_a_block_design_what_it_is():
+    text = convert(toy.build(None))
+    body = text[text.index("module accelerator("):text.index("endmodule")]
+    declared = re.findall(r"^((?:  \(\* .* \*\)\n)*)  (?:input|output) (?:\[\d+:0\] )?(\w+);", body, re.M)
+    found = {port: dict(re.findall(r'\(\* (X_\w+) = "(.*)" \*\)', lines)) for lines, port in declared}
+    assert found == interface_attributes(PORTS)
 
 
 def test_the_same_netlist_gives_the_same_text():

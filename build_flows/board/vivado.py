@@ -1,0 +1,201 @@
+"""Runs Vivado in batch mode and says what went wrong in words that help.
+
+Vivado runs in a session of its own, its output in a log; whatever ends us ends all its processes. Messages and their numbers are those
+that Vivado prints (UG835, UG904).
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from build_flows.errors import OfframpError
+
+__all__ = ["LOG", "MINIMUM", "Vivado", "VivadoError", "explain_log", "find_vivado", "run_vivado", "too_many"]
+
+MINIMUM = (2022, 2)
+LOG = "build.log"
+"""All that Vivado printed, in the project folder."""
+
+_POLL = 0.2
+_PATIENCE = 10.0
+"""Seconds that Vivado has to end after it was asked to."""
+_PHASES = {
+    "create_bd_design": "block design", "synth_design": "synthesis", "opt_design": "optimising", "place_design": "placing",
+    "phys_opt_design": "optimising placed logic", "route_design": "routing", "write_bitstream": "bitstream",
+}
+_ELSEWHERE = "--project-only writes a folder that builds elsewhere with one command, and --from FOLDER takes in what came of it"
+_SHOWN = 3
+
+
+class VivadoError(OfframpError):
+    """Vivado is missing or too old, or did not do what it was asked to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vivado:
+    """A usable Vivado: its command and its version, as ``2022.2``."""
+
+    command: Path
+    version: str
+
+
+def find_vivado() -> Vivado:
+    """The ``vivado`` on PATH, asked for its version. Raises :class:`VivadoError` when there is none, or none of 2022.2 or newer."""
+    found = shutil.which("vivado")
+    if found is None:
+        raise VivadoError("vivado is not on PATH", hint=f"source Vivado's settings64.sh first; without Vivado, {_ELSEWHERE}")
+    try:
+        ran = subprocess.run([found, "-version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=300,
+                             check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise VivadoError(f"{found} -version did not run: {error}", hint=f"mend Vivado's installation; else {_ELSEWHERE}") from None
+    version = re.search(r"^\W*vivado v\.?(\d{4})\.(\d+)", ran.stdout, re.IGNORECASE | re.MULTILINE)
+    if version is None:
+        said = next((line.strip() for line in (ran.stderr + "\n" + ran.stdout).splitlines() if line.strip()), "nothing")
+        raise VivadoError(f"{found} -version does not tell a version (exit code {ran.returncode}): {said}",
+                          hint=f"mend Vivado's installation; else {_ELSEWHERE}")
+    if (int(version[1]), int(version[2])) < MINIMUM:
+        raise VivadoError(f"Vivado must be {MINIMUM[0]}.{MINIMUM[1]} or newer, not {version[1]}.{version[2]} ({found})",
+                          hint=f"put a newer one on PATH; else {_ELSEWHERE}")
+    return Vivado(command=Path(found), version=f"{version[1]}.{version[2]}")
+
+
+def run_vivado(vivado: Vivado, arguments: Sequence[str], folder: Path, tell: Callable[[str, str], None]) -> int:
+    """Run Vivado with ``arguments`` in ``folder``; its exit code, negative or above 128 for a signal.
+
+    What it prints goes to ``folder``/:data:`LOG`. ``tell(phase, detail)`` hears where it is: ``phase`` is one word or two of ours, and
+    ``detail`` Vivado's own line about a part of it, or empty. However the wait for it ends, none of its processes is left.
+    """
+    log = folder / LOG
+    with log.open("wb") as output:
+        process = subprocess.Popen([str(vivado.command), *arguments], cwd=folder, stdin=subprocess.DEVNULL, stdout=output,
+                                   stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        # Followed in its file, not through a pipe: a process that outlives Vivado would hold the pipe open.
+        with log.open(encoding="utf-8", errors="replace") as lines:
+            follow = _Follower(tell)
+            while not _ended(process):
+                follow.hear(lines.read())
+                time.sleep(_POLL)
+            follow.hear(lines.read())
+    finally:
+        _end(process)
+    return process.returncode
+
+
+class _Follower:
+    """Finds phases in what Vivado prints, in whatever pieces it comes."""
+
+    def __init__(self, tell: Callable[[str, str], None]) -> None:
+        self._tell = tell
+        self._rest = ""
+        self._phase = ""
+
+    def hear(self, text: str) -> None:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            command = re.match(r"(?:Command: |# ?)?(\w+)(?: |$)", line)
+            part = re.match(r"(?:Phase|Start(?:ing)?) (.+?)(?: \||$)", line)
+            own = re.match(r"offramp: (.+)", line)
+            if own is not None:
+                self._phase = own[1].strip()
+                self._tell(self._phase, "")
+            elif command is not None and line.startswith("Command: ") and command[1] in _PHASES:
+                self._phase = _PHASES[command[1]]
+                self._tell(self._phase, "")
+            elif part is not None and self._phase:
+                self._tell(self._phase, part[1].strip())
+
+
+def too_many(log: str) -> list[str]:
+    """What the placer says there is too little of (its checks UTLZ-1 and Place 30-640), as ``DSPs: 240 of 220, 20 too many``."""
+    found: dict[str, None] = {}
+    text = " ".join(log.split())
+    for match in re.finditer(r"requires more (.{1,60}?) cells than are available in the target device\. This design requires (\d+) of such "
+                             r"cell types? but only (\d+) compatible sites? (?:is|are) available", text):
+        found[f"{match[1]}: {match[2]} of {match[3]}, {int(match[2]) - int(match[3])} too many"] = None
+    return list(found)
+
+
+def explain_log(code: int, log: str, path: Path, *, part: str) -> VivadoError:
+    """Why a run that ended with ``code`` and printed ``log`` (kept at ``path``) did not do it: one line, and Vivado's first errors."""
+    errors = list(dict.fromkeys(line.strip() for line in log.splitlines() if line.startswith("ERROR:")))
+    short = too_many(log)
+    if short:
+        return VivadoError(f"does not fit {part}: {'; '.join(short)}",
+                           hint=f"raise target.cycles_per_sample, or leave out an exit; log: {path}")
+    # Vivado's start script exits with 128 and the signal's number when the program under it was killed.
+    number = -code if code < 0 else code - 128 if 128 < code < 192 else 0
+    if number:
+        hint = "the system may have been short of memory; Vivado wants 8 GB for a Zynq-7000" if number == signal.SIGKILL else f"see {path}"
+        return VivadoError(f"Vivado was ended by signal {number} ({_signal_name(number)}); log: {path}", hint=hint)
+    licence = next((line for line in errors if "license was not found" in line or "[Common 17-345]" in line), None)
+    if licence is not None:
+        return VivadoError(f"Vivado has no licence for {part}: {licence.removeprefix('ERROR: ')}",
+                           hint=f"the free edition covers {part} without one; else see XILINXD_LICENSE_FILE and Vivado's License Manager")
+    if not errors:
+        last = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "nothing")
+        return VivadoError(f"Vivado ended with exit code {code} and no error of its own; it last said: {last}",
+                           hint=f"all it printed: {path}")
+    hint = f"all it printed: {path}"
+    if any("part could not be found" in line.lower() or "[Coretcl 2-106]" in line or "[Common 17-69]" in line for line in errors):
+        hint = f"is Vivado installed with support for Zynq-7000? {hint}"
+    more = len(errors) - _SHOWN
+    told = [line.removeprefix("ERROR: ") for line in errors[:_SHOWN]] + ([f"and {more} more"] if more > 0 else [])
+    return VivadoError("Vivado stopped: " + "\n  ".join(told), hint=hint)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> bool:
+    """Whether it has ended; not yet waited for, it keeps its number, and so its group's, for :func:`_end`."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End the process, those it started, and theirs, also where they have a group of their own (Vivado's runs may)."""
+    family: list[psutil.Process] = []
+    if not _ended(process):
+        with suppress(psutil.Error):
+            family = psutil.Process(process.pid).children(recursive=True)
+        _signal(process.pid, signal.SIGTERM)
+        for item in family:
+            with suppress(psutil.Error):
+                item.terminate()
+        until = time.monotonic() + _PATIENCE
+        while time.monotonic() < until and not (_ended(process) and not _alive(family)):
+            time.sleep(0.05)
+    for item in _alive(family):
+        with suppress(psutil.Error):
+            item.kill()
+    _signal(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _alive(family: Sequence[psutil.Process]) -> list[psutil.Process]:
+    # is_running knows a number that was given away again; a zombie has ended.
+    found = []
+    for item in family:
+        with suppress(psutil.Error):
+            if item.is_running() and item.status() != psutil.STATUS_ZOMBIE:
+                found.append(item)
+    return found
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)

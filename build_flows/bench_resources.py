@@ -157,7 +157,7 @@ def _copy(folder: Path, folding: str | None = None) -> Path:
             raise AssertionError(f"{B_LENET} must set build.folding once, not {changed} times")
     config = folder / B_LENET.name
     config.write_text(text, encoding="utf-8")
-    shutil.copytree(project.output, folder / "build" / project.name, ignore=shutil.ignore_patterns("resources.json"))
+    shutil.copytree(project.output, folder / "build" / project.name, ignore=shutil.ignore_patterns("synthesis.json", "resources.json"))
     (folder / "build" / project.name / ".steps" / "synth.json").unlink(missing_ok=True)
     models = project.output.parent / ".models"
     if folding is not None and models.is_dir():

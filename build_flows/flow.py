@@ -182,7 +182,7 @@ class Flow:
         return found
 
     def synth(self, part: str | None = None, full: bool = False) -> dict[str, Any]:
-        """resources.json."""
+        """synthesis.json, and resources.json with it."""
         from build_flows.parts import find_part
         from sim.yosys import version
 
@@ -197,11 +197,31 @@ class Flow:
 
             netlist = load(self.path("netlist.json").read_text(encoding="utf-8"))
             found = measure(netlist, self.path("rtl"), chosen, self.project.output.parent / ".synthesis", ui, full=full)
-            write_json(work / "resources.json", found)
+            write_json(work / "synthesis.json", found)
 
         self.build.run(Step(
-            name="synth", run=run, outputs=("resources.json",), inputs={"netlist": self.path("netlist.json"), "rtl": self.path("rtl")},
+            name="synth", run=run, outputs=("synthesis.json",), inputs={"netlist": self.path("netlist.json"), "rtl": self.path("rtl")},
             values={"part": chosen.name, "full": full}, tools=("pyosys",), sources=("hw.netlist", "sim.yosys", *SYNTH_SOURCES),
+        ))
+        return self.resources()
+
+    def resources(self) -> dict[str, Any]:
+        """resources.json: synthesis.json, which must be there, and Vivado's figures where there is a bitstream of this netlist."""
+        from build_flows.board.built import BITSTREAM, DESCRIPTION, vivado_figures
+        from hw.accelerator import build_id
+        from hw.netlist import load
+
+        synthesis, bitstream = self.path("synthesis.json"), self.path(BITSTREAM)
+
+        def run(work: Path) -> None:
+            build = build_id(load(self.path("netlist.json").read_text(encoding="utf-8")))
+            write_json(work / "resources.json", {**read_json(synthesis), "vivado": vivado_figures(bitstream, build)})
+
+        built = {"bitstream": bitstream} if (bitstream / DESCRIPTION).is_file() else {}
+        self.build.run(Step(
+            name="resources", run=run, outputs=("resources.json",),
+            inputs={"synthesis": synthesis, "netlist": self.path("netlist.json"), **built},
+            sources=("hw.accelerator", "hw.netlist", "build_flows.board.built", "build_flows.board.vivado_reports"),
         ))
         found: dict[str, Any] = read_json(self.path("resources.json"))
         return found

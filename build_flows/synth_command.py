@@ -62,6 +62,8 @@ def synth(config: Path, part: str | None, full: bool, data: Path | None, as_json
     answer.table(f"{project.name} on {found['part']}", ("", *COLUMNS), _totals(found))
     for line in _verdict(found):
         click.echo(line)
+    for line in vivado_verdict(found["vivado"]) if found.get("vivado") else []:
+        click.echo(line)
 
 
 def _unit(row: Mapping[str, Any]) -> tuple[object, ...]:
@@ -101,11 +103,26 @@ def _totals(found: Mapping[str, Any]) -> list[tuple[object, ...]]:
         rows.append(("whole top", *_sums(found["whole"])))
         difference = found["whole"]["difference"]
         rows.append(("sum against whole", *("-" if difference[name] is None else f"{100 * difference[name]:+.1f} %" for name in FIELDS)))
+    vivado = found.get("vivado")
+    if vivado:
+        used = vivado["utilisation"]
+        rows.append((f"Vivado {vivado['vivado']}, with DMA", f"{used['lut']:,}", "", *(f"{used[name]:,g}" for name in FIELDS[2:])))
     capacity = found["capacity"]
     rows.append(("the part has", f"{capacity['lut']:,}", "", *(f"{capacity[name]:,}" for name in FIELDS[2:])))
     shares = found["shares"]
     rows.append(("share (LUT with LUTRAM)", f"{100 * shares['lut']:.1f} %", "", *(f"{100 * shares[name]:.1f} %" for name in FIELDS[2:])))
     return rows
+
+
+def vivado_verdict(vivado: Mapping[str, Any]) -> list[str]:
+    """What Vivado found of clock and power, a line each; ``vivado`` is that key of ``resources.json``."""
+    timing, power = vivado["timing"], vivado["power"]
+    lines = [f"clock, routed by Vivado {vivado['vivado']}: meets {timing['clock_mhz']:g} MHz by {timing['wns_ns']:.3f} ns "
+             f"(about {timing['fmax_mhz']:g} MHz)",
+             f"power, estimated by Vivado: {power['total_w']:.2f} W, of which {power['static_w']:.2f} W static, processors and all"]
+    if timing["path"]:
+        lines.insert(1, f"  least slack: {timing['path']}")
+    return lines
 
 
 def _verdict(found: Mapping[str, Any]) -> list[str]:

@@ -30,7 +30,15 @@ FOUND: dict[str, Any] = {
               {"name": "router0", **SUMS, "timing": {**TIMING, "fmax_mhz": None}}],
     "stages": [{"stage": 0, "head": False, "units": 1, **SUMS}, {"stage": 0, "head": True, "units": 1, **SUMS},
                {"stage": None, "head": False, "units": 2, **SUMS}],
-    "estimates": {"layers": [{"layer": "stage0_conv0_mvau", "op": "MVAU_rtl", **FIGURES}], "total": FIGURES},
+    "vivado": None, "estimates": {"layers": [{"layer": "stage0_conv0_mvau", "op": "MVAU_rtl", **FIGURES}], "total": FIGURES},
+}
+
+
+VIVADO: dict[str, Any] = {
+    "vivado": "2022.2", "board": "pynq-z2", "part": "xc7z020clg400-1", "capacity": FOUND["capacity"],
+    "utilisation": {"lut": 1101, "lutram": 299, "ff": 2999, "bram36": 2.5, "dsp": 219},
+    "timing": {"wns_ns": 0.312, "tns_ns": 0.0, "whs_ns": 0.04, "met": True, "fmax_mhz": 103.2, "clock_mhz": 100.0, "path": "a to b"},
+    "power": {"total_w": 1.832, "dynamic_w": 1.691, "static_w": 0.141},
 }
 
 
@@ -58,6 +66,20 @@ def test_tables_and_verdict(config: Path) -> None:
     assert "does not fit xc7z020clg400-1: DSP48E1: 240 of 220" in ran.stdout
     assert "clock, estimated: about 123 MHz: 8.10 ns from a to b" in ran.stdout
     assert "early exits add 25 % of LUT, 10 % of DSP" in ran.stdout
+
+
+def test_vivados_figures_stand_beside_ours(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = CliRunner().invoke(cli, ["synth", str(config)], catch_exceptions=False)
+    assert "Vivado" not in ran.stdout
+    monkeypatch.setattr(flow, "synth", lambda *args, **more: {**FOUND, "vivado": VIVADO})
+    ran = CliRunner().invoke(cli, ["synth", str(config)], catch_exceptions=False)
+    assert ran.exit_code == 0
+    assert "…" not in ran.stdout
+    row = next(line for line in ran.stdout.splitlines() if "1,101" in line)
+    assert row.split()[-5:] == ["1,101", "299", "2,999", "2.5", "219"]
+    assert "clock, routed by Vivado 2022.2: meets 100 MHz by 0.312 ns (about 103.2 MHz)" in ran.stdout
+    assert "least slack: a to b" in ran.stdout
+    assert "power, estimated by Vivado: 1.83 W, of which 0.14 W static, processors and all" in ran.stdout
 
 
 def test_json_is_all_there_is_on_stdout(config: Path) -> None:

@@ -15,14 +15,21 @@ if TYPE_CHECKING:
     from build_flows.board.boards import Board
 
 __all__ = [
-    "ACCELERATOR", "ACCELERATOR_BASE", "ACCELERATOR_RANGE", "BURST", "DMA", "DMA_BASE", "DMA_RANGE", "FCLK_MAX_MHZ", "INTC", "INTC_BASE",
-    "INTC_RANGE", "IO_PLL_MHZ", "LENGTH_BITS", "PORT_BITS", "PS", "actual_clock", "arguments", "design_name", "file_name", "memory_bits",
+    "ACCELERATOR", "ACCELERATOR_BASE", "ACCELERATOR_RANGE", "BURST", "CONCAT", "DMA", "DMA_BASE", "DMA_RANGE", "FCLK_MAX_MHZ", "INTC",
+    "INTC_BASE", "INTC_RANGE", "IO_PLL_MHZ", "LENGTH_BITS", "MEMORY_INTERCONNECT", "PORT_BITS", "PS", "REGISTER_INTERCONNECT", "RESET",
+    "actual_clock", "arguments", "design_name", "file_name", "memory_bits",
 ]
 
 PS = "processing_system7_0"
 DMA = "axi_dma_0"
 ACCELERATOR = "accelerator_0"
 INTC = "axi_intc_0"
+RESET = "proc_sys_reset_0"
+CONCAT = "xlconcat_0"
+REGISTER_INTERCONNECT = "axi_interconnect_registers"
+"""From M_AXI_GP0 to the registers of DMA (M00), accelerator (M01) and interrupt controller (M02)."""
+MEMORY_INTERCONNECT = "axi_interconnect_memory"
+"""From the DMA's MM2S (S00) and S2MM (S01) to S_AXI_HP0."""
 
 DMA_BASE = 0x4040_0000
 DMA_RANGE = 0x1_0000

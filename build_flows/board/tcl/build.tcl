@@ -2,7 +2,7 @@
 #
 #     vivado -mode batch -source build.tcl -tclargs --name NAME --design DESIGN --board BOARD ...
 #
-# build.sh beside this file has the whole line. Beside it lie also block_design.tcl, implement.tcl, boards/ with the boards' settings, and
+# build.sh beside this file has the whole line. Beside it lie also tcl/ with block_design.tcl, implement.tcl and the boards' settings, and
 # rtl/ with the accelerator as `filelist.f` lists it. Everything Vivado makes goes into project/, what is worth keeping into results/:
 #
 #     NAME.bit, NAME.hwh                  for the board; there only if the design fits and keeps its clock
@@ -14,6 +14,7 @@
 
 namespace eval ::offramp {
     variable here [file dirname [file normalize [info script]]]
+    variable scripts [file join $here tcl]
     variable oldest {2022 2}
 
     # What must be told, each once, as --name value; `arguments` of build_flows/board/design.py makes them.
@@ -109,18 +110,19 @@ namespace eval ::offramp {
 
     proc build {words} {
         variable here
+        variable scripts
         check_version
         set values [read_arguments $words]
-        set board [file join $here boards [string map {- _} [dict get $values board]].tcl]
+        set board [file join $scripts boards [string map {- _} [dict get $values board]].tcl]
         if {![file exists $board]} {
-            fail "there are no settings for board [dict get $values board] in boards/"
+            fail "there are no settings for board [dict get $values board] in tcl/boards/"
         }
         set results [file join $here results]
         file delete -force $results
         file mkdir [file join $results reports]
 
-        source [file join $here block_design.tcl]
-        source [file join $here implement.tcl]
+        source [file join $scripts block_design.tcl]
+        source [file join $scripts implement.tcl]
         source $board
 
         stage "project"

@@ -180,7 +180,7 @@ def driver_registers() -> str:
             lines += [f"{name}_{field.name.upper()} = {((1 << field.bits) - 1) << field.lsb:#x}",
                       f"{name}_{field.name.upper()}_LSB = {field.lsb}"]
     lines += ["", "# What MODE.mode may hold."]
-    lines += [f"MODE_MODE_{mode.name} = {mode.value}" for mode in Mode]
+    lines += [f"MODE_MODE_{name} = {mode.value}" for name, mode in Mode.__members__.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -48,7 +48,7 @@ def bit_part(part: str) -> str:
 
 
 def bit_header(*, design: str, part: str, date: str, time: str, length: int) -> bytes:
-    """The bytes before the ``length`` bytes of configuration data. ``design`` is the whole text of field ``a``, ``part`` as in :func:`bit_part`.
+    """The bytes before the ``length`` bytes of configuration data. ``design`` is all of field ``a``, ``part`` as in :func:`bit_part`.
 
     The inverse of :func:`read_bit_header`, for files that stand in for Vivado's.
     """

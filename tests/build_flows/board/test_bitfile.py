@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from build_flows.board.bitfile import BitError, BitHeader, bit_header, bit_part, read_bit_header
 
 # As Vivado 2022.1 writes it, byte by byte (UG470 tells of the data behind it).

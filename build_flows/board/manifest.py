@@ -1,0 +1,93 @@
+"""The manifest ``NAME.json`` of a package: all that the board's driver has to know of an accelerator (docs/interfaces.md, Manifest)."""
+
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+from build_flows.board.boards import Board
+from build_flows.board.design import ACCELERATOR, DMA, LENGTH_BITS, actual_clock, design_name
+from build_flows.errors import OfframpError
+from hw import register_map
+from hw.accelerator import build_id, counted_streams
+from hw.exit_decision import ExitDecision
+from hw.netlist import Exit, Netlist
+
+__all__ = ["VERSION", "manifest", "threshold_range"]
+
+VERSION = 1
+
+_NO_THRESHOLD = ("always", "never")
+
+
+def manifest(netlist: Netlist, board: Board, files: Mapping[str, str]) -> dict[str, Any]:
+    """What ``NAME.json`` holds for ``netlist`` on ``board``; ``files`` are the SHA-256 sums (hex) of .bit and .hwh by their names.
+
+    Raises :class:`OfframpError` when the netlist is made for another part than ``board``'s, or its clock cannot be had there.
+    """
+    if netlist.part != board.part:
+        raise OfframpError(f"{board.name} has part {board.part}, but {netlist.name} is made for {netlist.part}",
+                           hint=f'set target.board = "{board.name}" and compile again')
+    entry, result = netlist.input, netlist.result
+    words = -(-8 * entry.height * entry.width * entry.channels // entry.bus_bits)
+    slowest = {stage.index: max((layer.cycles for layer in netlist.layers if layer.stage == stage.index), default=0)
+               for stage in netlist.stages}
+    return {
+        "version": VERSION,
+        "name": netlist.name,
+        "offramp": metadata.version("offramp"),
+        "board": board.name,
+        "board_label": board.label,
+        "part": netlist.part,
+        "clock_mhz": actual_clock(netlist.clock_mhz),
+        "build": build_id(netlist),
+        "design": design_name(netlist),
+        "register_map": register_map.VERSION,
+        "files": dict(files),
+        "input": {
+            "height": entry.height, "width": entry.width, "channels": entry.channels, "bits": entry.bits, "signed": entry.signed,
+            "bus_bits": entry.bus_bits, "words": words,
+        },
+        "result": {
+            "bits": result.bits,
+            "fields": [{"name": item.name, "offset": item.offset, "width": item.width, "signed": item.signed} for item in result.fields],
+        },
+        "order": netlist.order,
+        "classes": netlist.classes,
+        "max_in_flight": netlist.max_in_flight,
+        # Every image comes in over the bus, a word a cycle.
+        "cycles_per_sample": float(max(words, *(stage.reach * slowest[stage.index] for stage in netlist.stages))),
+        "cycles_all_hard": max(words, *slowest.values()),
+        "streams": counted_streams(netlist),
+        "gates": len(netlist.gates),
+        "dma": {"instance": DMA, "length_bits": LENGTH_BITS},
+        "accelerator": {"instance": ACCELERATOR},
+        "exits": [_exit(item) for item in netlist.exits],
+    }
+
+
+def threshold_range(item: Exit) -> tuple[int, int] | None:
+    """Least and greatest integer that the thresholds of exit ``item`` tell apart, its classes' ones for ``class_threshold``; None when its
+    policy compares with none. At one end no image leaves by the policy, at the other every one."""
+    if item.policy in _NO_THRESHOLD:
+        return None
+    decision = ExitDecision(
+        classes=item.classes, pe=item.pe, acc_bits=item.acc_bits, bias=item.bias, policy=item.policy, params=item.params)
+    span: range = decision.score.value_range if item.policy == "class_threshold" else decision.threshold_range
+    return span[0], span[-1]
+
+
+def _exit(item: Exit) -> dict[str, Any]:
+    params = _scalars(item.params)
+    if item.policy == "class_threshold":
+        params |= {"score": item.params["score"], "thresholds": list(item.params["thresholds"]),
+                   "score_params": _scalars(item.params.get("score_params", {}))}
+    span = threshold_range(item)
+    return {
+        "policy": item.policy, "classes": item.classes, "threshold": item.threshold, "enabled": item.enabled, "scale": item.scale,
+        "threshold_range": None if span is None else list(span), "params": params,
+    }
+
+
+def _scalars(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers among a policy's constants; its tables are the hardware's own affair."""
+    return {name: value for name, value in params.items() if isinstance(value, int | float)}

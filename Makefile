@@ -26,6 +26,8 @@ test: $(STAMP)  ## run the whole test suite
 lint: $(STAMP)  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@# The driver runs on PYNQ 3 images.
+	$(BIN)/mypy --python-version 3.10 -p offramp_driver
 
 bench: $(STAMP)  ## measure the figures in the README
 	$(BIN)/python -m build_flows.bench

@@ -115,6 +115,6 @@ class Unpacking:
             wrong = ids[places] != expected
         if wrong.any():
             first = int(np.argmax(wrong))
-            raise DriverError(f"results of a batch of {len(ids)} images were lost, doubled or mixed up: {int(wrong.sum())} of their ids are "
+            raise DriverError(f"results of a batch of {len(ids)} images were lost, doubled or mixed up: {int(wrong.sum())} of the ids are "
                               f"wrong, the first where image {first} should have had its result")
         return columns if places is None else {name: values[places] for name, values in columns.items()}

@@ -27,8 +27,9 @@ class Thresholds(PerExit):
         acc.thresholds.restore()             # all as they were built
 
     With policy ``class_threshold`` every class has its own: ``thresholds[k, c]``, ``real(k, c)``, ``set_real(k, value, c)``;
-    ``thresholds[k]`` is the list of all, and takes such a list or one integer for all. The hardware does not tell these, so what is read is what was built
-    or written last; where the bitstream was not loaded by this ``Accelerator``, a class must be written before it can be read.
+    ``thresholds[k]`` is the list of all, and takes such a list or one integer for all. The hardware does not tell these, so what is read
+    is what was built or written last; where the bitstream was not loaded by this ``Accelerator``, a class must be written before it can be
+    read.
 
     A write holds from the next image on that reaches the exit, also while images flow; no image sees half a change. Values out of range
     and exits without a threshold are an :class:`InputError`, exits that are not there an :class:`ExitError`.

@@ -37,7 +37,8 @@ def test_toy_in_full() -> None:
     found = manifest(netlist, Z2, files)
     build = build_id(netlist)
     assert found == {
-        "version": 1, "name": "toy", "offramp": metadata.version("offramp"), "board": "pynq-z2", "board_label": "Pynq-Z2", "part": "xc7z020clg400-1",
+        "version": 1, "name": "toy", "offramp": metadata.version("offramp"), "board": "pynq-z2", "board_label": "Pynq-Z2",
+        "part": "xc7z020clg400-1",
         "clock_mhz": 100.0, "build": build, "design": f"toy_{build:08x}", "register_map": 1, "files": files,
         "input": {"height": 4, "width": 4, "channels": 3, "bits": 8, "signed": False, "bus_bits": 32, "words": 12},
         "result": {"bits": 64, "fields": [dataclasses.asdict(item) for item in netlist.result.fields]},

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from build_flows.board.build_command import build
 from build_flows.compare_command import compare
 from build_flows.errors import OfframpError, explain
 from build_flows.exit_unit.command import exit_unit
@@ -244,6 +245,7 @@ def run(config: Path, data: Path | None, as_json: bool) -> None:
         click.echo(f"report: {path}")
 
 
+cli.add_command(build)
 cli.add_command(compare)
 cli.add_command(exit_unit)
 cli.add_command(prove)

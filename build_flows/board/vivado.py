@@ -28,12 +28,10 @@ LOG = "build.log"
 _POLL = 0.2
 _PATIENCE = 10.0
 """Seconds that Vivado has to end after it was asked to."""
-_PHASES = {
-    "create_bd_design": "block design", "synth_design": "synthesis", "opt_design": "optimising", "place_design": "placing",
-    "phys_opt_design": "optimising placed logic", "route_design": "routing", "write_bitstream": "bitstream",
-}
 _ELSEWHERE = "--project-only writes a folder that builds elsewhere with one command, and --from FOLDER takes in what came of it"
 _SHOWN = 3
+_TOO_LARGE = "the design does not fit"
+"""How ``tcl/implement.tcl`` says it."""
 
 
 class VivadoError(OfframpError):
@@ -72,8 +70,9 @@ def find_vivado() -> Vivado:
 def run_vivado(vivado: Vivado, arguments: Sequence[str], folder: Path, tell: Callable[[str, str], None]) -> int:
     """Run Vivado with ``arguments`` in ``folder``; its exit code, negative or above 128 for a signal.
 
-    What it prints goes to ``folder``/:data:`LOG`. ``tell(phase, detail)`` hears where it is: ``phase`` is one word or two of ours, and
-    ``detail`` Vivado's own line about a part of it, or empty. However the wait for it ends, none of its processes is left.
+    What it prints goes to ``folder``/:data:`LOG`. ``tell(phase, detail)`` hears where it is: ``phase`` is the stage that
+    ``tcl/build.tcl`` names, ``detail`` Vivado's own line about a part of it, or empty. However the wait for it ends, none of its processes
+    is left.
     """
     log = folder / LOG
     with log.open("wb") as output:
@@ -103,14 +102,11 @@ class _Follower:
     def hear(self, text: str) -> None:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            command = re.match(r"(?:Command: |# ?)?(\w+)(?: |$)", line)
             part = re.match(r"(?:Phase|Start(?:ing)?) (.+?)(?: \||$)", line)
-            own = re.match(r"offramp: (.+)", line)
+            # The line of a Tcl error begins with the same word, but has more than words.
+            own = re.fullmatch(r"offramp: ([a-z ]+)", line)
             if own is not None:
                 self._phase = own[1].strip()
-                self._tell(self._phase, "")
-            elif command is not None and line.startswith("Command: ") and command[1] in _PHASES:
-                self._phase = _PHASES[command[1]]
                 self._tell(self._phase, "")
             elif part is not None and self._phase:
                 self._tell(self._phase, part[1].strip())
@@ -126,11 +122,15 @@ def too_many(log: str) -> list[str]:
     return list(found)
 
 
-def explain_log(code: int, log: str, path: Path, *, part: str) -> VivadoError:
-    """Why a run that ended with ``code`` and printed ``log`` (kept at ``path``) did not do it: one line, and Vivado's first errors."""
+def explain_log(code: int, log: str, path: Path, *, part: str, short: Sequence[str] = ()) -> VivadoError:
+    """Why a run that ended with ``code`` and printed ``log`` (kept at ``path``) did not do it: one line, or Vivado's first errors.
+
+    ``short`` is what its own report of the synthesised design says there is too little of; of use only when it stopped for that.
+    """
     errors = list(dict.fromkeys(line.strip() for line in log.splitlines() if line.startswith("ERROR:")))
-    short = too_many(log)
-    if short:
+    placer = too_many(log)
+    if placer or any(_TOO_LARGE in line for line in errors):
+        short = short or placer or [line.partition(_TOO_LARGE)[2].partition(": ")[2] for line in errors if _TOO_LARGE in line]
         return VivadoError(f"does not fit {part}: {'; '.join(short)}",
                            hint=f"raise target.cycles_per_sample, or leave out an exit; log: {path}")
     # Vivado's start script exits with 128 and the signal's number when the program under it was killed.

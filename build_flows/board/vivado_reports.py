@@ -152,7 +152,7 @@ def read_timing(path: Path) -> Timing:
 
 def read_power(path: Path) -> Power:
     """Read what ``report_power`` wrote."""
-    rows = {}
+    rows: dict[str, str] = {}
     for line in _read(path, "Power Report"):
         cells = _cells(line)
         if len(cells) == 2:

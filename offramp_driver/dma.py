@@ -21,9 +21,9 @@ HALTED = 1 << 0
 INTERNAL_ERROR, SLAVE_ERROR, DECODE_ERROR = 1 << 4, 1 << 5, 1 << 6
 COMPLETE, DELAYED, FAILED = 1 << 12, 1 << 13, 1 << 14
 ERRORS = {
-    INTERNAL_ERROR: "internal error: a packet longer than the buffer, a length of 0, or an access to memory failed",
-    SLAVE_ERROR: "slave error: memory answered with an error",
-    DECODE_ERROR: "decode error: there is no memory at that address",
+    INTERNAL_ERROR: "an internal error: a packet longer than the buffer, a length of 0, or an access to memory failed",
+    SLAVE_ERROR: "a slave error: memory answered with an error",
+    DECODE_ERROR: "a decode error: there is no memory at that address",
 }
 _LOOKS = 100
 
@@ -58,7 +58,7 @@ class Channel:
         status = self._registers.read(self._base + STATUS)
         for bit, text in ERRORS.items():
             if status & bit:
-                raise DmaError(f"the DMA's {self.name} channel tells of an {text} (status {status:#010x})")
+                raise DmaError(f"the DMA's {self.name} channel tells of {text} (status {status:#010x})")
         return bool(status & COMPLETE)
 
     @property

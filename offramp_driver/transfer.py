@@ -37,7 +37,7 @@ class _Buffer:
 
     def __init__(self, allocate: Callable[..., Any], size: int, dtype: np.dtype[Any]) -> None:
         try:
-            self._memory = allocate(shape=(size,), dtype=dtype)
+            self._memory = allocate((size,), dtype)
         except (MemoryError, RuntimeError) as error:
             raise DriverError(f"there is no contiguous memory for {size * dtype.itemsize} bytes: close other overlays and kernels, or give "
                               f"Accelerator a smaller buffer_bytes ({error})") from error

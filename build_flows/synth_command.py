@@ -106,7 +106,7 @@ def _totals(found: Mapping[str, Any]) -> list[tuple[object, ...]]:
     vivado = found.get("vivado")
     if vivado:
         used = vivado["utilisation"]
-        rows.append((f"Vivado {vivado['vivado']}, with DMA", f"{used['lut']:,}", "", *(f"{used[name]:,g}" for name in FIELDS[2:])))
+        rows.append(("Vivado, with DMA", f"{used['lut']:,}", "", *(f"{used[name]:,g}" for name in FIELDS[2:])))
     capacity = found["capacity"]
     rows.append(("the part has", f"{capacity['lut']:,}", "", *(f"{capacity[name]:,}" for name in FIELDS[2:])))
     shares = found["shares"]

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from build_flows.board import vivado, vivado_reports
-from build_flows.board.bitfile import BitError, bit_part, read_bit_header
 from build_flows.board.boards import Board
 from build_flows.board.built import BITSTREAM, DESCRIPTION, described
 from build_flows.board.design import actual_clock, design_name, file_name
+from build_flows.board.pair import check_pair
 from build_flows.board.vivado import Vivado
 from build_flows.board.vivado_project import FILES, RESULTS, vivado_arguments, write_project
 from build_flows.errors import OfframpError
@@ -108,8 +108,9 @@ def find_results(folder: Path) -> Path:
 def check_results(results: Path, netlist: Netlist, board: Board) -> dict[str, str]:
     """Check that ``results`` are a whole build of ``netlist`` for ``board`` that fits and meets timing; what ``build.txt`` says.
 
-    The files must be there, ``build.txt`` name design, board and part, the .bit's header design and part. Raises :class:`BitstreamError`,
-    naming what is and what should be, and :class:`build_flows.board.vivado_reports.ReportError`.
+    The files must be there, ``build.txt`` name design, board and part, and .bit and .hwh pass :func:`build_flows.board.pair.check_pair`.
+    Raises :class:`BitstreamError`, naming what is and what should be, what that raises, and
+    :class:`build_flows.board.vivado_reports.ReportError`.
     """
     name, design = file_name(netlist), design_name(netlist)
     wanted = (_BUILD, f"{name}.bit", f"{name}.hwh", *(f"reports/{report}" for report in (
@@ -127,14 +128,7 @@ def check_results(results: Path, netlist: Netlist, board: Board) -> dict[str, st
     timing = vivado_reports.read_timing(results / "reports" / vivado_reports.TIMING)
     if not timing.met:
         raise _missed(timing)
-    try:
-        header = read_bit_header(results / f"{name}.bit")
-    except BitError as error:
-        raise BitstreamError(str(error), hint="copy it again, as a binary file") from None
-    for what, is_, should in (("design", header.design, f"{design}_wrapper"), ("part", header.part, bit_part(board.part)),
-                              ("UserID", header.user_id, build_id(netlist))):
-        if is_ != should:
-            raise BitstreamError(f"{results / name}.bit: {what} must be {should}, not {is_}", hint="it is another build's; build it again")
+    check_pair(results / f"{name}.bit", results / f"{name}.hwh", netlist, board)
     said["vivado"] = _version(results, said)
     return said
 

@@ -8,6 +8,7 @@ import stat
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).parents[3]
 REPORTS = Path(__file__).parent / "reports"
 
 PROGRAM = '''#!{python}
@@ -85,30 +86,29 @@ if mode == "no bitstream":
     sys.exit(0)
 say("offramp: bitstream")
 
-def field(letter, text):
-    data = text.encode() + b"\\0"
-    return letter + len(data).to_bytes(2, "big") + data
-
-head = bytes.fromhex("00090ff00ff00ff00ff0000001")
-user = given["user_id"].upper()
-head += field(b"a", f"{{design}}_wrapper;UserID={{user}};Version={{version}}") + field(b"b", part.removeprefix("xc").partition("-")[0])
-head += field(b"c", "2023/03/06") + field(b"d", "10:12:44")
-body = bytes.fromhex("ffffffffaa995566") + bytes(64)
-(results / (given["name"] + ".bit")).write_bytes(head + b"e" + len(body).to_bytes(4, "big") + body)
-(results / (given["name"] + ".hwh")).write_text(f'<EDKSYSTEM><SYSTEMINFO NAME="{{design}}"/></EDKSYSTEM>')
+if {netlist!r}:
+    sys.path.insert(0, {root!r})
+    from build_flows.board.boards import BOARDS
+    from build_flows.board.stand_in import write_stand_in
+    from hw.netlist import load
+    write_stand_in(results, load(Path({netlist!r}).read_text()), BOARDS[given["board"]])
 keys = ("name", "design", "board", "part", "user_id")
 (results / "build.txt").write_text("".join(f"{{key}} {{given[key]}}\\n" for key in keys) + f"clock_mhz 100\\nvivado {{version}}\\n")
 say("offramp: done")
 '''
 
 
-def install(folder: Path, mode: str = "ok", version: str = "2022.2") -> Path:
-    """Write ``folder/vivado``, which behaves as ``mode`` says; gives the file that lists what it was called with, a line a run."""
+def install(folder: Path, mode: str = "ok", version: str = "2022.2", netlist: Path | None = None) -> Path:
+    """Write ``folder/vivado``, which behaves as ``mode`` says; gives the file that lists what it was called with, a line a run.
+
+    It leaves .bit and .hwh of the ``netlist`` that lies at that path when it runs, none without one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     reports = REPORTS / (version if (REPORTS / version).is_dir() else "2022.2")
     calls = folder / "calls.txt"
     program = folder / "vivado"
-    program.write_text(PROGRAM.format(python=sys.executable, mode=mode, version=version, reports=str(reports), calls=str(calls)))
+    program.write_text(PROGRAM.format(python=sys.executable, mode=mode, version=version, reports=str(reports), calls=str(calls),
+                                      root=str(ROOT), netlist=str(netlist or "")))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return calls
 

@@ -33,7 +33,7 @@ def call(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
     def run(*options: str, mode: str | None = "ok") -> Result:
         (tmp_path / "bin" / "vivado").unlink(missing_ok=True)
         if mode is not None:
-            fake_vivado.install(tmp_path / "bin", mode)
+            fake_vivado.install(tmp_path / "bin", mode, netlist=project.output / "netlist.json")
         monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}/usr/bin:/bin")
         return CliRunner().invoke(cli, ["build", str(project.file), *options])
 
@@ -80,7 +80,7 @@ def test_project_only_needs_no_vivado_and_its_results_are_taken_in(call: Call, p
     assert json.loads(call("--project-only", "--json", mode=None).stdout)["vivado"] is None
 
     away = Path(shutil.copytree(folder, tmp_path / "away"))
-    fake_vivado.install(tmp_path / "theirs")
+    fake_vivado.install(tmp_path / "theirs", netlist=project.output / "netlist.json")
     subprocess.run([away / "build.sh"], env={**os.environ, "PATH": fake_vivado.path_with(tmp_path / "theirs")}, check=True,
                    capture_output=True)
     assert call("--from", str(away), mode=None).exit_code == 0

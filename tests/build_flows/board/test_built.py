@@ -24,7 +24,7 @@ from tests.build_flows.board.test_vivado_reports import REPORTS
 @pytest.fixture
 def built(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, int]:
     """A bitstream's folder, and its BUILD."""
-    fake_vivado.install(tmp_path / "bin")
+    fake_vivado.install(tmp_path / "bin", netlist=project.output / "netlist.json")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}/usr/bin:/bin")
     with Build(project.output) as build:
         folder = make_bitstream(flow_of(project, build), BOARDS["pynq-z2"], find_vivado())

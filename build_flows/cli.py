@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from build_flows.board.build_command import build
+from build_flows.board.package_command import package
 from build_flows.compare_command import compare
 from build_flows.errors import OfframpError, explain
 from build_flows.exit_unit.command import exit_unit
@@ -248,6 +249,7 @@ def run(config: Path, data: Path | None, as_json: bool) -> None:
 cli.add_command(build)
 cli.add_command(compare)
 cli.add_command(exit_unit)
+cli.add_command(package)
 cli.add_command(prove)
 cli.add_command(synth)
 

@@ -1,6 +1,6 @@
 """Reads Vivado's text reports: utilisation (report_utilization), timing (report_timing_summary) and power (report_power).
 
-What they hold is told in UG906 (utilisation and timing) and UG907 (power); the layouts are those of published reports of Vivado 2022.2 to
+What they hold is told in UG906 (utilisation and timing) and UG907 (power); the layouts are those of published reports of Vivado 2021.2 to
 2024.2. Tables are read by the names of their columns and rows, so that a column more or less does not matter; what is missing is named.
 """
 

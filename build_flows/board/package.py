@@ -63,7 +63,7 @@ def golden_samples(
 ) -> Samples:
     """The first ``count`` of ``images`` (all when there are fewer), with the results of the golden model in ``golden_file`` and the
     thresholds in ``exits`` (exits.json), confidences saturated as in the result word of ``netlist``."""
-    chosen = images[:count].view(np.int8 if netlist.input.signed else np.uint8)
+    chosen: npt.NDArray[Any] = images[:count].view(np.int8 if netlist.input.signed else np.uint8)
     known = np.asarray(labels, np.int64)[:count]
     wanted = golden.decide(golden.load(golden_file).run(chosen), golden.load_exits(exits))
     confidence = next(item for item in netlist.result.fields if item.name == "confidence")

@@ -16,7 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from offramp_driver import Accelerator, DriverError
+# As root it would leave files here that nobody else may remove.
+sys.dont_write_bytecode = True
+
+from offramp_driver import Accelerator, DriverError  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 

@@ -20,7 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from offramp_driver import Accelerator, DriverError, Results
+# As root it would leave files here that nobody else may remove.
+sys.dont_write_bytecode = True
+
+from offramp_driver import Accelerator, DriverError, Results  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 SHOWN = 5

@@ -1,6 +1,8 @@
 import json
 import os
 import runpy
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import offramp_driver
 from tests.build_flows.board.payload.board_package import Setup, change_samples
 from tests.offramp_driver.fake_board import BUILD, by_class
 
@@ -167,6 +170,17 @@ def test_missing_files(
     (folder / remove).unlink()
     (error,) = told(folder, monkeypatch, capsys)["errors"]
     assert message in error
+
+
+def test_nothing_is_left_beside_it(setup: Setup) -> None:
+    """Run as root, compiled modules would be root's, and the next package could not replace this one."""
+    _, folder = setup()
+    shutil.copytree(Path(offramp_driver.__file__).parent, folder / "offramp_driver", ignore=shutil.ignore_patterns("__pycache__"))
+    before = sorted(path.relative_to(folder) for path in folder.rglob("*"))
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    for script in ("selftest.py", "benchmark.py"):
+        subprocess.run([sys.executable, folder / script], env=clean, capture_output=True, check=False)
+    assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before
 
 
 def test_files_elsewhere(setup: Setup, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -227,7 +227,8 @@ class BlockDesign:
         def clock(path: str) -> str | None:
             cell, _, _ = path.removeprefix("/").partition("/")
             name = self.interface(path).clock
-            return drivers.get(f"/{cell}/{name}") if name else None
+            pin = f"/{cell}/{name}"
+            return (pin if self.pin(pin).output else drivers.get(pin)) if name else None
 
         for first, second in self.joined.items():
             if first < second and not {first.removeprefix("/"), second.removeprefix("/")} & self.ports.keys():

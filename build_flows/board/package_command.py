@@ -12,16 +12,16 @@ BOARDS = ("pynq-z1", "pynq-z2")
 
 @click.command()
 @click.argument("config", type=EXISTING)
-@click.option("--board", type=click.Choice(BOARDS), help="Board that the sizetream is for.  [default: target.board]")
+@click.option("--board", type=click.Choice(BOARDS), help="Board that the bitstream is for.  [default: target.board]")
 @click.option("--tar", is_flag=True, help="Write the same as one archive, NAME-package.tar.gz, too.")
 @click.option("--data", type=EXISTING, metavar="DIR",
               help="Folder of the data set (IDX files), or the .npz file; goes before the config's data.path.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def package(config: Path, board: str | None, tar: bool, data: Path | None, as_json: bool) -> None:
-    """Put together what goes onto the board: sizetream, driver, test images, self-test, benchmark, notebook, README, checksums.
+    """Put together what goes onto the board: bitstream, driver, test images, self-test, benchmark, notebook, README, checksums.
 
-    Needs the sizetream that `offramp build` makes; `offramp deploy` copies the package over.
+    Needs the bitstream that `offramp build` makes; `offramp deploy` copies the package over.
 
     \b
     Examples:

@@ -1,7 +1,7 @@
 # From the block design to results/: synthesis, placement, routing, reports, bitstream (UG835, UG901, UG904, UG908).
 #
-# Everything runs in this process and not in runs of the project, as LiteX and UG994's flow for module references do: $readmemh looks for
-# rtl/memories/ under paths relative to rtl/, and so needs that working directory.
+# Everything runs in this process and not in runs of the project, as in UG994's flow for module references without a project: $readmemh looks
+# for memories/... in the working directory, and a run has one of its own.
 
 namespace eval ::offramp {
     # Block RAMs and DSPs that the report `text` says there are too few of, as "DSPs: 240 of 220". LUTs are the placer's to judge: it
@@ -61,6 +61,19 @@ namespace eval ::offramp {
         file rename -force $path.tmp $path
     }
 
+    # A working directory of its own for synthesis, with the memory files where the RTL says they are; rtl/ is left as it came.
+    proc enter_work_folder {} {
+        variable here
+        set work [file join $here project work]
+        file delete -force $work
+        file mkdir $work
+        set memories [file join $here rtl memories]
+        if {[file isdirectory $memories]} {
+            file copy $memories [file join $work memories]
+        }
+        cd $work
+    }
+
     proc implement {values results} {
         variable here
         set reports [file join $results reports]
@@ -69,7 +82,7 @@ namespace eval ::offramp {
         set_msg_config -id {Synth 8-4445} -new_severity ERROR
 
         stage "synthesis"
-        cd [file join $here rtl]
+        enter_work_folder
         synth_design -top [dict get $values design]_wrapper -part [dict get $values part]
         cd $here
         stage "optimising"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from build_flows.board.build_command import build
+from build_flows.board.cosim_command import cosim
 from build_flows.board.package_command import package
 from build_flows.compare_command import compare
 from build_flows.errors import OfframpError, explain
@@ -248,6 +249,7 @@ def run(config: Path, data: Path | None, as_json: bool) -> None:
 
 cli.add_command(build)
 cli.add_command(compare)
+cli.add_command(cosim)
 cli.add_command(exit_unit)
 cli.add_command(package)
 cli.add_command(prove)

@@ -38,8 +38,8 @@ class CosimError(OfframpError):
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A test beside that of all images: ``name``, what the simulated board does wrong (``faults``), the program's ``case``, and what must be
-    in the driver's message."""
+    """A test beside that of all images: ``name``, what the simulated board does wrong (``faults``), the program's ``case``, and what must
+    be in the driver's message."""
 
     name: str
     faults: Mapping[str, int]
@@ -49,9 +49,10 @@ class Check:
 
 CHECKS = (
     # Results that nobody takes: the accelerator fills up and stands still.
-    Check(name="DMA timeout", faults={"hold_results": 3}, case="fail_and_recover", told="results"),
+    Check(name="DMA timeout", faults={"hold_results": 3}, case="fail_and_recover", told="did not end within"),
     # A word too few: the accelerator waits for the rest of the last image.
-    Check(name="wrong length", faults={"lose_words": 1}, case="fail_and_recover", told="results"),
+    Check(name="wrong length", faults={"lose_words": 1}, case="fail_and_recover", told="did not end within"),
+    Check(name="memory error", faults={"fail_reads": 9}, case="fail_and_recover", told="memory answered with an error"),
     Check(name="wrong version", faults={"version": FAULTY_VERSION}, case="refuse", told=str(FAULTY_VERSION)),
 )
 """What goes wrong on the way, and must be told and mended."""

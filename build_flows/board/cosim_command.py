@@ -53,6 +53,7 @@ def cosim(config: Path, samples: int | None, seed: int, board: str | None, data:
 
 def _figures(found: dict[str, Any]) -> list[tuple[str, str]]:
     images, results = found["dma"]
+    limit = min(images["stream_mb_per_second"], images["port_mb_per_second"])
     return [
         ("images through driver, DMA and RTL", f"{found['samples']:,}"),
         ("equal to the simulation", f"{found['agree']:,}"),
@@ -60,7 +61,6 @@ def _figures(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("without a DMA, at steady state", f"{found['simulated_cycles_per_sample']:,.1f}"),
         ("DMA words an image (at least)", f"{images['words']:,} of {images['bits']} bits ({images['least']:,})"),
         ("DMA words a result (at least)", f"{results['words']} of {results['bits']} bits ({results['least']})"),
-        ("input bandwidth used", f"{images['mb_per_second']:,.1f} of {min(images['stream_mb_per_second'], images['port_mb_per_second']):,.0f} "
-                                 f"MB/s ({100 * images['used']:.1f} %)"),
+        ("input bandwidth used", f"{images['mb_per_second']:,.1f} of {limit:,.0f} MB/s ({100 * images['used']:.1f} %)"),
         ("seconds", f"{found['seconds']:,.1f}"),
     ]

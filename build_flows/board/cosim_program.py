@@ -72,7 +72,7 @@ def fail_and_recover(driver: Any, bit: Path, images: Images, results: Path) -> N
         cycles = 50_000 + 8 * len(few) * probe.manifest.cycles_all_hard
         seconds = cycles / (probe.manifest.clock_mhz * 1e6)
     with driver.Accelerator(bit, download=False, timeout=seconds) as acc:
-        error = _expect(driver.DmaTimeout, lambda: acc.classify(few))
+        error = _expect(driver.DmaError, lambda: acc.classify(few))
         _say(error=str(error), counters=error.counters)
         if acc.status != {"busy": False, "in_flight": 0}:
             raise AssertionError(f"after the recovery the accelerator is not idle: {acc.status}")

@@ -15,7 +15,8 @@ def traffic(netlist: Mapping[str, Any], samples_per_second: float | None) -> lis
     ``bits`` of a word; ``words`` a sample, and ``least``, the fewest such words that hold what a sample is (an image's values take a byte
     each; a result has its fields); ``payload``, the share of the words' bits that says something. ``mb_per_second`` at that rate,
     ``stream_mb_per_second`` one word a cycle, ``port_mb_per_second`` the memory port's own limit, all in 10**6 bytes, and
-    ``used``, the rate's share of the lower of the two (both None when there is no rate). ``most_samples`` is the rate at which that one would set the pace.
+    ``used``, the rate's share of the lower of the two (both None when there is no rate). ``most_samples`` is the rate at which that one
+    would set the pace.
     """
     entry, result = netlist["input"], netlist["result"]
     clock = netlist["clock_mhz"]

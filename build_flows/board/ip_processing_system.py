@@ -38,7 +38,8 @@ _PS: dict[str, tuple[str, Values]] = {
     "PCW_SDIO_PERIPHERAL_FREQMHZ": ("100", Values(low=10, high=125, real=True)),
     **{f"PCW_{name}_IO": ("EMIO", Values((*(f"MIO {n}" for n in range(54)), "EMIO")))
        for name in ("ENET0_RESET", "USB0_RESET", "SD0_GRP_CD")},
-    **{f"PCW_{name}_RESET_SELECT": ("<Select>", Values(("<Select>", "Share reset pin", "Separate reset pins"))) for name in ("ENET", "USB")},
+    **{f"PCW_{name}_RESET_SELECT": ("<Select>", Values(("<Select>", "Share reset pin", "Separate reset pins")))
+       for name in ("ENET", "USB")},
     "PCW_GPIO_MIO_GPIO_IO": ("MIO", Values(("MIO",))),
     **{f"PCW_{name}": (default, FLAG) for name, default in (
         ("USE_M_AXI_GP0", "1"), ("USE_S_AXI_HP0", "0"), ("USE_FABRIC_INTERRUPT", "0"), ("IRQ_F2P_INTR", "0"), ("EN_CLK0_PORT", "1"),

@@ -1,0 +1,23 @@
+"""The Verilated model of a board: the accelerator with AXI DMA, AXI4-Lite and memory around it, driven by commands on a pipe."""
+
+from pathlib import Path
+
+from hw.netlist import Netlist
+from hw.register_map import ADDR_WIDTH
+from sim.bench import waivers
+from sim.verilator import HDL, Design, build, read_filelist
+
+__all__ = ["build_board"]
+
+
+def build_board(netlist: Netlist, rtl: Path, cache: Path, *, jobs: int = 2) -> Path:
+    """The executable of a board with the accelerator of ``netlist``, whose Verilog is in the folder ``rtl`` (with ``filelist.f``).
+
+    Kept in ``cache``. It has to be run in ``rtl``, where the design finds its memories. Raises what :func:`sim.verilator.build` raises.
+    """
+    sources, includes = read_filelist(rtl.absolute() / "filelist.f")
+    return build(Design(
+        top="board", sources=[HDL / "board.sv", *sources], includes=includes, waive=waivers(sources), assertions=False, optimise="O1",
+        main=HDL / "board_main.cpp",
+        parameters={"BUS_BITS": netlist.input.bus_bits, "RESULT_BITS": netlist.result.bits, "ADDR_BITS": ADDR_WIDTH},
+    ), cache, jobs=jobs)

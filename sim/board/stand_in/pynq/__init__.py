@@ -131,11 +131,13 @@ class MMIO:
         """A 32-bit word, unsigned."""
         if length != 4:
             raise ValueError(f"length must be 4 here, not {length}")
-        return _state.loaded().read(self._address(offset))
+        address = self._address(offset)
+        return _state.loaded().read(address)
 
     def write(self, offset: int, data: int) -> None:
         """Write a 32-bit word."""
-        _state.loaded().write(self._address(offset), int(data))
+        address = self._address(offset)
+        _state.loaded().write(address, int(data))
 
 
 class PynqBuffer(np.ndarray):

@@ -1,0 +1,307 @@
+"""The simulated board at its registers: AXI DMA as PG021 has it, the accelerator's own pins, memory, and what may go wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sim.board.link import ENVIRONMENT, MEMORY_BASE, Board, BoardJob, BusError, environment, job_from
+from sim.errors import SimulationError
+from tests import toy
+from tests.sim.board.hand import (
+    ACCELERATOR_BASE,
+    ADDRESS,
+    CONTROL,
+    DECODE,
+    DMA_BASE,
+    DONE,
+    HALTED,
+    IDLE,
+    INTERNAL,
+    LENGTH,
+    MM2S,
+    RESET,
+    RUN,
+    S2MM,
+    SLAVE,
+    STATUS,
+    arm,
+    dma,
+    put,
+    register,
+    reset,
+    results,
+    send,
+    transfer,
+    wait,
+)
+
+SHAPES = ({}, {"bus_bits": 128, "result_bits": 32, "order": "input"})
+
+
+def wanted(images: np.ndarray, netlist) -> tuple[np.ndarray, np.ndarray]:
+    """Label and exit of every image: exits give the same sums, thresholds decide."""
+    values = toy.logits(images, netlist)
+    taken = np.where(values[0].max(1) >= netlist.exits[0].threshold, 0, 1)
+    return np.stack([item.argmax(1) for item in values])[taken, np.arange(len(images))], taken
+
+
+def in_image_order(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    order = np.argsort(found["id"], kind="stable")
+    return {name: values[order] for name, values in found.items()}
+
+
+@pytest.mark.cosim
+@pytest.mark.parametrize("shape", SHAPES, ids=["32 in 64 out", "128 in 32 out, in order"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_batch_comes_back_right_whatever_memory_does(shape: dict, seed: int, start) -> None:
+    netlist, board = start(seed=seed, **shape)
+    images = toy.images(60, seed=seed)
+    label, taken = wanted(images, netlist)
+    assert set(taken) == {0, 1}
+    arm(board, netlist, len(images))
+    send(board, netlist, images)
+    assert wait(board, S2MM) & (DONE | IDLE | HALTED) == DONE | IDLE
+    assert wait(board, MM2S) & (DONE | IDLE | HALTED) == DONE | IDLE
+    found = in_image_order(results(board, netlist, len(images)))
+    assert found["label"].tolist() == label.tolist()
+    assert found["exit"].tolist() == taken.tolist()
+    assert dma(board, S2MM, LENGTH) == len(images) * netlist.result.bits // 8
+    assert register(board, netlist, "SAMPLES_OUT") == len(images)
+    if netlist.order == "input":
+        assert results(board, netlist, len(images))["id"].tolist() == list(range(len(images)))
+
+
+@pytest.mark.cosim
+def test_batches_follow_each_other(start) -> None:
+    netlist, board = start()
+    for seed, count in enumerate((1, 7, 7, 30)):
+        images = toy.images(count, seed=seed)
+        arm(board, netlist, count)
+        send(board, netlist, images)
+        wait(board, S2MM)
+        for channel in (S2MM, MM2S):
+            dma(board, channel, STATUS, DONE)
+            assert not dma(board, channel, STATUS) & DONE
+        assert in_image_order(results(board, netlist, count))["label"].tolist() == wanted(images, netlist)[0].tolist()
+
+
+@pytest.mark.cosim
+def test_the_same_seed_takes_the_same_cycles_and_another_does_not(start) -> None:
+    def cycles(seed: int) -> int:
+        netlist, board = start(seed=seed)
+        images = toy.images(200)
+        arm(board, netlist, len(images))
+        send(board, netlist, images)
+        wait(board, S2MM)
+        return in_image_order(results(board, netlist, len(images)))["cycles"].tolist()
+
+    assert cycles(1) == cycles(1) != cycles(2)
+
+
+@pytest.mark.cosim
+def test_time_passes_with_every_access(start) -> None:
+    for access in (1, 250):
+        netlist, board = start(access_cycles=access)
+        before = board.cycles
+        for _ in range(4):
+            dma(board, MM2S, STATUS)
+        assert board.cycles - before == 4 * access
+        register(board, netlist, "ID")
+        assert board.cycles - before >= 4 * access + 3
+
+
+@pytest.mark.cosim
+def test_registers_of_the_dma(start) -> None:
+    _, board = start()
+    for channel in (MM2S, S2MM):
+        assert dma(board, channel, STATUS) == HALTED
+        transfer(board, channel, MEMORY_BASE, 0)
+        # A length of 0 is an error, and stops the channel.
+        assert dma(board, channel, STATUS) & (INTERNAL | HALTED) == INTERNAL | HALTED
+    dma(board, S2MM, CONTROL, RESET)
+    assert dma(board, MM2S, CONTROL) & RESET == 0  # it took less than an access
+    for channel in (MM2S, S2MM):
+        assert dma(board, channel, STATUS) == HALTED
+        dma(board, channel, LENGTH, 64)  # does not run: no effect
+        assert dma(board, channel, STATUS) == HALTED
+        dma(board, channel, CONTROL, RUN)
+        assert dma(board, channel, STATUS) == 0
+        dma(board, channel, CONTROL, 0)
+        assert dma(board, channel, STATUS) == HALTED
+
+
+@pytest.mark.cosim
+def test_a_packet_longer_than_the_buffer_is_an_internal_error(start) -> None:
+    netlist, board = start()
+    arm(board, netlist, 3)
+    send(board, netlist, toy.images(8))
+    assert wait(board, S2MM) & (INTERNAL | HALTED) == INTERNAL | HALTED
+    dma(board, S2MM, STATUS, 0xFFFFFFFF)
+    assert dma(board, S2MM, STATUS) & INTERNAL  # errors end with a reset alone
+    reset(board, netlist)
+    test = toy.images(5, seed=9)
+    arm(board, netlist, 5)
+    send(board, netlist, test)
+    wait(board, S2MM)
+    assert in_image_order(results(board, netlist, 5))["label"].tolist() == wanted(test, netlist)[0].tolist()
+
+
+@pytest.mark.cosim
+@pytest.mark.parametrize("channel", [MM2S, S2MM])
+def test_an_address_that_is_no_memory_is_a_decode_error(channel: int, start) -> None:
+    netlist, board = start()
+    if channel == MM2S:
+        transfer(board, MM2S, MEMORY_BASE + (1 << 20) - 4, 8)
+    else:
+        transfer(board, S2MM, MEMORY_BASE - 64, 64)
+        send(board, netlist, toy.images(8))
+    assert wait(board, channel) & (DECODE | HALTED) == DECODE | HALTED
+
+
+@pytest.mark.cosim
+def test_results_before_there_is_a_buffer_wait_in_the_queue_and_go_with_a_reset(start) -> None:
+    netlist, board = start()
+    images = toy.images(3)
+    send(board, netlist, images)
+    while register(board, netlist, "SAMPLES_OUT") < 3:
+        pass
+    assert register(board, netlist, "STATUS") == 0  # all three are in the DMA's queue
+    arm(board, netlist, 3)
+    wait(board, S2MM)
+    assert sorted(results(board, netlist, 3)["label"]) == sorted(wanted(images, netlist)[0])
+    for channel in (S2MM, MM2S):
+        dma(board, channel, STATUS, DONE)
+    send(board, netlist, images)
+    while register(board, netlist, "SAMPLES_OUT") < 6:
+        pass
+    dma(board, MM2S, CONTROL, RESET)
+    arm(board, netlist, 3)
+    assert not dma(board, S2MM, STATUS) & DONE
+
+
+@pytest.mark.cosim
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ([(CONTROL, RUN), (ADDRESS, MEMORY_BASE), (LENGTH, 4096), (LENGTH, 64)], "LENGTH was written while a transfer was going on"),
+        ([(CONTROL, RUN), (ADDRESS, MEMORY_BASE + 2), (LENGTH, 64)], "0x10000002 is not aligned to 4 bytes"),
+        ([(CONTROL, RUN), (ADDRESS, MEMORY_BASE), (LENGTH, 1 << 26)], "67108864 bytes does not fit its register"),
+        ([(CONTROL, RUN), (ADDRESS, MEMORY_BASE), (LENGTH, 63)], "63 bytes is not whole words"),
+        ([(CONTROL, RESET), (ADDRESS, MEMORY_BASE)], "was written while its reset went on"),
+    ],
+    ids=["busy", "unaligned", "too long", "part of a word", "in reset"],
+)
+def test_what_no_document_tells_the_outcome_of_stops_the_board(steps: list, told: str, start) -> None:
+    _, board = start(access_cycles=1)
+    *before, (item, value) = steps
+    for earlier, given in before:
+        dma(board, MM2S, earlier, given)
+    with pytest.raises(SimulationError, match=f"protocol error: .*{told}"):
+        dma(board, MM2S, item, value)
+    with pytest.raises(SimulationError, match="has ended"):
+        dma(board, MM2S, STATUS)
+
+
+@pytest.mark.cosim
+def test_bus_errors(start) -> None:
+    netlist, board = start()
+    for address in (0x0, DMA_BASE + 0x1_0000, ACCELERATOR_BASE + 0x1000):
+        with pytest.raises(BusError, match=f"nothing answers at {address:#x}"):
+            board.read(address)
+        with pytest.raises(BusError, match=f"nothing answers at {address:#x}"):
+            board.write(address, 1)
+    with pytest.raises(BusError, match="read of register 0xffc of the accelerator was answered with 2"):
+        board.read(ACCELERATOR_BASE + 0xFFC)
+    with pytest.raises(BusError, match="write to register 0xffc of the accelerator was answered with 2"):
+        board.write(ACCELERATOR_BASE + 0xFFC, 0)
+    assert register(board, netlist, "ID") == int.from_bytes(b"OFRP", "big")
+
+
+@pytest.mark.cosim
+@pytest.mark.parametrize(
+    ("faults", "channel", "status"),
+    [({"hold_results": 2}, S2MM, 0), ({"lose_words": 1}, S2MM, 0), ({"fail_reads": 5}, MM2S, SLAVE | HALTED)],
+    ids=["held results", "lost words", "failing memory"],
+)
+def test_a_fault_shows_once_and_is_gone_after_the_reset(faults: dict, channel: int, status: int, start) -> None:
+    netlist, board = start(faults=faults)
+    images = toy.images(12)
+    reset(board, netlist)  # nothing has gone wrong yet
+    arm(board, netlist, 12)
+    send(board, netlist, images)
+    for _ in range(100):
+        found = dma(board, channel, STATUS)
+    assert found & (DONE | SLAVE | HALTED) == status
+    assert register(board, netlist, "STATUS") & 1 == 1
+    reset(board, netlist)
+    arm(board, netlist, 12)
+    send(board, netlist, images)
+    wait(board, S2MM)
+    assert in_image_order(results(board, netlist, 12))["label"].tolist() == wanted(images, netlist)[0].tolist()
+
+
+@pytest.mark.cosim
+def test_a_version_may_be_wrong(start) -> None:
+    netlist, board = start(faults={"version": 7})
+    assert register(board, netlist, "VERSION") == 7
+    assert register(board, netlist, "EXITS") == 2
+
+
+@pytest.mark.cosim
+def test_memory_outlives_the_bitstream(start, toy_job) -> None:
+    netlist, board = start()
+    put(board, netlist, toy.images(1))
+    before = bytes(board.memory.bytes[:48])
+    board.close()
+    again = Board(toy_job()[1], board.memory)
+    try:
+        assert bytes(again.memory.bytes[:48]) == before != bytes(48)
+    finally:
+        again.close()
+
+
+@pytest.mark.cosim
+def test_a_board_ends_with_its_program(toy_job) -> None:
+    _, job = toy_job()
+    text = ("import time\nfrom sim.board.link import Board, job_from\nimport os\nboard = Board(job_from(os.environ))\n"
+            "print(board._process.pid, flush=True)\ntime.sleep(60)\n")
+    program = subprocess.Popen([sys.executable, "-c", text], env={**os.environ, **environment(job)}, stdout=subprocess.PIPE, text=True)
+    assert program.stdout is not None
+    with program.stdout:
+        board = int(program.stdout.readline())
+        program.send_signal(signal.SIGKILL)
+        program.wait()
+    for _ in range(100):
+        state = Path(f"/proc/{board}/stat")
+        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.05)
+    raise AssertionError("the board lives on")
+
+
+def test_a_job_goes_through_the_environment(tmp_path: Path) -> None:
+    job = BoardJob(model=tmp_path / "model", rtl=tmp_path, dma_base=1, accelerator_base=2, seed=5, faults={"version": 3})
+    assert job_from(environment(job)) == job
+    assert json.loads(environment(job)[ENVIRONMENT])["seed"] == 5
+    with pytest.raises(SimulationError, match="there is no simulated board"):
+        job_from({})
+
+
+@pytest.mark.parametrize("faults", [{"nonsense": 1}, {"version": 0}])
+def test_an_unknown_fault_is_refused(faults: dict, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"faults must be of hold_results, .*, not "):
+        BoardJob(model=tmp_path, rtl=tmp_path, dma_base=0, accelerator_base=0, faults=faults)
+
+
+def test_accesses_take_time(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="access_cycles must be at least 1, not 0"):
+        BoardJob(model=tmp_path, rtl=tmp_path, dma_base=0, accelerator_base=0, access_cycles=0)
+
+

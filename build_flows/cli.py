@@ -20,6 +20,7 @@ import click
 
 from build_flows.board.build_command import build
 from build_flows.board.cosim_command import cosim
+from build_flows.board.deploy_command import deploy
 from build_flows.board.package_command import package
 from build_flows.compare_command import compare
 from build_flows.errors import OfframpError, explain
@@ -250,6 +251,7 @@ def run(config: Path, data: Path | None, as_json: bool) -> None:
 cli.add_command(build)
 cli.add_command(compare)
 cli.add_command(cosim)
+cli.add_command(deploy)
 cli.add_command(exit_unit)
 cli.add_command(package)
 cli.add_command(prove)

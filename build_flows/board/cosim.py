@@ -202,7 +202,13 @@ class _Boards:
     def selftest(self) -> str:
         """Run the package's ``selftest.py``, as it lies there."""
         lines: list[str] = []
-        self._child("selftest.py", [sys.executable, str(self.package / "selftest.py"), "--json"], {}, lines.append)
+        try:
+            self._child("selftest.py", [sys.executable, str(self.package / "selftest.py"), "--json"], {}, lines.append)
+        except CosimError as error:
+            # It says on standard output what it found.
+            if lines and (errors := json.loads(lines[-1])["errors"]):
+                raise CosimError(f"selftest.py: {errors[0]}", hint=error.hint) from error
+            raise
         told = json.loads(lines[-1])
         return f"{told['agree']} of {told['samples']} samples agree, counters and thresholds are right"
 

@@ -28,3 +28,8 @@ def write_golden(folder: Path, netlist: Netlist) -> tuple[Path, Path]:
              "params": item.params} for item in netlist.exits]
     exits.write_text(json.dumps({"version": 1, "exits": told}))
     return golden, exits
+
+
+def write_filelist(rtl: Path) -> None:
+    """``filelist.f`` of a toy's ``rtl`` folder."""
+    (rtl / "filelist.f").write_text("".join(f"{path.name}\n" for path in sorted(rtl.glob("*.v"))))

@@ -19,6 +19,7 @@ import click
 import numpy as np
 from amaranth.hdl import UnusedElaboratable
 
+from build_flows.bench_board import board
 from build_flows.bench_figures import SEED, Figures, run_json
 from build_flows.bench_project import ProjectFiles, run_hard
 from build_flows.bench_resources import resources
@@ -163,10 +164,10 @@ def _peak(command: list[str], folder: Path) -> int:
 
 @click.command()
 @click.option("--fresh/--no-fresh", default=True, help="Also time `make demo` in a fresh clone, set-up included (several minutes).")
-@click.option("--part", type=click.Choice(("all", "accelerator", "exit-unit", "resources")), default="all", show_default=True,
+@click.option("--part", type=click.Choice(("all", "accelerator", "board", "exit-unit", "resources")), default="all", show_default=True,
               help="What to measure.")
 def main(fresh: bool, part: str) -> None:
-    """Measure the figures of the README, docs/exit_unit.md and docs/resources.md, and write them there and to docs/*benchmark.json."""
+    """Measure the figures of the README, docs/board.md, docs/exit_unit.md and docs/resources.md, and write them there and to docs/*benchmark.json."""
     from rich.console import Console
 
     # units are made only to be asked for their attributes
@@ -174,6 +175,8 @@ def main(fresh: bool, part: str) -> None:
     ui = RichUi(Console(file=sys.stderr))
     if part in ("all", "accelerator"):
         click.echo(_accelerator(ui, fresh))
+    if part in ("all", "board"):
+        click.echo(board(ui))
     if part in ("all", "exit-unit"):
         click.echo(exit_units(ui))
     if part in ("all", "resources"):

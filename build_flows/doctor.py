@@ -35,6 +35,11 @@ DISTRIBUTIONS = {
     "safetensors": "checkpoints without code in them",
     "pyosys": "synthesises units and proves the gateware",
 }
+BOARD_PROGRAMS = {
+    "ssh": ("offramp deploy", "apt-get install openssh-client"),
+    "vivado": ("offramp build", "not needed here: offramp build --project-only makes a folder that builds where Vivado is"),
+}
+"""Programs that only a board's commands need."""
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 MEMORY_GIB, DISK_GIB = 4, 2
 
@@ -79,6 +84,9 @@ def checks(folder: Path) -> Iterator[Check]:
         "apt-get install dataset-fashion-mnist, or --data DIR with its IDX files",
         required=False,
     )
+    for name, (purpose, hint) in BOARD_PROGRAMS.items():
+        path = shutil.which(name) or ""
+        yield Check(name, purpose, bool(path), path, hint, required=False)
     yield from _machine(folder)
 
 

@@ -167,7 +167,8 @@ def _peak(command: list[str], folder: Path) -> int:
 @click.option("--part", type=click.Choice(("all", "accelerator", "board", "exit-unit", "resources")), default="all", show_default=True,
               help="What to measure.")
 def main(fresh: bool, part: str) -> None:
-    """Measure the figures of the README, docs/board.md, docs/exit_unit.md and docs/resources.md, and write them there and to docs/*benchmark.json."""
+    """Measure the figures of the README, docs/board.md, docs/exit_unit.md and docs/resources.md; write them there and to
+    docs/*benchmark.json."""
     from rich.console import Console
 
     # units are made only to be asked for their attributes

@@ -56,7 +56,8 @@ def _cosim(figures: Figures, project: Project, samples: int, target: str) -> Non
     right = found["agree"] == found["samples"] == samples and seconds < COSIM_SECONDS
     figures.add(
         f"cosim, {project.name}, {samples:,} images, driver unchanged", target,
-        f"{found['agree']:,} of {found['samples']:,} equal; self-test and {len(found['checks']) - 1} kinds of failure passed; {seconds:.0f} s; "
+        f"{found['agree']:,} of {found['samples']:,} equal; self-test and {len(found['checks']) - 1} kinds of failure passed; "
+        f"{seconds:.0f} s; "
         f"{found['cycles_per_sample']:,.1f} cycles a sample in a batch of {found['batch']}, drain included "
         f"(without DMA, steady: {found['simulated_cycles_per_sample']:,.1f})",
         right, f"`offramp cosim {file} --samples {samples}`",

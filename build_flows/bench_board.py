@@ -85,7 +85,7 @@ def _packing(figures: Figures, project: Project) -> None:
     images = rng.integers(0, 256, shape, dtype=np.uint8)
     ids = next(item for item in netlist.result.fields if item.name == "id")
     rest = rng.integers(0, 1 << (netlist.result.bits - ids.width - 1), PACKED_IMAGES, dtype=np.uint64) << np.uint64(ids.width)
-    words = (rest | rng.permutation(PACKED_IMAGES).astype(np.uint64)).astype(unpacking.dtype)
+    words: Any = (rest | rng.permutation(PACKED_IMAGES).astype(np.uint64)).astype(unpacking.dtype)
     buffer = np.zeros(PACKED_IMAGES * packing.image_bytes, np.uint8)
     times = []
     for _ in range(REPEATS):

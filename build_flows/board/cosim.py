@@ -191,7 +191,8 @@ class _Boards:
     ) -> dict[str, Any]:
         """Run ``case`` on a board with ``faults``; all that it says, as one dictionary, each line passed to ``tell`` as it comes."""
         plan = self.work / f"{name.replace(' ', '_')}.json"
-        write_json(plan, {"package": str(self.package), "bit": self.bit, "images": str(self.work / f"images_{'all' if case == 'classify' else 'few'}.npz"),
+        images = self.work / f"images_{'all' if case == 'classify' else 'few'}.npz"
+        write_json(plan, {"package": str(self.package), "bit": self.bit, "images": str(images),
                           "results": str(self._results(name)), "case": case})
         said: dict[str, Any] = {}
 

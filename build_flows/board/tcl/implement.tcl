@@ -1,7 +1,7 @@
 # From the block design to results/: synthesis, placement, routing, reports, bitstream (UG835, UG901, UG904, UG908).
 #
-# Everything runs in this process and not in runs of the project, as in UG994's flow for module references without a project: $readmemh looks
-# for memories/... in the working directory, and a run has one of its own.
+# Everything runs in this process and not in runs of the project, as in UG994's flow for module references without a project:
+# $readmemh looks for memories/... in the working directory, and a run has one of its own.
 
 namespace eval ::offramp {
     # Block RAMs and DSPs that the report `text` says there are too few of, as "DSPs: 240 of 220". LUTs are the placer's to judge: it

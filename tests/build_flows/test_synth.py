@@ -13,7 +13,7 @@ from build_flows.resources import count_cells
 from build_flows.synth import RESOURCES, measure, shares, shortages
 from build_flows.synthesis import Synthesised, SynthesisError
 from build_flows.ui import SilentUi
-from tests.build_flows.test_synth_units import emit
+from tests.toy_rtl import emit
 
 PART = find_part("xc7z020clg400-1")
 SUMS = ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp")

@@ -4,23 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
-from amaranth.back import verilog
 
 from build_flows.errors import OfframpError
 from build_flows.synth_units import ALIAS, KINDS, project_units, whole_unit
-from hw.accelerator import Accelerator
 from hw.netlist import Netlist
-from tests import toy
+from tests.toy_rtl import emit
 
 PATIENT = {"id_bits": 4, "run_bits": 2}
-
-
-def emit(rtl: Path, **shape: object) -> Netlist:
-    """A toy's ``rtl/``."""
-    rtl.mkdir()
-    netlist = toy.build(rtl, **shape)  # type: ignore[arg-type]
-    (rtl / "accelerator.v").write_text(verilog.convert(Accelerator(netlist), name="accelerator", emit_src=False, strip_internal_attrs=True))
-    return netlist
 
 
 @pytest.fixture(scope="module")

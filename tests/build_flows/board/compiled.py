@@ -9,7 +9,7 @@ from build_flows.flow import Flow
 from build_flows.steps import Build
 from build_flows.ui import SilentUi
 from hw.netlist import Netlist, dump
-from tests.build_flows.test_synth_units import emit
+from tests.toy_rtl import emit
 
 SUMS = {"lut": 100, "lut_paired": 90, "lutram": 10, "ff": 200, "bram36": 1, "dsp": 2}
 CAPACITY = {"lut": 53200, "lutram": 17400, "ff": 106400, "bram36": 140, "dsp": 220}

@@ -3,21 +3,16 @@
 import dataclasses
 from pathlib import Path
 
-from amaranth.back import verilog
-
 from build_flows.board.boards import find_board
 from build_flows.board.vivado_project import write_project
-from hw.accelerator import Accelerator
 from hw.netlist import Netlist
-from tests import toy
+from tests.toy_rtl import emit
 
 
 def project(folder: Path, *, board: str = "pynq-z2", clock_mhz: float = 100.0, **shape: object) -> tuple[Path, Netlist]:
     """The project folder of a toy with ``shape`` (arguments of ``toy.build``), written below ``folder``, and its netlist."""
     rtl = folder / "rtl"
-    rtl.mkdir(parents=True)
-    netlist = dataclasses.replace(toy.build(rtl, **shape), clock_mhz=clock_mhz)
-    (rtl / "accelerator.v").write_text(verilog.convert(Accelerator(netlist), name="accelerator", emit_src=False, strip_internal_attrs=True))
+    netlist = dataclasses.replace(emit(rtl, **shape), clock_mhz=clock_mhz)
     files = dict.fromkeys(name for layer in netlist.layers for name in layer.files)
     (rtl / "filelist.f").write_text("".join(f"{name}\n" for name in (*files, "accelerator.v")))
     write_project(folder / "project", netlist, rtl, find_board(board))

@@ -17,7 +17,7 @@ from sim import golden
 from sim.result_word import saturate
 from tests import toy
 from tests.build_flows.board.golden_toy import write_filelist, write_golden
-from tests.build_flows.test_synth_units import emit
+from tests.toy_rtl import emit
 
 pytestmark = pytest.mark.cosim
 

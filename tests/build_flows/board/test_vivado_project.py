@@ -16,7 +16,7 @@ from build_flows.errors import OfframpError
 from build_flows.files import hash_path
 from hw.netlist import Netlist
 from tests.build_flows.board import fake_vivado
-from tests.build_flows.test_synth_units import emit
+from tests.toy_rtl import emit
 
 BOARD = BOARDS["pynq-z2"]
 

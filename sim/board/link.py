@@ -3,9 +3,12 @@
 import json
 import mmap
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,10 +77,32 @@ def job_from(environ: Mapping[str, str]) -> BoardJob:
     return BoardJob(**{**raw, "model": Path(raw["model"]), "rtl": Path(raw["rtl"])})
 
 
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Ctrl-C waits for the end of the block: an access of a processor is whole or has not begun."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+        yield  # only the main thread is ever interrupted; None is a handler that is not Python's
+        return
+    came = False
+
+    def note(*_: object) -> None:
+        nonlocal came
+        came = True
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+
 class Board:
     """A running board. ``memory`` is its memory as bytes, from :data:`MEMORY_BASE` on, shared with the DMA.
 
     ``memory`` may be that of an earlier board: loading a bitstream leaves memory as it is. Ends with :meth:`close`, or with this process.
+    Several threads may use it; Ctrl-C comes between two accesses.
     """
 
     def __init__(self, job: BoardJob, memory: "BoardMemory | None" = None) -> None:
@@ -87,6 +112,8 @@ class Board:
             "memory_fd": self.memory.file, "memory_base": MEMORY_BASE, "memory_bytes": job.memory_bytes, "dma_base": job.dma_base,
             "accelerator_base": job.accelerator_base, "access_cycles": job.access_cycles, "seed": job.seed, **job.faults,
         }
+        self._lock = threading.Lock()
+        self._why = ""
         self._process = subprocess.Popen(
             [str(job.model), *(f"{name}={value}" for name, value in options.items())], cwd=job.rtl, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True, pass_fds=[self.memory.file],
@@ -95,13 +122,17 @@ class Board:
         )
 
     def _ask(self, command: str) -> int:
+        with _whole(), self._lock:
+            return self._exchange(command)
+
+    def _exchange(self, command: str) -> int:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
             self._process.stdin.write(f"{command}\n")
             self._process.stdin.flush()
         except OSError as error:
-            raise SimulationError(f"the simulated board has ended (exit code {self._process.wait()})") from error
+            raise self._ended() from error
         # Verilator's own messages may come between.
         for line in self._process.stdout:
             kind, _, rest = line.rstrip("\n").partition(" ")
@@ -110,8 +141,12 @@ class Board:
             if kind == "error":
                 raise BusError(rest)
             if kind == "stop":
-                raise SimulationError(f"protocol error: {rest}")
-        raise SimulationError(f"the simulated board has ended (exit code {self._process.wait()})")
+                self._why = f"protocol error: {rest}"
+                raise SimulationError(self._why)
+        raise self._ended()
+
+    def _ended(self) -> SimulationError:
+        return SimulationError(f"the simulated board has ended: {self._why or f'exit code {self._process.wait()}'}")
 
     def read(self, address: int) -> int:
         """The 32-bit word at ``address``; raises :class:`BusError` where nothing answers, and :class:`SimulationError` when the program did

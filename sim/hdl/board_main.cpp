@@ -19,11 +19,6 @@
 #include "Vtop.h"
 #include "verilated.h"
 
-#ifdef __linux__
-#include <csignal>
-#include <sys/prctl.h>
-#endif
-
 namespace {
 
 struct Options {
@@ -423,9 +418,6 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-#ifdef __linux__
-    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a board nobody uses ends with its program
-#endif
     Options options;
     for (int i = 1; i < argc; ++i) {
         const char* const equals = std::strchr(argv[i], '=');
@@ -438,6 +430,7 @@ int main(int argc, char** argv) {
     Board board(options, static_cast<uint8_t*>(memory));
 
     char line[128];
+    // Ends with its program, which closes the pipe however it ends. (PR_SET_PDEATHSIG would end it with the thread that started it.)
     while (std::fgets(line, sizeof line, stdin)) {
         char kind = 0;
         unsigned long long address = 0, given = 0;

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -205,7 +206,7 @@ def test_what_no_document_tells_the_outcome_of_stops_the_board(steps: list, told
         dma(board, MM2S, earlier, given)
     with pytest.raises(SimulationError, match=f"protocol error: .*{told}"):
         dma(board, MM2S, item, value)
-    with pytest.raises(SimulationError, match="has ended"):
+    with pytest.raises(SimulationError, match=f"the simulated board has ended: protocol error: .*{told}"):
         dma(board, MM2S, STATUS)
 
 
@@ -284,6 +285,86 @@ def test_a_board_ends_with_its_program(toy_job) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("the board lives on")
+
+
+@pytest.mark.cosim
+def test_a_board_outlives_the_thread_that_started_it(toy_job) -> None:
+    _, job = toy_job()
+    running: list[Board] = []
+    asked: list[int] = []
+
+    def work() -> None:
+        running.append(Board(job))
+        asked.append(running[0].cycles)  # it has begun to run
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    try:
+        time.sleep(0.2)  # for a signal, if there is one
+        assert running[0].cycles == asked[0]
+    finally:
+        running[0].close()
+
+
+@pytest.mark.cosim
+def test_threads_get_their_own_answers(start) -> None:
+    netlist, board = start()
+    wrong: list[int] = []
+
+    def ask(name: str, value: int) -> None:
+        wrong.extend(found for found in (register(board, netlist, name) for _ in range(300)) if found != value)
+
+    threads = [threading.Thread(target=ask, args=item) for item in (("ID", 0x4F465250), ("EXITS", 2), ("CLASSES", 3), ("VERSION", 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+@pytest.mark.cosim
+def test_ctrl_c_comes_between_accesses(start) -> None:
+    netlist, board = start()
+    stopped = threading.Event()
+
+    def interrupt() -> None:
+        for _ in range(200):
+            time.sleep(0.002)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        stopped.set()
+
+    count, wrong = 0, []
+    # Ours counts and raises in one: where Python's own would raise between two statements of this test it would end it.
+    class Interrupted(Exception):
+        pass
+
+    def handler(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if inside:
+            raise Interrupted
+
+    inside = False
+    before = signal.signal(signal.SIGINT, handler)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        while not stopped.is_set():
+            for name, value in (("ID", 0x4F465250), ("EXITS", 2), ("CLASSES", 3)):
+                try:
+                    inside = True
+                    found = register(board, netlist, name)
+                    inside = False
+                    wrong += [found] if found != value else []
+                except Interrupted:
+                    inside = False
+    finally:
+        inside = False
+        thread.join()
+        signal.signal(signal.SIGINT, before)
+    assert wrong == []
+    assert count > 50
 
 
 def test_a_job_goes_through_the_environment(tmp_path: Path) -> None:

@@ -88,6 +88,21 @@ def test_memory_is_given_out_once_and_again_after_it_came_back(pynq: ModuleType)
         pynq.allocate(1 << 16, np.uint8)
 
 
+def test_what_was_given_back_does_not_touch_who_has_its_place_now(pynq: ModuleType) -> None:
+    first = pynq.allocate(100, np.uint8)
+    whole = first.view(np.uint32)
+    first.freebuffer()
+    second = pynq.allocate(100, np.uint8)
+    assert second.physical_address == first.physical_address
+    first.freebuffer()
+    second.flush()
+    for stale in (first, whole):
+        with pytest.raises(RuntimeError, match="has been given back"):
+            stale.flush()
+        with pytest.raises(RuntimeError, match="has been given back"):
+            stale.invalidate()
+
+
 def test_part_of_a_buffer_does_not_take_itself_for_the_whole(pynq: ModuleType) -> None:
     buffer = pynq.allocate(64, np.uint8)
     assert not hasattr(buffer[8:16], "physical_address")

@@ -8,6 +8,7 @@ import atexit
 import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,21 @@ __version__ = "3.0.1"
 PAGE = 4096
 
 
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Memory that was given out: ``size`` bytes at ``address``. Another one at the same address is not the same."""
+
+    address: int
+    size: int
+
+
 class _State:
     """The one board of this process."""
 
     def __init__(self) -> None:
         self.board: Board | None = None
         self.memory: BoardMemory | None = None
-        self.taken: dict[int, int] = {}
+        self.taken: dict[int, _Place] = {}
 
     def shared(self) -> BoardMemory:
         if self.memory is None:
@@ -50,18 +59,22 @@ class _State:
             raise RuntimeError("no bitstream is loaded: on a board, reading its registers would hang the processor")
         return self.board
 
-    def reserve(self, size: int) -> int:
-        """An address of ``size`` free bytes."""
+    def reserve(self, size: int) -> _Place:
+        """A place of ``size`` free bytes."""
         pages = -(-max(size, 1) // PAGE) * PAGE
         at = MEMORY_BASE
         for start in sorted(self.taken):
             if at + pages <= start:
                 break
-            at = start + self.taken[start]
+            at = start + self.taken[start].size
         if at + pages > MEMORY_BASE + self.shared().size:
             raise RuntimeError("Failed to allocate Memory!")
-        self.taken[at] = pages
-        return at
+        self.taken[at] = _Place(at, pages)
+        return self.taken[at]
+
+    def holds(self, place: _Place) -> bool:
+        """Whether ``place`` was not given back."""
+        return self.taken.get(place.address) is place
 
 
 _state = _State()
@@ -144,15 +157,17 @@ class PynqBuffer(np.ndarray):
     """An array whose content is the processor's cached copy of memory from ``physical_address`` on."""
 
     physical_address: int
+    _place: _Place
 
     def __array_finalize__(self, other: Any) -> None:
         # Parts of a buffer share its memory, and know where they lie only if they are all of it.
-        if isinstance(other, PynqBuffer) and other.nbytes == self.nbytes:
-            self.physical_address = getattr(other, "physical_address", 0)
+        if isinstance(other, PynqBuffer) and hasattr(other, "_place") and other.nbytes == self.nbytes:
+            self._place = other._place
+            self.physical_address = other.physical_address
 
     def _span(self) -> slice:
         start = self.physical_address - MEMORY_BASE
-        if self.physical_address not in _state.taken:
+        if not _state.holds(self._place):
             raise RuntimeError("this buffer has been given back")
         return slice(start, start + self.nbytes)
 
@@ -167,7 +182,8 @@ class PynqBuffer(np.ndarray):
 
     def freebuffer(self) -> None:
         """Give the memory back; once is enough."""
-        _state.taken.pop(self.physical_address, None)
+        if _state.holds(self._place):
+            del _state.taken[self.physical_address]
 
     close = freebuffer
 
@@ -181,6 +197,7 @@ class PynqBuffer(np.ndarray):
 def allocate(shape: int | Sequence[int], dtype: npt.DTypeLike = "u4", target: object = None, **options: object) -> PynqBuffer:
     """A buffer that the DMA can reach; raises :class:`RuntimeError` when there is no room."""
     buffer: PynqBuffer = np.zeros(shape, dtype).view(PynqBuffer)
-    buffer.physical_address = _state.reserve(buffer.nbytes)
+    buffer._place = _state.reserve(buffer.nbytes)
+    buffer.physical_address = buffer._place.address
     _state.shared().bytes[buffer._span()] = bytes([GARBAGE]) * buffer.nbytes
     return buffer

@@ -163,6 +163,7 @@ class Transfer:
         """Send the batch in buffer ``index``; results first, so that none ever waits for the DMA."""
         assert self._receive is not None
         if self._length != images:
+            self._length = None  # Ctrl-C may come after the write, before it is noted
             self._control.set_batch_length(images)
             self._length = images
         # A line of the cache that is written back later would lie over the results.

@@ -134,6 +134,24 @@ def test_interrupted_anywhere_it_is_right_afterwards(ready: tuple[FakeBoard, Acc
     after(board, acc)
 
 
+def test_interrupted_just_after_the_length_was_written(ready: tuple[FakeBoard, Accelerator], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The register has the new length then, and nobody has noted it: a batch as long as the one before must write its own again."""
+    board, acc = ready
+    acc.classify(draw(20))
+    write = acc._transfer._control.set_batch_length
+
+    def interrupted(images: int) -> None:
+        write(images)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(acc._transfer._control, "set_batch_length", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            acc.classify(draw(33))
+    assert board.batch_length == 33
+    assert agree(acc.classify(draw(20)), draw(20), 90)
+
+
 def interrupted_twice(board: FakeBoard, acc: Accelerator, moment: int) -> None:
     """Let a batch end by its limit, and interrupt what follows after ``moment`` accesses."""
     original = acc._transfer._after

@@ -1,4 +1,4 @@
-"""The simulated board at its registers: AXI DMA as PG021 has it, the accelerator's own pins, memory, and what may go wrong."""
+"""The simulated board from outside: batches, time, bus errors, faults, and how its process lives and ends."""
 
 import json
 import os
@@ -9,53 +9,35 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from sim.board.link import ENVIRONMENT, MEMORY_BASE, Board, BoardJob, BusError, environment, job_from
+from sim.board.link import ENVIRONMENT, Board, BoardJob, BusError, environment, job_from
 from sim.errors import SimulationError
 from tests import toy
 from tests.sim.board.hand import (
     ACCELERATOR_BASE,
-    ADDRESS,
-    CONTROL,
-    DECODE,
     DMA_BASE,
     DONE,
     HALTED,
     IDLE,
-    INTERNAL,
     LENGTH,
     MM2S,
-    RESET,
-    RUN,
     S2MM,
     SLAVE,
     STATUS,
     arm,
     dma,
+    in_image_order,
     put,
     register,
     reset,
     results,
     send,
-    transfer,
     wait,
+    wanted,
 )
 
 SHAPES = ({}, {"bus_bits": 128, "result_bits": 32, "order": "input"})
-
-
-def wanted(images: np.ndarray, netlist) -> tuple[np.ndarray, np.ndarray]:
-    """Label and exit of every image: exits give the same sums, thresholds decide."""
-    values = toy.logits(images, netlist)
-    taken = np.where(values[0].max(1) >= netlist.exits[0].threshold, 0, 1)
-    return np.stack([item.argmax(1) for item in values])[taken, np.arange(len(images))], taken
-
-
-def in_image_order(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    order = np.argsort(found["id"], kind="stable")
-    return {name: values[order] for name, values in found.items()}
 
 
 @pytest.mark.cosim
@@ -116,98 +98,6 @@ def test_time_passes_with_every_access(start) -> None:
         assert board.cycles - before == 4 * access
         register(board, netlist, "ID")
         assert board.cycles - before >= 4 * access + 3
-
-
-@pytest.mark.cosim
-def test_registers_of_the_dma(start) -> None:
-    _, board = start()
-    for channel in (MM2S, S2MM):
-        assert dma(board, channel, STATUS) == HALTED
-        transfer(board, channel, MEMORY_BASE, 0)
-        # A length of 0 is an error, and stops the channel.
-        assert dma(board, channel, STATUS) & (INTERNAL | HALTED) == INTERNAL | HALTED
-    dma(board, S2MM, CONTROL, RESET)
-    assert dma(board, MM2S, CONTROL) & RESET == 0  # it took less than an access
-    for channel in (MM2S, S2MM):
-        assert dma(board, channel, STATUS) == HALTED
-        dma(board, channel, LENGTH, 64)  # does not run: no effect
-        assert dma(board, channel, STATUS) == HALTED
-        dma(board, channel, CONTROL, RUN)
-        assert dma(board, channel, STATUS) == 0
-        dma(board, channel, CONTROL, 0)
-        assert dma(board, channel, STATUS) == HALTED
-
-
-@pytest.mark.cosim
-def test_a_packet_longer_than_the_buffer_is_an_internal_error(start) -> None:
-    netlist, board = start()
-    arm(board, netlist, 3)
-    send(board, netlist, toy.images(8))
-    assert wait(board, S2MM) & (INTERNAL | HALTED) == INTERNAL | HALTED
-    dma(board, S2MM, STATUS, 0xFFFFFFFF)
-    assert dma(board, S2MM, STATUS) & INTERNAL  # errors end with a reset alone
-    reset(board, netlist)
-    test = toy.images(5, seed=9)
-    arm(board, netlist, 5)
-    send(board, netlist, test)
-    wait(board, S2MM)
-    assert in_image_order(results(board, netlist, 5))["label"].tolist() == wanted(test, netlist)[0].tolist()
-
-
-@pytest.mark.cosim
-@pytest.mark.parametrize("channel", [MM2S, S2MM])
-def test_an_address_that_is_no_memory_is_a_decode_error(channel: int, start) -> None:
-    netlist, board = start()
-    if channel == MM2S:
-        transfer(board, MM2S, MEMORY_BASE + (1 << 20) - 4, 8)
-    else:
-        transfer(board, S2MM, MEMORY_BASE - 64, 64)
-        send(board, netlist, toy.images(8))
-    assert wait(board, channel) & (DECODE | HALTED) == DECODE | HALTED
-
-
-@pytest.mark.cosim
-def test_results_before_there_is_a_buffer_wait_in_the_queue_and_go_with_a_reset(start) -> None:
-    netlist, board = start()
-    images = toy.images(3)
-    send(board, netlist, images)
-    while register(board, netlist, "SAMPLES_OUT") < 3:
-        pass
-    assert register(board, netlist, "STATUS") == 0  # all three are in the DMA's queue
-    arm(board, netlist, 3)
-    wait(board, S2MM)
-    assert sorted(results(board, netlist, 3)["label"]) == sorted(wanted(images, netlist)[0])
-    for channel in (S2MM, MM2S):
-        dma(board, channel, STATUS, DONE)
-    send(board, netlist, images)
-    while register(board, netlist, "SAMPLES_OUT") < 6:
-        pass
-    dma(board, MM2S, CONTROL, RESET)
-    arm(board, netlist, 3)
-    assert not dma(board, S2MM, STATUS) & DONE
-
-
-@pytest.mark.cosim
-@pytest.mark.parametrize(
-    ("steps", "told"),
-    [
-        ([(CONTROL, RUN), (ADDRESS, MEMORY_BASE), (LENGTH, 4096), (LENGTH, 64)], "LENGTH was written while a transfer was going on"),
-        ([(CONTROL, RUN), (ADDRESS, MEMORY_BASE + 2), (LENGTH, 64)], "0x10000002 is not aligned to 4 bytes"),
-        ([(CONTROL, RUN), (ADDRESS, MEMORY_BASE), (LENGTH, 1 << 26)], "67108864 bytes does not fit its register"),
-        ([(CONTROL, RUN), (ADDRESS, MEMORY_BASE), (LENGTH, 63)], "63 bytes is not whole words"),
-        ([(CONTROL, RESET), (ADDRESS, MEMORY_BASE)], "was written while its reset went on"),
-    ],
-    ids=["busy", "unaligned", "too long", "part of a word", "in reset"],
-)
-def test_what_no_document_tells_the_outcome_of_stops_the_board(steps: list, told: str, start) -> None:
-    _, board = start(access_cycles=1)
-    *before, (item, value) = steps
-    for earlier, given in before:
-        dma(board, MM2S, earlier, given)
-    with pytest.raises(SimulationError, match=f"protocol error: .*{told}"):
-        dma(board, MM2S, item, value)
-    with pytest.raises(SimulationError, match=f"the simulated board has ended: protocol error: .*{told}"):
-        dma(board, MM2S, STATUS)
 
 
 @pytest.mark.cosim
@@ -386,5 +276,3 @@ def test_an_unknown_fault_is_refused(faults: dict, tmp_path: Path) -> None:
 def test_accesses_take_time(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="access_cycles must be at least 1, not 0"):
         BoardJob(model=tmp_path, rtl=tmp_path, dma_base=0, accelerator_base=0, access_cycles=0)
-
-

@@ -63,15 +63,15 @@ def deploy(
         chosen = find_board(board or project.config.target.board)
         with open_flow(project, ui) as flow:
             package = work.check_package(make_package(flow, chosen) if folder is None else folder)
-            password = click.prompt("password of sudo on the board", hide_input=True, err=True) if test and ask_sudo else None
+            password = click.prompt("password of sudo on the board", hide_input=True, err=True) if ask_sudo else None
             with ssh:
-                done = work.deploy(package, ssh, ui, any_board=any_board)
+                done = work.deploy(package, ssh, ui, any_board=any_board, sudo_password=password)
                 found = None
                 if test:
                     ui.info(f"running the self-test on {host}")
                     found = work.run_selftest(package, ssh, python=python, sudo_password=password)
                     write_json(flow.path("selftest.json"), {"version": 1, "host": host, **found})
-    told = {"project": project.name, "host": host, "board": package.manifest["board"], **vars(done), "selftest": found}
+    told = {"project": project.name, "host": host, "board": package.manifest.get("board"), **vars(done), "selftest": found}
     if as_json:
         _print_json(told)
     else:

@@ -1,4 +1,4 @@
-"""A board to deploy to: a real sshd on 127.0.0.1, as an ordinary process, with a home and programs of its own."""
+"""A board to deploy to: a real sshd on 127.0.0.1 and ::1, as an ordinary process, with a home and programs of its own."""
 
 import getpass
 import os
@@ -67,12 +67,13 @@ def server(folder: Path, board: str = "Pynq-Z2") -> Iterator[Remote]:
         # Where root's sshd locks up the part of it that has not logged in yet.
         Path("/run/sshd").mkdir(exist_ok=True)
     (folder / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {host}\nAuthorizedKeysFile {folder / 'authorized'}\nPidFile none\nUsePAM no\n"
+        f'Port {port}\nListenAddress 127.0.0.1\nListenAddress ::1\nHostKey "{host}"\nAuthorizedKeysFile "{folder / "authorized"}"\n'
+        "PidFile none\nUsePAM no\n"
         f"StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n"
         f'SetEnv HOME="{home}" BOARD="{board}" PATH="{programs}:/usr/bin:/bin"\n')
     (folder / "config").write_text(
-        f"Host board\nHostName 127.0.0.1\nPort {port}\nUser {getpass.getuser()}\nIdentityFile {own}\nIdentitiesOnly yes\n"
-        f"UserKnownHostsFile {folder / 'known_hosts'}\nGlobalKnownHostsFile /dev/null\n")
+        f'Host board\nHostName 127.0.0.1\nPort {port}\nUser {getpass.getuser()}\nIdentityFile "{own}"\nIdentitiesOnly yes\n'
+        f'UserKnownHostsFile "{folder / "known_hosts"}"\nGlobalKnownHostsFile /dev/null\n')
     with (folder / "sshd.log").open("wb") as log:
         process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(folder / "sshd_config")], stdout=log, stderr=log)
         try:

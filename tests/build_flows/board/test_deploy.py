@@ -1,6 +1,8 @@
 """Packages onto a board behind a real sshd: what is copied, what is not, and that the board stays as it was when something fails."""
 
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,24 +140,56 @@ def test_an_interrupted_copy_is_not_put_in_place_and_goes_on(package: Package, b
     assert [path.name for path in (board.home / "offramp").iterdir()] == ["toy"]
 
 
-def test_a_part_that_is_not_the_file_s_beginning_is_found(package: Package, board: Remote) -> None:
+def test_a_part_that_is_not_the_file_s_beginning_is_sent_whole(package: Package, board: Remote) -> None:
     incoming = board.home / "offramp" / f".toy-{package.digest}.incoming"
     incoming.mkdir(parents=True)
     (incoming / "toy.hwh").write_bytes(b"something else")
-    (incoming / "samples.npz").write_bytes(b"x" * package.size("samples.npz"))  # as long, and wrong: sent whole at once
-    with pytest.raises(DeployError, match=r"^toy.hwh did not arrive on board as sent$") as caught:
+    (incoming / "samples.npz").write_bytes(b"x" * package.size("samples.npz"))  # as long, and wrong
+    (incoming / "toy.ipynb").write_bytes((package.folder / "toy.ipynb").read_bytes()[:100])
+    assert put(package, board) == sum(map(package.size, package.sums)) - 100
+    assert contents(board.home / "offramp" / "toy") == contents(package.folder)
+
+
+def test_what_arrives_otherwise_than_sent_is_not_put_in_place(package: Package, board: Remote) -> None:
+    swell(package.folder, 10)
+    put(package, board)
+    before = contents(board.home / "offramp" / "toy")
+    swell(package.folder, 1000)
+    package = check_package(package.folder)
+    board.program("cat", "/bin/cat; echo more")
+    with pytest.raises(DeployError, match=r"^toy.bit, SHA256SUMS did not arrive on board as sent$|^toy.bit did not arrive") as caught:
         put(package, board)
     assert caught.value.hint == "the same command sends it again"
-    assert not (board.home / "offramp" / "toy").exists()
-    assert put(package, board) == package.size("toy.hwh")
-    assert contents(board.home / "offramp" / "toy") == contents(package.folder)
-
-
-def test_a_file_that_was_changed_on_the_board_is_mended(package: Package, board: Remote) -> None:
-    put(package, board)
-    (board.home / "offramp" / "toy" / "selftest.py").write_text("pass")
+    assert contents(board.home / "offramp" / "toy") == before
+    (board.programs / "cat").unlink()
     assert put(package, board) > 0
     assert contents(board.home / "offramp" / "toy") == contents(package.folder)
+
+
+def test_of_a_file_that_was_changed_on_the_board_only_that_is_sent(package: Package, board: Remote) -> None:
+    put(package, board)
+    (board.home / "offramp" / "toy" / "selftest.py").write_text("pass")
+    (board.home / "offramp" / "toy" / "offramp_driver" / "dma.py").unlink()
+    assert put(package, board) == package.size("selftest.py") + package.size("offramp_driver/dma.py")
+    assert contents(board.home / "offramp" / "toy") == contents(package.folder)
+    assert [path.name for path in (board.home / "offramp").iterdir()] == ["toy"]
+
+
+def test_names_with_spaces(tmp_path: Path) -> None:
+    """Folders of the board's home, of the key and of the package, and a file in it."""
+    folder = make(tmp_path / "made of spaces")
+    (folder / "read me 'first'.txt").write_text("hello")
+    seal(folder)
+    package = check_package(folder)
+    with server(tmp_path / "a board") as found, Ssh("board", config=found.config, identity=found.folder / "key") as ssh:
+        done = deploy(package, ssh, SilentUi())
+        assert done.folder == f"{found.home}/offramp/toy"
+        assert contents(found.home / "offramp" / "toy") == contents(folder)
+        (found.home / "offramp" / "toy" / "selftest.py").write_text("pass")
+        deploy(package, ssh, SilentUi())
+        assert contents(found.home / "offramp" / "toy") == contents(folder)
+        python = found.program("board python", 'echo "{\\"ok\\": true}"')
+        assert run_selftest(package, ssh, python=str(python)) == {"ok": True}
 
 
 @pytest.mark.parametrize(("label", "told"), [("Pynq-Z1", "board is a Pynq-Z1, and the package is for a Pynq-Z2"),
@@ -170,19 +204,55 @@ def test_another_board(label: str, told: str, package: Package, tmp_path: Path) 
 
 def test_no_space_is_told_before_anything_is_copied(package: Package, board: Remote) -> None:
     board.program("df", 'echo "Filesystem 1024-blocks Used Available Capacity Mounted on"; echo "/dev/root 100 90 10 90% /"')
-    with pytest.raises(DeployError, match=r"^no space on board: the package needs 1\.\d MB more, and 0\.0 MB are free$"):
+    with pytest.raises(DeployError, match=r"^no space on board: the package needs 1\.\d MB, and 0\.0 MB are free$"):
         put(package, board)
     assert board.files() == {}
 
 
 def test_space_that_runs_out_on_the_way(package: Package, board: Remote) -> None:
+    board.program("cat", 'head -c 1000; exec /bin/cat > /dev/full')
+    with pytest.raises(DeployError, match=r"^no space on board: .*No space left on device$"):
+        put(package, board)
+    assert list(board.home.iterdir()) == []
+    (board.programs / "cat").unlink()
     put(package, board)
     before = board.files()
-    swell(package.folder, 100_000)
-    board.program("cat", 'head -c 1000; echo "cat: write error: No space left on device" >&2; exit 1')
-    with pytest.raises(DeployError, match=r"^no space on board: cat: write error: No space left on device$"):
+    swell(package.folder, 2_000_000)
+    board.program("cat", 'head -c 500000; exec /bin/cat > /dev/full')
+    with pytest.raises(DeployError, match=r"^no space on board: .*No space left on device$"):
         put(check_package(package.folder), board)
     assert board.files() == before
+
+
+def test_a_card_that_is_full(package: Package, board: Remote) -> None:
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "card", str(board.home)], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("only root may mount a small disk")
+    try:
+        filler = board.home / "filler"
+        filler.write_bytes(bytes(3_500_000))
+        with pytest.raises(DeployError, match=r"^no space on board: the package needs 1\.\d MB, and 0\.\d MB are free$"):
+            put(package, board)
+        assert [path.name for path in board.home.iterdir()] == ["filler"]
+        filler.unlink()
+        # Something else fills it meanwhile.
+        board.program("cat", 'dd if=/dev/zero of="$HOME"/filler bs=64k 2>/dev/null; exec /bin/cat')
+        with pytest.raises(DeployError, match=r"^no space on board: .*No space left on device$"):
+            put(package, board)
+        assert [path.name for path in board.home.iterdir()] == ["filler"]
+        filler.unlink()
+        (board.programs / "cat").unlink()
+        put(package, board)
+        assert contents(board.home / "offramp" / "toy") == contents(package.folder)
+    finally:
+        subprocess.run(["umount", str(board.home)], check=True)
+
+
+def test_a_home_that_takes_nothing(package: Package, board: Remote) -> None:
+    (board.home / "offramp").write_text("a file")
+    with pytest.raises(DeployError, match=r"^copying to board failed: mkdir: .*: (File exists|Not a directory)$"):
+        put(package, board)
+    assert board.files() == {"offramp": b"a file"}
 
 
 def test_a_copy_that_fails_otherwise(package: Package, board: Remote) -> None:
@@ -212,10 +282,12 @@ def test_packages_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(DeployError, match="is no package: there is no SHA256SUMS in it"):
         check_package(tmp_path)
     for change, told in (
+        (lambda folder: (folder / SUMS).write_text(f"{'0' * 64}  ../.profile\n"), "is no list of the package's files: '0+  ../.profile'"),
+        (lambda folder: (folder / SUMS).write_bytes(b"\xff"), "is damaged: SHA256SUMS is no text"),
         (lambda folder: (folder / "selftest.py").write_text("pass"), "is damaged: selftest.py is changed"),
         (lambda folder: (folder / "toy.bit").unlink(), "is damaged: toy.bit is missing"),
     ):
-        folder = make(tmp_path / told[-7:])
+        folder = make(Path(tempfile.mkdtemp(dir=tmp_path)))
         change(folder)
         with pytest.raises(DeployError, match=told):
             check_package(folder)
@@ -246,16 +318,34 @@ def test_the_self_test_of_the_board(package: Package, board: Remote) -> None:
     assert (board.home / "where").read_text() == f"{board.home}/offramp/toy\n"
 
 
+@pytest.mark.parametrize("root", [True, False])
+def test_the_self_test_has_what_a_login_shell_sets(root: bool, package: Package, board: Remote) -> None:
+    """PYNQ's XRT is found by a variable, its tools by the PATH; neither sshd nor sudo gives them."""
+    put(package, board)
+    (board.home / ".profile").write_text(f"echo welcome; export XILINX_XRT=/some/where; PATH='{board.home}/tools':$PATH\n")
+    (board.home / "tools").mkdir()
+    board.program("tool", "echo right").rename(board.home / "tools" / "tool")
+    board.program("tool", "echo wrong")
+    if not root:
+        board.program("id", "echo 1000")
+        board.program("sudo", '[ "$1" = -n ] || exit 1; shift; exec env -i HOME="$HOME" PATH=/usr/bin:/bin "$@"')
+    board.program("board_python", "printf '{\"ok\": true, \"xrt\": \"%s\", \"tool\": \"%s\", \"in\": \"%s\"}' $XILINX_XRT $(tool) $PWD")
+    with Ssh("board", config=board.config) as ssh:
+        found = run_selftest(package, ssh, python="board_python")
+    assert found == {"ok": True, "xrt": "/some/where", "tool": "right", "in": f"{board.home}/offramp/toy"}
+
+
 @pytest.mark.parametrize(
     ("script", "told"),
     [("echo Traceback >&2; echo 'ImportError: no pynq' >&2; exit 1", "ended with code 1 and no result: ImportError: no pynq"),
-     ("exit 0", "ended with code 0 and no result: it said nothing"), ("echo [1]", "ended with code 0 and no result: it said nothing")],
+     ("exit 0", "ended with code 0 and no result: it said nothing"), ("echo [1]", "ended with code 0 and no result: it said nothing"),
+     ("echo '{\"ok\": true}'; echo Aborted >&2; exit 134", "ended with code 134 and no result: Aborted")],
 )
 def test_a_self_test_without_a_result(script: str, told: str, package: Package, board: Remote) -> None:
     put(package, board)
-    board.program("python3", script)
+    board.program("board_python", script)
     with Ssh("board", config=board.config) as ssh, pytest.raises(DeployError, match=f"^the self-test on board {told}$"):
-        run_selftest(package, ssh, python="python3")
+        run_selftest(package, ssh, python="board_python")
 
 
 def test_a_python_that_is_not_there(package: Package, board: Remote) -> None:
@@ -280,15 +370,39 @@ def test_who_is_not_root_needs_sudo(package: Package, board: Remote) -> None:
             run_selftest(package, ssh, python="board_python", sudo_password="wrong")
 
 
-def test_what_root_left_behind_is_told(package: Package, board: Remote) -> None:
+def test_what_root_left_behind_is_removed_or_told(package: Package, board: Remote) -> None:
     put(package, board)
-    swell(package.folder, 10)
     board.program("rm", 'case "$*" in *.old*) exit 1;; esac; exec /bin/rm "$@"')
     board.program("sudo", "exit 1")
+    # Not in the way of this deployment, nor of the next.
+    for number in (1, 2):
+        swell(package.folder, number)
+        ui = Listening()
+        with Ssh("board", config=board.config) as ssh:
+            deploy(check_package(package.folder), ssh, ui)
+        assert [line for line in ui.said if "~/offramp/.toy.old.*" in line]
+        assert contents(board.home / "offramp" / "toy") == contents(package.folder)
+        assert sorted(path.name for path in (board.home / "offramp").iterdir()) == [f".toy.old.{k + 1}" for k in range(number)] + ["toy"]
+    board.program("sudo", '[ "$1 $2 $3" = "-S -p :" ] || exit 1; read -r word; [ "$word" = secret ] || exit 1; shift 4; exec /bin/rm "$@"')
+    swell(package.folder, 3)
     ui = Listening()
     with Ssh("board", config=board.config) as ssh:
-        deploy(check_package(package.folder), ssh, ui)
-    assert any("~/offramp/.toy.old" in line for line in ui.said)
+        deploy(check_package(package.folder), ssh, ui, sudo_password="secret")
+    assert sorted(path.name for path in (board.home / "offramp").iterdir()) == ["toy"]
+    assert not [line for line in ui.said if ".old" in line]
+
+
+def test_what_cannot_be_put_in_place_leaves_what_is_there(package: Package, board: Remote) -> None:
+    put(package, board)
+    before = contents(board.home / "offramp" / "toy")
+    swell(package.folder, 5)
+    board.program("mv", 'case "$1" in *.incoming) echo "mv: the card is read-only" >&2; exit 1;; esac; exec /bin/mv "$@"')
+    with pytest.raises(DeployError, match=r"^the package cannot be put in its place on board: mv: the card is read-only$"):
+        put(check_package(package.folder), board)
+    assert contents(board.home / "offramp" / "toy") == before
+    (board.programs / "mv").unlink()
+    assert put(check_package(package.folder), board) == 0  # all had arrived
+    assert contents(board.home / "offramp" / "toy") == contents(package.folder)
 
 
 @pytest.mark.cosim

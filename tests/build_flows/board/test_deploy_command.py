@@ -1,8 +1,11 @@
 """``offramp deploy``: options, answers, and one line for what goes wrong."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +13,8 @@ import pytest
 
 from build_flows.config import Project
 from tests.build_flows.board.sshd import SSHD, Remote, key, server
-from tests.build_flows.board.test_deploy import make, seal
+from tests.build_flows.board.test_deploy import contents, make, seal, swell
+from tests.build_flows.board.test_ssh import left_behind
 
 pytestmark = pytest.mark.skipif(SSHD is None, reason="no sshd: apt-get install openssh-server")
 
@@ -21,9 +25,13 @@ def board(tmp_path: Path) -> Iterator[Remote]:
         yield found
 
 
+def command(project: Project, board: Remote, *words: str) -> list[str]:
+    options = ["--host", "board", "--ssh-config", str(board.config), *words]
+    return [sys.executable, "-m", "build_flows.cli", "deploy", str(project.file), *options]
+
+
 def offramp(project: Project, board: Remote, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "build_flows.cli", "deploy", str(project.file), "--host", "board", "--ssh-config", str(board.config)]
-    return subprocess.run([*command, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    return subprocess.run(command(project, board, *words), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 
 def test_it_copies_tests_and_tells(project: Project, board: Remote, tmp_path: Path) -> None:
@@ -51,6 +59,42 @@ def test_a_self_test_that_fails_is_an_error_with_its_reasons(project: Project, b
     assert "offramp: the self-test failed on board: image 0: label 3 instead of 4; " in done.stderr
     assert "image 4: label 3 instead of 4, and 2 more\n" in done.stderr
     assert json.loads((project.output / "selftest.json").read_text())["ok"] is False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_stopped_in_the_middle_of_a_file_it_goes_on(number: signal.Signals, project: Project, board: Remote, tmp_path: Path) -> None:
+    package = make(tmp_path / "made")
+    swell(package, 3_000_000)
+    folders = set(Path("/tmp").glob("offramp-ssh-*"))
+    # A slow card: it takes that much of the bitstream, and then waits for the end.
+    board.program("cat", 'head -c 1500000; [ "$(head -c 1 | wc -c)" = 0 ] || sleep 2; exec /bin/cat >/dev/null')
+    words = ["--package", str(package), "--json"]
+    with subprocess.Popen(command(project, board, *words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, start_new_session=True) as process:
+        until = time.monotonic() + 60
+        while not any(path.stat().st_size == 1_500_000 for path in board.home.rglob("toy.bit")):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        if number == signal.SIGINT:
+            # As a terminal does: to all in the foreground.
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        said, complaints = process.communicate(timeout=30)
+    assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    assert said == ""
+    assert "Traceback" not in complaints
+    assert left_behind(wait=10) == []
+    if number != signal.SIGKILL:
+        assert set(Path("/tmp").glob("offramp-ssh-*")) <= folders
+    assert not (board.home / "offramp" / "toy").exists()
+    have = sum(map(len, board.files().values()))
+    assert have >= 1_500_000
+    (board.programs / "cat").unlink()
+    told = json.loads(offramp(project, board, *words).stdout)
+    assert told["sent"] == told["bytes"] - have
+    assert contents(board.home / "offramp" / "toy") == contents(package)
 
 
 def test_without_a_bitstream_nobody_is_called(project: Project, board: Remote) -> None:

@@ -1,8 +1,11 @@
 """Connections to a real sshd on 127.0.0.1, and what goes wrong with them."""
 
+import getpass
 import io
+import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +24,15 @@ def board(tmp_path_factory) -> Iterator[Remote]:
         yield found
 
 
-def left_behind() -> list[str]:
-    """Connections that are still open, by the command lines of their processes."""
-    lines = subprocess.run(["ps", "-ww", "-eo", "stat,args"], capture_output=True, text=True, check=True).stdout.splitlines()
-    return [line for line in lines if "offramp-ssh-" in line and not line.startswith("Z")]
+def left_behind(wait: float = 0) -> list[str]:
+    """Connections that are still open after ``wait`` seconds at most, by the command lines of their processes."""
+    until = time.monotonic() + wait
+    while True:
+        lines = subprocess.run(["ps", "-ww", "-eo", "stat,args"], capture_output=True, text=True, check=True).stdout.splitlines()
+        found = [line for line in lines if "offramp-ssh-" in line and not line.startswith("Z")]
+        if not found or time.monotonic() > until:
+            return found
+        time.sleep(0.05)
 
 
 def test_commands_share_a_connection(board: Remote) -> None:
@@ -52,25 +60,77 @@ def test_nothing_stays_behind(board: Remote) -> None:
     with Ssh("board", config=board.config) as ssh:
         assert left_behind()
         ssh.run("true")
-    for _ in range(100):
-        if not left_behind():
-            break
-        time.sleep(0.05)
-    assert left_behind() == []
+    assert left_behind(wait=5) == []
     assert set(Path("/tmp").glob("offramp-ssh-*")) <= folders
 
 
 def test_nor_after_an_error_inside(board: Remote) -> None:
     with pytest.raises(KeyboardInterrupt), Ssh("board", config=board.config):
         raise KeyboardInterrupt
-    time.sleep(0.2)
-    assert left_behind() == []
+    assert left_behind(wait=5) == []
+
+
+def test_nor_when_the_process_is_killed(board: Remote) -> None:
+    program = ("import sys, time; from pathlib import Path; from build_flows.board.ssh import Ssh\n"
+               "with Ssh('board', config=Path(sys.argv[1])) as ssh: print(ssh.run('echo there'), flush=True); time.sleep(60)")
+    with subprocess.Popen([sys.executable, "-c", program, str(board.config)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"there\n"
+        assert left_behind()
+        process.send_signal(signal.SIGKILL)
+    assert left_behind(wait=5) == []
 
 
 def test_options_of_the_command_line(board: Remote) -> None:
     other = board.client("plain", Port="1", IdentityFile="/nowhere")
     with Ssh("board", port=board.port, identity=board.folder / "key", config=other) as ssh:
         assert ssh.run("echo here") == "here\n"
+
+
+def test_an_address_of_ipv6(board: Remote) -> None:
+    with socket.socket(socket.AF_INET6) as probe:
+        if probe.connect_ex(("::1", board.port)):
+            pytest.skip("no IPv6 here")
+    config = board.client("six", Host="::1", HostName="::1")
+    for host in ("::1", f"{getpass.getuser()}@::1"):
+        with Ssh(host, config=config) as ssh:
+            assert ssh.run("echo here") == "here\n"
+
+
+def test_what_an_alias_has_set_for_its_user_is_not_in_the_way(board: Remote) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        # The port is taken, so that forwarding it would be an error.
+        probe.listen()
+        config = board.client(
+            "alias", RemoteCommand="tmux", RequestTTY="force", LocalForward=f"127.0.0.1:{port} 127.0.0.1:1", ExitOnForwardFailure="yes",
+            ControlMaster="auto", ControlPath=str(board.folder / "own-%C"), ControlPersist="60", LogLevel="QUIET")
+        with Ssh("board", config=config) as ssh:
+            assert ssh.run("echo here") == "here\n"
+    assert list(board.folder.glob("own-*")) == []
+    assert left_behind(wait=5) == []
+
+
+def test_a_host_that_was_never_seen(board: Remote) -> None:
+    known = board.folder / "known_none"
+    with pytest.raises(SshError, match=r"^the key of board is not accepted \(Host key verification failed"), \
+            Ssh("board", config=board.client("strict", UserKnownHostsFile=str(known), StrictHostKeyChecking="yes")):
+        pass
+    assert not known.exists()
+    with Ssh("board", config=board.client("usual", UserKnownHostsFile=str(known))) as ssh:
+        ssh.run("true")
+    assert known.read_text().startswith(f"[127.0.0.1]:{board.port} ")
+
+
+def test_a_key_that_others_may_read(board: Remote, tmp_path: Path) -> None:
+    mine = tmp_path / "key"
+    mine.write_bytes((board.folder / "key").read_bytes())
+    mine.chmod(0o644)
+    with pytest.raises(SshError, match=r"^board does not let us in: others may read the private key") as caught, \
+            Ssh("board", config=board.client("open", IdentityFile=str(mine))):
+        pass
+    assert caught.value.hint == "chmod 600 on the key file"
 
 
 def test_a_wrong_key(board: Remote, tmp_path: Path) -> None:
@@ -119,9 +179,26 @@ def test_a_broken_connection(tmp_path: Path) -> None:
         ssh.run("kill -9 $(ps -o ppid= -p $$)")
 
 
+def test_no_command_connects_by_itself(tmp_path: Path) -> None:
+    """It might ask for the password again, where nobody sees it."""
+    with server(tmp_path / "board") as found, Ssh("board", config=found.config) as ssh:
+        with pytest.raises(SshError, match="broke"):
+            ssh.run("kill -9 $(ps -o ppid= -p $$)")
+        for _ in range(2):
+            with pytest.raises(SshError, match="the connection to board broke"):
+                ssh.run("echo here")
+        assert (found.folder / "sshd.log").read_text().count("Accepted publickey") == 1
+
+
+def test_a_user_without_a_shell(tmp_path: Path) -> None:
+    with server(tmp_path / "board") as found:
+        own = found.folder / "authorized"
+        own.write_text(f'command="echo This account is not available." {own.read_text()}')
+        with pytest.raises(SshError, match=r"^board lets us in, but runs no commands \("), Ssh("board", config=found.config):
+            pass
+
+
 def test_without_a_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SshError, match="OpenSSH's client is missing"):
         Ssh("board")
-
-

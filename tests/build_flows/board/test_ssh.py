@@ -2,6 +2,8 @@
 
 import getpass
 import io
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +18,12 @@ from build_flows.board.ssh import RemoteError, Ssh, SshError
 from tests.build_flows.board.sshd import SSHD, Remote, key, server
 
 pytestmark = pytest.mark.skipif(SSHD is None, reason="no sshd: apt-get install openssh-server")
+
+
+def forget(lines: list[str]) -> None:
+    """Remove the folders of the connections in ``lines``: a process that is killed cannot."""
+    for folder in {found for line in lines for found in re.findall(r"/tmp/offramp-ssh-\w+", line)}:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +84,11 @@ def test_nor_when_the_process_is_killed(board: Remote) -> None:
     with subprocess.Popen([sys.executable, "-c", program, str(board.config)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"there\n"
-        assert left_behind()
+        lines = left_behind()
+        assert lines
         process.send_signal(signal.SIGKILL)
     assert left_behind(wait=5) == []
+    forget(lines)
 
 
 def test_options_of_the_command_line(board: Remote) -> None:

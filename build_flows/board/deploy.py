@@ -117,7 +117,7 @@ def deploy(package: Package, ssh: Ssh, ui: Ui, *, any_board: bool = False, sudo_
         _take_over(there, ssh, package.name, incoming)
         sent = _copy(package, have, ssh, incoming, ui)
     except RemoteError as error:
-        if "space" in str(error).lower() or "quota" in str(error).lower():
+        if "no space left" in str(error).lower() or "quota exceeded" in str(error).lower():
             ssh.ask(f'rm -rf "$HOME"/offramp/{_quoted(incoming)}; rmdir "$HOME"/offramp')
             raise DeployError(f"no space on {ssh.host}: {error}", hint=_FULL) from error
         raise DeployError(f"copying to {ssh.host} failed: {error}") from error

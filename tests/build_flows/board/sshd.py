@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import re
 import shutil
 import socket
 import stat
@@ -43,6 +44,19 @@ class Remote:
         path = self.folder / name
         path.write_text("".join(f"{key} {value}\n" for key, value in (found | lines).items()))
         return path
+
+
+    def connections(self, wait: float = 0) -> set[Path]:
+        """Folders of the connections to it that are still open after ``wait`` seconds at most; of no other board's, since tests run side by
+        side."""
+        until = time.monotonic() + wait
+        while True:
+            lines = subprocess.run(["ps", "-ww", "-eo", "stat,args"], capture_output=True, text=True, check=True).stdout.splitlines()
+            mine = [line for line in lines if str(self.folder) in line and not line.startswith("Z")]
+            found = {Path(folder) for line in mine for folder in re.findall(r"/tmp/offramp-ssh-\w+", line)}
+            if not found or time.monotonic() > until:
+                return found
+            time.sleep(0.05)
 
 
 def key(path: Path) -> Path:

@@ -256,8 +256,8 @@ def test_a_home_that_takes_nothing(package: Package, board: Remote) -> None:
 
 
 def test_a_copy_that_fails_otherwise(package: Package, board: Remote) -> None:
-    board.program("cat", 'echo "cat: it is read-only" >&2; exit 1')
-    with pytest.raises(DeployError, match=r"^copying to board failed: cat: it is read-only$"):
+    board.program("cat", 'echo "cat: /my space: it is read-only" >&2; exit 1')
+    with pytest.raises(DeployError, match=r"^copying to board failed: cat: /my space: it is read-only$"):
         put(package, board)
     assert not (board.home / "offramp" / "toy").exists()
 

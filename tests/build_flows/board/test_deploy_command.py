@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,6 @@ import pytest
 from build_flows.config import Project
 from tests.build_flows.board.sshd import SSHD, Remote, key, server
 from tests.build_flows.board.test_deploy import contents, make, seal, swell
-from tests.build_flows.board.test_ssh import forget, left_behind
 
 pytestmark = pytest.mark.skipif(SSHD is None, reason="no sshd: apt-get install openssh-server")
 
@@ -65,7 +65,6 @@ def test_a_self_test_that_fails_is_an_error_with_its_reasons(project: Project, b
 def test_stopped_in_the_middle_of_a_file_it_goes_on(number: signal.Signals, project: Project, board: Remote, tmp_path: Path) -> None:
     package = make(tmp_path / "made")
     swell(package, 3_000_000)
-    folders = set(Path("/tmp").glob("offramp-ssh-*"))
     # A slow card: it takes that much of the bitstream, and then waits for the end.
     board.program("cat", 'head -c 1500000; [ "$(head -c 1 | wc -c)" = 0 ] || sleep 2; exec /bin/cat >/dev/null')
     words = ["--package", str(package), "--json"]
@@ -76,7 +75,7 @@ def test_stopped_in_the_middle_of_a_file_it_goes_on(number: signal.Signals, proj
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < until
             time.sleep(0.02)
-        lines = left_behind()
+        [folder] = board.connections()
         if number == signal.SIGINT:
             # As a terminal does: to all in the foreground.
             os.killpg(process.pid, number)
@@ -86,10 +85,10 @@ def test_stopped_in_the_middle_of_a_file_it_goes_on(number: signal.Signals, proj
     assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
     assert said == ""
     assert "Traceback" not in complaints
-    assert left_behind(wait=10) == []
-    if number == signal.SIGKILL:
-        forget(lines)
-    assert set(Path("/tmp").glob("offramp-ssh-*")) <= folders
+    assert board.connections(wait=10) == set()
+    # A process that is killed cannot remove it.
+    assert folder.exists() == (number == signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
     assert not (board.home / "offramp" / "toy").exists()
     have = sum(map(len, board.files().values()))
     assert have >= 1_500_000

@@ -2,13 +2,11 @@
 
 import getpass
 import io
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,27 +18,10 @@ from tests.build_flows.board.sshd import SSHD, Remote, key, server
 pytestmark = pytest.mark.skipif(SSHD is None, reason="no sshd: apt-get install openssh-server")
 
 
-def forget(lines: list[str]) -> None:
-    """Remove the folders of the connections in ``lines``: a process that is killed cannot."""
-    for folder in {found for line in lines for found in re.findall(r"/tmp/offramp-ssh-\w+", line)}:
-        shutil.rmtree(folder)
-
-
 @pytest.fixture(scope="module")
 def board(tmp_path_factory) -> Iterator[Remote]:
     with server(tmp_path_factory.mktemp("board")) as found:
         yield found
-
-
-def left_behind(wait: float = 0) -> list[str]:
-    """Connections that are still open after ``wait`` seconds at most, by the command lines of their processes."""
-    until = time.monotonic() + wait
-    while True:
-        lines = subprocess.run(["ps", "-ww", "-eo", "stat,args"], capture_output=True, text=True, check=True).stdout.splitlines()
-        found = [line for line in lines if "offramp-ssh-" in line and not line.startswith("Z")]
-        if not found or time.monotonic() > until:
-            return found
-        time.sleep(0.05)
 
 
 def test_commands_share_a_connection(board: Remote) -> None:
@@ -64,18 +45,27 @@ def test_commands_share_a_connection(board: Remote) -> None:
 
 
 def test_nothing_stays_behind(board: Remote) -> None:
-    folders = set(Path("/tmp").glob("offramp-ssh-*"))
     with Ssh("board", config=board.config) as ssh:
-        assert left_behind()
+        [folder] = board.connections()
+        assert folder.is_dir()
         ssh.run("true")
-    assert left_behind(wait=5) == []
-    assert set(Path("/tmp").glob("offramp-ssh-*")) <= folders
+    assert board.connections(wait=5) == set()
+    assert not folder.exists()
 
 
 def test_nor_after_an_error_inside(board: Remote) -> None:
-    with pytest.raises(KeyboardInterrupt), Ssh("board", config=board.config):
-        raise KeyboardInterrupt
-    assert left_behind(wait=5) == []
+    found: list[Path] = []
+
+    def interrupted() -> None:
+        with Ssh("board", config=board.config):
+            found.extend(board.connections())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    [folder] = found
+    assert board.connections(wait=5) == set()
+    assert not folder.exists()
 
 
 def test_nor_when_the_process_is_killed(board: Remote) -> None:
@@ -84,11 +74,11 @@ def test_nor_when_the_process_is_killed(board: Remote) -> None:
     with subprocess.Popen([sys.executable, "-c", program, str(board.config)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"there\n"
-        lines = left_behind()
-        assert lines
+        [folder] = board.connections()
         process.send_signal(signal.SIGKILL)
-    assert left_behind(wait=5) == []
-    forget(lines)
+    assert board.connections(wait=5) == set()
+    # A process that is killed cannot remove it.
+    shutil.rmtree(folder)
 
 
 def test_options_of_the_command_line(board: Remote) -> None:
@@ -119,7 +109,7 @@ def test_what_an_alias_has_set_for_its_user_is_not_in_the_way(board: Remote) -> 
         with Ssh("board", config=config) as ssh:
             assert ssh.run("echo here") == "here\n"
     assert list(board.folder.glob("own-*")) == []
-    assert left_behind(wait=5) == []
+    assert board.connections(wait=5) == set()
 
 
 def test_a_host_that_was_never_seen(board: Remote) -> None:
@@ -149,7 +139,7 @@ def test_a_wrong_key(board: Remote, tmp_path: Path) -> None:
             Ssh("board", config=config):
         pass
     assert "--identity" in (caught.value.hint or "")
-    assert left_behind() == []
+    assert board.connections(wait=5) == set()
 
 
 def test_nobody_listens(board: Remote) -> None:

@@ -85,7 +85,8 @@ def cosim(flow: Flow, board: Board, *, samples: int | None = None, seed: int = 1
         inputs={name: flow.path(name) for name in ("netlist.json", "rtl", "golden.npz", "exits.json", "sim.json")},
         values={**flow.project.values("data"), "board": board.name, "samples": samples, "seed": seed}, tools=("verilator", "numpy"),
         sources=("hw", "offramp_driver", "sim", *(f"build_flows.board.{name}" for name in (
-            "boards", "cosim", "cosim_program", "design", "dma_traffic", "hwh_writer", "manifest", "package", "payload", "stand_in"))),
+            "bitfile", "boards", "cosim", "cosim_program", "design", "dma_traffic", "hwh", "hwh_writer", "manifest", "package", "pair",
+            "payload", "stand_in"))),
     ))
     found: dict[str, Any] = read_json(flow.path("cosim.json"))
     return found

@@ -318,18 +318,24 @@ class MultiExitNet(nn.Module):
         for where, k, unit in trace(spec):
             (self.stages if where == "stage" else self.heads)[k][unit.name] = _module(unit)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Float logits ``[n, classes]`` per exit from float images ``[n, channels, height, width]`` in 0 to 255/256."""
+    def features(self, x: Tensor) -> Iterator[Any]:
+        """What each stage gives of images as :meth:`forward` takes them, first stage first, computed as it is asked for."""
         features: Any = self.input_quant(x)
-        logits = []
-        for stage, head in zip(self.stages, self.heads, strict=True):
+        for stage in self.stages:
             for module in stage.values():
                 features = module(features)
-            out = features
-            for module in head.values():
-                out = module(out)
-            logits.append(out)
-        return tuple(logits)
+            yield features
+
+    def head(self, k: int, features: Any) -> Tensor:
+        """Float logits ``[n, classes]`` of exit ``k`` from what stage ``k`` gives."""
+        for module in self.heads[k].values():
+            features = module(features)
+        logits: Tensor = features
+        return logits
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Float logits ``[n, classes]`` per exit from float images ``[n, channels, height, width]`` in 0 to 255/256."""
+        return tuple(self.head(k, features) for k, features in enumerate(self.features(x)))
 
     def clamp(self) -> None:
         """Keep every batch norm's gamma positive; call it after each optimiser step.

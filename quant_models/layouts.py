@@ -10,7 +10,7 @@ from itertools import accumulate
 
 from quant_models.errors import QuantModelError
 from quant_models.net import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, trace
-from quant_models.presets import preset
+from quant_models.presets import Shape, preset
 
 __all__ = ["HEADS", "backbone", "blocks", "layout", "place", "places"]
 
@@ -68,14 +68,16 @@ def places(spec: NetSpec) -> tuple[int, ...]:
 
 
 def layout(
-    name: str, exits: Sequence[tuple[int, str]], weight_bits: int = 4, act_bits: int = 4, classes: int = 10
+    name: str, exits: Sequence[tuple[int, str]], weight_bits: int = 4, act_bits: int = 4, classes: int | None = None,
+    shape: Shape | None = None,
 ) -> NetSpec:
     """The preset ``name`` with early ``exits`` at other places, (block after which it stands, head) each, in the backbone's order.
 
     None at all makes the network without early exits. The preset's own places and heads give the preset itself. Two exits after the
-    same block have different heads; the later one's stage is empty. Raises :class:`QuantModelError` as :func:`place` does.
+    same block have different heads; the later one's stage is empty. ``classes`` and ``shape`` are as :func:`quant_models.presets.preset`
+    takes them. Raises :class:`QuantModelError` as that and :func:`place` do.
     """
-    return place(preset(name, weight_bits, act_bits, classes), exits, weight_bits, act_bits)
+    return place(preset(name, weight_bits, act_bits, classes, shape), exits, weight_bits, act_bits)
 
 
 def place(spec: NetSpec, exits: Sequence[tuple[int, str]], weight_bits: int, act_bits: int) -> NetSpec:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from build_flows import training
+from build_flows import config, training
 from build_flows.config import Project
 from build_flows.errors import ConfigError
 from build_flows.ui import SilentUi
@@ -163,11 +164,57 @@ def test_the_network_has_as_many_classes_as_the_users_images(small: Project, tmp
         assert json.loads(str(found["meta"]))["classes"] == classes
 
 
-def test_images_that_the_preset_does_not_take_are_told_with_file_key_and_value(small: Project) -> None:
-    large = {f"x_{part}": np.zeros((count, 28, 28), np.uint8) for part, count in (("train", 700), ("test", 60))}
+def test_the_network_takes_the_shape_of_the_users_images(small: Project, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    images = {f"x_{part}": rng.integers(0, 256, (count, 6, 5, 2), np.uint8) for part, count in (("train", 700), ("test", 60))}
+    made = with_data(small, **images)
+    training.train(configured(made.file.parent, epochs="1"), SilentUi(), tmp_path)
+    told = json.loads((tmp_path / "metrics.json").read_text())
+    assert told["input"] == {"shape": [6, 5, 2], "names": [], "scale": None}
+    training.calibrate(made, SilentUi(), tmp_path / "checkpoint.safetensors", tmp_path)
+    training.export(made, SilentUi(), tmp_path / "checkpoint.safetensors", tmp_path)
+    with np.load(tmp_path / "golden.npz", allow_pickle=False) as found:
+        assert json.loads(str(found["meta"]))["input"] == {"height": 6, "width": 5, "channels": 2, "bits": 8, "signed": False}
+
+
+def test_images_that_the_preset_does_not_take_are_told_with_file_key_and_value(small: Project, tmp_path: Path) -> None:
+    tiny = {f"x_{part}": np.zeros((count, 3, 8), np.uint8) for part, count in (("train", 700), ("test", 60))}
     with pytest.raises(ConfigError) as caught:
-        training.dataset(with_data(small, **large))
+        training.train(with_data(small, **tiny), SilentUi(), tmp_path)
     assert caught.value.message == (
-        f'{small.file}: model.preset = "digits": it takes images of 8x8x1, but those of {small.data} are 28x28x1; '
-        "allowed: b_lenet, triple_wins"
+        f'{small.file}: model.preset = "digits": its layers do not fit images of 3x8x1: head0_pool0: kernel must fit into the padded '
+        "input, not kernel=4, input=3, pad=0; allowed: 4x4 at least with the preset's own heads"
     )
+
+
+def test_a_class_that_is_missing_from_the_validation_split_is_told(small: Project, tmp_path: Path) -> None:
+    labels = np.arange(700) % 10
+    labels[labels == 7] = 8
+    labels[3] = 7
+    with pytest.raises(ConfigError) as caught:
+        training.train(with_data(small, y_train=labels), SilentUi(), tmp_path)
+    assert caught.value.message == (
+        f"{small.file}: data.validation = 0.2: none of the 1 training samples of class 7 is in the validation split; "
+        "allowed: another share, or more samples"
+    )
+
+
+def test_windows_of_sensors_and_image_folders_are_data_sets(small: Project, tmp_path: Path) -> None:
+    folder = small.file.parent
+    text = small.file.read_text()
+    with np.load(small.data, allow_pickle=False) as found:  # type: ignore[arg-type]
+        windows = {key: found[key].reshape(-1, 16, 4) / 7 if key[0] == "x" else found[key] for key in found}
+    np.savez(folder / "digits.npz", **windows)
+    small.file.write_text(text.replace('name = "npz"', 'name = "sensors"'))
+    data = training.dataset(config.load(small.file))
+    assert (data.shape, data.x_train.max()) == ((16, 1, 4), 255)
+    assert data.scale is not None
+    assert training._input(data)["scale"] == {"low": list(data.scale.low), "step": list(data.scale.step)}
+    for part in ("train", "test"):
+        for label in ("cat", "dog"):
+            (folder / "pets" / part / label).mkdir(parents=True)
+            Image.new("L", (3, 2), 9).save(folder / "pets" / part / label / "a.png")
+    small.file.write_text(text.replace('name = "npz"', 'name = "folder"\nresize = [8, 6]').replace("digits.npz", "pets"))
+    data = training.dataset(config.load(small.file))
+    assert (data.shape, data.names) == ((8, 6, 1), ("cat", "dog"))
+    assert len(list((folder / "out" / ".data").iterdir())) == 1

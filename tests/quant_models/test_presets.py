@@ -31,6 +31,14 @@ def test_triple_wins_head_has_no_relu():
     assert [layer.act for layer in head if getattr(layer, "act", None)] == [Activation(kind="identity", bits=4)] * 3
 
 
+def test_images_of_other_shapes_are_taken_where_layers_fit():
+    for name in PRESETS:
+        spec = preset(name, classes=3, shape=(40, 36, 5))
+        assert (spec.name, spec.height, spec.width, spec.channels, spec.classes) == (name, 40, 36, 5, 3)
+    with pytest.raises(QuantModelError, match="stage1_conv2: kernel must fit into the padded input, not kernel=3, input=2"):
+        preset("triple_wins", shape=(28, 12, 1))
+
+
 def test_unknown_preset():
     with pytest.raises(QuantModelError, match="preset must be one of digits, b_lenet, triple_wins, b_alexnet, not 'lenet'"):
         preset("lenet")

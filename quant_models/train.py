@@ -169,12 +169,14 @@ def told(settings: TrainSettings, scheme: Scheme) -> dict[str, Any]:
 
 @dataclass
 class _State:
-    """How far a training is: ``epoch`` epochs of ``phase`` are done; ``best`` has the epoch and score of each part of this phase."""
+    """How far a training is: ``epoch`` epochs of ``phase`` are done; ``best`` has the epoch and score of each part of this phase, ``kept``
+    by phase and part the epoch whose weights an earlier phase kept."""
 
     history: list[list[dict[str, float]]] = field(default_factory=list)
     phase: int = 0
     epoch: int = 0
     best: dict[str, dict[str, float]] = field(default_factory=dict)
+    kept: dict[str, dict[str, int]] = field(default_factory=dict)
     weights: dict[str, Tensor] = field(default_factory=dict)
     moments: dict[str, Tensor] = field(default_factory=dict)
     on_disk: bool = False
@@ -223,21 +225,22 @@ class _Training:
         def named(prefix: str) -> dict[str, Tensor]:
             return {key.removeprefix(prefix): value for key, value in found.optimizer.items() if key.startswith(prefix)}
 
-        self.state = _State(history=at["history"], phase=at["phase"], epoch=at["epoch"], best=at["best"], weights=named("best."),
-                            moments=named("moments."), on_disk=True)
+        self.state = _State(history=at["history"], phase=at["phase"], epoch=at["epoch"], best=at["best"], kept=at["kept"],
+                            weights=named("best."), moments=named("moments."), on_disk=True)
 
     def save(self, optimisers: Sequence[torch.optim.Optimizer]) -> None:
         state = self.state
         tensors = {f"moments.{index}.{key}": value for index, item in enumerate(optimisers) for key, value in flatten(item).items()}
         tensors |= {f"best.{key}": value for key, value in state.weights.items()}
-        progress = {"run": self.identity, "history": state.history, "phase": state.phase, "epoch": state.epoch, "best": state.best}
+        progress = {"run": self.identity, "history": state.history, "phase": state.phase, "epoch": state.epoch, "best": state.best,
+                    "kept": state.kept}
         save_checkpoint(
             self.partial, Checkpoint(spec=self.model.spec, model=self.model.state_dict(), optimizer=tensors, progress=progress)
         )
         state.on_disk = True
 
-    def phase(self, scheme: Scheme, epochs: int) -> dict[str, int] | None:
-        """Train ``scheme``; with early stopping the epoch (from 0) whose weights each part has kept."""
+    def phase(self, scheme: Scheme, epochs: int) -> None:
+        """Train ``scheme``, a phase."""
         settings, state, model = self.settings, self.state, self.model
         parts = scheme.parts(model.spec)
         # Not before: loading replaces the parameters that hold Brevitas' learned ranges, and the optimisers would keep the old ones.
@@ -249,13 +252,12 @@ class _Training:
                 unflatten(item, {key.removeprefix(prefix): value for key, value in state.moments.items() if key.startswith(prefix)})
         while state.epoch < epochs and state.running(parts, settings.early_stop):
             self._epoch(scheme, epochs, parts, owned, optimisers)
-        kept = None
+        kept = state.kept
         if settings.early_stop is not None:
             place = next(model.parameters()).device
             model.load_state_dict({**model.state_dict(), **{key: value.to(place) for key, value in state.weights.items()}})
-            kept = {name: int(found["epoch"]) for name, found in state.best.items()}
-        self.state = _State(history=state.history, phase=state.phase + 1, on_disk=state.on_disk)
-        return kept
+            kept = {**kept, scheme.name: {name: int(found["epoch"]) for name, found in state.best.items()}}
+        self.state = _State(history=state.history, phase=state.phase + 1, kept=kept, on_disk=state.on_disk)
 
     def _epoch(self, scheme: Scheme, epochs: int, parts: Sequence[Part], owned: Sequence[list[torch.nn.Parameter]],
                optimisers: Sequence[torch.optim.Optimizer]) -> None:
@@ -381,11 +383,8 @@ def train(
     run = _Training(model, settings, samples, partial, identity, sum(epochs for _, epochs in phases), progress)
     run.resume()
     model.to(place)
-    kept_epochs = {}
     for phase, epochs in phases[run.state.phase :]:
-        found = run.phase(phase, epochs)
-        if found is not None:
-            kept_epochs[phase.name] = found
+        run.phase(phase, epochs)
 
     history = run.state.history
     metrics: dict[str, Any] = {
@@ -393,7 +392,7 @@ def train(
         "history": history, "train_samples": len(x), "validation_samples": len(held),
     }
     if settings.early_stop is not None:
-        metrics["kept_epochs"] = kept_epochs
+        metrics["kept_epochs"] = run.state.kept
     save_checkpoint(path, Checkpoint(spec=spec, model=model.state_dict(), progress={"run": identity, "metrics": metrics}))
     partial.unlink(missing_ok=True)
     return metrics

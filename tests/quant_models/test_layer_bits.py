@@ -10,8 +10,8 @@ from tests.quant_models.conftest import build_model, build_spec
 
 
 def widths(spec):
-    found = {unit.name: unit.layer for _, _, unit in trace(spec)}
-    return {name: (getattr(layer, "weight_bits", None), getattr(getattr(layer, "act", None), "bits", None)) for name, layer in found.items()}
+    found = [(unit.name, unit.layer) for _, _, unit in trace(spec)]
+    return {name: (getattr(item, "weight_bits", None), getattr(getattr(item, "act", None), "bits", None)) for name, item in found}
 
 
 def test_layers_that_are_named_change_and_no_other():

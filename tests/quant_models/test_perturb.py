@@ -27,7 +27,8 @@ def test_a_result_is_an_8_bit_input_again_and_a_function_of_the_seed(name):
     assert torch.equal(x, before)
     assert (found.shape, found.dtype) == (x.shape, x.dtype)
     assert torch.equal((found * 256).round(), found * 256)
-    assert (found.min() >= 0) and (found.max() <= 255 / 256)
+    assert found.min() >= 0
+    assert found.max() <= 255 / 256
     assert torch.equal(found, perturb(x, name, 1.0, seeded()))
     assert not torch.equal(found, perturb(x, name, 1.0, seeded(1)))
     same = perturb(x[:1].repeat(64, 1, 1, 1), name, 1.0, seeded())
@@ -139,9 +140,9 @@ def test_perturbations_are_chosen_by_kind_of_data():
 
 
 def test_faults_are_named():
-    with pytest.raises(QuantModelError, match="perturb must name at least one of shift, noise, .*, channel_drop"):
+    with pytest.raises(QuantModelError, match=r"perturb must name at least one of shift, noise, .*, channel_drop"):
         check_names([])
-    with pytest.raises(QuantModelError, match="perturb must be of shift, .*, channel_drop, not 'blur'"):
+    with pytest.raises(QuantModelError, match=r"perturb must be of shift, .*, channel_drop, not 'blur'"):
         check_names(["shift", "blur"])
     for strength in (-0.1, 1.1):
         with pytest.raises(QuantModelError, match=f"strength must be 0 to 1, not {strength}"):

@@ -69,7 +69,7 @@ def test_lambda_rises_in_a_line():
     assert Consistent(weight=2.0).pull(0) == 2.0
     given = batch()
     first, told = scheme.loss(fresh(), given, 0, seeded(3))
-    assert float(first) == pytest.approx(sum(told[f"exit {k}"] for k in range(3)))
+    assert first.item() == pytest.approx(sum(told[f"exit {k}"] for k in range(3)))
 
 
 def test_perturbations_are_those_of_the_data_when_none_are_named():

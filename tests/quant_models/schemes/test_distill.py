@@ -1,6 +1,5 @@
 import pytest
 import torch
-from torch.nn import functional
 
 from quant_models.errors import QuantModelError
 from quant_models.schemes import Distill
@@ -11,7 +10,7 @@ from tests.quant_models.schemes.samples import batch, entropies, fresh, gradient
 
 def by_hand(teacher, student, temperature):
     """T^2 times the mean of sum over classes of p * log(p / q)."""
-    p, q = ((item / temperature).softmax(1) for item in (teacher, student))
+    p, q = ((item.detach() / temperature).softmax(1) for item in (teacher, student))
     return float(temperature**2 * (p * (p / q).log()).sum(1).mean())
 
 

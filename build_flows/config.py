@@ -6,8 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from build_flows.config_section import Section
+from build_flows.config_train import (
+    ConsistentSection,
+    DistillSection,
+    ExitsOnlySection,
+    PersonalSection,
+    TrainSection,
+    exit_weights,
+    impossible_training,
+)
 from build_flows.config_words import checked, toml
 from build_flows.errors import ConfigError
 from build_flows.parts import BOARDS
@@ -87,12 +97,6 @@ PATHS = {
 """What ``data.path`` must be, in words and in kind, for each data set that needs it."""
 
 
-class Section(BaseModel):
-    """A table of the file: unknown keys are errors, types are not converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
 class ProjectSection(Section):
     """What the project is called and where its artefacts go."""
 
@@ -143,27 +147,9 @@ class ModelSection(Section):
     )
     weight_bits: Bits = Field(default=4, description="Bits of every weight.")
     act_bits: Bits = Field(default=4, description="Bits of every activation; the image itself is 8 bits.")
-
-
-class TrainSection(Section):
-    """Joint training of all exits: the loss is the weighted sum of every exit's cross entropy."""
-
-    epochs: int = Field(default=20, ge=1, le=10_000, description="Passes over the training set.")
-    batch_size: int = Field(default=128, ge=2, le=65_536, description="Images in one step of the optimiser.")
-    learning_rate: float = Field(default=0.004, gt=0, lt=1, description="Highest learning rate; it falls along a cosine to zero.")
-    weight_decay: float = Field(default=0.0001, ge=0, le=1, description="Decoupled weight decay.")
-    exit_weights: list[Annotated[float, Field(gt=0, le=100)]] | None = Field(
-        default=None, description="Weight of each exit's loss, first exit first. Unset: 1 for each."
-    )
-    shift: int = Field(default=0, ge=0, le=8, description="Augmentation: move each image by up to so many pixels each way.")
-    flip: bool = Field(default=False, description="Augmentation: mirror each image left to right half of the time.")
-    seed: int = Field(default=1, ge=0, lt=2**32, description="Seed of the weights, the order of the images and the validation split.")
-    threads: int = Field(default=0, ge=0, le=1024, description="CPU threads; 0 takes what torch takes by itself.")
-    checkpoint: str | None = Field(
+    layer_bits: dict[str, dict[Literal["weight", "act"], Bits]] | None = Field(
         default=None,
-        min_length=1,
-        description="Take the backbone, and the heads of these exits, from this checkpoint (relative to this file) instead of training: "
-        "one of the same backbone and bit widths, trained with at least these exits. Unset: train.",
+        description="Other bits in some layers, by their names in the report, as { stage0_conv0 = { weight = 8, act = 4 } }. Unset: none.",
     )
 
 
@@ -279,6 +265,10 @@ class Config(Section):
     data: DataSection
     model: ModelSection
     train: TrainSection = TrainSection()
+    exits_only: ExitsOnlySection = ExitsOnlySection()
+    distill: DistillSection = DistillSection()
+    consistent: ConsistentSection = ConsistentSection()
+    personal: PersonalSection = PersonalSection()
     exits: list[ExitSection]
     calibrate: CalibrateSection = CalibrateSection(accuracy_loss=0.5)
     target: TargetSection = TargetSection()
@@ -288,7 +278,7 @@ class Config(Section):
     @property
     def exit_weights(self) -> tuple[float, ...]:
         """Weight of every exit's loss."""
-        return tuple(self.train.exit_weights or [1.0] * len(self.exits))
+        return exit_weights(self.train.exit_weights, len(self.exits))
 
     @property
     def layout(self) -> tuple[tuple[int, str], ...]:
@@ -312,7 +302,8 @@ class Project:
 
     ``file`` is the TOML file; ``output`` the folder of the artefacts; ``data`` the file or folder of the data set (None: the
     default place); ``folding`` the user's folding.toml (None: found as ``build.folding`` says); ``checkpoint`` where the weights come from
-    (None: training).
+    (None: training), ``start`` the checkpoint that training begins with (None: new weights), ``samples`` the file of samples of the
+    scheme's own (None: it has none).
     """
 
     config: Config
@@ -321,6 +312,8 @@ class Project:
     data: Path | None
     folding: Path | None
     checkpoint: Path | None = None
+    start: Path | None = None
+    samples: Path | None = None
 
     @property
     def name(self) -> str:
@@ -377,11 +370,15 @@ def load(path: Path, data_dir: Path | None = None) -> Project:
     if folding is not None and not folding.is_file():
         allowed = " or ".join(f'"{name}"' for name in FOLDINGS)
         raise ConfigError(f'{path}: build.folding = "{config.build.folding}": there is no {folding}; allowed: {allowed}, or a file')
-    checkpoint = base / config.train.checkpoint if config.train.checkpoint else None
-    if checkpoint is not None and not checkpoint.is_file():
-        raise ConfigError(f"{path}: train.checkpoint = {toml(config.train.checkpoint)}: there is no file {checkpoint}")
+    scheme = config.train.scheme
+    own = {"consistent": config.consistent.samples, "personal": config.personal.samples}.get(scheme)
+    files: dict[str, Path | None] = {}
+    for key, place in (("train.checkpoint", config.train.checkpoint), ("train.start", config.train.start), (f"{scheme}.samples", own)):
+        files[key] = base / place if place else None
+        if place and not (base / place).is_file():
+            raise ConfigError(f"{path}: {key} = {toml(place)}: there is no file {base / place}")
     output = base / (config.project.output or Path("build", config.project.name))
-    return Project(config, path.resolve(), output.resolve(), data, folding, checkpoint)
+    return Project(config, path.resolve(), output.resolve(), data, folding, *files.values())
 
 
 def parse(text: str, name: str = "config.toml") -> Config:
@@ -422,10 +419,12 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
         yield "build.folding", "search", 'the search is called "optimal" now; allowed: "optimal" (the default), "finn" or a file'
     for key, place in (
         ("project.output", config.project.output), ("data.path", config.data.path), ("build.folding", config.build.folding),
-        ("train.checkpoint", config.train.checkpoint),
+        ("train.checkpoint", config.train.checkpoint), ("train.start", config.train.start),
+        ("consistent.samples", config.consistent.samples), ("personal.samples", config.personal.samples),
     ):
         if place is not None and "\0" in place:
             yield key, place, "no path can hold a NUL character; allowed: a path"
+    yield from impossible_training(config.train, config.exits_only, config.consistent, config.personal, count)
     yield from _impossible_calibration(config, policies)
 
 
@@ -480,7 +479,8 @@ def _impossible_layout(config: Config) -> Iterator[tuple[str, Any, str]]:
 
 def _impossible_counts(config: Config) -> Iterator[tuple[str, Any, str]]:
     for key, values, count, what in (
-        ("train.exit_weights", config.train.exit_weights, len(config.exits), "one for each exit"),
+        ("train.exit_weights", None if isinstance(config.train.exit_weights, str) else config.train.exit_weights, len(config.exits),
+         "one for each exit"),
         ("calibrate.shares", config.calibrate.shares, len(config.exits) - 1, "one for each exit but the last"),
         ("target.hard_share", config.target.hard_share, len(config.exits) - 1, "one for each exit but the last"),
     ):

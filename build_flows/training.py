@@ -14,6 +14,7 @@ from build_flows.ui import Ui
 
 if TYPE_CHECKING:
     from quant_models.data import Dataset
+    from quant_models.schemes import Scheme
 
 __all__ = ["calibrate", "dataset", "export", "train"]
 
@@ -62,11 +63,12 @@ def _check_split(project: Project, data: "Dataset") -> None:
 def _spec(project: Project, classes: int, shape: tuple[int, int, int]) -> Any:
     """The network for images of ``shape`` in ``classes``; raises :class:`build_flows.errors.ConfigError` when a layer does not fit them."""
     from quant_models.errors import QuantModelError
+    from quant_models.layer_bits import with_bits
     from quant_models.layouts import layout
 
     model = project.config.model
     try:
-        return layout(
+        found = layout(
             model.preset, project.config.layout, weight_bits=model.weight_bits, act_bits=model.act_bits, classes=classes, shape=shape
         )
     except QuantModelError as error:
@@ -75,6 +77,10 @@ def _spec(project: Project, classes: int, shape: tuple[int, int, int]) -> Any:
             f'{project.file}: model.preset = "{model.preset}": its layers do not fit images of {told}: {error}; '
             f"allowed: {least[0]}x{least[1]} at least with the preset's own heads"
         ) from error
+    try:
+        return with_bits(found, {name: (item.get("weight"), item.get("act")) for name, item in (model.layer_bits or {}).items()})
+    except QuantModelError as error:
+        raise ConfigError(f"{project.file}: model.layer_bits = {toml(model.layer_bits)}: {error}") from error
 
 
 def _threads(project: Project) -> None:
@@ -91,7 +97,6 @@ def train(project: Project, ui: Ui, work: Path) -> None:
     that training (null when the checkpoint does not tell) and ``taken``, ``{"digest", "exits"}``: the network it is of, and which of its
     exits these are. A checkpoint that lacks something raises :class:`build_flows.errors.ConfigError`.
     """
-    from quant_models.schemes.joint import Joint
     from quant_models.train import Progress, TrainSettings, told
     from quant_models.train import train as run
 
@@ -99,9 +104,10 @@ def train(project: Project, ui: Ui, work: Path) -> None:
     chosen = project.config.train
     settings = TrainSettings(
         epochs=chosen.epochs, batch=chosen.batch_size, learning_rate=chosen.learning_rate, weight_decay=chosen.weight_decay,
-        shift=chosen.shift, flip=chosen.flip, validation=project.config.data.validation, seed=chosen.seed,
+        shift=chosen.shift, flip=chosen.flip, validation=project.config.data.validation, seed=chosen.seed, schedule=chosen.schedule,
+        clip=chosen.clip, early_stop=chosen.early_stop, device=chosen.device,
     )
-    scheme = Joint(exit_weights=project.config.exit_weights)
+    scheme = _scheme(project)
     data = dataset(project)
     _check_split(project, data)
     spec = _spec(project, data.classes, data.shape)
@@ -115,11 +121,60 @@ def train(project: Project, ui: Ui, work: Path) -> None:
                 text += "  exits " + "  ".join(f"{100 * share:.1f} %" for share in step.accuracy)
             bar.update(completed=step.epoch * step.steps + step.step + 1, total=step.epochs * step.steps, text=text)
 
-        metrics = run(spec, data, settings, work / "checkpoint.safetensors", tell, scheme=scheme)
+        metrics = run(spec, _own_data(project, data, spec), settings, work / "checkpoint.safetensors", tell, scheme=scheme,
+                      start=project.start, unlabelled=_unlabelled(project))
     write_json(
         work / "metrics.json",
         {"version": METRICS_VERSION, "data": data.name, "input": _input(data), **told(settings, scheme), **metrics},
     )
+
+
+def _scheme(project: Project) -> "Scheme":
+    """The training scheme with its settings."""
+    from quant_models.schemes import Consistent, Distill, ExitsOnly, Joint, Personal
+
+    config, weights = project.config, project.config.exit_weights
+    name = config.train.scheme
+    if name == "exits_only":
+        epochs = config.exits_only.backbone_epochs
+        return ExitsOnly(backbone_epochs=(0 if project.start else config.train.epochs) if epochs is None else epochs)
+    if name == "distill":
+        own = config.distill
+        return Distill(exit_weights=weights, teacher=own.teacher, temperature=own.temperature, alpha=own.alpha)
+    if name == "consistent":
+        kind = config.consistent
+        return Consistent(exit_weights=weights, weight=kind.weight, ramp=kind.ramp, strength=kind.strength, unlabelled=kind.unlabelled,
+                          perturb=None if kind.perturb is None else tuple(kind.perturb))
+    if name == "personal":
+        return Personal(labels=config.personal.labels)
+    return Joint(exit_weights=weights)
+
+
+def _own_data(project: Project, data: "Dataset", spec: Any) -> "Dataset":
+    """What is trained on: one user's samples with scheme personal, else ``data``."""
+    from quant_models.cut import cut
+    from quant_models.datasets.npz import read_npz
+    from quant_models.net import MultiExitNet
+    from quant_models.schemes import personal_data
+
+    if project.config.train.scheme != "personal":
+        return data
+    assert project.samples is not None
+    assert project.start is not None
+    true = project.config.personal.labels == "true"
+    arrays = read_npz(project.samples, ("x", "y") if true else ("x",))
+    model = MultiExitNet(spec)
+    model.load_state_dict(cut(project.start, spec, other_bits=True).model)
+    return personal_data(data, model.eval(), arrays["x"], arrays["y"] if true else None, project.config.personal.labels)
+
+
+def _unlabelled(project: Project) -> Any:
+    """Further samples without labels, of scheme consistent; None when there are none."""
+    from quant_models.datasets.npz import read_npz
+
+    if project.config.train.scheme != "consistent" or project.samples is None:
+        return None
+    return read_npz(project.samples, ("x_unlabelled",))["x_unlabelled"]
 
 
 def _take(project: Project, ui: Ui, source: Path, spec: Any, data: "Dataset", work: Path) -> None:

@@ -61,9 +61,9 @@ def faults(text: str) -> list[str]:
         ("epsilon = 0.001", "epsilon = 0", "x.toml: calibrate.epsilon = 0: allowed: number from 1e-06 to 0.1"),
         ("epsilon = 0.001", "epsilon = nan", "x.toml: calibrate.epsilon = nan: allowed: number from 1e-06 to 0.1"),
         ('preset = "digits"', "", 'x.toml: model.preset is missing; allowed: "digits", "b_lenet", "triple_wins", "b_alexnet"'),
-        ("# exit_weights =", "exit_weights = [1, 2, -3]", "x.toml: train.exit_weights[2] = -3: allowed: number above 0 up to 100"),
+        ('exit_weights = "equal"', "exit_weights = [1, 2, -3]", "x.toml: train.exit_weights[2] = -3: allowed: number above 0 up to 100"),
         (
-            "# exit_weights =",
+            'exit_weights = "equal"',
             "exit_weights = [1, 2]",
             "x.toml: train.exit_weights = [1.0, 2.0]: allowed: 3 values, one for each exit, not 2",
         ),
@@ -90,7 +90,8 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 def test_a_wrong_table_is_told_as_one() -> None:
-    assert "x.toml: model = 1: must be a table [model]; allowed: a table with preset, weight_bits, act_bits" in faults("model = 1")
+    told = "x.toml: model = 1: must be a table [model]; allowed: a table with preset, weight_bits, act_bits, layer_bits"
+    assert told in faults("model = 1")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +237,7 @@ def test_places_are_relative_to_the_file(tmp_path: Path) -> None:
     project = config.load(file)
     assert project.output == tmp_path / "sub" / "build" / "digits"
     assert (project.name, project.data, project.folding) == ("digits", None, None)
-    assert project.values("model") == {"model": {"preset": "digits", "weight_bits": 4, "act_bits": 4}}
+    assert project.values("model") == {"model": {"preset": "digits", "weight_bits": 4, "act_bits": 4, "layer_bits": None}}
     assert project.config.exit_weights == (1.0, 1.0, 1.0)
     assert project.config.part == "xc7z020clg400-1"
     (tmp_path / "idx").mkdir()

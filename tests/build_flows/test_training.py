@@ -1,5 +1,6 @@
 """Training, calibration and export write their artefacts; an interrupted training is taken up."""
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from build_flows import config, training
 from build_flows.config import Project
 from build_flows.errors import ConfigError
 from build_flows.ui import SilentUi
+from quant_models.checkpoint import load_checkpoint
 from quant_models.errors import QuantModelError
 from tests.build_flows.projects import configured, project
 
@@ -65,6 +67,83 @@ def test_train_calibrate_export(small: Project, tmp_path: Path) -> None:
     with np.load(work / "golden.npz", allow_pickle=False) as found:
         assert json.loads(str(found["meta"]))["classes"] == 10
     assert (work / "model.onnx").stat().st_size > 1000
+
+
+def _with(small: Project, changes: dict[str, dict], **files: Path) -> Project:
+    """``small`` with other values by table and key, and with ``files`` (start, samples)."""
+    raw = small.config.model_dump()
+    for table, values in changes.items():
+        raw[table] = raw[table] | values
+    return dataclasses.replace(small, config=config.Config.model_validate(raw), **files)
+
+
+def _trained(chosen: Project, work: Path) -> dict:
+    work.mkdir()
+    training.train(chosen, SilentUi(), work)
+    found = json.loads((work / "metrics.json").read_text())
+    assert [item["accuracy"] > 0 for item in found["exits"]] == [True] * 3
+    return found
+
+
+@pytest.mark.parametrize(
+    ("scheme", "own", "told"),
+    [
+        ("exits_only", {}, {"backbone_epochs": 2, "exits": None}),
+        ("exits_only", {"backbone_epochs": 1}, {"backbone_epochs": 1, "exits": None}),
+        ("distill", {"teacher": "next", "temperature": 2.0, "alpha": 0.25}, {"teacher": "next", "temperature": 2.0, "alpha": 0.25}),
+        ("consistent", {"ramp": 1, "perturb": ["noise"], "unlabelled": 0.5},
+         {"weight": 1.0, "ramp": 1, "perturb": ["noise"], "strength": 0.5, "unlabelled": 0.5}),
+    ],
+)
+def test_a_scheme_gets_its_settings(scheme: str, own: dict, told: dict, small: Project, tmp_path: Path) -> None:
+    found = _trained(_with(small, {"train": {"scheme": scheme, "exit_weights": "branchynet"}, scheme: own}), tmp_path / "work")
+    weights = found["scheme"].pop("exit_weights", None)
+    assert weights is None if scheme == "exits_only" else weights == pytest.approx([1.0, 0.65, 0.3])
+    assert found["scheme"] == {"name": scheme, **told}
+    assert len(found["history"]) == 2 + told.get("backbone_epochs", 0)
+
+
+def test_a_trained_backbone_is_not_trained_again(small: Project, tmp_path: Path) -> None:
+    _trained(small, tmp_path / "first")
+    start = tmp_path / "first" / "checkpoint.safetensors"
+    found = _trained(_with(small, {"train": {"scheme": "exits_only"}}, start=start), tmp_path / "second")
+    assert found["scheme"] == {"name": "exits_only", "backbone_epochs": 0, "exits": None}
+    assert _moved(start, tmp_path / "second" / "checkpoint.safetensors") == {"0", "1"}
+
+
+def _moved(old: Path, new: Path) -> set[str]:
+    """The heads whose weights differ, and ``backbone`` when anything else does."""
+    before, after = (load_checkpoint(path).model for path in (old, new))
+    return {key.split(".")[1] if key.startswith("heads.") else "backbone" for key in before if not bool((before[key] == after[key]).all())}
+
+
+@pytest.mark.parametrize("labels", ["true", "last_exit"])
+def test_a_user_s_own_samples_move_the_early_heads_alone(labels: str, small: Project, tmp_path: Path) -> None:
+    _trained(small, tmp_path / "first")
+    data = training.dataset(small)
+    np.savez(tmp_path / "user.npz", x=data.x_train[:120], **({"y": data.y_train[:120]} if labels == "true" else {}))
+    start = tmp_path / "first" / "checkpoint.safetensors"
+    chosen = _with(small, {"train": {"scheme": "personal", "batch_size": 16}, "personal": {"labels": labels}}, start=start,
+                   samples=tmp_path / "user.npz")
+    found = _trained(chosen, tmp_path / "second")
+    assert (found["scheme"], found["train_samples"] + found["validation_samples"]) == ({"name": "personal", "labels": labels}, 120)
+    assert _moved(start, tmp_path / "second" / "checkpoint.safetensors") == {"0", "1"}
+
+
+def test_further_samples_without_labels_take_part(small: Project, tmp_path: Path) -> None:
+    np.savez(tmp_path / "more.npz", x_unlabelled=training.dataset(small).x_test)
+    found = _trained(_with(small, {"train": {"scheme": "consistent"}}, samples=tmp_path / "more.npz"), tmp_path / "work")
+    assert found["train_samples"] + found["validation_samples"] == 700 + 60
+
+
+def test_bits_of_single_layers(small: Project, tmp_path: Path) -> None:
+    chosen = _with(small, {"model": {"layer_bits": {"stage0_conv0": {"weight": 8, "act": 3}}}})
+    _trained(chosen, tmp_path / "work")
+    first, second = load_checkpoint(tmp_path / "work" / "checkpoint.safetensors").spec.stages[:2]
+    assert (first[0].weight_bits, first[0].act.bits, second[0].weight_bits) == (8, 3, small.config.model.weight_bits)
+    wrong = _with(small, {"model": {"layer_bits": {"stage9_conv0": {"weight": 8}}}})
+    with pytest.raises(ConfigError, match=r"model\.layer_bits = \{stage9_conv0 = \{weight = 8\}\}: digits has no layer 'stage9_conv0'"):
+        training.train(wrong, SilentUi(), tmp_path)
 
 
 class Listening(SilentUi):

@@ -7,9 +7,9 @@
 from collections.abc import Callable
 
 from quant_models.errors import QuantModelError
-from quant_models.net import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec
+from quant_models.net import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Size
 
-__all__ = ["PRESETS", "Shape", "b_alexnet", "b_lenet", "digits", "preset", "triple_wins"]
+__all__ = ["PRESETS", "Shape", "b_alexnet", "b_lenet", "digits", "har", "preset", "triple_wins"]
 
 Shape = tuple[int, int, int]
 
@@ -21,7 +21,7 @@ class _Layers:
         self.bits, self.relu = weight_bits, Activation(bits=act_bits)
         self.identity = Activation(kind="identity", bits=act_bits)
 
-    def conv(self, out: int, kernel: int, pad: int, stride: int = 1, act: Activation | None = None) -> Conv:
+    def conv(self, out: int, kernel: Size, pad: Size, stride: Size = 1, act: Activation | None = None) -> Conv:
         return Conv(out=out, kernel=kernel, pad=pad, stride=stride, weight_bits=self.bits, act=act or self.relu)
 
     def fc(self, out: int, act: Activation | None = None) -> Linear:
@@ -91,8 +91,20 @@ def b_alexnet(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape:
     return _net("b_alexnet", shape, classes, stages, heads)
 
 
+def har(weight_bits: int = 4, act_bits: int = 4, classes: int = 6, shape: Shape = (128, 1, 9)) -> NetSpec:
+    """Three exits on windows of sensor samples as time x 1 x channels, by itself those of human activity recognition (128 samples of 9
+    channels, 6 classes): 1-D convolutions and pools along the time. The first two heads pool hard; the last averages over the time."""
+    q = _Layers(weight_bits, act_bits)
+    pool, pool4 = MaxPool(kernel=(2, 1), stride=(2, 1)), MaxPool(kernel=(4, 1), stride=(4, 1))
+    stages: tuple[tuple[LayerSpec, ...], ...] = (
+        (q.conv(16, (5, 1), (2, 0)), pool), (q.conv(32, (5, 1), (2, 0)), pool), (q.conv(64, (3, 1), (1, 0)), pool),
+    )
+    heads: tuple[tuple[LayerSpec, ...], ...] = ((pool4, q.fc(classes)), (pool4, q.fc(classes)), (GlobalPool(act=q.relu), q.fc(classes)))
+    return _net("har", shape, classes, stages, heads)
+
+
 PRESETS: dict[str, Callable[..., NetSpec]] = {
-    "digits": digits, "b_lenet": b_lenet, "triple_wins": triple_wins, "b_alexnet": b_alexnet,
+    "digits": digits, "b_lenet": b_lenet, "triple_wins": triple_wins, "b_alexnet": b_alexnet, "har": har,
 }
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cli", "main"]
 
-PRESETS = ("digits", "b_lenet", "triple_wins", "b_alexnet")
+PRESETS = ("digits", "b_lenet", "triple_wins", "b_alexnet", "har")
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 EXISTING = click.Path(path_type=Path)
 
@@ -140,7 +140,7 @@ def init(folder: Path, preset: str, as_json: bool) -> None:
 @cli.command()
 @_common
 def train(config: Path, data: Path | None, as_json: bool) -> None:
-    """Train all exits together and calibrate their thresholds: checkpoint, metrics.json, exits.json.
+    """Train the network by the chosen scheme and calibrate its thresholds: checkpoint, metrics.json, exits.json.
 
     Ctrl-C is safe: the same command goes on from the last epoch.
 

@@ -63,7 +63,7 @@ class TrainSection(Section):
         default=None,
         min_length=1,
         description="Begin with the weights of this checkpoint (relative to this file), of the same backbone and heads, whatever their bit "
-        "widths. Unset: new weights.",
+        "widths; train.checkpoint goes before it. Unset: new weights.",
     )
     checkpoint: str | None = Field(
         default=None,
@@ -82,6 +82,10 @@ class ExitsOnlySection(Section):
         le=10_000,
         description="Epochs for the backbone with the last head, before the early heads. Unset: as many as train.epochs, or none when "
         "train.start gives a trained backbone.",
+    )
+    exits: list[Annotated[int, Field(ge=0, le=1000)]] | None = Field(
+        default=None,
+        description="The early exits whose heads are trained, all beginning anew; other heads are then those of train.start. Unset: all.",
     )
 
 
@@ -133,20 +137,29 @@ def exit_weights(chosen: list[float] | str, exits: int) -> tuple[float, ...]:
     return tuple(((last - k) * FIRST + k * LAST) / last for k in range(exits))
 
 
+def _numbers(count: int) -> str:
+    return "of which there are none" if count == 0 else "0" if count == 1 else f"0 to {count - 1}"
+
+
 def impossible_training(
     train: TrainSection, exits_only: ExitsOnlySection, consistent: ConsistentSection, personal: PersonalSection, exits: int
 ) -> Iterator[tuple[str, Any, str]]:
     """(key, value, what is wrong and allowed) of what no single field shows."""
     needs = f"scheme {train.scheme} trains heads of a network that was trained before; allowed: a checkpoint"
+    if train.checkpoint is not None:
+        # Nothing is trained; the rest may be what that checkpoint was trained with.
+        return
     if train.scheme == "personal" and train.start is None:
         yield "train.start", None, needs
     if train.scheme == "personal" and personal.samples is None:
         yield "personal.samples", None, "scheme personal needs the user's samples; allowed: an .npz file"
     if train.scheme == "exits_only" and exits_only.backbone_epochs == 0 and train.start is None:
         yield "train.start", None, needs
-    if train.scheme in ("personal", "exits_only", "distill") and exits == 1:
-        yield "train.scheme", train.scheme, 'there are no early exits to train; allowed: "joint", "consistent"'
-    if train.checkpoint is not None and train.start is not None:
-        yield "train.start", train.start, f"train.checkpoint = {toml(train.checkpoint)} gives the weights already; allowed: one of them"
+    if train.scheme == "personal" and exits == 1:
+        others = ", ".join(toml(name) for name in SCHEMES if name != "personal")
+        yield "train.scheme", train.scheme, f"there are no early exits to train; allowed: {others}"
+    chosen = exits_only.exits if train.scheme == "exits_only" else None
+    if chosen is not None and (len(set(chosen)) != len(chosen) or any(k >= exits - 1 for k in chosen)):
+        yield "exits_only.exits", chosen, f"allowed: early exits, each once, {_numbers(exits - 1)}"
     if consistent.samples is not None and train.scheme != "consistent":
         yield "consistent.samples", consistent.samples, f"scheme {train.scheme} has no use for samples without labels; allowed: unset"

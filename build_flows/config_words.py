@@ -109,7 +109,9 @@ def _declared(root: type[BaseModel], loc: Sequence[int | str]) -> tuple[Any, Seq
     annotation: Any = root
     metadata: Sequence[Any] = ()
     for part in loc:
-        if isinstance(part, int):
+        if typing.get_origin(_bare(annotation)) is dict:
+            annotation, metadata = typing.get_args(_bare(annotation))[1], ()
+        elif isinstance(part, int):
             annotation, metadata = next(iter(typing.get_args(_bare(annotation))), annotation), ()
         elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
             model = annotation

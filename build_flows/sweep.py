@@ -29,6 +29,8 @@ SHARED, RATE, RESOURCES = "shared", "baseline-rate", "baseline-resources"
 RESERVED = (SHARED, RATE, RESOURCES)
 """Folders of our own beside those of the layouts."""
 
+LAYER_BITS = "layers are called otherwise in another layout of exits, so bits by their names cannot be carried over"
+
 COMMENT = "Written by offramp compare, and written again whenever it runs: change the file it came from instead."
 
 FREE = tuple(
@@ -139,6 +141,8 @@ def plan_sweep(path: Path, data_dir: Path | None = None) -> Plan:
         raise ConfigError(f"{path}: base = {toml(sweep.base)}: there is no file {base_file}")
     base = config.load(base_file, data_dir)
     raw = tomllib.loads(base_file.read_text(encoding="utf-8"))
+    if base.config.model.layer_bits and "model.layer_bits" not in sweep.unset:
+        raise ConfigError(f"{path}: base = {toml(sweep.base)}: {LAYER_BITS}; allowed: unset = [\"model.layer_bits\"]")
     folder = path.resolve().parent / "build" / path.stem
     shared = sweep.shared_training and base.checkpoint is None
     weights = folder / SHARED / "checkpoint.safetensors" if shared else None
@@ -184,6 +188,8 @@ def plan_configs(paths: Sequence[Path], data_dir: Path | None = None) -> Plan:
     if taken:
         raise ConfigError(f"{layouts[0].file}: no row may be called {taken[0]}, which is a baseline's name; change project.name")
     first = projects[0]
+    if first.config.model.layer_bits:
+        raise ConfigError(f"{first.file}: model.layer_bits = {toml(first.config.model.layer_bits)}: {LAYER_BITS}; allowed: unset")
     raw = tomllib.loads(first.file.read_text(encoding="utf-8"))
     origin = _Origin(raw, first.file.parent, (), first.output / "checkpoint.safetensors")
     beside = first.output.parent
@@ -297,8 +303,11 @@ def _derived(
     for section, field, count in (
         ("train", "exit_weights", len(exits) + 1), ("calibrate", "shares", len(exits)), ("target", "hard_share", len(exits)),
     ):
-        if len(values.get(section, {}).get(field, [])) != count:
+        found = values.get(section, {}).get(field)
+        if isinstance(found, list) and len(found) != count:
             values.get(section, {}).pop(field, None)
+    # Numbers of the base's own exits say nothing here.
+    values.get("exits_only", {}).pop("exits", None)
     _move(values, origin.home, folder)
     moved = copy.deepcopy({section: dict(table) for section, table in own.items() if table})
     _move(moved, own_home, folder)

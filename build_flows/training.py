@@ -1,5 +1,6 @@
 """The first steps of a project: training, calibration and export, each from files to files."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,17 +9,18 @@ import numpy as np
 
 from build_flows.config import PRESETS, Project
 from build_flows.config_words import toml
-from build_flows.errors import ConfigError
-from build_flows.files import write_json
+from build_flows.errors import ConfigError, OfframpError
+from build_flows.files import write_bytes, write_json
 from build_flows.ui import Ui
 
 if TYPE_CHECKING:
     from quant_models.data import Dataset
-    from quant_models.schemes import Scheme
+    from quant_models.errors import Diverged
 
 __all__ = ["calibrate", "dataset", "export", "train"]
 
 METRICS_VERSION = 1
+LAST_GOOD = "last_good.safetensors"
 
 
 def dataset(project: Project) -> "Dataset":
@@ -95,25 +97,25 @@ def train(project: Project, ui: Ui, work: Path) -> None:
 
     With ``train.checkpoint`` the weights are cut out of that instead: ``metrics.json`` then has an empty ``history``, the ``settings`` of
     that training (null when the checkpoint does not tell) and ``taken``, ``{"digest", "exits"}``: the network it is of, and which of its
-    exits these are. A checkpoint that lacks something raises :class:`build_flows.errors.ConfigError`.
+    exits these are. A checkpoint that lacks something raises :class:`build_flows.errors.ConfigError`. A loss that is no number raises
+    :class:`build_flows.errors.OfframpError`; the weights of the last good epoch are then in ``last_good.safetensors`` of the output folder.
     """
-    from quant_models.train import Progress, TrainSettings, told
+    from build_flows.train_setup import train_scheme, train_settings, trained_on, unlabelled
+    from quant_models.checkpoint import load_checkpoint
+    from quant_models.errors import Diverged
+    from quant_models.train import Progress, told
     from quant_models.train import train as run
 
     _threads(project)
-    chosen = project.config.train
-    settings = TrainSettings(
-        epochs=chosen.epochs, batch=chosen.batch_size, learning_rate=chosen.learning_rate, weight_decay=chosen.weight_decay,
-        shift=chosen.shift, flip=chosen.flip, validation=project.config.data.validation, seed=chosen.seed, schedule=chosen.schedule,
-        clip=chosen.clip, early_stop=chosen.early_stop, device=chosen.device,
-    )
-    scheme = _scheme(project)
+    settings, scheme = train_settings(project), train_scheme(project)
     data = dataset(project)
     _check_split(project, data)
     spec = _spec(project, data.classes, data.shape)
     if project.checkpoint is not None:
         _take(project, ui, project.checkpoint, spec, data, work)
         return
+    if project.start is not None:
+        _warn_of_other_split(project, ui, load_checkpoint(project.start).progress.get("run") or {}, data)
     with ui.progress(f"training {spec.name}") as bar:
         def tell(step: Progress) -> None:
             text = f"loss {step.loss:.3f}"
@@ -121,60 +123,37 @@ def train(project: Project, ui: Ui, work: Path) -> None:
                 text += "  exits " + "  ".join(f"{100 * share:.1f} %" for share in step.accuracy)
             bar.update(completed=step.epoch * step.steps + step.step + 1, total=step.epochs * step.steps, text=text)
 
-        metrics = run(spec, _own_data(project, data, spec), settings, work / "checkpoint.safetensors", tell, scheme=scheme,
-                      start=project.start, unlabelled=_unlabelled(project))
+        try:
+            metrics = run(spec, trained_on(project, data, spec), settings, work / "checkpoint.safetensors", tell, scheme=scheme,
+                          start=project.start, unlabelled=unlabelled(project, data))
+        except Diverged as error:
+            raise _stopped(project, error) from error
     write_json(
         work / "metrics.json",
         {"version": METRICS_VERSION, "data": data.name, "input": _input(data), **told(settings, scheme), **metrics},
     )
 
 
-def _scheme(project: Project) -> "Scheme":
-    """The training scheme with its settings."""
-    from quant_models.schemes import Consistent, Distill, ExitsOnly, Joint, Personal
-
-    config, weights = project.config, project.config.exit_weights
-    name = config.train.scheme
-    if name == "exits_only":
-        epochs = config.exits_only.backbone_epochs
-        return ExitsOnly(backbone_epochs=(0 if project.start else config.train.epochs) if epochs is None else epochs)
-    if name == "distill":
-        own = config.distill
-        return Distill(exit_weights=weights, teacher=own.teacher, temperature=own.temperature, alpha=own.alpha)
-    if name == "consistent":
-        kind = config.consistent
-        return Consistent(exit_weights=weights, weight=kind.weight, ramp=kind.ramp, strength=kind.strength, unlabelled=kind.unlabelled,
-                          perturb=None if kind.perturb is None else tuple(kind.perturb))
-    if name == "personal":
-        return Personal(labels=config.personal.labels)
-    return Joint(exit_weights=weights)
+def _stopped(project: Project, error: "Diverged") -> OfframpError:
+    """What to say of a training that diverged; its last good weights are copied into the output folder, where no later run removes them."""
+    if error.kept is None:
+        return OfframpError(str(error))
+    kept = project.output / LAST_GOOD
+    write_bytes(kept, error.kept.read_bytes())
+    return OfframpError(str(error), hint=f"{kept} holds the last good weights; train.start goes on from them")
 
 
-def _own_data(project: Project, data: "Dataset", spec: Any) -> "Dataset":
-    """What is trained on: one user's samples with scheme personal, else ``data``."""
-    from quant_models.cut import cut
-    from quant_models.datasets.npz import read_npz
-    from quant_models.net import MultiExitNet
-    from quant_models.schemes import personal_data
+def _warn_of_other_split(project: Project, ui: Ui, run: Mapping[str, Any], data: "Dataset") -> None:
+    """Say so when weights of the training ``run`` may have seen what calibrates."""
+    from quant_models.train import data_digest
 
-    if project.config.train.scheme != "personal":
-        return data
-    assert project.samples is not None
-    assert project.start is not None
-    true = project.config.personal.labels == "true"
-    arrays = read_npz(project.samples, ("x", "y") if true else ("x",))
-    model = MultiExitNet(spec)
-    model.load_state_dict(cut(project.start, spec, other_bits=True).model)
-    return personal_data(data, model.eval(), arrays["x"], arrays["y"] if true else None, project.config.personal.labels)
-
-
-def _unlabelled(project: Project) -> Any:
-    """Further samples without labels, of scheme consistent; None when there are none."""
-    from quant_models.datasets.npz import read_npz
-
-    if project.config.train.scheme != "consistent" or project.samples is None:
-        return None
-    return read_npz(project.samples, ("x_unlabelled",))["x_unlabelled"]
+    settings = run.get("settings") or {}
+    here = (data_digest(data), project.config.data.validation, project.config.train.seed)
+    if (run.get("data"), settings.get("validation"), settings.get("seed")) != here:
+        ui.info(
+            "warning: the weights were trained with other images, data.validation or train.seed; thresholds may be calibrated on images "
+            "that they were trained on"
+        )
 
 
 def _take(project: Project, ui: Ui, source: Path, spec: Any, data: "Dataset", work: Path) -> None:
@@ -183,7 +162,7 @@ def _take(project: Project, ui: Ui, source: Path, spec: Any, data: "Dataset", wo
     from quant_models.cut import cut
     from quant_models.data import split
     from quant_models.errors import QuantModelError
-    from quant_models.train import data_digest, evaluate
+    from quant_models.train import evaluate
 
     ui.info(f"taking the weights from {source}")
     try:
@@ -191,15 +170,9 @@ def _take(project: Project, ui: Ui, source: Path, spec: Any, data: "Dataset", wo
     except QuantModelError as error:
         raise ConfigError(f"{project.file}: train.checkpoint = {toml(project.config.train.checkpoint)}: {error}") from error
     run = taken.progress["run"] or {"settings": None, "data": None}
-    validation, seed = project.config.data.validation, project.config.train.seed
-    settings = run["settings"] or {}
-    if (run["data"], settings.get("validation"), settings.get("seed")) != (data_digest(data), validation, seed):
-        ui.info(
-            "warning: the weights were trained with other images, data.validation or train.seed; thresholds may be calibrated on images "
-            "that they were trained on"
-        )
+    _warn_of_other_split(project, ui, run, data)
     target = work / "checkpoint.safetensors"
-    kept, held = split(data, validation, seed)
+    kept, held = split(data, project.config.data.validation, project.config.train.seed)
     save_checkpoint(target, taken)
     found = evaluate(load_model(target, spec), data.x_train[held], data.y_train[held])
     metrics = {"exits": found, "history": [], "train_samples": len(kept), "validation_samples": len(held)}

@@ -8,7 +8,7 @@ from quant_models.datasets.base import ChannelScale, Dataset, check_labels, chec
 from quant_models.datasets.npz import read_npz
 from quant_models.errors import QuantModelError
 
-__all__ = ["channel_scale", "load_sensors"]
+__all__ = ["channel_scale", "check_finite", "load_sensors"]
 
 
 def load_sensors(path: Path) -> Dataset:
@@ -26,7 +26,7 @@ def load_sensors(path: Path) -> Dataset:
         if x.ndim not in (2, 3) or 0 in x.shape:
             raise QuantModelError(f"{source}: x_{part} must be [n, time(, channels)], none of them zero, not {list(x.shape)}")
         arrays[f"x_{part}"] = x = x[..., np.newaxis] if x.ndim == 2 else x
-        _check_finite(source, f"x_{part}", x)
+        check_finite(f"{source}: x_{part}", x)
     train, test = arrays["x_train"], arrays["x_test"]
     if train.shape[1:] != test.shape[1:]:
         raise QuantModelError(
@@ -52,11 +52,13 @@ def channel_scale(values: np.ndarray) -> ChannelScale:
     return ChannelScale(low=tuple(map(float, low)), step=tuple(map(float, step)))
 
 
-def _check_finite(source: str, key: str, x: np.ndarray) -> None:
+def check_finite(source: str, x: np.ndarray) -> None:
+    """Raise :class:`QuantModelError` that begins with ``source`` and names the first value of ``x`` ``[n, time, channels]`` that is not
+    finite."""
     wrong = np.argwhere(~np.isfinite(x))
     if len(wrong):
         sample, time, channel = wrong[0]
         raise QuantModelError(
-            f"{source}: {key} must be finite, not {x[sample, time, channel]} at sample {sample}, time {time}, channel {channel}"
+            f"{source} must be finite, not {x[sample, time, channel]} at sample {sample}, time {time}, channel {channel}"
             f" ({len(wrong)} such values)"
         )

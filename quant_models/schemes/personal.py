@@ -55,12 +55,14 @@ def personal_data(data: Dataset, model: MultiExitNet, x: np.ndarray, y: np.ndarr
     """``data`` with its training part replaced by one user's samples ``x`` (uint8 ``[n, height, width, channels]``) with labels ``y``
     (integers ``[n]``), or with the classes of ``model``'s last exit when ``labels`` is ``last_exit``.
 
-    Raises :class:`QuantModelError` when true labels are missing or out of range.
+    Raises :class:`QuantModelError` when true labels are missing, out of range, or not one integer a sample.
     """
     if labels == "last_exit":
         y = integer_logits(model, x)[-1].argmax(1)
     if y is None:
         raise QuantModelError('true labels need y beside the samples; without them labels must be "last_exit"')
+    if y.dtype.kind not in "iu" or y.shape != x.shape[:1]:
+        raise QuantModelError(f"labels must be integers [{len(x)}] as the samples are, not {y.dtype} {list(y.shape)}")
     if y.min() < 0 or y.max() >= model.spec.classes:
         raise QuantModelError(f"labels must be in 0 to {model.spec.classes - 1}, not {y.min()} to {y.max()}")
     return replace(data, x_train=x, y_train=y.astype(np.int64))

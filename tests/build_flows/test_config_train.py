@@ -43,14 +43,18 @@ def test_weights_of_the_exits() -> None:
         ([('scheme = "joint"', 'scheme = "personal"')], "personal.samples = (unset): scheme personal needs the user's samples"),
         ([('scheme = "joint"', 'scheme = "exits_only"'), ("# backbone_epochs =", "backbone_epochs = 0")],
          "train.start = (unset): scheme exits_only trains heads of a network that was trained"),
-        ([("# start =", 'start = "a"'), ("# checkpoint =", 'checkpoint = "b"')],
-         'train.start = "a": train.checkpoint = "b" gives the weights already; allowed: one of them'),
+        ([('scheme = "joint"', 'scheme = "exits_only"'), ("# exits =", "exits = [0, 2]")],
+         "exits_only.exits = [0, 2]: allowed: early exits, each once, 0 to 1"),
+        ([('scheme = "joint"', 'scheme = "exits_only"'), ("# exits =", "exits = [1, 1]")],
+         "exits_only.exits = [1, 1]: allowed: early exits, each once, 0 to 1"),
         ([("unlabelled = 0.0", 'unlabelled = 0.0\nsamples = "x.npz"')],
          'consistent.samples = "x.npz": scheme joint has no use for samples without labels; allowed: unset'),
         ([('scheme = "joint"', 'scheme = "jiont"')], 'train.scheme = "jiont": allowed: "joint", "exits_only"'),
         ([('exit_weights = "equal"', "exit_weights = 7")],
          'train.exit_weights = 7: allowed: list of (number above 0 up to 100) or "equal", "branchynet"'),
-        ([("# layer_bits =", "layer_bits = { stage0_conv0 = { weight = 9 } }")], "model.layer_bits.stage0_conv0.weight = 9: allowed: "),
+        ([("# layer_bits =", "layer_bits = { stage0_conv0 = { weight = 9 } }")],
+         "model.layer_bits.stage0_conv0.weight = 9: allowed: whole number from 2 to 8"),
+        ([("# layer_bits =", "layer_bits = { stage0_conv0 = 9 }")], "model.layer_bits.stage0_conv0 = 9: allowed: table from "),
     ],
 )
 def test_what_cannot_be_trained_is_told(changes: list[tuple[str, str]], told: str) -> None:
@@ -60,12 +64,15 @@ def test_what_cannot_be_trained_is_told(changes: list[tuple[str, str]], told: st
 
 
 def test_a_network_without_early_exits_has_no_heads_to_train() -> None:
-    text = template("digits").replace('scheme = "joint"', 'scheme = "distill"')
+    text = template("digits").replace('scheme = "joint"', 'scheme = "personal"').replace("# start =", 'start = "x"')
     first = text.index("[[exits]]")
     last, end = text.rindex("[[exits]]"), text.index("[calibrate]")
     shares = text[end:].replace("shares = [0.6, 0.25]", "accuracy_loss = 1.0", 1)
-    with pytest.raises(ConfigError, match=r'train\.scheme = "distill": there are no early exits to train'):
-        config.parse(text[:first] + text[last:end] + shares)
+    alone = text[:first] + text[last:end] + shares
+    with pytest.raises(ConfigError, match=r'train\.scheme = "personal": there are no early exits to train; allowed: "joint", "exits_only"'):
+        config.parse(alone)
+    config.parse(alone.replace('scheme = "personal"', 'scheme = "exits_only"'))
+    config.parse(alone.replace('scheme = "personal"', 'scheme = "distill"'))
 
 
 @pytest.mark.parametrize("key", ["start", "checkpoint"])
@@ -85,3 +92,12 @@ def test_files_of_the_scheme_are_found_beside_the_configuration(tmp_path: Path) 
     file.write_text(before + "[personal]" + after.replace("# samples =", 'samples = "user.npz"', 1))
     found = config.load(file)
     assert (found.start, found.samples, found.checkpoint) == (tmp_path / "start.safetensors", tmp_path / "user.npz", None)
+
+
+def test_where_weights_are_taken_nothing_that_trains_is_needed(tmp_path: Path) -> None:
+    (tmp_path / "all.safetensors").touch()
+    text = template("digits").replace('scheme = "joint"', 'scheme = "personal"').replace("# checkpoint =", 'checkpoint = "all.safetensors"')
+    file = tmp_path / "x.toml"
+    file.write_text(text.replace("# start =", 'start = "gone.safetensors"'))
+    found = config.load(file)
+    assert (found.start, found.samples, found.checkpoint) == (None, None, tmp_path / "all.safetensors")

@@ -5,17 +5,20 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from build_flows import config, training
 from build_flows.config import Project
-from build_flows.errors import ConfigError
+from build_flows.errors import ConfigError, OfframpError
 from build_flows.ui import SilentUi
 from quant_models.checkpoint import load_checkpoint
 from quant_models.errors import QuantModelError
+from quant_models.schemes import Joint
 from tests.build_flows.projects import configured, project
 
 
@@ -144,6 +147,50 @@ def test_bits_of_single_layers(small: Project, tmp_path: Path) -> None:
     wrong = _with(small, {"model": {"layer_bits": {"stage9_conv0": {"weight": 8}}}})
     with pytest.raises(ConfigError, match=r"model\.layer_bits = \{stage9_conv0 = \{weight = 8\}\}: digits has no layer 'stage9_conv0'"):
         training.train(wrong, SilentUi(), tmp_path)
+
+
+def test_a_training_that_diverges_leaves_its_last_good_weights_where_no_run_removes_them(
+    small: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Joint.loss
+
+    def breaking(scheme: Joint, model: Any, batch: Any, epoch: int, generator: Any) -> Any:
+        loss, told = plain(scheme, model, batch, epoch, generator)
+        return (loss * float("nan"), {"exit 1": float("nan")}) if epoch == 1 else (loss, told)
+
+    monkeypatch.setattr(Joint, "loss", breaking)
+    work = tmp_path / "work"
+    work.mkdir()
+    where = "training stopped at epoch 2, step 1 of 8: the loss of exit 1 is nan; the weights after epoch 1 are kept"
+    with pytest.raises(OfframpError, match=where) as caught:
+        training.train(small, SilentUi(), work)
+    kept = small.output / "last_good.safetensors"
+    assert caught.value.hint == f"{kept} holds the last good weights; train.start goes on from them"
+    assert not (work / "checkpoint.safetensors").exists()
+    monkeypatch.undo()
+    ui = Listening()
+    again = _with(small, {}, start=kept)
+    work = tmp_path / "again"
+    work.mkdir()
+    training.train(again, ui, work)
+    assert ui.told == []
+    assert load_checkpoint(work / "checkpoint.safetensors").progress["run"]["start"]
+
+
+def test_a_training_that_diverges_at_once_leaves_nothing(small: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Joint, "loss", lambda *_: (torch.tensor(float("inf")), {}))
+    with pytest.raises(OfframpError, match="the loss of all is inf; no epoch was done") as caught:
+        training.train(small, SilentUi(), tmp_path)
+    assert caught.value.hint is None
+    assert not (small.output / "last_good.safetensors").exists()
+
+
+def test_a_start_that_has_seen_the_validation_split_is_told(small: Project, tmp_path: Path) -> None:
+    start = trained(small.file.parent, validation="0.3")
+    ui = Listening()
+    training.train(_with(configured(small.file.parent, ALL, epochs="1"), {}, start=start), ui, tmp_path)
+    [told] = ui.told
+    assert told.startswith("warning: the weights were trained with other images, data.validation or train.seed; thresholds may")
 
 
 class Listening(SilentUi):

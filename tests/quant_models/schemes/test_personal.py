@@ -74,6 +74,10 @@ def test_what_cannot_be_is_named(tmp_path, data, trained):
         personal_data(data, model, x, None, "true")
     with pytest.raises(QuantModelError, match="labels must be in 0 to 9, not 1 to 10"):
         personal_data(data, model, x, np.array([1, 2, 3, 10]), "true")
+    with pytest.raises(QuantModelError, match=r"labels must be integers \[4\] as the samples are, not int64 \[3\]"):
+        personal_data(data, model, x, np.array([1, 2, 3]), "true")
+    with pytest.raises(QuantModelError, match=r"labels must be integers \[4\] as the samples are, not float64 \[4\]"):
+        personal_data(data, model, x, np.zeros(4), "true")
     with pytest.raises(QuantModelError, match="it needs a checkpoint to start from"):
         train(SPEC, data, SETTINGS, tmp_path / "net", scheme=Personal())
     with pytest.raises(QuantModelError, match="scheme personal trains early exits, and digits has none"):

@@ -370,10 +370,12 @@ def load(path: Path, data_dir: Path | None = None) -> Project:
     if folding is not None and not folding.is_file():
         allowed = " or ".join(f'"{name}"' for name in FOLDINGS)
         raise ConfigError(f'{path}: build.folding = "{config.build.folding}": there is no {folding}; allowed: {allowed}, or a file')
-    scheme = config.train.scheme
-    own = {"consistent": config.consistent.samples, "personal": config.personal.samples}.get(scheme)
+    train = config.train
+    own = {"consistent": config.consistent.samples, "personal": config.personal.samples}.get(train.scheme)
     files: dict[str, Path | None] = {}
-    for key, place in (("train.checkpoint", config.train.checkpoint), ("train.start", config.train.start), (f"{scheme}.samples", own)):
+    # What a training would begin with is not needed where there is none.
+    start, own = (None, None) if train.checkpoint else (train.start, own)
+    for key, place in (("train.checkpoint", train.checkpoint), ("train.start", start), (f"{train.scheme}.samples", own)):
         files[key] = base / place if place else None
         if place and not (base / place).is_file():
             raise ConfigError(f"{path}: {key} = {toml(place)}: there is no file {base / place}")

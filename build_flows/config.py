@@ -51,6 +51,7 @@ PRESETS = {
     "b_lenet": Preset(blocks=3, places=(0,), shape=(28, 28, 1), least=(1, 1)),
     "triple_wins": Preset(blocks=4, places=(0,), shape=(28, 28, 1), least=(16, 16)),
     "b_alexnet": Preset(blocks=5, places=(0,), shape=(32, 32, 3), least=(15, 15)),
+    "har": Preset(blocks=3, places=(0, 1), shape=(128, 1, 9), least=(16, 1)),
 }
 """Shapes of the presets in ``quant_models`` (a test compares them; importing it here would load torch for every ``--help``)."""
 
@@ -141,8 +142,9 @@ class DataSection(Section):
 class ModelSection(Section):
     """The network and how it is quantised."""
 
-    preset: Literal["digits", "b_lenet", "triple_wins", "b_alexnet"] = Field(
-        description="Topology: digits is 8x8 with three exits; the others have two (b_lenet and triple_wins 28x28x1, b_alexnet 32x32x3). "
+    preset: Literal["digits", "b_lenet", "triple_wins", "b_alexnet", "har"] = Field(
+        description="Topology: digits (8x8x1) and har (windows of sensor samples, 128x1x9, with 1-D convolutions) have three exits, "
+        "b_lenet and triple_wins (28x28x1) and b_alexnet (32x32x3) two. "
         "Images of other sizes and channels are taken as long as every layer fits."
     )
     weight_bits: Bits = Field(default=4, description="Bits of every weight.")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -42,8 +42,10 @@ class _LineMax(wiring.Component):
         position = Signal(range(max(2, self._length)))
         phase = Signal(range(max(2, self._stride)))     # position in the newest window, which starts at phase 0
         step, ends = Signal(), Signal()
+        # Verilator warns of a comparison that always holds.
+        filled = position >= self._kernel - 1 if self._kernel > 1 else Const(1)
         m.d.comb += [
-            ends.eq((position >= self._kernel - 1) & (phase == (self._kernel - 1) % self._stride)),
+            ends.eq(filled & (phase == (self._kernel - 1) % self._stride)),
             self.i.ready.eq(~ends | ~self.o.valid | self.o.ready),
             step.eq(self.i.valid & self.i.ready),
         ]

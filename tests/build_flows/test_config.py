@@ -60,7 +60,7 @@ def faults(text: str) -> list[str]:
         ("epsilon = 0.001", "epsilon = 0.2", "x.toml: calibrate.epsilon = 0.2: allowed: number from 1e-06 to 0.1"),
         ("epsilon = 0.001", "epsilon = 0", "x.toml: calibrate.epsilon = 0: allowed: number from 1e-06 to 0.1"),
         ("epsilon = 0.001", "epsilon = nan", "x.toml: calibrate.epsilon = nan: allowed: number from 1e-06 to 0.1"),
-        ('preset = "digits"', "", 'x.toml: model.preset is missing; allowed: "digits", "b_lenet", "triple_wins", "b_alexnet"'),
+        ('preset = "digits"', "", 'x.toml: model.preset is missing; allowed: "digits", "b_lenet", "triple_wins", "b_alexnet", "har"'),
         ('exit_weights = "equal"', "exit_weights = [1, 2, -3]", "x.toml: train.exit_weights[2] = -3: allowed: number above 0 up to 100"),
         (
             'exit_weights = "equal"',
@@ -256,7 +256,7 @@ def test_the_data_set_is_named_as_quant_models_does(tmp_path: Path) -> None:
     assert config.load(file, data_dir=tmp_path).dataset == ("fashion_mnist", tmp_path)
     assert {"digits", "fashion_mnist"} <= set(DATASETS)
     (tmp_path / "mine.npz").write_bytes(b"")
-    file.write_text(template("b_alexnet").replace("images.npz", "mine.npz"))
+    file.write_text(template("b_alexnet").replace('"cifar10"', '"npz"').replace("cifar-10-batches-bin", "mine.npz"))
     assert config.load(file).dataset == (str(tmp_path / "mine.npz"), None)
 
 

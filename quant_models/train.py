@@ -301,9 +301,9 @@ class _Training:
         for name, value in losses.items():
             if not math.isfinite(value):
                 kept = self.partial if self.state.on_disk else None
-                told = f"the weights after epoch {len(self.state.history)} are kept" if kept else "no epoch was done"
+                left = f"the weights after epoch {len(self.state.history)} are kept" if kept else "no epoch was done"
                 advice = "a lower learning_rate, or clip, may help"
-                raise Diverged(f"training stopped at {where}: the loss of {name} is {value}; {told}; {advice}", kept)
+                raise Diverged(f"training stopped at {where}: the loss of {name} is {value}; {left}; {advice}", kept)
 
     def _judge(self, parts: Sequence[Part], found: list[dict[str, float]]) -> None:
         """An epoch is done: remember the weights of the parts that it made better."""

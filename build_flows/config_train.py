@@ -54,7 +54,7 @@ class TrainSection(Section):
         description="Epochs without a better mean accuracy of the exits on the validation split after which training ends; the best "
         "weights are kept. Unset: all epochs, the last weights.",
     )
-    shift: int = Field(default=0, ge=0, le=8, description="Augmentation: move each image by up to so many pixels each way.")
+    shift: int = Field(default=0, ge=0, le=8, description="Augmentation: move images by up to so many pixels each way, windows in time.")
     flip: bool = Field(default=False, description="Augmentation: mirror each image left to right half of the time.")
     seed: int = Field(default=1, ge=0, lt=2**32, description="Seed of the weights, the order of the images and the validation split.")
     threads: int = Field(default=0, ge=0, le=1024, description="CPU threads; 0 takes what torch takes by itself.")

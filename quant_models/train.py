@@ -127,6 +127,8 @@ def _augment(x: Tensor, settings: TrainSettings, generator: torch.Generator) -> 
         reach, (height, width) = settings.shift, x.shape[2:]
         padded = functional.pad(x, (reach,) * 4)
         corner = torch.randint(0, 2 * reach + 1, (2, len(x)), generator=generator)
+        if width == 1:
+            corner[1] = reach  # windows of sensor samples move in time alone
         out = torch.empty_like(x)
         for top in range(2 * reach + 1):
             for left in range(2 * reach + 1):

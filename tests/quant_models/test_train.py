@@ -14,7 +14,7 @@ from quant_models.layouts import layout
 from quant_models.net import MultiExitNet
 from quant_models.presets import preset
 from quant_models.schemes import Consistent, Distill, ExitsOnly, Joint, Personal
-from quant_models.train import TrainSettings, device, evaluate, train
+from quant_models.train import TrainSettings, _augment, device, evaluate, train
 
 SPEC = preset("digits")
 
@@ -335,3 +335,10 @@ def test_weights_that_a_step_spoils_do_not_reach_the_checkpoint(tmp_path, few):
     with pytest.raises(Diverged, match="the loss of exit 0") as caught:
         train(SPEC, few, SETTINGS, tmp_path / "net", scheme=Spoiling())
     assert len(load_checkpoint(caught.value.kept).progress["history"]) == 1
+
+
+def test_windows_of_sensor_samples_are_shifted_in_time_alone():
+    x = torch.arange(1, 13).reshape(1, 1, 12, 1).expand(64, 1, 12, 1).to(torch.uint8)
+    moved = _augment(x, dataclasses.replace(SETTINGS, shift=2, flip=True), torch.Generator().manual_seed(1))
+    assert {int(row[0, 5, 0]) for row in moved} == {4, 5, 6, 7, 8}
+    assert all((row[0, 2:10, 0].diff() == 1).all() for row in moved)

@@ -20,6 +20,7 @@ import click
 
 from build_flows.compare_command import compare
 from build_flows.errors import OfframpError, explain
+from build_flows.evaluate_command import evaluate
 from build_flows.exit_unit.command import exit_unit
 from build_flows.prove_command import prove
 from build_flows.synth_command import synth
@@ -245,6 +246,7 @@ def run(config: Path, data: Path | None, as_json: bool) -> None:
 
 
 cli.add_command(compare)
+cli.add_command(evaluate)
 cli.add_command(exit_unit)
 cli.add_command(prove)
 cli.add_command(synth)

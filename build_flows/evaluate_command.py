@@ -18,7 +18,7 @@ EXISTING = click.Path(path_type=Path)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def evaluate(config: Path, data: Path | None, as_json: bool) -> None:
-    """Measure the trained exits on the test images: evaluation.json.
+    """Measure the trained exits on the test images: evaluation.html, evaluation.json and plots.
 
     Accuracy against cost for every policy; accuracy, share and calibration error of each exit; confusion; overthinking; corrupted images at
     five strengths; images crafted to slow the network down. Cost is in MACs and bit operations, and in cycles once the project was
@@ -49,7 +49,7 @@ def evaluate(config: Path, data: Path | None, as_json: bool) -> None:
         click.echo(line)
     if found["measured_cycles"] is None:
         click.echo("cycles: not known; `offramp simulate` first, then this again")
-    click.echo(project.output / "evaluation.json")
+    click.echo(project.output / "evaluation.html")
 
 
 def _percent(value: float | None) -> str:

@@ -43,7 +43,14 @@ SYNTH_SOURCES = tuple(
     )
 )
 EVALUATE_SOURCES = (
-    "quant_models", *(f"build_flows.{name}" for name in ("evaluate", "evaluate_curves", "evaluate_hardware", "training")),
+    "quant_models",
+    *(
+        f"build_flows.{name}"
+        for name in (
+            "compare_plots", "evaluate", "evaluate_curves", "evaluate_hardware", "evaluate_page", "evaluate_plots", "report_plots",
+            "templates", "training",
+        )
+    ),
 )
 REPORT_SOURCES = tuple(f"build_flows.{name}" for name in ("parts", "report", "report_data", "report_diagram", "report_plots", "templates"))
 RTL = ("netlist.json", "rtl")
@@ -212,7 +219,7 @@ class Flow:
             return False
 
     def evaluate(self) -> dict[str, Any]:
-        """evaluation.json; with cycles where the network was simulated as it is now."""
+        """evaluation.json, evaluation.html and plots; with cycles where the network was simulated as it is now."""
         self.train()
         project, ui = self.project, self.ui
         checkpoint, exits = self.path("checkpoint.safetensors"), self.path("exits.json")
@@ -220,21 +227,22 @@ class Flow:
 
         def run(work: Path) -> None:
             from build_flows.evaluate import evaluate as measure
+            from build_flows.evaluate_page import write_files
 
             hardware = None
             if simulated:
                 from build_flows.evaluate_hardware import open_hardware
 
                 hardware = open_hardware(self.path, self.cache, work / "run", ui)
-            found, _ = measure(project, ui, checkpoint, read_json(exits), hardware)
-            write_json(work / "evaluation.json", found)
+            found, images = measure(project, ui, checkpoint, read_json(exits), hardware)
+            write_files(found, images, work)
 
         artefacts = ("netlist.json", "rtl", "golden.npz", "sizing.json", "sim.json") if simulated else ()
         self.build.run(Step(
-            name="evaluate", run=run, outputs=("evaluation.json",),
+            name="evaluate", run=run, outputs=("evaluation.json", "evaluation.html", "evaluation"),
             inputs={"checkpoint": checkpoint, "exits": exits, **{name: self.path(name) for name in artefacts}, **self._data()},
-            values={**project.values("project", "data"), "seed": project.config.train.seed}, tools=(*TRAINERS, *SIMULATORS[:2]) if
-            simulated else TRAINERS, sources=(*EVALUATE_SOURCES, "sim", "hw") if simulated else EVALUATE_SOURCES,
+            values={**project.values("project", "data"), "seed": project.config.train.seed}, tools=(*TRAINERS, "matplotlib", "jinja2", *(SIMULATORS[:2] if simulated else ())),
+            sources=(*EVALUATE_SOURCES, "sim", "hw") if simulated else EVALUATE_SOURCES,
         ))
         found: dict[str, Any] = read_json(self.path("evaluation.json"))
         return found

@@ -68,11 +68,11 @@ def summary(found: Found) -> list[str]:
         f"{_percent(1 - here['shares'][-1])} of the images leave early."
     ]
     if found["measured_cycles"] is not None:
-        lines.append(f"In the RTL they take {_number(found['measured_cycles'])} cycles a sample, measured; without early exits the same "
-                     f"hardware would take {_number(alone['cycles'])}.")
+        lines.append(f"In the RTL they take {_number(found['measured_cycles'])} cycles a sample, measured; with all early exits off the "
+                     f"same hardware is predicted to take {_number(alone['cycles'])}.")
     over = found["overthinking"]
     if over["exits"]:
-        lines.append(f"Overthinking: {_percent(over['destructive'], 2)} of the images are right at an early exit and wrong at the last one; "
+        lines.append(f"Overthinking: {_percent(over['destructive'], 2)} of the images are right at an early exit, wrong at the last one; "
                      f"always leaving at the right exit would give {_percent(over['any'], 2)}.")
     worst = min(found["corruptions"]["kinds"], key=lambda kind: kind["strengths"][3]["accuracy"])
     lines.append(f"Of the corruptions at middle strength, {worst['name'].replace('_', ' ')} costs most: accuracy "
@@ -110,10 +110,8 @@ def _picture(image: np.ndarray) -> dict[str, Any]:
     from PIL import Image
 
     height, width, channels = image.shape
-    if width > 1 and channels in (1, 3):
-        pixels = image[..., 0] if channels == 1 else image
-    else:
-        pixels = image.reshape(height * width, channels).T
+    strip = width == 1 or channels not in (1, 3)
+    pixels = image.reshape(height * width, channels).T if strip else image[..., 0] if channels == 1 else image
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")

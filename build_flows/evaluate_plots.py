@@ -4,7 +4,7 @@ All take the content of ``evaluation.json`` (docs/interfaces.md, section 8).
 """
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from build_flows import report_plots
@@ -75,15 +75,15 @@ def _curves(figure: Any, found: Found, colours: Colours) -> None:
         for index, curve in enumerate(found["curves"]):
             x = [row[key] / divisor for row in curve["points"]]
             y = [100 * row["accuracy"] for row in curve["points"]]
-            axes.plot(x, y, MARKS.get(curve["policy"], ""), linestyle="-", markersize=4, color=colours[SERIES[index % len(SERIES)]],
+            axes.plot(x, y, marker=MARKS.get(curve["policy"]), markersize=4, color=colours[SERIES[index % len(SERIES)]],
                       label=curve["policy"], linewidth=1.5)
         here, alone = found["operating"], found["last_alone"]
-        axes.plot(here[key] / divisor, 100 * here["accuracy"], "o", markersize=11, markerfacecolor="none", markeredgewidth=1.8,
+        axes.plot(here[key] / divisor, 100 * here["accuracy"], marker="o", markersize=11, markerfacecolor="none", markeredgewidth=1.8,
                   color=colours[INK], label="thresholds in use", linestyle="none")
-        axes.plot(alone[key] / divisor, 100 * alone["accuracy"], "s", markersize=7, color=colours[INK], label="last exit alone",
+        axes.plot(alone[key] / divisor, 100 * alone["accuracy"], marker="s", markersize=7, color=colours[INK], label="last exit alone",
                   linestyle="none")
         if key == "cycles":
-            axes.plot(found["measured_cycles"], 100 * here["accuracy"], "x", markersize=8, markeredgewidth=1.8, color=colours[INK],
+            axes.plot(found["measured_cycles"], 100 * here["accuracy"], marker="x", markersize=8, markeredgewidth=1.8, color=colours[INK],
                       label="in use, measured in the RTL", linestyle="none")
         axes.set_xlabel(told)
         axes.set_xlim(left=0)
@@ -121,7 +121,7 @@ def _corruptions(figure: Any, found: Found, colours: Colours) -> None:
         for k in range(len(found["exits"])):
             axes.plot(x, [100 * row["exit_accuracy"][k] for row in kind["strengths"]], color=colours[SERIES[k % len(SERIES)]],
                       linewidth=1.3, label=f"exit {k} alone, accuracy")
-        axes.plot(x, [100 * row["accuracy"] for row in kind["strengths"]], "o", linestyle="-", markersize=4, color=colours[INK],
+        axes.plot(x, [100 * row["accuracy"] for row in kind["strengths"]], marker="o", markersize=4, color=colours[INK],
                   label="whole network, accuracy")
         if len(found["exits"]) > 1:
             axes.plot(x, [100 * (1 - row["shares"][-1]) for row in kind["strengths"]], color=colours[INK], linewidth=1.1,
@@ -157,9 +157,9 @@ def _slowdown(figure: Any, found: Found, colours: Colours) -> None:
 
 Draw = Callable[[Any, Found, Colours], None]
 
-PLOTS: dict[str, tuple[Draw, Callable[[Found], Sequence[float]]]] = {
+PLOTS: dict[str, tuple[Draw, Callable[[Found], tuple[float, float]]]] = {
     "curves": (_curves, lambda found: (4.3 * len(_measures(found)), 4.4)),
-    "calibration": (_calibration, lambda found: (max(6.2, 3.2 * len(found["exits"])), 3.3)),
+    "calibration": (_calibration, lambda found: (max(9.4, 3.1 * len(found["exits"])), 3.3)),
     "corruptions": (_corruptions, lambda found: (12.4, 2.3 * -(-(len(found["corruptions"]["kinds"]) + 1) // 4) + 0.6)),
     "slowdown": (_slowdown, lambda found: (7.4, 2.3)),
 }

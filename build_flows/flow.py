@@ -241,8 +241,9 @@ class Flow:
         self.build.run(Step(
             name="evaluate", run=run, outputs=("evaluation.json", "evaluation.html", "evaluation"),
             inputs={"checkpoint": checkpoint, "exits": exits, **{name: self.path(name) for name in artefacts}, **self._data()},
-            values={**project.values("project", "data"), "seed": project.config.train.seed}, tools=(*TRAINERS, "matplotlib", "jinja2", *(SIMULATORS[:2] if simulated else ())),
-            sources=(*EVALUATE_SOURCES, "sim", "hw") if simulated else EVALUATE_SOURCES,
+            values={**project.values("project", "data"), "seed": project.config.train.seed},
+            tools=(*TRAINERS, "matplotlib", "jinja2", *(SIMULATORS[:2] if simulated else ())),
+            sources=(*EVALUATE_SOURCES, *(("sim", "hw") if simulated else ())),
         ))
         found: dict[str, Any] = read_json(self.path("evaluation.json"))
         return found

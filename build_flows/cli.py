@@ -24,6 +24,7 @@ from build_flows.board.deploy_command import deploy
 from build_flows.board.package_command import package
 from build_flows.compare_command import compare
 from build_flows.errors import OfframpError, explain
+from build_flows.evaluate_command import evaluate
 from build_flows.exit_unit.command import exit_unit
 from build_flows.prove_command import prove
 from build_flows.synth_command import synth
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cli", "main"]
 
-PRESETS = ("digits", "b_lenet", "triple_wins", "b_alexnet")
+PRESETS = ("digits", "b_lenet", "triple_wins", "b_alexnet", "har")
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 EXISTING = click.Path(path_type=Path)
 
@@ -47,7 +48,7 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
         "--data",
         type=EXISTING,
         metavar="DIR",
-        help="Folder of the data set (IDX files), or the .npz file; goes before the config's data.path.",
+        help="Folder or file of the data set; goes before the config's data.path.",
     )(command)
     return click.argument("config", type=EXISTING)(command)
 
@@ -144,7 +145,7 @@ def init(folder: Path, preset: str, as_json: bool) -> None:
 @cli.command()
 @_common
 def train(config: Path, data: Path | None, as_json: bool) -> None:
-    """Train all exits together and calibrate their thresholds: checkpoint, metrics.json, exits.json.
+    """Train the network by the chosen scheme and calibrate its thresholds: checkpoint, metrics.json, exits.json.
 
     Ctrl-C is safe: the same command goes on from the last epoch.
 
@@ -252,6 +253,7 @@ cli.add_command(build)
 cli.add_command(compare)
 cli.add_command(cosim)
 cli.add_command(deploy)
+cli.add_command(evaluate)
 cli.add_command(exit_unit)
 cli.add_command(package)
 cli.add_command(prove)

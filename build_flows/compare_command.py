@@ -26,7 +26,7 @@ EXISTING = click.Path(path_type=Path)
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Folder for compare.json, compare.csv, compare.html and the plots.  [default: beside the layouts]")
 @click.option("--data", type=EXISTING, metavar="DIR",
-              help="Folder of the data set (IDX files), or the .npz file; goes before the config's data.path.")
+              help="Folder or file of the data set; goes before the config's data.path.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def compare(

@@ -6,8 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from build_flows.config_section import Section
+from build_flows.config_train import (
+    ConsistentSection,
+    DistillSection,
+    ExitsOnlySection,
+    PersonalSection,
+    TrainSection,
+    exit_weights,
+    impossible_training,
+)
 from build_flows.config_words import checked, toml
 from build_flows.errors import ConfigError
 from build_flows.parts import BOARDS
@@ -21,14 +31,14 @@ Bits = Annotated[int, Field(ge=2, le=8)]
 
 @dataclass(frozen=True)
 class Preset:
-    """What the configuration has to know of a network preset: the images it takes, the number of blocks of its backbone (a block begins
-    at each convolution) and the ``places`` of its own early exits, the blocks after which they stand."""
+    """What the configuration has to know of a network preset: the number of blocks of its backbone (a block begins at each convolution),
+    the ``places`` of its own early exits, the blocks after which they stand, the ``shape`` of images that it was published for (height,
+    width, channels), and the ``least`` height and width of others that it takes."""
 
     blocks: int
     places: tuple[int, ...]
-    height: int
-    width: int
-    channels: int
+    shape: tuple[int, int, int]
+    least: tuple[int, int]
 
     @property
     def exits(self) -> int:
@@ -37,10 +47,11 @@ class Preset:
 
 
 PRESETS = {
-    "digits": Preset(blocks=3, places=(0, 1), height=8, width=8, channels=1),
-    "b_lenet": Preset(blocks=3, places=(0,), height=28, width=28, channels=1),
-    "triple_wins": Preset(blocks=4, places=(0,), height=28, width=28, channels=1),
-    "b_alexnet": Preset(blocks=5, places=(0,), height=32, width=32, channels=3),
+    "digits": Preset(blocks=3, places=(0, 1), shape=(8, 8, 1), least=(4, 4)),
+    "b_lenet": Preset(blocks=3, places=(0,), shape=(28, 28, 1), least=(1, 1)),
+    "triple_wins": Preset(blocks=4, places=(0,), shape=(28, 28, 1), least=(16, 16)),
+    "b_alexnet": Preset(blocks=5, places=(0,), shape=(32, 32, 3), least=(15, 15)),
+    "har": Preset(blocks=3, places=(0, 1), shape=(128, 1, 9), least=(16, 1)),
 }
 """Shapes of the presets in ``quant_models`` (a test compares them; importing it here would load torch for every ``--help``)."""
 
@@ -75,13 +86,16 @@ def _numbers(values: Sequence[int]) -> str:
     return f"{values[0]} to {values[-1]}" if len(values) > 2 else " or ".join(map(str, values))
 
 
-DATA_SHAPES = {"digits": (8, 8, 1), "fashion-mnist": (28, 28, 1)}
+DATA_SHAPES = {"digits": (8, 8, 1), "fashion-mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
+"""Shapes of the data sets whose images are always the same."""
 
-
-class Section(BaseModel):
-    """A table of the file: unknown keys are errors, types are not converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+PATHS = {
+    "npz": ("an .npz file", ("file",)),
+    "folder": ("a folder with train/<class>/ and test/<class>/, or a tar file of one", ("file", "folder")),
+    "cifar10": ("the folder of CIFAR-10's binary files", ("folder",)),
+    "sensors": ("an .npz file", ("file",)),
+}
+"""What ``data.path`` must be, in words and in kind, for each data set that needs it."""
 
 
 class ProjectSection(Section):
@@ -98,15 +112,24 @@ class ProjectSection(Section):
 class DataSection(Section):
     """The images: a training set, of which a share validates, and a test set that only measures."""
 
-    name: Literal["digits", "fashion-mnist", "npz"] = Field(
+    name: Literal["digits", "fashion-mnist", "npz", "folder", "cifar10", "sensors"] = Field(
         description="Data set: digits ships with scikit-learn; fashion-mnist is read from IDX files; npz is your own file with "
-        "x_train, y_train, x_test, y_test (uint8 images in NHWC order, integer labels)."
+        "x_train, y_train, x_test, y_test (uint8 images in NHWC order, integer labels); folder holds train/<class>/*.png or *.jpg and "
+        "test/<class>/*; cifar10 is its binary version; sensors is an .npz as above whose windows [n, time, channels] are of any number "
+        "type, and run as time x 1 x channels. Classes: 2 to 1000, each in training and test set."
     )
     path: str | None = Field(
         default=None,
         min_length=1,
-        description="The .npz file, or the folder of the IDX files, relative to this file. Unset: where Debian's "
-        "dataset-fashion-mnist puts them.",
+        description="The .npz file, the folder of the IDX or binary files, or the image folder (also as one .tar, .tar.xz or .tar.gz), "
+        "relative to this file. Unset: for fashion-mnist, where Debian's dataset-fashion-mnist puts them.",
+    )
+    resize: list[Annotated[int, Field(ge=1, le=4096)]] | None = Field(
+        default=None,
+        description="Images of a folder: height and width that all are resized to. Unset: as they are; they must then be of one size.",
+    )
+    channels: Literal["auto", "grey", "rgb"] = Field(
+        default="auto", description="Images of a folder: 1 channel (grey) or 3 (rgb); auto takes grey when all images are."
     )
     validation: float = Field(
         default=0.1,
@@ -119,32 +142,16 @@ class DataSection(Section):
 class ModelSection(Section):
     """The network and how it is quantised."""
 
-    preset: Literal["digits", "b_lenet", "triple_wins", "b_alexnet"] = Field(
-        description="Topology: digits is 8x8 with three exits; the others have two (b_lenet and triple_wins 28x28x1, b_alexnet 32x32x3)."
+    preset: Literal["digits", "b_lenet", "triple_wins", "b_alexnet", "har"] = Field(
+        description="Topology: digits (8x8x1) and har (windows of sensor samples, 128x1x9, with 1-D convolutions) have three exits, "
+        "b_lenet and triple_wins (28x28x1) and b_alexnet (32x32x3) two. "
+        "Images of other sizes and channels are taken as long as every layer fits."
     )
     weight_bits: Bits = Field(default=4, description="Bits of every weight.")
     act_bits: Bits = Field(default=4, description="Bits of every activation; the image itself is 8 bits.")
-
-
-class TrainSection(Section):
-    """Joint training of all exits: the loss is the weighted sum of every exit's cross entropy."""
-
-    epochs: int = Field(default=20, ge=1, le=10_000, description="Passes over the training set.")
-    batch_size: int = Field(default=128, ge=2, le=65_536, description="Images in one step of the optimiser.")
-    learning_rate: float = Field(default=0.004, gt=0, lt=1, description="Highest learning rate; it falls along a cosine to zero.")
-    weight_decay: float = Field(default=0.0001, ge=0, le=1, description="Decoupled weight decay.")
-    exit_weights: list[Annotated[float, Field(gt=0, le=100)]] | None = Field(
-        default=None, description="Weight of each exit's loss, first exit first. Unset: 1 for each."
-    )
-    shift: int = Field(default=0, ge=0, le=8, description="Augmentation: move each image by up to so many pixels each way.")
-    flip: bool = Field(default=False, description="Augmentation: mirror each image left to right half of the time.")
-    seed: int = Field(default=1, ge=0, lt=2**32, description="Seed of the weights, the order of the images and the validation split.")
-    threads: int = Field(default=0, ge=0, le=1024, description="CPU threads; 0 takes what torch takes by itself.")
-    checkpoint: str | None = Field(
+    layer_bits: dict[str, dict[Literal["weight", "act"], Bits]] | None = Field(
         default=None,
-        min_length=1,
-        description="Take the backbone, and the heads of these exits, from this checkpoint (relative to this file) instead of training: "
-        "one of the same backbone and bit widths, trained with at least these exits. Unset: train.",
+        description="Other bits in some layers, by their names in the report, as { stage0_conv0 = { weight = 8, act = 4 } }. Unset: none.",
     )
 
 
@@ -260,6 +267,10 @@ class Config(Section):
     data: DataSection
     model: ModelSection
     train: TrainSection = TrainSection()
+    exits_only: ExitsOnlySection = ExitsOnlySection()
+    distill: DistillSection = DistillSection()
+    consistent: ConsistentSection = ConsistentSection()
+    personal: PersonalSection = PersonalSection()
     exits: list[ExitSection]
     calibrate: CalibrateSection = CalibrateSection(accuracy_loss=0.5)
     target: TargetSection = TargetSection()
@@ -269,7 +280,7 @@ class Config(Section):
     @property
     def exit_weights(self) -> tuple[float, ...]:
         """Weight of every exit's loss."""
-        return tuple(self.train.exit_weights or [1.0] * len(self.exits))
+        return exit_weights(self.train.exit_weights, len(self.exits))
 
     @property
     def layout(self) -> tuple[tuple[int, str], ...]:
@@ -291,10 +302,10 @@ class Config(Section):
 class Project:
     """A loaded configuration ``config`` and the places it speaks of, as absolute paths.
 
-    ``file`` is the TOML file; ``output`` the folder of the artefacts; ``data`` the .npz file or the folder of the IDX files
-    (None: the default
-    place); ``folding`` the user's folding.toml (None: found as ``build.folding`` says); ``checkpoint`` where the weights come from
-    (None: training).
+    ``file`` is the TOML file; ``output`` the folder of the artefacts; ``data`` the file or folder of the data set (None: the
+    default place); ``folding`` the user's folding.toml (None: found as ``build.folding`` says); ``checkpoint`` where the weights come from
+    (None: training), ``start`` the checkpoint that training begins with (None: new weights), ``samples`` the file of samples of the
+    scheme's own (None: it has none).
     """
 
     config: Config
@@ -303,6 +314,8 @@ class Project:
     data: Path | None
     folding: Path | None
     checkpoint: Path | None = None
+    start: Path | None = None
+    samples: Path | None = None
 
     @property
     def name(self) -> str:
@@ -350,17 +363,26 @@ def load(path: Path, data_dir: Path | None = None) -> Project:
     if data is not None and not data.exists():
         source = "--data" if data_dir is not None else "data.path"
         raise ConfigError(f"{path}: {source} = {str(data_dir or config.data.path)!r}: there is no {data}")
-    if config.data.name == "npz" and data is not None and data.is_dir():
-        raise ConfigError(f"{path}: data.path = {str(data_dir or config.data.path)!r}: must be an .npz file, not a folder")
+    if config.data.name in PATHS and data is not None:
+        words, kinds = PATHS[config.data.name]
+        kind = "folder" if data.is_dir() else "file"
+        if kind not in kinds:
+            raise ConfigError(f"{path}: data.path = {str(data_dir or config.data.path)!r}: must be {words}, not a {kind}")
     folding = None if config.build.folding in FOLDINGS else base / config.build.folding
     if folding is not None and not folding.is_file():
         allowed = " or ".join(f'"{name}"' for name in FOLDINGS)
         raise ConfigError(f'{path}: build.folding = "{config.build.folding}": there is no {folding}; allowed: {allowed}, or a file')
-    checkpoint = base / config.train.checkpoint if config.train.checkpoint else None
-    if checkpoint is not None and not checkpoint.is_file():
-        raise ConfigError(f"{path}: train.checkpoint = {toml(config.train.checkpoint)}: there is no file {checkpoint}")
+    train = config.train
+    own = {"consistent": config.consistent.samples, "personal": config.personal.samples}.get(train.scheme)
+    files: dict[str, Path | None] = {}
+    # What a training would begin with is not needed where there is none.
+    start, own = (None, None) if train.checkpoint else (train.start, own)
+    for key, place in (("train.checkpoint", train.checkpoint), ("train.start", start), (f"{train.scheme}.samples", own)):
+        files[key] = base / place if place else None
+        if place and not (base / place).is_file():
+            raise ConfigError(f"{path}: {key} = {toml(place)}: there is no file {base / place}")
     output = base / (config.project.output or Path("build", config.project.name))
-    return Project(config, path.resolve(), output.resolve(), data, folding, checkpoint)
+    return Project(config, path.resolve(), output.resolve(), data, folding, *files.values())
 
 
 def parse(text: str, name: str = "config.toml") -> Config:
@@ -396,26 +418,38 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
                 )
         yield from _impossible_layout(config)
         yield from _impossible_counts(config)
-    shape = DATA_SHAPES.get(config.data.name)
-    wanted = (preset.height, preset.width, preset.channels)
-    if shape is not None and shape != wanted:
-        fitting = [name for name, found in DATA_SHAPES.items() if found == wanted]
-        yield (
-            "data.name",
-            config.data.name,
-            f"its images are {_by(shape)}, but {config.model.preset} takes {_by(wanted)}; allowed: {', '.join([*fitting, 'npz'])}",
-        )
-    if config.data.name == "npz" and config.data.path is None:
-        yield "data.path", None, "an npz data set needs its file; allowed: path of an .npz file"
+    yield from _impossible_data(config)
     if config.build.folding == "search":
         yield "build.folding", "search", 'the search is called "optimal" now; allowed: "optimal" (the default), "finn" or a file'
     for key, place in (
         ("project.output", config.project.output), ("data.path", config.data.path), ("build.folding", config.build.folding),
-        ("train.checkpoint", config.train.checkpoint),
+        ("train.checkpoint", config.train.checkpoint), ("train.start", config.train.start),
+        ("consistent.samples", config.consistent.samples), ("personal.samples", config.personal.samples),
     ):
         if place is not None and "\0" in place:
             yield key, place, "no path can hold a NUL character; allowed: a path"
+    yield from impossible_training(config.train, config.exits_only, config.consistent, config.personal, count)
     yield from _impossible_calibration(config, policies)
+
+
+def _impossible_data(config: Config) -> Iterator[tuple[str, Any, str]]:
+    data, least = config.data, PRESETS[config.model.preset].least
+    shape = DATA_SHAPES.get(data.name)
+    if shape is not None and (shape[0] < least[0] or shape[1] < least[1]):
+        fitting = [name for name, found in DATA_SHAPES.items() if found[0] >= least[0] and found[1] >= least[1]]
+        yield (
+            "data.name",
+            data.name,
+            f"its images are {_by(shape)}, but {config.model.preset} takes {_by(least)} at least; allowed: "
+            f"{', '.join([*fitting, *(name for name in PATHS if name not in DATA_SHAPES)])}",
+        )
+    if data.name in PATHS and data.path is None:
+        yield "data.path", None, f"data set {data.name} needs its place; allowed: path of {PATHS[data.name][0]}"
+    if data.resize is not None and len(data.resize) != 2:
+        yield "data.resize", data.resize, f"allowed: 2 values, height and width, not {len(data.resize)}"
+    for key, value, unset in (("resize", data.resize, None), ("channels", data.channels, "auto")):
+        if value != unset and data.name != "folder":
+            yield f"data.{key}", value, f"only images of a folder are converted, not data set {data.name}; allowed: {toml(unset)}"
 
 
 def _impossible_layout(config: Config) -> Iterator[tuple[str, Any, str]]:
@@ -449,7 +483,8 @@ def _impossible_layout(config: Config) -> Iterator[tuple[str, Any, str]]:
 
 def _impossible_counts(config: Config) -> Iterator[tuple[str, Any, str]]:
     for key, values, count, what in (
-        ("train.exit_weights", config.train.exit_weights, len(config.exits), "one for each exit"),
+        ("train.exit_weights", None if isinstance(config.train.exit_weights, str) else config.train.exit_weights, len(config.exits),
+         "one for each exit"),
         ("calibrate.shares", config.calibrate.shares, len(config.exits) - 1, "one for each exit but the last"),
         ("target.hard_share", config.target.hard_share, len(config.exits) - 1, "one for each exit but the last"),
     ):

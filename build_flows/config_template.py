@@ -9,7 +9,8 @@ from typing import Any, cast
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from build_flows.config import Config, ProjectSection, Section
+from build_flows.config import Config, ProjectSection
+from build_flows.config_section import Section
 from build_flows.config_words import allowed, toml
 from build_flows.errors import ConfigError
 from build_flows.files import write_text
@@ -48,12 +49,21 @@ TEMPLATES: dict[str, dict[str, Any]] = {
     },
     "b_alexnet": {
         "project": {"name": "b_alexnet"},
-        "data": {"name": "npz", "path": "images.npz"},
+        "data": {"name": "cifar10", "path": "cifar-10-batches-bin"},
         "model": {"preset": "b_alexnet"},
         "train": {"epochs": 60},
         "exits": [{"policy": "max_logit"}, {"policy": "always"}],
         "calibrate": {"accuracy_loss": 0.5},
         "target": {"cycles_per_sample": 100_000, "hard_share": [0.35]},
+    },
+    "har": {
+        "project": {"name": "har"},
+        "data": {"name": "sensors", "path": "windows.npz"},
+        "model": {"preset": "har"},
+        "train": {"epochs": 40},
+        "exits": [{"policy": "softmax"}, {"policy": "softmax"}, {"policy": "always"}],
+        "calibrate": {"accuracy_loss": 0.5},
+        "target": {"cycles_per_sample": 640},
     },
 }
 """What :func:`template` writes for each preset where it is not the default."""

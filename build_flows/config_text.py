@@ -30,4 +30,6 @@ def _value(value: Any, key: str) -> str:
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_value(item, key) for item in value) + "]"
-    raise ValueError(f"{key} must be text, a number, true, false or a list of them, not {value!r}")
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_value(name, key)} = {_value(item, f'{key}.{name}')}" for name, item in value.items()) + "}"
+    raise ValueError(f"{key} must be text, a number, true, false or a list or table of them, not {value!r}")

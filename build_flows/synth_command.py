@@ -21,7 +21,7 @@ FIELDS = ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp")
 @click.option("--part", metavar="PART", help="Part or board whose capacity counts.  [default: that of target.board]")
 @click.option("--full", is_flag=True, help="Synthesise the complete top as well, flattened: the totals are then its own.")
 @click.option("--data", type=EXISTING, metavar="DIR",
-              help="Folder of the data set (IDX files), or the .npz file; goes before the config's data.path.")
+              help="Folder or file of the data set; goes before the config's data.path.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def synth(config: Path, part: str | None, full: bool, data: Path | None, as_json: bool) -> None:

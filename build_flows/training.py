@@ -1,53 +1,88 @@
 """The first steps of a project: training, calibration and export, each from files to files."""
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from build_flows.config import PRESETS, Project
 from build_flows.config_words import toml
-from build_flows.errors import ConfigError
-from build_flows.files import write_json
+from build_flows.errors import ConfigError, OfframpError
+from build_flows.files import write_bytes, write_json
 from build_flows.ui import Ui
 
 if TYPE_CHECKING:
     from quant_models.data import Dataset
+    from quant_models.errors import Diverged
 
 __all__ = ["calibrate", "dataset", "export", "train"]
 
 METRICS_VERSION = 1
+LAST_GOOD = "last_good.safetensors"
 
 
 def dataset(project: Project) -> "Dataset":
-    """The project's data set; raises ``quant_models.errors.QuantModelError`` with one line when it is missing or unfit, and
-    :class:`build_flows.errors.ConfigError` when its images are not those that the preset takes."""
+    """The project's data set; raises ``quant_models.errors.QuantModelError`` with one line when it is missing or unfit.
+
+    Decoded images of a folder are kept in ``.data`` beside the output folder, for all projects there.
+    """
     from quant_models import data
 
-    if project.config.data.name == "npz":
+    chosen = project.config.data
+    if chosen.name == "npz":
         assert project.data is not None
-        found = data.load_npz(project.data)
-    else:
-        found = data.load(project.config.data.name.replace("-", "_"), project.data)
-    model = project.config.model.preset
-    wanted = (PRESETS[model].height, PRESETS[model].width, PRESETS[model].channels)
-    if found.shape != wanted:
-        fitting = [name for name, item in PRESETS.items() if (item.height, item.width, item.channels) == found.shape]
-        raise ConfigError(
-            f'{project.file}: model.preset = "{model}": it takes images of {_by(wanted)}, '
-            f"but those of {project.data} are {_by(found.shape)}; allowed: {', '.join(fitting) or f'images of {_by(wanted)}'}"
-        )
-    return found
+        return data.load_npz(project.data)
+    resize = None if chosen.resize is None else (chosen.resize[0], chosen.resize[1])
+    return data.load(
+        chosen.name.replace("-", "_"), project.data, resize=resize, channels=chosen.channels, cache=project.output.parent / ".data"
+    )
 
 
-def _by(shape: tuple[int, int, int]) -> str:
-    return "x".join(map(str, shape))
+def _input(data: "Dataset") -> dict[str, Any]:
+    """What ``metrics.json`` says of what the network takes and tells."""
+    scale = None if data.scale is None else {"low": list(data.scale.low), "step": list(data.scale.step)}
+    return {"shape": list(data.shape), "names": list(data.names), "scale": scale}
 
 
-def _spec(project: Project, classes: int) -> Any:
+def _check_split(project: Project, data: "Dataset") -> None:
+    """Every class must be in both parts of the training set, or nothing can be said of it."""
+    from quant_models.data import split
+
+    fraction = project.config.data.validation
+    parts = zip(("training", "validation"), split(data, fraction, project.config.train.seed), strict=True)
+    for part, index in parts:
+        missing = np.setdiff1d(data.y_train, data.y_train[index])
+        if len(missing):
+            label = int(missing[0])
+            raise ConfigError(
+                f"{project.file}: data.validation = {fraction}: none of the {np.count_nonzero(data.y_train == label)} training samples of "
+                f"class {data.names[label] if data.names else label} is in the {part} split; allowed: another share, or more samples"
+            )
+
+
+def _spec(project: Project, classes: int, shape: tuple[int, int, int]) -> Any:
+    """The network for images of ``shape`` in ``classes``; raises :class:`build_flows.errors.ConfigError` when a layer does not fit them."""
+    from quant_models.errors import QuantModelError
+    from quant_models.layer_bits import with_bits
     from quant_models.layouts import layout
 
     model = project.config.model
-    return layout(model.preset, project.config.layout, weight_bits=model.weight_bits, act_bits=model.act_bits, classes=classes)
+    try:
+        found = layout(
+            model.preset, project.config.layout, weight_bits=model.weight_bits, act_bits=model.act_bits, classes=classes, shape=shape
+        )
+    except QuantModelError as error:
+        least, told = PRESETS[model.preset].least, "x".join(map(str, shape))
+        raise ConfigError(
+            f'{project.file}: model.preset = "{model.preset}": its layers do not fit images of {told}: {error}; '
+            f"allowed: {least[0]}x{least[1]} at least with the preset's own heads"
+        ) from error
+    try:
+        return with_bits(found, {name: (item.get("weight"), item.get("act")) for name, item in (model.layer_bits or {}).items()})
+    except QuantModelError as error:
+        raise ConfigError(f"{project.file}: model.layer_bits = {toml(model.layer_bits)}: {error}") from error
 
 
 def _threads(project: Project) -> None:
@@ -62,22 +97,25 @@ def train(project: Project, ui: Ui, work: Path) -> None:
 
     With ``train.checkpoint`` the weights are cut out of that instead: ``metrics.json`` then has an empty ``history``, the ``settings`` of
     that training (null when the checkpoint does not tell) and ``taken``, ``{"digest", "exits"}``: the network it is of, and which of its
-    exits these are. A checkpoint that lacks something raises :class:`build_flows.errors.ConfigError`.
+    exits these are. A checkpoint that lacks something raises :class:`build_flows.errors.ConfigError`. A loss that is no number raises
+    :class:`build_flows.errors.OfframpError`; the weights of the last good epoch are then in ``last_good.safetensors`` of the output folder.
     """
-    from quant_models.train import Progress, TrainSettings
+    from build_flows.train_setup import train_scheme, train_settings, trained_on, unlabelled
+    from quant_models.checkpoint import load_checkpoint
+    from quant_models.errors import Diverged
+    from quant_models.train import Progress, told
     from quant_models.train import train as run
 
     _threads(project)
-    chosen = project.config.train
-    settings = TrainSettings(
-        epochs=chosen.epochs, batch=chosen.batch_size, learning_rate=chosen.learning_rate, exit_weights=project.config.exit_weights,
-        weight_decay=chosen.weight_decay, shift=chosen.shift, flip=chosen.flip, validation=project.config.data.validation, seed=chosen.seed,
-    )
+    settings, scheme = train_settings(project), train_scheme(project)
     data = dataset(project)
-    spec = _spec(project, data.classes)
+    _check_split(project, data)
+    spec = _spec(project, data.classes, data.shape)
     if project.checkpoint is not None:
         _take(project, ui, project.checkpoint, spec, data, work)
         return
+    if project.start is not None:
+        _warn_of_other_split(project, ui, load_checkpoint(project.start).progress.get("run") or {}, data)
     with ui.progress(f"training {spec.name}") as bar:
         def tell(step: Progress) -> None:
             text = f"loss {step.loss:.3f}"
@@ -85,8 +123,37 @@ def train(project: Project, ui: Ui, work: Path) -> None:
                 text += "  exits " + "  ".join(f"{100 * share:.1f} %" for share in step.accuracy)
             bar.update(completed=step.epoch * step.steps + step.step + 1, total=step.epochs * step.steps, text=text)
 
-        metrics = run(spec, data, settings, work / "checkpoint.safetensors", tell)
-    write_json(work / "metrics.json", {"version": METRICS_VERSION, "data": data.name, "settings": asdict(settings), **metrics})
+        try:
+            metrics = run(spec, trained_on(project, data, spec), settings, work / "checkpoint.safetensors", tell, scheme=scheme,
+                          start=project.start, unlabelled=unlabelled(project, data))
+        except Diverged as error:
+            raise _stopped(project, error) from error
+    write_json(
+        work / "metrics.json",
+        {"version": METRICS_VERSION, "data": data.name, "input": _input(data), **told(settings, scheme), **metrics},
+    )
+
+
+def _stopped(project: Project, error: "Diverged") -> OfframpError:
+    """What to say of a training that diverged; its last good weights are copied into the output folder, where no later run removes them."""
+    if error.kept is None:
+        return OfframpError(str(error))
+    kept = project.output / LAST_GOOD
+    write_bytes(kept, error.kept.read_bytes())
+    return OfframpError(str(error), hint=f"{kept} holds the last good weights; train.start goes on from them")
+
+
+def _warn_of_other_split(project: Project, ui: Ui, run: Mapping[str, Any], data: "Dataset") -> None:
+    """Say so when weights of the training ``run`` may have seen what calibrates."""
+    from quant_models.train import data_digest
+
+    settings = run.get("settings") or {}
+    here = (data_digest(data), project.config.data.validation, project.config.train.seed)
+    if (run.get("data"), settings.get("validation"), settings.get("seed")) != here:
+        ui.info(
+            "warning: the weights were trained with other images, data.validation or train.seed; thresholds may be calibrated on images "
+            "that they were trained on"
+        )
 
 
 def _take(project: Project, ui: Ui, source: Path, spec: Any, data: "Dataset", work: Path) -> None:
@@ -95,7 +162,7 @@ def _take(project: Project, ui: Ui, source: Path, spec: Any, data: "Dataset", wo
     from quant_models.cut import cut
     from quant_models.data import split
     from quant_models.errors import QuantModelError
-    from quant_models.train import data_digest, evaluate
+    from quant_models.train import evaluate
 
     ui.info(f"taking the weights from {source}")
     try:
@@ -103,22 +170,19 @@ def _take(project: Project, ui: Ui, source: Path, spec: Any, data: "Dataset", wo
     except QuantModelError as error:
         raise ConfigError(f"{project.file}: train.checkpoint = {toml(project.config.train.checkpoint)}: {error}") from error
     run = taken.progress["run"] or {"settings": None, "data": None}
-    validation, seed = project.config.data.validation, project.config.train.seed
-    settings = run["settings"] or {}
-    if (run["data"], settings.get("validation"), settings.get("seed")) != (data_digest(data), validation, seed):
-        ui.info(
-            "warning: the weights were trained with other images, data.validation or train.seed; thresholds may be calibrated on images "
-            "that they were trained on"
-        )
+    _warn_of_other_split(project, ui, run, data)
     target = work / "checkpoint.safetensors"
-    kept, held = split(data, validation, seed)
+    kept, held = split(data, project.config.data.validation, project.config.train.seed)
     save_checkpoint(target, taken)
     found = evaluate(load_model(target, spec), data.x_train[held], data.y_train[held])
     metrics = {"exits": found, "history": [], "train_samples": len(kept), "validation_samples": len(held)}
     save_checkpoint(target, replace(taken, progress={**taken.progress, "metrics": metrics}))
     write_json(
         work / "metrics.json",
-        {"version": METRICS_VERSION, "data": data.name, "settings": run["settings"], "taken": taken.progress["cut"], **metrics},
+        {
+            "version": METRICS_VERSION, "data": data.name, "input": _input(data), "settings": run["settings"],
+            "taken": taken.progress["cut"], **metrics,
+        },
     )
 
 
@@ -136,7 +200,7 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     _threads(project)
     ui.info("calibrating thresholds on the validation split")
     data = dataset(project)
-    model = load_model(checkpoint, _spec(project, data.classes))
+    model = load_model(checkpoint, _spec(project, data.classes, data.shape))
     _, held = split(data, project.config.data.validation, project.config.train.seed)
     meta, _ = golden(model)
     exits = [
@@ -157,6 +221,7 @@ def export(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     from quant_models.export import export_golden, export_qonnx
 
     ui.info("exporting QONNX and integer parameters")
-    model = load_model(checkpoint, _spec(project, load_checkpoint(checkpoint).spec.classes))
+    found = load_checkpoint(checkpoint).spec
+    model = load_model(checkpoint, _spec(project, found.classes, (found.height, found.width, found.channels)))
     export_golden(model, work / "golden.npz")
     export_qonnx(model, work / "model.onnx")

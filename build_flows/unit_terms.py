@@ -28,16 +28,16 @@ def padding_terms(bits: int, width: int, height: int, folds: int) -> Terms:
 
 
 def window_terms(
-    bits: int, kernel: int, lines: int, depth: int, loops: tuple[int, ...], beats: int, memory: int, banks: int, parallel: bool
+    bits: int, window: int, lines: int, depth: int, loops: tuple[int, ...], beats: int, memory: int, banks: int, parallel: bool
 ) -> Terms:
     """Sliding window of beats of ``bits``: ``loops`` are the lengths of its counters, ``beats`` those of a frame in.
 
-    ``parallel``: it hands out whole windows, from registers joined by ``lines`` memories of ``depth`` words each (``lines`` 0: none);
-    otherwise one memory of ``depth``. ``memory`` is the LUTs of all of them, ``banks`` the parts of each.
+    ``parallel``: it hands out whole windows of ``window`` pixels, from registers joined by ``lines`` memories of ``depth`` words
+    each (``lines`` 0: none); otherwise one memory of ``depth``. ``memory`` is the LUTs of all of them, ``banks`` the parts of each.
     """
     counters = {"position": log2(beats + 1), "address": log2(depth), "loops": sum(log2(loop + 1) for loop in loops), "one": 1}
     muxes = (lines if parallel else 1) * bits * (banks - 1)
-    taps = kernel**2 * bits if parallel else 0
+    taps = window * bits if parallel else 0
     return {"taps": taps, "line": (lines if parallel else 1) * bits, "mux": muxes, "memory": memory, **counters}
 
 
@@ -145,11 +145,11 @@ def threshold_terms(*, pe: int, folds: int, bits: int, tables: list[tuple[int, b
 
 
 def pool_terms(
-    lanes: int, bits: int, kernel: int, stride: int, memories: list[tuple[int, int, int, int]], counters: tuple[int, ...]
+    lanes: int, bits: int, compares: int, memories: list[tuple[int, int, int, int]], counters: tuple[int, ...]
 ) -> Terms:
-    """Max pool of ``lanes`` values of ``bits`` a beat: comparators of both axes, and delays, each of ``memories`` (words, LUTs, registers
-    and banks) not in block RAM."""
-    compared = lanes * 2 * ((kernel - 1) // stride + 1)
+    """Max pool of ``lanes`` values of ``bits`` a beat: ``compares`` comparators of a value on both axes together, and delays, each of
+    ``memories`` (words, LUTs, registers and banks) not in block RAM."""
+    compared = lanes * compares
     width = lanes * bits
     return {
         "bits": width, "compared": bits * compared, "compared_twice": bits * bits * compared, "delayed": width * len(memories),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -42,8 +42,10 @@ class _LineMax(wiring.Component):
         position = Signal(range(max(2, self._length)))
         phase = Signal(range(max(2, self._stride)))     # position in the newest window, which starts at phase 0
         step, ends = Signal(), Signal()
+        # Verilator warns of a comparison that always holds.
+        filled = position >= self._kernel - 1 if self._kernel > 1 else Const(1)
         m.d.comb += [
-            ends.eq((position >= self._kernel - 1) & (phase == (self._kernel - 1) % self._stride)),
+            ends.eq(filled & (phase == (self._kernel - 1) % self._stride)),
             self.i.ready.eq(~ends | ~self.o.valid | self.o.ready),
             step.eq(self.i.valid & self.i.ready),
         ]
@@ -96,7 +98,7 @@ class MaxPool(wiring.Component):
     input only when the next output beat is complete. Reset: the next beat is the first of a frame. ``i.ready`` depends combinationally
     on ``o.ready``.
 
-    Memory: ``ceil((kernel - 1) / stride)`` partial rows of ``out_width * channels`` values.
+    Memory: ``ceil((kernel - 1) / stride)``, those of the height, partial rows of ``out_width * channels`` values.
 
     Parameters
     ----------
@@ -104,8 +106,10 @@ class MaxPool(wiring.Component):
     pe : channels a beat; divides ``channels``
     bits : bits of a value
     signed : whether values are two's complement
-    kernel : side of the window, at most ``height`` and ``width``
-    stride : distance of windows, at least 1
+    kernel : side of the window, or (height, width) of it, at most ``height`` and ``width``
+    stride : distance of windows, at least 1, or (that of rows, that of columns)
+
+    Kept as attributes of these names, ``kernel`` and ``stride`` as pairs, beside ``out_height`` and ``out_width``.
 
     Members
     -------
@@ -113,14 +117,20 @@ class MaxPool(wiring.Component):
     o : ``out_height * out_width * channels / pe`` beats a frame
     """
 
-    def __init__(self, height: int, width: int, channels: int, pe: int, bits: int, signed: bool, kernel: int, stride: int) -> None:
-        sizes = {"height": height, "width": width, "channels": channels, "pe": pe, "bits": bits, "kernel": kernel, "stride": stride}
-        for name, value in sizes.items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}")
+    def __init__(
+        self, height: int, width: int, channels: int, pe: int, bits: int, signed: bool, kernel: int | tuple[int, int],
+        stride: int | tuple[int, int],
+    ) -> None:
+        kernels, strides = ((size, size) if isinstance(size, int) else size for size in (kernel, stride))
+        sizes = {"height": (height,), "width": (width,), "channels": (channels,), "pe": (pe,), "bits": (bits,),
+                 "kernel": kernels, "stride": strides}
+        for name, values in sizes.items():
+            for value in values:
+                if value < 1:
+                    raise ValueError(f"{name} must be at least 1, not {value}")
         if channels % pe:
             raise ValueError(f"pe must divide channels, not pe={pe}, channels={channels}")
-        if kernel > min(height, width):
+        if kernels[0] > height or kernels[1] > width:
             raise ValueError(f"kernel must be at most height and width, not kernel={kernel}, height={height}, width={width}")
         self.height = height
         self.width = width
@@ -128,18 +138,19 @@ class MaxPool(wiring.Component):
         self.pe = pe
         self.bits = bits
         self.signed = signed
-        self.kernel = kernel
-        self.stride = stride
-        self.out_height = (height - kernel) // stride + 1
-        self.out_width = (width - kernel) // stride + 1
+        self.kernel = kernels
+        self.stride = strides
+        self.out_height = (height - kernels[0]) // strides[0] + 1
+        self.out_width = (width - kernels[1]) // strides[1] + 1
         super().__init__({"i": In(stream.Signature(pe * bits)), "o": Out(stream.Signature(pe * bits))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         folds = self.channels // self.pe
-        window: dict[str, Any] = {"pe": self.pe, "bits": self.bits, "is_signed": self.signed, "kernel": self.kernel, "stride": self.stride}
-        m.submodules.across = across = _LineMax(length=self.width, inner=folds, **window)
-        m.submodules.down = down = _LineMax(length=self.height, inner=self.out_width * folds, **window)
+        lanes: dict[str, Any] = {"pe": self.pe, "bits": self.bits, "is_signed": self.signed}
+        (rows, columns), (by_rows, by_columns) = self.kernel, self.stride
+        m.submodules.across = across = _LineMax(length=self.width, inner=folds, kernel=columns, stride=by_columns, **lanes)
+        m.submodules.down = down = _LineMax(length=self.height, inner=self.out_width * folds, kernel=rows, stride=by_rows, **lanes)
         wiring.connect(m, wiring.flipped(self.i), across.i)
         wiring.connect(m, across.o, down.i)
         wiring.connect(m, down.o, wiring.flipped(self.o))

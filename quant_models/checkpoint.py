@@ -21,8 +21,8 @@ MEND = "delete it and train again"
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """Weights (``model``), optimiser state (``optimizer``; empty in a finished one) and ``progress`` (JSON data: epoch,
-    settings, metrics) of ``spec``."""
+    """Weights (``model``), what else an unfinished training goes on from (``optimizer``: its moments, the best weights so far; empty in a
+    finished one) and ``progress`` (JSON data: epoch, settings, metrics) of ``spec``."""
 
     spec: NetSpec
     model: dict[str, Tensor]
@@ -38,7 +38,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     header = {"version": VERSION, "net": checkpoint.spec.to_json(), "digest": checkpoint.spec.digest(), "progress": checkpoint.progress}
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary:
-        whole = {key: value.detach().contiguous() for key, value in tensors.items()}
+        whole = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         temporary.write_bytes(save(whole, {"offramp": json.dumps(header, sort_keys=True)}))
 
 

@@ -1,5 +1,6 @@
 """A network with fewer or other exits out of a trained one: train all heads of a comparison together, then cut each layout out."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -14,18 +15,20 @@ __all__ = ["cut"]
 KINDS = {Conv: "convolution", MaxPool: "max-pool", GlobalPool: "global pool", Linear: "linear"}
 
 
-def cut(path: Path, spec: NetSpec) -> Checkpoint:
+def cut(path: Path, spec: NetSpec, exits: Sequence[int] | None = None, *, other_bits: bool = False) -> Checkpoint:
     """The weights of ``spec`` out of the checkpoint at ``path``, which has the same backbone and, after the same layers of it, every head
-    of ``spec``.
+    of ``spec``; with ``exits``, only the backbone and the heads of those exits of ``spec``. With ``other_bits`` the bit widths there may
+    be others: weights are kept in float.
 
     ``progress`` of the result holds ``cut``, the ``digest`` of the network it is from and the ``exits`` of that which its own are, and
     the ``run`` of that checkpoint. Raises :class:`QuantModelError` that names what the checkpoint lacks, and as :func:`load_checkpoint`.
     """
     found = load_checkpoint(path)
-    _same_backbone(path, found.spec, spec)
-    chosen = [_find(path, found.spec, spec, index) for index in range(spec.exits)]
+    _same_backbone(path, found.spec, spec, other_bits)
+    wanted = range(spec.exits) if exits is None else exits
+    chosen = [_find(path, found.spec, spec, index, other_bits) for index in wanted]
     names = dict(zip(_units(spec, "stage"), _units(found.spec, "stage"), strict=True))
-    for index, other in enumerate(chosen):
+    for index, other in zip(wanted, chosen, strict=True):
         names |= dict(zip(_units(spec, "head", index), _units(found.spec, "head", other), strict=True))
     model = {key: value for key, value in found.model.items() if not key.startswith(("stages.", "heads."))}
     for new, old in names.items():
@@ -43,7 +46,7 @@ def _units(spec: NetSpec, part: str, index: int | None = None) -> list[str]:
     return [key(k, unit) for where, k, unit in trace(spec) if where == part and index in (None, k)]
 
 
-def _same_backbone(path: Path, found: NetSpec, spec: NetSpec) -> None:
+def _same_backbone(path: Path, found: NetSpec, spec: NetSpec, other_bits: bool) -> None:
     for key in ("classes", "height", "width", "channels"):
         if getattr(found, key) != getattr(spec, key):
             raise QuantModelError(f"checkpoint {path} has {key} = {getattr(found, key)}, not {getattr(spec, key)}")
@@ -51,6 +54,8 @@ def _same_backbone(path: Path, found: NetSpec, spec: NetSpec) -> None:
         return
     if list(map(_without_bits, backbone(found))) != list(map(_without_bits, backbone(spec))):
         raise QuantModelError(f"checkpoint {path} has another backbone: {found.name} ({_told(backbone(found))}), not {spec.name}")
+    if other_bits:
+        return
     for index, (old, new) in enumerate(zip(backbone(found), backbone(spec), strict=True)):
         if old != new:
             told = f"layer {index} of its backbone is {_bits(old)}, not {_bits(new)}"
@@ -69,11 +74,15 @@ def _bits(layer: object) -> str:
     return f"weight_bits={getattr(layer, 'weight_bits', None)}, act_bits={act.bits if act is not None else None}"
 
 
-def _find(path: Path, found: NetSpec, spec: NetSpec, index: int) -> int:
+def _find(path: Path, found: NetSpec, spec: NetSpec, index: int, other_bits: bool) -> int:
     """The exit of ``found`` that is exit ``index`` of ``spec``."""
     depth = _depths(spec)[index]
+
+    def same(head: Layers) -> bool:
+        return head == spec.heads[index] or (other_bits and list(map(_without_bits, head)) == list(map(_without_bits, spec.heads[index])))
+
     for other, (there, head) in enumerate(zip(_depths(found), found.heads, strict=True)):
-        if there == depth and head == spec.heads[index]:
+        if there == depth and same(head):
             return other
     has = "; ".join(f"{_place(found, there)}: {_told(head)}" for there, head in zip(_depths(found), found.heads, strict=True))
     wanted = f"exit {index}, {_place(spec, depth)}: {_told(spec.heads[index])}"

@@ -10,16 +10,21 @@ from brevitas.export import export_qonnx as brevitas_export
 
 from quant_models.files import atomic
 from quant_models.integers import IntegerLayer, frozen, integer_layers, integer_logits, thresholds
-from quant_models.net import INPUT_BITS, Conv, GlobalPool, Linear, MaxPool, MultiExitNet
+from quant_models.net import INPUT_BITS, Conv, GlobalPool, Linear, MaxPool, MultiExitNet, Size, both
 
 __all__ = ["export_golden", "export_qonnx", "golden", "integer_logits"]
+
+
+def _size(size: Size) -> int | list[int]:
+    height, width = both(size)
+    return height if height == width else [height, width]
 
 
 def _layer(layer: IntegerLayer, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     unit, spec = layer.unit, layer.unit.layer
     record: dict[str, Any] = {"name": unit.name}
     if isinstance(spec, MaxPool):
-        return {**record, "kind": "maxpool", "kernel": spec.kernel, "stride": spec.stride}
+        return {**record, "kind": "maxpool", "kernel": _size(spec.kernel), "stride": _size(spec.stride)}
     if isinstance(spec, GlobalPool):
         record |= {"kind": "global_sum"}
     else:
@@ -27,7 +32,7 @@ def _layer(layer: IntegerLayer, arrays: dict[str, np.ndarray]) -> dict[str, Any]
         assert layer.weight is not None
         weight = layer.weight.numpy().astype(np.int8)
         if isinstance(spec, Conv):
-            record |= {"kind": "conv", "kernel": spec.kernel, "pad": spec.pad, "stride": spec.stride}
+            record |= {"kind": "conv", "kernel": _size(spec.kernel), "pad": _size(spec.pad), "stride": _size(spec.stride)}
             weight = weight.transpose(0, 2, 3, 1)
         else:
             # PyTorch flattens channel by channel, the hardware streams pixel by pixel.

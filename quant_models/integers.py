@@ -36,7 +36,7 @@ def frozen(model: nn.Module) -> Iterator[None]:
 class IntegerLayer:
     """One layer in integers.
 
-    ``weight`` is int64, ``[out, in, kernel, kernel]`` or ``[out, in]`` as PyTorch has them (None: no weights). ``scale`` is one
+    ``weight`` is int64, ``[out, in, height, width]`` or ``[out, in]`` as PyTorch has them (None: no weights). ``scale`` is one
     accumulator unit, a float32 tensor that broadcasts over ``[channels]`` (None: max-pool). ``bias`` is int64 ``[classes]``,
     for the last layer of a head only. ``offset``, ``norm`` and ``act`` are the float bias and Brevitas' modules that turn ``acc
     * scale`` into the next integers.

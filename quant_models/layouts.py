@@ -6,40 +6,54 @@ after a block, the last one excepted; there the final head stands, which is alwa
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 from quant_models.errors import QuantModelError
-from quant_models.net import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, trace
-from quant_models.presets import preset
+from quant_models.net import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Size, trace
+from quant_models.presets import Shape, preset
 
 __all__ = ["HEADS", "backbone", "blocks", "layout", "place", "places"]
 
 Layers = tuple[LayerSpec, ...]
 
-POOL = MaxPool(kernel=2, stride=2)
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """What a head is made for: its bits, the ``channels`` that arrive, and whether the maps are ``flat``, time x 1."""
+
+    weight_bits: int
+    relu: Activation
+    channels: int
+    classes: int
+    flat: bool
+
+    def size(self, side: int, across: int) -> Size:
+        """``side`` of a window, its padding or stride; on flat maps ``across`` for the width."""
+        return (side, across) if self.flat else side
 
 
-def _linear(weight_bits: int, relu: Activation, channels: int, classes: int) -> Layers:
-    return (Linear(out=classes, weight_bits=weight_bits),)
+def _linear(at: _Place) -> Layers:
+    return (Linear(out=at.classes, weight_bits=at.weight_bits),)
 
 
-def _pool(weight_bits: int, relu: Activation, channels: int, classes: int) -> Layers:
-    return (POOL, *_linear(weight_bits, relu, channels, classes))
+def _pool(at: _Place) -> Layers:
+    return (MaxPool(kernel=at.size(2, 1), stride=at.size(2, 1)), *_linear(at))
 
 
-def _conv(weight_bits: int, relu: Activation, channels: int, classes: int) -> Layers:
-    conv = Conv(out=2 * channels, kernel=3, pad=1, weight_bits=weight_bits, act=relu)
-    return (conv, *_pool(weight_bits, relu, channels, classes))
+def _conv(at: _Place) -> Layers:
+    conv = Conv(out=2 * at.channels, kernel=at.size(3, 1), pad=at.size(1, 0), weight_bits=at.weight_bits, act=at.relu)
+    return (conv, *_pool(at))
 
 
-def _global(weight_bits: int, relu: Activation, channels: int, classes: int) -> Layers:
-    return (GlobalPool(act=relu), *_linear(weight_bits, relu, channels, classes))
+def _global(at: _Place) -> Layers:
+    return (GlobalPool(act=at.relu), *_linear(at))
 
 
-HEADS: dict[str, Callable[[int, Activation, int, int], Layers] | None] = {
+HEADS: dict[str, Callable[[_Place], Layers] | None] = {
     "preset": None, "linear": _linear, "pool": _pool, "conv": _conv, "global": _global,
 }
-"""The heads an early exit can have; ``preset`` is the preset's own, after a block where it has one."""
+"""The heads an early exit can have; ``preset`` is the preset's own, after a block where it has one. On maps of width 1 windows are 1-D."""
 
 
 def backbone(spec: NetSpec) -> Layers:
@@ -68,14 +82,16 @@ def places(spec: NetSpec) -> tuple[int, ...]:
 
 
 def layout(
-    name: str, exits: Sequence[tuple[int, str]], weight_bits: int = 4, act_bits: int = 4, classes: int = 10
+    name: str, exits: Sequence[tuple[int, str]], weight_bits: int = 4, act_bits: int = 4, classes: int | None = None,
+    shape: Shape | None = None,
 ) -> NetSpec:
     """The preset ``name`` with early ``exits`` at other places, (block after which it stands, head) each, in the backbone's order.
 
     None at all makes the network without early exits. The preset's own places and heads give the preset itself. Two exits after the
-    same block have different heads; the later one's stage is empty. Raises :class:`QuantModelError` as :func:`place` does.
+    same block have different heads; the later one's stage is empty. ``classes`` and ``shape`` are as :func:`quant_models.presets.preset`
+    takes them. Raises :class:`QuantModelError` as that and :func:`place` do.
     """
-    return place(preset(name, weight_bits, act_bits, classes), exits, weight_bits, act_bits)
+    return place(preset(name, weight_bits, act_bits, classes, shape), exits, weight_bits, act_bits)
 
 
 def place(spec: NetSpec, exits: Sequence[tuple[int, str]], weight_bits: int, act_bits: int) -> NetSpec:
@@ -113,7 +129,8 @@ def _head(
         raise QuantModelError(f"exit {index}: head must be one of {', '.join(HEADS)}, not {head!r}")
     make = HEADS[head]
     if make is not None:
-        return make(bits[0], Activation(bits=bits[1]), channels, spec.classes)
+        relu = Activation(bits=bits[1])
+        return make(_Place(weight_bits=bits[0], relu=relu, channels=channels, classes=spec.classes, flat=spec.width == 1))
     if after not in own:
         there = ", ".join(map(str, own)) or "none"
         raise QuantModelError(f"exit {index}: {spec.name} has no head of its own after block {after} (blocks with one: {there})")

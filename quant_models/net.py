@@ -27,7 +27,9 @@ from torch import Tensor, nn
 
 from quant_models.errors import QuantModelError
 
-__all__ = ["Activation", "Conv", "GlobalPool", "LayerSpec", "Linear", "MaxPool", "MultiExitNet", "NetSpec", "Unit", "trace"]
+__all__ = [
+    "Activation", "Conv", "GlobalPool", "LayerSpec", "Linear", "MaxPool", "MultiExitNet", "NetSpec", "Size", "Unit", "both", "trace",
+]
 
 INPUT_BITS = 8
 INPUT_SCALE = 2.0**-INPUT_BITS
@@ -35,6 +37,15 @@ MIN_GAMMA = 1e-3
 # Batch norm leaves about unit variance, so this is where the learned activation ranges start.
 ACT_RANGE = 3.0
 POOLED_RANGE = 1.5
+
+
+Size = int | tuple[int, int]
+"""One number for height and width, or (that of the height, that of the width)."""
+
+
+def both(size: Size) -> tuple[int, int]:
+    """``size`` by height and by width."""
+    return (size, size) if isinstance(size, int) else size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,22 +69,26 @@ class Activation:
 
 @dataclass(frozen=True, kw_only=True)
 class Conv:
-    """Square convolution with bias and batch norm, then ``act``. Weights are signed, narrow-range, with a scale per output channel."""
+    """Convolution with bias and batch norm, then ``act``. Weights are signed, narrow-range, with a scale per output channel.
+
+    ``kernel``, ``pad`` (zeros on each of two sides) and ``stride`` are the same for height and width, or one for each: (k, 1), (p, 0) and
+    (s, 1) for a 1-D network, whose maps are time x 1.
+    """
 
     out: int
-    kernel: int
-    pad: int = 0
-    stride: int = 1
+    kernel: Size
+    pad: Size = 0
+    stride: Size = 1
     weight_bits: int = 4
     act: Activation = Activation()
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaxPool:
-    """Max-pool without padding; the output size is rounded down."""
+    """Max-pool without padding; the output size is rounded down. ``kernel`` and ``stride`` are as those of :class:`Conv`."""
 
-    kernel: int
-    stride: int
+    kernel: Size
+    stride: Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +166,7 @@ class NetSpec:
         """The inverse of :meth:`to_json`; raises :class:`QuantModelError` when ``text`` describes no network."""
 
         def layer(raw: dict[str, Any]) -> LayerSpec:
-            fields = dict(raw)
+            fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
             kind = _KINDS[fields.pop("layer")]
             if fields.get("act") is not None:
                 fields["act"] = Activation(**fields["act"])
@@ -185,7 +200,7 @@ class Unit:
 def _check(unit: str, layer: LayerSpec, last: bool, classes: int) -> None:
     for key, low, high in (("out", 1, 1 << 16), ("kernel", 1, 64), ("stride", 1, 64), ("pad", 0, 63), ("weight_bits", 2, 8)):
         value = getattr(layer, key, low)
-        if not low <= value <= high:
+        if not all(low <= side <= high for side in both(value)):
             raise QuantModelError(f"{unit}: {key} must be {low} to {high}, not {value}")
     act = getattr(layer, "act", None)
     if act is not None and act.kind not in ("relu", "identity"):
@@ -226,12 +241,12 @@ def trace(spec: NetSpec) -> Iterator[tuple[str, int, Unit]]:
                 if flat and not isinstance(layer, Linear):
                     raise QuantModelError(f"{name}: only a linear layer can follow a linear layer, not {layer}")
                 flat = isinstance(layer, Linear)
-                if isinstance(layer, Conv):
-                    height = _slide(name, height, layer.kernel, layer.pad, layer.stride)
-                    width = _slide(name, width, layer.kernel, layer.pad, layer.stride)
-                    channels = layer.out
-                elif isinstance(layer, MaxPool):
-                    height, width = (_slide(name, size, layer.kernel, 0, layer.stride) for size in (height, width))
+                if isinstance(layer, Conv | MaxPool):
+                    pads = layer.pad if isinstance(layer, Conv) else 0
+                    height, width = map(
+                        _slide, (name, name), (height, width), both(layer.kernel), both(pads), both(layer.stride)
+                    )
+                    channels = layer.out if isinstance(layer, Conv) else channels
                 elif isinstance(layer, GlobalPool):
                     height = width = 1
                 else:
@@ -318,18 +333,24 @@ class MultiExitNet(nn.Module):
         for where, k, unit in trace(spec):
             (self.stages if where == "stage" else self.heads)[k][unit.name] = _module(unit)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Float logits ``[n, classes]`` per exit from float images ``[n, channels, height, width]`` in 0 to 255/256."""
+    def features(self, x: Tensor) -> Iterator[Any]:
+        """What each stage gives of images as :meth:`forward` takes them, first stage first, computed as it is asked for."""
         features: Any = self.input_quant(x)
-        logits = []
-        for stage, head in zip(self.stages, self.heads, strict=True):
+        for stage in self.stages:
             for module in stage.values():
                 features = module(features)
-            out = features
-            for module in head.values():
-                out = module(out)
-            logits.append(out)
-        return tuple(logits)
+            yield features
+
+    def head(self, k: int, features: Any) -> Tensor:
+        """Float logits ``[n, classes]`` of exit ``k`` from what stage ``k`` gives."""
+        for module in self.heads[k].values():
+            features = module(features)
+        logits: Tensor = features
+        return logits
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Float logits ``[n, classes]`` per exit from float images ``[n, channels, height, width]`` in 0 to 255/256."""
+        return tuple(self.head(k, features) for k, features in enumerate(self.features(x)))
 
     def clamp(self) -> None:
         """Keep every batch norm's gamma positive; call it after each optimiser step.

@@ -28,7 +28,7 @@ ROWS = (("LUT of logic", "lut"), ("LUT as memory", "lutram"), ("flip-flops", "ff
 @click.option("--from", "source", type=EXISTING, metavar="FOLDER",
               help="Take in what such a folder's build left (the folder, or its results/), instead of running Vivado.")
 @click.option("--data", type=EXISTING, metavar="DIR",
-              help="Folder of the data set (IDX files), or the .npz file; goes before the config's data.path.")
+              help="Folder or file of the data set; goes before the config's data.path.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def build(config: Path, board: str | None, tool: str, project_only: bool, source: Path | None, data: Path | None, as_json: bool) -> None:

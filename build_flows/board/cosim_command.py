@@ -17,7 +17,7 @@ BOARDS = ("pynq-z1", "pynq-z2")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Seed of the memory's latencies.")
 @click.option("--board", type=click.Choice(BOARDS), help="Board whose block design is modelled.  [default: target.board]")
 @click.option("--data", type=EXISTING, metavar="DIR",
-              help="Folder of the data set (IDX files), or the .npz file; goes before the config's data.path.")
+              help="Folder or file of the data set; goes before the config's data.path.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def cosim(config: Path, samples: int | None, seed: int, board: str | None, data: Path | None, as_json: bool) -> None:

@@ -28,7 +28,7 @@ SHOWN = 5
 @click.option("--identity", type=EXISTING, metavar="FILE", help="Private key to log in with.  [default: ssh's own]")
 @click.option("--ssh-config", type=EXISTING, metavar="FILE", help="Configuration of ssh to use instead of yours.")
 @click.option("--data", type=EXISTING, metavar="DIR",
-              help="Folder of the data set (IDX files), or the .npz file; goes before the config's data.path.")
+              help="Folder or file of the data set; goes before the config's data.path.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def deploy(

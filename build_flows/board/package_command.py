@@ -15,7 +15,7 @@ BOARDS = ("pynq-z1", "pynq-z2")
 @click.option("--board", type=click.Choice(BOARDS), help="Board that the bitstream is for.  [default: target.board]")
 @click.option("--tar", is_flag=True, help="Write the same as one archive, NAME-package.tar.gz, too.")
 @click.option("--data", type=EXISTING, metavar="DIR",
-              help="Folder of the data set (IDX files), or the .npz file; goes before the config's data.path.")
+              help="Folder or file of the data set; goes before the config's data.path.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def package(config: Path, board: str | None, tar: bool, data: Path | None, as_json: bool) -> None:

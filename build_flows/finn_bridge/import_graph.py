@@ -135,13 +135,6 @@ def _wiring(model: ModelWrapper) -> list[tuple[str, ...]]:
     return [(node.op_type, *node.input, *node.output) for node in model.graph.node]
 
 
-def _square(value: Any, what: str) -> int:
-    sides = set(value)
-    if len(sides) != 1:
-        raise CompileError(f"{what} must be square, not {list(value)}")
-    return int(sides.pop())
-
-
 def _ints(node: Any, name: str, default: list[int]) -> list[int]:
     return next((list(item.ints) for item in node.attribute if item.name == name), default)
 
@@ -169,8 +162,7 @@ def _pools_in_nhwc(model: ModelWrapper) -> None:
                 raise CompileError(f"max pool {node.name} must have no padding and floor its output size")
             pool = helper.make_node(
                 "MaxPool_rtl", [before], [after], ImgDim=[height, width],
-                Kernel=_square(_ints(node, "kernel_shape", []), f"kernel of {node.name}"),
-                Stride=_square(_ints(node, "strides", [1]), f"stride of {node.name}"), **common,
+                Kernel=_ints(node, "kernel_shape", []), Stride=_ints(node, "strides", [1, 1]), **common,
             )
             out_shape = [model.get_tensor_shape(node.output[0])[axis] for axis in NCHW_TO_NHWC]
         else:

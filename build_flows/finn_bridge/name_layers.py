@@ -83,14 +83,14 @@ class _Walk:
         unit, spec = getCustomOp(node), layer.spec
         match node.op_type:
             case "FMPadding_rtl":
-                _same(layer, "pad", list(unit.get_nodeattr("Padding")), [spec["pad"]] * 4)
+                _same(layer, "pad", list(unit.get_nodeattr("Padding")), _both(spec["pad"]) * 2)
             case "ConvolutionInputGenerator_rtl":
-                _same(layer, "kernel", list(unit.get_nodeattr("ConvKernelDim")), [spec["kernel"]] * 2)
-                _same(layer, "stride", list(unit.get_nodeattr("Stride")), [spec["stride"]] * 2)
+                _same(layer, "kernel", list(unit.get_nodeattr("ConvKernelDim")), _both(spec["kernel"]))
+                _same(layer, "stride", list(unit.get_nodeattr("Stride")), _both(spec["stride"]))
                 _same(layer, "dilation", list(unit.get_nodeattr("Dilation")), [1, 1])
             case "MaxPool_rtl":
-                _same(layer, "kernel", unit.get_nodeattr("Kernel"), spec["kernel"])
-                _same(layer, "stride", unit.get_nodeattr("Stride"), spec["stride"])
+                _same(layer, "kernel", list(unit.get_nodeattr("Kernel")), _both(spec["kernel"]))
+                _same(layer, "stride", list(unit.get_nodeattr("Stride")), _both(spec["stride"]))
             case "MVAU_rtl":
                 self.check_weights(node, layer)
                 kind = unit.get_input_datatype(0)
@@ -117,6 +117,11 @@ class _Walk:
         _same(layer, "weight_bits", getCustomOp(node).get_input_datatype(1).bitwidth(), layer.spec["weight_bits"])
 
 
+def _both(size: int | list[int]) -> list[int]:
+    """A size of the golden model by height and by width."""
+    return size if isinstance(size, list) else [size, size]
+
+
 def _same(layer: GoldenLayer, what: str, found: Any, wanted: Any) -> None:
     if found != wanted:
         raise CompileError(f"{layer.name}: {what} must be {wanted} as in the golden model, not {found}")
@@ -128,8 +133,9 @@ def _parts(layer: GoldenLayer) -> list[tuple[str, str]]:
     act = ["_thr"] if "thresholds" in spec else []
     match layer.kind:
         case "conv":
-            pad = ["_pad"] if spec["pad"] else []
-            window = ["_swg"] if (spec["kernel"], spec["pad"], spec["stride"]) != (1, 0, 1) else []
+            kernel, pads, stride = (_both(spec[key]) for key in ("kernel", "pad", "stride"))
+            pad = ["_pad"] if any(pads) else []
+            window = ["_swg"] if (kernel, pads, stride) != ([1, 1], [0, 0], [1, 1]) else []
             roles = [*pad, *window, "_mvau", *act]
         case "linear":
             roles = ["_mvau", *act]

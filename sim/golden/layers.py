@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from sim.golden.errors import GoldenError
 
-__all__ = ["conv", "exact_type", "global_sum", "linear", "maxpool", "threshold"]
+__all__ = ["Size", "both", "conv", "exact_type", "global_sum", "linear", "maxpool", "threshold"]
 
 Array = npt.NDArray[Any]
+Size = int | tuple[int, int]
 
 _TABLE_LIMIT = 1 << 22
 
@@ -39,22 +40,34 @@ def _product(columns: Array, weight: Array, peak: int) -> Array:
     return result.astype(np.int32 if kind is np.float32 else np.int64)
 
 
-def conv(x: Array, weight: Array, pad: int, stride: int, peak: int) -> Array:
+def both(size: Size) -> tuple[int, int]:
+    """``size`` of rows and of columns."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def _told(size: tuple[int, ...]) -> str:
+    return str(size[0]) if size[0] == size[1] else f"{size[0]}x{size[1]}"
+
+
+def conv(x: Array, weight: Array, pad: Size, stride: Size, peak: int) -> Array:
     """Accumulators ``[n, h', w', cout]`` of integers ``x [n, h, w, cin]``, no larger than ``peak`` in magnitude.
 
-    ``weight`` is ``[cout, k, k, cin]``; the border is ``pad`` zeros wide on every side.
+    ``weight`` is ``[cout, kh, kw, cin]``; the border is ``pad`` zeros wide on every side, or (above and below, left and right), and
+    ``stride`` that of rows and columns alike, or (rows, columns).
     """
-    kernel = weight.shape[1]
+    kernel, (above, left), (down, across) = weight.shape[1:3], both(pad), both(stride)
     kind = exact_type(_bound(weight, peak))
     n, height, width, channels = x.shape
-    padded = np.zeros((n, height + 2 * pad, width + 2 * pad, channels), kind)
-    padded[:, pad : pad + height, pad : pad + width] = x
-    if min(padded.shape[1:3]) < kernel:
-        raise GoldenError(f"kernel must fit the padded image, not kernel={kernel}, image {padded.shape[1]}x{padded.shape[2]}")
-    view = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(1, 2))[:, ::stride, ::stride]
+    padded = np.zeros((n, height + 2 * above, width + 2 * left, channels), kind)
+    padded[:, above : above + height, left : left + width] = x
+    if padded.shape[1] < kernel[0] or padded.shape[2] < kernel[1]:
+        raise GoldenError(
+            f"kernel must fit the padded image, not kernel={_told(kernel)}, image {padded.shape[1]}x{padded.shape[2]}"
+        )
+    view = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(1, 2))[:, ::down, ::across]
     rows, columns = view.shape[1:3]
-    # sliding_window_view gives [n, h', w', cin, k, k]; weights are [cout, k, k, cin]
-    patches = np.ascontiguousarray(view.transpose(0, 1, 2, 4, 5, 3)).reshape(-1, kernel * kernel * channels)
+    # sliding_window_view gives [n, h', w', cin, kh, kw]; weights are [cout, kh, kw, cin]
+    patches = np.ascontiguousarray(view.transpose(0, 1, 2, 4, 5, 3)).reshape(-1, kernel[0] * kernel[1] * channels)
     return _product(patches, weight, peak).reshape(n, rows, columns, len(weight))
 
 
@@ -63,16 +76,18 @@ def linear(x: Array, weight: Array, peak: int) -> Array:
     return _product(x.reshape(len(x), weight.shape[1]), weight, peak)
 
 
-def maxpool(x: Array, kernel: int, stride: int) -> Array:
-    """Maximum over ``kernel`` x ``kernel`` windows of ``x [n, h, w, c]``, without padding, rounding down."""
-    height = (x.shape[1] - kernel) // stride + 1
-    width = (x.shape[2] - kernel) // stride + 1
+def maxpool(x: Array, kernel: Size, stride: Size) -> Array:
+    """Maximum over windows of ``x [n, h, w, c]``, without padding, rounding down; ``kernel`` and ``stride`` are those of rows and columns
+    alike, or (rows, columns)."""
+    sides, (down, across) = both(kernel), both(stride)
+    height = (x.shape[1] - sides[0]) // down + 1
+    width = (x.shape[2] - sides[1]) // across + 1
     if height < 1 or width < 1:
-        raise GoldenError(f"kernel must fit the image, not kernel={kernel}, image {x.shape[1]}x{x.shape[2]}")
+        raise GoldenError(f"kernel must fit the image, not kernel={_told(sides)}, image {x.shape[1]}x{x.shape[2]}")
     result: Array | None = None
-    for row in range(kernel):
-        for column in range(kernel):
-            part = x[:, row : row + (height - 1) * stride + 1 : stride, column : column + (width - 1) * stride + 1 : stride]
+    for row in range(sides[0]):
+        for column in range(sides[1]):
+            part = x[:, row : row + (height - 1) * down + 1 : down, column : column + (width - 1) * across + 1 : across]
             result = part.copy() if result is None else np.maximum(result, part, out=result)
     assert result is not None
     return result

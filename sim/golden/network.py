@@ -29,9 +29,9 @@ class Layer:
 
     name: str
     kind: str
-    kernel: int = 1
-    stride: int = 1
-    pad: int = 0
+    kernel: layers.Size = 1
+    stride: layers.Size = 1
+    pad: layers.Size = 0
     weight: Array | None = None
     steps: Array | None = None
     out_min: int = 0
@@ -129,8 +129,10 @@ class GoldenNet:
                 h, w = height, width
                 for layer in chain:
                     if layer.kind in ("conv", "maxpool"):
-                        h = (h + 2 * layer.pad - layer.kernel) // layer.stride + 1
-                        w = (w + 2 * layer.pad - layer.kernel) // layer.stride + 1
+                        h, w = (
+                            (size + 2 * pad - kernel) // stride + 1 for size, pad, kernel, stride in
+                            zip((h, w), *map(layers.both, (layer.pad, layer.kernel, layer.stride)), strict=True)
+                        )
                     if layer.kind == "conv" and layer.weight is not None:
                         largest = max(largest, h * w * int(np.prod(layer.weight.shape[1:])))
                 if chain is stage:
@@ -147,6 +149,15 @@ def _field(entry: dict[str, Any], key: str, kind: type, where: str) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise GoldenError(f"{where}: {key} must be {kind.__name__}, not {value!r}")
     return value
+
+
+def _size(entry: dict[str, Any], key: str, where: str) -> layers.Size:
+    """One number for rows and columns, or a list of both."""
+    value = entry.get(key)
+    if isinstance(value, list) and len(value) == 2 and all(type(side) is int for side in value):
+        return (value[0], value[1])
+    found: int = _field(entry, key, int, where)
+    return found
 
 
 class _Reader:
@@ -177,14 +188,15 @@ class _Reader:
             raise GoldenError(f"{where}: kind must be one of {', '.join(KINDS)}, not {kind!r}")
         sizes: dict[str, Any] = {}
         for key in {"conv": ("kernel", "pad", "stride"), "maxpool": ("kernel", "stride")}.get(kind, ()):
-            sizes[key] = _field(entry, key, int, where)
-            if sizes[key] < (0 if key == "pad" else 1):
-                raise GoldenError(f"{where}: {key} must be positive, not {sizes[key]}")
+            sizes[key] = _size(entry, key, where)
+            if min(layers.both(sizes[key])) < (0 if key == "pad" else 1):
+                raise GoldenError(f"{where}: {key} must be positive, not {entry[key]}")
         weight = None
         if kind in ("conv", "linear"):
             weight = self.array(entry, "weight", 4 if kind == "conv" else 2, where)
-            if kind == "conv" and weight.shape[1:3] != (sizes["kernel"], sizes["kernel"]):
-                raise GoldenError(f"{where}: weight must be {sizes['kernel']}x{sizes['kernel']}, not {weight.shape[1]}x{weight.shape[2]}")
+            if kind == "conv" and weight.shape[1:3] != layers.both(sizes["kernel"]):
+                wanted = "x".join(map(str, layers.both(sizes["kernel"])))
+                raise GoldenError(f"{where}: weight must be {wanted}, not {weight.shape[1]}x{weight.shape[2]}")
         if kind == "maxpool":
             return Layer(name=name, kind=kind, **sizes)
         if kind == "linear" and last:

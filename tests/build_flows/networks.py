@@ -28,6 +28,15 @@ def network(
     return from_meta(meta, shapes)
 
 
+def _both(size: Any) -> list[int]:
+    return size if isinstance(size, list) else [size, size]
+
+
+def _slid(sizes: tuple[int, int], *window: Any) -> list[int]:
+    """Height and width after windows of kernel, padding and stride."""
+    return [(size + 2 * pad - kernel) // stride + 1 for size, kernel, pad, stride in zip(sizes, *map(_both, window), strict=True)]
+
+
 def _chain(prefix: str, words: list[Words], at: tuple[int, int, int], shapes: dict[str, tuple[int, ...]], bits: int) -> Any:
     layers: list[dict[str, Any]] = []
     for kind, *values in words:
@@ -38,16 +47,16 @@ def _chain(prefix: str, words: list[Words], at: tuple[int, int, int], shapes: di
             layer |= {"thresholds": f"{name}.t", "out_bits": bits, "out_signed": False, "out_min": 0}
         if kind in ("conv", "linear"):
             layer |= {"weight": name, "weight_bits": bits}
-            inputs = (values[0], values[0], channels) if kind == "conv" else (height * width * channels,)
+            inputs = (*_both(values[0]), channels) if kind == "conv" else (height * width * channels,)
             shapes[name] = (values[-1], *inputs)
         if kind == "conv":
             kernel, pad, stride, outputs = values
             layer |= {"kernel": kernel, "pad": pad, "stride": stride}
-            at = ((height + 2 * pad - kernel) // stride + 1, (width + 2 * pad - kernel) // stride + 1, outputs)
+            at = (*_slid((height, width), kernel, pad, stride), outputs)
         elif kind == "maxpool":
             kernel, stride = values
             layer |= {"kernel": kernel, "stride": stride}
-            at = ((height - kernel) // stride + 1, (width - kernel) // stride + 1, channels)
+            at = (*_slid((height, width), kernel, 0, stride), channels)
         else:
             at = (1, 1, values[0] if values else channels)
         layers.append(layer)

@@ -77,7 +77,8 @@ def flow(monkeypatch: pytest.MonkeyPatch) -> Flow:
 @pytest.fixture
 def config(tmp_path: Path) -> str:
     file = tmp_path / "config.toml"
-    file.write_text(template("digits").replace("# samples =", "samples = 100"))
+    before, simulate = template("digits").split("[simulate]")
+    file.write_text(f"{before}[simulate]{simulate.replace('# samples =', 'samples = 100')}")
     return str(file)
 
 

@@ -34,7 +34,8 @@ def faults(text: str) -> list[str]:
         (
             "validation = 0.2",
             "validatoin = 0.2",
-            "x.toml: data.validatoin = 0.2: unknown key (did you mean validation?); allowed: name, path, validation",
+            "x.toml: data.validatoin = 0.2: unknown key (did you mean validation?); allowed: name, path, resize, channels, "
+            "validation",
         ),
         ("[[exits]]\n", "[[exits]]\nplace = 1\n", "x.toml: exits[0].place = 1: unknown key; allowed: policy, score, after, head"),
         ("# after =", "after = -1", "x.toml: exits[0].after = -1: allowed: whole number from 0 to 1000"),
@@ -59,10 +60,10 @@ def faults(text: str) -> list[str]:
         ("epsilon = 0.001", "epsilon = 0.2", "x.toml: calibrate.epsilon = 0.2: allowed: number from 1e-06 to 0.1"),
         ("epsilon = 0.001", "epsilon = 0", "x.toml: calibrate.epsilon = 0: allowed: number from 1e-06 to 0.1"),
         ("epsilon = 0.001", "epsilon = nan", "x.toml: calibrate.epsilon = nan: allowed: number from 1e-06 to 0.1"),
-        ('preset = "digits"', "", 'x.toml: model.preset is missing; allowed: "digits", "b_lenet", "triple_wins", "b_alexnet"'),
-        ("# exit_weights =", "exit_weights = [1, 2, -3]", "x.toml: train.exit_weights[2] = -3: allowed: number above 0 up to 100"),
+        ('preset = "digits"', "", 'x.toml: model.preset is missing; allowed: "digits", "b_lenet", "triple_wins", "b_alexnet", "har"'),
+        ('exit_weights = "equal"', "exit_weights = [1, 2, -3]", "x.toml: train.exit_weights[2] = -3: allowed: number above 0 up to 100"),
         (
-            "# exit_weights =",
+            'exit_weights = "equal"',
             "exit_weights = [1, 2]",
             "x.toml: train.exit_weights = [1.0, 2.0]: allowed: 3 values, one for each exit, not 2",
         ),
@@ -89,7 +90,8 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 def test_a_wrong_table_is_told_as_one() -> None:
-    assert "x.toml: model = 1: must be a table [model]; allowed: a table with preset, weight_bits, act_bits" in faults("model = 1")
+    told = "x.toml: model = 1: must be a table [model]; allowed: a table with preset, weight_bits, act_bits, layer_bits"
+    assert told in faults("model = 1")
 
 
 @pytest.mark.parametrize(
@@ -107,10 +109,26 @@ def test_a_wrong_table_is_told_as_one() -> None:
             "patience, class_threshold, never",
         ),
         (
-            B_LENET.replace('name = "fashion-mnist"', 'name = "digits"'),
-            'data.name = "digits": its images are 8x8x1, but b_lenet takes 28x28x1; allowed: fashion-mnist, npz',
+            B_LENET.replace('name = "fashion-mnist"', 'name = "digits"').replace('preset = "b_lenet"', 'preset = "triple_wins"'),
+            'data.name = "digits": its images are 8x8x1, but triple_wins takes 16x16 at least; allowed: fashion-mnist, cifar10, npz, '
+            "folder, sensors",
         ),
-        (B_LENET.replace('name = "fashion-mnist"', 'name = "npz"'), "data.path = (unset): an npz data set needs its file"),
+        (
+            B_LENET.replace('name = "fashion-mnist"', 'name = "npz"'),
+            "data.path = (unset): data set npz needs its place; allowed: path of an .npz file",
+        ),
+        (
+            B_LENET.replace('name = "fashion-mnist"', 'name = "folder"'),
+            "data.path = (unset): data set folder needs its place; allowed: path of a folder with train/<class>/ and test/<class>/, or",
+        ),
+        (B_LENET.replace("# resize =", "resize = [8, 8]"), "data.resize = [8, 8]: only images of a folder are converted, not data set"),
+        (B_LENET.replace('channels = "auto"', 'channels = "rgb"'), 'data.channels = "rgb": only images of a folder are converted, not'),
+        (
+            B_LENET.replace('name = "fashion-mnist"', 'name = "folder"').replace("# path =", 'path = "."').replace(
+                "# resize =", "resize = [8]"
+            ),
+            "data.resize = [8]: allowed: 2 values, height and width, not 1",
+        ),
         (
             DIGITS.replace("\naccuracy_loss = 0.5", "\nshares = [0.7, 0.6]"),
             "calibrate.shares = [0.7, 0.6]: they sum to 1.3; allowed: 1 at most",
@@ -219,7 +237,7 @@ def test_places_are_relative_to_the_file(tmp_path: Path) -> None:
     project = config.load(file)
     assert project.output == tmp_path / "sub" / "build" / "digits"
     assert (project.name, project.data, project.folding) == ("digits", None, None)
-    assert project.values("model") == {"model": {"preset": "digits", "weight_bits": 4, "act_bits": 4}}
+    assert project.values("model") == {"model": {"preset": "digits", "weight_bits": 4, "act_bits": 4, "layer_bits": None}}
     assert project.config.exit_weights == (1.0, 1.0, 1.0)
     assert project.config.part == "xc7z020clg400-1"
     (tmp_path / "idx").mkdir()
@@ -238,8 +256,28 @@ def test_the_data_set_is_named_as_quant_models_does(tmp_path: Path) -> None:
     assert config.load(file, data_dir=tmp_path).dataset == ("fashion_mnist", tmp_path)
     assert {"digits", "fashion_mnist"} <= set(DATASETS)
     (tmp_path / "mine.npz").write_bytes(b"")
-    file.write_text(template("b_alexnet").replace("images.npz", "mine.npz"))
+    file.write_text(template("b_alexnet").replace('"cifar10"', '"npz"').replace("cifar-10-batches-bin", "mine.npz"))
     assert config.load(file).dataset == (str(tmp_path / "mine.npz"), None)
+
+
+def test_places_of_data_sets_are_of_their_kind(tmp_path: Path) -> None:
+    file, images = tmp_path / "config.toml", tmp_path / "images"
+    images.mkdir()
+    (tmp_path / "images.tar").write_bytes(b"")
+    for name, good, bad, message in (
+        ("npz", "images.tar", "images", "must be an .npz file, not a folder"),
+        ("sensors", "images.tar", "images", "must be an .npz file, not a folder"),
+        ("cifar10", "images", "images.tar", "must be the folder of CIFAR-10's binary files, not a file"),
+        ("folder", "images", None, ""),
+        ("folder", "images.tar", None, ""),
+    ):
+        text = B_LENET.replace('name = "fashion-mnist"', f'name = "{name}"')
+        file.write_text(text.replace("# path =", f'path = "{good}"'))
+        assert config.load(file).dataset == ((str(tmp_path / good), None) if name == "npz" else (name, tmp_path / good))
+        if bad is not None:
+            file.write_text(text.replace("# path =", f'path = "{bad}"'))
+            with pytest.raises(ConfigError, match=f"data.path = '{bad}': {message}"):
+                config.load(file)
 
 
 def test_presets_have_the_shapes_of_quant_models() -> None:
@@ -249,8 +287,13 @@ def test_presets_have_the_shapes_of_quant_models() -> None:
     assert set(PRESETS) == set(config.PRESETS)
     for name, preset in config.PRESETS.items():
         spec = PRESETS[name](4, 4, 10)
-        assert (len(spec.stages), spec.height, spec.width, spec.channels) == (preset.exits, preset.height, preset.width, preset.channels)
+        assert (len(spec.stages), (spec.height, spec.width, spec.channels)) == (preset.exits, preset.shape)
         assert (preset.blocks, preset.places) == (len(blocks(spec)), places(spec))
+        height, width = preset.least
+        assert PRESETS[name](4, 4, 10, (height, width, 2)).exits == preset.exits
+        for smaller in ((height - 1, width), (height, width - 1)):
+            with pytest.raises(ValueError, match=r"must fit|must be at least 1"):
+                PRESETS[name](4, 4, 10, (*smaller, 2))
     assert set(config.HEADS) == set(HEADS)
 
 

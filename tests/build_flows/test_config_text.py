@@ -7,10 +7,11 @@ from build_flows.config_text import config_text
 
 def test_reading_it_gives_the_values_again():
     values = {
-        "project": {"name": "x", "output": "."}, "model": {"weight_bits": 4},
+        "project": {"name": "x", "output": "."},
         "exits": [{"policy": "softmax", "after": 0}, {"policy": "always"}],
         "target": {"hard_share": [0.25, 1e-06], "clock_mhz": 100.0, "cycles_per_sample": 1296}, "train": {"flip": True, "shift": 0},
         "data": {"path": 'a "quoted" \\ path\t\x7fé'}, "calibrate": {},
+        "model": {"weight_bits": 4, "layer_bits": {"stage0_conv0": {"weight": 8, "act": 4}, "a b": {}}},
     }
     text = config_text(values, "first\nsecond")
     assert tomllib.loads(text) == values

@@ -19,6 +19,8 @@ from build_flows.config_words import allowed, toml
         (Annotated[int, Field(ge=2, le=8)], "whole number from 2 to 8"),
         (Annotated[float, Field(gt=0, lt=0.5)], "number above 0 below 0.5"),
         (Annotated[float, Field(le=300)], "number up to 300"),
+        (dict[str, Annotated[int, Field(ge=2)]], "table from a name to (whole number from 2)"),
+        (list[int] | Literal["all"], 'list of (whole number) or "all"'),
         (list[Annotated[float, Field(gt=0, le=1)]] | None, "list of (number above 0 up to 1)"),
     ],
 )

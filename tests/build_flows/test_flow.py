@@ -18,6 +18,7 @@ from build_flows.files import hash_path
 from build_flows.steps import Build, Step
 from build_flows.ui import Progress, SilentUi
 from tests.build_flows.projects import configured
+from tests.build_flows.projects import project as small
 from tests.test_layering import ROOT, imports
 
 pytestmark = pytest.mark.cosim
@@ -148,18 +149,19 @@ ENTRY = {
     "agree": "build_flows.verify", "simulate": "build_flows.simulation", "report": "build_flows.report",
 }
 PLUMBING = {
-    "build_flows.config", "build_flows.config_words", "build_flows.errors", "build_flows.files", "build_flows.ui", "sim.errors",
+    "build_flows.config", "build_flows.config_section", "build_flows.config_train", "build_flows.config_words",
+    "build_flows.errors", "build_flows.files", "build_flows.ui", "sim.errors",
     # Where the configuration has the names of policies from.
     "quant_models.errors", "quant_models.fidelity", "quant_models.policies",
 }
 FREE = {
     # How weights are stored must not cost hours of training.
     "train": ("quant_models.checkpoint", "quant_models.errors", "quant_models.files", "quant_models.integers"),
-    "calibrate": ("build_flows.parts",),
+    "calibrate": ("build_flows.parts", "build_flows.train_setup"),
     # What FINN's execution imports but does not run.
     "agree": (
         "build_flows.cost_model", "build_flows.layer_costs", "build_flows.memory_map", "build_flows.network", "build_flows.parts",
-        "build_flows.tradeoff", "build_flows.training", "build_flows.unit_terms", "hw.",
+        "build_flows.train_setup", "build_flows.tradeoff", "build_flows.training", "build_flows.unit_terms", "hw.",
     ),
     # Of the gateware only one constant.
     "report": ("hw.",),
@@ -188,6 +190,55 @@ def test_the_identity_of_a_step_holds_all_code_behind_it(copy: Copy, monkeypatch
         hashed = tuple(f"{source}." for source in step.sources)
         missing = {item for item in behind(ENTRY[name]) - PLUMBING if not f"{item}.".startswith((*hashed, *FREE.get(name, ("-",))))}
         assert not missing, f"step {name} does not depend on {sorted(missing)}"
+
+
+def test_training_depends_on_the_chosen_scheme_and_the_content_of_its_files(
+    tmp_path: Path, model_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = small(tmp_path, model_cache)
+
+    def training(train: str = "", tables: str = "") -> str:
+        """The identity of the training with more lines in [train], and more tables."""
+        steps: list[Step] = []
+
+        def stop(build: Build, step: Step) -> None:
+            steps.append(step)
+            raise KeyboardInterrupt
+
+        file = made.file.with_name("other.toml")
+        file.write_text(made.file.read_text().replace("threads = 1\n", f"threads = 1\n{train}\n") + tables)
+        with monkeypatch.context() as patched:
+            patched.setattr(Build, "run", stop)
+            with pytest.raises(KeyboardInterrupt):
+                flow.train(config.load(file), SilentUi())
+        return steps[0].identity()
+
+    for name, content in (("a", b"1"), ("b", b"1"), ("c", b"2")):
+        (tmp_path / name).write_bytes(content)
+    plain, distill = training(), training('scheme = "distill"')
+    assert plain != distill != training('scheme = "distill"', "[distill]\nalpha = 0.25\n") != plain
+    assert plain == training("", "[distill]\nalpha = 0.25\n") == training('scheme = "joint"')
+    starts = [training(f'start = "{name}"') for name in "abc"]
+    assert plain != starts[0] == starts[1] != starts[2]
+    samples = [training('scheme = "consistent"', f'[consistent]\nsamples = "{name}"\n') for name in "abc"]
+    assert samples[0] == samples[1] != samples[2]
+    taken = training('checkpoint = "a"')
+    assert taken == training('checkpoint = "b"\nstart = "c"\nscheme = "distill"\nclip = 1.0', "[distill]\nalpha = 0.25\n")
+    assert taken not in (plain, training('checkpoint = "c"'))
+
+
+def test_bits_of_single_layers_go_all_the_way(copy: Copy) -> None:
+    """To RTL that computes what the trained network does."""
+    made = copy(epochs="1")
+    bits = "{ stage0_conv0 = { weight = 6, act = 5 }, stage1_conv0 = { act = 2 }, head0_fc0 = { weight = 7 }, head2_gap0 = { act = 4 } }"
+    made.file.write_text(made.file.read_text().replace("act_bits = 3\n", f"act_bits = 3\nlayer_bits = {bits}\n"))
+    found = flow.simulate(config.load(made.file), SilentUi(), samples=20)
+    assert found["agree"] == found["samples"] == 20
+    netlist = json.loads((made.output / "netlist.json").read_text())
+    streams = {item["dst"][0]: item["bits"] for item in netlist["streams"]}
+    assert [streams[name] for name in ("fork0", "head0_fc0_mvau", "fork1", "head1_fc0_mvau", "head2_gap0", "head2_fc0_mvau")] == [
+        5, 5, 4, 2, 3, 4,
+    ]
 
 
 def test_the_report_is_made_anew_when_what_it_shows_changed(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:

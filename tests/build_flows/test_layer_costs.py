@@ -28,12 +28,39 @@ def units_of(layer, fold):
         (8, 8, 3, 3, 3, 1, True, 65),
         (9, 8, 3, 3, 3, 2, True, 72),
         (11, 7, 2, 1, 1, 2, False, 155),
+        (32, 1, 4, 4, [5, 1], [1, 1], False, 142),
+        (32, 1, 4, 2, [5, 1], [1, 1], False, 282),
+        (32, 1, 4, 4, [5, 1], [1, 1], True, 33),
+        (31, 1, 4, 2, [4, 1], [2, 1], False, 114),
+        (31, 1, 4, 4, [4, 1], [2, 1], True, 31),
+        (33, 1, 2, 1, [2, 1], [4, 1], False, 66),
+        (33, 1, 2, 2, [3, 1], [3, 1], True, 34),
+        (32, 1, 3, 1, [1, 1], [2, 1], False, 96),
+        (9, 8, 4, 2, [3, 2], [1, 1], False, 614),
+        (9, 8, 4, 4, [3, 1], [2, 1], False, 112),
+        (9, 8, 2, 2, [3, 2], [1, 2], True, 73),
+        (9, 8, 2, 1, [1, 3], [1, 1], False, 326),
     ],
 )
 def test_window_cycles_are_those_of_the_rtl(height, width, channels, simd, kernel, stride, parallel, cycles):
     """``cycles`` are frame intervals of FINN's RTL in Verilator, its input always valid and its output always taken."""
     units = units_of(conv(height, width, channels, kernel, stride), Fold(1, simd, parallel))
     assert units["window"].cycles == cycles
+
+
+def test_a_window_over_one_column_has_no_line_buffers():
+    narrow, wide = conv(32, 1, 4, [5, 1], [1, 1]), conv(32, 9, 4, [5, 1], [1, 1])
+    found = {name: units_of(layer, Fold(1, 4, True))["window"] for name, layer in (("narrow", narrow), ("wide", wide))}
+    assert (found["narrow"].terms["memory"], found["narrow"].bram18, found["narrow"].terms["line"]) == (0, 0, 0)
+    assert found["wide"].terms["line"] > 0
+    assert found["narrow"].terms["taps"] == found["wide"].terms["taps"] == 5 * 4 * 4
+
+
+def test_a_single_window_of_two_beats_is_what_finn_cannot_count():
+    layer = conv(2, 1, 2, [2, 1], [1, 1])
+    assert fold_error(layer, Fold(1, 2)).startswith("simd must be less than 2: FINN's single-buffer window needs more than")
+    assert fold_error(layer, Fold(1, 1)) is None
+    assert fold_error(conv(3, 1, 2, [2, 1], [1, 1]), Fold(1, 2)) is None
 
 
 @pytest.mark.parametrize(

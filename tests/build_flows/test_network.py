@@ -37,6 +37,14 @@ def test_shapes_and_widths_are_worked_out():
     assert (last.mw, last.mh, last.head, last.activation) == (30, 3, True, False)
 
 
+def test_windows_that_are_not_square():
+    tall = {"kernel": [5, 1], "pad": [2, 0], "stride": [2, 1]}
+    shapes = {"w0": (5, 5, 1, 2), "w1": (3, 2 * 6 * 5)}
+    conv, pool, _ = from_meta(meta(tall), shapes).layers
+    assert (conv.padded, conv.target, conv.mw, conv.taps) == (Shape(13, 12, 2), Shape(5, 12, 5), 10, 5)
+    assert (conv.kernel, conv.pad, conv.stride, pool.kernel) == ((5, 1), (2, 0), (2, 1), (2, 2))
+
+
 def test_sum_width_holds_the_largest_sum():
     conv = from_meta(meta(), SHAPES).layers[0]
     largest = 18 * 255 * 8
@@ -72,6 +80,9 @@ def test_a_torn_file_is_refused(tmp_path):
         ({"classes": 1}, {}, "classes must be an integer from 2 to 1000, not 1"),
         ({"heads": []}, {}, "one head a stage, not stages=1, heads=0"),
         ({"stage": {"kernel": 12}}, {}, "stage0_conv0: kernel must fit its padded input, not kernel=12, input=11x14"),
+        ({"stage": {"kernel": [3, 15]}}, {}, r"stage0_conv0: kernel must fit its padded input, not kernel=\[3, 15\], input=11x14"),
+        ({"stage": {"kernel": [3]}}, {}, r"stage0_conv0: kernel must be an integer at least 1, or a list of two, not \[3\]"),
+        ({"stage": {"pad": [1, -1]}}, {}, r"stage0_conv0: pad must be an integer at least 0, or a list of two, not \[1, -1\]"),
         ({"stage": {"kind": "conv3d"}}, {}, "stage0_conv0: kind must be one of conv, .*, not 'conv3d'"),
         ({"stage": {"weight_bits": 9}}, {}, "stage0_conv0: weight_bits must be an integer from 2 to 8, not 9"),
         ({"head": {"in_bits": 5}}, {}, "head0_fc0: in_bits must be that of the layer before, 4, not 5"),

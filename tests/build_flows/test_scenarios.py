@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from build_flows import config, flow
+from build_flows.ui import SilentUi
 from hw.netlist import load
 from sim import golden
 from sim.agreement import agree
@@ -13,6 +15,7 @@ from sim.identity import positions
 from sim.result_word import unpack
 from sim.run import expected_ids, simulate
 from sim.scenario import Cycles, Read, Reset, Results, Send, Sent, Stall, Write
+from tests.build_flows.projects import project
 
 pytestmark = pytest.mark.cosim
 
@@ -121,3 +124,19 @@ def test_soft_reset_after_a_batch_cut_short(real, tmp_path, cut):
     assert len(trace.results) == 40
     assert real.same(real.decide(np.arange(30, 60)), real.received(fresh, [30]), [30])
     assert trace.snapshots[0]["SAMPLES_IN"] == trace.snapshots[0]["SAMPLES_OUT"] == 30
+
+
+def test_windows_of_sensors_run_through_1d_layers(tmp_path, model_cache):
+    """Digits as windows of 16 samples on 4 channels: all of them through the RTL of ``har``, with stalls and without."""
+    made = project(tmp_path, model_cache, preset='"har"', epochs="1", cycles_per_sample="64")
+    made.file.write_text(made.file.read_text().replace('"npz"', '"sensors"'))
+    made = config.load(made.file)
+    with np.load(made.data, allow_pickle=False) as found:
+        arrays = {key: found[key].reshape(-1, 16, 4) / 8 - 3 if key[0] == "x" else found[key] for key in found}
+    np.savez(made.data, **arrays)
+    for options in ({}, {"stall": 0.5, "seed": 3}):
+        answer = flow.simulate(made, SilentUi(), samples=40, **options)
+        assert (answer["samples"], answer["agree"]) == (40, 40)
+    layers = {layer.name for layer in load((made.output / "netlist.json").read_text()).layers}
+    assert {"stage0_conv0_pad", "stage0_conv0_swg", "stage0_pool0", "head2_gap0"} <= layers
+    assert golden.load(made.output / "golden.npz").shape == (16, 1, 4)

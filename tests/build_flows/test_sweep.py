@@ -116,6 +116,35 @@ def test_one_training_has_the_exits_of_all(folder: Path) -> None:
     assert "one training" in plan.weights
 
 
+def test_words_for_weights_are_everyones(folder: Path) -> None:
+    train = {"epochs": 3, "exit_weights": "branchynet"}
+    assert {values(layout)["train"]["exit_weights"] for layout in plan_sweep(write(folder, train=train)).layouts} == {"branchynet"}
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("scheme", ["exits_only", "distill", "consistent"])
+def test_every_scheme_trains_every_layout(folder: Path, scheme: str, shared: bool) -> None:
+    (folder / "start.safetensors").write_bytes(b"")
+    text = SWEEP if shared else SWEEP.replace("version = 1", "version = 1\nshared_training = false")
+    train = {"epochs": 3, "scheme": scheme, "start": "start.safetensors"}
+    plan = plan_sweep(write(folder, text, train=train, exits_only={"exits": [0]}))
+    for layout in (*plan.trainings, *plan.layouts, plan.rate):
+        assert (layout.config.train.scheme, layout.config.exits_only.exits) == (scheme, None)
+        assert values(layout)["train"]["start"] in ("../../../start.safetensors",)
+    assert len(plan.trainings) == shared
+
+
+def test_bits_by_layers_names_are_refused(folder: Path) -> None:
+    model = BASE["model"] | {"layer_bits": {"stage0_conv0": {"weight": 8}}}
+    why = "layers are called otherwise in another layout of exits"
+    with pytest.raises(ConfigError, match=rf'base = "base\.toml": {why}.*; allowed: unset = \["model\.layer_bits"\]'):
+        plan_sweep(write(folder, model=model))
+    plan = plan_sweep(write(folder, SWEEP.replace("version = 1", 'version = 1\nunset = ["model.layer_bits"]'), model=model))
+    assert all(not layout.config.model.layer_bits for layout in plan.layouts)
+    with pytest.raises(ConfigError, match=rf"model\.layer_bits = .*: {why}.*; allowed: unset"):
+        plan_configs([folder / "base.toml"])
+
+
 def test_layouts_may_be_trained_by_themselves(folder: Path) -> None:
     plan = plan_sweep(write(folder, SWEEP.replace("version = 1", "version = 1\nshared_training = false")))
     assert plan.trainings == ()

@@ -1,18 +1,24 @@
 """Training, calibration and export write their artefacts; an interrupted training is taken up."""
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
-from build_flows import training
+from build_flows import config, training
 from build_flows.config import Project
-from build_flows.errors import ConfigError
+from build_flows.errors import ConfigError, OfframpError
 from build_flows.ui import SilentUi
+from quant_models.checkpoint import load_checkpoint
 from quant_models.errors import QuantModelError
+from quant_models.schemes import Joint
 from tests.build_flows.projects import configured, project
 
 
@@ -64,6 +70,127 @@ def test_train_calibrate_export(small: Project, tmp_path: Path) -> None:
     with np.load(work / "golden.npz", allow_pickle=False) as found:
         assert json.loads(str(found["meta"]))["classes"] == 10
     assert (work / "model.onnx").stat().st_size > 1000
+
+
+def _with(small: Project, changes: dict[str, dict], **files: Path) -> Project:
+    """``small`` with other values by table and key, and with ``files`` (start, samples)."""
+    raw = small.config.model_dump()
+    for table, values in changes.items():
+        raw[table] = raw[table] | values
+    return dataclasses.replace(small, config=config.Config.model_validate(raw), **files)
+
+
+def _trained(chosen: Project, work: Path) -> dict:
+    work.mkdir()
+    training.train(chosen, SilentUi(), work)
+    found = json.loads((work / "metrics.json").read_text())
+    assert [item["accuracy"] > 0 for item in found["exits"]] == [True] * 3
+    return found
+
+
+@pytest.mark.parametrize(
+    ("scheme", "own", "told"),
+    [
+        ("exits_only", {}, {"backbone_epochs": 2, "exits": None}),
+        ("exits_only", {"backbone_epochs": 1}, {"backbone_epochs": 1, "exits": None}),
+        ("distill", {"teacher": "next", "temperature": 2.0, "alpha": 0.25}, {"teacher": "next", "temperature": 2.0, "alpha": 0.25}),
+        ("consistent", {"ramp": 1, "perturb": ["noise"], "unlabelled": 0.5},
+         {"weight": 1.0, "ramp": 1, "perturb": ["noise"], "strength": 0.5, "unlabelled": 0.5}),
+    ],
+)
+def test_a_scheme_gets_its_settings(scheme: str, own: dict, told: dict, small: Project, tmp_path: Path) -> None:
+    found = _trained(_with(small, {"train": {"scheme": scheme, "exit_weights": "branchynet"}, scheme: own}), tmp_path / "work")
+    weights = found["scheme"].pop("exit_weights", None)
+    assert weights is None if scheme == "exits_only" else weights == pytest.approx([1.0, 0.65, 0.3])
+    assert found["scheme"] == {"name": scheme, **told}
+    assert len(found["history"]) == 2 + told.get("backbone_epochs", 0)
+
+
+def test_a_trained_backbone_is_not_trained_again(small: Project, tmp_path: Path) -> None:
+    _trained(small, tmp_path / "first")
+    start = tmp_path / "first" / "checkpoint.safetensors"
+    found = _trained(_with(small, {"train": {"scheme": "exits_only"}}, start=start), tmp_path / "second")
+    assert found["scheme"] == {"name": "exits_only", "backbone_epochs": 0, "exits": None}
+    assert _moved(start, tmp_path / "second" / "checkpoint.safetensors") == {"0", "1"}
+
+
+def _moved(old: Path, new: Path) -> set[str]:
+    """The heads whose weights differ, and ``backbone`` when anything else does."""
+    before, after = (load_checkpoint(path).model for path in (old, new))
+    return {key.split(".")[1] if key.startswith("heads.") else "backbone" for key in before if not bool((before[key] == after[key]).all())}
+
+
+@pytest.mark.parametrize("labels", ["true", "last_exit"])
+def test_a_user_s_own_samples_move_the_early_heads_alone(labels: str, small: Project, tmp_path: Path) -> None:
+    _trained(small, tmp_path / "first")
+    data = training.dataset(small)
+    np.savez(tmp_path / "user.npz", x=data.x_train[:120], **({"y": data.y_train[:120]} if labels == "true" else {}))
+    start = tmp_path / "first" / "checkpoint.safetensors"
+    chosen = _with(small, {"train": {"scheme": "personal", "batch_size": 16}, "personal": {"labels": labels}}, start=start,
+                   samples=tmp_path / "user.npz")
+    found = _trained(chosen, tmp_path / "second")
+    assert (found["scheme"], found["train_samples"] + found["validation_samples"]) == ({"name": "personal", "labels": labels}, 120)
+    assert _moved(start, tmp_path / "second" / "checkpoint.safetensors") == {"0", "1"}
+
+
+def test_further_samples_without_labels_take_part(small: Project, tmp_path: Path) -> None:
+    np.savez(tmp_path / "more.npz", x_unlabelled=training.dataset(small).x_test)
+    found = _trained(_with(small, {"train": {"scheme": "consistent"}}, samples=tmp_path / "more.npz"), tmp_path / "work")
+    assert found["train_samples"] + found["validation_samples"] == 700 + 60
+
+
+def test_bits_of_single_layers(small: Project, tmp_path: Path) -> None:
+    chosen = _with(small, {"model": {"layer_bits": {"stage0_conv0": {"weight": 8, "act": 3}}}})
+    _trained(chosen, tmp_path / "work")
+    first, second = load_checkpoint(tmp_path / "work" / "checkpoint.safetensors").spec.stages[:2]
+    assert (first[0].weight_bits, first[0].act.bits, second[0].weight_bits) == (8, 3, small.config.model.weight_bits)
+    wrong = _with(small, {"model": {"layer_bits": {"stage9_conv0": {"weight": 8}}}})
+    with pytest.raises(ConfigError, match=r"model\.layer_bits = \{stage9_conv0 = \{weight = 8\}\}: digits has no layer 'stage9_conv0'"):
+        training.train(wrong, SilentUi(), tmp_path)
+
+
+def test_a_training_that_diverges_leaves_its_last_good_weights_where_no_run_removes_them(
+    small: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Joint.loss
+
+    def breaking(scheme: Joint, model: Any, batch: Any, epoch: int, generator: Any) -> Any:
+        loss, told = plain(scheme, model, batch, epoch, generator)
+        return (loss * float("nan"), {"exit 1": float("nan")}) if epoch == 1 else (loss, told)
+
+    monkeypatch.setattr(Joint, "loss", breaking)
+    work = tmp_path / "work"
+    work.mkdir()
+    where = "training stopped at epoch 2, step 1 of 8: the loss of exit 1 is nan; the weights after epoch 1 are kept"
+    with pytest.raises(OfframpError, match=where) as caught:
+        training.train(small, SilentUi(), work)
+    kept = small.output / "last_good.safetensors"
+    assert caught.value.hint == f"{kept} holds the last good weights; train.start goes on from them"
+    assert not (work / "checkpoint.safetensors").exists()
+    monkeypatch.undo()
+    ui = Listening()
+    again = _with(small, {}, start=kept)
+    work = tmp_path / "again"
+    work.mkdir()
+    training.train(again, ui, work)
+    assert ui.told == []
+    assert load_checkpoint(work / "checkpoint.safetensors").progress["run"]["start"]
+
+
+def test_a_training_that_diverges_at_once_leaves_nothing(small: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Joint, "loss", lambda *_: (torch.tensor(float("inf")), {}))
+    with pytest.raises(OfframpError, match="the loss of all is inf; no epoch was done") as caught:
+        training.train(small, SilentUi(), tmp_path)
+    assert caught.value.hint is None
+    assert not (small.output / "last_good.safetensors").exists()
+
+
+def test_a_start_that_has_seen_the_validation_split_is_told(small: Project, tmp_path: Path) -> None:
+    start = trained(small.file.parent, validation="0.3")
+    ui = Listening()
+    training.train(_with(configured(small.file.parent, ALL, epochs="1"), {}, start=start), ui, tmp_path)
+    [told] = ui.told
+    assert told.startswith("warning: the weights were trained with other images, data.validation or train.seed; thresholds may")
 
 
 class Listening(SilentUi):
@@ -163,11 +290,57 @@ def test_the_network_has_as_many_classes_as_the_users_images(small: Project, tmp
         assert json.loads(str(found["meta"]))["classes"] == classes
 
 
-def test_images_that_the_preset_does_not_take_are_told_with_file_key_and_value(small: Project) -> None:
-    large = {f"x_{part}": np.zeros((count, 28, 28), np.uint8) for part, count in (("train", 700), ("test", 60))}
+def test_the_network_takes_the_shape_of_the_users_images(small: Project, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    images = {f"x_{part}": rng.integers(0, 256, (count, 6, 5, 2), np.uint8) for part, count in (("train", 700), ("test", 60))}
+    made = with_data(small, **images)
+    training.train(configured(made.file.parent, epochs="1"), SilentUi(), tmp_path)
+    told = json.loads((tmp_path / "metrics.json").read_text())
+    assert told["input"] == {"shape": [6, 5, 2], "names": [], "scale": None}
+    training.calibrate(made, SilentUi(), tmp_path / "checkpoint.safetensors", tmp_path)
+    training.export(made, SilentUi(), tmp_path / "checkpoint.safetensors", tmp_path)
+    with np.load(tmp_path / "golden.npz", allow_pickle=False) as found:
+        assert json.loads(str(found["meta"]))["input"] == {"height": 6, "width": 5, "channels": 2, "bits": 8, "signed": False}
+
+
+def test_images_that_the_preset_does_not_take_are_told_with_file_key_and_value(small: Project, tmp_path: Path) -> None:
+    tiny = {f"x_{part}": np.zeros((count, 3, 8), np.uint8) for part, count in (("train", 700), ("test", 60))}
     with pytest.raises(ConfigError) as caught:
-        training.dataset(with_data(small, **large))
+        training.train(with_data(small, **tiny), SilentUi(), tmp_path)
     assert caught.value.message == (
-        f'{small.file}: model.preset = "digits": it takes images of 8x8x1, but those of {small.data} are 28x28x1; '
-        "allowed: b_lenet, triple_wins"
+        f'{small.file}: model.preset = "digits": its layers do not fit images of 3x8x1: head0_pool0: kernel must fit into the padded '
+        "input, not kernel=4, input=3, pad=0; allowed: 4x4 at least with the preset's own heads"
     )
+
+
+def test_a_class_that_is_missing_from_the_validation_split_is_told(small: Project, tmp_path: Path) -> None:
+    labels = np.arange(700) % 10
+    labels[labels == 7] = 8
+    labels[3] = 7
+    with pytest.raises(ConfigError) as caught:
+        training.train(with_data(small, y_train=labels), SilentUi(), tmp_path)
+    assert caught.value.message == (
+        f"{small.file}: data.validation = 0.2: none of the 1 training samples of class 7 is in the validation split; "
+        "allowed: another share, or more samples"
+    )
+
+
+def test_windows_of_sensors_and_image_folders_are_data_sets(small: Project, tmp_path: Path) -> None:
+    folder = small.file.parent
+    text = small.file.read_text()
+    with np.load(small.data, allow_pickle=False) as found:  # type: ignore[arg-type]
+        windows = {key: found[key].reshape(-1, 16, 4) / 7 if key[0] == "x" else found[key] for key in found}
+    np.savez(folder / "digits.npz", **windows)
+    small.file.write_text(text.replace('name = "npz"', 'name = "sensors"'))
+    data = training.dataset(config.load(small.file))
+    assert (data.shape, data.x_train.max()) == ((16, 1, 4), 255)
+    assert data.scale is not None
+    assert training._input(data)["scale"] == {"low": list(data.scale.low), "step": list(data.scale.step)}
+    for part in ("train", "test"):
+        for label in ("cat", "dog"):
+            (folder / "pets" / part / label).mkdir(parents=True)
+            Image.new("L", (3, 2), 9).save(folder / "pets" / part / label / "a.png")
+    small.file.write_text(text.replace('name = "npz"', 'name = "folder"\nresize = [8, 6]').replace("digits.npz", "pets"))
+    data = training.dataset(config.load(small.file))
+    assert (data.shape, data.names) == ((8, 6, 1), ("cat", "dog"))
+    assert len(list((folder / "out" / ".data").iterdir())) == 1

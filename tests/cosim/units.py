@@ -84,7 +84,7 @@ def frame_gate(beats: int, frames: int) -> Unit:
     return Unit(make=make, vectors=vectors)
 
 
-def max_pool(height: int, width: int, channels: int, pe: int, bits: int, signed: bool, kernel: int, stride: int) -> Unit:
+def max_pool(height: int, width: int, channels: int, pe: int, bits: int, signed: bool, kernel: layers.Size, stride: layers.Size) -> Unit:
     def vectors(rng: np.random.Generator) -> tuple[Beats, Beats]:
         low = -(1 << (bits - 1)) if signed else 0
         frames = rng.integers(low, low + (1 << bits), (4, height, width, channels))
@@ -188,7 +188,7 @@ UNITS: dict[str, Unit] = {
     "fork": fork(),
     "gate1": frame_gate(1, 2), "gate7": frame_gate(7, 3),
     "pool_2x2": max_pool(7, 6, 4, 2, 4, False, 2, 2), "pool_3x3_overlap": max_pool(9, 8, 3, 3, 5, True, 3, 2),
-    "pool_3x3_dense": max_pool(5, 6, 2, 1, 4, False, 3, 1),
+    "pool_3x3_dense": max_pool(5, 6, 2, 1, 4, False, 3, 1), "pool_2x1_column": max_pool(12, 1, 4, 2, 4, False, (2, 1), (2, 1)),
     "sum": acc_pool(12, 6, 3, 4, False), "sum_signed": acc_pool(9, 4, 1, 6, True),
     "unpack_wide": bus_unpack(64, 24, 5), "unpack_narrow": bus_unpack(32, 48, 3), "unpack_same": bus_unpack(32, 32, 4),
     **decisions(),

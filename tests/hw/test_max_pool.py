@@ -22,7 +22,17 @@ CASES = [
     (3, 3, 4, 1, 8, True, 3, 3),
     (1, 1, 3, 1, 4, True, 1, 1),
     (6, 6, 8, 8, 1, False, 2, 2),
+    (12, 1, 4, 2, 4, False, (2, 1), (2, 1)),    # one column: pooling along the height alone
+    (13, 1, 3, 3, 5, True, (3, 1), (2, 1)),
+    (9, 1, 2, 1, 4, False, (4, 1), (4, 1)),
+    (7, 8, 2, 1, 4, True, (3, 2), (1, 2)),
+    (1, 9, 2, 2, 4, False, (1, 3), (1, 3)),
 ]
+
+
+def windows(case):
+    """Height and width of a window, then distance of rows and of columns."""
+    return [side for size in case[6:] for side in (size if isinstance(size, tuple) else (size, size))]
 
 
 def build(case):
@@ -31,9 +41,9 @@ def build(case):
 
 def pooled(frame, case):
     """Max pooling of ``frame[y][x][c]`` by its definition."""
-    height, width, channels, _, _, _, kernel, stride = case
-    return [[[max(frame[y + dy][x + dx][c] for dy in range(kernel) for dx in range(kernel)) for c in range(channels)]
-             for x in range(0, width - kernel + 1, stride)] for y in range(0, height - kernel + 1, stride)]
+    (height, width, channels), (tall, wide, down, across) = case[:3], windows(case)
+    return [[[max(frame[y + dy][x + dx][c] for dy in range(tall) for dx in range(wide)) for c in range(channels)]
+             for x in range(0, width - wide + 1, across)] for y in range(0, height - tall + 1, down)]
 
 
 def beats(frame, pe, bits):
@@ -73,10 +83,10 @@ def test_takes_one_beat_a_cycle(play, case):
     given, expected = vectors(case, 4)
     played = play(pool, {"i": (pool.i, given)}, {"o": (pool.o, len(expected))}, extra=len(given))
     assert played.cycles["i"] == list(range(len(given)))
-    height, width, channels, pe, _, _, kernel, stride = case
+    (height, width, channels, pe), (tall, wide, down, across) = case[:4], windows(case)
     folds = channels // pe
-    ends = [((y + kernel - 1) * width + x + kernel - 1) * folds + fold + n * height * width * folds for n in range(4)
-            for y in range(0, height - kernel + 1, stride) for x in range(0, width - kernel + 1, stride) for fold in range(folds)]
+    ends = [((y + tall - 1) * width + x + wide - 1) * folds + fold + n * height * width * folds for n in range(4)
+            for y in range(0, height - tall + 1, down) for x in range(0, width - wide + 1, across) for fold in range(folds)]
     assert played.cycles["o"] == [end + 2 for end in ends]
 
 
@@ -91,7 +101,7 @@ def test_a_stalled_output_holds_only_the_beat_that_needs_it(play, kernel, accept
     assert played.cycles["i"] == list(range(accepted))
 
 
-@pytest.mark.parametrize("case", [CASES[1], CASES[3], CASES[6]])
+@pytest.mark.parametrize("case", [CASES[1], CASES[3], CASES[6], CASES[15]])
 @pytest.mark.parametrize("at", [1, 11, 29, 48])
 def test_reset_in_the_middle_of_a_frame(play, case, at):
     pool = build(case)
@@ -102,6 +112,7 @@ def test_reset_in_the_middle_of_a_frame(play, case, at):
 
 @pytest.mark.parametrize(("case", "shape"), [
     ((28, 28, 1, 1, 4, False, 2, 2), (14, 14)), ((5, 5, 1, 1, 4, False, 2, 2), (2, 2)), ((15, 9, 1, 1, 4, False, 3, 2), (7, 4)),
+    ((15, 1, 1, 1, 4, False, (4, 1), (2, 1)), (6, 1)),
 ])
 def test_output_shape(case, shape):
     pool = build(case)
@@ -117,7 +128,9 @@ def test_verilog():
 @pytest.mark.parametrize(("change", "message"), [
     ({"pe": 3}, "pe must divide channels, not pe=3, channels=4"),
     ({"kernel": 9}, "kernel must be at most height and width, not kernel=9, height=8, width=10"),
+    ({"kernel": (2, 11)}, r"kernel must be at most height and width, not kernel=\(2, 11\), height=8, width=10"),
     ({"stride": 0}, "stride must be at least 1, not 0"),
+    ({"stride": (1, 0)}, "stride must be at least 1, not 0"),
     ({"bits": 0}, "bits must be at least 1, not 0"),
 ])
 def test_errors(change, message):

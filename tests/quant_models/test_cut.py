@@ -4,8 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 
-from quant_models.checkpoint import Checkpoint, load_model, save_checkpoint
+from quant_models.checkpoint import Checkpoint, load_checkpoint, load_model, save_checkpoint
 from quant_models.cut import cut
 from quant_models.errors import QuantModelError
 from quant_models.integers import integer_logits
@@ -39,6 +40,22 @@ def test_every_layout_computes_what_the_whole_network_does(tmp_path, trained, im
     whole = integer_logits(load_model(trained), images)
     for index, logits in zip([*chosen, 5], integer_logits(load_model(tmp_path / "cut.safetensors", spec), images), strict=True):
         assert np.array_equal(logits, whole[index])
+
+
+def test_the_heads_of_some_exits_and_other_bits(trained):
+    spec = layout("digits", [(0, "pool"), (1, "conv")], weight_bits=8, act_bits=6)
+    found, whole = cut(trained, spec, (1, 2), other_bits=True), load_checkpoint(trained).model
+    assert found.progress["cut"]["exits"] == [4, 5]
+    assert not any(key.startswith("heads.0.") for key in found.model)
+    for new, old in (("stages.0.stage0_conv0", "stages.0.stage0_conv0"), ("heads.1.head1_conv0", "heads.4.head4_conv0"),
+                     ("heads.2.head2_fc0", "heads.5.head5_fc0")):
+        there = [key for key in found.model if key.startswith(f"{new}.")]
+        assert there
+        assert all(torch.equal(found.model[key], whole[key.replace(new, old)]) for key in there)
+    with pytest.raises(QuantModelError, match="bit widths: layer 0 of its backbone is weight_bits=4, act_bits=4, not weight_bits=8"):
+        cut(trained, spec, (1, 2))
+    with pytest.raises(QuantModelError, match="was not trained with the head of exit 0, after block 0: max-pool, linear 10"):
+        cut(trained, spec, other_bits=True)
 
 
 @pytest.mark.parametrize(("spec", "message"), [

@@ -10,14 +10,20 @@ from qonnx.util.cleanup import cleanup_model
 
 from quant_models.export import export_golden, export_qonnx, golden
 from quant_models.integers import integer_logits, logit_scales
+from quant_models.presets import preset
 
 from .conftest import build_model, build_spec
 
 
+def both(size):
+    return size if isinstance(size, list) else [size, size]
+
+
 def windows(x, kernel, pad, stride):
-    x = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-    view = np.lib.stride_tricks.sliding_window_view(x, (kernel, kernel), (1, 2))
-    return view[:, ::stride, ::stride]
+    (above, left), (down, across) = both(pad), both(stride)
+    x = np.pad(x, ((0, 0), (above, above), (left, left), (0, 0)))
+    view = np.lib.stride_tricks.sliding_window_view(x, both(kernel), (1, 2))
+    return view[:, ::down, ::across]
 
 
 def evaluate(meta, arrays, images):
@@ -58,6 +64,17 @@ def test_golden_evaluated_by_its_specification_gives_the_integer_view(tmp_path, 
     with np.load(path, allow_pickle=False) as file:
         meta, arrays = json.loads(str(file["meta"])), {key: file[key] for key in file if key != "meta"}
     for found, wanted in zip(evaluate(meta, arrays, images), integer_logits(model, images), strict=True):
+        assert np.array_equal(found, wanted)
+
+
+def test_a_network_along_the_time_too(tmp_path):
+    model = build_model(preset("har", shape=(32, 1, 3)))
+    windows = np.random.default_rng(3).integers(0, 256, (20, 32, 1, 3), dtype=np.uint8)
+    meta, arrays = golden(model)
+    conv, pool = meta["stages"][0]["layers"]
+    assert (conv["kernel"], conv["pad"], conv["stride"], arrays[conv["weight"]].shape) == ([5, 1], [2, 0], 1, (16, 5, 1, 3))
+    assert (pool["kernel"], pool["stride"]) == ([2, 1], [2, 1])
+    for found, wanted in zip(evaluate(meta, arrays, windows), integer_logits(model, windows), strict=True):
         assert np.array_equal(found, wanted)
 
 

@@ -97,6 +97,14 @@ def test_a_head_that_does_not_fit_the_feature_map_is_refused():
         place(spec, [(0, "pool")], 4, 4)
 
 
+def test_heads_of_windows_in_time_are_windows_in_time():
+    spec = layout("har", [(1, "linear"), (1, "pool"), (1, "conv"), (1, "global")])
+    assert spec.heads[1][0] == MaxPool(kernel=(2, 1), stride=(2, 1))
+    assert (spec.heads[2][0].kernel, spec.heads[2][0].pad, spec.heads[2][0].stride) == ((3, 1), (1, 0), 1)
+    sizes = [unit.in_shape for where, _, unit in trace(spec) if where == "head" and isinstance(unit.layer, Linear)]
+    assert sizes == [(32, 1, 32), (16, 1, 32), (16, 1, 64), (1, 1, 32), (1, 1, 64)]
+
+
 def test_an_exit_inside_a_block_is_no_place():
     spec = NetSpec(
         name="odd", height=4, width=4, channels=1, classes=2, stages=((Conv(out=2, kernel=1),), (MaxPool(kernel=2, stride=2),)),

@@ -27,6 +27,18 @@ def test_json_round_trip_and_digest():
             NetSpec.from_json(text)
 
 
+def test_windows_that_are_not_square():
+    stage = (Conv(out=4, kernel=(5, 1), pad=(2, 0), stride=(2, 1)), MaxPool(kernel=(2, 1), stride=(2, 1)))
+    net = spec(height=16, width=1, stages=(stage, (Conv(out=5, kernel=(3, 1)),)))
+    assert [unit.out_shape for _, _, unit in trace(net)][:2] == [(8, 1, 4), (4, 1, 4)]
+    assert NetSpec.from_json(net.to_json()) == net
+    assert MultiExitNet(net)(torch.rand(7, 2, 16, 1))[1].shape == (7, 3)
+    square = (Conv(out=4, kernel=(3, 3), pad=(1, 1)), MaxPool(kernel=(2, 2), stride=(2, 2)))
+    assert [unit.out_shape for *_, unit in trace(spec(stages=(square, (Conv(out=5, kernel=2),))))] == [
+        unit.out_shape for *_, unit in trace(spec())
+    ]
+
+
 def test_trace_follows_shapes_and_integers():
     units = {unit.name: unit for _, _, unit in trace(spec())}
     assert list(units) == ["stage0_conv0", "stage0_pool0", "head0_fc0", "stage1_conv0", "head1_gap0", "head1_fc0", "head1_fc1"]
@@ -48,6 +60,8 @@ def test_trace_follows_shapes_and_integers():
     ({"stages": ((Conv(out=4, kernel=3, weight_bits=9),), (Conv(out=4, kernel=1),))}, "weight_bits must be 2 to 8, not 9"),
     ({"stages": ((Conv(out=4, kernel=3, act=Activation(bits=1)),), (Conv(out=4, kernel=1),))}, "act bits must be 2 to 8, not 1"),
     ({"stages": ((Conv(out=4, kernel=7),), (Conv(out=4, kernel=1),))}, "kernel=7, input=6, pad=0"),
+    ({"stages": ((Conv(out=4, kernel=(3, 7)),), (Conv(out=4, kernel=1),))}, "kernel=7, input=5, pad=0"),
+    ({"stages": ((Conv(out=4, kernel=(3, 0)),), (Conv(out=4, kernel=1),))}, r"kernel must be 1 to 64, not \(3, 0\)"),
     ({"stages": ((Linear(out=4, act=Activation()),), (Conv(out=4, kernel=1),))}, "only a linear layer can follow a linear layer"),
 ])
 def test_impossible_networks_are_refused(changes, message):

@@ -5,7 +5,7 @@ from quant_models.net import Activation, Linear, trace
 from quant_models.presets import PRESETS, preset
 
 # The published topologies: what enters each first linear layer of a head, flattened.
-FLATTENED = {"digits": [32, 64, 32], "b_lenet": [640, 720], "triple_wins": [576, 1024], "b_alexnet": [288, 576]}
+FLATTENED = {"digits": [32, 64, 32], "b_lenet": [640, 720], "triple_wins": [576, 1024], "b_alexnet": [288, 576], "har": [256, 256, 64]}
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -31,8 +31,17 @@ def test_triple_wins_head_has_no_relu():
     assert [layer.act for layer in head if getattr(layer, "act", None)] == [Activation(kind="identity", bits=4)] * 3
 
 
+def test_images_of_other_shapes_are_taken_where_layers_fit():
+    for name in PRESETS:
+        spec = preset(name, classes=3, shape=(40, 36, 5))
+        assert (spec.name, spec.height, spec.width, spec.channels, spec.classes) == (name, 40, 36, 5, 3)
+        assert preset(name, classes=3).classes == 3
+    with pytest.raises(QuantModelError, match="stage1_conv2: kernel must fit into the padded input, not kernel=3, input=2"):
+        preset("triple_wins", shape=(28, 12, 1))
+
+
 def test_unknown_preset():
-    with pytest.raises(QuantModelError, match="preset must be one of digits, b_lenet, triple_wins, b_alexnet, not 'lenet'"):
+    with pytest.raises(QuantModelError, match="preset must be one of digits, b_lenet, triple_wins, b_alexnet, har, not 'lenet'"):
         preset("lenet")
     with pytest.raises(QuantModelError, match="weight_bits must be 2 to 8, not 1"):
         preset("digits", weight_bits=1)

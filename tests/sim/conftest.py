@@ -26,9 +26,10 @@ class Writer:
         self.arrays[f"{name}.thresholds"] = steps.astype(np.int64)
         return {"thresholds": f"{name}.thresholds", "out_bits": bits, "out_signed": signed, "out_min": -(1 << (bits - 1)) if signed else 0}
 
-    def conv(self, name: str, cin: int, cout: int, kernel: int, pad: int, stride: int, signed: bool = False) -> dict[str, Any]:
+    def conv(self, name: str, cin: int, cout: int, kernel: Any, pad: Any, stride: Any, signed: bool = False) -> dict[str, Any]:
+        sides = kernel if isinstance(kernel, list) else [kernel, kernel]
         return {"name": name, "kind": "conv", "kernel": kernel, "pad": pad, "stride": stride, "weight_bits": 4, "in_bits": 8,
-                "in_signed": False, "weight": self.weight(name, (cout, kernel, kernel, cin), 4), **self.act(name, cout, 4, 600, signed)}
+                "in_signed": False, "weight": self.weight(name, (cout, *sides, cin), 4), **self.act(name, cout, 4, 600, signed)}
 
     def linear(self, name: str, cin: int, cout: int, bits: int = 4) -> dict[str, Any]:
         return {"name": name, "kind": "linear", "weight_bits": bits, "in_bits": 4, "in_signed": False,
@@ -44,7 +45,7 @@ class Writer:
         return path
 
 
-def pool(name: str, kernel: int = 2, stride: int = 2) -> dict[str, Any]:
+def pool(name: str, kernel: Any = 2, stride: Any = 2) -> dict[str, Any]:
     """A max-pool layer."""
     return {"name": name, "kind": "maxpool", "kernel": kernel, "stride": stride}
 
@@ -86,13 +87,23 @@ def mixed(writer: Writer) -> dict[str, Any]:
     }
 
 
+def oblong(writer: Writer) -> dict[str, Any]:
+    """Windows that are not square: 11x5x2 to 6x4x4, 5x2x4, and 2x2x3."""
+    w = writer
+    return {
+        "version": 1, "name": "oblong", "classes": 3, "input": {"height": 11, "width": 5, "channels": 2, "bits": 8, "signed": False},
+        "stages": [{"layers": [w.conv("stage0_conv0", 2, 4, [3, 2], [1, 0], [2, 1]), pool("stage0_pool0", [2, 3], [1, 1])]}],
+        "heads": [{"layers": [w.conv("head0_conv0", 4, 3, [5, 1], [2, 0], [3, 1]), w.logits("head0_fc0", 12, 3)]}],
+    }
+
+
 @pytest.fixture
 def golden_file(tmp_path: Path) -> Callable[..., Path]:
     """``golden_file("b_lenet", seed=0, edit=None)``: a random network's golden.npz; ``edit(meta, arrays)`` may spoil it first."""
 
     def make(kind: str, seed: int = 0, edit: Callable[[dict[str, Any], dict[str, Any]], None] | None = None) -> Path:
         writer = Writer(seed)
-        meta = {"b_lenet": b_lenet, "mixed": mixed}[kind](writer)
+        meta = {"b_lenet": b_lenet, "mixed": mixed, "oblong": oblong}[kind](writer)
         if edit is not None:
             edit(meta, writer.arrays)
         return writer.write(tmp_path / f"{kind}-{seed}.npz", meta)

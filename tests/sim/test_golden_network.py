@@ -8,23 +8,28 @@ import pytest
 from sim.golden import GoldenError, load
 
 
+def both(size):
+    return size if isinstance(size, list) else [size, size]
+
+
 def plain_layer(entry, arrays, x):
     """One layer on one image as nested lists of Python integers ``x[h][w][c]``."""
     height, width, channels = len(x), len(x[0]), len(x[0][0])
     kind = entry["kind"]
     weight = arrays[entry["weight"]].tolist() if "weight" in entry else None
     if kind == "maxpool":
-        k, s = entry["kernel"], entry["stride"]
-        return [[[max(x[r + i][c + j][ch] for i in range(k) for j in range(k)) for ch in range(channels)]
-                 for c in range(0, width - k + 1, s)] for r in range(0, height - k + 1, s)]
+        (tall, wide), (down, across) = both(entry["kernel"]), both(entry["stride"])
+        return [[[max(x[r + i][c + j][ch] for i in range(tall) for j in range(wide)) for ch in range(channels)]
+                 for c in range(0, width - wide + 1, across)] for r in range(0, height - tall + 1, down)]
     if kind == "conv":
-        k, s, p = entry["kernel"], entry["stride"], entry["pad"]
+        (tall, wide), (down, across), (above, left) = (both(entry[key]) for key in ("kernel", "stride", "pad"))
 
         def at(row, column, channel):
             return x[row][column][channel] if 0 <= row < height and 0 <= column < width else 0
 
-        acc = [[[sum(at(r + i, c + j, ch) * w[i][j][ch] for i in range(k) for j in range(k) for ch in range(channels)) for w in weight]
-                for c in range(-p, width + p - k + 1, s)] for r in range(-p, height + p - k + 1, s)]
+        acc = [[[sum(at(r + i, c + j, ch) * w[i][j][ch] for i in range(tall) for j in range(wide) for ch in range(channels))
+                 for w in weight] for c in range(-left, width + left - wide + 1, across)]
+               for r in range(-above, height + above - tall + 1, down)]
     elif kind == "linear":
         flat = [v for row in x for pixel in row for v in pixel]
         acc = [[[sum(a * b for a, b in zip(flat, w, strict=True)) for w in weight]]]
@@ -50,6 +55,17 @@ def plain_run(path, image):
         for entry in head["layers"]:
             y = outputs[entry["name"]] = plain_layer(entry, arrays, y)
     return outputs
+
+
+def test_windows_that_are_not_square_equal_plain_integers(golden_file):
+    path = golden_file("oblong")
+    images = np.random.default_rng(2).integers(0, 256, (5, 11, 5, 2), dtype=np.uint8)
+    collected = {}
+    load(path).run(images, collect=collected)
+    assert (collected["stage0_conv0"].shape, collected["stage0_pool0"].shape) == ((5, 6, 4, 4), (5, 5, 2, 4))
+    for index, image in enumerate(images):
+        for name, value in plain_run(path, image).items():
+            assert collected[name][index].ravel().tolist() == np.ravel(value).tolist(), name
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -119,6 +135,10 @@ def _steps_fall(meta, arrays):
     (lambda meta, arrays: arrays.update({"head0_fc0.bias": np.zeros(10)}), "bias must be a signed integer array of 1 .*, not float64"),
     (lambda meta, arrays: meta["stages"][0]["layers"][0].update(kind="conv3d"), "kind must be one of conv, linear, .*, not 'conv3d'"),
     (lambda meta, arrays: meta["stages"][0]["layers"][0].update(kernel=3), "weight must be 3x3, not 5x5"),
+    (lambda meta, arrays: meta["stages"][0]["layers"][0].update(kernel=[5, 1]), "weight must be 5x1, not 5x5"),
+    (lambda meta, arrays: meta["stages"][0]["layers"][0].update(pad=[1, -1]), r"pad must be positive, not \[1, -1\]"),
+    (lambda meta, arrays: meta["stages"][0]["layers"][0].update(stride=[1, 2, 3]), r"stride must be int, not \[1, 2, 3\]"),
+    (lambda meta, arrays: meta["stages"][0]["layers"][0].update(stride=[1, True]), r"stride must be int, not \[1, True\]"),
     (lambda meta, arrays: meta["stages"][1]["layers"][0].update(name="stage0_conv0"), "the name is used twice"),
     (lambda meta, arrays: meta["stages"][0]["layers"][0].pop("stride"), "layer stage0_conv0 lacks 'stride'"),
     (lambda meta, arrays: meta["heads"][0]["layers"].pop(), "must end in a linear layer with a bias, not in head0_pool0"),

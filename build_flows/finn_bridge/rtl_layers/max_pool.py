@@ -16,10 +16,10 @@ __all__ = ["MaxPool_rtl"]
 
 @register_custom_op
 class MaxPool_rtl(AmaranthBackend, HWCustomOp):
-    """Square max pooling without padding; an incomplete last row or column of windows is left out (floor).
+    """Max pooling without padding; an incomplete last row or column of windows is left out (floor).
 
-    Attributes: ``NumChannels``, ``PE`` (divides it), ``ImgDim`` = [height, width] of the input, ``Kernel``, ``Stride``, ``inputDataType``.
-    Input ``[1, height, width, NumChannels]``, output ``[1, (height - Kernel) // Stride + 1, (width - Kernel) // Stride + 1, NumChannels]``.
+    Attributes: ``NumChannels``, ``PE`` (divides it), ``ImgDim`` = [height, width] of the input, ``Kernel`` and ``Stride`` likewise,
+    ``inputDataType``. Input ``[1, height, width, NumChannels]``, output ``[1, (height - Kernel) // Stride + 1, ..., NumChannels]``.
     """
 
     def get_nodeattr_types(self) -> dict[str, Any]:
@@ -27,16 +27,16 @@ class MaxPool_rtl(AmaranthBackend, HWCustomOp):
             "NumChannels": ("i", True, 0),
             "PE": ("i", True, 1),
             "ImgDim": ("ints", True, []),
-            "Kernel": ("i", True, 0),
-            "Stride": ("i", True, 0),
+            "Kernel": ("ints", True, []),
+            "Stride": ("ints", True, []),
             "inputDataType": ("s", True, ""),
         }
         return {**super().get_nodeattr_types(), **own}
 
     def _out_dim(self) -> tuple[int, int]:
-        kernel, stride = self.get_nodeattr("Kernel"), self.get_nodeattr("Stride")
+        (rows, columns), (down, across) = self.get_nodeattr("Kernel"), self.get_nodeattr("Stride")
         height, width = self.get_nodeattr("ImgDim")
-        return (height - kernel) // stride + 1, (width - kernel) // stride + 1
+        return (height - rows) // down + 1, (width - columns) // across + 1
 
     def get_normal_input_shape(self, ind: int = 0) -> tuple[int, ...]:
         return (1, *self.get_nodeattr("ImgDim"), self.get_nodeattr("NumChannels"))
@@ -76,8 +76,8 @@ class MaxPool_rtl(AmaranthBackend, HWCustomOp):
 
     def execute_node(self, context: dict[str, npt.NDArray[Any]], graph: Any) -> None:
         frame = context[self.onnx_node.input[0]].reshape(self.get_normal_input_shape())
-        kernel, stride = self.get_nodeattr("Kernel"), self.get_nodeattr("Stride")
-        windows = np.lib.stride_tricks.sliding_window_view(frame, (kernel, kernel), axis=(1, 2))[:, ::stride, ::stride]
+        down, across = self.get_nodeattr("Stride")
+        windows = np.lib.stride_tricks.sliding_window_view(frame, tuple(self.get_nodeattr("Kernel")), axis=(1, 2))[:, ::down, ::across]
         context[self.onnx_node.output[0]] = windows.max(axis=(-2, -1)).astype(np.float32)
 
     def component(self) -> Any:
@@ -85,5 +85,6 @@ class MaxPool_rtl(AmaranthBackend, HWCustomOp):
         kind = self.get_input_datatype()
         return MaxPool(
             height=height, width=width, channels=self.get_nodeattr("NumChannels"), pe=self.get_nodeattr("PE"),
-            bits=kind.bitwidth(), signed=kind.signed(), kernel=self.get_nodeattr("Kernel"), stride=self.get_nodeattr("Stride"),
+            bits=kind.bitwidth(), signed=kind.signed(), kernel=tuple(self.get_nodeattr("Kernel")),
+            stride=tuple(self.get_nodeattr("Stride")),
         )

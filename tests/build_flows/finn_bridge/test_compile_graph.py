@@ -3,6 +3,7 @@ import pytest
 
 from build_flows.finn_bridge.compile_graph import compile_graph
 from build_flows.finn_bridge.errors import CompileError
+from quant_models.presets import preset
 from sim import golden
 
 from .conftest import PART, export, folding, spec
@@ -36,6 +37,13 @@ def test_narrow_and_wide_types(tmp_path, weight_bits, act_bits):
     folder = export(tmp_path / "net", spec(weight_bits, act_bits))
     graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folding(folder, 11), PART, 100.0, tmp_path / "rtl")
     check_agreement(graph, folder, pictures(6))
+
+
+@pytest.mark.parametrize("pick", [0, 5, 30])
+def test_a_network_along_the_time(tmp_path, pick):
+    folder = export(tmp_path / "net", preset("har", shape=(32, 1, 3)))
+    graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folding(folder, pick), PART, 100.0, tmp_path / "rtl")
+    check_agreement(graph, folder, np.random.default_rng(0).integers(0, 256, (6, 32, 1, 3), dtype=np.uint8))
 
 
 def test_same_inputs_give_same_bytes_anywhere(compiled, odd, tmp_path):

@@ -1,0 +1,40 @@
+"""Decoded data sets kept as ``.npz``, so that they are decoded once."""
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from quant_models.datasets.base import KEYS
+from quant_models.files import atomic
+
+__all__ = ["Decoded", "cached"]
+
+Decoded = tuple[dict[str, np.ndarray], tuple[str, ...]]
+"""The arrays of :data:`quant_models.datasets.base.KEYS`, and the classes' names."""
+
+
+def cached(folder: Path | None, place: str, content: str, decode: Callable[[], Decoded]) -> Decoded:
+    """What ``decode`` gives, out of ``folder`` when it holds that already (None: never).
+
+    ``place`` names the source and how it is decoded: there is one file for each. ``content`` tells one state of the source from another:
+    when it differs, the file is replaced. A file that is broken, or a folder that cannot be written, only costs the decoding.
+    """
+    if folder is None:
+        return decode()
+    file = folder / f"{hashlib.sha256(place.encode()).hexdigest()[:16]}.npz"
+    # Opened here: NumPy leaves a file open that it cannot read.
+    with suppress(OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error), open(file, "rb") as stream:
+        found = np.load(stream, allow_pickle=False)
+        if str(found["content"]) == content:
+            return {key: found[key] for key in KEYS}, tuple(map(str, found["names"]))
+    arrays, names = decode()
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic(file) as temporary, open(temporary, "wb") as target:
+            np.savez(target, **arrays, names=np.array(names), content=np.array(content))  # type: ignore[arg-type]
+    return arrays, names

@@ -1,0 +1,15 @@
+"""Training schemes: one class each, by the name that ``train.scheme`` has for it."""
+
+from quant_models.schemes.base import UNLABELLED, Batch, Part, Scheme
+from quant_models.schemes.consistent import Consistent
+from quant_models.schemes.distill import Distill
+from quant_models.schemes.exits_only import Backbone, ExitsOnly
+from quant_models.schemes.joint import Joint
+from quant_models.schemes.personal import Personal, personal_data
+
+__all__ = [
+    "SCHEMES", "UNLABELLED", "Backbone", "Batch", "Consistent", "Distill", "ExitsOnly", "Joint", "Part", "Personal", "Scheme",
+    "personal_data",
+]
+
+SCHEMES: dict[str, type[Scheme]] = {item.name: item for item in (Joint, ExitsOnly, Distill, Consistent, Personal)}

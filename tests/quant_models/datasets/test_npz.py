@@ -1,0 +1,56 @@
+import io
+
+import numpy as np
+import pytest
+
+from quant_models.datasets.npz import load_npz
+from quant_models.errors import QuantModelError
+
+GOOD = {
+    "x_train": np.zeros((4, 5, 6, 3), np.uint8), "y_train": np.array([0, 1, 2, 1]),
+    "x_test": np.zeros((3, 5, 6, 3), np.uint8), "y_test": np.array([0, 1, 2], np.uint8),
+}
+
+
+def test_npz(tmp_path):
+    np.savez(tmp_path / "mine.npz", **GOOD)
+    data = load_npz(tmp_path / "mine.npz")
+    assert (data.name, data.shape, data.classes, data.y_test.dtype) == ("mine", (5, 6, 3), 3, np.int64)
+    assert (data.names, data.scale) == ((), None)
+    np.savez(tmp_path / "grey.npz", **{**GOOD, "x_train": GOOD["x_train"][..., 0], "x_test": GOOD["x_test"][..., 0]})
+    assert load_npz(tmp_path / "grey.npz").shape == (5, 6, 1)
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"x_test": None}, "lacks x_test; it must hold x_train, y_train, x_test, y_test"),
+    ({"x_train": np.zeros((4, 5, 6, 3))}, "x_train must be uint8, not float64"),
+    ({"x_train": np.zeros((4, 30), np.uint8)}, r"x_train must be \[n, height, width\(, channels\)\], none of them zero, not \[4, 30\]"),
+    ({"x_test": np.zeros((3, 5, 7, 3), np.uint8)}, r"one image shape, not \[5, 6, 3\] and \[5, 7, 3\]"),
+    ({"y_train": np.array([0.0, 1, 2, 1])}, "y_train must be integers, not float64"),
+    ({"y_train": np.array([0, 1])}, r"y_train must be \[4\] as x_train is, not \[2\]"),
+    ({"y_test": np.array([0, -1, 2])}, "y_test must be in 0 to 999, not -1 to 2"),
+    ({"y_test": np.array([0, 1000, 2])}, "y_test must be in 0 to 999, not 0 to 1000"),
+    ({"y_train": np.zeros(4, int), "y_test": np.zeros(3, int)}, "needs at least 2 classes, not 1"),
+    ({"y_train": np.array([0, 1, None, 2], object)}, "pickled objects are never loaded"),
+])
+def test_wrong_npz_says_what_is_wrong(tmp_path, changes, message):
+    np.savez(tmp_path / "bad.npz", **{key: value for key, value in {**GOOD, **changes}.items() if value is not None})
+    with pytest.raises(QuantModelError, match=message):
+        load_npz(tmp_path / "bad.npz")
+
+
+def test_files_that_are_no_npz(tmp_path):
+    with pytest.raises(QuantModelError, match="does not exist"):
+        load_npz(tmp_path / "none.npz")
+    (tmp_path / "text.npz").write_text("hello")
+    with pytest.raises(QuantModelError, match=r"not an \.npz file of plain arrays"):
+        load_npz(tmp_path / "text.npz")
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros(3))
+    (tmp_path / "array.npz").write_bytes(buffer.getvalue())
+    with pytest.raises(QuantModelError, match=r"is not an \.npz file"):
+        load_npz(tmp_path / "array.npz")
+    np.savez(tmp_path / "whole.npz", **GOOD)
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "whole.npz").read_bytes()[:-40])
+    with pytest.raises(QuantModelError, match=r"cannot be read as \.npz"):
+        load_npz(tmp_path / "cut.npz")

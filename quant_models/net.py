@@ -325,13 +325,24 @@ class MultiExitNet(nn.Module):
     ``[n, classes]``, one per exit. ``stages[k]`` and ``heads[k]`` hold a module per layer, by the names of :func:`trace`.
     """
 
+    kind = "quantised"
+    """What its layers compute with."""
+
     def __init__(self, spec: NetSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.input_quant = QuantIdentity(_InputQuant, return_quant_tensor=True)
+        self.input_quant = self._entry()
         self.stages, self.heads = (nn.ModuleList(nn.ModuleDict() for _ in spec.stages) for _ in range(2))
         for where, k, unit in trace(spec):
-            (self.stages if where == "stage" else self.heads)[k][unit.name] = _module(unit)
+            (self.stages if where == "stage" else self.heads)[k][unit.name] = self._layer(unit)
+
+    def _entry(self) -> nn.Module:
+        """What images go through first."""
+        return QuantIdentity(_InputQuant, return_quant_tensor=True)
+
+    def _layer(self, unit: Unit) -> nn.Module:
+        """The module of a layer."""
+        return _module(unit)
 
     def features(self, x: Tensor) -> Iterator[Any]:
         """What each stage gives of images as :meth:`forward` takes them, first stage first, computed as it is asked for."""

@@ -336,10 +336,10 @@ def _check(spec: NetSpec, data: Dataset, scheme: Scheme, start: Path | None, unl
                               f"{list(unlabelled.shape)}")
 
 
-def _model(spec: NetSpec, scheme: Scheme, seed: int, start: Path | None) -> MultiExitNet:
+def _model(spec: NetSpec, scheme: Scheme, seed: int, start: Path | None, build: Callable[[NetSpec], MultiExitNet]) -> MultiExitNet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = MultiExitNet(spec)
+        model = build(spec)
     scheme.initialise(model, seed)
     if start is not None:
         taken = cut(start, spec, scheme.taken(spec), other_bits=True)
@@ -350,12 +350,13 @@ def _model(spec: NetSpec, scheme: Scheme, seed: int, start: Path | None) -> Mult
 def train(
     spec: NetSpec, data: Dataset, settings: TrainSettings, path: Path, progress: Callable[[Progress], None] | None = None, *,
     scheme: Scheme | None = None, start: Path | None = None, unlabelled: np.ndarray | None = None,
+    build: Callable[[NetSpec], MultiExitNet] = MultiExitNet,
 ) -> dict[str, Any]:
     """Train ``spec`` by ``scheme`` (None: all exits jointly) on the training part of ``data`` and write the checkpoint ``path``; the test
     part is not looked at.
 
     ``start`` is a checkpoint of the same backbone and heads, whatever their bits, whose weights are begun with. ``unlabelled`` are further
-    samples, uint8 ``[n, height, width, channels]``, for a scheme that has use for them.
+    samples, uint8 ``[n, height, width, channels]``, for a scheme that has use for them. ``build`` makes the network.
 
     After each epoch the state goes to ``<path>.partial``; when that holds the beginning of this very run (network, data,
     settings, scheme, start), it goes on from there. ``path`` itself is replaced only when training is done. Returns ``{"exits":
@@ -375,13 +376,15 @@ def train(
     if unlabelled is not None:
         identity["unlabelled"] = _digest(unlabelled)
         x, y = np.concatenate([x, unlabelled]), np.concatenate([y, np.full(len(unlabelled), UNLABELLED)])
+    model = _model(spec, scheme, settings.seed, start, build)
+    if model.kind != MultiExitNet.kind:
+        identity["network"] = model.kind
     if settings.batch > len(x):
         raise QuantModelError(f"batch must be at most the {len(x)} training samples, not {settings.batch}")
     samples = _Samples(_images(x), torch.from_numpy(y), data.x_train[held], data.y_train[held])
 
     phases = scheme.phases(spec, settings.epochs)
     partial = path.with_name(path.name + ".partial")
-    model = _model(spec, scheme, settings.seed, start)
     run = _Training(model, settings, samples, partial, identity, sum(epochs for _, epochs in phases), progress)
     run.resume()
     model.to(place)

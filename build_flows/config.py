@@ -247,6 +247,12 @@ class BuildSection(Section):
     max_in_flight: int | None = Field(
         default=None, ge=2, le=1024, description="Samples that may be inside the accelerator at a time. Unset: as many as it can use."
     )
+    mode: Literal["all", "subnet"] = Field(
+        default="all",
+        description="What of the trained network is built: all exits; or, as a subnet, one exit alone, without what stands behind it and "
+        "the other heads.",
+    )
+    exit: int | None = Field(default=None, ge=0, le=1000, description="The exit that mode subnet builds. Unset: none.")
 
 
 class SimulateSection(Section):
@@ -293,6 +299,16 @@ class Config(Section):
         return tuple(found)
 
     @property
+    def subnet(self) -> int | None:
+        """The exit that is built alone; None: all are."""
+        return self.build.exit if self.build.mode == "subnet" else None
+
+    @property
+    def built(self) -> tuple[ExitSection, ...]:
+        """The exits that are built. One that is built alone lets every sample leave."""
+        return tuple(self.exits) if self.subnet is None else (ExitSection(policy="always"),)
+
+    @property
     def part(self) -> str:
         """The FPGA part on the board."""
         return BOARDS[self.target.board]
@@ -329,8 +345,8 @@ class Project:
         return (str(self.data), None) if name == "npz" else (name.replace("-", "_"), self.data)
 
     def refuse_shared_places(self) -> None:
-        """Raise :class:`ConfigError` when two exits stand after the same block, which can be trained but not built."""
-        places = [after for after, _ in self.config.layout]
+        """Raise :class:`ConfigError` when two exits are to be built that stand after the same block, which can be trained but not built."""
+        places = [after for after, _ in self.config.layout] if self.config.subnet is None else []
         for index, after in enumerate(places[1:], start=1):
             if after == places[index - 1]:
                 raise ConfigError(
@@ -419,6 +435,7 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
         yield from _impossible_layout(config)
         yield from _impossible_counts(config)
     yield from _impossible_data(config)
+    yield from _impossible_mode(config.build, count)
     if config.build.folding == "search":
         yield "build.folding", "search", 'the search is called "optimal" now; allowed: "optimal" (the default), "finn" or a file'
     for key, place in (
@@ -430,6 +447,15 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
             yield key, place, "no path can hold a NUL character; allowed: a path"
     yield from impossible_training(config.train, config.exits_only, config.consistent, config.personal, count)
     yield from _impossible_calibration(config, policies)
+
+
+def _impossible_mode(build: BuildSection, count: int) -> Iterator[tuple[str, Any, str]]:
+    if build.mode == "subnet" and (build.exit is None or build.exit >= count):
+        there = f"there are {count} exits" if count > 1 else "there is one exit"
+        why = "mode subnet builds one exit" if build.exit is None else there
+        yield "build.exit", build.exit, f"{why}; allowed: {_numbers(range(count))}"
+    if build.mode != "subnet" and build.exit is not None:
+        yield "build.exit", build.exit, f'mode {build.mode} builds every exit; allowed: unset, or mode = "subnet"'
 
 
 def _impossible_data(config: Config) -> Iterator[tuple[str, Any, str]]:

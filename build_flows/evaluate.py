@@ -75,6 +75,7 @@ def evaluate(
     ui.info("accuracy against cost, for every policy")
     found: dict[str, Any] = {
         "version": VERSION, "project": project.name, "data": data.name, "names": list(data.names), "seed": seed,
+        "mode": project.config.build.mode, "subnet": project.config.subnet,
         "samples": {"test": len(labels), "validation": len(held)},
         "layers": [{"name": item.name, "where": item.where, "index": item.index, "macs": item.cost.macs, "bitops": item.cost.bitops}
                    for item in layer_costs(model.spec)],

@@ -75,6 +75,11 @@ class Flow:
         """Verilated models; shared by all projects beside this one, since small units are the same in many."""
         return self.project.output.parent / ".models"
 
+    @property
+    def checkpoint(self) -> Path:
+        """The weights of the network that is built."""
+        return self.path("checkpoint.safetensors" if self.project.config.subnet is None else "subnet.safetensors")
+
     def _data(self) -> dict[str, Path]:
         if self.project.data is not None:
             return {"data": self.project.data}
@@ -104,16 +109,25 @@ class Flow:
             name="train", run=lambda work: training.train(project, ui, work), outputs=("checkpoint.safetensors", "metrics.json"),
             inputs={**self._data(), **source}, values=values, tools=TRAINERS, sources=TRAIN_SOURCES, resumable=True,
         ))
-        checkpoint = self.path("checkpoint.safetensors")
+        whole, subnet = self.path("checkpoint.safetensors"), project.config.subnet
+        if subnet is not None:
+            self.build.run(Step(
+                name="subnet", run=lambda work: training.deploy(project, ui, whole, work), outputs=("subnet.safetensors",),
+                inputs={"checkpoint": whole}, values={"exit": subnet}, tools=TRAINERS, sources=("quant_models", "build_flows.training"),
+            ))
+        checkpoint = self.checkpoint
         self.build.run(Step(
             name="calibrate", run=lambda work: training.calibrate(project, ui, checkpoint, work), outputs=("exits.json", "tradeoff.json"),
-            inputs={"checkpoint": checkpoint, **self._data()}, values=project.values("data", "model", "exits", "calibrate"),
+            inputs={"checkpoint": checkpoint, **self._data()},
+            values={**project.values("data", "model", "exits", "calibrate"), "subnet": subnet},
             tools=TRAINERS, sources=("quant_models", "build_flows.training", "build_flows.tradeoff"),
         ))
         metrics, exits = read_json(self.path("metrics.json")), read_json(self.path("exits.json"))
+        alone = metrics["exits"] if subnet is None else [metrics["exits"][subnet]]
         return {
-            "exits": [{"accuracy": alone["accuracy"], "leave": item["leave"], "threshold": item["threshold"]}
-                      for alone, item in zip(metrics["exits"], exits["exits"], strict=True)],
+            "exits": [{"accuracy": found["accuracy"], "leave": item["leave"], "threshold": item["threshold"]}
+                      for found, item in zip(alone, exits["exits"], strict=True)],
+            "mode": project.config.build.mode,
         }
 
     def compile(self) -> dict[str, Any]:
@@ -128,7 +142,7 @@ class Flow:
 
     def _export_step(self) -> Step:
         project, ui = self.project, self.ui
-        checkpoint = self.path("checkpoint.safetensors")
+        checkpoint = self.checkpoint
 
         def run(work: Path) -> None:
             from build_flows import training
@@ -137,7 +151,8 @@ class Flow:
 
         return Step(
             name="export", run=run, outputs=("model.onnx", "golden.npz"), inputs={"checkpoint": checkpoint},
-            values={**project.values("model"), "layout": project.config.layout}, tools=TRAINERS, sources=("quant_models",),
+            values={**project.values("model"), "layout": project.config.layout, "subnet": project.config.subnet}, tools=TRAINERS,
+            sources=("quant_models",),
         )
 
     def _compile_step(self) -> Step:
@@ -167,12 +182,12 @@ class Flow:
         def run(work: Path) -> None:
             from build_flows.verify import verify
 
-            verify(project, ui, checkpoint=self.path("checkpoint.safetensors"), golden_file=self.path("golden.npz"),
+            verify(project, ui, checkpoint=self.checkpoint, golden_file=self.path("golden.npz"),
                    dataflow=self.path("dataflow.onnx"), work=work)
 
         self.build.run(Step(
             name="agree", run=run, outputs=("agreement.json",),
-            inputs={"checkpoint": self.path("checkpoint.safetensors"), "golden": self.path("golden.npz"),
+            inputs={"checkpoint": self.checkpoint, "golden": self.path("golden.npz"),
                     "dataflow": self.path("dataflow.onnx"), **self._data()},
             values={**project.values("data", "model"), "finn_images": project.config.simulate.finn_images},
             tools=COMPILERS,
@@ -225,7 +240,7 @@ class Flow:
         """evaluation.json, evaluation.html and plots; with cycles where the network was simulated as it is now."""
         self.train()
         project, ui = self.project, self.ui
-        checkpoint, exits = self.path("checkpoint.safetensors"), self.path("exits.json")
+        checkpoint, exits = self.checkpoint, self.path("exits.json")
         simulated = self._simulated()
 
         def run(work: Path) -> None:
@@ -244,7 +259,7 @@ class Flow:
         self.build.run(Step(
             name="evaluate", run=run, outputs=("evaluation.json", "evaluation.html", "evaluation"),
             inputs={"checkpoint": checkpoint, "exits": exits, **{name: self.path(name) for name in artefacts}, **self._data()},
-            values={**project.values("project", "data"), "seed": project.config.train.seed},
+            values={**project.values("project", "data"), "seed": project.config.train.seed, "mode": project.config.build.mode},
             tools=(*TRAINERS, "matplotlib", "jinja2", *(SIMULATORS[:2] if simulated else ())),
             sources=(*EVALUATE_SOURCES, *(("sim", "hw") if simulated else ())),
         ))

@@ -141,6 +141,8 @@ def plan_sweep(path: Path, data_dir: Path | None = None) -> Plan:
         raise ConfigError(f"{path}: base = {toml(sweep.base)}: there is no file {base_file}")
     base = config.load(base_file, data_dir)
     raw = tomllib.loads(base_file.read_text(encoding="utf-8"))
+    if "build.mode" not in sweep.unset:
+        _refuse_subnet(base.config, base_file)
     if base.config.model.layer_bits and "model.layer_bits" not in sweep.unset:
         raise ConfigError(f"{path}: base = {toml(sweep.base)}: {LAYER_BITS}; allowed: unset = [\"model.layer_bits\"]")
     folder = path.resolve().parent / "build" / path.stem
@@ -178,6 +180,8 @@ def plan_configs(paths: Sequence[Path], data_dir: Path | None = None) -> Plan:
     configurations of the same name or with the same output folder.
     """
     projects = [config.load(path, data_dir) for path in paths]
+    for project in projects:
+        _refuse_subnet(project.config, project.file)
     for what, found in (("name", [item.name for item in projects]), ("output folder", [str(item.output) for item in projects])):
         double = [value for value, count in Counter(found).items() if count > 1]
         if double:
@@ -213,6 +217,11 @@ class _Origin:
     home: Path
     unset: tuple[str, ...]
     weights: Path | None
+
+
+def _refuse_subnet(found: Config, source: object) -> None:
+    if found.subnet is not None:
+        raise ConfigError(f'{source}: build.mode = "subnet": layouts are compared with all their exits; allowed: "all"')
 
 
 def _weights(sweep: SweepFile, base: config.Project) -> str:
@@ -261,7 +270,9 @@ def _impossible(sweep: SweepFile) -> Iterator[tuple[str, Any, str]]:
 
 def _layout(name: str, file: Path, values: Mapping[str, Any], source: str) -> Layout:
     text = config_text(values, COMMENT)
-    return Layout(name=name, file=file, text=text, config=config.parse(text, source))
+    found = config.parse(text, source)
+    _refuse_subnet(found, source)
+    return Layout(name=name, file=file, text=text, config=found)
 
 
 def _same(alone: Layout, layouts: Sequence[Layout]) -> Layout:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from quant_models.data import Dataset
     from quant_models.errors import Diverged
 
-__all__ = ["calibrate", "dataset", "export", "train"]
+__all__ = ["calibrate", "dataset", "deploy", "export", "train"]
 
 METRICS_VERSION = 1
 LAST_GOOD = "last_good.safetensors"
@@ -83,6 +83,14 @@ def _spec(project: Project, classes: int, shape: tuple[int, int, int]) -> Any:
         return with_bits(found, {name: (item.get("weight"), item.get("act")) for name, item in (model.layer_bits or {}).items()})
     except QuantModelError as error:
         raise ConfigError(f"{project.file}: model.layer_bits = {toml(model.layer_bits)}: {error}") from error
+
+
+def _built(project: Project, classes: int, shape: tuple[int, int, int]) -> Any:
+    """The network that is built: that of :func:`_spec`, or the part of it that ``build.mode`` leaves."""
+    from quant_models.subnet import subnet_spec
+
+    found = _spec(project, classes, shape)
+    return found if project.config.subnet is None else subnet_spec(found, project.config.subnet)
 
 
 def _threads(project: Project) -> None:
@@ -186,6 +194,16 @@ def _take(project: Project, ui: Ui, source: Path, spec: Any, data: "Dataset", wo
     )
 
 
+def deploy(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
+    """Writes ``subnet.safetensors``: of the trained network in ``checkpoint`` what mode subnet builds."""
+    from quant_models.checkpoint import save_checkpoint
+    from quant_models.subnet import subnet
+
+    assert project.config.subnet is not None
+    ui.info(f"taking exit {project.config.subnet} out of the network")
+    save_checkpoint(work / "subnet.safetensors", subnet(checkpoint, project.config.subnet))
+
+
 def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     """Writes ``exits.json``, integer thresholds found on the validation split with the exact integer logits, and ``tradeoff.json``,
     what other thresholds would give (:func:`build_flows.tradeoff.tradeoff`)."""
@@ -200,16 +218,18 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     _threads(project)
     ui.info("calibrating thresholds on the validation split")
     data = dataset(project)
-    model = load_model(checkpoint, _spec(project, data.classes, data.shape))
+    model = load_model(checkpoint, _built(project, data.classes, data.shape))
     _, held = split(data, project.config.data.validation, project.config.train.seed)
     meta, _ = golden(model)
     exits = [
         ExitLogits(policy=item.policy, logits=logits, scale=head["layers"][-1]["scale"], score=item.score or "softmax")
-        for item, logits, head in zip(project.config.exits, integer_logits(model, data.x_train[held]), meta["heads"], strict=True)
+        for item, logits, head in zip(project.config.built, integer_logits(model, data.x_train[held]), meta["heads"], strict=True)
     ]
     chosen = project.config.calibrate
     loss = None if chosen.accuracy_loss is None else chosen.accuracy_loss / 100
-    found = run(exits, data.y_train[held], accuracy_loss=loss, shares=chosen.shares, epsilon=chosen.epsilon)
+    # Shares are of early exits, of which a subnet has none.
+    shares = chosen.shares if project.config.subnet is None or chosen.shares is None else []
+    found = run(exits, data.y_train[held], accuracy_loss=loss, shares=shares, epsilon=chosen.epsilon)
     dump_exits(found, work / "exits.json")
     curves = tradeoff(found, [item.logits for item in exits], data.y_train[held])
     write_json(work / "tradeoff.json", {"version": VERSION, "curves": curves})
@@ -222,6 +242,6 @@ def export(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
 
     ui.info("exporting QONNX and integer parameters")
     found = load_checkpoint(checkpoint).spec
-    model = load_model(checkpoint, _spec(project, found.classes, (found.height, found.width, found.channels)))
+    model = load_model(checkpoint, _built(project, found.classes, (found.height, found.width, found.channels)))
     export_golden(model, work / "golden.npz")
     export_qonnx(model, work / "model.onnx")

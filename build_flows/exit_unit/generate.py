@@ -75,7 +75,7 @@ def of_project(config: Path, index: int, ui: Ui) -> tuple[UnitSpec, bool]:
     from hw import netlist
 
     project = load(config)
-    _check_exit(index, len(project.config.exits))
+    _check_exit(index, len(project.config.built))
     flow.compile(project, ui)
     found = netlist.load((project.output / "netlist.json").read_text(encoding="utf-8"))
     _check_exit(index, len(found.exits))

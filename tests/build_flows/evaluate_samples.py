@@ -42,6 +42,7 @@ def sample(compiled: bool = True) -> dict[str, Any]:
     ]
     found: dict[str, Any] = {
         "version": 1, "project": "tiny", "data": "digits", "names": ["zero", "one", "<two>"], "seed": 7,
+        "mode": "all", "subnet": None,
         "samples": {"test": 100, "validation": 50},
         "layers": [{"name": "stage0_conv0", "where": "stage", "index": 0, "macs": 900, "bitops": 28800},
                    {"name": "head0_fc0", "where": "head", "index": 0, "macs": 100, "bitops": 3200},

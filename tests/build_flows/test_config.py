@@ -133,6 +133,22 @@ def test_a_wrong_table_is_told_as_one() -> None:
             DIGITS.replace("\naccuracy_loss = 0.5", "\nshares = [0.7, 0.6]"),
             "calibrate.shares = [0.7, 0.6]: they sum to 1.3; allowed: 1 at most",
         ),
+        (
+            DIGITS.replace('mode = "all"', 'mode = "subnet"'),
+            "build.exit = (unset): mode subnet builds one exit; allowed: 0 to 2",
+        ),
+        (
+            DIGITS.replace('mode = "all"', 'mode = "subnet"').replace("# exit =", "exit = 3"),
+            "build.exit = 3: there are 3 exits; allowed: 0 to 2",
+        ),
+        (
+            B_LENET.replace('mode = "all"', 'mode = "subnet"').replace("# exit =", "exit = 2"),
+            "build.exit = 2: there are 2 exits; allowed: 0 or 1",
+        ),
+        (
+            DIGITS.replace("# exit =", "exit = 1"),
+            'build.exit = 1: mode all builds every exit; allowed: unset, or mode = "subnet"',
+        ),
         (DIGITS.replace("# shares =", "shares = [0.5, 0.2]"), "calibrate.shares = [0.5, 0.2]: allowed: either accuracy_loss or shares"),
         (DIGITS.replace("\naccuracy_loss = 0.5", ""), "calibrate.accuracy_loss = (unset): allowed: one of"),
         (

@@ -105,6 +105,46 @@ def test_a_network_without_early_exits_goes_all_the_way(tiny: Project, tmp_path:
     assert [item["share"] for item in figures["exits"]] == [1.0]
 
 
+def test_a_subnet_is_one_exit_of_the_whole_network(copy: Copy) -> None:
+    from quant_models.checkpoint import load_model
+    from quant_models.integers import integer_logits
+
+    project = copy()
+    before, trained = stamps(project), json.loads((project.output / "metrics.json").read_text())["exits"]
+    text = project.file.read_text()
+    project.file.write_text(text.replace('[build]\n', '[build]\nmode = "subnet"\nexit = 1\n'))
+    project = config.load(project.file)
+    page = flow.report(project, SilentUi()).read_text()
+    assert "mode subnet: exit 1 of the trained network alone" in page
+    assert ran(project, before) == {*STEPS, "subnet"} - {"train"}
+    netlist, simulated = (json.loads((project.output / name).read_text()) for name in ("netlist.json", "sim.json"))
+    assert (len(netlist["exits"]), len(netlist["stages"]), netlist["gates"]) == (1, 1, [])
+    assert netlist["exits"][0]["policy"] == "always"
+    assert simulated["figures"]["agree"] == simulated["figures"]["samples"] == 40
+    assert not any(item["name"].startswith(("stage1", "head1", "fork")) for item in netlist["layers"])
+    found = flow.train(project, SilentUi())
+    assert found["mode"] == "subnet"
+    assert [item["accuracy"] for item in found["exits"]] == [trained[1]["accuracy"]]
+
+    from build_flows import training
+
+    images = training.dataset(project).x_test[:40]
+    whole = integer_logits(load_model(project.output / "checkpoint.safetensors"), images)
+    labels = [sample["label"] for sample in simulated["samples"]]
+    assert labels == whole[1].argmax(1).tolist()
+    assert labels != whole[0].argmax(1).tolist()
+    told = flow.evaluate(project, SilentUi())
+    assert (told["mode"], told["subnet"], len(told["exits"])) == ("subnet", 1, 1)
+    assert told["measured_cycles"] == simulated["figures"]["cycles_per_sample"]
+    assert "Mode subnet: exit 1 of the trained" in (project.output / "evaluation.html").read_text()
+
+
+def test_two_exits_after_one_block_are_compiled_one_at_a_time(copy: Copy) -> None:
+    both = configured(copy().file.parent, [(0, "preset"), (0, "linear")])
+    both.file.write_text(both.file.read_text().replace('[build]\n', '[build]\nmode = "subnet"\nexit = 1\n'))
+    config.load(both.file).refuse_shared_places()
+
+
 def test_what_is_trained_follows_places_and_heads_but_not_policies(copy: Copy) -> None:
     project = copy()
     before = stamps(project)

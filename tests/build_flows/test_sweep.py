@@ -145,6 +145,20 @@ def test_bits_by_layers_names_are_refused(folder: Path) -> None:
         plan_configs([folder / "base.toml"])
 
 
+def test_a_subnet_is_refused(folder: Path) -> None:
+    build = {"mode": "subnet", "exit": 0}
+    with pytest.raises(ConfigError) as caught:
+        plan_sweep(write(folder, build=build))
+    assert caught.value.message.endswith('base.toml: build.mode = "subnet": layouts are compared with all their exits; allowed: "all"')
+    found = plan_sweep(write(folder, SWEEP.replace("[[layouts]]", 'unset = ["build.mode", "build.exit"]\n[[layouts]]', 1), build=build))
+    assert all(layout.config.build.mode == "all" for layout in found.layouts)
+    text = SWEEP.replace('build = { folding = "folds/both.toml" }', 'build = { mode = "subnet", exit = 0 }')
+    with pytest.raises(ConfigError, match="layout both: build.mode = "):
+        plan_sweep(write(folder, text))
+    with pytest.raises(ConfigError, match="one.toml: build.mode = "):
+        plan_configs([single(folder, "one", build=build)])
+
+
 def test_layouts_may_be_trained_by_themselves(folder: Path) -> None:
     plan = plan_sweep(write(folder, SWEEP.replace("version = 1", "version = 1\nshared_training = false")))
     assert plan.trainings == ()

@@ -153,9 +153,9 @@ def test_a_subnet_is_refused(folder: Path) -> None:
     found = plan_sweep(write(folder, SWEEP.replace("[[layouts]]", 'unset = ["build.mode", "build.exit"]\n[[layouts]]', 1), build=build))
     assert all(layout.config.build.mode == "all" for layout in found.layouts)
     text = SWEEP.replace('build = { folding = "folds/both.toml" }', 'build = { mode = "subnet", exit = 0 }')
-    with pytest.raises(ConfigError, match="layout both: build.mode = "):
+    with pytest.raises(ConfigError, match=r"layout both: build\.mode = "):
         plan_sweep(write(folder, text))
-    with pytest.raises(ConfigError, match="one.toml: build.mode = "):
+    with pytest.raises(ConfigError, match=r"one\.toml: build\.mode = "):
         plan_configs([single(folder, "one", build=build)])
 
 

@@ -8,10 +8,14 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.exchangeable import exchangeable_memory
 from hw.scores import SCORES
 from hw.scores.base import carry, count_beats, delay
 
-__all__ = ["ExitDecision", "Mode"]
+__all__ = ["BIAS_BITS", "ExitDecision", "Mode"]
+
+BIAS_BITS = 16
+"""Width of an exchangeable head's biases, signed: that of their data type in training."""
 
 _LUT_ROWS = 64
 """Rows of a table of biases that are chosen by LUTs; a larger one is a memory that is read synchronously."""
@@ -52,6 +56,9 @@ class ExitDecision(wiring.Component):
         A key of :data:`hw.scores.SCORES`.
     params : mapping
         The policy's integer constants (docs/interfaces.md, section 3).
+    exchangeable : bool
+        Whether other biases and constants of the same form make the same hardware: they are contents of memories
+        (:mod:`hw.exchangeable`) of widths that do not depend on them, and biases are added even when all are 0.
     confidence_bits : int
         Width of ``confidence``, 1 to 32.
 
@@ -83,6 +90,7 @@ class ExitDecision(wiring.Component):
         policy: str,
         params: Mapping[str, Any],
         confidence_bits: int = 16,
+        exchangeable: bool = False,
     ) -> None:
         if not 2 <= classes <= 1000:
             raise ValueError(f"classes must be from 2 to 1000, not {classes}")
@@ -96,20 +104,27 @@ class ExitDecision(wiring.Component):
             raise ValueError(f"policy must be one of {', '.join(sorted(SCORES))}, not {policy!r}")
         if not 1 <= confidence_bits <= 32:
             raise ValueError(f"confidence_bits must be from 1 to 32, not {confidence_bits}")
+        limit = 1 << (BIAS_BITS - 1)
+        if exchangeable and not all(-limit <= value < limit for value in bias):
+            raise ValueError(f"bias of an exchangeable head must be from {-limit} to {limit - 1}, not {max(bias, key=abs)}")
         self.classes = classes
         self.pe = pe
         self.beats = classes // pe
         self.acc_bits = acc_bits
         self.bias = tuple(int(value) for value in bias)
+        self.exchangeable = exchangeable
         self.policy = policy
         self.confidence_bits = confidence_bits
-        least, most = -(1 << (acc_bits - 1)) + min(self.bias), (1 << (acc_bits - 1)) - 1 + max(self.bias)
+        low, high = (-limit, limit - 1) if exchangeable else (min(self.bias), max(self.bias))
+        least, most = -(1 << (acc_bits - 1)) + low, (1 << (acc_bits - 1)) - 1 + high
         self.logit_bits: int = Shape.cast(range(min(least, -1), most + 1)).width
         self.score = SCORES[policy](
-            classes=classes, pe=pe, logit_bits=self.logit_bits, params=params, confidence_bits=confidence_bits
+            classes=classes, pe=pe, logit_bits=self.logit_bits, params=params, confidence_bits=confidence_bits,
+            exchangeable=exchangeable,
         )
         self.threshold_range: range = self.score.threshold_range
-        biased = 0 if not any(self.bias) else 1 if self.beats <= _LUT_ROWS else 2
+        self.biased = exchangeable or any(self.bias)
+        biased = 0 if not self.biased else 1 if self.beats <= _LUT_ROWS else 2
         self.latency: int = 1 + biased + self.score.latency
         super().__init__({
             "logits": In(stream.Signature(unsigned(pe * acc_bits))),
@@ -158,7 +173,7 @@ class ExitDecision(wiring.Component):
         beat, first, last = count_beats(m, self.logits.valid, self.beats)
         starts, ends = self.logits.valid & first, self.logits.valid & last
         beats: tuple[Any, Any, Any, Any] = (self.logits.valid, first, last, self.logits.payload)
-        if any(self.bias):
+        if self.biased:
             beats = self._add_bias(m, beat, *beats)
         m.d.comb += [end.eq(value) for end, value in zip((score.i.valid, score.i.first, score.i.last), beats, strict=False)]
         m.d.comb += score.i.values.as_value().eq(beats[3])
@@ -185,12 +200,19 @@ class ExitDecision(wiring.Component):
     def _add_bias(self, m: Module, beat: Value, valid: Value, first: Value, last: Value, payload: Value) -> tuple[Value, ...]:
         """The beats with the biases added, one or two cycles later."""
         logits = data.View(data.ArrayLayout(signed(self.acc_bits), self.pe), payload)
-        biases = data.ArrayLayout(signed(Shape.cast(range(min(*self.bias, -1), max(*self.bias, 0) + 1)).width), self.pe)
+        width = BIAS_BITS if self.exchangeable else Shape.cast(range(min(*self.bias, -1), max(*self.bias, 0) + 1)).width
+        biases = data.ArrayLayout(signed(width), self.pe)
         rows = [biases.const(self.bias[at:at + self.pe]) for at in range(0, self.classes, self.pe)]
-        if self.beats <= _LUT_ROWS:
-            bias: Any = data.View(biases, Array(row.as_value() for row in rows)[beat]) if self.beats > 1 else rows[0]
+        memory = exchangeable_memory("bias", biases, rows) if self.exchangeable else Memory(shape=biases, depth=self.beats, init=rows)
+        if self.beats <= _LUT_ROWS and self.exchangeable:
+            m.submodules.bias = memory
+            chosen = memory.read_port(domain="comb")
+            m.d.comb += chosen.addr.eq(beat)
+            bias: Any = chosen.data
+        elif self.beats <= _LUT_ROWS:
+            bias = data.View(biases, Array(row.as_value() for row in rows)[beat]) if self.beats > 1 else rows[0]
         else:
-            m.submodules.bias = memory = Memory(shape=biases, depth=self.beats, init=rows)
+            m.submodules.bias = memory
             read = memory.read_port()
             m.d.comb += read.addr.eq(beat)
             held = Signal.like(logits, reset_less=True)

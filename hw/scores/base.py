@@ -8,6 +8,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.exchangeable import exchangeable_memory
+
 __all__ = ["BeatSignature", "Score", "carry", "count_beats", "delay", "rom", "saturate_signed", "saturate_unsigned"]
 
 _CHAIN = 8
@@ -50,6 +52,9 @@ class Score(wiring.Component):
         The policy's integer constants; exactly the keys in ``required`` and any of ``optional``, else :class:`ValueError`.
     confidence_bits : int
         Width of ``confidence``; what it means is the policy's own affair.
+    exchangeable : bool
+        Whether constants that follow from a head's weights are contents of memories (:mod:`hw.exchangeable`), so that others of the same
+        form make the same hardware.
 
     Attributes
     ----------
@@ -97,7 +102,8 @@ class Score(wiring.Component):
         if policy is not None:
             Score.registry[policy] = cls
 
-    def __init__(self, *, classes: int, pe: int, logit_bits: int, params: Mapping[str, Any], confidence_bits: int) -> None:
+    def __init__(self, *, classes: int, pe: int, logit_bits: int, params: Mapping[str, Any], confidence_bits: int,
+                 exchangeable: bool = False) -> None:
         missing = [key for key in self.required if key not in params]
         unknown = sorted(set(params) - set(self.required) - set(self.optional))
         if missing or unknown:
@@ -111,6 +117,7 @@ class Score(wiring.Component):
         self.logit_bits = logit_bits
         self.params = dict(params)
         self.confidence_bits = confidence_bits
+        self.exchangeable = exchangeable
         self.prepare()
         self.threshold_range: range = self.thresholds()
         self.ports: dict[str, wiring.Member] = self.own_ports()
@@ -196,11 +203,15 @@ def count_beats(m: Module, step: Value, beats: int) -> tuple[Value, Value, Value
     return beat, beat == 0, last
 
 
-def rom(m: Module, table: Sequence[int], index: Value) -> Value:
-    """``table[index]``, one cycle later; the table has a power of two of entries, none negative."""
-    if len(table) == 1:
+def rom(m: Module, table: Sequence[int], index: Value, exchangeable: tuple[str, int] | None = None) -> Value:
+    """``table[index]``, one cycle later; the table has a power of two of entries, none negative. ``exchangeable`` gives the name and the
+    width of entries that may be others (:mod:`hw.exchangeable`)."""
+    if exchangeable is None and len(table) == 1:
         return Const(table[0])
-    memory = Memory(shape=unsigned(max(1, max(table).bit_length())), depth=len(table), init=list(table))
+    if exchangeable is not None:
+        memory = exchangeable_memory(exchangeable[0], unsigned(exchangeable[1]), table)
+    else:
+        memory = Memory(shape=unsigned(max(1, max(table).bit_length())), depth=len(table), init=list(table))
     m.submodules += memory
     read = memory.read_port()
     m.d.comb += read.addr.eq(index)

@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.exchangeable import exchangeable_memory
 from hw.scores.base import Score
 
 __all__ = ["ClassThreshold"]
@@ -48,7 +49,7 @@ class ClassThreshold(Score, policy="class_threshold"):
             raise ValueError(f"score must be one of {', '.join(others)}, not {name!r}")
         self.inner = Score.registry[name](
             classes=self.classes, pe=self.pe, logit_bits=self.logit_bits, params=self.params.get("score_params", {}),
-            confidence_bits=self.confidence_bits,
+            confidence_bits=self.confidence_bits, exchangeable=self.exchangeable,
         )
         self.latency, self.lead = self.inner.latency, self.inner.lead
         self.value_range: range = self.inner.threshold_range
@@ -64,8 +65,9 @@ class ClassThreshold(Score, policy="class_threshold"):
     def outside(self, m: Module) -> None:
         """The thresholds: they can be written at any time."""
         self.inner.outside(m)
-        m.submodules.class_thresholds = table = Memory(shape=Shape.cast(self.value_range), depth=self.classes,
-                                                       init=list(self.params["thresholds"]))
+        shape, init = Shape.cast(self.value_range), list(self.params["thresholds"])
+        table = exchangeable_memory("thresholds", shape, init) if self.exchangeable else Memory(shape=shape, depth=self.classes, init=init)
+        m.submodules.class_thresholds = table
         write, read = table.write_port(), table.read_port(domain="comb")
         m.d.comb += [
             write.en.eq(self.class_write),

@@ -66,7 +66,7 @@ class Entropy(Score, policy="entropy"):
         super().__init__(**kwargs)
         self.arg_max = ArgMax(classes=self.classes, pe=self.pe, bits=self.logit_bits)
         self.replay = Replay(classes=self.classes, pe=self.pe, bits=self.logit_bits, found_after=self.arg_max.latency)
-        self.exponentials = [Exponential(bits=self.logit_bits, params=self.params) for _ in range(self.pe)]
+        self.exponentials = [Exponential(bits=self.logit_bits, params=self.params, exchangeable=self.exchangeable) for _ in range(self.pe)]
         self._sums = tree_levels(self.pe, _RADIX)
         self._second = self.exponentials[0].latency + 2 + self._sums + (self.beats > 1) + 2
         self.latency = self.arg_max.latency + self.replay.latency + self._second

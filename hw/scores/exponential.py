@@ -34,6 +34,8 @@ class Exponential(wiring.Component):
         ``guard_bits``, 0 to 8, what the sum of their entries has behind the last bit of x; ``table_bits`` B, 0 to 12; ``low_bits`` L, 0
         (also when absent) to B; ``table``, 2^(B - L) integers; with L, ``low``, 2^L or more integers, a power of two of them. No sum of
         an entry of each exceeds 2^F.
+    exchangeable : bool
+        Whether other exponents, up to F + 1 in units of 2^-(B + G), make the same hardware (:mod:`hw.exchangeable`).
 
     Members
     -------
@@ -48,8 +50,9 @@ class Exponential(wiring.Component):
     required = ("frac_bits", "exponents", "guard_bits", "table_bits", "table")
     optional = ("low_bits", "low")
 
-    def __init__(self, *, bits: int, params: Mapping[str, Any]) -> None:
+    def __init__(self, *, bits: int, params: Mapping[str, Any], exchangeable: bool = False) -> None:
         self.bits = bits
+        self.exchangeable = exchangeable
         self.frac_bits: int = params["frac_bits"]
         self.exponents = [tuple(table) for table in params["exponents"]]
         self.guard_bits: int = params["guard_bits"]
@@ -77,6 +80,10 @@ class Exponential(wiring.Component):
             raise ValueError(f"low must have 2**low_bits entries, or 2, 4, ... times as many, not {len(self.low)}")
         if min(*self.table, *self.low) < 0 or max(map(self._entry, range(1 << self.table_bits))) > 1 << self.frac_bits:
             raise ValueError(f"table and low must add up to numbers from 0 to {1 << self.frac_bits}")
+        # At F + 1 nothing is left of E: no exponent need be greater.
+        limit = (self.frac_bits + 1) << (self.table_bits + self.guard_bits)
+        if exchangeable and max(map(max, self.exponents)) > limit:
+            raise ValueError(f"exchangeable exponents must be from 0 to {limit}, not {max(map(max, self.exponents))}")
         # Tables of bits that d does not have are left out.
         self.chunks: list[tuple[int, int]] = []
         at = 0
@@ -89,7 +96,8 @@ class Exponential(wiring.Component):
         self.near = at
         self.sums = tree_levels(len(self.chunks), _RADIX)
         self.latency = self.sums + 4
-        most = sum(max(table) for table, _ in zip(self.exponents, self.chunks, strict=False)) >> self.guard_bits
+        self._most = [limit if exchangeable else max(table) for table, _ in zip(self.exponents, self.chunks, strict=False)]
+        most = sum(self._most) >> self.guard_bits
         super().__init__({"d": In(bits), "e": Out(self.frac_bits + 1), "x": Out(max(most.bit_length(), self.table_bits + 1))})
 
     def _entry(self, fraction: int) -> int:
@@ -99,8 +107,9 @@ class Exponential(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         terms = [
-            Term(rom(m, table[:1 << width], self.d[at:at + width]), 0, max(table))
-            for table, (at, width) in zip(self.exponents, self.chunks, strict=False)
+            Term(rom(m, table[:1 << width], self.d[at:at + width],
+                     (f"exponents{index}", most.bit_length()) if self.exchangeable else None), 0, most)
+            for index, (table, (at, width), most) in enumerate(zip(self.exponents, self.chunks, self._most, strict=False))
         ]
         x = Signal.like(self.x)
         m.d.comb += x.eq(add_tree(m, terms, _RADIX).value[self.guard_bits:])

@@ -37,7 +37,7 @@ class Softmax(Score, policy="softmax"):
             raise ValueError(f"conf_shift must be from 0 to 32, not {self.conf_shift}")
         self.arg_max = ArgMax(classes=self.classes, pe=self.pe, bits=self.logit_bits)
         self.replay = Replay(classes=self.classes, pe=self.pe, bits=self.logit_bits, found_after=self.arg_max.latency)
-        self.exponentials = [Exponential(bits=self.logit_bits, params=self.params) for _ in range(self.pe)]
+        self.exponentials = [Exponential(bits=self.logit_bits, params=self.params, exchangeable=self.exchangeable) for _ in range(self.pe)]
         self._second = self.exponentials[0].latency + tree_levels(self.pe, _RADIX)
         self.latency = self.arg_max.latency + self.replay.latency + self._second + (self.beats > 1)
 

@@ -17,6 +17,7 @@ from build_flows.finn_bridge.saved_graph import save_graph
 from build_flows.folding import Folding, evaluate, read_toml, search, stage_targets, to_toml
 from build_flows.gate_model import GatePlan, plan_gates
 from build_flows.layer_costs import HANDOVER
+from build_flows.memory_files import externalise
 from build_flows.network import read_network
 from build_flows.parts import find_part
 from build_flows.ui import Ui
@@ -63,7 +64,8 @@ def compile_project(project: Project, ui: Ui, *, model: Path, golden: Path, exit
 
     rtl = work / "rtl"
     ui.info("FINN: graph and Verilog of the layers")
-    graph = compile_graph(model, golden, plan.folding.as_dict(), project.config.part, target.clock_mhz, rtl)
+    graph = compile_graph(model, golden, plan.folding.as_dict(), project.config.part, target.clock_mhz, rtl,
+                          project.config.exchangeable)
     save_graph(graph, work / "dataflow.onnx")
     draft = _netlist(project, graph, plan, calibrated)
     sizing = _measure(draft, graph, rtl, work, cache, ui)
@@ -79,7 +81,7 @@ def compile_project(project: Project, ui: Ui, *, model: Path, golden: Path, exit
     )
 
     ui.info("top and file list")
-    write_text(rtl / "accelerator.v", _verilog(Accelerator(netlist), "accelerator"))
+    _write_verilog(rtl, rtl / "accelerator.v", Accelerator(netlist), "accelerator")
     write_text(rtl / "filelist.f", "".join(f"{name}\n" for name in (*graph.files, "accelerator.v")))
     write_text(work / "netlist.json", dump(netlist))
     write_json(work / "sizing.json", _sizing(sizing, gates, plan))
@@ -89,10 +91,10 @@ def _plan(project: Project, model: Path, golden: Path, calibrated: list[dict[str
     target = project.config.target
     reach = [1.0]
     for k, item in enumerate(calibrated[1:]):
-        wanted = target.hard_share
+        wanted = project.config.hard_share
         share = reach[-1] * wanted[k] if wanted is not None else item["reach"]
         reach.append(min(reach[-1], max(LEAST_REACH, share)))
-    network = read_network(golden)
+    network = read_network(golden, project.config.exchangeable)
     targets = stage_targets(target.cycles_per_sample, reach, target.utilisation)
     part = find_part(target.board)
     if project.folding is not None:
@@ -137,6 +139,7 @@ def _netlist(project: Project, graph: CompiledGraph, plan: _Plan, calibrated: li
         streams=graph.streams,
         gates=graph.gates,
         exits=tuple(decisions),
+        exchangeable=config.exchangeable,
     )
 
 
@@ -146,9 +149,12 @@ def _word(project: Project, classes: int, in_flight: int) -> Result:
 
 
 def _measure(draft: Netlist, graph: CompiledGraph, rtl: Path, work: Path, cache: Path, ui: Ui) -> Sizing:
+    if draft.exchangeable:
+        # Nothing is measured of what a threshold decides; without it the model is the same for all heads.
+        draft = dataclasses.replace(draft, exits=tuple(dataclasses.replace(item, threshold=0) for item in draft.exits))
     harness = StageProbe(draft)
     text = work / "stage_probe.v"
-    write_text(text, _verilog(harness, "stage_probe"))
+    _write_verilog(rtl, text, harness, "stage_probe")
     ui.info("measuring stage intervals and FIFO depths in Verilator")
     sources = [*(rtl / name for name in graph.files), text]
     model = build_probe(sources, (), ("*",), cache)
@@ -156,8 +162,12 @@ def _measure(draft: Netlist, graph: CompiledGraph, rtl: Path, work: Path, cache:
         return measure(draft, harness, probe)
 
 
-def _verilog(unit: Elaboratable, name: str) -> str:
-    return str(verilog.convert(unit, name=name, emit_src=False, strip_internal_attrs=True))
+def _write_verilog(rtl: Path, file: Path, unit: Elaboratable, name: str) -> None:
+    """``file``, and below ``rtl`` what its exchangeable memories hold."""
+    text, contents = externalise(str(verilog.convert(unit, name=name, emit_src=False, strip_internal_attrs=True)))
+    write_text(file, text)
+    for memory, values in contents.items():
+        write_text(rtl / memory, values)
 
 
 def _in_flight(project: Project, sizing: Sizing, gates: tuple[GatePlan, ...], ui: Ui) -> int:

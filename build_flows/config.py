@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -252,6 +253,12 @@ class BuildSection(Section):
         description="What of the trained network is built: all exits; or, as a subnet, one exit alone, without what stands behind it and "
         "the other heads.",
     )
+    exchangeable_heads: bool | None = Field(
+        default=None,
+        description="Heads that may be exchanged: they are sized from data types, not from the weights' values, so that other weights of "
+        "theirs make the same RTL with other memory files, for some LUTs more. The later stages are then planned for target.hard_share, "
+        "else for calibrate.shares, never for what calibration finds. Unset: true when train.scheme is personal.",
+    )
     exit: int | None = Field(default=None, ge=0, le=1000, description="The exit that mode subnet builds. Unset: none.")
 
 
@@ -309,6 +316,22 @@ class Config(Section):
         return tuple(self.exits) if self.subnet is None else (ExitSection(policy="always"),)
 
     @property
+    def exchangeable(self) -> bool:
+        """Whether heads are sized from data types alone."""
+        chosen = self.build.exchangeable_heads
+        return self.train.scheme == "personal" if chosen is None else chosen
+
+    @property
+    def hard_share(self) -> list[float] | None:
+        """Share of the samples at each exit but the last that is planned to go on; None: what calibration finds."""
+        if self.target.hard_share is not None or not self.exchangeable or self.calibrate.shares is None:
+            return self.target.hard_share
+        reach = [1.0]
+        for share in self.calibrate.shares:
+            reach.append(max(0.0, reach[-1] - share))
+        return [after / before if before else 0.0 for before, after in pairwise(reach)]
+
+    @property
     def part(self) -> str:
         """The FPGA part on the board."""
         return BOARDS[self.target.board]
@@ -353,6 +376,18 @@ class Project:
                     f"{self.file}: exits[{index}].after = {after}: two exits after block {after} can be trained together, but not "
                     "compiled; allowed: one of them, its weights from what was trained (train.checkpoint)"
                 )
+
+    def refuse_unplanned(self) -> None:
+        """Raise :class:`ConfigError` when heads are exchangeable, but what the stages are planned for is left to calibration."""
+        config = self.config
+        if config.exchangeable and len(config.built) > 1 and config.hard_share is None:
+            told = "build.exchangeable_heads = true"
+            if not config.build.exchangeable_heads:
+                told = 'train.scheme = "personal": heads are exchangeable then'
+            raise ConfigError(
+                f"{self.file}: {told}: stages cannot be planned for what calibration finds of these heads; allowed: target.hard_share or "
+                "calibrate.shares set, or build.exchangeable_heads = false"
+            )
 
     def values(self, *sections: str) -> dict[str, Any]:
         """The named sections (``"model"``, ``"train"``, ...) as plain data, for a step's identity."""

@@ -31,8 +31,8 @@ TRAIN_SOURCES = tuple(
 COMPILE_SOURCES = tuple(
     f"build_flows.{name}"
     for name in (
-        "compile", "cost_model", "fifo_sizing", "finn_bridge", "folding", "gate_model", "layer_costs", "memory_map", "network", "parts",
-        "unit_terms",
+        "compile", "cost_model", "fifo_sizing", "finn_bridge", "folding", "gate_model", "layer_costs", "memory_files", "memory_map",
+        "network", "parts", "unit_terms",
     )
 )
 SYNTH_SOURCES = tuple(
@@ -119,7 +119,7 @@ class Flow:
         self.build.run(Step(
             name="calibrate", run=lambda work: training.calibrate(project, ui, checkpoint, work), outputs=("exits.json", "tradeoff.json"),
             inputs={"checkpoint": checkpoint, **self._data()},
-            values={**project.values("data", "model", "exits", "calibrate"), "subnet": subnet},
+            values={**project.values("data", "model", "exits", "calibrate"), "subnet": subnet, "exchangeable": project.config.exchangeable},
             tools=TRAINERS, sources=("quant_models", "build_flows.training", "build_flows.tradeoff"),
         ))
         metrics, exits = read_json(self.path("metrics.json")), read_json(self.path("exits.json"))
@@ -133,12 +133,24 @@ class Flow:
     def compile(self) -> dict[str, Any]:
         """model.onnx, golden.npz, folding.toml, netlist.json, rtl/; then FINN's graph against the golden model."""
         self.project.refuse_shared_places()
+        self.project.refuse_unplanned()
         self.train()
         self.build.run(self._export_step())
         self.build.run(self._compile_step())
         self._agree()
         sizing = read_json(self.path("sizing.json"))
-        return {"cost": sizing["cost"], "stages": sizing["stages"]}
+        return {"cost": sizing["cost"], "stages": sizing["stages"], "exchange": self._exchange()}
+
+    def _exchange(self) -> dict[str, Any] | None:
+        """How the RTL differs from that of the project that ``train.start`` is of, where heads are exchangeable and that was compiled."""
+        from build_flows.exchange import differences
+
+        start = self.project.start
+        if not self.project.config.exchangeable or start is None or not (start.parent / "rtl").is_dir():
+            return None
+        found = differences(start.parent / "rtl", self.path("rtl"))
+        self.ui.info(found.told(start.parent))
+        return found.to_json(start.parent)
 
     def _export_step(self) -> Step:
         project, ui = self.project, self.ui
@@ -171,7 +183,9 @@ class Flow:
         }
         return Step(
             name="compile", run=run, outputs=("folding.toml", "sizing.json", "dataflow.onnx", *RTL), inputs=inputs,
-            values=project.values("project", "target", "build"), tools=COMPILERS,
+            values={**project.values("project", "target", "build"), "exchangeable": project.config.exchangeable,
+                    "hard_share": project.config.hard_share},
+            tools=COMPILERS,
             sources=("hw", *COMPILE_SOURCES, "sim.probe", "sim.verilator", "sim.hdl"),
         )
 

@@ -129,8 +129,9 @@ class Network:
         raise NetworkError(f"no layer is called {name!r}; known are {', '.join(layer.name for layer in self.layers)}")
 
 
-def read_network(path: Path) -> Network:
-    """The network that ``golden.npz`` at ``path`` describes.
+def read_network(path: Path, exchangeable: bool = False) -> Network:
+    """The network that ``golden.npz`` at ``path`` describes. With ``exchangeable`` heads, ``sum_bits`` of their layers hold whatever
+    weights of their data type (narrow-range) can make.
 
     Raises :class:`NetworkError` when it is not such a file, OSError when it cannot be read.
     """
@@ -141,7 +142,8 @@ def read_network(path: Path) -> Network:
     except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
         raise NetworkError(f"{path}: not a golden.npz with a meta entry ({error})", hint="run the train step again") from error
     try:
-        return _known_sums(from_meta(meta, {key: value.shape for key, value in values.items()}), meta, values)
+        found = _known_sums(from_meta(meta, {key: value.shape for key, value in values.items()}), meta, values)
+        return _any_heads(found) if exchangeable else found
     except NetworkError as error:
         raise NetworkError(f"{path}: {error.message}", hint=error.hint) from error
 
@@ -310,6 +312,19 @@ def _known_sums(network: Network, meta: Any, values: Mapping[str, np.ndarray[Any
 
     stages, heads = (tuple(tuple(known(layer) for layer in chain) for chain in chains) for chains in (network.stages, network.heads))
     return replace(network, stages=stages, heads=heads)
+
+
+def _any_heads(network: Network) -> Network:
+    """``network`` with the ``sum_bits`` of its heads by data types."""
+
+    def sized(layer: Layer) -> Layer:
+        if not layer.weight_bits:
+            return layer
+        top = 2 ** (layer.in_bits - 1) if layer.in_signed else 2**layer.in_bits - 1
+        most: int = layer.mw * top * (2 ** (layer.weight_bits - 1) - 1)
+        return replace(layer, sum_bits=1 + most.bit_length())
+
+    return replace(network, heads=tuple(tuple(sized(layer) for layer in chain) for chain in network.heads))
 
 
 def _sum_bits(terms: int, state: _State, weight_bits: int) -> int:

@@ -57,7 +57,7 @@ def project_units(netlist: Netlist, rtl: Path) -> tuple[ProjectUnit, ...]:
         raise OfframpError(f"{rtl / 'accelerator.v'} has no layer {missing[0]}", hint="compile again: rtl/ is not of this netlist.json")
     found = [_child(netlist, modules, name, layers.get(name), rtl) for name in sorted(children)]
     stubs = "".join(_stub(modules[f"{TOP}.{name}"]) for name in sorted(children))
-    glue = Unit(top=TOP, verilog=modules[TOP] + stubs)
+    glue = Unit(top=TOP, verilog=modules[TOP] + stubs, data=tuple(_data(rtl, f"{TOP}_")))
     return (*found, ProjectUnit(name="top", kind="control", stage=None, head=False, exit_cost=False, unit=glue))
 
 
@@ -82,11 +82,11 @@ def _child(netlist: Netlist, modules: dict[str, str], name: str, layer: Layer | 
     costs = kind in ("fork", "gate", "merge") or (kind in ("layer", "stream", "decision", "router") and early)
     if last == 0:
         costs = False
+    data = tuple(Source(name=_renamed(item.name, name), text=item.text, origin=item.origin) for item in _data(rtl, f"{name}_"))
     if layer is None:
-        unit = Unit(top=top, verilog=verilog)
+        unit = Unit(top=top, verilog=verilog, data=data)
     else:
         system = tuple(_source(rtl, file, name) for file in layer.files)
-        data = tuple(Source(name=_renamed(item.name, name), text=item.text, origin=item.origin) for item in _data(rtl, f"{name}_"))
         roots = tuple(dict.fromkeys(_renamed(instance.module, name) for instance in layer.instances))
         unit = Unit(top=top, verilog=verilog, system=system, roots=roots, data=data)
     return ProjectUnit(name=name, kind=kind, stage=stage, head=head, exit_cost=costs, unit=unit, layer=layer)

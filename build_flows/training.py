@@ -212,6 +212,7 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     from quant_models.calibrate import calibrate as run
     from quant_models.checkpoint import load_model
     from quant_models.data import split
+    from quant_models.exchange import logit_bits
     from quant_models.export import golden
     from quant_models.integers import integer_logits
 
@@ -221,9 +222,11 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     model = load_model(checkpoint, _built(project, data.classes, data.shape))
     _, held = split(data, project.config.data.validation, project.config.train.seed)
     meta, _ = golden(model)
+    widths = logit_bits(model.spec) if project.config.exchangeable else (None,) * model.spec.exits
     exits = [
-        ExitLogits(policy=item.policy, logits=logits, scale=head["layers"][-1]["scale"], score=item.score or "softmax")
-        for item, logits, head in zip(project.config.built, integer_logits(model, data.x_train[held]), meta["heads"], strict=True)
+        ExitLogits(policy=item.policy, logits=logits, scale=head["layers"][-1]["scale"], score=item.score or "softmax", fixed_bits=bits)
+        for item, logits, head, bits in zip(
+            project.config.built, integer_logits(model, data.x_train[held]), meta["heads"], widths, strict=True)
     ]
     chosen = project.config.calibrate
     loss = None if chosen.accuracy_loss is None else chosen.accuracy_loss / 100

@@ -12,6 +12,7 @@ from hw.axi_lite import AxiLiteRegisters
 from hw.bus_unpack import BusUnpack
 from hw.clamp import clamp
 from hw.dataflow import Dataflow
+from hw.exchangeable import exchangeable_memory
 from hw.exit_decision import ExitDecision
 from hw.exit_merge import ExitMerge
 from hw.exit_router import ExitRouter
@@ -114,7 +115,9 @@ class Accelerator(wiring.Component):
         sync.clk = self.ap_clk
         m.d.comb += sync.rst.eq(~self.ap_rst_n)
 
-        m.submodules.registers = bank = AxiLiteRegisters(self.registers, ADDR_WIDTH)
+        m.submodules.registers = bank = AxiLiteRegisters(self._declared(), ADDR_WIDTH, preset=self._presets())
+        if netlist.exchangeable:
+            self._settings(m, bank)
         for name, member in self._axi.items():
             inner, outer = getattr(bank.bus, name), getattr(self, f"s_axilite_{name}")
             m.d.comb += inner.eq(outer) if member.flow == In else outer.eq(inner)
@@ -169,7 +172,8 @@ class Accelerator(wiring.Component):
         for item in netlist.exits:
             k, last = item.index, item.index == exits - 1
             m.submodules[f"decision{k}"] = decision = core(ExitDecision(
-                classes=item.classes, pe=item.pe, acc_bits=item.acc_bits, bias=item.bias, policy=item.policy, params=item.params))
+                classes=item.classes, pe=item.pe, acc_bits=item.acc_bits, bias=item.bias, policy=item.policy, params=item.params,
+                exchangeable=netlist.exchangeable))
             decisions.append(decision)
             self._control(m, bank, decision, k)
             logits = self._stream(f"exit{k}")
@@ -242,6 +246,24 @@ class Accelerator(wiring.Component):
         for k, level in enumerate(levels):
             m.d.comb += getattr(bank, f"gate_occupancy_max_{k}").eq(self._maximum(m, bank, core_reset, level, f"gate_occupancy{k}"))
         return m
+
+    def _presets(self) -> tuple[str, ...]:
+        """The registers whose initial values follow from exchangeable heads."""
+        return tuple(f"THRESHOLD_{item.index}" for item in self.netlist.exits) if self.netlist.exchangeable else ()
+
+    def _declared(self) -> list[Register]:
+        """The registers as the Verilog has them: those that are read from a memory have no value there."""
+        return with_init(self.registers, {"BUILD": 0}) if self.netlist.exchangeable else self.registers
+
+    def _settings(self, m: Module, bank: AxiLiteRegisters) -> None:
+        """What the registers of exchangeable heads begin with, and the identity of the whole, from a memory."""
+        values = {item.name: item.init for item in self.registers}
+        names = ("BUILD", *self._presets())
+        m.submodules.settings = memory = exchangeable_memory("settings", 32, [values[name] & 0xFFFF_FFFF for name in names])
+        for address, name in enumerate(names):
+            read = memory.read_port(domain="comb")
+            target = bank.build if name == "BUILD" else getattr(bank, f"{name.lower()}_preset")
+            m.d.comb += [read.addr.eq(address), target.eq(read.data)]
 
     @staticmethod
     def _control(m: Module, bank: AxiLiteRegisters, decision: ExitDecision, k: int) -> None:

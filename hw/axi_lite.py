@@ -1,6 +1,6 @@
 """Registers behind AXI4-Lite."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
@@ -43,6 +43,9 @@ class AxiLiteRegisters(wiring.Component):
         Names and words must not collide (:class:`ValueError`).
     addr_width : int
         Address bits, 2 to 32.
+    preset : collection of str
+        Registers (``rw``, without fields) whose initial values come from members of their own: they are 0 until the end of the first cycle
+        after reset, which takes the values from there.
 
     Members
     -------
@@ -53,21 +56,30 @@ class AxiLiteRegisters(wiring.Component):
         ``ro``: ``In``, what is read. ``pulse``: ``Out``, the ones that were written, for one cycle.
     <name>_written : Out(1)
         Of a register with a ``strobe``: high for the one cycle in which a write's value is first there, if the write had any byte.
+    <name>_preset : In
+        Of a register in ``preset``: its initial value.
     """
 
-    def __init__(self, registers: Sequence[Register], addr_width: int) -> None:
+    def __init__(self, registers: Sequence[Register], addr_width: int, preset: Collection[str] = ()) -> None:
         if not 2 <= addr_width <= 32:
             raise ValueError(f"addr_width must be from 2 to 32, not {addr_width}")
         check(registers, addr_width)
         self.registers = tuple(registers)
         self.addr_width = addr_width
+        kinds = {item.name: item.access for item in self.registers if not item.fields}
+        wrong = [name for name in preset if kinds.get(name) != "rw"]
+        if wrong:
+            raise ValueError(f"preset must be rw registers without fields, not {wrong[0]}")
+        self.preset = tuple(item.name for item in self.registers if item.name in preset)
         members: dict[str, Any] = {"bus": In(AxiLiteSignature(addr_width))}
         for item in self.registers:
             for name, lsb, shape in self._parts(item):
                 if name in members:
                     raise ValueError(f"two registers have the member {name!r}")
                 mask = (1 << shape.width) - 1
-                init = item.init if not item.fields else item.init >> lsb & mask
+                init = 0 if item.name in self.preset else item.init if not item.fields else item.init >> lsb & mask
+                if item.name in self.preset:
+                    members[f"{name}_preset"] = In(shape)
                 members[name] = In(shape, init=init) if item.access == "ro" else Out(shape, init=init)
             if item.strobe:
                 name = self._strobe(item)
@@ -133,6 +145,13 @@ class AxiLiteRegisters(wiring.Component):
                         m.d.sync += [self._written(item, name, lsb, shape, wdata, mask) for name, lsb, shape in self._parts(item)]
                     if item.strobe:
                         m.d.sync += getattr(self, self._strobe(item)).eq(wstrb.any())
+
+        if self.preset:
+            # No write is through in this cycle: address and data are taken in it at the earliest.
+            first = Signal(init=1)
+            m.d.sync += first.eq(0)
+            with m.If(first):
+                m.d.sync += [getattr(self, name.lower()).eq(getattr(self, f"{name.lower()}_preset")) for name in self.preset]
         return m
 
     def _written(self, item: Register, name: str, lsb: int, shape: Shape, wdata: Value, mask: Value) -> Any:

@@ -203,16 +203,16 @@ class ExitDecision(wiring.Component):
         width = BIAS_BITS if self.exchangeable else Shape.cast(range(min(*self.bias, -1), max(*self.bias, 0) + 1)).width
         biases = data.ArrayLayout(signed(width), self.pe)
         rows = [biases.const(self.bias[at:at + self.pe]) for at in range(0, self.classes, self.pe)]
-        memory = exchangeable_memory("bias", biases, rows) if self.exchangeable else Memory(shape=biases, depth=self.beats, init=rows)
         if self.beats <= _LUT_ROWS and self.exchangeable:
-            m.submodules.bias = memory
+            m.submodules.bias = memory = exchangeable_memory("bias", biases, rows)
             chosen = memory.read_port(domain="comb")
             m.d.comb += chosen.addr.eq(beat)
             bias: Any = chosen.data
         elif self.beats <= _LUT_ROWS:
             bias = data.View(biases, Array(row.as_value() for row in rows)[beat]) if self.beats > 1 else rows[0]
         else:
-            m.submodules.bias = memory
+            fixed = None if self.exchangeable else Memory(shape=biases, depth=self.beats, init=rows)
+            m.submodules.bias = memory = fixed or exchangeable_memory("bias", biases, rows)
             read = memory.read_port()
             m.d.comb += read.addr.eq(beat)
             held = Signal.like(logits, reset_less=True)

@@ -179,7 +179,9 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Netlist:
-    """All that the top needs. ``order`` is ``"arrival"`` or ``"input"``; ``max_in_flight`` samples may be inside at a time."""
+    """All that the top needs. ``order`` is ``"arrival"`` or ``"input"``; ``max_in_flight`` samples may be inside at a time. With
+    ``exchangeable`` (absent in JSON when false) nothing of the hardware follows from the heads' weights: they, biases, thresholds and the
+    policies' constants are contents of memories."""
 
     version: int = VERSION
     name: str
@@ -195,6 +197,7 @@ class Netlist:
     streams: tuple[Stream, ...]
     gates: tuple[Gate, ...]
     exits: tuple[Exit, ...]
+    exchangeable: bool = False
 
     def layer(self, name: str) -> Layer:
         """The layer called ``name``; raises :class:`NetlistError` when there is none."""
@@ -256,4 +259,7 @@ def load(text: str) -> Netlist:
 
 def dump(netlist: Netlist) -> str:
     """The netlist as JSON text, sorted by key and with a trailing newline, so that equal netlists give equal bytes."""
-    return json.dumps(dataclasses.asdict(netlist), indent=1, sort_keys=True) + "\n"
+    found = dataclasses.asdict(netlist)
+    if not netlist.exchangeable:
+        del found["exchangeable"]
+    return json.dumps(found, indent=1, sort_keys=True) + "\n"

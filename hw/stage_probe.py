@@ -159,7 +159,7 @@ class StageProbe(wiring.Component):
             policy = netlist.exits[k]
             m.submodules[f"decision{k}"] = decision = ExitDecision(
                 classes=policy.classes, pe=policy.pe, acc_bits=policy.acc_bits, bias=policy.bias,
-                policy=policy.policy, params=policy.params)
+                policy=policy.policy, params=policy.params, exchangeable=netlist.exchangeable)
             m.d.comb += [decision.threshold.eq(policy.threshold), decision.enable.eq(1)]
             wiring.connect(m, flow.source(logits.src), decision.logits)
             answers, answered, first_answer = self._drain(m, decision.o, 1, now, f"decision{k}")

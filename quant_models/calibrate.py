@@ -20,13 +20,15 @@ __all__ = ["ExitLogits", "apply", "calibrate", "dump_exits", "scores"]
 @dataclass(frozen=True, kw_only=True)
 class ExitLogits:
     """One exit over the validation split: int64 ``logits`` ``[n, classes]`` in units of ``scale``, and the ``policy`` it is to leave by,
-    with the ``score`` that ``class_threshold`` composes with."""
+    with the ``score`` that ``class_threshold`` composes with. ``fixed_bits`` is the width of logits at which constants of softmax and
+    entropy have the same form whatever the scale (None: they are chosen for this scale)."""
 
     policy: str
     logits: np.ndarray
     scale: float
     enabled: bool = True
     score: str = "softmax"
+    fixed_bits: int | None = None
 
 
 def scores(policies: Sequence[str], params: Sequence[Params], logits: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -96,7 +98,7 @@ def calibrate(
     if any(item.policy == "always" for item in exits[:-1]):
         raise QuantModelError("only the last exit can have policy always")
 
-    heads = [Head(classes=item.logits.shape[1], scale=item.scale, epsilon=epsilon) for item in exits]
+    heads = [Head(classes=item.logits.shape[1], scale=item.scale, epsilon=epsilon, fixed_bits=item.fixed_bits) for item in exits]
     params = [_params(item, k, exits, head) for k, (item, head) in enumerate(zip(exits, heads, strict=True))]
     found = scores([item.policy for item in exits], params, [item.logits for item in exits])
     last_right = exits[-1].logits.argmax(1) == labels

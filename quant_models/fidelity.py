@@ -89,12 +89,13 @@ PRODUCT_BITS = 12
 
 
 @lru_cache(maxsize=1024)
-def _exponents(scale: float, frac_bits: int, table_bits: int, guard_bits: int) -> dict[str, Any]:
-    """The exponent tables, up to the first distance whose E is 0 in any case; the topmost one stops there."""
+def _exponents(scale: float, frac_bits: int, table_bits: int, guard_bits: int, logit_bits: int | None) -> dict[str, Any]:
+    """The exponent tables, up to the first distance whose E is 0 in any case; the topmost one stops there. With ``logit_bits`` they
+    are for all distances of so many bits: as many of the same sizes, whatever the scale."""
     unit = scale / math.log(2) * 2.0 ** (table_bits + guard_bits)
-    beyond = (frac_bits + 1) << (table_bits + guard_bits)
-    near = 1
-    while near < DISTANCE_BITS and unit * 2.0**near < beyond:
+    beyond = _beyond(frac_bits, table_bits, guard_bits)
+    near = 1 if logit_bits is None else logit_bits
+    while logit_bits is None and near < DISTANCE_BITS and unit * 2.0**near < beyond:
         near += 1
     tables = []
     # the lowest table is the small one: it has the fewest output bits
@@ -104,6 +105,11 @@ def _exponents(scale: float, frac_bits: int, table_bits: int, guard_bits: int) -
         tables.append([min(round(c * 2.0**at * unit), beyond) for c in range(1 << size)])
         at += size
     return {"exponents": tables, "guard_bits": guard_bits}
+
+
+def _beyond(frac_bits: int, table_bits: int, guard_bits: int) -> int:
+    """The exponent from which on E is 0: no entry of a table is greater."""
+    return (frac_bits + 1) << (table_bits + guard_bits)
 
 
 @lru_cache(maxsize=1024)
@@ -230,7 +236,7 @@ def _entropy_bound(frac_bits: int, table_bits: int, wander: float, share: float,
     return MARGIN * sum(terms)
 
 
-def _check(scale: float, classes: int, epsilon: float) -> None:
+def _check(scale: float, classes: int, epsilon: float, logit_bits: int | None) -> None:
     if not (math.isfinite(scale) and scale > 0):
         raise QuantModelError(f"scale must be positive, not {scale}")
     if not 2.0**-40 <= scale <= 2.0**16:
@@ -239,6 +245,8 @@ def _check(scale: float, classes: int, epsilon: float) -> None:
         raise QuantModelError(f"classes must be 2 to 1000, not {classes}")
     if not (math.isfinite(epsilon) and epsilon > 0):
         raise QuantModelError(f"epsilon must be positive, not {epsilon}")
+    if logit_bits is not None and not 1 <= logit_bits <= 32:
+        raise QuantModelError(f"logit_bits must be from 1 to 32, not {logit_bits}")
 
 
 def _refuse(policy: str, least: float, epsilon: float, classes: int, frac_bits: int | None) -> QuantModelError:
@@ -246,13 +254,17 @@ def _refuse(policy: str, least: float, epsilon: float, classes: int, frac_bits: 
     return QuantModelError(f"too few bits for epsilon={epsilon:g}: {policy} of {classes} classes comes to {least:.2g} at best{given}")
 
 
-def softmax_constants(scale: float, classes: int, *, epsilon: float = EPSILON, frac_bits: int | None = None) -> dict[str, Any]:
+def softmax_constants(
+    scale: float, classes: int, *, epsilon: float = EPSILON, frac_bits: int | None = None, logit_bits: int | None = None
+) -> dict[str, Any]:
     """The cheapest constants whose :func:`softmax_bound` is at most ``epsilon`` (in probability), for logits of unit ``scale``.
 
-    ``frac_bits`` asks for an F of one's own. Raises :class:`QuantModelError` when ``scale`` or ``classes`` is out of range, or when there
-    are too few bits for ``epsilon``: F is limited by S having to fit a 32-bit register.
+    ``frac_bits`` asks for an F of one's own. With ``logit_bits`` (1 to 32) all but the exponents' values follow from that width,
+    ``classes`` and ``epsilon`` alone, so that the hardware is the same for every scale; a few LUTs more than for one of them. Raises
+    :class:`QuantModelError` when ``scale`` or ``classes`` is out of range, or when there are too few bits for
+    ``epsilon``: F is limited by S having to fit a 32-bit register.
     """
-    _check(scale, classes, epsilon)
+    _check(scale, classes, epsilon, logit_bits)
     best: tuple[float, dict[str, Any]] | None = None
     least = math.inf
     for fraction in (f for f in FRACTION_BITS if frac_bits in (None, f) and classes << f < 1 << SUM_BITS):
@@ -260,10 +272,10 @@ def softmax_constants(scale: float, classes: int, *, epsilon: float = EPSILON, f
             bits = sum(split)
             tables, share = _tables(fraction, split)
             for guard in GUARD_BITS:
-                exponents = _exponents(scale, fraction, bits, guard)
+                exponents = _exponents(scale, fraction, bits, guard, logit_bits)
                 bound = _softmax_bound(fraction, bits, _wander(len(exponents["exponents"]), bits, guard), share, classes)
                 least = min(least, bound)
-                cost = _cost(fraction, split, exponents)
+                cost = _cost(fraction, split, exponents, logit_bits)
                 if bound <= epsilon and (best is None or cost < best[0]):
                     best = cost, {"frac_bits": fraction, **exponents, **tables}
     if best is None:
@@ -272,12 +284,14 @@ def softmax_constants(scale: float, classes: int, *, epsilon: float = EPSILON, f
     return copy.deepcopy(best[1])
 
 
-def entropy_constants(scale: float, classes: int, *, epsilon: float = EPSILON, frac_bits: int | None = None) -> dict[str, Any]:
+def entropy_constants(
+    scale: float, classes: int, *, epsilon: float = EPSILON, frac_bits: int | None = None, logit_bits: int | None = None
+) -> dict[str, Any]:
     """The cheapest constants whose :func:`entropy_bound` is at most ``epsilon`` (in nats), for logits of unit ``scale``.
 
     As :func:`softmax_constants` otherwise.
     """
-    _check(scale, classes, epsilon)
+    _check(scale, classes, epsilon, logit_bits)
     best: tuple[float, dict[str, Any]] | None = None
     least = math.inf
     for fraction in (f for f in FRACTION_BITS if frac_bits in (None, f)):
@@ -286,7 +300,7 @@ def entropy_constants(scale: float, classes: int, *, epsilon: float = EPSILON, f
             tables, share = _tables(fraction, split)
             frac = max(bits, PRODUCT_BITS)
             for guard in GUARD_BITS:
-                exponents = _exponents(scale, fraction, bits, guard)
+                exponents = _exponents(scale, fraction, bits, guard, logit_bits)
                 wander = _wander(len(exponents["exponents"]), bits, guard)
                 fixed = _entropy_bound(fraction, bits, wander, share, classes, 0.0, 60, frac)
                 least = min(least, fixed)
@@ -298,8 +312,8 @@ def entropy_constants(scale: float, classes: int, *, epsilon: float = EPSILON, f
                     logs, log_error = _log_tables(unit, log_split)
                     bound = _entropy_bound(fraction, bits, wander, share, classes, log_error, unit, frac)
                     least = min(least, bound)
-                    cost = _cost(fraction, split, exponents) + 6 * unit + 16 * 2 ** max(0, log_split[0] + log_split[1] - 6) + 6 * 2 ** (
-                        max(0, log_split[0] + log_split[2] - 6))
+                    cost = _cost(fraction, split, exponents, logit_bits) + 6 * unit
+                    cost += 16 * 2 ** max(0, log_split[0] + log_split[1] - 6) + 6 * 2 ** max(0, log_split[0] + log_split[2] - 6)
                     if bound <= epsilon and (best is None or cost < best[0]):
                         best = cost, {
                             "frac_bits": fraction, **exponents, **tables, "threshold_frac": frac,
@@ -311,11 +325,12 @@ def entropy_constants(scale: float, classes: int, *, epsilon: float = EPSILON, f
     return copy.deepcopy(best[1])
 
 
-def _cost(frac_bits: int, split: tuple[int, int, int], exponents: Mapping[str, Any]) -> float:
+def _cost(frac_bits: int, split: tuple[int, int, int], exponents: Mapping[str, Any], logit_bits: int | None) -> float:
     """About how many LUTs a lane takes."""
     lead, middle, low = split
     table = frac_bits * 2 ** max(0, lead + middle - 6)
     if low:
         table += frac_bits + (frac_bits - lead - middle) * 2 ** max(0, lead + low - 6)
-    widths = [max(entries).bit_length() for entries in exponents["exponents"]]
+    limit = None if logit_bits is None else _beyond(frac_bits, sum(split), exponents["guard_bits"])
+    widths = [(max(entries) if limit is None else limit).bit_length() for entries in exponents["exponents"]]
     return float(table + 4 * frac_bits + sum(widths) + sum(sorted(widths)[1:]))

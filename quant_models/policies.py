@@ -36,6 +36,8 @@ class Head:
     gate_scale: float = 1.0
     id_bits: int = 16
     run_bits: int = 4
+    fixed_bits: int | None = None
+    """Width of logits whose constants are to have the same form at every scale (None: they are chosen for this one)."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.classes <= 1000:
@@ -167,11 +169,13 @@ def _fit(params: dict[str, Any], classes: int) -> dict[str, Any]:
 
 
 def _softmax_params(head: Head) -> dict[str, Any]:
-    return _fit(softmax_constants(head.scale, head.classes, epsilon=head.epsilon, frac_bits=head.frac_bits), head.classes)
+    return _fit(softmax_constants(head.scale, head.classes, epsilon=head.epsilon, frac_bits=head.frac_bits,
+                                   logit_bits=head.fixed_bits), head.classes)
 
 
 def _entropy_params(head: Head) -> dict[str, Any]:
-    return _fit(entropy_constants(head.scale, head.classes, epsilon=head.epsilon, frac_bits=head.frac_bits), head.classes)
+    return _fit(entropy_constants(head.scale, head.classes, epsilon=head.epsilon, frac_bits=head.frac_bits,
+                                   logit_bits=head.fixed_bits), head.classes)
 
 
 def _probability(threshold: int, head: Head, params: Params) -> float:

@@ -61,27 +61,28 @@ def manifest(netlist: Netlist, board: Board, files: Mapping[str, str]) -> dict[s
         "gates": len(netlist.gates),
         "dma": {"instance": DMA, "length_bits": LENGTH_BITS},
         "accelerator": {"instance": ACCELERATOR},
-        "exits": [_exit(item) for item in netlist.exits],
+        "exits": [_exit(item, netlist.exchangeable) for item in netlist.exits],
     }
 
 
-def threshold_range(item: Exit) -> tuple[int, int] | None:
+def threshold_range(item: Exit, exchangeable: bool = False) -> tuple[int, int] | None:
     """Least and greatest integer that the thresholds of exit ``item`` tell apart, its classes' ones for ``class_threshold``; None when its
     policy compares with none. At one end no image leaves by the policy, at the other every one."""
     if item.policy in _NO_THRESHOLD:
         return None
     decision = ExitDecision(
-        classes=item.classes, pe=item.pe, acc_bits=item.acc_bits, bias=item.bias, policy=item.policy, params=item.params)
+        classes=item.classes, pe=item.pe, acc_bits=item.acc_bits, bias=item.bias, policy=item.policy, params=item.params,
+        exchangeable=exchangeable)
     span: range = decision.score.value_range if item.policy == "class_threshold" else decision.threshold_range
     return span[0], span[-1]
 
 
-def _exit(item: Exit) -> dict[str, Any]:
+def _exit(item: Exit, exchangeable: bool) -> dict[str, Any]:
     params = _scalars(item.params)
     if item.policy == "class_threshold":
         params |= {"score": item.params["score"], "thresholds": list(item.params["thresholds"]),
                    "score_params": _scalars(item.params.get("score_params", {}))}
-    span = threshold_range(item)
+    span = threshold_range(item, exchangeable)
     return {
         "policy": item.policy, "classes": item.classes, "threshold": item.threshold, "enabled": item.enabled, "scale": item.scale,
         "threshold_range": None if span is None else list(span), "params": params,

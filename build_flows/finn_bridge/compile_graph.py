@@ -60,21 +60,23 @@ class CompiledGraph:
 
 
 def compile_graph(
-    model_onnx: Path, golden_npz: Path, folding: Mapping[str, Mapping[str, int]], part: str, clock_mhz: float, rtl_dir: Path
+    model_onnx: Path, golden_npz: Path, folding: Mapping[str, Mapping[str, int]], part: str, clock_mhz: float, rtl_dir: Path,
+    exchangeable: bool = False,
 ) -> CompiledGraph:
     """Compile a network for ``part`` at ``clock_mhz`` (FINN looks at it for DSP58 only) and write its units to ``rtl_dir``.
 
     ``folding`` is by golden layer name: ``pe``, and for ``conv`` and ``linear`` also ``simd`` and ``parallel_window``
-    (:mod:`build_flows.layer_costs` says what each may be). Raises :class:`~build_flows.finn_bridge.errors.CompileError` for a network
+    (:mod:`build_flows.layer_costs` says what each may be). With ``exchangeable`` heads, what is written but memories is the same for all
+    weights of theirs. Raises :class:`~build_flows.finn_bridge.errors.CompileError` for a network
     that FINN cannot stream, that is not the golden model's, or that cannot be folded so.
     """
-    golden, network = read_golden(golden_npz), read_network(golden_npz)
+    golden, network = read_golden(golden_npz), read_network(golden_npz, exchangeable)
     folds = read_folds(folding, network)
     with quiet_finn():
         model = import_graph(model_onnx, part)
         cut_tails(model, golden)
         units = name_layers(model, golden)
-        rounded = reconcile(model, units)
+        rounded = reconcile(model, units, exchangeable)
         model, units, plans = apply_folding(model, units, folds, network)
         generated = generate(model, units, part, clock_mhz, rtl_dir)
         netting = describe(model, units, plans, golden, generated, part, rtl_dir)

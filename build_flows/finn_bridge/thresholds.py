@@ -27,8 +27,9 @@ def accumulator_range(weights: IntArray, low: int, high: int) -> tuple[IntArray,
     return above * low + below * high, above * high + below * low
 
 
-def reconcile(model: ModelWrapper, units: tuple[Unit, ...]) -> int:
-    """Set accumulator types from the weights and put the golden model's thresholds into every thresholding unit, in place.
+def reconcile(model: ModelWrapper, units: tuple[Unit, ...], exchangeable: bool = False) -> int:
+    """Set accumulator types from the weights and put the golden model's thresholds into every thresholding unit, in place. With
+    ``exchangeable`` heads, the types of accumulators and thresholds there hold whatever weights of their data type can make.
 
     Thresholds that no accumulator of their channel can reach are drawn in to the nearest that decides the same. Returns how many
     thresholds were off by one, which float rounding explains; raises :class:`CompileError` on a larger difference, naming layer,
@@ -41,15 +42,21 @@ def reconcile(model: ModelWrapper, units: tuple[Unit, ...]) -> int:
         node = nodes[unit.name]
         op = getCustomOp(node)
         layer = unit.layer
+        any_weights = exchangeable and unit.head
         if node.op_type in ("MVAU_rtl", "GlobalAccPool_rtl"):
             kind = op.get_input_datatype(0)
             if node.op_type == "MVAU_rtl":
                 assert layer is not None
-                low, high = accumulator_range(layer.matrix, int(kind.min()), int(kind.max()))
+                least = int(op.get_input_datatype(1).min())
+                weights = layer.matrix if not any_weights else np.full_like(layer.matrix, -least - 1)
+                low, high = accumulator_range(weights, int(kind.min()), int(kind.max()))
+                if any_weights:
+                    # Of either sign, each of them.
+                    high = np.maximum(high, -low)
+                    low = -high
                 name = integer_type(int(low.min()), int(high.max()), signed=True)
                 op.set_nodeattr("outputDataType", name)
                 op.set_nodeattr("accDataType", name)
-                least = int(op.get_input_datatype(1).min())
                 if int(layer.matrix.min()) <= least:
                     raise CompileError(f"{layer.name}: weights must be narrow, above {least}, for the MVAU core on DSP48E1")
             else:
@@ -76,7 +83,8 @@ def reconcile(model: ModelWrapper, units: tuple[Unit, ...]) -> int:
             rounded += int(np.count_nonzero(off))
             kind = model.get_tensor_datatype(node.input[0])
             op.set_nodeattr("inputDataType", kind.name)
-            name = integer_type(int(wanted.min()), int(wanted.max()), signed=kind.signed())
+            least, most = (int(low.min()), int(high.max()) + 1) if any_weights else (int(wanted.min()), int(wanted.max()))
+            name = integer_type(least, most, signed=kind.signed())
             op.set_nodeattr("weightDataType", name)
             model.set_initializer(node.input[1], wanted.astype(np.float32))
             model.set_tensor_datatype(node.input[1], DataType[name])

@@ -57,6 +57,15 @@ def test_a_file_reads_as_its_description(tmp_path):
     assert read_network(path) == from_meta(meta(), SHAPES)
 
 
+def test_sums_of_exchangeable_heads_hold_all_weights(tmp_path):
+    path = tmp_path / "golden.npz"
+    np.savez(path, meta=np.array(json.dumps(meta())), **{key: np.ones(shape, np.int8) for key, shape in SHAPES.items()})
+    (conv, _, last), (same, _, any_weights) = read_network(path).layers, read_network(path, exchangeable=True).layers
+    assert same == conv
+    assert last.sum_bits == 1 + (30 * 15).bit_length()
+    assert any_weights.sum_bits == 1 + (30 * 15 * 7).bit_length()
+
+
 def test_a_pickle_is_refused(tmp_path):
     path = tmp_path / "golden.npz"
     np.savez(path, meta=np.array({"version": 1}, dtype=object))

@@ -80,8 +80,8 @@ class Manager:
         return seen
 
 
-def simulate(bench, registers=REGISTERS, addr_width=6, watch=None):
-    dut = AxiLiteRegisters(registers, addr_width)
+def simulate(bench, registers=REGISTERS, addr_width=6, watch=None, preset=()):
+    dut = AxiLiteRegisters(registers, addr_width, preset=preset)
     sim = Simulator(dut)
     sim.add_clock(1e-6)
 
@@ -116,6 +116,28 @@ def test_initial_values():
         assert await manager.read(0x08) == (7, OKAY)
         assert (ctx.get(dut.limit), ctx.get(dut.word), ctx.get(dut.flag)) == (-5, 7, 0)
     simulate(bench)
+
+
+def test_preset():
+    async def bench(ctx, dut, manager):
+        ctx.set(dut.limit_preset, -7)
+        assert ctx.get(dut.limit) == 0
+        await ctx.tick()
+        assert (ctx.get(dut.limit), ctx.get(dut.word)) == (-7, 7)
+        ctx.set(dut.limit_preset, 9)
+        assert await manager.read(0x04) == (0xFFFFFFF9, OKAY)
+        assert await manager.write(0x04, 3) == OKAY
+        assert await manager.read(0x04) == (3, OKAY)
+    simulate(bench, preset=("LIMIT",))
+
+    async def at_once(ctx, dut, manager):
+        ctx.set(dut.limit_preset, -7)
+        assert await manager.write(0x04, 3) == OKAY
+        assert await manager.read(0x04) == (3, OKAY)
+    simulate(at_once, preset=("LIMIT",))
+    for name in ("ID", "GO", "NONE"):
+        with pytest.raises(ValueError, match=f"preset must be rw registers without fields, not {name}"):
+            AxiLiteRegisters(REGISTERS, 6, preset=(name,))
 
 
 def test_strobes():

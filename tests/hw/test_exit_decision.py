@@ -2,6 +2,7 @@
 
 import bisect
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -442,6 +443,23 @@ def test_biases(policy, classes, pe, biased):
         assert unit.dut.latency == plain_unit.dut.latency + (1 if classes // pe <= 64 else 2)
     played = check(unit, draw(random.Random(16), unit, 4))
     assert played.given_out == [cycle + unit.dut.latency for cycle in played.taken]
+
+
+@pytest.mark.parametrize("policy", ["max_logit", "softmax", "entropy", "class_threshold/margin", "always"])
+@pytest.mark.parametrize(("classes", "pe"), [(65, 1), (20, 20), (6, 2)])
+def test_exchangeable(policy, classes, pe):
+    """Biases of 0 take the cycle that others take; Verilog differs in the contents of marked memories alone; results are the model's."""
+    texts = []
+    for seed, bias_range in ((1, 0), (3, 12_000)):
+        unit = build(policy, classes, pe, bias_range=bias_range, seed=seed, exchangeable=True)
+        assert unit.dut.logit_bits == 17
+        played = check(unit, draw(random.Random(16), unit, 4))
+        assert played.given_out == [cycle + unit.dut.latency for cycle in played.taken]
+        unit = build(policy, classes, pe, bias_range=bias_range, seed=seed, exchangeable=True)
+        texts.append(verilog.convert(unit.dut, emit_src=False, strip_internal_attrs=True))
+    assert texts[0] != texts[1]
+    marked = re.compile(r'(\(\* contents = "\w+" \*\)\n.*?)initial begin.*? end\n', re.DOTALL)
+    assert marked.sub(r"\1", texts[0]) == marked.sub(r"\1", texts[1])
 
 
 @pytest.mark.parametrize(("bias", "bits"), [([0, 0], 8), ([1, 0], 9), ([0, -1], 9), ([-128, 127], 9), ([1000, 1000], 12)])

@@ -1,5 +1,6 @@
 """netlist.json: load and dump are inverses, and a wrong file is told apart by key."""
 
+import dataclasses
 import json
 
 import pytest
@@ -35,6 +36,13 @@ def test_what_is_wrong_is_named(change, message):
 def test_text_that_is_no_json():
     with pytest.raises(NetlistError, match="netlist is not JSON"):
         load("{")
+
+
+def test_exchangeable_heads_are_told_and_others_change_nothing():
+    netlist = toy.build(None)
+    assert "exchangeable" not in dump(netlist)
+    chosen = dataclasses.replace(netlist, exchangeable=True)
+    assert load(dump(chosen)) == chosen
 
 
 def test_layer_by_name():

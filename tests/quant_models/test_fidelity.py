@@ -163,6 +163,22 @@ def test_what_cannot_be_had(name, call, message):
         MAKE[name](given_.pop("scale"), given_.pop("classes"), **given_)
 
 
+@pytest.mark.parametrize("name", ["softmax", "entropy"])
+def test_one_form_for_every_scale(name):
+    found = [MAKE[name](scale, 10, logit_bits=17) for scale in (2.0**-20, 0.003, 0.7, 2.0**10)]
+    apart = [{key: value for key, value in item.items() if key != "exponents"} for item in found]
+    assert all(item == apart[0] for item in apart)
+    limit = (apart[0]["frac_bits"] + 1) << (apart[0]["table_bits"] + apart[0]["guard_bits"])
+    for item, scale in zip(found, (2.0**-20, 0.003, 0.7, 2.0**10), strict=True):
+        assert [len(table) for table in item["exponents"]] == [2**5, 2**6, 2**6]
+        assert max(map(max, item["exponents"])) <= limit
+        bound = {"softmax": softmax_bound, "entropy": entropy_bound}[name]
+        assert bound(item, scale, 10) <= EPSILON
+    assert found[0]["exponents"] != found[1]["exponents"]
+    with pytest.raises(QuantModelError, match="logit_bits must be from 1 to 32, not 33"):
+        MAKE[name](0.1, 10, logit_bits=33)
+
+
 def test_a_fraction_of_ones_own_is_taken():
     assert softmax_constants(0.01, 10, frac_bits=18)["frac_bits"] == 18
     assert entropy_constants(0.01, 10, frac_bits=22)["frac_bits"] == 22

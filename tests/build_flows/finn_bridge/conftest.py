@@ -33,8 +33,9 @@ def spec(weight_bits: int = 4, act_bits: int = 4) -> NetSpec:
     )
 
 
-def export(folder: Path, net: NetSpec) -> Path:
-    """``model.onnx`` and ``golden.npz`` of a network whose batch norms and activations have seen some data."""
+def export(folder: Path, net: NetSpec, spread: float | None = None) -> Path:
+    """``model.onnx`` and ``golden.npz`` of a network whose batch norms and activations have seen some data. With ``spread``, heads have
+    other weights, each of either sign and from 1 to 1 + 1 / ``spread``."""
     torch.manual_seed(3)
     model = MultiExitNet(net)
     with torch.no_grad():
@@ -44,6 +45,9 @@ def export(folder: Path, net: NetSpec) -> Path:
         model.clamp()
         for _ in range(10):
             model(torch.rand(16, net.channels, net.height, net.width))
+        for name, value in model.heads.named_parameters():
+            if spread is not None and name.endswith("weight") and value.dim() > 1:
+                value.copy_(torch.randn(value.shape).sign() * (1 + torch.rand(value.shape) / spread))
     model.eval()
     folder.mkdir(parents=True, exist_ok=True)
     export_golden(model, folder / "golden.npz")

@@ -57,6 +57,23 @@ def test_same_inputs_give_same_bytes_anywhere(compiled, odd, tmp_path):
     assert (again.layers, again.streams, again.gates, again.exits) == (graph.layers, graph.streams, graph.gates, graph.exits)
 
 
+def test_other_weights_of_exchangeable_heads_change_memories_alone(tmp_path):
+    """The same network with heads of other weights, and with such as are all extreme."""
+    texts, folds = [], None
+    for name, change in (("as trained", None), ("mixed", 0.01), ("extreme", 1e6)):
+        folder = export(tmp_path / name, spec(), change)
+        folds = folds or folding(folder, 5)
+        graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folds, PART, 100.0, tmp_path / name / "rtl", exchangeable=True)
+        check_agreement(graph, folder, pictures(4))
+        rtl = tmp_path / name / "rtl"
+        texts.append({path.relative_to(rtl).as_posix(): path.read_bytes() for path in rtl.rglob("*") if path.is_file()})
+    for other in texts[1:]:
+        assert texts[0].keys() == other.keys()
+        changed = [name for name in other if other[name] != texts[0][name]]
+        assert changed
+        assert all(name.startswith("memories/head") for name in changed)
+
+
 @pytest.mark.parametrize(("key", "message"), [
     ("stage1_conv0.weight", r"stage1_conv0: weight \d+ of output 0 must be -?\d+ as in the golden model, not -?\d+"),
     ("stage1_conv0.thresholds", r"stage1_conv0: threshold \d+ of channel 0 must be -?\d+ as in the golden model, not -?\d+"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from build_flows import config, simulation, training
+from build_flows import config, flow, simulation, training
 from build_flows.compile import compile_project
 from build_flows.config import Project
 from build_flows.errors import ConfigError
@@ -75,6 +75,24 @@ def test_two_sets_of_heads_differ_in_memories_alone(copy: Callable[..., Project]
     ]
     assert [item["agree"] for item in figures] == [40, 40]
     assert figures[0]["accuracy"] != figures[1]["accuracy"]
+
+
+@pytest.mark.cosim
+def test_a_users_project_has_the_rtl_it_started_from(copy: Callable[..., Project]) -> None:
+    everybody = with_build(copy(), "exchangeable_heads = true")
+    assert flow.compile(everybody, SilentUi())["exchange"] is None
+    data = training.dataset(everybody)
+    np.savez(everybody.file.parent / "user.npz", x=data.x_train[:200], y=data.y_train[:200])
+    text = everybody.file.read_text().replace("exchangeable_heads = true\n", "").replace('"tiny"', '"user"').replace("out/tiny", "out/user")
+    text = text.replace("[train]\n", '[train]\nscheme = "personal"\nstart = "out/tiny/checkpoint.safetensors"\n')
+    file = everybody.file.with_name("user.toml")
+    file.write_text(f'{text}[personal]\nsamples = "user.npz"\n')
+    user = config.load(file)
+    found = flow.compile(user, SilentUi())["exchange"]
+    assert (found["start"], found["same_rtl"], found["others"]) == (str(everybody.output), True, [])
+    assert {"memories/accelerator_settings.dat", "memories/head0_fc0_mvau_memblock.dat"} <= set(found["memories"])
+    # Its last head is the one that all share.
+    assert not any(name.startswith("memories/head2") for name in found["memories"])
 
 
 @pytest.mark.cosim

@@ -95,15 +95,6 @@ def test_a_users_project_has_the_rtl_it_started_from(copy: Callable[..., Project
     assert not any(name.startswith("memories/head2") for name in found["memories"])
 
 
-@pytest.mark.cosim
-def test_without_it_the_rtl_follows_from_the_weights(tiny: Project, tmp_path: Path, model_cache: Path) -> None:
-    other_heads(tiny.output / "checkpoint.safetensors", tmp_path / "other.safetensors")
-    work = compiled(tiny, tmp_path / "second", model_cache, tmp_path / "other.safetensors")
-    found = differences(tiny.output / "rtl", work / "rtl")
-    assert "accelerator.v" in found.others
-    assert "exchangeable" not in (work / "netlist.json").read_text()
-
-
 def test_files_that_differ_are_told(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name / "memories").mkdir(parents=True)

@@ -74,6 +74,15 @@ def test_other_weights_of_exchangeable_heads_change_memories_alone(tmp_path):
         assert all(name.startswith("memories/head") for name in changed)
 
 
+def test_without_it_the_rtl_follows_from_the_weights(compiled, odd, tmp_path):
+    rtl = compiled[1]
+    folder = export(tmp_path / "extreme", spec(), 1e6)
+    compile_graph(folder / "model.onnx", folder / "golden.npz", folding(odd, 5), PART, 100.0, tmp_path / "rtl")
+    units = {path.name for path in (rtl / "units").iterdir() if path.read_bytes() != (tmp_path / "rtl" / "units" / path.name).read_bytes()}
+    assert {"head0_fc0_mvau_wrapper.v", "head0_fc0_thr.v"} <= units
+    assert all(name.startswith("head") for name in units)
+
+
 @pytest.mark.parametrize(("key", "message"), [
     ("stage1_conv0.weight", r"stage1_conv0: weight \d+ of output 0 must be -?\d+ as in the golden model, not -?\d+"),
     ("stage1_conv0.thresholds", r"stage1_conv0: threshold \d+ of channel 0 must be -?\d+ as in the golden model, not -?\d+"),

@@ -7,16 +7,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from build_flows.config_section import Section
 from build_flows.config_train import (
     ConsistentSection,
     DistillSection,
     ExitsOnlySection,
+    ImportSection,
     PersonalSection,
     TrainSection,
     exit_weights,
+    impossible_import,
     impossible_training,
 )
 from build_flows.config_words import checked, toml
@@ -276,6 +278,9 @@ class SimulateSection(Section):
 class Config(Section):
     """The whole file."""
 
+    # `import` is a word of Python's.
+    model_config = ConfigDict(serialize_by_alias=True)
+
     project: ProjectSection
     data: DataSection
     model: ModelSection
@@ -284,6 +289,7 @@ class Config(Section):
     distill: DistillSection = DistillSection()
     consistent: ConsistentSection = ConsistentSection()
     personal: PersonalSection = PersonalSection()
+    import_: ImportSection = Field(default=ImportSection(), alias="import")
     exits: list[ExitSection]
     calibrate: CalibrateSection = CalibrateSection(accuracy_loss=0.5)
     target: TargetSection = TargetSection()
@@ -344,7 +350,7 @@ class Project:
     ``file`` is the TOML file; ``output`` the folder of the artefacts; ``data`` the file or folder of the data set (None: the
     default place); ``folding`` the user's folding.toml (None: found as ``build.folding`` says); ``checkpoint`` where the weights come from
     (None: training), ``start`` the checkpoint that training begins with (None: new weights), ``samples`` the file of samples of the
-    scheme's own (None: it has none).
+    scheme's own (None: it has none), ``weights`` the float network's that scheme import takes (None: another scheme).
     """
 
     config: Config
@@ -355,6 +361,7 @@ class Project:
     checkpoint: Path | None = None
     start: Path | None = None
     samples: Path | None = None
+    weights: Path | None = None
 
     @property
     def name(self) -> str:
@@ -391,7 +398,8 @@ class Project:
 
     def values(self, *sections: str) -> dict[str, Any]:
         """The named sections (``"model"``, ``"train"``, ...) as plain data, for a step's identity."""
-        return self.config.model_dump(mode="json", include=set(sections))
+        fields = {key for key, declared in Config.model_fields.items() if (declared.alias or key) in sections}
+        return self.config.model_dump(mode="json", include=fields)
 
 
 def load(path: Path, data_dir: Path | None = None) -> Project:
@@ -428,7 +436,10 @@ def load(path: Path, data_dir: Path | None = None) -> Project:
     files: dict[str, Path | None] = {}
     # What a training would begin with is not needed where there is none.
     start, own = (None, None) if train.checkpoint else (train.start, own)
-    for key, place in (("train.checkpoint", train.checkpoint), ("train.start", start), (f"{train.scheme}.samples", own)):
+    weights = config.import_.weights if train.scheme == "import" and not train.checkpoint else None
+    for key, place in (
+        ("train.checkpoint", train.checkpoint), ("train.start", start), (f"{train.scheme}.samples", own), ("import.weights", weights),
+    ):
         files[key] = base / place if place else None
         if place and not (base / place).is_file():
             raise ConfigError(f"{path}: {key} = {toml(place)}: there is no file {base / place}")
@@ -477,10 +488,12 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
         ("project.output", config.project.output), ("data.path", config.data.path), ("build.folding", config.build.folding),
         ("train.checkpoint", config.train.checkpoint), ("train.start", config.train.start),
         ("consistent.samples", config.consistent.samples), ("personal.samples", config.personal.samples),
+        ("import.weights", config.import_.weights),
     ):
         if place is not None and "\0" in place:
             yield key, place, "no path can hold a NUL character; allowed: a path"
     yield from impossible_training(config.train, config.exits_only, config.consistent, config.personal, count)
+    yield from impossible_import(config.train, config.import_, DATA_SHAPES.get(config.data.name, (None,))[-1])
     yield from _impossible_calibration(config, policies)
 
 

@@ -76,7 +76,8 @@ def template(preset: str, name: str | None = None) -> str:
         raise ConfigError(f"preset {preset!r} is unknown; allowed: {', '.join(TEMPLATES)}")
     values = TEMPLATES[preset] | ({"project": {"name": name}} if name is not None else {})
     lines = ["# An offramp project. Keys that are commented out show what holds when they are unset."]
-    for key, declared in Config.model_fields.items():
+    for field, declared in Config.model_fields.items():
+        key = declared.alias or field
         many = typing.get_origin(declared.annotation) is list
         section: type[Section] = cast(Any, typing.get_args(declared.annotation)[0] if many else declared.annotation)
         lines += ["", *_comment(section.__doc__ or "")]

@@ -9,8 +9,8 @@ from build_flows.config_section import Section
 from build_flows.config_words import toml
 
 __all__ = [
-    "SCHEMES", "ConsistentSection", "DistillSection", "ExitsOnlySection", "PersonalSection", "TrainSection", "exit_weights",
-    "impossible_training",
+    "SCHEMES", "ConsistentSection", "DistillSection", "ExitsOnlySection", "ImportSection", "PersonalSection", "TrainSection",
+    "exit_weights", "impossible_import", "impossible_training",
 ]
 
 SCHEMES = {
@@ -19,6 +19,7 @@ SCHEMES = {
     "distill": "joint, earlier exits learning from a later one's soft labels too",
     "consistent": "joint, every exit also asked for the same answer on a clean and a perturbed input",
     "personal": "the early heads re-trained on one user's samples, all else as it was",
+    "import": "a float network's weights, quantised after training",
 }
 """Training schemes (those of ``quant_models.schemes``; a test compares them)."""
 
@@ -32,10 +33,10 @@ FIRST, LAST = 1.0, 0.3
 class TrainSection(Section):
     """How the network is trained. Schemes with settings of their own have a table of their name below."""
 
-    scheme: Literal["joint", "exits_only", "distill", "consistent", "personal"] = Field(
+    scheme: Literal["joint", "exits_only", "distill", "consistent", "personal", "import"] = Field(
         default="joint", description=f"Training scheme. {'; '.join(f'{name}: {told}' for name, told in SCHEMES.items())}."
     )
-    epochs: int = Field(default=20, ge=1, le=10_000, description="Passes over the training set; with exits_only those of the heads.")
+    epochs: int = Field(default=20, ge=1, le=10_000, description="Passes over the training set; with exits_only those of the heads; import has fine_tune.")
     batch_size: int = Field(default=128, ge=2, le=65_536, description="Images in one step of the optimiser.")
     learning_rate: float = Field(default=0.004, gt=0, lt=1, description="Highest learning rate.")
     schedule: Literal["cosine", "constant", "step"] = Field(
@@ -127,6 +128,36 @@ class PersonalSection(Section):
     )
 
 
+class ImportSection(Section):
+    """Scheme import: a float PyTorch network of the same layers becomes a quantised one, by calibration and bias correction."""
+
+    weights: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The float network's state dict (.safetensors, .pt or .pth; tensors only), relative to this file.",
+    )
+    mapping: dict[str, str] | None = Field(
+        default=None,
+        description="Which of its modules a layer is (names as in the report), as { stage0_conv0 = \"features.0\", \"stage0_conv0.norm\" = "
+        "\"features.1\" }. Unset: those of equal names, else by order and shapes.",
+    )
+    divisor: float | None = Field(
+        default=None,
+        gt=0,
+        description="What its pixels were divided by: 255 by torchvision's ToTensor, 256 by offramp itself. Unset: 255; sensor windows are "
+        "in their own units.",
+    )
+    mean: list[float] | None = Field(
+        default=None, description="Subtracted from its inputs after that, one for each channel or one for all. Unset: nothing was."
+    )
+    std: list[Annotated[float, Field(gt=0)]] | None = Field(
+        default=None, description="What they were divided by after that, one for each channel or one for all. Unset: nothing."
+    )
+    calibration_images: int = Field(default=512, ge=1, le=1_000_000, description="Training images on which ranges and biases are found.")
+    bias_correction: bool = Field(default=True, description="Correct biases for what quantised weights change on average.")
+    fine_tune: int = Field(default=0, ge=0, le=10_000, description="Epochs of joint quantised training afterwards.")
+
+
 def exit_weights(chosen: list[float] | str, exits: int) -> tuple[float, ...]:
     """``train.exit_weights`` as one number per exit."""
     if isinstance(chosen, list):
@@ -163,3 +194,16 @@ def impossible_training(
         yield "exits_only.exits", chosen, f"allowed: early exits, each once, {_numbers(exits - 1)}"
     if consistent.samples is not None and train.scheme != "consistent":
         yield "consistent.samples", consistent.samples, f"scheme {train.scheme} has no use for samples without labels; allowed: unset"
+
+
+def impossible_import(train: TrainSection, own: ImportSection, channels: int | None) -> Iterator[tuple[str, Any, str]]:
+    """(key, value, what is wrong and allowed) of scheme import; ``channels`` of the images, None where the file does not tell."""
+    if train.scheme != "import" or train.checkpoint is not None:
+        return
+    if own.weights is None:
+        yield "import.weights", None, "scheme import needs the float network's weights; allowed: a .safetensors, .pt or .pth file"
+    if train.start is not None:
+        yield "train.start", train.start, "scheme import begins with import.weights; allowed: unset"
+    for key, values in (("mean", own.mean), ("std", own.std)):
+        if values is not None and len(values) != 1 and len(values) != (channels or len(values)):
+            yield f"import.{key}", values, f"allowed: 1 value or {channels}, one for each channel, not {len(values)}"

@@ -94,7 +94,7 @@ def fault(model: type[BaseModel], kind: str, loc: Sequence[int | str], value: An
     if kind == "missing":
         return f"{key} is missing; allowed: {allowed(annotation, metadata)}"
     if kind == "extra_forbidden":
-        known = list(parents.model_fields)
+        known = [declared.alias or key for key, declared in parents.model_fields.items()]
         close = difflib.get_close_matches(str(loc[-1]), known, n=1)
         guess = f" (did you mean {close[0]}?)" if close else ""
         return f"{key} = {toml(value)}: unknown key{guess}; allowed: {', '.join(known)}"
@@ -115,7 +115,7 @@ def _declared(root: type[BaseModel], loc: Sequence[int | str]) -> tuple[Any, Seq
             annotation, metadata = next(iter(typing.get_args(_bare(annotation))), annotation), ()
         elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
             model = annotation
-            found = model.model_fields.get(part)
+            found = next((declared for key, declared in model.model_fields.items() if (declared.alias or key) == part), None)
             if found is None:
                 break
             annotation, metadata = found.annotation, found.metadata

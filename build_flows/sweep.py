@@ -34,7 +34,7 @@ LAYER_BITS = "layers are called otherwise in another layout of exits, so bits by
 COMMENT = "Written by offramp compare, and written again whenever it runs: change the file it came from instead."
 
 FREE = tuple(
-    f"{section}.{key}"
+    f"{declared.alias or section}.{key}"
     for section, declared in Config.model_fields.items()
     if section not in ("project", "exits")
     for key, found in getattr(declared.annotation, "model_fields", {}).items()

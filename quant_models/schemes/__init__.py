@@ -4,12 +4,13 @@ from quant_models.schemes.base import UNLABELLED, Batch, Part, Scheme
 from quant_models.schemes.consistent import Consistent
 from quant_models.schemes.distill import Distill
 from quant_models.schemes.exits_only import Backbone, ExitsOnly
+from quant_models.schemes.imported import Import
 from quant_models.schemes.joint import Joint
 from quant_models.schemes.personal import Personal, personal_data
 
 __all__ = [
-    "SCHEMES", "UNLABELLED", "Backbone", "Batch", "Consistent", "Distill", "ExitsOnly", "Joint", "Part", "Personal", "Scheme",
+    "SCHEMES", "UNLABELLED", "Backbone", "Batch", "Consistent", "Distill", "ExitsOnly", "Import", "Joint", "Part", "Personal", "Scheme",
     "personal_data",
 ]
 
-SCHEMES: dict[str, type[Scheme]] = {item.name: item for item in (Joint, ExitsOnly, Distill, Consistent, Personal)}
+SCHEMES: dict[str, type[Scheme]] = {item.name: item for item in (Joint, ExitsOnly, Distill, Consistent, Personal, Import)}

@@ -36,7 +36,10 @@ class TrainSection(Section):
     scheme: Literal["joint", "exits_only", "distill", "consistent", "personal", "import"] = Field(
         default="joint", description=f"Training scheme. {'; '.join(f'{name}: {told}' for name, told in SCHEMES.items())}."
     )
-    epochs: int = Field(default=20, ge=1, le=10_000, description="Passes over the training set; with exits_only those of the heads; import has fine_tune.")
+    epochs: int = Field(
+        default=20, ge=1, le=10_000,
+        description="Passes over the training set; with exits_only those of the heads; import has fine_tune instead.",
+    )
     batch_size: int = Field(default=128, ge=2, le=65_536, description="Images in one step of the optimiser.")
     learning_rate: float = Field(default=0.004, gt=0, lt=1, description="Highest learning rate.")
     schedule: Literal["cosine", "constant", "step"] = Field(

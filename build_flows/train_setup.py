@@ -20,8 +20,10 @@ def train_settings(project: Project) -> "TrainSettings":
     from quant_models.train import TrainSettings
 
     chosen = project.config.train
+    # Without fine-tuning nothing is trained, for any number of epochs.
+    epochs = max(1, project.config.import_.fine_tune) if chosen.scheme == "import" else chosen.epochs
     return TrainSettings(
-        epochs=chosen.epochs, batch=chosen.batch_size, learning_rate=chosen.learning_rate, schedule=chosen.schedule,
+        epochs=epochs, batch=chosen.batch_size, learning_rate=chosen.learning_rate, schedule=chosen.schedule,
         weight_decay=chosen.weight_decay, clip=chosen.clip, shift=chosen.shift, flip=chosen.flip, early_stop=chosen.early_stop,
         validation=project.config.data.validation, seed=chosen.seed, device=chosen.device,
     )
@@ -29,7 +31,7 @@ def train_settings(project: Project) -> "TrainSettings":
 
 def train_scheme(project: Project) -> "Scheme":
     """The training scheme with its settings."""
-    from quant_models.schemes import Consistent, Distill, ExitsOnly, Joint, Personal
+    from quant_models.schemes import Consistent, Distill, ExitsOnly, Import, Joint, Personal
 
     config, weights = project.config, project.config.exit_weights
     name = config.train.scheme
@@ -45,6 +47,8 @@ def train_scheme(project: Project) -> "Scheme":
                           perturb=None if own.perturb is None else tuple(own.perturb))
     if name == "personal":
         return Personal(labels=config.personal.labels)
+    if name == "import":
+        return Import(exit_weights=weights)
     return Joint(exit_weights=weights)
 
 

@@ -105,9 +105,12 @@ def train(project: Project, ui: Ui, work: Path) -> None:
 
     With ``train.checkpoint`` the weights are cut out of that instead: ``metrics.json`` then has an empty ``history``, the ``settings`` of
     that training (null when the checkpoint does not tell) and ``taken``, ``{"digest", "exits"}``: the network it is of, and which of its
-    exits these are. A checkpoint that lacks something raises :class:`build_flows.errors.ConfigError`. A loss that is no number raises
-    :class:`build_flows.errors.OfframpError`; the weights of the last good epoch are then in ``last_good.safetensors`` of the output folder.
+    exits these are. With scheme import ``import`` says what became of the float network
+    (:func:`build_flows.import_weights.import_weights`). A checkpoint that lacks something, or weights that do not fit, raise
+    :class:`build_flows.errors.ConfigError`. A loss that is no number raises :class:`build_flows.errors.OfframpError`; the weights of the
+    last good epoch are then in ``last_good.safetensors`` of the output folder.
     """
+    from build_flows.import_weights import import_weights
     from build_flows.train_setup import train_scheme, train_settings, trained_on, unlabelled
     from quant_models.checkpoint import load_checkpoint
     from quant_models.errors import Diverged
@@ -124,6 +127,16 @@ def train(project: Project, ui: Ui, work: Path) -> None:
         return
     if project.start is not None:
         _warn_of_other_split(project, ui, load_checkpoint(project.start).progress.get("run") or {}, data)
+    start, target, how, more = project.start, work / "checkpoint.safetensors", told(settings, scheme), {}
+    if project.weights is not None:
+        tuned = project.config.import_.fine_tune
+        how["settings"]["epochs"] = tuned
+        start = work / "imported.safetensors" if tuned else target
+        found = import_weights(project, ui, spec, data, how, start)
+        metrics, more = found["metrics"], {"import": found["import"]}
+        if not tuned:
+            _write_metrics(work, data, {**how, **metrics, **more})
+            return
     with ui.progress(f"training {spec.name}") as bar:
         def tell(step: Progress) -> None:
             text = f"loss {step.loss:.3f}"
@@ -132,14 +145,17 @@ def train(project: Project, ui: Ui, work: Path) -> None:
             bar.update(completed=step.epoch * step.steps + step.step + 1, total=step.epochs * step.steps, text=text)
 
         try:
-            metrics = run(spec, trained_on(project, data, spec), settings, work / "checkpoint.safetensors", tell, scheme=scheme,
-                          start=project.start, unlabelled=unlabelled(project, data))
+            metrics = run(spec, trained_on(project, data, spec), settings, target, tell, scheme=scheme, start=start,
+                          unlabelled=unlabelled(project, data))
         except Diverged as error:
             raise _stopped(project, error) from error
-    write_json(
-        work / "metrics.json",
-        {"version": METRICS_VERSION, "data": data.name, "input": _input(data), **told(settings, scheme), **metrics},
-    )
+    _write_metrics(work, data, {**how, **metrics, **more})
+    if start is not None and start != project.start:
+        start.unlink()
+
+
+def _write_metrics(work: Path, data: "Dataset", found: Mapping[str, Any]) -> None:
+    write_json(work / "metrics.json", {"version": METRICS_VERSION, "data": data.name, "input": _input(data), **found})
 
 
 def _stopped(project: Project, error: "Diverged") -> OfframpError:
@@ -185,13 +201,7 @@ def _take(project: Project, ui: Ui, source: Path, spec: Any, data: "Dataset", wo
     found = evaluate(load_model(target, spec), data.x_train[held], data.y_train[held])
     metrics = {"exits": found, "history": [], "train_samples": len(kept), "validation_samples": len(held)}
     save_checkpoint(target, replace(taken, progress={**taken.progress, "metrics": metrics}))
-    write_json(
-        work / "metrics.json",
-        {
-            "version": METRICS_VERSION, "data": data.name, "input": _input(data), "settings": run["settings"],
-            "taken": taken.progress["cut"], **metrics,
-        },
-    )
+    _write_metrics(work, data, {"settings": run["settings"], "taken": taken.progress["cut"], **metrics})
 
 
 def deploy(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:

@@ -16,7 +16,7 @@ from quant_models.errors import QuantModelError
 from quant_models.float_net import FloatNet
 from quant_models.integers import frozen
 from quant_models.matching import Match, match
-from quant_models.net import INPUT_BITS, MIN_GAMMA, Activation, Conv, GlobalPool, Linear, MultiExitNet, NetSpec, Unit, trace
+from quant_models.net import INPUT_BITS, MIN_GAMMA, Activation, Conv, Linear, MultiExitNet, NetSpec, Unit, trace
 from quant_models.train import evaluate
 from quant_models.weights_file import WeightsFile
 
@@ -152,7 +152,7 @@ def _modules(model: MultiExitNet) -> dict[str, tuple[Unit, Any]]:
 
 def _affine(model: MultiExitNet) -> list[str]:
     """The layers that have a batch norm."""
-    return [name for name, (unit, _) in _modules(model).items() if not isinstance(unit.layer, GlobalPool) and getattr(unit.layer, "act", None)]
+    return [name for name, (unit, _) in _modules(model).items() if isinstance(unit.layer, Conv | Linear) and unit.layer.act is not None]
 
 
 def _parts(model: MultiExitNet, name: str) -> tuple[Any, Any]:
@@ -163,7 +163,8 @@ def _parts(model: MultiExitNet, name: str) -> tuple[Any, Any]:
 
 def _filled(spec: NetSpec, file: WeightsFile, matched: Sequence[Match], seen: Seen) -> FloatNet:
     """The float network as it was trained, in evaluation mode; where it has no batch norm, one that changes nothing."""
-    model = FloatNet(spec).eval()
+    model = FloatNet(spec)
+    model.eval()
     model.input_quant = _Entry(seen)
     with torch.no_grad():
         for item in matched:
@@ -180,7 +181,8 @@ def _filled(spec: NetSpec, file: WeightsFile, matched: Sequence[Match], seen: Se
             norm.running_mean.copy_(_vector(file, item, f"{item.norm}.running_mean", 0.0))
             norm.running_var.copy_(_vector(file, item, f"{item.norm}.running_var", 1.0))
             if bool((norm.running_var < 0).any()):
-                raise QuantModelError(f"weights {file.path}: tensor {item.norm}.running_var holds {float(norm.running_var.min()):g}, below 0")
+                least = float(norm.running_var.min())
+                raise QuantModelError(f"weights {file.path}: tensor {item.norm}.running_var holds {least:g}, below 0")
     return model
 
 
@@ -211,13 +213,13 @@ def _fold(model: FloatNet, seen: Seen) -> list[str]:
         linear.weight.copy_((weight * gain.reshape(1, -1, 1) * 2**INPUT_BITS).reshape(linear.weight.shape))
     model.input_quant = nn.Identity()
     if any(seen.offset) and isinstance(unit.layer, Conv) and unit.layer.pad not in (0, (0, 0)):
-        return [f"{name} pads: the float network had normalised zeros at the border, here the border is black pixels; not quite the same there"]
+        return [f"{name} pads: the float network had zeros after normalising at the border, here they are before it; the two differ there"]
     return []
 
 
 def _settle(model: FloatNet, names: set[str], batches: Sequence[Tensor]) -> None:
-    """Give batch norms that change nothing the statistics of what comes in, and a gamma and beta that undo them, so that they change nothing
-    in training either, where they go by each batch."""
+    """Give batch norms that change nothing the statistics of what comes in, and a gamma and beta that undo them, so that they change
+    nothing in training either, where they go by each batch."""
     sums: dict[str, list[Tensor]] = {name: [] for name in _affine(model) if name in names}
 
     def watch(name: str) -> Any:

@@ -125,9 +125,9 @@ class _Matching:
             theirs = [name for name in free if _fits(self.modules[name]["weight"], unit)]
             names = ", ".join(item.name for item in ours)
             if len(theirs) < len(ours):
-                left = ", ".join(self._told(name) for name in free if not any(
-                    _fits(self.modules[name]["weight"], item) for item in open_units)) or "none"
-                raise self.fail(f"has {len(theirs)} of the {len(ours)} tensors {_shape(unit)} for {names}; tensors that fit no layer: {left}")
+                unfit = [name for name in free if not any(_fits(self.modules[name]["weight"], item) for item in open_units)]
+                left = ", ".join(map(self._told, unfit)) or "none"
+                raise self.fail(f"{names} need {len(ours)} tensors {_shape(unit)}, it has {len(theirs)}; tensors that fit no layer: {left}")
             if len(theirs) > len(ours):
                 raise self.fail(f"{', '.join(theirs)} have all the shape {_shape(unit)} of {names}; mapping must say which to take")
             if len(ours) > 1:
@@ -153,7 +153,8 @@ class _Matching:
             if unit not in hidden:
                 raise self.fail(f"mapping of {unit.name}{NORM}: the last layer of a head has no batch norm")
             if wanted not in self.norms:
-                raise self.fail(f"mapping of {unit.name}{NORM}: there is no batch norm {wanted!r}; there are {', '.join(self.norms) or 'none'}")
+                there = ", ".join(self.norms) or "none"
+                raise self.fail(f"mapping of {unit.name}{NORM}: there is no batch norm {wanted!r}; there are {there}")
             self._take_norm(unit, wanted)
         for unit in hidden:
             place = self.places.get(unit.name)

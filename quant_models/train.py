@@ -328,7 +328,7 @@ def _check(spec: NetSpec, data: Dataset, scheme: Scheme, start: Path | None, unl
         raise QuantModelError(f"{data.name} has {data.classes} classes, the network {spec.name} has {spec.classes}")
     scheme.check(spec)
     if start is None and scheme.needs_start():
-        raise QuantModelError(f"scheme {scheme.name} trains heads of a trained backbone: it needs a checkpoint to start from")
+        raise QuantModelError(f"scheme {scheme.name} goes on from trained weights: it needs a checkpoint to start from")
     if unlabelled is not None and not scheme.takes_unlabelled:
         raise QuantModelError(f"scheme {scheme.name} has no use for samples without labels")
     if unlabelled is not None and (unlabelled.dtype != np.uint8 or unlabelled.shape[1:] != takes):

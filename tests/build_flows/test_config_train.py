@@ -52,6 +52,14 @@ def test_weights_of_the_exits() -> None:
         ([('scheme = "joint"', 'scheme = "jiont"')], 'train.scheme = "jiont": allowed: "joint", "exits_only"'),
         ([('exit_weights = "equal"', "exit_weights = 7")],
          'train.exit_weights = 7: allowed: list of (number above 0 up to 100) or "equal", "branchynet"'),
+        ([('scheme = "joint"', 'scheme = "import"')], "import.weights = (unset): scheme import needs the float network's weights"),
+        ([('scheme = "joint"', 'scheme = "import"'), ("# start =", 'start = "x"')],
+         'train.start = "x": scheme import begins with import.weights; allowed: unset'),
+        ([('scheme = "joint"', 'scheme = "import"'), ("# weights =", 'weights = "x.pt"'), ("# std =", "std = [1, 2.5]")],
+         "import.std = [1.0, 2.5]: allowed: 1 value or 1, one for each channel, not 2"),
+        ([("# std =", "std = [0]")], "import.std[0] = 0: allowed: number above 0"),
+        ([("fine_tune = 0", "fine_tuen = 0")], "import.fine_tuen = 0: unknown key (did you mean fine_tune?); allowed: weights, mapping"),
+        ([("# mapping =", "mapping = { stage0_conv0 = 1 }")], "import.mapping.stage0_conv0 = 1: allowed: text, not empty"),
         ([("# layer_bits =", "layer_bits = { stage0_conv0 = { weight = 9 } }")],
          "model.layer_bits.stage0_conv0.weight = 9: allowed: whole number from 2 to 8"),
         ([("# layer_bits =", "layer_bits = { stage0_conv0 = 9 }")], "model.layer_bits.stage0_conv0 = 9: allowed: table from "),
@@ -92,6 +100,22 @@ def test_files_of_the_scheme_are_found_beside_the_configuration(tmp_path: Path) 
     file.write_text(before + "[personal]" + after.replace("# samples =", 'samples = "user.npz"', 1))
     found = config.load(file)
     assert (found.start, found.samples, found.checkpoint) == (tmp_path / "start.safetensors", tmp_path / "user.npz", None)
+
+
+def test_float_weights_are_found_beside_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    text = template("digits").replace('scheme = "joint"', 'scheme = "import"').replace("# weights =", 'weights = "net.pt"')
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=rf'import\.weights = "net\.pt": there is no file {tmp_path / "net.pt"}'):
+        config.load(file)
+    (tmp_path / "net.pt").touch()
+    found = config.load(file)
+    assert found.weights == tmp_path / "net.pt"
+    assert found.values("import", "model").keys() == {"import", "model"}
+    assert found.values("import")["import"]["weights"] == "net.pt"
+    assert config.Config.model_validate(found.config.model_dump()) == found.config
+    file.write_text(text.replace('scheme = "import"', 'scheme = "joint"'))
+    assert config.load(file).weights is None
 
 
 def test_where_weights_are_taken_nothing_that_trains_is_needed(tmp_path: Path) -> None:

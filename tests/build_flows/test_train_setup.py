@@ -11,7 +11,7 @@ from build_flows.train_setup import train_scheme, train_settings, trained_on, un
 from build_flows.ui import SilentUi
 from quant_models.errors import QuantModelError
 from quant_models.presets import preset
-from quant_models.schemes import Consistent, Distill, ExitsOnly, Joint, Personal, Scheme
+from quant_models.schemes import Consistent, Distill, ExitsOnly, Import, Joint, Personal, Scheme
 from quant_models.train import TrainSettings
 from tests.build_flows.projects import configured, project
 
@@ -66,6 +66,14 @@ WEIGHTS = (1.0, 0.65, 0.3)
 def test_every_scheme_has_its_settings(small: Project, name: str, table: str, scheme: Scheme) -> None:
     found = again(small, f'scheme = "{name}"\nexit_weights = "branchynet"', f"[{name}]\n{table}" if table else "")
     assert train_scheme(found) == scheme
+
+
+def test_an_import_is_fine_tuned_for_epochs_of_its_own(small: Project) -> None:
+    (small.file.parent / "net.pt").touch()
+    for table, epochs in (("", 1), ("fine_tune = 7", 7)):
+        found = again(small, 'scheme = "import"\nexit_weights = "branchynet"', f'[import]\nweights = "net.pt"\n{table}')
+        assert train_scheme(found) == Import(exit_weights=WEIGHTS)
+        assert train_settings(found).epochs == epochs
 
 
 def test_a_start_is_a_trained_backbone(small: Project) -> None:

@@ -118,5 +118,5 @@ def test_what_cannot_be_is_named(tmp_path, few):
         ExitsOnly(backbone_epochs=-1)
     with pytest.raises(QuantModelError, match=r"exits must be early exits of digits, each once \(0 to 2\), not \[3\]"):
         train(SPEC, few, SETTINGS, tmp_path / "net", scheme=ExitsOnly(exits=(3,), backbone_epochs=1))
-    with pytest.raises(QuantModelError, match="scheme exits_only trains heads of a trained backbone: it needs a checkpoint to start from"):
+    with pytest.raises(QuantModelError, match="scheme exits_only goes on from trained weights: it needs a checkpoint to start from"):
         train(SPEC, few, SETTINGS, tmp_path / "net", scheme=ExitsOnly())

@@ -89,7 +89,7 @@ class _Outputs(nn.Module):
         for k, features in enumerate(self.model.features(x)):
             logits.append(self.model.head(k, features))
             if k in self.model.spec.gated:
-                gates.append(self.model.gate(k, features).unsqueeze(1))
+                gates.append(self.model.gate(k, features))
         return (*logits, *gates)
 
 

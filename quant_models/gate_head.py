@@ -78,7 +78,8 @@ class GateHeads(Scheme):
             fine = targets([model.head(k, item).argmax(1) == batch.y for k, item in enumerate(features)])
         losses, told = [], {}
         for k in model.spec.gated:
-            each = functional.binary_cross_entropy_with_logits(model.gate(k, features[k]), fine[k].to(torch.float32), reduction="none")
+            logits, wanted = model.gate(k, features[k])[:, 0], fine[k].to(torch.float32)
+            each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
             halves = [each[known & (fine[k] == kind)] for kind in (True, False)]
             losses.append(torch.stack([item.mean() if len(item) else each.sum() * 0 for item in halves]).mean())
             told[f"gate {k}"] = scalar(losses[-1])

@@ -386,11 +386,11 @@ class MultiExitNet(nn.Module):
         return logits
 
     def gate(self, k: int, features: Any) -> Tensor:
-        """Float logits ``[n]`` of the gate head of exit ``k`` from what stage ``k`` gives."""
+        """Float logits ``[n, 1]`` of the gate head of exit ``k`` from what stage ``k`` gives."""
         for module in self.gates[k].values():
             features = module(features)
         logits: Tensor = features
-        return logits[:, 0]
+        return logits
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Float logits ``[n, classes]`` per exit from float images ``[n, channels, height, width]`` in 0 to 255/256."""

@@ -125,7 +125,7 @@ def evaluate(model: MultiExitNet, images: np.ndarray, labels: np.ndarray, batch:
                 right[k].append((logits.argmax(1) == target).cpu().numpy())
                 loss[k] += float(functional.cross_entropy(logits, target, reduction="sum"))
                 if k in model.spec.gated:
-                    gates[k].append(model.gate(k, features).cpu().numpy())
+                    gates[k].append(model.gate(k, features)[:, 0].cpu().numpy())
     answers = [np.concatenate(rows) for rows in right]
     found = [{"accuracy": int(item.sum()) / len(x), "loss": total / len(x)} for item, total in zip(answers, loss, strict=True)]
     for k in model.spec.gated:

@@ -61,7 +61,8 @@ def curves(
 
     A point is :func:`outcome` and ``level``: every exit would let this share of the validation samples go, were all to reach it
     (``patience``: the exits in a row that must agree). Thresholds are set by the logits of the ``validation`` split and measured with
-    ``logits`` and ``labels`` of the test images; ``gates`` has the gate heads' logits of either. ``class_threshold`` composes with softmax, and has the level in every class.
+    ``logits`` and ``labels`` of the test images; ``gates`` has the gate heads' logits of either. ``class_threshold`` composes with softmax,
+    and has the level in every class.
     """
     used = [entry["enabled"] and entry["policy"] != "never" for entry in exits[:-1]]
     if not any(used):

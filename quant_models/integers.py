@@ -38,8 +38,8 @@ class IntegerLayer:
 
     ``weight`` is int64, ``[out, in, height, width]`` or ``[out, in]`` as PyTorch has them (None: no weights). ``scale`` is one
     accumulator unit, a float32 tensor that broadcasts over ``[channels]`` (None: max-pool). ``bias`` is int64 ``[classes]``
-    (``[1]`` of a gate head), for the last layer of a head only. ``offset``, ``norm`` and ``act`` are the float bias and Brevitas' modules that turn ``acc
-    * scale`` into the next integers.
+    (``[1]`` of a gate head), for the last layer of a head only. ``offset``, ``norm`` and ``act`` are the float bias and Brevitas' modules
+    that turn ``acc * scale`` into the next integers.
     """
 
     where: str

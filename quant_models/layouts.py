@@ -123,7 +123,8 @@ def place(spec: NetSpec, exits: Sequence[tuple[int, str]], weight_bits: int, act
 
 
 def head_layers(spec: NetSpec, index: int, head: str, outputs: int, weight_bits: int, act_bits: int) -> Layers:
-    """A head of the form ``head`` (any of :data:`HEADS` but ``preset``) with ``outputs`` outputs on what stage ``index`` of ``spec`` gives."""
+    """A head of the form ``head`` (any of :data:`HEADS` but ``preset``) with ``outputs`` outputs on what stage ``index`` of ``spec``
+    gives."""
     make = HEADS[head]
     assert make is not None
     channels = [unit.out_shape[2] for where, k, unit in trace(spec) if where == "stage" and k <= index][-1]

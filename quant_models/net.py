@@ -204,8 +204,8 @@ class NetSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """Where a layer stands in the net: its unique ``name`` (``stage0_conv0``, ``head1_fc0``, ``gatehead0_fc0``), input and output shape (height,
-    width, channels; a flat vector is (1, 1, n)), and the integers that enter it (``in_bits``, ``in_signed``)."""
+    """Where a layer stands in the net: its unique ``name`` (``stage0_conv0``, ``head1_fc0``, ``gatehead0_fc0``), input and output shape
+    (height, width, channels; a flat vector is (1, 1, n)), and the integers that enter it (``in_bits``, ``in_signed``)."""
 
     name: str
     layer: LayerSpec
@@ -367,7 +367,7 @@ class MultiExitNet(nn.Module):
 
     def block(self, where: str, k: int) -> nn.ModuleDict:
         """The modules of ``where`` ("stage", "head" or "gate") ``k``."""
-        found: nn.ModuleDict = {"stage": self.stages, "head": self.heads, "gate": self.gates}[where][k]  # type: ignore[assignment]
+        found: nn.ModuleDict = {"stage": self.stages, "head": self.heads, "gate": self.gates}[where][k]
         return found
 
     def features(self, x: Tensor) -> Iterator[Any]:

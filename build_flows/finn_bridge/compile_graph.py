@@ -28,8 +28,8 @@ class CompiledGraph:
     """A network as hardware layers.
 
     ``layers``, ``streams`` and ``gates`` are in streaming order (:class:`~build_flows.finn_bridge.describe.Netting` says more),
-    ``exits`` in exit order, and so are the gate heads, ``learned``. ``files`` are Verilog, in compile order, and ``memories`` what it reads, relative to ``rtl/``.
-    ``rounded`` thresholds were one off in FINN's float arithmetic and are the golden model's now.
+    ``exits`` in exit order, and so are the gate heads, ``learned``. ``files`` are Verilog, in compile order, and ``memories`` what it
+    reads, relative to ``rtl/``. ``rounded`` thresholds were one off in FINN's float arithmetic and are the golden model's now.
     """
 
     layers: tuple[Layer, ...]

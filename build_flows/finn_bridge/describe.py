@@ -50,7 +50,8 @@ class GateLogits:
 @dataclass(frozen=True, kw_only=True)
 class Netting:
     """Layers and streams in streaming order. A stream from ``("input", 0)`` feeds the first layer, those to ``("exit<k>", 0)`` carry
-    logits, those to ``("exit<k>", 1)`` the gate heads'. ``gates[k]`` stands between fork ``k``'s second output and the next stage's first layer, instead of a stream there."""
+    logits, those to ``("exit<k>", 1)`` the gate heads'. ``gates[k]`` stands between fork ``k``'s second output and the next stage's first
+    layer, instead of a stream there."""
 
     layers: tuple[Layer, ...]
     streams: tuple[Stream, ...]

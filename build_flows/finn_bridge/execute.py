@@ -35,8 +35,8 @@ def execute(
 ) -> Execution:
     """Run ``images`` (integers, ``[n, height, width, channels]``) through every node; all exits are computed for every image.
 
-    ``last_units`` names the node whose output is a layer's, by layer; ``gated`` are the exits with a gate head. Raises :class:`CompileError` for images of another shape or out of
-    the input's range, and for accumulators that float32 cannot hold.
+    ``last_units`` names the node whose output is a layer's, by layer; ``gated`` are the exits with a gate head. Raises
+    :class:`CompileError` for images of another shape or out of the input's range, and for accumulators that float32 cannot hold.
     """
     source = model.graph.input[0].name
     shape, kind = tuple(model.get_tensor_shape(source)), model.get_tensor_datatype(source)

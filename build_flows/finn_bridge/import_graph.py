@@ -57,8 +57,8 @@ def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
     """Read a multi-output QONNX and return FINN's graph of hardware layers, in RTL variants for ``part``.
 
     The graph's input is NHWC, unsigned integers as the input quantiser makes them. Its outputs are still the real-valued logits, in
-    exit order, those of gate heads behind them: after the last hardware layer of each head stand a ``Mul`` and perhaps an ``Add``. Raises :class:`CompileError`
-    naming the operation that has no hardware layer.
+    exit order, those of gate heads behind them: after the last hardware layer of each head stand a ``Mul`` and perhaps an ``Add``. Raises
+    :class:`CompileError` naming the operation that has no hardware layer.
     """
     try:
         model = cleanup_model(ModelWrapper(str(model_onnx)))

@@ -44,7 +44,8 @@ def name_layers(model: ModelWrapper, golden: GoldenFile) -> tuple[Unit, ...]:
             node = walk.reader(tensor, f"fork{k}", "StreamFork_rtl")
             walk.found(node, Unit(f"fork{k}", None, "", k, False))
             if len(node.output) != (3 if k in golden.gates else 2):
-                raise CompileError(f"fork{k} must feed a head, a stage{' and a gate head' if k in golden.gates else ''}, not {len(node.output)}")
+                told = "a head, a stage and a gate head" if k in golden.gates else "a head and a stage"
+                raise CompileError(f"fork{k} must feed {told}, not {len(node.output)} layers")
             branch, tensor, learned = (*node.output, "")[:3]
         walk.ends(f"head {k}", walk.chain(head, branch), k)
         if k in golden.gates:

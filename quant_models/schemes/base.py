@@ -32,7 +32,8 @@ class Batch:
 class Part:
     """Weights that are trained together, with an optimiser, a clipped norm and an early stop of their own.
 
-    They are those of a model's state whose names begin with one of ``prefixes``; ``exits`` are the exits by whose accuracy, or other figure ``by``, they are judged.
+    They are those of a model's state whose names begin with one of ``prefixes``; ``exits`` are the exits by whose accuracy, or other figure
+    ``by``, they are judged.
     """
 
     name: str

@@ -83,9 +83,9 @@ class GoldenNet:
         """Logits, int64 ``[n, classes]``, one array per exit, biases included.
 
         ``images`` is uint8 ``[n, h, w, c]`` (the bytes of two's complement values where the input is signed). Every layer's integer
-        outputs (NHWC, the last layer of a head with its bias) are added to ``collect`` by layer name when it is given, and the logits of the
-        gate heads, int64 ``[n]``, to ``gates`` by exit; without either, gate heads are not computed.
-        Raises :class:`GoldenError` for a wrong shape, type or range.
+        outputs (NHWC, the last layer of a head with its bias) are added to ``collect`` by layer name when it is given, and the logits of
+        the gate heads, int64 ``[n]``, to ``gates`` by exit; without either, gate heads are not computed. Raises :class:`GoldenError` for a
+        wrong shape, type or range.
         """
         values = self._input(images)
         per_image = max(self._cost(values.shape[1:]), 1)

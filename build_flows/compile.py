@@ -119,7 +119,7 @@ def _netlist(project: Project, graph: CompiledGraph, plan: _Plan, calibrated: li
         logits = graph.exits[k]
         params = dict(item["params"])  # type: ignore[call-overload]
         if item["policy"] == "gate":
-            params |= {"gate_acc_bits": learned[k].acc_bits, "gate_bias": learned[k].bias}
+            params |= {"gate_acc_bits": learned[k].acc_bits, "gate_bias": learned[k].bias, "gate_scale": item["gate_scale"]}
             params["gate_bits"] = max(params["gate_bits"], learned[k].acc_bits)
         decisions.append(Exit(
             index=k, policy=str(item["policy"]), classes=network.classes, pe=logits.pe, acc_bits=logits.acc_bits, bias=logits.bias,

@@ -149,6 +149,8 @@ def calibrate(
         entries.append({
             "index": k, "policy": item.policy, "threshold": threshold, "enabled": item.enabled, "scale": item.scale, "params": constants
         })
+        if item.policy == "gate":
+            entries[-1]["gate_scale"] = item.gate_scale
     label, taken = apply(entries, [item.logits for item in exits], gates)
     right = label == labels
     for entry in entries:

@@ -15,8 +15,8 @@ __all__ = ["Gate"]
 class Gate(Score, policy="gate"):
     """Leaves when the gate head's logit is at least the threshold; the class is that of the greatest logit. ``confidence`` is the gate's
     logit, signed and saturated. ``params``: ``gate_bits``, the logit's width, 1 to 32; where the gate head's bias is still to be added,
-    ``gate_bias`` and the width before that, ``gate_acc_bits``, up to ``gate_bits``, in which the sum must fit; and ``gate_scale``, what a unit of it is worth, for whoever reads the
-    netlist.
+    ``gate_bias`` and the width before that, ``gate_acc_bits``, up to ``gate_bits``, in which the sum must fit; and
+    ``gate_scale``, what a unit of it is worth, for whoever reads the netlist.
 
     ``gate`` gives one beat a sample, in the samples' order; it may come before the logits or after them, and a decision waits for it. A
     beat is taken in the cycle in which its sample's result goes into the output register.

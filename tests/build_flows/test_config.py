@@ -37,7 +37,11 @@ def faults(text: str) -> list[str]:
             "x.toml: data.validatoin = 0.2: unknown key (did you mean validation?); allowed: name, path, resize, channels, "
             "validation",
         ),
-        ("[[exits]]\n", "[[exits]]\nplace = 1\n", "x.toml: exits[0].place = 1: unknown key; allowed: policy, score, after, head, gate_head"),
+        (
+            "[[exits]]\n",
+            "[[exits]]\nplace = 1\n",
+            "x.toml: exits[0].place = 1: unknown key; allowed: policy, score, after, head, gate_head",
+        ),
         ("# after =", "after = -1", "x.toml: exits[0].after = -1: allowed: whole number from 0 to 1000"),
         ("# head =", 'head = "big"', 'x.toml: exits[0].head = "big": allowed: "preset", "linear", "pool", "conv", "global"'),
         (

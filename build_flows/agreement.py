@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from build_flows.errors import OfframpError
 
-__all__ = ["compare_layers", "compare_logits"]
+__all__ = ["compare_gates", "compare_layers", "compare_logits"]
 
 Array = npt.NDArray[Any]
 
@@ -35,6 +35,15 @@ def compare_logits(wanted: Sequence[Array], found: Sequence[Array], names: tuple
         raise OfframpError(f"{names[0]} has {len(wanted)} exits, {names[1]} {len(found)}")
     for k, (mine, other) in enumerate(zip(wanted, found, strict=True)):
         _first(np.asarray(mine), np.asarray(other), f"logits of exit {k}", names)
+
+
+def compare_gates(wanted: Mapping[int, Array], found: Mapping[int, Array], names: tuple[str, str]) -> None:
+    """Every gate head's integer logits, ``[n]`` by exit, must be equal; ``names`` say whose they are. Raises :class:`OfframpError`."""
+    if set(wanted) != set(found):
+        told = [f"{name} has gate heads at exits {sorted(of)}" for name, of in zip(names, (wanted, found), strict=True)]
+        raise OfframpError(", ".join(told))
+    for k, mine in wanted.items():
+        _first(np.asarray(mine), np.asarray(found[k]), f"gate head of exit {k}", names)
 
 
 def compare_layers(wanted: Mapping[str, Array], found: Mapping[str, Array], names: tuple[str, str]) -> int:

@@ -50,7 +50,7 @@ class ProjectFiles:
     def agreed(self, images: npt.NDArray[np.uint8], result: SimResult, batches: list[int]) -> int:
         """How many results are those of the golden model."""
         fields = {item.name: item for item in self.netlist.result.fields}
-        wanted = golden.decide(self.logits(images), self.exits)
+        wanted = golden.decide_images(self.net, self.exits, images)
         ids = expected_ids(batches, fields["id"].width)
         return int(agreement.agree(wanted, result, confidence=fields["confidence"], ids=ids).sum())
 
@@ -76,7 +76,7 @@ def run_hard(project: Project) -> HardRun:
     wanted = project.config.target.hard_share
     share = wanted[0] if wanted else 0.25
     images = dataset(project).x_test
-    exits = golden.decide(files.logits(images), files.exits).exit
+    exits = golden.decide_images(files.net, files.exits, images).exit
     rng = np.random.default_rng(SEED)
     hard = rng.random(RANDOM_SAMPLES) < share
     pools = [rng.choice(np.flatnonzero(kind), RANDOM_SAMPLES) for kind in (exits > 0, exits == 0)]

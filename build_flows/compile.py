@@ -116,12 +116,17 @@ def _netlist(project: Project, graph: CompiledGraph, plan: _Plan, calibrated: li
     entry = next(item for item in graph.streams if item.src[0] == "input")
     source = network.source
     decisions = []
+    learned = {item.index: item for item in graph.learned}
     for k, item in enumerate(calibrated):
         logits = graph.exits[k]
+        params = dict(item["params"])  # type: ignore[call-overload]
+        if item["policy"] == "gate":
+            params |= {"gate_acc_bits": learned[k].acc_bits, "gate_bias": learned[k].bias, "gate_scale": item["gate_scale"]}
+            params["gate_bits"] = max(params["gate_bits"], learned[k].acc_bits)
         decisions.append(Exit(
             index=k, policy=str(item["policy"]), classes=network.classes, pe=logits.pe, acc_bits=logits.acc_bits, bias=logits.bias,
             threshold=int(item["threshold"]), enabled=bool(item["enabled"]), scale=float(item["scale"]),  # type: ignore[call-overload, arg-type]
-            params=dict(item["params"]),  # type: ignore[call-overload]
+            params=params,
         ))
     return Netlist(
         name=project.name, part=config.part, clock_mhz=config.target.clock_mhz, classes=network.classes, order=config.build.order,

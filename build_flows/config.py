@@ -58,9 +58,6 @@ PRESETS = {
 }
 """Shapes of the presets in ``quant_models`` (a test compares them; importing it here would load torch for every ``--help``)."""
 
-PRESET_POLICIES = tuple(row.name for row in POLICIES.values() if "gate" not in row.streams)
-"""The policies an exit of a preset can have: no preset has gate heads."""
-
 CLASS_SCORES = tuple(row.name for row in POLICIES.values() if row.score is not None and row.unit is not None)
 """The policies that class_threshold composes with."""
 
@@ -73,12 +70,21 @@ HEADS = {
 }
 """The heads that an early exit can have (those of ``quant_models.layouts``; a test compares them)."""
 
+GATE_HEADS = {
+    "global": "global average pool, then linear",
+    "pool": "2x2 max-pool, then linear",
+    "linear": "one linear layer over the feature map",
+}
+"""The forms of a gate head (those of ``quant_models.gate_layout``; a test compares them)."""
+
 if TYPE_CHECKING:
     HeadName: TypeAlias = str
+    GateHeadName: TypeAlias = str
     PolicyName: TypeAlias = str
     ScoreName: TypeAlias = str
 else:
-    PolicyName, ScoreName, HeadName = Literal[PRESET_POLICIES], Literal[CLASS_SCORES], Literal[tuple(HEADS)]
+    PolicyName, ScoreName, HeadName = Literal[tuple(POLICIES)], Literal[CLASS_SCORES], Literal[tuple(HEADS)]
+    GateHeadName = Literal[tuple(GATE_HEADS)]
 
 FOLDINGS = ("optimal", "finn")
 """The values of ``build.folding`` that are no file."""
@@ -166,7 +172,7 @@ class ExitSection(Section):
     """
 
     policy: PolicyName = Field(
-        description="When a sample leaves here. " + " ".join(f"{name}: {POLICIES[name].summary}." for name in PRESET_POLICIES)
+        description="When a sample leaves here. " + " ".join(f"{name}: {POLICIES[name].summary}." for name in POLICIES)
     )
     score: ScoreName | None = Field(
         default=None, description="The policy whose score class_threshold compares; other policies do not read it. Unset: softmax."
@@ -183,6 +189,11 @@ class ExitSection(Section):
         default=None,
         description=f"The exit's head. {'; '.join(f'{name}: {told}' for name, told in HEADS.items())}. "
         "Unset: preset where that is possible, else linear.",
+    )
+    gate_head: GateHeadName | None = Field(
+        default=None,
+        description="Policy gate: the small head beside the exit's own that learns, after all else was trained, whether leaving here is "
+        f"fine. {'; '.join(f'{name}: {told}' for name, told in GATE_HEADS.items())}. Unset: pool where the policy is gate, else none.",
     )
 
 
@@ -338,6 +349,16 @@ class Config(Section):
         return [after / before if before else 0.0 for before, after in pairwise(reach)]
 
     @property
+    def gates(self) -> tuple[str | None, ...]:
+        """The gate head of every exit but the last, nothing left unset; None where there is none."""
+        return tuple((item.gate_head or "pool") if item.policy == "gate" else None for item in self.exits[:-1])
+
+    @property
+    def topology(self) -> dict[str, Any]:
+        """Where exits stand, with which heads and gate heads, as plain data for a step's identity."""
+        return {"layout": self.layout, **({"gates": self.gates} if any(self.gates) else {})}
+
+    @property
     def part(self) -> str:
         """The FPGA part on the board."""
         return BOARDS[self.target.board]
@@ -460,7 +481,7 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
     """(key, value, what is wrong and allowed) of every fault that no single field shows."""
     preset, count = PRESETS[config.model.preset], len(config.exits)
     policies = [item.policy for item in config.exits]
-    early_policies = [name for name in PRESET_POLICIES if name != "always"]
+    early_policies = [name for name in POLICIES if name != "always"]
     if count not in (1, preset.exits) and all(item.after is None for item in config.exits):
         yield (
             "exits",
@@ -533,6 +554,9 @@ def _impossible_layout(config: Config) -> Iterator[tuple[str, Any, str]]:
         if value is not None:
             why = "the last exit stands after the whole backbone, with the preset's last head; allowed: unset"
             yield f"exits[{last}].{key}", value, why
+    for index, item in enumerate(config.exits):
+        if item.gate_head is not None and item.policy != "gate":
+            yield f"exits[{index}].gate_head", item.gate_head, f"policy {item.policy} has no gate head; allowed: unset"
     early = config.exits[:-1]
     unset = [index for index, item in enumerate(early) if item.after is None]
     if unset and len(unset) < len(early):

@@ -40,6 +40,12 @@ class TrainSection(Section):
         default=20, ge=1, le=10_000,
         description="Passes over the training set; with exits_only those of the heads; import has fine_tune instead.",
     )
+    gate_epochs: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Passes for the gate heads of exits with policy gate, after all else. Unset: as many as epochs.",
+    )
     batch_size: int = Field(default=128, ge=2, le=65_536, description="Images in one step of the optimiser.")
     learning_rate: float = Field(default=0.004, gt=0, lt=1, description="Highest learning rate.")
     schedule: Literal["cosine", "constant", "step"] = Field(

@@ -10,7 +10,7 @@ import numpy as np
 from build_flows.config import Project
 from build_flows.evaluate_curves import Costs, curves, outcome
 from build_flows.ui import Ui
-from quant_models.calibrate import apply, scores
+from quant_models.calibrate import Gates, apply, scores
 from quant_models.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from quant_models.cost import exit_costs, last_alone, layer_costs
 from quant_models.metrics import calibration_error, confusion, overthinking, probabilities
@@ -60,7 +60,7 @@ def evaluate(
     from build_flows import training
     from quant_models.checkpoint import load_model
     from quant_models.data import split
-    from quant_models.integers import integer_logits
+    from quant_models.integers import integer_outputs
 
     seed, entries = project.config.train.seed, list(exits["exits"])
     data = training.dataset(project)
@@ -68,7 +68,7 @@ def evaluate(
     labels = np.asarray(data.y_test, np.int64)
     _, held = split(data, project.config.data.validation, seed)
     ui.info(f"integer logits of {len(labels):,} test and {len(held):,} validation images")
-    logits, validation = integer_logits(model, data.x_test), integer_logits(model, data.x_train[held])
+    (logits, gates), (validation, held_gates) = (integer_outputs(model, images) for images in (data.x_test, data.x_train[held]))
     costs = Costs(exits=exit_costs(model.spec), intervals=None if hardware is None else hardware.intervals)
     last = last_alone(model.spec)
 
@@ -84,17 +84,17 @@ def evaluate(
             "accuracy": float((logits[-1].argmax(1) == labels).mean()), "macs": last.macs, "bitops": last.bitops,
             "cycles": None if hardware is None else max(hardware.intervals),
         },
-        "operating": outcome(entries, logits, labels, costs),
+        "operating": outcome(entries, logits, labels, costs, gates),
         "measured_cycles": None if hardware is None else hardware.cycles,
         "clock_mhz": None if hardware is None else hardware.clock_mhz,
-        "curves": curves(entries, validation, logits, labels, costs),
+        "curves": curves(entries, validation, logits, labels, costs, gates=(held_gates, gates)),
     }
-    label, taken = apply(entries, logits)
+    label, taken = apply(entries, logits, gates)
     found["exits"] = [_exit(entry, k, logits[k], labels, label, taken) for k, entry in enumerate(entries)]
     found["overthinking"] = overthinking([item.argmax(1) for item in logits], labels)
-    found["pictures"] = _pictures(entries, logits, labels, label, taken)
+    found["pictures"] = _pictures(entries, logits, gates, labels, label, taken)
     shown = sorted({row["index"] for side in found["pictures"] for kind in ("easiest", "hardest") for row in side[kind]})
-    found["corruptions"] = _corruptions(ui, entries, data.x_test, labels, lambda images: integer_logits(model, images), costs, seed)
+    found["corruptions"] = _corruptions(ui, entries, data.x_test, labels, lambda images: integer_outputs(model, images), costs, seed)
     found["slowdown"] = _slowdown(ui, model, entries, data.x_train[held], np.asarray(data.y_train[held], np.int64), costs, hardware)
     return found, data.x_test[shown]
 
@@ -115,16 +115,16 @@ def _exit(
 
 
 def _pictures(
-    entries: Sequence[Mapping[str, Any]], logits: Logits, labels: np.ndarray, label: np.ndarray, taken: np.ndarray
+    entries: Sequence[Mapping[str, Any]], logits: Logits, gates: Gates, labels: np.ndarray, label: np.ndarray, taken: np.ndarray
 ) -> list[dict[str, Any]]:
     """By exit, the samples that leave there, the surest ones and the least sure ones by the exit's own score (where that is one of its
-    logits alone; else, and at the last exit, by the softmax)."""
+    logits alone or of its gate head; else, and at the last exit, by the softmax)."""
     found = []
-    values = scores([entry["policy"] for entry in entries], [entry["params"] for entry in entries], logits)
+    values = scores([entry["policy"] for entry in entries], [entry["params"] for entry in entries], logits, gates)
     for k, entry in enumerate(entries):
         name = entry["policy"]
         sure = probabilities(logits[k], entry["scale"]).max(1)
-        own = name in ("max_logit", "margin", "softmax", "entropy")
+        own = name in ("max_logit", "margin", "softmax", "entropy", "gate")
         ranked = sure if not own else values[k] if policy(name).rising else -values[k]
         there = np.flatnonzero(taken == k)
         order = there[np.argsort(-ranked[there], kind="stable")]
@@ -141,17 +141,17 @@ def _pictures(
 
 
 def _corruptions(
-    ui: Ui, entries: list[dict[str, Any]], images: np.ndarray, labels: np.ndarray, run: Callable[[np.ndarray], Logits], costs: Costs,
-    seed: int,
+    ui: Ui, entries: list[dict[str, Any]], images: np.ndarray, labels: np.ndarray, run: Callable[[np.ndarray], tuple[Logits, Gates]],
+    costs: Costs, seed: int,
 ) -> dict[str, Any]:
     """Accuracy, shares and cost under every corruption, the thresholds as they are; strength 0 is the clean images."""
     chosen = spread(len(labels), CORRUPTED)
     images, labels = images[chosen], labels[chosen]
 
     def measure(strength: int, changed: np.ndarray) -> dict[str, Any]:
-        logits = run(changed)
+        logits, gates = run(changed)
         alone = [float((item.argmax(1) == labels).mean()) for item in logits]
-        return {"strength": strength, "exit_accuracy": alone, **outcome(entries, logits, labels, costs)}
+        return {"strength": strength, "exit_accuracy": alone, **outcome(entries, logits, labels, costs, gates)}
 
     clean = measure(0, images)
     found: dict[str, Any] = {"samples": len(labels), "kinds": []}
@@ -171,14 +171,15 @@ def _slowdown(
     ui: Ui, model: Any, entries: list[dict[str, Any]], images: np.ndarray, labels: np.ndarray, costs: Costs, hardware: Hardware | None
 ) -> dict[str, Any]:
     """What images crafted against the exits cost, beside the same images as they were; and in the RTL, beside all-hard images."""
-    from quant_models.integers import integer_logits
+    from quant_models.integers import integer_outputs
     from quant_models.slowdown import slow_down
 
     chosen = spread(len(labels), ATTACKED)
     images, labels = images[chosen], labels[chosen]
     ui.info(f"slowdown attack on {len(labels):,} validation images")
     crafted = slow_down(model, images, eps=EPS, steps=STEPS, step=STEP)
-    before, after = (outcome(entries, integer_logits(model, item), labels, costs) for item in (images, crafted))
+    answers = [integer_outputs(model, item) for item in (images, crafted)]
+    before, after = (outcome(entries, logits, labels, costs, gates) for logits, gates in answers)
     most = costs.exits[-1].macs
     # 1: no image gains anything from leaving early any more; 0: the attack did nothing.
     room = most - before["macs"]

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from quant_models.calibrate import apply, scores
+from quant_models.calibrate import Gates, apply, scores
 from quant_models.cost import Cost
 from quant_models.policies import POLICIES, Head, policy
 
 __all__ = ["SWEPT", "Costs", "curves", "outcome"]
 
 SWEPT = ("max_logit", "margin", "softmax", "entropy", "class_threshold", "patience")
-"""The policies that need nothing but the exits' logits."""
+"""The policies that need nothing but the exits' logits; ``gate`` is swept too where there are gate heads."""
 
 NEVER = {"policy": "never", "threshold": 0, "params": {}}
 
@@ -44,35 +44,39 @@ class Costs:
         }
 
 
-def outcome(exits: Exits, logits: Logits, labels: np.ndarray, costs: Costs) -> dict[str, Any]:
+def outcome(exits: Exits, logits: Logits, labels: np.ndarray, costs: Costs, gates: Gates | None = None) -> dict[str, Any]:
     """``{"accuracy", "shares", "macs", "bitops", "cycles"}`` of samples decided by ``exits`` (of ``exits.json``) with integer ``logits``
-    (int64 ``[n, classes]`` by exit): shares (0 to 1) by exit, costs a sample on the whole."""
-    label, taken = apply(exits, logits)
+    (int64 ``[n, classes]`` by exit) and those of gate heads: shares (0 to 1) by exit, costs a sample on the whole."""
+    label, taken = apply(exits, logits, gates)
     shares = np.bincount(taken, minlength=len(exits)) / len(taken)
     return {"accuracy": float((label == labels).mean()), "shares": [float(item) for item in shares], **costs.mean(taken)}
 
 
 def curves(
-    exits: Exits, validation: Logits, logits: Logits, labels: np.ndarray, costs: Costs, points: int = 41
+    exits: Exits, validation: Logits, logits: Logits, labels: np.ndarray, costs: Costs, points: int = 41,
+    gates: tuple[Gates, Gates] = ({}, {}),
 ) -> list[dict[str, Any]]:
     """For each policy of :data:`SWEPT`, ``{"policy", "points"}``: the policy at every early exit that is in use (enabled, and not
-    ``never``), its thresholds swept together.
+    ``never``), its thresholds swept together; and for ``gate``, at those of them that have a gate head, the others letting none go.
 
     A point is :func:`outcome` and ``level``: every exit would let this share of the validation samples go, were all to reach it
     (``patience``: the exits in a row that must agree). Thresholds are set by the logits of the ``validation`` split and measured with
-    ``logits`` and ``labels`` of the test images. ``class_threshold`` composes with softmax, and has the level in every class.
+    ``logits`` and ``labels`` of the test images; ``gates`` has the gate heads' logits of either. ``class_threshold`` composes with softmax,
+    and has the level in every class.
     """
     used = [entry["enabled"] and entry["policy"] != "never" for entry in exits[:-1]]
     if not any(used):
         return []
     found = []
-    for name in SWEPT:
+    learned = [use and k in gates[0] for k, use in enumerate(used)]
+    for name in (*SWEPT, *(("gate",) if any(learned) else ())):
+        here = learned if name == "gate" else used
         entries = [
-            _entry(entry, name, k == 0 or not used[k - 1], validation[k].shape[1]) if used[k] else {**entry, **NEVER}
+            _entry(entry, name, k == 0 or not used[k - 1], validation[k].shape[1]) if here[k] else {**entry, **NEVER}
             for k, entry in enumerate(exits[:-1])
         ]
-        rows = [{"level": level, **outcome(chosen, logits, labels, costs)}
-                for level, chosen in _levels(name, entries, exits[-1], validation, points)]
+        rows = [{"level": level, **outcome(chosen, logits, labels, costs, gates[1])}
+                for level, chosen in _levels(name, entries, exits[-1], validation, points, gates[0])]
         found.append({"policy": name, "points": rows})
     return found
 
@@ -91,7 +95,7 @@ def _entry(entry: Mapping[str, Any], name: str, first: bool, classes: int) -> di
 
 
 def _levels(
-    name: str, entries: Sequence[dict[str, Any]], last: dict[str, Any], validation: Logits, points: int
+    name: str, entries: Sequence[dict[str, Any]], last: dict[str, Any], validation: Logits, points: int, gates: Gates
 ) -> list[tuple[float, list[dict[str, Any]]]]:
     """The exits at each level, the last one unchanged."""
     if name == "patience":
@@ -100,7 +104,7 @@ def _levels(
             for run in range(1, len(entries) + 2)
         ]
     found = scores([*(entry["policy"] for entry in entries), last["policy"]], [*(entry["params"] for entry in entries), last["params"]],
-                   validation)
+                   validation, gates)
     levels = []
     for level in np.linspace(0, 1, points):
         chosen = []

@@ -39,7 +39,7 @@ def open_hardware(path: Callable[[str], Path], cache: Path, work: Path, ui: Ui) 
                 progress=lambda state: bar.update(completed=state["results"], text=f"{state['cycle']:,} cycles"),
             )
         chosen = [dataclasses.replace(item, enabled=False) for item in exits[:-1]] + list(exits[-1:]) if hard else exits
-        wanted = golden.decide(model.run(images), chosen)
+        wanted = golden.decide_images(model, chosen, images)
         agreement.compare(wanted, found, confidence=fields["confidence"], ids=expected_ids(batches, fields["id"].width))
         return float(found.cycles_per_sample)
 

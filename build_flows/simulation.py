@@ -42,7 +42,7 @@ def run(
     count = len(images) if options.samples is None else min(options.samples, len(images))
     images, labels = images[:count], labels[:count]
     ui.info(f"golden model: {count:,} images")
-    wanted = golden.decide(golden.load(golden_file).run(images), golden.load_exits(exits))
+    wanted = golden.decide_images(golden.load(golden_file), golden.load_exits(exits), images)
     ui.info("building the accelerator's model in Verilator (kept for the next run)")
     batches = [min(BATCH, count - start) for start in range(0, count, BATCH)]
     with ui.progress("simulating the RTL", total=count) as bar:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from quant_models.calibrate import apply, scores
+from quant_models.calibrate import Gates, apply, scores
 
 __all__ = ["VERSION", "tradeoff"]
 
@@ -13,23 +13,26 @@ VERSION = 1
 """Of ``tradeoff.json``: ``{"version", "curves"}``."""
 
 
-def tradeoff(exits: Mapping[str, Any], logits: Sequence[np.ndarray], labels: np.ndarray, points: int = 40) -> list[dict[str, Any]]:
+def tradeoff(
+    exits: Mapping[str, Any], logits: Sequence[np.ndarray], labels: np.ndarray, points: int = 40, gates: Gates | None = None
+) -> list[dict[str, Any]]:
     """One curve for every enabled exit that has a threshold, the other thresholds as ``exits`` (of ``exits.json``) has them. An exit with
     thresholds by class has a curve over one for all classes.
 
-    ``logits`` (int64 ``[n, classes]``) of every exit and ``labels`` (int64 ``[n]``) are of the validation split. A curve is ``{"exit",
-    "threshold", "share", "accuracy", "at"}``: lists of at most ``points`` thresholds over the scores seen, with the share (of all samples)
-    that leaves there and the accuracy of the whole network, and ``at``, ``{"share", "accuracy"}`` of the threshold in use.
+    ``logits`` (int64 ``[n, classes]``) of every exit, ``labels`` (int64 ``[n]``) and the logits of gate heads are of the validation split.
+    A curve is ``{"exit", "threshold", "share", "accuracy", "at"}``: lists of at most ``points`` thresholds over the scores seen, with the
+    share (of all samples) that leaves there and the accuracy of the whole network, and ``at``, ``{"share", "accuracy"}`` of the threshold
+    in use.
     """
     entries = [dict(entry) for entry in exits["exits"]]
-    found = scores([entry["policy"] for entry in entries], [entry["params"] for entry in entries], logits)
+    found = scores([entry["policy"] for entry in entries], [entry["params"] for entry in entries], logits, gates)
     curves = []
     for k, entry in enumerate(entries[:-1]):
         if not entry["enabled"] or entry["policy"] in ("always", "never"):
             continue
         steps = np.unique(np.quantile(found[k], np.linspace(0, 1, points), method="nearest"))
-        measured = [_measure(entries, k, int(step), logits, labels) for step in steps]
-        at = _measure(entries, k, None, logits, labels)
+        measured = [_measure(entries, k, int(step), logits, labels, gates) for step in steps]
+        at = _measure(entries, k, None, logits, labels, gates)
         curves.append(
             {
                 "exit": entry["index"],
@@ -43,7 +46,8 @@ def tradeoff(exits: Mapping[str, Any], logits: Sequence[np.ndarray], labels: np.
 
 
 def _measure(
-    entries: Sequence[dict[str, Any]], k: int, threshold: int | None, logits: Sequence[np.ndarray], labels: np.ndarray
+    entries: Sequence[dict[str, Any]], k: int, threshold: int | None, logits: Sequence[np.ndarray], labels: np.ndarray,
+    gates: Gates | None,
 ) -> tuple[float, float]:
     """(share that leaves at exit ``k``, accuracy of all) with its threshold at ``threshold``, or as it is."""
     tried = list(entries)
@@ -52,5 +56,5 @@ def _measure(
         if "thresholds" in params:
             params = {**params, "thresholds": [threshold] * len(params["thresholds"])}
         tried[k] = {**entries[k], "threshold": threshold, "params": params}
-    label, taken = apply(tried, logits)
+    label, taken = apply(tried, logits, gates)
     return float((taken == entries[k]["index"]).mean()), float((label == labels).mean())

@@ -1,5 +1,6 @@
 """What the configuration says of training, as the trainer takes it."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from build_flows.config import Project
@@ -71,8 +72,9 @@ def trained_on(project: Project, data: "Dataset", spec: "NetSpec") -> "Dataset":
     labels = project.config.personal.labels
     arrays = read_npz(project.samples, ("x", "y") if labels == "true" else ("x",))
     x = as_samples(arrays["x"], data, f"{project.samples}: x")
-    model = MultiExitNet(spec)
-    restore(model, cut(project.start, spec, other_bits=True).model, project.start)
+    bare = replace(spec, gates=())
+    model = MultiExitNet(bare)
+    restore(model, cut(project.start, bare, other_bits=True).model, project.start)
     return personal_data(data, model.eval(), x, arrays.get("y"), labels)
 
 

@@ -65,6 +65,7 @@ def _check_split(project: Project, data: "Dataset") -> None:
 def _spec(project: Project, classes: int, shape: tuple[int, int, int]) -> Any:
     """The network for images of ``shape`` in ``classes``; raises :class:`build_flows.errors.ConfigError` when a layer does not fit them."""
     from quant_models.errors import QuantModelError
+    from quant_models.gate_layout import with_gates
     from quant_models.layer_bits import with_bits
     from quant_models.layouts import layout
 
@@ -73,6 +74,7 @@ def _spec(project: Project, classes: int, shape: tuple[int, int, int]) -> Any:
         found = layout(
             model.preset, project.config.layout, weight_bits=model.weight_bits, act_bits=model.act_bits, classes=classes, shape=shape
         )
+        found = with_gates(found, project.config.gates, model.weight_bits, model.act_bits)
     except QuantModelError as error:
         least, told = PRESETS[model.preset].least, "x".join(map(str, shape))
         raise ConfigError(
@@ -114,6 +116,7 @@ def train(project: Project, ui: Ui, work: Path) -> None:
     from build_flows.train_setup import train_scheme, train_settings, trained_on, unlabelled
     from quant_models.checkpoint import load_checkpoint
     from quant_models.errors import Diverged
+    from quant_models.gate_head import GateHeads
     from quant_models.train import Progress, told
     from quant_models.train import train as run
 
@@ -146,7 +149,7 @@ def train(project: Project, ui: Ui, work: Path) -> None:
 
         try:
             metrics = run(spec, trained_on(project, data, spec), settings, target, tell, scheme=scheme, start=start,
-                          unlabelled=unlabelled(project, data))
+                          unlabelled=unlabelled(project, data), gates=GateHeads(epochs=project.config.train.gate_epochs))
         except Diverged as error:
             raise _stopped(project, error) from error
     _write_metrics(work, data, {**how, **metrics, **more})
@@ -224,7 +227,8 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     from quant_models.data import split
     from quant_models.exchange import logit_bits
     from quant_models.export import golden
-    from quant_models.integers import integer_logits
+    from quant_models.gate_head import gate_units
+    from quant_models.integers import integer_outputs
 
     _threads(project)
     ui.info("calibrating thresholds on the validation split")
@@ -233,18 +237,20 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     _, held = split(data, project.config.data.validation, project.config.train.seed)
     meta, _ = golden(model)
     widths = logit_bits(model.spec) if project.config.exchangeable else (None,) * model.spec.exits
+    found_logits, gates = integer_outputs(model, data.x_train[held])
     exits = [
         ExitLogits(policy=item.policy, logits=logits, scale=head["layers"][-1]["scale"], score=item.score or "softmax", fixed_bits=bits)
-        for item, logits, head, bits in zip(
-            project.config.built, integer_logits(model, data.x_train[held]), meta["heads"], widths, strict=True)
+        for item, logits, head, bits in zip(project.config.built, found_logits, meta["heads"], widths, strict=True)
     ]
+    for k, unit in gate_units(model).items():
+        exits[k] = replace(exits[k], gate=gates[k], gate_bits=unit.bits, gate_scale=unit.scale)
     chosen = project.config.calibrate
     loss = None if chosen.accuracy_loss is None else chosen.accuracy_loss / 100
     # Shares are of early exits, of which a subnet has none.
     shares = chosen.shares if project.config.subnet is None or chosen.shares is None else []
     found = run(exits, data.y_train[held], accuracy_loss=loss, shares=shares, epsilon=chosen.epsilon)
     dump_exits(found, work / "exits.json")
-    curves = tradeoff(found, [item.logits for item in exits], data.y_train[held])
+    curves = tradeoff(found, [item.logits for item in exits], data.y_train[held], gates=gates)
     write_json(work / "tradeoff.json", {"version": VERSION, "curves": curves})
 
 

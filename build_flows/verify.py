@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from build_flows import training
-from build_flows.agreement import compare_layers, compare_logits
+from build_flows.agreement import compare_gates, compare_layers, compare_logits
 from build_flows.config import Project
 from build_flows.files import write_json
 from build_flows.finn_bridge.saved_graph import load_graph
@@ -24,13 +24,16 @@ def verify(project: Project, ui: Ui, *, checkpoint: Path, golden_file: Path, dat
     Brevitas' integer view answers for all test images, FINN's slow execution for every layer of the first ``simulate.finn_images``.
     """
     from quant_models.checkpoint import load_model
-    from quant_models.integers import integer_logits
+    from quant_models.integers import integer_outputs
 
     images = training.dataset(project).x_test
     net = golden.load(golden_file)
     ui.info(f"Brevitas against the golden model: {len(images):,} images")
-    wanted = net.run(images)
-    compare_logits(wanted, integer_logits(load_model(checkpoint), images), ("the golden model", "Brevitas' integer view"))
+    gates: dict[int, np.ndarray] = {}
+    wanted = net.run(images, gates=gates)
+    logits, learned = integer_outputs(load_model(checkpoint), images)
+    compare_logits(wanted, logits, ("the golden model", "Brevitas' integer view"))
+    compare_gates(gates, learned, ("the golden model", "Brevitas' integer view"))
 
     few = images[: project.config.simulate.finn_images]
     graph = load_graph(dataflow)
@@ -39,13 +42,16 @@ def verify(project: Project, ui: Ui, *, checkpoint: Path, golden_file: Path, dat
         for start in range(0, len(few), CHUNK):
             some = few[start : start + CHUNK]
             layers: dict[str, np.ndarray] = {}
-            logits = net.run(some, collect=layers)
+            some_gates: dict[int, np.ndarray] = {}
+            some_logits = net.run(some, collect=layers, gates=some_gates)
             found = graph.execute(some)
             biased = [item + np.asarray(bias) for item, bias in zip(found.logits, graph.biases, strict=True)]
-            compare_logits(logits, biased, ("the golden model", "FINN's graph"))
+            compare_logits(some_logits, biased, ("the golden model", "FINN's graph"))
+            biased_gates = {k: found.gates[k] + bias for k, bias in graph.gate_biases.items()}
+            compare_gates(some_gates, biased_gates, ("the golden model", "FINN's graph"))
             # The last layer of a head is its logits, compared above with the bias that FINN's graph does not have.
             inner = {name: value for name, value in layers.items() if name not in graph.last_layers}
-            compared = compare_layers(inner, found.layers, ("the golden model", "FINN's graph")) + len(logits)
+            compared = compare_layers(inner, found.layers, ("the golden model", "FINN's graph")) + len(some_logits) + len(some_gates)
             bar.advance(len(some))
     write_json(work / "agreement.json", {"version": VERSION, "brevitas": len(images), "finn": len(few), "layers": compared,
                                          "thresholds_rounded": graph.rounded})

@@ -5,6 +5,7 @@ FIFOs are only counters, with a capacity that can be set while it runs. It is si
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from amaranth.hdl import Array, Cat, ClockDomain, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
@@ -79,7 +80,8 @@ class StageProbe(wiring.Component):
     """All stages of ``netlist`` side by side, each fed and drained by itself.
 
     Stage k with its head and its decision gets its own :class:`PacedSource`; what leaves for the next stage and what is decided is always
-    taken. Every stream between layers has a :class:`CountingFifo`. Software writes a word per cycle and reads any word at any time:
+    taken. Every stream between layers, and from a gate head to its exit, has a :class:`CountingFifo`. Software writes a word per cycle and
+    reads any word at any time:
 
     ==========================  =====================================================================
     address                     word
@@ -110,10 +112,17 @@ class StageProbe(wiring.Component):
         self.stages = tuple(range(len(netlist.stages)) if stages is None else stages)
         kept = {layer.name for layer in netlist.layers if layer.stage in self.stages}
         self.streams: list[Stream] = [item for item in Dataflow.inner(netlist) if item.src[0] in kept and item.dst[0] in kept]
+        # A gate head may be many samples ahead of its exit's head, and what it said waits.
+        self.streams += [item for item in netlist.streams if item.src[0] in kept and self._to_gate(item)]
         self.fifo_base = 8 * len(netlist.stages)
         super().__init__({
             "clk": In(1), "rst": In(1), "addr": In(16), "wdata": In(WORD), "we": In(1), "rdata": Out(WORD),
         })
+
+    @staticmethod
+    def _to_gate(item: Stream) -> bool:
+        """Whether ``item`` carries a gate head's logits to its exit."""
+        return item.dst[0].startswith("exit") and item.dst[1] == 1
 
     @staticmethod
     def stage_base(stage: int) -> int:
@@ -136,10 +145,14 @@ class StageProbe(wiring.Component):
         m.d.sync += now.eq(now + 1)
 
         flow = Dataflow(m, [layer for layer in netlist.layers if layer.stage in self.stages], rst_n=~self.rst, hollow=True)
+        learned: dict[tuple[str, int], Any] = {}
         for j, item in enumerate(self.streams):
             m.submodules[item.name] = fifo = CountingFifo(item.bits)
             wiring.connect(m, flow.source(item.src), fifo.i)
-            wiring.connect(m, fifo.o, flow.sink(item.dst))
+            if self._to_gate(item):
+                learned[item.dst] = fifo.o
+            else:
+                wiring.connect(m, fifo.o, flow.sink(item.dst))
             m.d.comb += fifo.limit.eq(self._written(m, self.fifo_base + 2 * j, f"limit{j}"))
             words[self.fifo_base + 2 * j + 1] = fifo.top
 
@@ -155,13 +168,15 @@ class StageProbe(wiring.Component):
             wiring.connect(m, source.o, flow.sink(dst))
             m.d.comb += source.interval.eq(self._written(m, base, f"interval{k}"))
 
-            logits = next(item for item in netlist.streams if item.dst[0] == f"exit{k}")
+            logits = next(item for item in netlist.streams if item.dst == (f"exit{k}", 0))
             policy = netlist.exits[k]
             m.submodules[f"decision{k}"] = decision = ExitDecision(
                 classes=policy.classes, pe=policy.pe, acc_bits=policy.acc_bits, bias=policy.bias,
                 policy=policy.policy, params=policy.params, exchangeable=netlist.exchangeable)
             m.d.comb += [decision.threshold.eq(policy.threshold), decision.enable.eq(1)]
             wiring.connect(m, flow.source(logits.src), decision.logits)
+            if "gate" in decision.score.ports:
+                wiring.connect(m, learned[f"exit{k}", 1], decision.gate)
             answers, answered, first_answer = self._drain(m, decision.o, 1, now, f"decision{k}")
             words |= {base + 1: answers, base + 2: answered, base + 4: first_answer}
             if k < len(netlist.gates):

@@ -1,7 +1,7 @@
 """Thresholds from the validation split: ``exits.json`` (docs/interfaces.md, section 3)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,18 @@ from quant_models.fidelity import EPSILON
 from quant_models.files import atomic
 from quant_models.policies import POLICIES, Head, Params, policy, real_threshold
 
-__all__ = ["ExitLogits", "apply", "calibrate", "dump_exits", "scores"]
+__all__ = ["ExitLogits", "Gates", "apply", "calibrate", "dump_exits", "scores"]
+
+Gates = Mapping[int, np.ndarray]
+"""Logits of gate heads, int64 ``[n]``, by exit."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExitLogits:
     """One exit over the validation split: int64 ``logits`` ``[n, classes]`` in units of ``scale``, and the ``policy`` it is to leave by,
     with the ``score`` that ``class_threshold`` composes with. ``fixed_bits`` is the width of logits at which constants of softmax and
-    entropy have the same form whatever the scale (None: they are chosen for this scale)."""
+    entropy have the same form whatever the scale (None: they are chosen for this scale). Of policy ``gate``: the gate head's logits
+    ``gate``, int64 ``[n]`` of ``gate_bits`` in units of ``gate_scale``."""
 
     policy: str
     logits: np.ndarray
@@ -29,10 +33,16 @@ class ExitLogits:
     enabled: bool = True
     score: str = "softmax"
     fixed_bits: int | None = None
+    gate: np.ndarray | None = None
+    gate_bits: int = 16
+    gate_scale: float = 1.0
 
 
-def scores(policies: Sequence[str], params: Sequence[Params], logits: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The integer score of every exit, int64 ``[n]`` each. ``patience`` counts over the exits with that policy right before."""
+def scores(
+    policies: Sequence[str], params: Sequence[Params], logits: Sequence[np.ndarray], gates: Gates | None = None
+) -> list[np.ndarray]:
+    """The integer score of every exit, int64 ``[n]`` each. ``patience`` counts over the exits with that policy right before; ``gates``
+    are the gate heads' logits."""
     found: list[np.ndarray] = []
     run: np.ndarray | None = None
     for k, (name, constants, values) in enumerate(zip(policies, params, logits, strict=True)):
@@ -43,6 +53,11 @@ def scores(policies: Sequence[str], params: Sequence[Params], logits: Sequence[n
             found.append(run)
             continue
         run = None
+        if name == "gate":
+            if gates is None or k not in gates:
+                raise QuantModelError(f"exit {k}: policy gate needs the logits of a gate head, and there are none")
+            found.append(gates[k])
+            continue
         inner, own = (constants["score"], constants.get("score_params", {})) if name == "class_threshold" else (name, constants)
         score = policy(inner).score
         if score is None:
@@ -51,10 +66,12 @@ def scores(policies: Sequence[str], params: Sequence[Params], logits: Sequence[n
     return found
 
 
-def apply(exits: Sequence[dict[str, Any]], logits: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """What ``exits`` (of ``exits.json``) make of integer ``logits`` (int64 ``[n, classes]`` per exit): class and exit of each
-    sample, int64 ``[n]``."""
-    found = scores([entry["policy"] for entry in exits], [entry["params"] for entry in exits], logits)
+def apply(
+    exits: Sequence[dict[str, Any]], logits: Sequence[np.ndarray], gates: Gates | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """What ``exits`` (of ``exits.json``) make of integer ``logits`` (int64 ``[n, classes]`` per exit) and of the gate heads' logits
+    ``gates``: class and exit of each sample, int64 ``[n]``."""
+    found = scores([entry["policy"] for entry in exits], [entry["params"] for entry in exits], logits, gates)
     label, taken = logits[-1].argmax(1), np.full(len(logits[-1]), len(exits) - 1)
     for entry, values, score in reversed(list(zip(exits[:-1], logits[:-1], found[:-1], strict=True))):
         if entry["enabled"]:
@@ -98,9 +115,16 @@ def calibrate(
     if any(item.policy == "always" for item in exits[:-1]):
         raise QuantModelError("only the last exit can have policy always")
 
-    heads = [Head(classes=item.logits.shape[1], scale=item.scale, epsilon=epsilon, fixed_bits=item.fixed_bits) for item in exits]
+    gates = {k: item.gate for k, item in enumerate(exits) if item.gate is not None}
+    heads = [
+        Head(
+            classes=item.logits.shape[1], scale=item.scale, epsilon=epsilon, fixed_bits=item.fixed_bits, gate_bits=item.gate_bits,
+            gate_scale=item.gate_scale,
+        )
+        for item in exits
+    ]
     params = [_params(item, k, exits, head) for k, (item, head) in enumerate(zip(exits, heads, strict=True))]
-    found = scores([item.policy for item in exits], params, [item.logits for item in exits])
+    found = scores([item.policy for item in exits], params, [item.logits for item in exits], gates)
     last_right = exits[-1].logits.argmax(1) == labels
     ranked = [
         _rank(item, score, labels) if item.enabled and item.policy != "never" else None
@@ -130,7 +154,9 @@ def calibrate(
         entries.append({
             "index": k, "policy": item.policy, "threshold": threshold, "enabled": item.enabled, "scale": item.scale, "params": constants
         })
-    label, taken = apply(entries, [item.logits for item in exits])
+        if item.policy == "gate":
+            entries[-1]["gate_scale"] = item.gate_scale
+    label, taken = apply(entries, [item.logits for item in exits], gates)
     right = label == labels
     for entry in entries:
         here = taken == entry["index"]

@@ -24,7 +24,7 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCost:
-    """The ``cost`` of the layer ``name`` of :func:`quant_models.net.trace`, in ``where`` ("stage" or "head") ``index``."""
+    """The ``cost`` of the layer ``name`` of :func:`quant_models.net.trace`, in ``where`` ("stage", "head" or "gate") ``index``."""
 
     name: str
     where: str
@@ -50,7 +50,8 @@ def layer_costs(spec: NetSpec) -> list[LayerCost]:
 
 
 def exit_costs(spec: NetSpec) -> list[Cost]:
-    """By exit, what a sample costs that leaves there: all stages and all heads up to it, since each head on the way has been computed."""
+    """By exit, what a sample costs that leaves there: all stages, heads and gate heads up to it, since each head on the way has been
+    computed."""
     layers = layer_costs(spec)
     return [sum((item.cost for item in layers if item.index <= k), Cost()) for k in range(spec.exits)]
 

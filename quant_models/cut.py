@@ -17,8 +17,8 @@ KINDS = {Conv: "convolution", MaxPool: "max-pool", GlobalPool: "global pool", Li
 
 def cut(path: Path, spec: NetSpec, exits: Sequence[int] | None = None, *, other_bits: bool = False) -> Checkpoint:
     """The weights of ``spec`` out of the checkpoint at ``path``, which has the same backbone and, after the same layers of it, every head
-    of ``spec``; with ``exits``, only the backbone and the heads of those exits of ``spec``. With ``other_bits`` the bit widths there may
-    be others: weights are kept in float.
+    of ``spec``, with the same gate head beside it where ``spec`` has one there; with ``exits``, only the backbone and the heads of those
+    exits of ``spec``. With ``other_bits`` the bit widths there may be others: weights are kept in float.
 
     ``progress`` of the result holds ``cut``, the ``digest`` of the network it is from and the ``exits`` of that which its own are, and
     the ``run`` of that checkpoint. Raises :class:`QuantModelError` that names what the checkpoint lacks, and as :func:`load_checkpoint`.
@@ -30,7 +30,9 @@ def cut(path: Path, spec: NetSpec, exits: Sequence[int] | None = None, *, other_
     names = dict(zip(_units(spec, "stage"), _units(found.spec, "stage"), strict=True))
     for index, other in zip(wanted, chosen, strict=True):
         names |= dict(zip(_units(spec, "head", index), _units(found.spec, "head", other), strict=True))
-    model = {key: value for key, value in found.model.items() if not key.startswith(("stages.", "heads."))}
+        if index in spec.gated:
+            names |= dict(zip(_units(spec, "gate", index), _units(found.spec, "gate", other), strict=True))
+    model = {key: value for key, value in found.model.items() if not key.startswith(("stages.", "heads.", "gates."))}
     for new, old in names.items():
         model |= {f"{new}.{key.removeprefix(f'{old}.')}": value for key, value in found.model.items() if key.startswith(f"{old}.")}
     progress = {"cut": {"digest": found.spec.digest(), "exits": chosen}, "run": found.progress.get("run")}
@@ -78,11 +80,15 @@ def _find(path: Path, found: NetSpec, spec: NetSpec, index: int, other_bits: boo
     """The exit of ``found`` that is exit ``index`` of ``spec``."""
     depth = _depths(spec)[index]
 
-    def same(head: Layers) -> bool:
-        return head == spec.heads[index] or (other_bits and list(map(_without_bits, head)) == list(map(_without_bits, spec.heads[index])))
+    def same(head: Layers, wanted: Layers) -> bool:
+        return head == wanted or (other_bits and list(map(_without_bits, head)) == list(map(_without_bits, wanted)))
 
     for other, (there, head) in enumerate(zip(_depths(found), found.heads, strict=True)):
-        if there == depth and same(head):
+        if there == depth and same(head, spec.heads[index]):
+            gate, its = (net.gates[k] if net.gates else () for net, k in ((spec, index), (found, other)))
+            if gate and not same(its, gate):
+                beside = f"has {_told(its)}" if its else "has none there"
+                raise QuantModelError(f"checkpoint {path} was not trained with the gate head of exit {index}, {_told(gate)}; it {beside}")
             return other
     has = "; ".join(f"{_place(found, there)}: {_told(head)}" for there, head in zip(_depths(found), found.heads, strict=True))
     wanted = f"exit {index}, {_place(spec, depth)}: {_told(spec.heads[index])}"

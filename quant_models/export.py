@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from brevitas.export import export_qonnx as brevitas_export
+from torch import Tensor, nn
 
 from quant_models.files import atomic
 from quant_models.integers import IntegerLayer, frozen, integer_layers, integer_logits, thresholds
@@ -57,12 +58,14 @@ def golden(model: MultiExitNet) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """``meta`` and the arrays of ``golden.npz``: the whole network in integers."""
     spec = model.spec
     arrays: dict[str, np.ndarray] = {}
-    blocks: dict[str, list[dict[str, Any]]] = {key: [{"layers": []} for _ in range(spec.exits)] for key in ("stage", "head")}
+    blocks: dict[str, list[dict[str, Any]]] = {key: [{"layers": []} for _ in range(spec.exits)] for key in ("stage", "head", "gate")}
     with frozen(model):
         for layer in integer_layers(model):
             blocks[layer.where][layer.index]["layers"].append(_layer(layer, arrays))
     image = {"height": spec.height, "width": spec.width, "channels": spec.channels, "bits": INPUT_BITS, "signed": False}
     meta = {"version": 1, "name": spec.name, "classes": spec.classes, "input": image, "stages": blocks["stage"], "heads": blocks["head"]}
+    if spec.gates:
+        meta["gates"] = blocks["gate"]
     return meta, arrays
 
 
@@ -74,9 +77,25 @@ def export_golden(model: MultiExitNet, path: Path) -> None:
         np.savez_compressed(file, **content)
 
 
+class _Outputs(nn.Module):
+    """``model`` with the gate heads' logits among what it gives."""
+
+    def __init__(self, model: MultiExitNet) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        logits, gates = [], []
+        for k, features in enumerate(self.model.features(x)):
+            logits.append(self.model.head(k, features))
+            if k in self.model.spec.gated:
+                gates.append(self.model.gate(k, features))
+        return (*logits, *gates)
+
+
 def export_qonnx(model: MultiExitNet, path: Path) -> None:
     """Write QONNX: input ``image``, float ``[1, channels, height, width]`` that holds ``pixel / 256``; outputs ``exit0``,
-    ``exit1``, ... in exit order.
+    ``exit1``, ... in exit order, then ``gate<k>``, ``[1, 1]``, of each gate head in exit order.
 
     Written atomically.
     """
@@ -84,6 +103,6 @@ def export_qonnx(model: MultiExitNet, path: Path) -> None:
     image = torch.zeros(1, spec.channels, spec.height, spec.width)
     with frozen(model), atomic(path) as temporary:
         brevitas_export(
-            model, args=image, export_path=str(temporary), dynamo=False,
-            input_names=["image"], output_names=[f"exit{k}" for k in range(spec.exits)],
+            _Outputs(model).eval() if spec.gates else model, args=image, export_path=str(temporary), dynamo=False,
+            input_names=["image"], output_names=[*(f"exit{k}" for k in range(spec.exits)), *(f"gate{k}" for k in spec.gated)],
         )

@@ -14,7 +14,7 @@ from torch.nn import functional
 from quant_models.errors import QuantModelError
 from quant_models.net import Conv, GlobalPool, Linear, MaxPool, MultiExitNet, Unit, trace
 
-__all__ = ["IntegerLayer", "frozen", "integer_layers", "integer_logits", "logit_scales", "thresholds"]
+__all__ = ["IntegerLayer", "frozen", "integer_layers", "integer_logits", "integer_outputs", "logit_scales", "thresholds"]
 
 # Accumulators up to here are exact in float32, in which Brevitas' modules compute.
 REACH = 1 << 23
@@ -37,9 +37,9 @@ class IntegerLayer:
     """One layer in integers.
 
     ``weight`` is int64, ``[out, in, height, width]`` or ``[out, in]`` as PyTorch has them (None: no weights). ``scale`` is one
-    accumulator unit, a float32 tensor that broadcasts over ``[channels]`` (None: max-pool). ``bias`` is int64 ``[classes]``,
-    for the last layer of a head only. ``offset``, ``norm`` and ``act`` are the float bias and Brevitas' modules that turn ``acc
-    * scale`` into the next integers.
+    accumulator unit, a float32 tensor that broadcasts over ``[channels]`` (None: max-pool). ``bias`` is int64 ``[classes]``
+    (``[1]`` of a gate head), for the last layer of a head only. ``offset``, ``norm`` and ``act`` are the float bias and Brevitas' modules
+    that turn ``acc * scale`` into the next integers.
     """
 
     where: str
@@ -103,7 +103,7 @@ def _steps(model: MultiExitNet) -> Iterator[IntegerLayer]:
         if block != (where, k):
             # The last stage's output enters, whether a stage or a head begins: an empty stage passes it on.
             entering, block = fork, (where, k)
-        module: Any = (model.stages if where == "stage" else model.heads)[k][unit.name]
+        module: Any = model.block(where, k)[unit.name]
         if isinstance(module, nn.Sequential):
             module = module[1]
         layer = unit.layer
@@ -163,12 +163,20 @@ def integer_logits(model: MultiExitNet, images: np.ndarray, batch: int = 256) ->
 
     Accumulators are exact; activations are Brevitas' own modules on ``acc * scale``.
     """
+    return integer_outputs(model, images, batch)[0]
+
+
+def integer_outputs(
+    model: MultiExitNet, images: np.ndarray, batch: int = 256
+) -> tuple[tuple[np.ndarray, ...], dict[int, np.ndarray]]:
+    """What :func:`integer_logits` gives, and by exit the logits of the gate heads there are, int64 ``[n]``, biases included."""
     spec = model.spec
     if images.dtype != np.uint8 or images.shape[1:] != (spec.height, spec.width, spec.channels):
         raise QuantModelError(
             f"images must be uint8 [n, {spec.height}, {spec.width}, {spec.channels}], not {images.dtype} {list(images.shape)}"
         )
-    found: list[list[np.ndarray]] = [[] for _ in range(spec.exits)]
+    found: dict[tuple[str, int], list[np.ndarray]] = {("head", k): [] for k in range(spec.exits)}
+    found |= {("gate", k): [] for k in spec.gated}
     with frozen(model):
         layers = integer_layers(model)
         for start in range(0, len(images), batch):
@@ -179,16 +187,18 @@ def integer_logits(model: MultiExitNet, images: np.ndarray, batch: int = 256) ->
                     x, block = fork, (layer.where, layer.index)
                 acc = layer.accumulate(x)
                 if layer.bias is not None:
-                    found[layer.index].append((acc + layer.bias).numpy())
+                    found[layer.where, layer.index].append((acc + layer.bias).numpy())
                 else:
                     x = acc if layer.act is None else layer.respond(acc)
                     if layer.where == "stage":
                         fork = x
     empty = np.zeros((0, spec.classes), np.int64)
-    return tuple(np.concatenate(rows) if rows else empty for rows in found)
+    whole = {key: np.concatenate(rows) if rows else empty for key, rows in found.items()}
+    return tuple(whole["head", k] for k in range(spec.exits)), {k: whole["gate", k][:, 0] for k in spec.gated}
 
 
 def logit_scales(model: MultiExitNet) -> tuple[float, ...]:
     """What one unit of each exit's integer logits is worth."""
     with frozen(model):
-        return tuple(float(layer.scale) for layer in integer_layers(model) if layer.bias is not None and layer.scale is not None)
+        return tuple(float(layer.scale) for layer in integer_layers(model) if layer.where == "head" and layer.bias is not None
+                     and layer.scale is not None)

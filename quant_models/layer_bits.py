@@ -27,8 +27,8 @@ def with_bits(spec: NetSpec, bits: Mapping[str, tuple[int | None, int | None]]) 
     changed: dict[tuple[str, int], list[LayerSpec]] = defaultdict(list)
     for where, k, unit in trace(spec):
         changed[where, k].append(_changed(unit.layer, *bits.get(unit.name, (None, None))))
-    stages, heads = (tuple(tuple(changed[where, k]) for k in range(spec.exits)) for where in ("stage", "head"))
-    return dataclasses.replace(spec, stages=stages, heads=heads)
+    stages, heads, gates = (tuple(tuple(changed[where, k]) for k in range(spec.exits)) for where in ("stage", "head", "gate"))
+    return dataclasses.replace(spec, stages=stages, heads=heads, gates=gates)
 
 
 def _has(layer: LayerSpec) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from quant_models.errors import QuantModelError
 from quant_models.net import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Size, trace
 from quant_models.presets import Shape, preset
 
-__all__ = ["HEADS", "backbone", "blocks", "layout", "place", "places"]
+__all__ = ["HEADS", "backbone", "blocks", "head_layers", "layout", "place", "places"]
 
 Layers = tuple[LayerSpec, ...]
 
@@ -119,7 +119,16 @@ def place(spec: NetSpec, exits: Sequence[tuple[int, str]], weight_bits: int, act
         done = after + 1
     stages.append(tuple(layer for block in cut[done:] for layer in block))
     heads.append(spec.heads[-1])
-    return dataclasses.replace(spec, stages=tuple(stages), heads=tuple(heads))
+    return dataclasses.replace(spec, stages=tuple(stages), heads=tuple(heads), gates=())
+
+
+def head_layers(spec: NetSpec, index: int, head: str, outputs: int, weight_bits: int, act_bits: int) -> Layers:
+    """A head of the form ``head`` (any of :data:`HEADS` but ``preset``) with ``outputs`` outputs on what stage ``index`` of ``spec``
+    gives."""
+    make = HEADS[head]
+    assert make is not None
+    channels = [unit.out_shape[2] for where, k, unit in trace(spec) if where == "stage" and k <= index][-1]
+    return make(_Place(weight_bits=weight_bits, relu=Activation(bits=act_bits), channels=channels, classes=outputs, flat=spec.width == 1))
 
 
 def _head(

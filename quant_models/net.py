@@ -113,6 +113,7 @@ class Linear:
 
 
 LayerSpec = Conv | MaxPool | GlobalPool | Linear
+_PREFIXES = {"stage": "stage", "head": "head", "gate": "gatehead"}
 _KINDS: dict[str, type[LayerSpec]] = {"conv": Conv, "pool": MaxPool, "gap": GlobalPool, "fc": Linear}
 
 
@@ -125,6 +126,9 @@ class NetSpec:
     """A whole network: input ``height`` x ``width`` x ``channels`` of 8-bit unsigned pixels, ``classes`` (2 to 1000), and as
     many ``heads`` as ``stages``.
 
+    ``gates`` are the gate heads beside the heads, by exit, each ending in a linear layer of one output: empty where an exit has none,
+    as the last one always; () when no exit has one.
+
     Raises :class:`QuantModelError` when the layers do not fit together.
     """
 
@@ -135,6 +139,7 @@ class NetSpec:
     classes: int
     stages: tuple[tuple[LayerSpec, ...], ...]
     heads: tuple[tuple[LayerSpec, ...], ...]
+    gates: tuple[tuple[LayerSpec, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if not 2 <= self.classes <= 1000:
@@ -144,6 +149,10 @@ class NetSpec:
                 raise QuantModelError(f"{key} must be at least 1, not {getattr(self, key)}")
         if not self.stages or len(self.stages) != len(self.heads):
             raise QuantModelError(f"heads must be as many as stages, 1 or more, not stages={len(self.stages)}, heads={len(self.heads)}")
+        if self.gates and (len(self.gates) != len(self.heads) or self.gates[-1]):
+            raise QuantModelError(f"gates must be one per exit, the last one's empty, not {len(self.gates)} for {len(self.heads)} exits")
+        if not any(self.gates):
+            object.__setattr__(self, "gates", ())
         for _ in trace(self):
             pass
 
@@ -152,14 +161,22 @@ class NetSpec:
         """The number of exits."""
         return len(self.heads)
 
+    @property
+    def gated(self) -> tuple[int, ...]:
+        """The exits that have a gate head."""
+        return tuple(k for k, layers in enumerate(self.gates) if layers)
+
     def to_json(self) -> str:
         """The description as JSON text, keys sorted: equal descriptions give equal text."""
 
         def block(layers: tuple[LayerSpec, ...]) -> list[dict[str, Any]]:
             return [{"layer": _kind(layer), **dataclasses.asdict(layer)} for layer in layers]
 
-        raw = {"name": self.name, "height": self.height, "width": self.width, "channels": self.channels, "classes": self.classes}
-        return json.dumps({**raw, "stages": [*map(block, self.stages)], "heads": [*map(block, self.heads)]}, sort_keys=True)
+        raw: dict[str, Any] = {key: getattr(self, key) for key in ("name", "height", "width", "channels", "classes")}
+        raw |= {"stages": [*map(block, self.stages)], "heads": [*map(block, self.heads)]}
+        if self.gates:
+            raw["gates"] = [*map(block, self.gates)]
+        return json.dumps(raw, sort_keys=True)
 
     @staticmethod
     def from_json(text: str) -> "NetSpec":
@@ -174,7 +191,8 @@ class NetSpec:
 
         try:
             raw = json.loads(text)
-            raw |= {key: tuple(tuple(layer(item) for item in block) for block in raw[key]) for key in ("stages", "heads")}
+            keys = ("stages", "heads", *(("gates",) if "gates" in raw else ()))
+            raw |= {key: tuple(tuple(layer(item) for item in block) for block in raw[key]) for key in keys}
             return NetSpec(**raw)
         except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
             raise QuantModelError(f"not a network description: {error}") from error
@@ -186,8 +204,8 @@ class NetSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """Where a layer stands in the net: its unique ``name`` (``stage0_conv0``, ``head1_fc0``), input and output shape (height,
-    width, channels; a flat vector is (1, 1, n)), and the integers that enter it (``in_bits``, ``in_signed``)."""
+    """Where a layer stands in the net: its unique ``name`` (``stage0_conv0``, ``head1_fc0``, ``gatehead0_fc0``), input and output shape
+    (height, width, channels; a flat vector is (1, 1, n)), and the integers that enter it (``in_bits``, ``in_signed``)."""
 
     name: str
     layer: LayerSpec
@@ -197,7 +215,7 @@ class Unit:
     in_signed: bool
 
 
-def _check(unit: str, layer: LayerSpec, last: bool, classes: int) -> None:
+def _check(unit: str, layer: LayerSpec, last: bool, outputs: int, told: str) -> None:
     for key, low, high in (("out", 1, 1 << 16), ("kernel", 1, 64), ("stride", 1, 64), ("pad", 0, 63), ("weight_bits", 2, 8)):
         value = getattr(layer, key, low)
         if not all(low <= side <= high for side in both(value)):
@@ -210,8 +228,8 @@ def _check(unit: str, layer: LayerSpec, last: bool, classes: int) -> None:
     logits = isinstance(layer, Linear) and act is None
     if logits != last:
         raise QuantModelError(f"{unit}: the last layer of a head, and no other, is a linear layer without activation, not {layer}")
-    if last and isinstance(layer, Linear) and layer.out != classes:
-        raise QuantModelError(f"{unit}: the last layer of a head must have out = classes, not out={layer.out}, classes={classes}")
+    if last and isinstance(layer, Linear) and layer.out != outputs:
+        raise QuantModelError(f"{unit}: the last layer of a {told}, not out={layer.out}{f', classes={outputs}' if outputs > 1 else ''}")
 
 
 def _slide(unit: str, size: int, kernel: int, pad: int, stride: int) -> int:
@@ -221,22 +239,23 @@ def _slide(unit: str, size: int, kernel: int, pad: int, stride: int) -> int:
 
 
 def trace(spec: NetSpec) -> Iterator[tuple[str, int, Unit]]:
-    """Every layer as ``("stage" or "head", k, unit)`` in order of computation: stage 0, head 0, stage 1, ...
+    """Every layer as ``("stage", "head" or "gate", k, unit)`` in order of computation: stage 0, head 0, its gate head, stage 1, ...
 
     Raises :class:`QuantModelError` naming the layer that does not fit.
     """
     fork = ((spec.height, spec.width, spec.channels), INPUT_BITS, False, False)
     for k in range(spec.exits):
-        for where, block in (("stage", spec.stages[k]), ("head", spec.heads[k])):
-            if not block and (where == "head" or k == 0):
+        for where, block in (("stage", spec.stages[k]), ("head", spec.heads[k]), ("gate", spec.gates[k] if spec.gates else ())):
+            if not block and (where == "head" or (where == "stage" and k == 0)):
                 raise QuantModelError(f"{where}{k} must have a layer")
             (height, width, channels), bits, signed, flat = fork
             counts: dict[str, int] = {}
             for i, layer in enumerate(block):
                 kind = _kind(layer)
-                name = f"{where}{k}_{kind}{counts.get(kind, 0)}"
+                name = f"{_PREFIXES[where]}{k}_{kind}{counts.get(kind, 0)}"
                 counts[kind] = counts.get(kind, 0) + 1
-                _check(name, layer, where == "head" and i == len(block) - 1, spec.classes)
+                outputs, told = (1, "gate head must have out = 1") if where == "gate" else (spec.classes, "head must have out = classes")
+                _check(name, layer, where != "stage" and i == len(block) - 1, outputs, told)
                 shape = (height, width, channels)
                 if flat and not isinstance(layer, Linear):
                     raise QuantModelError(f"{name}: only a linear layer can follow a linear layer, not {layer}")
@@ -322,7 +341,8 @@ class MultiExitNet(nn.Module):
     """The Brevitas module of a :class:`NetSpec`.
 
     ``forward`` takes float images ``[n, channels, height, width]`` that hold ``pixel / 256`` and gives a tuple of float logits
-    ``[n, classes]``, one per exit. ``stages[k]`` and ``heads[k]`` hold a module per layer, by the names of :func:`trace`.
+    ``[n, classes]``, one per exit. ``stages[k]``, ``heads[k]`` and ``gates[k]`` hold a module per layer, by the names of :func:`trace`.
+    The weights of stages and heads do not depend on whether there are gate heads.
     """
 
     kind = "quantised"
@@ -332,9 +352,10 @@ class MultiExitNet(nn.Module):
         super().__init__()
         self.spec = spec
         self.input_quant = self._entry()
-        self.stages, self.heads = (nn.ModuleList(nn.ModuleDict() for _ in spec.stages) for _ in range(2))
-        for where, k, unit in trace(spec):
-            (self.stages if where == "stage" else self.heads)[k][unit.name] = self._layer(unit)
+        self.stages, self.heads, self.gates = (nn.ModuleList(nn.ModuleDict() for _ in spec.stages) for _ in range(3))
+        # Gate heads last: the others' random numbers are then those of the network without them.
+        for where, k, unit in sorted(trace(spec), key=lambda item: item[0] == "gate"):
+            self.block(where, k)[unit.name] = self._layer(unit)
 
     def _entry(self) -> nn.Module:
         """What images go through first."""
@@ -343,6 +364,11 @@ class MultiExitNet(nn.Module):
     def _layer(self, unit: Unit) -> nn.Module:
         """The module of a layer."""
         return _module(unit)
+
+    def block(self, where: str, k: int) -> nn.ModuleDict:
+        """The modules of ``where`` ("stage", "head" or "gate") ``k``."""
+        found: nn.ModuleDict = {"stage": self.stages, "head": self.heads, "gate": self.gates}[where][k]
+        return found
 
     def features(self, x: Tensor) -> Iterator[Any]:
         """What each stage gives of images as :meth:`forward` takes them, first stage first, computed as it is asked for."""
@@ -355,6 +381,13 @@ class MultiExitNet(nn.Module):
     def head(self, k: int, features: Any) -> Tensor:
         """Float logits ``[n, classes]`` of exit ``k`` from what stage ``k`` gives."""
         for module in self.heads[k].values():
+            features = module(features)
+        logits: Tensor = features
+        return logits
+
+    def gate(self, k: int, features: Any) -> Tensor:
+        """Float logits ``[n, 1]`` of the gate head of exit ``k`` from what stage ``k`` gives."""
+        for module in self.gates[k].values():
             features = module(features)
         logits: Tensor = features
         return logits

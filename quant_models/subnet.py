@@ -11,14 +11,15 @@ __all__ = ["subnet", "subnet_spec"]
 
 
 def subnet_spec(spec: NetSpec, index: int) -> NetSpec:
-    """The network with the stages 0 to ``index`` of ``spec`` as its one stage, and head ``index`` as its one head.
+    """The network with the stages 0 to ``index`` of ``spec`` as its one stage, and head ``index`` as its one head, without a
+    gate head: every sample leaves.
 
     Raises :class:`QuantModelError` when ``spec`` has no such exit.
     """
     if not 0 <= index < spec.exits:
         raise QuantModelError(f"exit must be 0 to {spec.exits - 1} of {spec.name}, not {index}")
     backbone = tuple(layer for stage in spec.stages[: index + 1] for layer in stage)
-    return replace(spec, stages=(backbone,), heads=(spec.heads[index],))
+    return replace(spec, stages=(backbone,), heads=(spec.heads[index],), gates=())
 
 
 def subnet(path: Path, index: int) -> Checkpoint:
@@ -29,7 +30,7 @@ def subnet(path: Path, index: int) -> Checkpoint:
     """
     found = load_checkpoint(path)
     spec = subnet_spec(found.spec, index)
-    model = {key: value for key, value in found.model.items() if not key.startswith(("stages.", "heads."))}
+    model = {key: value for key, value in found.model.items() if not key.startswith(("stages.", "heads.", "gates."))}
     for part in ("stage", "head"):
         wanted = range(index + 1) if part == "stage" else (index,)
         old = [_place(part, k, unit) for where, k, unit in trace(found.spec) if where == part and k in wanted]

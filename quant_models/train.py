@@ -23,6 +23,7 @@ from quant_models.checkpoint import Checkpoint, load_checkpoint, restore, save_c
 from quant_models.cut import cut
 from quant_models.data import Dataset, split
 from quant_models.errors import Diverged, QuantModelError
+from quant_models.gate_head import GateHeads, judged, targets
 from quant_models.integers import frozen
 from quant_models.net import MultiExitNet, NetSpec
 from quant_models.optimiser import SCHEDULES, Schedule, flatten, optimiser, rate, unflatten
@@ -109,17 +110,27 @@ def _images(images: np.ndarray) -> Tensor:
 
 def evaluate(model: MultiExitNet, images: np.ndarray, labels: np.ndarray, batch: int = 512) -> list[dict[str, float]]:
     """``accuracy`` (0 to 1) and ``loss`` (cross-entropy) of each exit alone over uint8 ``images`` ``[n, height, width, channels]``, on the
-    device where ``model`` is."""
+    device where ``model`` is; of an exit with a gate head also what :func:`quant_models.gate_head.judged` says of that."""
     x, y = _images(images), torch.from_numpy(labels)
     place = next(model.parameters()).device
-    right, loss = [0] * model.spec.exits, [0.0] * model.spec.exits
+    exits = range(model.spec.exits)
+    right: list[list[np.ndarray]] = [[] for _ in exits]
+    gates: list[list[np.ndarray]] = [[] for _ in exits]
+    loss = [0.0] * len(exits)
     with frozen(model):
         for start in range(0, len(x), batch):
             target = y[start : start + batch].to(place)
-            for k, logits in enumerate(model(x[start : start + batch].to(place).to(torch.float32) / 256)):
-                right[k] += int((logits.argmax(1) == target).sum())
+            for k, features in enumerate(model.features(x[start : start + batch].to(place).to(torch.float32) / 256)):
+                logits = model.head(k, features)
+                right[k].append((logits.argmax(1) == target).cpu().numpy())
                 loss[k] += float(functional.cross_entropy(logits, target, reduction="sum"))
-    return [{"accuracy": r / len(x), "loss": total / len(x)} for r, total in zip(right, loss, strict=True)]
+                if k in model.spec.gated:
+                    gates[k].append(model.gate(k, features)[:, 0].cpu().numpy())
+    answers = [np.concatenate(rows) for rows in right]
+    found = [{"accuracy": int(item.sum()) / len(x), "loss": total / len(x)} for item, total in zip(answers, loss, strict=True)]
+    for k in model.spec.gated:
+        found[k] |= judged(np.concatenate(gates[k]), targets(answers)[k])
+    return found
 
 
 def _augment(x: Tensor, settings: TrainSettings, generator: torch.Generator) -> Tensor:
@@ -313,7 +324,7 @@ class _Training:
         if self.settings.early_stop is not None:
             running = state.running(parts, self.settings.early_stop)
             for part in running:
-                score = sum(found[k]["accuracy"] for k in part.exits) / len(part.exits)
+                score = sum(found[k][part.by] for k in part.exits) / len(part.exits)
                 if part.name not in state.best or score > state.best[part.name]["score"]:
                     state.best[part.name] = {"epoch": state.epoch, "score": score}
                     state.weights |= {key: value.detach().clone() for key, value in self.model.state_dict().items() if part.owns(key)}
@@ -342,7 +353,7 @@ def _model(spec: NetSpec, scheme: Scheme, seed: int, start: Path | None, build: 
         model = build(spec)
     scheme.initialise(model, seed)
     if start is not None:
-        taken = cut(start, spec, scheme.taken(spec), other_bits=True)
+        taken = cut(start, dataclasses.replace(spec, gates=()), scheme.taken(spec), other_bits=True)
         restore(model, {**model.state_dict(), **taken.model}, start)
     return model
 
@@ -350,13 +361,14 @@ def _model(spec: NetSpec, scheme: Scheme, seed: int, start: Path | None, build: 
 def train(
     spec: NetSpec, data: Dataset, settings: TrainSettings, path: Path, progress: Callable[[Progress], None] | None = None, *,
     scheme: Scheme | None = None, start: Path | None = None, unlabelled: np.ndarray | None = None,
-    build: Callable[[NetSpec], MultiExitNet] = MultiExitNet,
+    build: Callable[[NetSpec], MultiExitNet] = MultiExitNet, gates: GateHeads | None = None,
 ) -> dict[str, Any]:
     """Train ``spec`` by ``scheme`` (None: all exits jointly) on the training part of ``data`` and write the checkpoint ``path``; the test
     part is not looked at.
 
     ``start`` is a checkpoint of the same backbone and heads, whatever their bits, whose weights are begun with. ``unlabelled`` are further
-    samples, uint8 ``[n, height, width, channels]``, for a scheme that has use for them. ``build`` makes the network.
+    scheme: Scheme | None = None, start: Path | None = None, unlabelled: np.ndarray | None = None,
+    build: Callable[[NetSpec], MultiExitNet] = MultiExitNet, gates: GateHeads | None = None,
 
     After each epoch the state goes to ``<path>.partial``; when that holds the beginning of this very run (network, data,
     settings, scheme, start), it goes on from there. ``path`` itself is replaced only when training is done. Returns ``{"exits":
@@ -373,6 +385,9 @@ def train(
     x, y = data.x_train[kept], data.y_train[kept]
     y = np.where(scheme.labelled(y, settings.seed), y, UNLABELLED)
     identity = {**told(settings, scheme), "data": data_digest(data), "start": start and hashlib.sha256(start.read_bytes()).hexdigest()}
+    gates = gates or GateHeads()
+    if spec.gates:
+        identity["gates"] = gates.describe()
     if unlabelled is not None:
         identity["unlabelled"] = _digest(unlabelled)
         x, y = np.concatenate([x, unlabelled]), np.concatenate([y, np.full(len(unlabelled), UNLABELLED)])
@@ -383,7 +398,7 @@ def train(
         raise QuantModelError(f"batch must be at most the {len(x)} training samples, not {settings.batch}")
     samples = _Samples(_images(x), torch.from_numpy(y), data.x_train[held], data.y_train[held])
 
-    phases = scheme.phases(spec, settings.epochs)
+    phases = (*scheme.phases(spec, settings.epochs), *gates.phases(spec, settings.epochs))
     partial = path.with_name(path.name + ".partial")
     run = _Training(model, settings, samples, partial, identity, sum(epochs for _, epochs in phases), progress)
     run.resume()

@@ -79,13 +79,14 @@ def threshold_range(item: Exit, exchangeable: bool = False) -> tuple[int, int] |
 
 def _exit(item: Exit, exchangeable: bool) -> dict[str, Any]:
     params = _scalars(item.params)
+    scale = {"gate_scale": params.pop("gate_scale")} if "gate_scale" in params else {}
     if item.policy == "class_threshold":
         params |= {"score": item.params["score"], "thresholds": list(item.params["thresholds"]),
                    "score_params": _scalars(item.params.get("score_params", {}))}
     span = threshold_range(item, exchangeable)
     return {
         "policy": item.policy, "classes": item.classes, "threshold": item.threshold, "enabled": item.enabled, "scale": item.scale,
-        "threshold_range": None if span is None else list(span), "params": params,
+        "threshold_range": None if span is None else list(span), "params": params, **scale,
     }
 
 

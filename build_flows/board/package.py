@@ -65,7 +65,7 @@ def golden_samples(
     thresholds in ``exits`` (exits.json), confidences saturated as in the result word of ``netlist``."""
     chosen: npt.NDArray[Any] = images[:count].view(np.int8 if netlist.input.signed else np.uint8)
     known = np.asarray(labels, np.int64)[:count]
-    wanted = golden.decide(golden.load(golden_file).run(chosen), golden.load_exits(exits))
+    wanted = golden.decide_images(golden.load(golden_file), golden.load_exits(exits), chosen)
     confidence = next(item for item in netlist.result.fields if item.name == "confidence")
     return Samples(images=chosen, labels=known, expected_label=wanted.label,
                    expected_exit=wanted.exit, expected_confidence=saturate(wanted.confidence, confidence))

@@ -80,10 +80,13 @@ def of_project(config: Path, index: int, ui: Ui) -> tuple[UnitSpec, bool]:
     found = netlist.load((project.output / "netlist.json").read_text(encoding="utf-8"))
     _check_exit(index, len(found.exits))
     item = found.exits[index]
+    # A unit by itself takes the gate head's logit with its bias in it.
+    params = {key: value for key, value in item.params.items() if key not in ("gate_acc_bits", "gate_bias", "gate_scale")}
     spec = UnitSpec(
         policy=item.policy, classes=item.classes, pe=item.pe, logit_bits=item.acc_bits, scale=item.scale, bias=item.bias,
         score=item.params.get("score", "softmax"), gate_bits=item.params.get("gate_bits", 16), run_bits=item.params.get("run_bits", 4),
-        id_bits=item.params.get("id_bits", 16), made=(item.params, item.threshold),
+        id_bits=item.params.get("id_bits", 16), made=(params, item.threshold),
+        gate_scale=item.params.get("gate_scale"),
     )
     return spec, item.enabled
 

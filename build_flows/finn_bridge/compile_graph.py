@@ -10,7 +10,7 @@ import numpy.typing as npt
 from build_flows.finn_bridge.apply_folding import apply_folding, read_folds
 from build_flows.finn_bridge.codegen import generate
 from build_flows.finn_bridge.cut_tail import cut_tails
-from build_flows.finn_bridge.describe import ExitLogits, describe
+from build_flows.finn_bridge.describe import ExitLogits, GateLogits, describe
 from build_flows.finn_bridge.execute import Execution, execute
 from build_flows.finn_bridge.golden_file import read_golden
 from build_flows.finn_bridge.import_graph import import_graph
@@ -28,14 +28,15 @@ class CompiledGraph:
     """A network as hardware layers.
 
     ``layers``, ``streams`` and ``gates`` are in streaming order (:class:`~build_flows.finn_bridge.describe.Netting` says more),
-    ``exits`` in exit order. ``files`` are Verilog, in compile order, and ``memories`` what it reads, relative to ``rtl/``.
-    ``rounded`` thresholds were one off in FINN's float arithmetic and are the golden model's now.
+    ``exits`` in exit order, and so are the gate heads, ``learned``. ``files`` are Verilog, in compile order, and ``memories`` what it
+    reads, relative to ``rtl/``. ``rounded`` thresholds were one off in FINN's float arithmetic and are the golden model's now.
     """
 
     layers: tuple[Layer, ...]
     streams: tuple[Stream, ...]
     gates: tuple[Gate, ...]
     exits: tuple[ExitLogits, ...]
+    learned: tuple[GateLogits, ...]
     files: tuple[str, ...]
     memories: tuple[str, ...]
     rounded: int
@@ -44,7 +45,7 @@ class CompiledGraph:
 
     def execute(self, images: npt.NDArray[Any]) -> Execution:
         """FINN's Python execution of integer ``images`` ``[n, height, width, channels]``: logits of all exits, output of every layer."""
-        return execute(self.model, self.last_units, images)
+        return execute(self.model, self.last_units, images, tuple(item.index for item in self.learned))
 
     @property
     def last_units(self) -> dict[str, str]:
@@ -53,10 +54,11 @@ class CompiledGraph:
 
     @property
     def last_layers(self) -> tuple[str, ...]:
-        """The layers whose outputs are the logits, in exit order."""
+        """The layers whose outputs are the logits, in exit order, then those of the gate heads."""
         ends = {unit: layer for layer, unit in self.last_units.items()}
-        sources = {stream.dst[0]: stream.src[0] for stream in self.streams}
-        return tuple(ends[sources[f"exit{item.index}"]] for item in self.exits)
+        sources = {stream.dst: stream.src[0] for stream in self.streams}
+        wanted = [*((f"exit{item.index}", 0) for item in self.exits), *((f"exit{item.index}", 1) for item in self.learned)]
+        return tuple(ends[sources[place]] for place in wanted)
 
 
 def compile_graph(
@@ -81,7 +83,7 @@ def compile_graph(
         generated = generate(model, units, part, clock_mhz, rtl_dir)
         netting = describe(model, units, plans, golden, generated, part, rtl_dir)
     return CompiledGraph(
-        layers=netting.layers, streams=netting.streams, gates=netting.gates, exits=netting.exits,
+        layers=netting.layers, streams=netting.streams, gates=netting.gates, exits=netting.exits, learned=netting.learned,
         files=tuple(dict.fromkeys(name for unit in units for name in generated.sources[unit.name])),
         memories=tuple(name for unit in units for name in generated.memories[unit.name]),
         rounded=rounded, model=model, units=units,

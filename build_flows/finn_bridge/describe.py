@@ -18,7 +18,7 @@ from build_flows.finn_bridge.verilog_ports import Pin, module_pins
 from build_flows.layer_costs import Unit as Plan
 from hw.netlist import Gate, Instance, Layer, Link, Port, Stream
 
-__all__ = ["ExitLogits", "Netting", "describe"]
+__all__ = ["ExitLogits", "GateLogits", "Netting", "describe"]
 
 CLOCKS, RESETS = ("ap_clk", "ap_clk2x"), ("ap_rst_n",)
 DEPTH = 2
@@ -39,14 +39,25 @@ class ExitLogits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GateLogits:
+    """What exit ``index`` gets from its gate head: one signed accumulator a sample, ``acc_bits`` wide; ``bias`` is still to be added."""
+
+    index: int
+    acc_bits: int
+    bias: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Netting:
     """Layers and streams in streaming order. A stream from ``("input", 0)`` feeds the first layer, those to ``("exit<k>", 0)`` carry
-    logits. ``gates[k]`` stands between fork ``k``'s second output and the next stage's first layer, instead of a stream there."""
+    logits, those to ``("exit<k>", 1)`` the gate heads'. ``gates[k]`` stands between fork ``k``'s second output and the next stage's first
+    layer, instead of a stream there."""
 
     layers: tuple[Layer, ...]
     streams: tuple[Stream, ...]
     gates: tuple[Gate, ...]
     exits: tuple[ExitLogits, ...]
+    learned: tuple[GateLogits, ...]
 
 
 def describe(
@@ -61,8 +72,8 @@ def describe(
     """
     nodes = {node.name: node for node in model.graph.node}
     layers = tuple(_layer(unit, nodes[unit.name], plans.get(unit.name), generated, part, rtl_dir) for unit in units)
-    streams, gates = _streams(model, units, nodes)
-    return Netting(layers=layers, streams=streams, gates=gates, exits=_exits(model, golden))
+    streams, gates = _streams(model, units, nodes, golden)
+    return Netting(layers=layers, streams=streams, gates=gates, exits=_exits(model, golden), learned=_learned(model, golden))
 
 
 def _layer(unit: Unit, node: Any, plan: Plan | None, generated: Generated, part: str, rtl_dir: Path) -> Layer:
@@ -130,8 +141,11 @@ def _estimates(op: Any, part: str) -> dict[str, float]:
     return {key: float(value) for key, value in found.items() if value}
 
 
-def _streams(model: ModelWrapper, units: tuple[Unit, ...], nodes: Mapping[str, Any]) -> tuple[tuple[Stream, ...], tuple[Gate, ...]]:
-    outputs = [item.name for item in model.graph.output]
+def _streams(
+    model: ModelWrapper, units: tuple[Unit, ...], nodes: Mapping[str, Any], golden: GoldenFile
+) -> tuple[tuple[Stream, ...], tuple[Gate, ...]]:
+    places = [*((f"exit{k}", 0) for k in range(len(golden.heads))), *((f"exit{k}", 1) for k in golden.gates)]
+    ends = dict(zip((item.name for item in model.graph.output), places, strict=True))
     readers = {node.input[0]: name for name, node in nodes.items()}
     first = units[0].name
     op = getCustomOp(nodes[first])
@@ -143,7 +157,7 @@ def _streams(model: ModelWrapper, units: tuple[Unit, ...], nodes: Mapping[str, A
         op = getCustomOp(node)
         for index, tensor in enumerate(node.output):
             src, bits, beats = (unit.name, index), op.get_outstream_width(index), _beats(op.get_folded_output_shape(index))
-            dst = (f"exit{outputs.index(tensor)}", 0) if tensor in outputs else (readers[tensor], 0)
+            dst = ends[tensor] if tensor in ends else (readers[tensor], 0)
             if unit.layer is None and index == 1:
                 gates.append(Gate(exit=unit.stage, src=src, dst=dst, bits=bits, frame_beats=beats, frames=FRAMES))
                 continue
@@ -155,10 +169,18 @@ def _streams(model: ModelWrapper, units: tuple[Unit, ...], nodes: Mapping[str, A
 
 def _exits(model: ModelWrapper, golden: GoldenFile) -> tuple[ExitLogits, ...]:
     exits = []
-    for index, (output, head) in enumerate(zip(model.graph.output, golden.heads, strict=True)):
+    for index, (output, head) in enumerate(zip(model.graph.output, golden.heads, strict=False)):
         op = getCustomOp(model.find_producer(output.name))
         exits.append(ExitLogits(
             index=index, classes=golden.classes, pe=op.get_nodeattr("PE"), acc_bits=op.get_output_datatype().bitwidth(),
             bias=tuple(int(value) for value in head[-1].arrays["bias"]), scale=float(head[-1].spec["scale"]),
         ))
     return tuple(exits)
+
+
+def _learned(model: ModelWrapper, golden: GoldenFile) -> tuple[GateLogits, ...]:
+    found = []
+    for output, (index, gate) in zip(list(model.graph.output)[len(golden.heads) :], golden.gates.items(), strict=True):
+        op = getCustomOp(model.find_producer(output.name))
+        found.append(GateLogits(index=index, acc_bits=op.get_output_datatype().bitwidth(), bias=int(gate[-1].arrays["bias"][0])))
+    return tuple(found)

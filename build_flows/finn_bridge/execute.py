@@ -1,7 +1,7 @@
 """FINN's Python execution of the compiled graph: the layer-by-layer reference beside the golden model."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,18 +21,22 @@ EXACT_BITS = 25
 
 @dataclass(frozen=True)
 class Execution:
-    """What came out: ``logits`` (per exit, int64 ``[images, classes]``) and ``layers`` (by golden layer name, int64,
-    ``[images, height, width, channels]`` or ``[images, features]``). The bias that the exit decision adds is in neither."""
+    """What came out: ``logits`` (per exit, int64 ``[images, classes]``), ``gates`` (of gate heads, by exit, int64 ``[images]``) and
+    ``layers`` (by golden layer name, int64, ``[images, height, width, channels]`` or ``[images, features]``). The bias that the exit
+    decision adds is in none of them."""
 
     logits: tuple[IntArray, ...]
     layers: dict[str, IntArray]
+    gates: dict[int, IntArray] = field(default_factory=dict)
 
 
-def execute(model: ModelWrapper, last_units: Mapping[str, str], images: npt.NDArray[Any]) -> Execution:
+def execute(
+    model: ModelWrapper, last_units: Mapping[str, str], images: npt.NDArray[Any], gated: Sequence[int] = ()
+) -> Execution:
     """Run ``images`` (integers, ``[n, height, width, channels]``) through every node; all exits are computed for every image.
 
-    ``last_units`` names the node whose output is a layer's, by layer. Raises :class:`CompileError` for images of another shape or out of
-    the input's range, and for accumulators that float32 cannot hold.
+    ``last_units`` names the node whose output is a layer's, by layer; ``gated`` are the exits with a gate head. Raises
+    :class:`CompileError` for images of another shape or out of the input's range, and for accumulators that float32 cannot hold.
     """
     source = model.graph.input[0].name
     shape, kind = tuple(model.get_tensor_shape(source)), model.get_tensor_datatype(source)
@@ -59,4 +63,8 @@ def execute(model: ModelWrapper, last_units: Mapping[str, str], images: npt.NDAr
             for tensor in {*tensors.values(), *exits}:
                 found.setdefault(tensor, []).append(context[tensor][0])
     stacked = {tensor: np.rint(np.stack(values)).astype(np.int64) for tensor, values in found.items()}
-    return Execution(tuple(stacked[tensor] for tensor in exits), {name: stacked[tensor] for name, tensor in tensors.items()})
+    logits, learned = exits[: len(exits) - len(gated)], exits[len(exits) - len(gated) :]
+    return Execution(
+        logits=tuple(stacked[tensor] for tensor in logits), layers={name: stacked[tensor] for name, tensor in tensors.items()},
+        gates={k: stacked[tensor].reshape(len(images)) for k, tensor in zip(gated, learned, strict=True)},
+    )

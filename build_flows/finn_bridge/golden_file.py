@@ -37,19 +37,21 @@ class GoldenLayer:
 
 @dataclass(frozen=True)
 class GoldenFile:
-    """The network: ``stages[k]`` and ``heads[k]`` are the layers of stage and head ``k``."""
+    """The network: ``stages[k]``, ``heads[k]`` and, where exit ``k`` has one, ``gates[k]`` are the layers of stage, head and gate head."""
 
     name: str
     classes: int
     input: dict[str, Any]
     stages: tuple[tuple[GoldenLayer, ...], ...]
     heads: tuple[tuple[GoldenLayer, ...], ...]
+    gates: dict[int, tuple[GoldenLayer, ...]] = field(default_factory=dict)
 
     def layers(self) -> Iterator[GoldenLayer]:
-        """All layers, stage 0, head 0, stage 1, head 1, ..."""
-        for stage, head in zip(self.stages, self.heads, strict=True):
+        """All layers, stage 0, head 0, its gate head, stage 1, head 1, ..."""
+        for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
             yield from stage
             yield from head
+            yield from self.gates.get(k, ())
 
 
 def read_golden(path: Path) -> GoldenFile:
@@ -78,4 +80,5 @@ def read_golden(path: Path) -> GoldenFile:
         input=meta["input"],
         stages=tuple(chain(part, k, False) for k, part in enumerate(meta["stages"])),
         heads=tuple(chain(part, k, True) for k, part in enumerate(meta["heads"])),
+        gates={k: chain(part, k, True) for k, part in enumerate(meta.get("gates", ())) if part["layers"]},
     )

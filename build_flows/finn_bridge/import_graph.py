@@ -57,8 +57,8 @@ def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
     """Read a multi-output QONNX and return FINN's graph of hardware layers, in RTL variants for ``part``.
 
     The graph's input is NHWC, unsigned integers as the input quantiser makes them. Its outputs are still the real-valued logits, in
-    exit order: after the last hardware layer of each head stand a ``Mul`` and perhaps an ``Add``. Raises :class:`CompileError`
-    naming the operation that has no hardware layer.
+    exit order, those of gate heads behind them: after the last hardware layer of each head stand a ``Mul`` and perhaps an ``Add``. Raises
+    :class:`CompileError` naming the operation that has no hardware layer.
     """
     try:
         model = cleanup_model(ModelWrapper(str(model_onnx)))
@@ -199,14 +199,16 @@ def _drop_input_transpose(model: ModelWrapper) -> None:
 
 
 def _fork(model: ModelWrapper) -> None:
-    """Put a fork unit where two layers read one tensor. Output 0 leads to the earlier exit: to the head."""
+    """Put a fork unit where two layers read one tensor, or three. Output 0 leads to the earlier exit: to the head; output 1 to the next
+    stage; output 2 to the gate head, whose output comes behind those of all exits."""
     for node in list(model.graph.node):
         for tensor in list(node.output):
             readers = model.find_consumers(tensor) or []
             if len(readers) < 2:
                 continue
-            if len(readers) > 2:
-                raise CompileError(f"{node.op_type} {node.name} must feed one layer, or a head and a stage, not {len(readers)}")
+            if len(readers) > 3:
+                told = "one layer, or a head, a stage and a gate head"
+                raise CompileError(f"{node.op_type} {node.name} must feed {told}, not {len(readers)}")
             readers.sort(key=lambda reader: min(_exits_behind(model, reader)))
             shape, kind = model.get_tensor_shape(tensor), model.get_tensor_datatype(tensor)
             branches = []
@@ -218,7 +220,7 @@ def _fork(model: ModelWrapper) -> None:
                 branches.append(branch)
             fork = helper.make_node(
                 "StreamFork_rtl", [tensor], branches, domain=RTL_DOMAIN, backend="fpgadataflow", NumChannels=shape[-1], PE=1,
-                NumOutputStreams=2, inputDataType=kind.name, numInputVectors=shape[:-1], outFIFODepths=[2, 2],
+                NumOutputStreams=len(readers), inputDataType=kind.name, numInputVectors=shape[:-1], outFIFODepths=[2] * len(readers),
             )
             model.graph.node.insert(list(model.graph.node).index(node) + 1, fork)
 

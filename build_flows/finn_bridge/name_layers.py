@@ -30,7 +30,7 @@ class Unit:
 
 
 def name_layers(model: ModelWrapper, golden: GoldenFile) -> tuple[Unit, ...]:
-    """Rename nodes in place and return them in streaming order: stage 0, fork 0, head 0, stage 1, ...
+    """Rename nodes in place and return them in streaming order: stage 0, fork 0, head 0, gate head 0, stage 1, ...
 
     Checks weights, kernels and feature map sizes on the way. Raises :class:`CompileError` naming the layer and the operation where the
     two networks differ.
@@ -39,14 +39,17 @@ def name_layers(model: ModelWrapper, golden: GoldenFile) -> tuple[Unit, ...]:
     tensor = model.graph.input[0].name
     for k, (stage, head) in enumerate(zip(golden.stages, golden.heads, strict=True)):
         tensor = walk.chain(stage, tensor)
-        branch = tensor
+        branch, learned = tensor, ""
         if k + 1 < len(golden.stages):
             node = walk.reader(tensor, f"fork{k}", "StreamFork_rtl")
             walk.found(node, Unit(f"fork{k}", None, "", k, False))
-            branch, tensor = node.output
-        branch = walk.chain(head, branch)
-        if branch != model.graph.output[k].name:
-            raise CompileError(f"head {k} must end at the model's output {k}, {model.graph.output[k].name}, not at {branch}")
+            if len(node.output) != (3 if k in golden.gates else 2):
+                told = "a head, a stage and a gate head" if k in golden.gates else "a head and a stage"
+                raise CompileError(f"fork{k} must feed {told}, not {len(node.output)} layers")
+            branch, tensor, learned = (*node.output, "")[:3]
+        walk.ends(f"head {k}", walk.chain(head, branch), k)
+        if k in golden.gates:
+            walk.ends(f"gate head {k}", walk.chain(golden.gates[k], learned), len(golden.heads) + list(golden.gates).index(k))
     left = [node.name for node in model.graph.node if node.name not in {unit.name for unit in walk.units}]
     if left:
         raise CompileError(f"operation {left[0]} belongs to no layer of the golden model")
@@ -57,6 +60,12 @@ class _Walk:
     def __init__(self, model: ModelWrapper) -> None:
         self.model = model
         self.units: list[Unit] = []
+
+    def ends(self, told: str, tensor: str, output: int) -> None:
+        """The chain ``told`` must end at the model's output ``output``."""
+        wanted = self.model.graph.output[output].name
+        if tensor != wanted:
+            raise CompileError(f"{told} must end at the model's output {output}, {wanted}, not at {tensor}")
 
     def reader(self, tensor: str, layer: str, op: str) -> Any:
         nodes = self.model.find_consumers(tensor) or []

@@ -24,17 +24,19 @@ VERSION = 1
 @dataclass(frozen=True, kw_only=True)
 class SavedGraph:
     """What is needed to run the graph: ``biases`` (per exit) are still to be added to its logits, which are the outputs of ``last_layers``;
-    ``rounded`` thresholds were one off in FINN's float arithmetic."""
+    ``rounded`` thresholds were one off in FINN's float arithmetic. ``gate_biases`` are those of the gate heads, by exit, whose logits are
+    outputs of ``last_layers`` too."""
 
     biases: tuple[tuple[int, ...], ...]
     last_layers: tuple[str, ...]
     rounded: int
+    gate_biases: dict[int, int] = field(default_factory=dict)
     last_units: dict[str, str] = field(repr=False)
     model: Any = field(repr=False)
 
     def execute(self, images: npt.NDArray[Any]) -> Execution:
         """FINN's Python execution of integer ``images`` ``[n, height, width, channels]``: logits of all exits, output of every layer."""
-        return execute(self.model, self.last_units, images)
+        return execute(self.model, self.last_units, images, tuple(self.gate_biases))
 
 
 def save_graph(graph: CompiledGraph, path: Path) -> None:
@@ -43,6 +45,8 @@ def save_graph(graph: CompiledGraph, path: Path) -> None:
         "version": VERSION, "biases": [item.bias for item in graph.exits], "last_layers": graph.last_layers, "rounded": graph.rounded,
         "last_units": graph.last_units,
     }
+    if graph.learned:
+        extra["gate_biases"] = {str(item.index): item.bias for item in graph.learned}
     with quiet_finn():
         # Tensors that a transformation made since the layers were named are called at random.
         model = graph.model.transform(GiveReadableTensorNames())
@@ -62,5 +66,5 @@ def load_graph(path: Path) -> SavedGraph:
         raise CompileError(f"{path.name} is not a compiled graph of version {VERSION}")
     return SavedGraph(
         biases=tuple(tuple(item) for item in extra["biases"]), last_layers=tuple(extra["last_layers"]), rounded=extra["rounded"],
-        last_units=extra["last_units"], model=model,
+        last_units=extra["last_units"], model=model, gate_biases={int(k): bias for k, bias in extra.get("gate_biases", {}).items()},
     )

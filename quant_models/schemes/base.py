@@ -32,12 +32,14 @@ class Batch:
 class Part:
     """Weights that are trained together, with an optimiser, a clipped norm and an early stop of their own.
 
-    They are those of a model's state whose names begin with one of ``prefixes``; ``exits`` are the exits by whose accuracy they are judged.
+    They are those of a model's state whose names begin with one of ``prefixes``; ``exits`` are the exits by whose accuracy, or other figure
+    ``by``, they are judged.
     """
 
     name: str
     prefixes: tuple[str, ...]
     exits: tuple[int, ...]
+    by: str = "accuracy"
 
     def owns(self, key: str) -> bool:
         """Whether ``key`` of a model's state or of its parameters is one of this part's."""
@@ -72,7 +74,7 @@ class Scheme(ABC):
 
     def parts(self, spec: NetSpec) -> tuple[Part, ...]:
         """What this phase trains; parts share no weights."""
-        return (Part(name="all", prefixes=("",), exits=tuple(range(spec.exits))),)
+        return (Part(name="all", prefixes=("input_quant.", "stages.", "heads."), exits=tuple(range(spec.exits))),)
 
     def taken(self, spec: NetSpec) -> tuple[int, ...]:
         """The exits whose heads are taken from a checkpoint to start from; the backbone always is."""

@@ -3,10 +3,13 @@
 NumPy and the standard library only; nothing here may come from ``hw`` or ``quant_models``.
 """
 
-from sim.golden.decision import Decisions, decide
+from sim.golden.decision import Decisions, decide, decide_images
 from sim.golden.errors import GoldenError
 from sim.golden.exits import Exit, load_exits, parse_exits
 from sim.golden.network import GoldenNet, load
 from sim.golden.policies import POLICIES, Score, Side
 
-__all__ = ["POLICIES", "Decisions", "Exit", "GoldenError", "GoldenNet", "Score", "Side", "decide", "load", "load_exits", "parse_exits"]
+__all__ = [
+    "POLICIES", "Decisions", "Exit", "GoldenError", "GoldenNet", "Score", "Side", "decide", "decide_images", "load", "load_exits",
+    "parse_exits",
+]

@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from sim.golden.errors import GoldenError
 from sim.golden.exits import Exit
+from sim.golden.network import GoldenNet
 from sim.golden.policies import POLICIES, Side
 
-__all__ = ["Decisions", "decide"]
+__all__ = ["Decisions", "decide", "decide_images"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,3 +55,9 @@ def decide(
         confidence[leaves] = score.confidence[leaves]
         inside &= ~leaves
     return Decisions(label=label, exit=taken, confidence=confidence)
+
+
+def decide_images(net: GoldenNet, exits: Sequence[Exit], images: npt.NDArray[np.uint8]) -> Decisions:
+    """What ``net`` with ``exits`` makes of ``images`` (as :meth:`~sim.golden.network.GoldenNet.run` takes them), gate heads included."""
+    gates: dict[int, npt.NDArray[np.int64]] = {}
+    return decide(net.run(images, gates=gates), exits, gates)

@@ -3,7 +3,7 @@
 import json
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,8 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class GoldenNet:
-    """A network with one stage and one head per exit. ``shape`` is an image's (height, width, channels)."""
+    """A network with one stage and one head per exit, and the gate heads that there are, by exit. ``shape`` is an image's (height, width,
+    channels)."""
 
     name: str
     classes: int
@@ -69,35 +70,44 @@ class GoldenNet:
     signed: bool
     stages: tuple[tuple[Layer, ...], ...]
     heads: tuple[tuple[Layer, ...], ...]
+    gates: dict[int, tuple[Layer, ...]] = field(default_factory=dict)
 
     @property
     def scales(self) -> list[float]:
         """One logit unit of every exit."""
         return [float(head[-1].scale or 0.0) for head in self.heads]
 
-    def run(self, images: Array, *, collect: dict[str, Array] | None = None) -> list[npt.NDArray[np.int64]]:
+    def run(
+        self, images: Array, *, collect: dict[str, Array] | None = None, gates: dict[int, npt.NDArray[np.int64]] | None = None
+    ) -> list[npt.NDArray[np.int64]]:
         """Logits, int64 ``[n, classes]``, one array per exit, biases included.
 
         ``images`` is uint8 ``[n, h, w, c]`` (the bytes of two's complement values where the input is signed). Every layer's integer
-        outputs (NHWC, the last layer of a head with its bias) are added to ``collect`` by layer name when it is given.
-        Raises :class:`GoldenError` for a wrong shape, type or range.
+        outputs (NHWC, the last layer of a head with its bias) are added to ``collect`` by layer name when it is given, and the logits of
+        the gate heads, int64 ``[n]``, to ``gates`` by exit; without either, gate heads are not computed. Raises :class:`GoldenError` for a
+        wrong shape, type or range.
         """
         values = self._input(images)
         per_image = max(self._cost(values.shape[1:]), 1)
         step = max(1, _CHUNK_VALUES // per_image)
         logits: list[list[Array]] = [[] for _ in self.heads]
         kept: dict[str, list[Array]] = {}
+        said: dict[int, list[Array]] | None = None if collect is None and gates is None else {k: [] for k in self.gates}
         for start in range(0, max(len(values), 1), step):
-            for index, part in enumerate(self._chunk(values[start : start + step], kept if collect is not None else None)):
+            for index, part in enumerate(self._chunk(values[start : start + step], kept if collect is not None else None, said)):
                 logits[index].append(part)
+        if gates is not None and said is not None:
+            gates.update({k: np.concatenate(parts) for k, parts in said.items()})
         if collect is not None:
             collect.update({name: np.concatenate(parts) for name, parts in kept.items()})
         return [np.concatenate(parts) for parts in logits]
 
-    def _chunk(self, x: Array, kept: dict[str, list[Array]] | None) -> Iterable[Array]:
-        for stage, head in zip(self.stages, self.heads, strict=True):
+    def _chunk(self, x: Array, kept: dict[str, list[Array]] | None, gates: dict[int, list[Array]] | None) -> Iterable[Array]:
+        for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
             x = self._run(stage, x, kept)
             logits = self._run(head, x, kept)
+            if gates is not None and k in self.gates:
+                gates[k].append(self._run(self.gates[k], x, kept).reshape(len(x)))
             yield logits.reshape(len(logits), self.classes)
 
     def _run(self, chain: tuple[Layer, ...], x: Array, kept: dict[str, list[Array]] | None) -> Array:
@@ -124,8 +134,8 @@ class GoldenNet:
         """Values of the largest array that one image makes, about: the first convolutions' patches."""
         height, width, channels = shape
         largest = height * width * channels
-        for stage, head in zip(self.stages, self.heads, strict=True):
-            for chain in (stage, head):
+        for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
+            for chain in (stage, head, self.gates.get(k, ())):
                 h, w = height, width
                 for layer in chain:
                     if layer.kind in ("conv", "maxpool"):
@@ -161,9 +171,8 @@ def _size(entry: dict[str, Any], key: str, where: str) -> layers.Size:
 
 
 class _Reader:
-    def __init__(self, arrays: dict[str, Array], classes: int) -> None:
+    def __init__(self, arrays: dict[str, Array]) -> None:
         self.arrays = arrays
-        self.classes = classes
         self.names: set[str] = set()
 
     def array(self, entry: dict[str, Any], key: str, rank: int, where: str) -> Array:
@@ -175,7 +184,8 @@ class _Reader:
             raise GoldenError(f"{where}: {key} must be a signed integer array of {rank} dimensions, not {value.dtype} {list(value.shape)}")
         return value
 
-    def layer(self, entry: Any, where: str, last: bool) -> Layer:
+    def layer(self, entry: Any, where: str, outputs: int) -> Layer:
+        """``outputs`` of a head's last layer; 0 for any other."""
         if not isinstance(entry, dict):
             raise GoldenError(f"{where} must be an object, not {entry!r}")
         name = _field(entry, "name", str, where)
@@ -199,8 +209,8 @@ class _Reader:
                 raise GoldenError(f"{where}: weight must be {wanted}, not {weight.shape[1]}x{weight.shape[2]}")
         if kind == "maxpool":
             return Layer(name=name, kind=kind, **sizes)
-        if kind == "linear" and last:
-            return self._logits(entry, name, weight, where)
+        if kind == "linear" and outputs:
+            return self._logits(entry, name, weight, outputs, where)
         steps = self.array(entry, "thresholds", 2, where).astype(np.int64)
         bits, out_min = _field(entry, "out_bits", int, where), _field(entry, "out_min", int, where)
         channels = len(weight) if weight is not None else len(steps)
@@ -211,19 +221,21 @@ class _Reader:
             raise GoldenError(f"{where}: thresholds must rise, and those of channel {channel} do not")
         return Layer(name=name, kind=kind, weight=weight, steps=steps, out_min=out_min, **sizes)
 
-    def _logits(self, entry: dict[str, Any], name: str, weight: Array | None, where: str) -> Layer:
+    def _logits(self, entry: dict[str, Any], name: str, weight: Array | None, outputs: int, where: str) -> Layer:
         bias = self.array(entry, "bias", 1, where).astype(np.int64)
-        if weight is None or len(weight) != self.classes or len(bias) != self.classes:
+        if weight is None or len(weight) != outputs or len(bias) != outputs:
             rows = 0 if weight is None else len(weight)
-            raise GoldenError(f"{where}: a head ends in {self.classes} classes, not weight rows {rows}, biases {len(bias)}")
+            told = f"a head ends in {outputs} classes" if outputs > 1 else "a gate head ends in one output"
+            raise GoldenError(f"{where}: {told}, not weight rows {rows}, biases {len(bias)}")
         return Layer(name=name, kind="linear", weight=weight, bias=bias, scale=_field(entry, "scale", float, where))
 
-    def chain(self, entry: Any, where: str, head: bool) -> tuple[Layer, ...]:
+    def chain(self, entry: Any, where: str, outputs: int) -> tuple[Layer, ...]:
+        """``outputs`` of a head, 0 for a stage."""
         found = _field(entry, "layers", list, where) if isinstance(entry, dict) else None
-        if found is None or (head and not found):
+        if found is None or (outputs and not found):
             raise GoldenError(f"{where} must have layers, not {entry!r}")
-        chain = tuple(self.layer(item, f"{where}.layers[{i}]", head and i == len(found) - 1) for i, item in enumerate(found))
-        if head and chain[-1].bias is None:
+        chain = tuple(self.layer(item, f"{where}.layers[{i}]", outputs if i == len(found) - 1 else 0) for i, item in enumerate(found))
+        if outputs and chain[-1].bias is None:
             raise GoldenError(f"{where} must end in a linear layer with a bias, not in {chain[-1].name}")
         return chain
 
@@ -255,10 +267,13 @@ def load(path: Path | str) -> GoldenNet:
 def _build(meta: dict[str, Any], arrays: dict[str, Array]) -> GoldenNet:
     image = _field(meta, "input", dict, "meta")
     classes = _field(meta, "classes", int, "meta")
-    reader = _Reader(arrays, classes)
+    reader = _Reader(arrays)
     stages, heads = _field(meta, "stages", list, "meta"), _field(meta, "heads", list, "meta")
     if len(stages) != len(heads) or not stages:
         raise GoldenError(f"a network has as many stages as heads, not {len(stages)} and {len(heads)}")
+    gates = _field(meta, "gates", list, "meta") if "gates" in meta else []
+    if gates and len(gates) != len(heads):
+        raise GoldenError(f"gates must be as many as heads, {len(heads)}, not {len(gates)}")
     height, width, channels, bits = (_field(image, key, int, "input") for key in ("height", "width", "channels", "bits"))
     if not 1 <= bits <= 8:
         raise GoldenError(f"input: bits must be from 1 to 8, not {bits}")
@@ -268,6 +283,7 @@ def _build(meta: dict[str, Any], arrays: dict[str, Array]) -> GoldenNet:
         shape=(height, width, channels),
         bits=bits,
         signed=_field(image, "signed", bool, "input"),
-        stages=tuple(reader.chain(entry, f"stages[{i}]", False) for i, entry in enumerate(stages)),
-        heads=tuple(reader.chain(entry, f"heads[{i}]", True) for i, entry in enumerate(heads)),
+        stages=tuple(reader.chain(entry, f"stages[{i}]", 0) for i, entry in enumerate(stages)),
+        heads=tuple(reader.chain(entry, f"heads[{i}]", classes) for i, entry in enumerate(heads)),
+        gates={i: reader.chain(entry, f"gates[{i}]", 1) for i, entry in enumerate(gates) if entry != {"layers": []}},
     )

@@ -9,9 +9,10 @@ Words = tuple[Any, ...]
 
 
 def network(
-    source: tuple[int, int, int], stages: list[list[Words]], heads: list[list[Words]], *, in_bits: int = 8, bits: int = 4
+    source: tuple[int, int, int], stages: list[list[Words]], heads: list[list[Words]], *, in_bits: int = 8, bits: int = 4,
+    gates: list[list[Words]] | None = None,
 ) -> Network:
-    """A network of ``source`` (height, width, channels) with weights and activations of ``bits``."""
+    """A network of ``source`` (height, width, channels) with weights and activations of ``bits``, and ``gates``, gate heads by exit."""
     shapes: dict[str, tuple[int, ...]] = {}
     meta: dict[str, Any] = {
         "version": 1, "name": "test", "classes": heads[0][-1][1], "stages": [], "heads": [],
@@ -25,6 +26,11 @@ def network(
         for key in ("thresholds", "out_bits", "out_signed", "out_min"):
             del layers[-1][key]
         meta["heads"].append({"layers": layers})
+        if gates is not None:
+            layers, _ = _chain(f"gatehead{index}", gates[index], at, shapes, bits)
+            for key in ("thresholds", "out_bits", "out_signed", "out_min") if layers else ():
+                del layers[-1][key]
+            meta.setdefault("gates", []).append({"layers": layers})
     return from_meta(meta, shapes)
 
 

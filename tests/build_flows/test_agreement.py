@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from build_flows.agreement import compare_layers, compare_logits
+from build_flows.agreement import compare_gates, compare_layers, compare_logits
 from build_flows.errors import OfframpError
 
 NAMES = ("mine", "other")
@@ -25,6 +25,15 @@ def test_equal_logits_pass_and_different_ones_are_named() -> None:
 def test_other_exits_or_shapes_are_named(other: list[np.ndarray], message: str) -> None:
     with pytest.raises(OfframpError, match=message):
         compare_logits([np.zeros((2, 3)), np.zeros((2, 3))], other, NAMES)
+
+
+def test_gate_heads_are_compared_by_exit() -> None:
+    mine = {0: np.arange(3), 2: np.ones(3, int)}
+    compare_gates(mine, {2: np.ones(3, int), 0: np.arange(3)}, NAMES)
+    with pytest.raises(OfframpError, match=r"gate head of exit 2, sample 1, position \(\): mine has 1, other 5"):
+        compare_gates(mine, {0: np.arange(3), 2: np.array([1, 5, 1])}, NAMES)
+    with pytest.raises(OfframpError, match=r"mine has gate heads at exits \[0, 2\], other has gate heads at exits \[0\]"):
+        compare_gates(mine, {0: np.arange(3)}, NAMES)
 
 
 def test_layers_are_compared_by_name() -> None:

@@ -37,21 +37,22 @@ def faults(text: str) -> list[str]:
             "x.toml: data.validatoin = 0.2: unknown key (did you mean validation?); allowed: name, path, resize, channels, "
             "validation",
         ),
-        ("[[exits]]\n", "[[exits]]\nplace = 1\n", "x.toml: exits[0].place = 1: unknown key; allowed: policy, score, after, head"),
+        (
+            "[[exits]]\n",
+            "[[exits]]\nplace = 1\n",
+            "x.toml: exits[0].place = 1: unknown key; allowed: policy, score, after, head, gate_head",
+        ),
         ("# after =", "after = -1", "x.toml: exits[0].after = -1: allowed: whole number from 0 to 1000"),
         ("# head =", 'head = "big"', 'x.toml: exits[0].head = "big": allowed: "preset", "linear", "pool", "conv", "global"'),
         (
             'policy = "softmax"',
             'policy = "luck"',
             'x.toml: exits[0].policy = "luck": allowed: "max_logit", "margin", "softmax", "entropy", "patience", "class_threshold", '
-            '"always", "never"',
+            '"gate", "always", "never"',
         ),
-        (
-            'policy = "softmax"\n',
-            'policy = "gate"\n',
-            'x.toml: exits[0].policy = "gate": allowed: "max_logit", "margin", "softmax", "entropy", "patience", "class_threshold", '
-            '"always", "never"',
-        ),
+        ("# gate_head =", 'gate_head = "pool"', 'x.toml: exits[0].gate_head = "pool": policy softmax has no gate head; allowed: unset'),
+        ("# gate_head =", 'gate_head = "conv"', 'x.toml: exits[0].gate_head = "conv": allowed: "global", "pool", "linear"'),
+        ("# gate_epochs =", "gate_epochs = 0", "x.toml: train.gate_epochs = 0: allowed: whole number from 1 to 10000"),
         (
             "# score =",
             'score = "patience"',
@@ -362,14 +363,26 @@ def test_policies_and_scores_are_those_of_the_table() -> None:
 
     policies = config.ExitSection.model_fields["policy"].annotation
     scores = config.ExitSection.model_fields["score"].annotation
-    assert set(getattr(policies, "__args__", ())) == set(POLICIES) - {"gate"}
+    assert set(getattr(policies, "__args__", ())) == set(POLICIES)
     assert set(typing.get_args(typing.get_args(scores)[0])) == {name for name, row in POLICIES.items() if row.score and row.unit}
     description = config.ExitSection.model_fields["policy"].description or ""
-    for name in config.PRESET_POLICIES:
+    for name in POLICIES:
         assert f"{name}: {POLICIES[name].summary}." in description
 
 
-@pytest.mark.parametrize("policy", ["margin", "entropy", "patience", "class_threshold", "never"])
+def test_gate_heads_belong_to_exits_of_policy_gate() -> None:
+    from quant_models.gate_layout import GATE_HEADS
+
+    assert set(config.GATE_HEADS) == set(GATE_HEADS)
+    assert config.parse(B_LENET).gates == (None,)
+    text = B_LENET.replace('policy = "max_logit"', 'policy = "gate"', 1)
+    plain = config.parse(B_LENET).topology
+    assert config.parse(text).gates == ("pool",)
+    assert config.parse(text).topology == {**plain, "gates": ("pool",)}
+    assert config.parse(text.replace("# gate_head =", 'gate_head = "linear"', 1)).gates == ("linear",)
+
+
+@pytest.mark.parametrize("policy", ["margin", "entropy", "patience", "class_threshold", "gate", "never"])
 def test_every_policy_can_be_asked_for(policy: str) -> None:
     text = B_LENET.replace('policy = "max_logit"', f'policy = "{policy}"', 1).replace("# score =", 'score = "entropy"', 1)
     made = config.parse(text.replace("shares = [0.75]", "shares = [0]").replace("epsilon = 0.001", "epsilon = 0.0005"), "x.toml")

@@ -44,6 +44,26 @@ def test_outcome_by_hand() -> None:
     assert outcome(exits, logits, np.array([0, 1, 1, 1]), alone)["cycles"] is None
 
 
+def test_gate_heads_are_swept_where_there_are_any() -> None:
+    """At those exits alone, by the levels of the validation split; what leaves has a gate logit at or above that level's."""
+    validation, _ = draw(1)
+    logits, labels = draw(2)
+    random = np.random.default_rng(3)
+    held, here = ({1: np.round(random.normal(0, 30, 400)).astype(np.int64)} for _ in range(2))
+    exits = [entry(0, "softmax"), entry(1, "gate"), entry(2, "always")]
+    found = curves(exits, validation, logits, labels, COSTS, points=11, gates=(held, here))
+    assert [item["policy"] for item in found] == [*SWEPT, "gate"]
+    for point in found[-1]["points"]:
+        count = round(point["level"] * 400)
+        cut = np.sort(held[1])[::-1][count - 1] if count else held[1].max() + 1
+        leaves = here[1] >= cut
+        assert point["shares"] == pytest.approx([0, leaves.mean(), 1 - leaves.mean()])
+        label = np.where(leaves, logits[1].argmax(1), logits[2].argmax(1))
+        assert point["accuracy"] == pytest.approx((label == labels).mean())
+    exits[1]["enabled"] = False
+    assert [item["policy"] for item in curves(exits, validation, logits, labels, COSTS, points=3, gates=(held, here))] == list(SWEPT)
+
+
 def test_a_curve_goes_from_the_last_exit_alone_to_all_at_the_first() -> None:
     validation, _ = draw(1)
     logits, labels = draw(2)

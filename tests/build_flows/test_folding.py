@@ -54,6 +54,20 @@ def test_search_finds_what_trying_everything_finds(targets):
     assert merit(search(net, targets, PART)) <= (best[0] * 1.01, best[1] * 1.05)
 
 
+def test_a_gate_head_is_folded_like_a_head():
+    """At the width that the fork gives it, and at its stage's rate; with it the search still finds what trying everything finds."""
+    net = network((5, 5, 1), [[("conv", 2, 0, 1, 2)], [("maxpool", 2, 2)]], [[("linear", 2)], [("linear", 2)]], in_bits=3, bits=2,
+                  gates=[[("maxpool", 2, 2), ("linear", 1)], []])
+    assert [layer.name for layer in net.layers] == [
+        "stage0_conv0", "head0_linear0", "gatehead0_maxpool0", "gatehead0_linear0", "stage1_maxpool0", "head1_linear0"]
+    targets = (26, 26)
+    weights = dict.fromkeys(("LUT", "LUTRAM", "FF", "BRAM18", "DSP"), 1.0)
+    found = search(net, targets, PART, weights=weights)
+    assert weighed(found, weights) == pytest.approx(min(weighed(item, weights) for item in every(net, targets)), rel=1e-6)
+    assert max(found.plans[name].cycles for name in ("gatehead0_maxpool0", "gatehead0_linear0")) <= targets[0]
+    assert {plan.stage for name, plan in found.plans.items() if name.startswith("gatehead")} == {0}
+
+
 def test_what_is_scarce_on_the_part_is_saved():
     net, targets = b_lenet(), B_LENET_TARGETS
     few_dsps, few_luts = dataclasses.replace(PART, dsp=210), dataclasses.replace(PART, dsp=2000, lut=23000)

@@ -82,6 +82,21 @@ def test_a_torn_file_is_refused(tmp_path):
         read_network(path)
 
 
+GATE = {"name": "gatehead0_fc0", "kind": "linear", "weight": "w2", "weight_bits": 4, "bias": "b", "scale": 0.5}
+
+
+def test_a_gate_head_stands_beside_the_head():
+    found = from_meta(meta(gates=[{"layers": [GATE]}]), SHAPES | {"w2": (1, 30)})
+    assert [layer.name for layer in found.layers] == ["stage0_conv0", "stage0_pool0", "head0_fc0", "gatehead0_fc0"]
+    last = found.gates[0][0]
+    assert (last.head, last.stage, last.source, last.mh) == (True, 0, Shape(2, 3, 5), 1)
+    assert from_meta(meta(gates=[{"layers": []}]), SHAPES) == from_meta(meta(), SHAPES)
+    with pytest.raises(NetworkError, match="gates must be as many as heads, 1, not 0"):
+        from_meta(meta(gates=[]), SHAPES)
+    with pytest.raises(NetworkError, match=r"gates\[0\] must end in a linear layer without thresholds and with 1 output, not 1x1x2"):
+        from_meta(meta(gates=[{"layers": [GATE]}]), SHAPES | {"w2": (2, 30)})
+
+
 @pytest.mark.parametrize(
     ("changes", "shapes", "message"),
     [

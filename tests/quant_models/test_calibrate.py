@@ -124,6 +124,48 @@ def test_shares_of_thresholds_by_class(name):
     assert set(own["exits"][0]["params"]["thresholds"]) == {common["exits"][0]["threshold"]}
 
 
+def with_gate(made, labels, *places):
+    """Exits of policy gate whose gate heads are mostly right about leaving there."""
+    rng = np.random.default_rng(4)
+    for k in places:
+        fine = (made[k].logits.argmax(1) == labels) | (made[-1].logits.argmax(1) != labels)
+        made[k] = dataclasses.replace(
+            made[k], policy="gate", gate=np.round(rng.normal(0, 30, len(labels)) + np.where(fine, 40, -40)).astype(np.int64), gate_bits=9,
+            gate_scale=0.25)
+    return made
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.02])
+def test_a_gate_head_lets_as_many_go_as_the_loss_allows(loss):
+    made, labels = exits(["max_logit", "always"])
+    found = calibrate(with_gate(made, labels, 0), labels, accuracy_loss=loss)
+    entry, told = found["exits"][0], found["calibration"]
+    assert told["accuracy"] >= told["last_exit_accuracy"] - loss - 1e-12
+    assert (entry["policy"], entry["params"], entry["gate_scale"]) == ("gate", {"gate_bits": 9}, 0.25)
+    assert told["real_thresholds"]["0"] == entry["threshold"] * 0.25
+    right, last = (item.logits.argmax(1) == labels for item in made)
+    best = 0.0
+    for threshold in np.unique(made[0].gate):
+        leave = made[0].gate >= threshold
+        if np.where(leave, right, last).mean() >= last.mean() - loss - 1e-12:
+            best = max(best, leave.mean())
+    assert entry["leave"] == best > 0.3
+
+
+def test_gate_heads_among_other_policies_are_the_golden_models():
+    made, labels = exits(["max_logit", "gate", "patience", "gate", "always"])
+    made = with_gate(made, labels, 1, 3)
+    found = calibrate(made, labels, accuracy_loss=0.03)
+    logits, gates = [item.logits for item in made], {1: made[1].gate, 3: made[3].gate}
+    told = decide(logits, parse_exits(json.loads(json.dumps(found))), gates)
+    label, taken = apply(found["exits"], logits, gates)
+    assert np.array_equal(label, told.label)
+    assert np.array_equal(taken, told.exit)
+    assert {1, 3} <= set(taken.tolist())
+    with pytest.raises(QuantModelError, match="exit 1: policy gate needs the logits of a gate head"):
+        apply(found["exits"], logits, {3: made[3].gate})
+
+
 RUNS = [
     ["patience", "patience", "always"], ["patience", "patience", "patience", "always"], ["never", "patience", "patience", "always"],
     ["patience", "max_logit", "patience", "patience", "always"], ["patience", "class_threshold", "patience", "always"],
@@ -256,7 +298,7 @@ def test_file_is_stable_and_plain_json(tmp_path):
     (["max_logit", "always"], {"accuracy_loss": 0.1, "shares": [0.5]}, "needs either accuracy_loss or shares"),
     (["max_logit", "always"], {"accuracy_loss": 1.5}, r"accuracy_loss must be 0 to 1, not 1\.5"),
     (["max_logit", "always"], {"shares": [1.5]}, r"shares must be 1 numbers from 0 to 1 that sum to at most 1, not \[1\.5\]"),
-    (["gate", "always"], {"accuracy_loss": 0.1}, "exit 0: policy gate needs more than logits, which calibration has not"),
+    (["gate", "always"], {"accuracy_loss": 0.1}, "exit 0: policy gate needs the logits of a gate head, and there are none"),
     (["luck", "always"], {"accuracy_loss": 0.1}, "policy must be one of max_logit, .*, not 'luck'"),
     (["softmax", "always"], {"accuracy_loss": 0.1, "epsilon": 1e-8}, "too few bits for epsilon=1e-08: softmax of 5 classes"),
 ])

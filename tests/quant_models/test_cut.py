@@ -9,7 +9,8 @@ import torch
 from quant_models.checkpoint import Checkpoint, load_checkpoint, load_model, save_checkpoint
 from quant_models.cut import cut
 from quant_models.errors import QuantModelError
-from quant_models.integers import integer_logits
+from quant_models.gate_layout import with_gates
+from quant_models.integers import integer_logits, integer_outputs
 from quant_models.layouts import layout
 from quant_models.presets import preset
 from tests.quant_models.conftest import build_model
@@ -40,6 +41,25 @@ def test_every_layout_computes_what_the_whole_network_does(tmp_path, trained, im
     whole = integer_logits(load_model(trained), images)
     for index, logits in zip([*chosen, 5], integer_logits(load_model(tmp_path / "cut.safetensors", spec), images), strict=True):
         assert np.array_equal(logits, whole[index])
+
+
+def test_gate_heads_are_cut_out_with_their_exits(tmp_path, images):
+    """Of a layout trained with gate heads, with and without them; a gate head that was not trained is told."""
+    model = build_model(with_gates(layout("digits", ALL), ["pool", None, "linear", "global", None], 4, 4))
+    whole, path = integer_outputs(model, images), tmp_path / "all"
+    save_checkpoint(path, Checkpoint(spec=model.spec, model=model.state_dict()))
+    for chosen, gates in (((0, 3), ["pool", "global"]), ((2,), ["linear"]), ((0, 1), ["pool", None]), ((0, 3), [None, "global"])):
+        spec = with_gates(layout("digits", [ALL[index] for index in chosen]), gates, 4, 4)
+        save_checkpoint(tmp_path / "cut", cut(path, spec))
+        logits, learned = integer_outputs(load_model(tmp_path / "cut", spec), images)
+        for k, (index, values) in enumerate(zip([*chosen, 5], logits, strict=True)):
+            assert np.array_equal(values, whole[0][index])
+            assert (k in learned) == (k < len(gates) and gates[k] is not None)
+            assert k not in learned or np.array_equal(learned[k], whole[1][index])
+    for gates, message in ((["global", None], "not trained with the gate head of exit 0, global pool, linear 1; it has max-pool, linear 1"),
+                           ([None, "pool"], "not trained with the gate head of exit 1, max-pool, linear 1; it has none there")):
+        with pytest.raises(QuantModelError, match=message):
+            cut(path, with_gates(layout("digits", [ALL[0], ALL[1]]), gates, 4, 4))
 
 
 def test_the_heads_of_some_exits_and_other_bits(trained):

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -9,7 +10,9 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 
 from quant_models.export import export_golden, export_qonnx, golden
-from quant_models.integers import integer_logits, logit_scales
+from quant_models.gate_head import gate_units
+from quant_models.integers import integer_logits, integer_outputs, logit_scales
+from quant_models.net import Activation, GlobalPool, Linear, MaxPool
 from quant_models.presets import preset
 
 from .conftest import build_model, build_spec
@@ -45,15 +48,17 @@ def evaluate(meta, arrays, images):
         assert item["out_min"] == (-(2 ** (item["out_bits"] - 1)) if item["out_signed"] else 0)
         return item["out_min"] + (acc[..., np.newaxis] >= steps).sum(-1)
 
-    features, logits = images.astype(np.int64), []
-    for stage, head in zip(meta["stages"], meta["heads"], strict=True):
+    features, logits, gates = images.astype(np.int64), [], []
+    for stage, head, gate in zip(meta["stages"], meta["heads"], meta.get("gates", [{"layers": []}] * len(meta["heads"])), strict=True):
         for item in stage["layers"]:
             features = layer(item, features)
-        out = features
-        for item in head["layers"]:
-            out = layer(item, out)
-        logits.append(out)
-    return logits
+        for part, found in ((head, logits), (gate, gates)):
+            out = features
+            for item in part["layers"]:
+                out = layer(item, out)
+            if part["layers"]:
+                found.append(out)
+    return logits + gates
 
 
 @pytest.mark.parametrize("bits", [(4, 4), (2, 3), (8, 8)])
@@ -65,6 +70,30 @@ def test_golden_evaluated_by_its_specification_gives_the_integer_view(tmp_path, 
         meta, arrays = json.loads(str(file["meta"])), {key: file[key] for key in file if key != "meta"}
     for found, wanted in zip(evaluate(meta, arrays, images), integer_logits(model, images), strict=True):
         assert np.array_equal(found, wanted)
+
+
+def test_gate_heads_are_part_of_it(tmp_path, images):
+    """golden.npz by its specification, and QONNX run by qonnx: outputs of the exits, then those of the gate heads."""
+    relu = Activation(bits=4)
+    gates = ((MaxPool(kernel=2, stride=2), Linear(out=1, weight_bits=3)), (GlobalPool(act=relu), Linear(out=1)), ())
+    model = build_model(dataclasses.replace(build_spec(), gates=gates))
+    export_golden(model, tmp_path / "golden.npz")
+    with np.load(tmp_path / "golden.npz", allow_pickle=False) as file:
+        meta, arrays = json.loads(str(file["meta"])), {key: file[key] for key in file if key != "meta"}
+    logits, learned = integer_outputs(model, images)
+    wanted = [*logits, learned[0][:, np.newaxis], learned[1][:, np.newaxis]]
+    assert np.ptp(learned[0]) > 0
+    for found, whole in zip(evaluate(meta, arrays, images), wanted, strict=True):
+        assert np.array_equal(found.reshape(whole.shape), whole)
+    export_qonnx(model, tmp_path / "net.onnx")
+    graph = ModelWrapper(str(tmp_path / "net.onnx"))
+    assert [item.name for item in graph.graph.output] == ["exit0", "exit1", "exit2", "gate0", "gate1"]
+    graph = cleanup_model(graph)
+    image = images[:1].transpose(0, 3, 1, 2).astype(np.float32) / 256
+    found = execute_onnx(graph, {graph.graph.input[0].name: image})
+    for k, unit in gate_units(model).items():
+        assert np.rint(found[graph.graph.output[3 + k].name] / unit.scale).item() == learned[k][0]
+    assert logit_scales(model) == logit_scales(build_model(build_spec()))
 
 
 def test_a_network_along_the_time_too(tmp_path):

@@ -27,6 +27,34 @@ def test_json_round_trip_and_digest():
             NetSpec.from_json(text)
 
 
+def test_gate_heads_change_nothing_where_there_are_none():
+    """What was stored before there were gate heads reads as it was, and has the same digest."""
+    net, gated = spec(), spec(gates=((MaxPool(kernel=2, stride=2), Linear(out=1)), ()))
+    assert spec(gates=((), ())) == net
+    assert '"gates"' not in net.to_json()
+    assert (net.gated, gated.gated) == ((), (0,))
+    assert NetSpec.from_json(gated.to_json()) == gated
+    torch.manual_seed(0)
+    bare = MultiExitNet(net).state_dict()
+    torch.manual_seed(0)
+    found = MultiExitNet(gated)
+    assert all(torch.equal(found.state_dict()[key], value) for key, value in bare.items())
+    assert {key.split(".")[2] for key in found.state_dict() if key not in bare} == {"gatehead0_fc0"}
+    features = list(found.features(torch.rand(7, 2, 6, 5)))
+    assert found.gate(0, features[0]).shape == (7, 1)
+
+
+@pytest.mark.parametrize(("gates", "message"), [
+    (((Linear(out=1),),), "gates must be one per exit, the last one's empty, not 1 for 2 exits"),
+    (((), (Linear(out=1),)), "gates must be one per exit, the last one's empty, not 2 for 2 exits"),
+    (((Linear(out=2),), ()), "gatehead0_fc0: the last layer of a gate head must have out = 1, not out=2"),
+    (((GlobalPool(),), ()), "gatehead0_gap0: the last layer of a head, and no other, is a linear layer without activation"),
+])
+def test_gate_heads_that_do_not_fit(gates, message):
+    with pytest.raises(QuantModelError, match=message):
+        spec(gates=gates)
+
+
 def test_windows_that_are_not_square():
     stage = (Conv(out=4, kernel=(5, 1), pad=(2, 0), stride=(2, 1)), MaxPool(kernel=(2, 1), stride=(2, 1)))
     net = spec(height=16, width=1, stages=(stage, (Conv(out=5, kernel=(3, 1)),)))

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from sim.golden import GoldenError, load
+from sim.golden import Exit, GoldenError, decide_images, load
 
 
 def both(size):
@@ -48,12 +48,13 @@ def plain_run(path, image):
     meta = json.loads(str(arrays.pop("meta")[()]))
     outputs = {}
     x = image.tolist()
-    for stage, head in zip(meta["stages"], meta["heads"], strict=True):
+    for k, (stage, head) in enumerate(zip(meta["stages"], meta["heads"], strict=True)):
         for entry in stage["layers"]:
             x = outputs[entry["name"]] = plain_layer(entry, arrays, x)
-        y = x
-        for entry in head["layers"]:
-            y = outputs[entry["name"]] = plain_layer(entry, arrays, y)
+        for chain in (head, meta["gates"][k] if "gates" in meta else {"layers": []}):
+            y = x
+            for entry in chain["layers"]:
+                y = outputs[entry["name"]] = plain_layer(entry, arrays, y)
     return outputs
 
 
@@ -82,6 +83,55 @@ def test_every_layer_equals_plain_integers(golden_file, seed):
         for values, name in zip(logits, ("head0_fc0", "head1_fc1", "head2_fc0"), strict=True):
             assert values.dtype == np.int64
             assert values[index].tolist() == expected[name][0][0]
+
+
+def _gates(meta, arrays):
+    """Gate heads at exits 0 and 1."""
+    rng = np.random.default_rng(9)
+    meta["gates"] = [{"layers": []} for _ in meta["heads"]]
+    for k, inputs in ((0, 24), (1, 80)):
+        name, layers = f"gatehead{k}_fc0", []
+        if k == 0:
+            layers = [{"name": "gatehead0_pool0", "kind": "maxpool", "kernel": [2, 1], "stride": [2, 2]}]
+        arrays |= {f"{name}.weight": rng.integers(-7, 8, (1, inputs)).astype(np.int8), f"{name}.bias": np.array([37 - k])}
+        last = {"name": name, "kind": "linear", "weight_bits": 4, "in_bits": 4, "in_signed": True, "weight": f"{name}.weight",
+                "bias": f"{name}.bias", "scale": 0.01}
+        meta["gates"][k]["layers"] = [*layers, last]
+
+
+def test_gate_heads_equal_plain_integers(golden_file):
+    path = golden_file("mixed", edit=_gates)
+    images = np.random.default_rng(3).integers(0, 256, (5, 7, 9, 2), dtype=np.uint8)
+    net, collected, gates = load(path), {}, {}
+    logits = net.run(images, collect=collected, gates=gates)
+    assert set(gates) == {0, 1}
+    for index, image in enumerate(images):
+        expected = plain_run(path, image.view(np.int8))
+        assert set(expected) == set(collected)
+        for k, values in gates.items():
+            assert values.shape == (5,)
+            assert [values[index].tolist()] == expected[f"gatehead{k}_fc0"][0][0]
+    for plain, values in zip(load(golden_file("mixed")).run(images), logits, strict=True):
+        assert np.array_equal(plain, values)
+    exits = [Exit(index=0, policy="gate", threshold=int(np.median(gates[0])), params={}),
+             Exit(index=1, policy="gate", threshold=10**6, params={}), Exit(index=2, policy="always", threshold=0)]
+    found = decide_images(net, exits, images)
+    assert found.exit.tolist() == [0 if value >= np.median(gates[0]) else 2 for value in gates[0]]
+    assert [found.confidence[n] == gates[0][n] for n in np.flatnonzero(found.exit == 0)] == [True] * int((found.exit == 0).sum())
+
+
+@pytest.mark.parametrize(("edit", "message"), [
+    (lambda meta, arrays: meta["gates"].pop(), "gates must be as many as heads, 3, not 2"),
+    (lambda meta, arrays: arrays.update({"gatehead0_fc0.bias": np.array([1, 2])}), "a gate head ends in one output, not weight rows 1, b"),
+    (lambda meta, arrays: meta["gates"][0]["layers"].pop(), r"gates\[0\] must end in a linear layer with a bias, not in gatehead0_pool0"),
+])
+def test_gate_heads_that_do_not_fit(golden_file, edit, message):
+    def both_edits(meta, arrays):
+        _gates(meta, arrays)
+        edit(meta, arrays)
+
+    with pytest.raises(GoldenError, match=message):
+        load(golden_file("mixed", edit=both_edits))
 
 
 def test_b_lenet_in_chunks_equals_one_by_one(golden_file):

@@ -1,4 +1,4 @@
-"""``StreamFork_rtl``: one stream to two consumers, as :class:`hw.stream_fork.StreamFork`."""
+"""``StreamFork_rtl``: one stream to two or three consumers, as :class:`hw.stream_fork.StreamFork`."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ __all__ = ["StreamFork_rtl"]
 
 @register_custom_op
 class StreamFork_rtl(DuplicateStreams, AmaranthBackend):
-    """FINN's ``DuplicateStreams`` with two outputs: output 0 goes to the head, output 1 to the next stage."""
+    """FINN's ``DuplicateStreams`` with its outputs: output 0 goes to the head, output 1 to the next stage, output 2 to the gate head."""
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return {**AmaranthBackend.get_nodeattr_types(self), **DuplicateStreams.get_nodeattr_types(self)}

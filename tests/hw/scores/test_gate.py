@@ -40,6 +40,24 @@ def test_condition_and_handshake(clocked):
     clocked(dut, bench)
 
 
+def test_a_bias_is_added_first(clocked):
+    """To a narrower accumulator; threshold and confidence are those of the sum."""
+    dut = build(bits=7, confidence_bits=8, gate_acc_bits=5, gate_bias=-37, gate_scale=0.25)
+    assert len(dut.gate.payload) == 5
+    assert dut.threshold_range == range(-64, 65)
+
+    async def bench(ctx):
+        ctx.set(dut.i.valid, 1), ctx.set(dut.i.first, 1), ctx.set(dut.i.last, 1), ctx.set(dut.i.values, [1, 5, 5, 2])
+        for _ in range(dut.latency):
+            await ctx.tick()
+        ctx.set(dut.gate.valid, 1)
+        for value, threshold, leaves in ((-16, -53, 1), (-16, -52, 0), (15, -22, 1), (15, -21, 0), (0, -37, 1)):
+            ctx.set(dut.gate.payload, value), ctx.set(dut.threshold, threshold)
+            assert (ctx.get(dut.leave), ctx.get(dut.confidence)) == (leaves, (value - 37) & 0xFF)
+
+    clocked(dut, bench)
+
+
 @pytest.mark.parametrize("first", ["gate", "logits"])
 def test_either_may_come_first(clocked, first):
     dut = ExitDecision(classes=4, pe=4, acc_bits=6, bias=[0] * 4, policy="gate", params={"gate_bits": 6})
@@ -71,3 +89,9 @@ def test_either_may_come_first(clocked, first):
 def test_refuses(bits):
     with pytest.raises(ValueError, match=f"gate_bits must be from 1 to 32, not {bits}"):
         build(bits)
+
+
+@pytest.mark.parametrize("bits", [0, 7])
+def test_refuses_a_wider_accumulator(bits):
+    with pytest.raises(ValueError, match=f"gate_acc_bits must be from 1 to gate_bits = 6, not {bits}"):
+        build(6, gate_acc_bits=bits)

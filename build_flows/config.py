@@ -503,6 +503,7 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
         yield from _impossible_counts(config)
     yield from _impossible_data(config)
     yield from _impossible_mode(config.build, count)
+    yield from _impossible_gates(config)
     if config.build.folding == "search":
         yield "build.folding", "search", 'the search is called "optimal" now; allowed: "optimal" (the default), "finn" or a file'
     for key, place in (
@@ -525,6 +526,18 @@ def _impossible_mode(build: BuildSection, count: int) -> Iterator[tuple[str, Any
         yield "build.exit", build.exit, f"{why}; allowed: {_numbers(range(count))}"
     if build.mode != "subnet" and build.exit is not None:
         yield "build.exit", build.exit, f'mode {build.mode} builds every exit; allowed: unset, or mode = "subnet"'
+
+
+def _impossible_gates(config: Config) -> Iterator[tuple[str, Any, str]]:
+    first = next((k for k, item in enumerate(config.exits) if item.policy == "gate"), None)
+    if first is None:
+        return
+    key, others = f"exits[{first}].policy", ", ".join(toml(name) for name in POLICIES if name not in ("gate", "always"))
+    if config.exchangeable:
+        why = "gate heads are sized from their weights, so with exchangeable heads they could not stay as they are built"
+        yield key, "gate", f"{why}; allowed: {others}, or build.exchangeable_heads = false"
+    if config.train.scheme == "import" and not config.import_.fine_tune and config.train.checkpoint is None:
+        yield key, "gate", f"gate heads are trained, and import.fine_tune = 0 trains nothing; allowed: {others}, or fine_tune of 1 or more"
 
 
 def _impossible_data(config: Config) -> Iterator[tuple[str, Any, str]]:

@@ -107,7 +107,7 @@ def test_a_wrong_table_is_told_as_one() -> None:
         (
             B_LENET.replace('policy = "max_logit"', 'policy = "always"'),
             'exits[0].policy = "always": no sample would get past it; allowed before the last exit: max_logit, margin, softmax, entropy, '
-            "patience, class_threshold, never",
+            "patience, class_threshold, gate, never",
         ),
         (
             B_LENET.replace('name = "fashion-mnist"', 'name = "digits"').replace('preset = "b_lenet"', 'preset = "triple_wins"'),
@@ -149,6 +149,15 @@ def test_a_wrong_table_is_told_as_one() -> None:
         (
             DIGITS.replace("# exit =", "exit = 1"),
             'build.exit = 1: mode all builds every exit; allowed: unset, or mode = "subnet"',
+        ),
+        (
+            DIGITS.replace('policy = "softmax"', 'policy = "gate"', 1).replace("# exchangeable_heads =", "exchangeable_heads = true"),
+            'exits[0].policy = "gate": gate heads are sized from their weights',
+        ),
+        (
+            DIGITS.replace('policy = "softmax"', 'policy = "gate"', 1).replace('scheme = "joint"', 'scheme = "import"').replace(
+                "# weights =", 'weights = "float.safetensors"'),
+            'exits[0].policy = "gate": gate heads are trained, and import.fine_tune = 0 trains nothing',
         ),
         (DIGITS.replace("# shares =", "shares = [0.5, 0.2]"), "calibrate.shares = [0.5, 0.2]: allowed: either accuracy_loss or shares"),
         (DIGITS.replace("\naccuracy_loss = 0.5", ""), "calibrate.accuracy_loss = (unset): allowed: one of"),

@@ -197,11 +197,11 @@ PLUMBING = {
 FREE = {
     # How weights are stored must not cost hours of training.
     "train": ("quant_models.checkpoint", "quant_models.errors", "quant_models.files", "quant_models.integers"),
-    "calibrate": ("build_flows.parts", "build_flows.train_setup"),
+    "calibrate": ("build_flows.import_weights", "build_flows.parts", "build_flows.train_setup"),
     # What FINN's execution imports but does not run.
     "agree": (
-        "build_flows.cost_model", "build_flows.layer_costs", "build_flows.memory_map", "build_flows.network", "build_flows.parts",
-        "build_flows.train_setup", "build_flows.tradeoff", "build_flows.training", "build_flows.unit_terms", "hw.",
+        "build_flows.cost_model", "build_flows.import_weights", "build_flows.layer_costs", "build_flows.memory_map", "build_flows.network",
+        "build_flows.parts", "build_flows.train_setup", "build_flows.tradeoff", "build_flows.training", "build_flows.unit_terms", "hw.",
     ),
     # Of the gateware only one constant.
     "report": ("hw.",),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from build_flows import flow, training
+from build_flows import config, flow, training
 from build_flows.board.boards import BOARDS
 from build_flows.board.manifest import manifest
 from build_flows.config import Project
@@ -24,8 +24,10 @@ def gated(tmp_path_factory, model_cache) -> Project:
     """Two exits, the first of policy gate, compiled and simulated."""
     folder = tmp_path_factory.mktemp("gated")
     project(folder, model_cache)
-    made = configured(folder, exits=[(0, "global")], policy='"gate"', accuracy_loss="20.0")
-    flow.simulate(made, SilentUi())
+    made = configured(folder, exits=[(0, "global")], policy='"gate"')
+    made.file.write_text(made.file.read_text().replace("accuracy_loss = 2.0", "shares = [0.5]"))
+    made = config.load(made.file)
+    flow.simulate(made, SilentUi(), samples=40)
     return made
 
 

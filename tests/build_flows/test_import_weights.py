@@ -137,7 +137,7 @@ def test_the_step_is_done_again_when_the_weights_change_and_only_then(
 
     def thresholds(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
         """What calibration would take long to find."""
-        write_json(work / "exits.json", {"exits": [{"leave": 0.5, "threshold": 0}] * 3})
+        write_json(work / "exits.json", {"version": 1, "exits": [{"leave": 0.5, "threshold": 0}] * 3})
         write_json(work / "tradeoff.json", {})
 
     def done() -> tuple[list[float], int]:

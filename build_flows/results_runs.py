@@ -1,0 +1,78 @@
+"""The trainings behind ``docs/RESULTS.md``: a :class:`Run` per scheme, network, data set and seed, as a configuration users can run."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["CIFAR10", "FASHION", "RUNS", "SEEDS", "Run", "config_text"]
+
+FASHION, CIFAR10 = "fashion-mnist", "cifar10"
+SEEDS = (1, 2, 3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training and what it is measured at.
+
+    ``train`` and ``own`` hold keys of ``[train]`` and of the scheme's own table where they are not the defaults; ``shares`` of all samples
+    that are to leave at each exit but the last, found on the validation split; ``start`` is the run whose weights training begins with.
+    """
+
+    network: str
+    data: str
+    scheme: str
+    seed: int
+    train: Mapping[str, Any] = field(default_factory=dict)
+    own: Mapping[str, Any] = field(default_factory=dict)
+    shares: tuple[float, ...]
+    bits: int = 4
+    policy: str = "softmax"
+    start: str | None = None
+    variant: str = ""
+    user: str | None = None
+    """Scheme personal: the corruption (of ``quant_models.corruptions``, at the middle strength) that all the user's images have."""
+
+    @property
+    def name(self) -> str:
+        """``b_lenet-fashion-mnist-joint-s1``."""
+        return "-".join(item for item in (self.network, self.data, self.scheme, self.variant, f"s{self.seed}") if item)
+
+
+def config_text(run: Run, data: Path | None, start: Path | None = None, samples: Path | None = None) -> str:
+    """The configuration of ``run``: ``data`` is the file or folder of its data set (None: the default place), ``start`` the checkpoint of
+    the run that it starts from, ``samples`` the user's. Its output folder is beside the configuration, by the run's name."""
+    name = run.data
+    if run.data == CIFAR10 and data is not None and not (data / "data_batch_1.bin").is_file():
+        name = "folder"
+    own = {**run.own, **({} if samples is None else {"samples": str(samples)})}
+    sections: list[tuple[str, Mapping[str, Any]]] = [
+        ("project", {"name": run.name, "output": run.name}),
+        ("data", {"name": name, **({} if data is None else {"path": str(data)})}),
+        ("model", {"preset": run.network, "weight_bits": run.bits, "act_bits": run.bits}),
+        ("train", {"scheme": run.scheme, "seed": run.seed, **run.train, **({} if start is None else {"start": str(start)})}),
+        *([(run.scheme, own)] if own else []),
+        ("calibrate", {"shares": list(run.shares)}),
+    ]
+    # What JSON has of text, numbers, truth and lists, TOML has too.
+    text = ""
+    for title, rows in sections:
+        text += f"[{title}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in rows.items()) + "\n"
+    return text + "".join(f'[[exits]]\npolicy = "{policy}"\n' for policy in (*[run.policy] * len(run.shares), "always"))
+
+
+def _b_lenet(scheme: str, seed: int, **more: Any) -> Run:
+    train = {"epochs": 8, "flip": True, "threads": 1, **more.pop("train", {})}
+    return Run(network="b_lenet", data=FASHION, scheme=scheme, seed=seed, train=train, shares=(0.72,), **more)
+
+
+RUNS: tuple[Run, ...] = (
+    Run(
+        network="b_alexnet", data=CIFAR10, scheme="joint", seed=1, shares=(0.67,),
+        train={"epochs": 36, "weight_decay": 0.01, "shift": 3, "flip": True, "threads": 1},
+    ),
+    *(_b_lenet(scheme, seed) for seed in SEEDS for scheme in ("joint", "distill", "consistent")),
+    _b_lenet("exits_only", 1),
+    _b_lenet("personal", 1, start="b_lenet-fashion-mnist-joint-s1", user="contrast", train={"epochs": 20, "flip": False}),
+)

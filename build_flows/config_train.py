@@ -105,6 +105,7 @@ class DistillSection(Section):
     teacher: Literal["last", "next"] = Field(default="last", description="The exit that an early exit learns from.")
     temperature: float = Field(default=3.0, gt=0, le=1000, description="Softens both predictions.")
     alpha: float = Field(default=0.5, ge=0, le=1, description="Share of the teacher in the loss.")
+    ramp: int = Field(default=0, ge=0, le=10_000, description="Epochs over which that share rises from 0: the teacher learns too.")
 
 
 class ConsistentSection(Section):

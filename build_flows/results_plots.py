@@ -58,7 +58,8 @@ def _noise(figure: Any, rows: Sequence[Entry]) -> None:
         axes.set_title(f"exit {k} alone", fontsize=10)
         axes.set_xlabel("deviation of the noise, of 255")
     panels[0].set_ylabel("accuracy of the test images, %")
-    panels[-1].legend()
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=len(labels))
 
 
 def _bars(figure: Any, rows: Sequence[Entry]) -> None:

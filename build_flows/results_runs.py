@@ -72,7 +72,9 @@ RUNS: tuple[Run, ...] = (
         network="b_alexnet", data=CIFAR10, scheme="joint", seed=1, shares=(0.67,),
         train={"epochs": 36, "weight_decay": 0.01, "shift": 3, "flip": True, "threads": 1},
     ),
-    *(_b_lenet(scheme, seed) for seed in SEEDS for scheme in ("joint", "distill", "consistent")),
+    *(_b_lenet(scheme, seed, own=own) for seed in SEEDS for scheme, own in (
+        ("joint", {}), ("distill", {}), ("consistent", {"perturb": ["noise"], "strength": 0.12, "weight": 0.3}),
+    )),
     _b_lenet("exits_only", 1),
     _b_lenet("personal", 1, start="b_lenet-fashion-mnist-joint-s1", user="contrast", train={"epochs": 20, "flip": False}),
 )

@@ -14,7 +14,7 @@ from torch import Tensor
 from quant_models.errors import QuantModelError
 from quant_models.net import MultiExitNet, NetSpec
 
-__all__ = ["UNLABELLED", "Batch", "Part", "Scheme", "check_weights", "scalar", "weighted"]
+__all__ = ["UNLABELLED", "Batch", "Part", "Scheme", "check_weights", "risen", "scalar", "weighted"]
 
 UNLABELLED = -1
 """The label of a sample whose class a scheme must not see."""
@@ -108,6 +108,11 @@ def check_weights(weights: Sequence[float] | None, spec: NetSpec) -> None:
 def weighted(losses: Sequence[Tensor], weights: Sequence[float] | None) -> Tensor:
     """Sum of ``losses`` (0-d each), each times its weight (None: all 1)."""
     return torch.stack([weight * item for weight, item in zip(weights or (1.0,) * len(losses), losses, strict=True)]).sum()
+
+
+def risen(highest: float, epoch: int, ramp: int) -> float:
+    """A weight that rises in a line from 0 to ``highest`` over ``ramp`` epochs, in ``epoch`` (from 0); ``ramp`` 0: it is there at once."""
+    return highest * min(1.0, epoch / ramp) if ramp else highest
 
 
 def scalar(loss: Tensor) -> float:

@@ -11,7 +11,7 @@ from torch.nn import functional
 from quant_models.errors import QuantModelError
 from quant_models.net import MultiExitNet, NetSpec
 from quant_models.perturb import check_names, names_for, perturb_any
-from quant_models.schemes.base import UNLABELLED, Batch, Scheme, check_weights, scalar, weighted
+from quant_models.schemes.base import UNLABELLED, Batch, Scheme, check_weights, risen, scalar, weighted
 from quant_models.schemes.distill import divergence
 
 __all__ = ["Consistent"]
@@ -68,7 +68,7 @@ class Consistent(Scheme):
 
     def pull(self, epoch: int) -> float:
         """Lambda in ``epoch``."""
-        return self.weight * min(1.0, epoch / self.ramp) if self.ramp else self.weight
+        return risen(self.weight, epoch, self.ramp)
 
     def loss(self, model: MultiExitNet, batch: Batch, epoch: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         names = self.perturb or names_for(model.spec.width)

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from quant_models.errors import QuantModelError
 from quant_models.net import MultiExitNet, NetSpec
-from quant_models.schemes.base import Batch, Scheme, check_weights, scalar, weighted
+from quant_models.schemes.base import Batch, Scheme, check_weights, risen, scalar, weighted
 
 __all__ = ["Distill", "divergence"]
 
@@ -36,7 +36,10 @@ class Distill(Scheme):
     temperature: float = 3.0
     """T, above 0: softens both predictions."""
     alpha: float = 0.5
-    """Share of the teacher in the loss, 0 to 1."""
+    """Share of the teacher in the loss once it has risen, 0 to 1."""
+    ramp: int = 0
+    """Epochs over which that share rises from 0, in a line: a teacher that learns beside its pupil knows little at first. 0: it is there at
+    once."""
 
     def __post_init__(self) -> None:
         if self.teacher not in ("last", "next"):
@@ -45,12 +48,19 @@ class Distill(Scheme):
             raise QuantModelError(f"temperature must be above 0 up to 1000, not {self.temperature}")
         if not 0 <= self.alpha <= 1:
             raise QuantModelError(f"alpha must be 0 to 1, not {self.alpha}")
+        if self.ramp < 0:
+            raise QuantModelError(f"ramp must be at least 0, not {self.ramp}")
 
     def check(self, spec: NetSpec) -> None:
         check_weights(self.exit_weights, spec)
 
+    def share(self, epoch: int) -> float:
+        """The teacher's share in the loss in ``epoch``."""
+        return risen(self.alpha, epoch, self.ramp)
+
     def loss(self, model: MultiExitNet, batch: Batch, epoch: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         logits = model(batch.x)
+        share = self.share(epoch)
         losses, told = [], {}
         for k, own in enumerate(logits):
             item = functional.cross_entropy(own, batch.y)
@@ -58,6 +68,6 @@ class Distill(Scheme):
             if k < len(logits) - 1:
                 taught = divergence(logits[-1 if self.teacher == "last" else k + 1], own, self.temperature)
                 told[f"exit {k}'s teacher"] = scalar(taught)
-                item = (1 - self.alpha) * item + self.alpha * taught
+                item = (1 - share) * item + share * taught
             losses.append(item)
         return weighted(losses, self.exit_weights), told

@@ -64,6 +64,7 @@ def test_alpha_0_is_joint_training():
     ({"teacher": "first"}, "teacher must be last or next, not 'first'"),
     ({"temperature": 0.0}, "temperature must be above 0 up to 1000, not 0.0"),
     ({"temperature": float("nan")}, "temperature must be above 0 up to 1000, not nan"),
+    ({"ramp": -1}, "ramp must be at least 0, not -1"),
     ({"alpha": 1.5}, "alpha must be 0 to 1, not 1.5"),
 ])
 def test_settings_are_checked(changes, message):
@@ -74,3 +75,12 @@ def test_settings_are_checked(changes, message):
 def test_weights_must_fit_the_network():
     with pytest.raises(QuantModelError, match="exit_weights must be 3 numbers"):
         Distill(exit_weights=(1.0, 1.0)).check(build_spec())
+
+
+def test_the_teachers_share_rises_to_alpha():
+    scheme = Distill(alpha=0.4, ramp=4)
+    assert [scheme.share(epoch) for epoch in range(6)] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.4])
+    assert Distill(alpha=0.4).share(0) == 0.4
+    given = batch()
+    found, _ = scheme.loss(fresh(), given, 0, seeded())
+    assert found.item() == pytest.approx(sum(entropies(given)))

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -31,6 +31,10 @@ from build_flows.flow import open_flow
 from build_flows.results_page import write_page
 from build_flows.results_runs import CIFAR10, FASHION, RUNS, Run, config_text
 from build_flows.ui import RichUi, Ui
+
+if TYPE_CHECKING:
+    from quant_models.data import Dataset
+    from quant_models.net import NetSpec
 
 __all__ = ["main", "measure"]
 
@@ -83,11 +87,14 @@ def _entry(run: Run, project: Project, ui: Ui) -> dict[str, Any]:
     if run.user is not None:
         before = measure(project, project.start, run.user)
         user = {"change": run.user, "strength": MIDDLE, "samples": USER_SAMPLES, "before": before["exit_accuracy"]}
+    imported = None
+    if run.floats is not None and not config.import_.fine_tune:
+        imported = {"float_accuracy": _float_accuracy(run, project), "quantised_accuracy": measured["exit_accuracy"]}
     return {
         "name": run.name, "scheme": run.scheme, "variant": run.variant, "network": run.network, "data": run.data,
         "source": config.data.name, "seed": run.seed, "weight_bits": run.bits, "act_bits": run.bits, "epochs": len(metrics["history"]),
         **measured,
-        "user": user, "policy": run.policy, "shares_wanted": list(run.shares), "start": run.start,
+        "user": user, "imported": imported, "policy": run.policy, "shares_wanted": list(run.shares), "start": run.start,
         "settings": {"train": dict(run.train), run.scheme: dict(run.own)},
         "training_seconds": stamp["seconds"], "machine": machine(),
     }
@@ -97,7 +104,7 @@ def _checkpoint(name: str) -> Path:
     return WORK / name / "checkpoint.safetensors"
 
 
-def _project(run: Run, places: Mapping[str, Path]) -> Project:
+def _project(run: Run, places: Mapping[str, Path], ui: Ui) -> Project:
     """The project of ``run``, its configuration written; raises :class:`OfframpError` when data or weights to start from are missing."""
     if run.data == CIFAR10 and CIFAR10 not in places:
         raise OfframpError(
@@ -111,8 +118,54 @@ def _project(run: Run, places: Mapping[str, Path]) -> Project:
     if run.user is not None:
         samples = WORK / f"{run.name}.npz"
         write_user(run.user, load(WORK / f"{run.start}.toml"), samples)
-    write_text(file, config_text(run, places.get(run.data), start, samples))
+    weights = None
+    if run.floats is not None:
+        weights = WORK / f"{run.network}-{run.data}-float-s{run.seed}.safetensors"
+        # The data set is opened by a configuration; that of a run that needs no weights will do.
+        write_text(file, config_text(replace(run, scheme="joint", own={}), places.get(run.data)))
+        train_floats(run, load(file), weights, ui)
+    write_text(file, config_text(run, places.get(run.data), start, samples, weights))
     return load(file)
+
+
+def train_floats(run: Run, project: Project, weights: Path, ui: Ui) -> None:
+    """Write the float network of ``run`` to ``weights``, unless it is there as these settings make it."""
+    from quant_models.float_net import train_float
+    from quant_models.train import Progress, TrainSettings
+
+    assert run.floats is not None
+    stamp = weights.with_suffix(".json")
+    wanted = {"version": VERSION, "settings": dict(run.floats)}
+    if weights.is_file() and stamp.is_file() and read_json(stamp) == wanted:
+        return
+    data = training.dataset(project)
+    settings = TrainSettings(**run.floats, seed=run.seed, validation=project.config.data.validation)
+    with ui.progress(f"training {run.network} in float") as bar:
+        def tell(step: Progress) -> None:
+            bar.update(completed=step.epoch * step.steps + step.step + 1, total=step.epochs * step.steps, text=f"loss {step.loss:.3f}")
+
+        train_float(_spec(run, data), data, settings, weights, tell)
+    write_json(stamp, wanted)
+
+
+def _spec(run: Run, data: "Dataset") -> "NetSpec":
+    from quant_models.presets import preset
+
+    return preset(run.network, run.bits, run.bits, data.classes, data.shape)
+
+
+def _float_accuracy(run: Run, project: Project) -> list[float]:
+    """Of each exit of the float network alone, over the test images."""
+    from safetensors.torch import load_file
+
+    from quant_models.float_net import FloatNet
+    from quant_models.train import evaluate
+
+    assert project.weights is not None
+    data = training.dataset(project)
+    model = FloatNet(_spec(run, data))
+    model.load_state_dict(load_file(project.weights))
+    return [item["accuracy"] for item in evaluate(model, data.x_test, np.asarray(data.y_test, np.int64))]
 
 
 def write_user(change: str, project: Project, samples: Path) -> None:
@@ -203,7 +256,7 @@ def main(only: tuple[str, ...], cifar10: Path | None, again: bool, epoch: bool, 
                 click.echo(f"{'measured' if known else '-':<10}{run.name}")
             elif not known or again:
                 ui.info(run.name)
-                _take(_entry(run, _project(run, places), ui))
+                _take(_entry(run, _project(run, places, ui), ui))
         if listed:
             return
         if epoch:

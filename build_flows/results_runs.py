@@ -31,22 +31,26 @@ class Run:
     policy: str = "softmax"
     start: str | None = None
     variant: str = ""
+    floats: Mapping[str, Any] | None = None
+    """Scheme import: how its float network is trained, fields of ``quant_models.train.TrainSettings``."""
     user: str | None = None
     """Scheme personal: the corruption (of ``quant_models.corruptions``, at the middle strength) that all the user's images have."""
 
     @property
     def name(self) -> str:
-        """``b_lenet-fashion-mnist-joint-s1``."""
-        return "-".join(item for item in (self.network, self.data, self.scheme, self.variant, f"s{self.seed}") if item)
+        """``b_lenet-fashion-mnist-joint-s1``; bits are told where they are not 4."""
+        bits = "" if self.bits == 4 else f"{self.bits}bit"
+        return "-".join(item for item in (self.network, self.data, self.scheme, bits, self.variant, f"s{self.seed}") if item)
 
 
-def config_text(run: Run, data: Path | None, start: Path | None = None, samples: Path | None = None) -> str:
+def config_text(run: Run, data: Path | None, start: Path | None = None, samples: Path | None = None, weights: Path | None = None) -> str:
     """The configuration of ``run``: ``data`` is the file or folder of its data set (None: the default place), ``start`` the checkpoint of
-    the run that it starts from, ``samples`` the user's. Its output folder is beside the configuration, by the run's name."""
+    the run that it starts from, ``samples`` the user's, ``weights`` the float network's. Its output folder is beside the configuration, by the run's name."""
     name = run.data
     if run.data == CIFAR10 and data is not None and not (data / "data_batch_1.bin").is_file():
         name = "folder"
-    own = {**run.own, **({} if samples is None else {"samples": str(samples)})}
+    places = {"samples": samples, "weights": weights}
+    own = {**run.own, **{key: str(place) for key, place in places.items() if place is not None}}
     sections: list[tuple[str, Mapping[str, Any]]] = [
         ("project", {"name": run.name, "output": run.name}),
         ("data", {"name": name, **({} if data is None else {"path": str(data)})}),
@@ -67,14 +71,24 @@ def _b_lenet(scheme: str, seed: int, **more: Any) -> Run:
     return Run(network="b_lenet", data=FASHION, scheme=scheme, seed=seed, train=train, shares=(0.72,), **more)
 
 
+COMPARED: dict[str, Mapping[str, Any]] = {
+    "joint": {},
+    "distill": {"temperature": 3.0, "alpha": 0.3, "ramp": 8},
+    "consistent": {"perturb": ["noise"], "strength": 0.12, "weight": 0.3},
+}
+"""Schemes that are compared over all seeds, with their own settings."""
+
+FLOAT = {"epochs": 8, "flip": True}
+"""How the float networks of scheme import are trained."""
+
 RUNS: tuple[Run, ...] = (
     Run(
         network="b_alexnet", data=CIFAR10, scheme="joint", seed=1, shares=(0.67,),
         train={"epochs": 36, "weight_decay": 0.01, "shift": 3, "flip": True, "threads": 1},
     ),
-    *(_b_lenet(scheme, seed, own=own) for seed in SEEDS for scheme, own in (
-        ("joint", {}), ("distill", {}), ("consistent", {"perturb": ["noise"], "strength": 0.12, "weight": 0.3}),
-    )),
+    *(_b_lenet(scheme, seed, own=own) for seed in SEEDS for scheme, own in COMPARED.items()),
     _b_lenet("exits_only", 1),
+    _b_lenet("import", 1, floats=FLOAT, bits=8, own={"divisor": 256, "fine_tune": 0}, train={"epochs": 1, "flip": False}),
+    _b_lenet("import", 1, floats=FLOAT, own={"divisor": 256, "fine_tune": 2}, train={"epochs": 1}),
     _b_lenet("personal", 1, start="b_lenet-fashion-mnist-joint-s1", user="contrast", train={"epochs": 20, "flip": False}),
 )

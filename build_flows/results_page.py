@@ -90,7 +90,7 @@ def _against(entries: Sequence[Entry], scheme: str) -> Iterator[Figure]:
 
 def _imported(entries: Sequence[Entry]) -> Iterator[Figure]:
     for item in entries:
-        before = item.get("imported")
+        before = item["imported"]
         if not before or item["weight_bits"] != 8:
             continue
         losses = [own - at for own, at in zip(before["float_accuracy"], before["quantised_accuracy"], strict=True)]

@@ -43,9 +43,12 @@ class Run:
         return "-".join(item for item in (self.network, self.data, self.scheme, bits, self.variant, f"s{self.seed}") if item)
 
 
-def config_text(run: Run, data: Path | None, start: Path | None = None, samples: Path | None = None, weights: Path | None = None) -> str:
+def config_text(
+    run: Run, data: Path | None, start: Path | None = None, samples: Path | None = None, weights: Path | None = None
+) -> str:
     """The configuration of ``run``: ``data`` is the file or folder of its data set (None: the default place), ``start`` the checkpoint of
-    the run that it starts from, ``samples`` the user's, ``weights`` the float network's. Its output folder is beside the configuration, by the run's name."""
+    the run that it starts from, ``samples`` the user's, ``weights`` the float network's. Its output folder is
+    beside the configuration, by the run's name."""
     name = run.data
     if run.data == CIFAR10 and data is not None and not (data / "data_batch_1.bin").is_file():
         name = "folder"

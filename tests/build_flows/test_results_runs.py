@@ -12,7 +12,8 @@ from build_flows.results_runs import CIFAR10, RUNS, SEEDS, Run, config_text
 def test_every_run_is_a_valid_configuration(run: Run) -> None:
     start = None if run.start is None else Path("start.safetensors")
     samples = None if run.user is None else Path("user.npz")
-    config = parse(config_text(run, Path("some") if run.data == CIFAR10 else None, start, samples))
+    weights = None if run.floats is None else Path("float.safetensors")
+    config = parse(config_text(run, Path("some") if run.data == CIFAR10 else None, start, samples, weights))
     assert config.project.name == run.name
     assert (config.train.scheme, config.train.seed, config.model.weight_bits) == (run.scheme, run.seed, run.bits)
     for key, value in run.train.items():

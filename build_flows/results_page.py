@@ -68,7 +68,8 @@ def _exit0(item: Entry, strength: int = 0) -> float:
 
 def _points(values: Sequence[float]) -> str:
     """``+1.20 points (+0.90 to +1.50, 3 seeds)``."""
-    return f"{np.mean(values):+.2f} points ({min(values):+.2f} to {max(values):+.2f} over {len(values)} seeds)"
+    seeds = f"{len(values)} seed" + ("s" if len(values) > 1 else "")
+    return f"{np.mean(values):+.2f} points ({min(values):+.2f} to {max(values):+.2f} over {seeds})"
 
 
 def _against(entries: Sequence[Entry], scheme: str) -> Iterator[Figure]:

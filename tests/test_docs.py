@@ -21,7 +21,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PAGES = [
     "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/interfaces.md", "docs/accelerator.md", "docs/testplan.md", "docs/exit_unit.md",
-    "docs/proofs.md", "docs/compare.md", "docs/resources.md", "docs/cost_model.md", "docs/board.md",
+    "docs/proofs.md", "docs/training.md", "docs/personal.md", "docs/RESULTS.md", "docs/compare.md", "docs/resources.md",
+    "docs/cost_model.md", "docs/board.md",
 ]
 SWEEPS = set((ROOT / "examples").glob("layouts_*.toml"))
 CONFIGS = sorted(set((ROOT / "examples").glob("*.toml")) - SWEEPS)

@@ -80,7 +80,9 @@ def _state_dict(path: Path) -> dict[str, Tensor]:
     try:
         raw: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        # What a look-up misses tells nobody anything.
+        told = "" if isinstance(error, KeyError | IndexError) else str(error).strip()
+        reason = told.splitlines()[0] if told else "not a file of torch.save"
         raise QuantModelError(
             f"weights {path} cannot be read as a state dict of tensors ({reason}); torch.save(model.state_dict(), ...) writes one"
         ) from error

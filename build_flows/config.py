@@ -217,6 +217,12 @@ class CalibrateSection(Section):
         description="How near to the threshold the real softmax probability, or entropy in nats, may be when the integer decision of "
         "softmax or entropy differs from the real one. Smaller takes wider tables.",
     )
+    temperature: bool = Field(
+        default=False,
+        description="Divide each exit's logits by a temperature found on the validation split (Guo et al., 2017), so that its softmax "
+        "probability is nearer to how often it is right; softmax and entropy then compare that one. The hardware has other constants, "
+        "no more logic.",
+    )
 
 
 class TargetSection(Section):

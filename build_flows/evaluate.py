@@ -15,6 +15,7 @@ from quant_models.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from quant_models.cost import exit_costs, last_alone, layer_costs
 from quant_models.metrics import calibration_error, confusion, overthinking, probabilities
 from quant_models.policies import policy
+from quant_models.temperature import fit
 
 __all__ = ["ATTACKED", "CORRUPTED", "VERSION", "Hardware", "evaluate", "spread"]
 
@@ -90,12 +91,16 @@ def evaluate(
         "curves": curves(entries, validation, logits, labels, costs, gates=(held_gates, gates)),
     }
     label, taken = apply(entries, logits, gates)
-    found["exits"] = [_exit(entry, k, logits[k], labels, label, taken) for k, entry in enumerate(entries)]
+    seen = np.asarray(data.y_train[held], np.int64)
+    found["exits"] = [
+        {**_exit(entry, k, logits[k], labels, label, taken), **_scaled(entry, validation[k], seen, logits[k], labels, taken == k)}
+        for k, entry in enumerate(entries)
+    ]
     found["overthinking"] = overthinking([item.argmax(1) for item in logits], labels)
     found["pictures"] = _pictures(entries, logits, gates, labels, label, taken)
     shown = sorted({row["index"] for side in found["pictures"] for kind in ("easiest", "hardest") for row in side[kind]})
     found["corruptions"] = _corruptions(ui, entries, data.x_test, labels, lambda images: integer_outputs(model, images), costs, seed)
-    found["slowdown"] = _slowdown(ui, model, entries, data.x_train[held], np.asarray(data.y_train[held], np.int64), costs, hardware)
+    found["slowdown"] = _slowdown(ui, model, entries, data.x_train[held], seen, costs, hardware)
     return found, data.x_test[shown]
 
 
@@ -114,6 +119,20 @@ def _exit(
     }
 
 
+def _scaled(
+    entry: Mapping[str, Any], validation: np.ndarray, seen: np.ndarray, logits: np.ndarray, labels: np.ndarray, here: np.ndarray
+) -> dict[str, Any]:
+    """What a temperature found on the validation split (its integer logits and labels ``seen``) makes of the calibration error of the test
+    images; that of ``exits.json`` where the policies use one."""
+    used = "temperature" in entry
+    temperature = entry["temperature"] if used else fit(validation, entry["scale"], seen)
+    sure = probabilities(logits, entry["scale"] / temperature)
+    return {
+        "temperature": temperature, "temperature_used": used, "calibration_scaled": calibration_error(sure, labels),
+        "ece_there_scaled": calibration_error(sure[here], labels[here])["ece"],
+    }
+
+
 def _pictures(
     entries: Sequence[Mapping[str, Any]], logits: Logits, gates: Gates, labels: np.ndarray, label: np.ndarray, taken: np.ndarray
 ) -> list[dict[str, Any]]:
@@ -123,7 +142,7 @@ def _pictures(
     values = scores([entry["policy"] for entry in entries], [entry["params"] for entry in entries], logits, gates)
     for k, entry in enumerate(entries):
         name = entry["policy"]
-        sure = probabilities(logits[k], entry["scale"]).max(1)
+        sure = probabilities(logits[k], entry["scale"] / entry.get("temperature", 1.0)).max(1)
         own = name in ("max_logit", "margin", "softmax", "entropy", "gate")
         ranked = sure if not own else values[k] if policy(name).rising else -values[k]
         there = np.flatnonzero(taken == k)

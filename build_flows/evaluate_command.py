@@ -41,7 +41,8 @@ def evaluate(config: Path, data: Path | None, as_json: bool) -> None:
         return
     answer = _answer()
     answer.table(f"{project.name}: exits, on {found['samples']['test']:,} test images",
-                 ("exit", "policy", "accuracy, all", "share", "accuracy there", "ECE, all"), [_exit(row) for row in found["exits"]])
+                 ("exit", "policy", "accuracy, all", "share", "accuracy there", "ECE, all", "scaled"),
+                 [_exit(row) for row in found["exits"]])
     answer.table(f"{project.name}: at the thresholds in use", ("figure", "value", "last exit alone"), _operating(found))
     answer.table(f"{project.name}: {found['corruptions']['samples']:,} corrupted test images, accuracy at strengths 0 to 5",
                  ("corruption", *map(str, range(6))), [_corruption(row) for row in found["corruptions"]["kinds"]])
@@ -58,7 +59,7 @@ def _percent(value: float | None) -> str:
 
 def _exit(row: Mapping[str, Any]) -> tuple[object, ...]:
     return (row["index"], row["policy"], _percent(row["accuracy"]), _percent(row["share"]), _percent(row["accuracy_there"]),
-            _percent(row["calibration"]["ece"]))
+            _percent(row["calibration"]["ece"]), _percent(row["calibration_scaled"]["ece"]))
 
 
 def _operating(found: Mapping[str, Any]) -> list[tuple[object, ...]]:

@@ -82,7 +82,7 @@ def curves(
 
 
 def _entry(entry: Mapping[str, Any], name: str, first: bool, classes: int) -> dict[str, Any]:
-    head = Head(classes=classes, scale=entry["scale"])
+    head = Head(classes=classes, scale=entry["scale"], temperature=entry.get("temperature", 1.0))
     if name == "class_threshold":
         params: dict[str, Any] = {
             "score": "softmax", "score_params": POLICIES["softmax"].constants(head), "thresholds": [0] * classes

@@ -93,7 +93,8 @@ def _curves(figure: Any, found: Found, colours: Colours) -> None:
 
 
 def _calibration(figure: Any, found: Found, colours: Colours) -> None:
-    """How often each exit is right, against how sure it is; the size of a dot is the share of samples."""
+    """How often each exit is right, against how sure it is; the size of a dot is the share of samples. Thin and dashed: with the
+    temperature."""
     exits = found["exits"]
     panels = figure.subplots(1, len(exits), sharey=True, squeeze=False)[0]
     for axes, row in zip(panels, exits, strict=True):
@@ -103,7 +104,11 @@ def _calibration(figure: Any, found: Found, colours: Colours) -> None:
         axes.plot([0, 100], [0, 100], color=colours[INK], linewidth=0.9, linestyle=DASHES)
         axes.plot(x, y, color=colour, linewidth=1)
         axes.scatter(x, y, [10 + 300 * item["samples"] / total for item in bins], color=colour, zorder=3)
-        axes.set_title(f"exit {row['index']}: ECE {100 * row['calibration']['ece']:.1f} %", fontsize=10, color=colours[INK])
+        scaled = row["calibration_scaled"]
+        axes.plot([100 * item["confidence"] for item in scaled["bins"]], [100 * item["accuracy"] for item in scaled["bins"]], color=colour,
+                  linewidth=0.9, linestyle=DASHES)
+        axes.set_title(f"exit {row['index']}: ECE {100 * row['calibration']['ece']:.1f} %, {100 * scaled['ece']:.1f} % at T = "
+                       f"{row['temperature']:.2g}", fontsize=10, color=colours[INK])
         axes.set_xlim(0, 104)
         axes.set_ylim(0, 104)
         axes.set_xlabel("softmax probability, %")

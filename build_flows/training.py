@@ -248,7 +248,7 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     loss = None if chosen.accuracy_loss is None else chosen.accuracy_loss / 100
     # Shares are of early exits, of which a subnet has none.
     shares = chosen.shares if project.config.subnet is None or chosen.shares is None else []
-    found = run(exits, data.y_train[held], accuracy_loss=loss, shares=shares, epsilon=chosen.epsilon)
+    found = run(exits, data.y_train[held], accuracy_loss=loss, shares=shares, epsilon=chosen.epsilon, temperature=chosen.temperature)
     dump_exits(found, work / "exits.json")
     curves = tradeoff(found, [item.logits for item in exits], data.y_train[held], gates=gates)
     write_json(work / "tradeoff.json", {"version": VERSION, "curves": curves})

@@ -12,7 +12,9 @@ from quant_models.calibrate_search import Ranked, by_loss, by_shares
 from quant_models.errors import QuantModelError
 from quant_models.fidelity import EPSILON
 from quant_models.files import atomic
+from quant_models.metrics import calibration_error, probabilities
 from quant_models.policies import POLICIES, Head, Params, policy, real_threshold
+from quant_models.temperature import fit, log_loss
 
 __all__ = ["ExitLogits", "Gates", "apply", "calibrate", "dump_exits", "scores"]
 
@@ -92,7 +94,7 @@ def _leaves(name: str, score: np.ndarray, threshold: int, params: Params, logits
 
 def calibrate(
     exits: Sequence[ExitLogits], labels: np.ndarray, *, accuracy_loss: float | None = None, shares: Sequence[float] | None = None,
-    epsilon: float = EPSILON,
+    epsilon: float = EPSILON, temperature: bool = False,
 ) -> dict[str, Any]:
     """Thresholds for all exits but the last, which has policy ``always``; gives the content of ``exits.json``.
 
@@ -101,6 +103,9 @@ def calibrate(
     together) says what is wanted. An exit with policy ``never``, or not ``enabled``, takes no part. ``accuracy`` in the result
     is that of the samples that leave there, null when none does; ``calibration`` says what was wanted and what came out, what the
     integer thresholds are in real numbers, and the bounds that the constants of softmax and entropy keep to (``epsilon`` at most).
+
+    With ``temperature`` every exit gets the one of :func:`quant_models.temperature.fit` (key ``temperature`` of its entry), softmax and
+    entropy are of logits over it, and ``calibration.temperature`` tells, by exit, log loss and calibration error without and with it.
     """
     if not exits or exits[-1].policy != "always" or not exits[-1].enabled:
         raise QuantModelError("the last exit must be enabled and have policy always")
@@ -116,12 +121,13 @@ def calibrate(
         raise QuantModelError("only the last exit can have policy always")
 
     gates = {k: item.gate for k, item in enumerate(exits) if item.gate is not None}
+    temperatures = [fit(item.logits, item.scale, labels) if temperature else 1.0 for item in exits]
     heads = [
         Head(
             classes=item.logits.shape[1], scale=item.scale, epsilon=epsilon, fixed_bits=item.fixed_bits, gate_bits=item.gate_bits,
-            gate_scale=item.gate_scale,
+            gate_scale=item.gate_scale, temperature=own,
         )
-        for item in exits
+        for item, own in zip(exits, temperatures, strict=True)
     ]
     params = [_params(item, k, exits, head) for k, (item, head) in enumerate(zip(exits, heads, strict=True))]
     found = scores([item.policy for item in exits], params, [item.logits for item in exits], gates)
@@ -156,6 +162,8 @@ def calibrate(
         })
         if item.policy == "gate":
             entries[-1]["gate_scale"] = item.gate_scale
+        if temperature:
+            entries[-1]["temperature"] = head.temperature
     label, taken = apply(entries, [item.logits for item in exits], gates)
     right = label == labels
     for entry in entries:
@@ -168,7 +176,20 @@ def calibrate(
         "exit_accuracy": [float((item.logits.argmax(1) == labels).mean()) for item in exits],
         "real_thresholds": real, "epsilon": bounds,
     }
+    if temperature:
+        told["temperature"] = [_scaled(item, labels, own) for item, own in zip(exits, temperatures, strict=True)]
     return {"version": 1, "exits": entries, "calibration": told}
+
+
+def _scaled(item: ExitLogits, labels: np.ndarray, temperature: float) -> dict[str, Any]:
+    """Log loss and calibration error over the validation split, without and with the temperature."""
+    found: dict[str, Any] = {"temperature": temperature}
+    for suffix, own in (("", 1.0), ("_scaled", temperature)):
+        found |= {
+            f"log_loss{suffix}": log_loss(item.logits, item.scale, labels, own),
+            f"ece{suffix}": calibration_error(probabilities(item.logits, item.scale / own), labels)["ece"],
+        }
+    return found
 
 
 def _params(item: ExitLogits, index: int, exits: Sequence[ExitLogits], head: Head) -> dict[str, Any]:

@@ -25,7 +25,8 @@ CONFIDENCE_BITS = 16
 @dataclass(frozen=True, kw_only=True)
 class Head:
     """What a policy's constants follow from: ``classes``, the logits' unit ``scale``, their width ``logit_bits`` (bias included), the
-    ``epsilon`` asked of softmax and entropy, their ``frac_bits`` where they are not to be chosen, and the unit of a gate head's logits."""
+    ``epsilon`` asked of softmax and entropy, their ``frac_bits`` where they are not to be chosen, and the unit of a gate head's logits.
+    Softmax and entropy are those of the logits over ``temperature``: to the hardware a scale like any other."""
 
     classes: int
     scale: float
@@ -36,19 +37,25 @@ class Head:
     gate_scale: float = 1.0
     id_bits: int = 16
     run_bits: int = 4
+    temperature: float = 1.0
     fixed_bits: int | None = None
     """Width of logits whose constants are to have the same form at every scale (None: they are chosen for this one)."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.classes <= 1000:
             raise QuantModelError(f"classes must be 2 to 1000, not {self.classes}")
-        for name in ("scale", "gate_scale"):
+        for name in ("scale", "gate_scale", "temperature"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise QuantModelError(f"{name} must be positive, not {value}")
         for name in ("logit_bits", "gate_bits"):
             if not 1 <= getattr(self, name) <= 32:
                 raise QuantModelError(f"{name} must be from 1 to 32, not {getattr(self, name)}")
+
+    @property
+    def unit(self) -> float:
+        """What a step of a logit is in softmax and entropy."""
+        return self.scale / self.temperature
 
 
 def _none(head: Head) -> dict[str, Any]:
@@ -169,12 +176,12 @@ def _fit(params: dict[str, Any], classes: int) -> dict[str, Any]:
 
 
 def _softmax_params(head: Head) -> dict[str, Any]:
-    return _fit(softmax_constants(head.scale, head.classes, epsilon=head.epsilon, frac_bits=head.frac_bits,
+    return _fit(softmax_constants(head.unit, head.classes, epsilon=head.epsilon, frac_bits=head.frac_bits,
                                    logit_bits=head.fixed_bits), head.classes)
 
 
 def _entropy_params(head: Head) -> dict[str, Any]:
-    return _fit(entropy_constants(head.scale, head.classes, epsilon=head.epsilon, frac_bits=head.frac_bits,
+    return _fit(entropy_constants(head.unit, head.classes, epsilon=head.epsilon, frac_bits=head.frac_bits,
                                    logit_bits=head.fixed_bits), head.classes)
 
 
@@ -217,7 +224,7 @@ POLICIES: dict[str, Policy] = {
             integer=lambda real, head, params: math.floor(2 ** params["frac_bits"] / real),
             back=_probability,
             limits=lambda head: (1 / head.classes, 1.0),
-            bound=lambda params, head: softmax_bound(params, head.scale, head.classes),
+            bound=lambda params, head: softmax_bound(params, head.unit, head.classes),
         ),
         Policy(
             name="entropy", summary="when the entropy of its softmax probabilities is at most the threshold", unit="nats",
@@ -226,7 +233,7 @@ POLICIES: dict[str, Policy] = {
             integer=lambda real, head, params: round(real / math.log(2) * 2 ** params["threshold_frac"]) - params["offset"],
             back=lambda threshold, head, params: (threshold + params["offset"]) * math.log(2) / 2 ** params["threshold_frac"],
             limits=lambda head: (0.0, math.log(head.classes)),
-            bound=lambda params, head: entropy_bound(params, head.scale, head.classes),
+            bound=lambda params, head: entropy_bound(params, head.unit, head.classes),
         ),
         Policy(
             name="patience", summary="when at least so many exits in a row, this one included, find the same class",

@@ -23,7 +23,9 @@ def sample(compiled: bool = True) -> dict[str, Any]:
             "index": k, "policy": policy, "enabled": True, "share": share, "accuracy": accuracy, "accuracy_there": there,
             "calibration": {"ece": ece, "bins": [{"confidence": 0.55, "accuracy": 0.4, "samples": 10},
                                                  {"confidence": 0.95, "accuracy": 0.97, "samples": 90}]},
-            "ece_there": ece / 2, "confusion": [[30, 3, 1], [2, 28, 3], [0, 4, 29]], "confusion_there": [[9, 0, 0], [0, 8, 0], [0, 1, 7]],
+            "ece_there": ece / 2, "temperature": 1.37 + k, "temperature_used": k == 0, "ece_there_scaled": ece / 5,
+            "calibration_scaled": {"ece": ece / 4, "bins": [{"confidence": 0.45, "accuracy": 0.44, "samples": 100}]},
+            "confusion": [[30, 3, 1], [2, 28, 3], [0, 4, 29]], "confusion_there": [[9, 0, 0], [0, 8, 0], [0, 1, 7]],
         }
         for k, (policy, share, accuracy, there, ece) in enumerate([("margin", 0.7, 0.87, 0.95, 0.0613), ("always", 0.3, 0.9123, 0.8, 0.02)])
     ]

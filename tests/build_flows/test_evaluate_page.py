@@ -31,7 +31,7 @@ def test_it_is_one_well_formed_file_that_needs_nothing_else(html: str) -> None:
 
 def test_the_figures_are_there(html: str) -> None:
     for told in ("91.00 %", "91.23 %", "3,400", "82,400", "123.4", "6.13 %", "2.17 %", "93.40 %", "331.5", "402", "45.0 %", "166,000",
-                 "does not fall below the all-hard figure", "71.4 %", "gaussian noise"):
+                 "does not fall below the all-hard figure", "71.4 %", "gaussian noise", "1.53 %", "1.37<small>in use</small>"):
         assert told in html
     assert "<two>" not in html
     assert "&lt;two&gt;" in html

@@ -31,7 +31,7 @@ def test_every_policy_is_on_one_plot_with_each_cost() -> None:
 
 
 def test_exits_and_corruptions_are_named() -> None:
-    assert "exit 0: ECE 6.1 %" in svg("calibration", sample())
+    assert "exit 0: ECE 6.1 %, 1.5 % at T = 1.4" in svg("calibration", sample())
     text = svg("corruptions", sample())
     assert all(told in text for told in ("gaussian noise", "blur", "exit 1 alone", "share that leaves early"))
     assert "leave at exit 1" in svg("slowdown", sample())

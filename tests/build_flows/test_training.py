@@ -16,9 +16,11 @@ from build_flows import config, training
 from build_flows.config import Project
 from build_flows.errors import ConfigError, OfframpError
 from build_flows.ui import SilentUi
+from quant_models.calibrate import ExitLogits, apply, calibrate
 from quant_models.checkpoint import load_checkpoint
 from quant_models.errors import QuantModelError
 from quant_models.schemes import Joint
+from sim import golden
 from tests.build_flows.projects import configured, project
 
 
@@ -70,6 +72,39 @@ def test_train_calibrate_export(small: Project, tmp_path: Path) -> None:
     with np.load(work / "golden.npz", allow_pickle=False) as found:
         assert json.loads(str(found["meta"]))["classes"] == 10
     assert (work / "model.onnx").stat().st_size > 1000
+
+
+SCORED = ("max_logit", "margin", "softmax", "entropy")
+
+
+def test_a_temperature_reaches_exits_json(tiny: Project, small: Project, tmp_path: Path) -> None:
+    training.calibrate(_with(small, {"calibrate": {"temperature": True}}), SilentUi(), tiny.output / "checkpoint.safetensors", tmp_path)
+    found, before = (json.loads((folder / "exits.json").read_text()) for folder in (tmp_path, tiny.output))
+    assert all(0.1 < entry["temperature"] < 10 for entry in found["exits"])
+    assert not any("temperature" in entry for entry in before["exits"])
+    for told in found["calibration"]["temperature"]:
+        assert told["log_loss_scaled"] < told["log_loss"]
+    assert found["exits"][0]["params"] != before["exits"][0]["params"]
+
+
+@pytest.mark.parametrize(("policy", "score"), [*((name, "softmax") for name in (*SCORED, "patience")),
+                                               *(("class_threshold", name) for name in SCORED)])
+def test_the_golden_model_decides_the_same_of_a_trained_network_s_logits(policy: str, score: str, tiny: Project) -> None:
+    """Every policy, and thresholds by class of every score, on logits of images that calibrated nothing."""
+    data, network = training.dataset(tiny), golden.load(tiny.output / "golden.npz")
+    seen, logits = network.run(data.x_train[:200]), network.run(data.x_test)
+    scales = [entry["scale"] for entry in json.loads((tiny.output / "exits.json").read_text())["exits"]]
+    exits = [
+        ExitLogits(policy=policy if k < 2 else "always", logits=item, scale=scale, score=score)
+        for k, (item, scale) in enumerate(zip(seen, scales, strict=True))
+    ]
+    for temperature in (False, True):
+        found = calibrate(exits, np.asarray(data.y_train[:200], np.int64), shares=[0.4, 0.3], temperature=temperature)
+        told = golden.decide(logits, golden.parse_exits(found))
+        label, taken = apply(found["exits"], logits)
+        assert (told.label == label).all()
+        assert (told.exit == taken).all()
+        assert policy == "patience" or len(set(taken)) > 1
 
 
 def _with(small: Project, changes: dict[str, dict], **files: Path) -> Project:

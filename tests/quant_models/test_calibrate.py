@@ -10,7 +10,9 @@ import pytest
 from hw.exit_decision import ExitDecision
 from quant_models.calibrate import ExitLogits, apply, calibrate, dump_exits, scores
 from quant_models.errors import QuantModelError
+from quant_models.metrics import probabilities
 from quant_models.policies import POLICIES, policy
+from quant_models.temperature import fit
 from sim.golden import decide, parse_exits
 
 SCORED = ["max_logit", "margin", "softmax", "entropy"]
@@ -212,6 +214,49 @@ def test_the_golden_model_lets_the_same_samples_leave(policies, wanted):
     assert (told.exit == taken).all()
     assert [entry["leave"] for entry in found["exits"]] == [(told.exit == k).mean() for k in range(len(policies))]
     assert found["calibration"]["accuracy"] == (told.label == labels).mean()
+
+
+def too_sure(policies, times=4, **more):
+    """Exits whose logits are so many times what they should be."""
+    made, labels = exits(policies, **more)
+    return [dataclasses.replace(item, scale=item.scale * times) for item in made], labels
+
+
+def test_temperatures_of_all_exits_are_told_and_change_nothing_but_softmax_and_entropy():
+    policies = ["max_logit", "softmax", "entropy", "class_threshold", "margin", "always"]
+    made, labels = too_sure(policies)
+    plain, scaled = (calibrate(made, labels, shares=[0.2] * 5, temperature=on) for on in (False, True))
+    assert all("temperature" not in entry for entry in plain["exits"])
+    assert "temperature" not in plain["calibration"]
+    for item, before, after, told in zip(made, plain["exits"], scaled["exits"], scaled["calibration"]["temperature"], strict=True):
+        assert after["temperature"] == told["temperature"] == fit(item.logits, item.scale, labels) > 1.5
+        assert (after["scale"], after["policy"]) == (before["scale"], before["policy"])
+        assert told["log_loss_scaled"] < told["log_loss"] - 0.05
+        assert told["ece_scaled"] < told["ece"]
+        if item.policy in ("max_logit", "margin", "always"):
+            assert after["params"] == before["params"]
+    assert [k for k in range(6) if plain["exits"][k]["params"] != scaled["exits"][k]["params"]] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize(("name", "real"), [
+    ("softmax", lambda p: p.max(1)), ("entropy", lambda p: -(p * np.log(np.maximum(p, 1e-300))).sum(1)),
+])
+def test_thresholds_are_of_probabilities_that_a_temperature_scaled(name, real, own):
+    """Who leaves is who does by the real score of the scaled logits, but within the bound of the threshold; the gateware takes it."""
+    made, labels = too_sure([name, "always"])
+    found = calibrate(by_class(made, name) if own else made, labels, shares=[0.4], temperature=True)
+    entry, told = found["exits"][0], found["calibration"]
+    score = real(probabilities(made[0].logits, made[0].scale / entry["temperature"]))
+    limit = np.broadcast_to(told["real_thresholds"]["0"], 5)[made[0].logits.argmax(1)]
+    _, taken = apply(found["exits"], [item.logits for item in made])
+    near = np.abs(score - limit) <= told["epsilon"]["0"] + 2e-4
+    assert ((taken == 0) == (score >= limit if name == "softmax" else score <= limit))[~near].all()
+    assert near.mean() < 0.05
+    decision = decide([item.logits for item in made], parse_exits(json.loads(json.dumps(found))))
+    assert (decision.exit == taken).all()
+    inner = entry["params"].get("score_params", entry["params"])
+    ExitDecision(classes=5, pe=1, acc_bits=16, bias=[0] * 5, policy=name, params=inner)
 
 
 def test_what_is_told_of_thresholds_and_bounds():

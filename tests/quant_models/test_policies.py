@@ -75,6 +75,36 @@ def test_the_integer_score_stands_for_the_real_one(name, classes, scale):
     assert np.abs(found - exact).max() <= slack
 
 
+@pytest.mark.parametrize("name", SCORED)
+@pytest.mark.parametrize("temperature", [0.05, 0.7, 3.0, 20.0])
+def test_a_temperature_divides_the_logits_of_softmax_and_entropy_alone(name, temperature):
+    """The golden model agrees at any of them, and the real score is that of the scaled logits."""
+    row, logits, one = POLICIES[name], draw(10, 0.0123), head(temperature=temperature)
+    params = row.constants(one)
+    score = row.score(logits, params)
+    surer = 1 if row.rising else -1
+    assert GOLDEN[name](logits, score, params, Side()).leaves.all()
+    assert not GOLDEN[name](logits, score + surer, params, Side()).leaves.any()
+    exact = REAL[name](logits * 0.0123 / (temperature if row.bound else 1.0))
+    found = np.array([real_threshold(name, int(value), one, params) for value in score])
+    step = math.log(2) / 2 ** params["threshold_frac"] if name == "entropy" else 0
+    assert np.abs(found - exact).max() <= (1e-9 if row.bound is None else row.bound(params, one) + step)
+
+
+@pytest.mark.parametrize("score", SCORED)
+@pytest.mark.parametrize("temperature", [1.0, 2.3])
+def test_thresholds_by_class_are_the_golden_model_s_for_each_score(score, temperature):
+    row, logits = POLICIES[score], draw(10, 0.0123)
+    inner = row.constants(head(temperature=temperature))
+    own = row.score(logits, inner)
+    thresholds = [int(np.quantile(own, 0.05 + 0.1 * label, method="nearest")) for label in range(10)]
+    limit = np.array(thresholds)[logits.argmax(1)]
+    params = {"score": score, "score_params": inner, "thresholds": thresholds}
+    leaves = row.leaves(logits, limit, inner)
+    assert (GOLDEN["class_threshold"](logits, 0, params, Side()).leaves == leaves).all()
+    assert 0 < leaves.sum() < len(leaves)
+
+
 @pytest.mark.parametrize("name", [*SCORED, "gate", "patience"])
 def test_thresholds_there_and_back(name):
     one = head(gate_scale=0.03)
@@ -165,6 +195,7 @@ def test_policies_without_a_score_of_their_own():
     ({"classes": 1}, "classes must be 2 to 1000, not 1"), ({"classes": 1001}, "classes must be 2 to 1000, not 1001"),
     ({"scale": 0.0}, "scale must be positive, not 0.0"), ({"scale": math.nan}, "scale must be positive, not nan"),
     ({"scale": math.inf}, "scale must be positive, not inf"), ({"gate_scale": -1.0}, "gate_scale must be positive, not -1.0"),
+    ({"temperature": 0.0}, "temperature must be positive, not 0.0"),
     ({"logit_bits": 0}, "logit_bits must be from 1 to 32, not 0"), ({"gate_bits": 33}, "gate_bits must be from 1 to 32, not 33"),
 ])
 def test_a_head_that_cannot_be(change, message):

@@ -24,13 +24,14 @@ from hw.register_map import ADDR_WIDTH, accelerator_registers
 from hw.registers import Register, with_init
 from hw.token import STAMP_BITS
 
-__all__ = ["Accelerator", "build_id", "counted_streams", "registers"]
+__all__ = ["Accelerator", "build_id", "counted_streams", "registers", "result_depth"]
 
 RESET_CYCLES = 16
 """How long a soft reset holds everything: FINN's units were checked with resets of 1, 2 and 16 cycles."""
 
 RESULT_DEPTH = 4
-"""Results an exit may have waiting at the merge before its decisions wait too."""
+"""Results an exit may have waiting at the merge before its decisions wait too. (Where every exit answers: the last exit's; of an early
+one as many as samples may be inside, so that none waits for results of the batch before.)"""
 
 
 def build_id(netlist: Netlist) -> int:
@@ -42,6 +43,12 @@ def counted_streams(netlist: Netlist) -> list[str]:
     """The streams with stall and occupancy counters, in the order of their registers: the image input, what enters each later
     stage, each exit's logits, and the results."""
     return ["input", *(f"gate{gate.exit}" for gate in netlist.gates), *(f"exit{item.index}" for item in netlist.exits), "output"]
+
+
+def result_depth(netlist: Netlist, index: int) -> int:
+    """Results of exit ``index`` that may wait at the merge."""
+    early = index < len(netlist.exits) - 1
+    return max(RESULT_DEPTH, netlist.max_in_flight) if netlist.anytime and early else RESULT_DEPTH
 
 
 def registers(netlist: Netlist) -> list[Register]:
@@ -60,6 +67,9 @@ class Accelerator(wiring.Component):
     Images enter on ``s_axis``, each starting on a bus word; one result word per image leaves on ``m_axis``, ``tlast``
     with the last one of a batch of
     ``BATCH_LENGTH`` images. Easy images leave at early exits; their feature maps are dropped in the gates in one cycle.
+
+    Where results have a field ``final`` (``netlist.anytime``), every exit that an image passes gives a word, in the order of the exits;
+    batches, ids, ``tlast`` and all counters go by the final ones.
 
     Throughput is that of the slowest stage at the share of images that reach it. Latency differs per image and stands
     in the result's
@@ -85,6 +95,12 @@ class Accelerator(wiring.Component):
             raise NetlistError(f"exits must be numbered from 0 in order, not {[item.index for item in netlist.exits]}")
         if [gate.exit for gate in netlist.gates] != list(range(len(netlist.exits) - 1)):
             raise NetlistError(f"every exit but the last needs one gate, in order, not {[gate.exit for gate in netlist.gates]}")
+        if netlist.anytime:
+            if netlist.order != "arrival":
+                raise NetlistError(f"where every exit answers, order must be 'arrival', not {netlist.order!r}")
+            mute = [item.index for item in netlist.exits if item.policy == "never"]
+            if mute:
+                raise NetlistError(f"exit {mute[0]} has policy never, which finds no class, and every exit must answer")
         self.netlist = netlist
         self.registers = registers(netlist)
         axi = {"awaddr": In(ADDR_WIDTH), "awvalid": In(1), "awready": Out(1), "wdata": In(32), "wstrb": In(4), "wvalid": In(1),
@@ -182,10 +198,11 @@ class Accelerator(wiring.Component):
             probes[f"exit{k}"] = (decision.logits.valid, decision.logits.ready, level)
 
             m.submodules[f"router{k}"] = router = core(ExitRouter(
-                token=admission.layout, label_bits=label_bits, confidence_bits=decision.confidence_bits, last=last))
+                token=admission.layout, label_bits=label_bits, confidence_bits=decision.confidence_bits, last=last,
+                anytime=netlist.anytime))
             self._connect_raw(m, decision.o, router.decision)
             self._connect_raw(m, tokens.o, router.token)
-            m.submodules[f"results{k}"] = waiting = core(Fifo(len(Value.cast(router.result.payload)), RESULT_DEPTH))
+            m.submodules[f"results{k}"] = waiting = core(Fifo(len(Value.cast(router.result.payload)), result_depth(netlist, k)))
             self._connect_raw(m, router.result, waiting.i)
             results.append(waiting)
             m.d.comb += getattr(bank, f"exit_count_{k}").eq(self._counter(m, bank, core_reset, router.taken, f"exit_count{k}"))
@@ -208,7 +225,8 @@ class Accelerator(wiring.Component):
         # Results out.
         m.submodules.merge = merge = core(ExitMerge(
             exits=exits, token=admission.layout, max_in_flight=netlist.max_in_flight, label_bits=label_bits,
-            confidence_bits=decisions[0].confidence_bits, bits=netlist.result.bits, fields=netlist.result.fields, order=netlist.order))
+            confidence_bits=decisions[0].confidence_bits, bits=netlist.result.bits, fields=netlist.result.fields, order=netlist.order,
+            anytime=netlist.anytime))
         for k, waiting in enumerate(results):
             self._connect_raw(m, waiting.o, merge.i[k])
         m.submodules.lengths = lengths = core(Fifo(len(admission.length.payload), netlist.max_in_flight))
@@ -227,6 +245,10 @@ class Accelerator(wiring.Component):
         waiting_results = sum((item.level for item in results[1:]), start=results[0].level)
         probes["output"] = (self.m_axis_tvalid, self.m_axis_tready, waiting_results)
 
+        sent = self.m_axis_tvalid & self.m_axis_tready
+        if netlist.anytime:
+            sent &= merge.o.payload.word.bit_select(next(item.offset for item in netlist.result.fields if item.name == "final"), 1)
+
         # What software can read.
         cycles = self._counter(m, bank, core_reset, Signal(init=1), "cycles", width=64)
         m.d.comb += [
@@ -235,7 +257,7 @@ class Accelerator(wiring.Component):
             bank.cycles_lo.eq(cycles[:32]),
             bank.cycles_hi.eq(cycles[32:]),
             bank.samples_in.eq(self._counter(m, bank, core_reset, admission.admitted, "samples_in")),
-            bank.samples_out.eq(self._counter(m, bank, core_reset, self.m_axis_tvalid & self.m_axis_tready, "samples_out")),
+            bank.samples_out.eq(self._counter(m, bank, core_reset, sent, "samples_out")),
         ]
         for j, name in enumerate(counted_streams(netlist)):
             valid, ready, level = probes[name]

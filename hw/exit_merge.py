@@ -16,7 +16,7 @@ from hw.token import STAMP_BITS
 
 __all__ = ["ExitMerge"]
 
-_FIELDS = ("id", "label", "exit", "confidence", "cycles")
+_FIELDS = ("id", "label", "exit", "confidence", "cycles", "final")
 
 
 def _saturate(value: Value, shape: Shape) -> Value:
@@ -38,9 +38,15 @@ class ExitMerge(wiring.Component):
     in flight and leave in the
     order in which samples entered. Either way ``last`` marks the result that completes a batch.
 
+    With ``anytime`` (order ``arrival`` alone) every exit that a sample passes gives a result, that of the exit at which it leaves being
+    ``final``. Batches are counted by final results, and ``release`` and ``last`` go with those. Of exits that wait the lowest goes first,
+    so that results of one sample leave in the order of the exits: at exit k + 1 it comes only after its result reached ``i[k]``, and
+    results of one exit keep the order of the samples.
+
     Latency: two cycles (``arrival``), three (``input``). Throughput: one result a cycle. Reset: nothing held, first
     batch open. Results that
-    arrive together leave in turn; an exit that waits is served after at most ``exits - 1`` others. ``i.ready``
+    arrive together leave in turn; an exit that waits is served after at most ``exits - 1`` others, but for ``anytime``: there it waits
+    until no lower one does, which ends since no more than ``max_in_flight`` samples are inside. ``i.ready``
     depends combinationally on ``i`` alone, ``batch_done`` on ``o.ready``; all else comes from registers. ``cycles`` counts up to
     ``release``, or, with ``order="input"``, to the cycle after the result came.
 
@@ -51,10 +57,10 @@ class ExitMerge(wiring.Component):
     max_in_flight : samples that may be inside at a time
     label_bits, confidence_bits : widths of a result's fields; the latter is signed
     bits : width of the result word
-    fields : where ``id``, ``label``, ``exit``, ``confidence`` and ``cycles`` stand in the word; one that is missing
-    is left out. ``confidence``
-        and ``cycles`` saturate at their field's range, ``id`` wraps.
+    fields : where ``id``, ``label``, ``exit``, ``confidence``, ``cycles`` and, with ``anytime`` only, ``final`` stand in the word; one that
+        is missing is left out. ``confidence`` and ``cycles`` saturate at their field's range, ``id`` wraps.
     order : ``"arrival"`` or ``"input"``
+    anytime : results come of every exit that a sample passes
 
     Members
     -------
@@ -63,20 +69,23 @@ class ExitMerge(wiring.Component):
         until its batch's last result was taken (``arrival``) or has left (``input``)
     now : free-running cycle count, the same as at admission
     o : result words, ``{word, last}``
-    release : high for one cycle with each result that leaves, that is, joins the two that may wait on ``o``
+    release : high for one cycle with each (final) result that leaves, that is, joins the two that may wait on ``o``
     release_half : with ``release``, the top bit of that sample's id; always 0 with ``order="input"``, where no sample overtakes another
     batch_done : high for one cycle with each result that completes a batch
     """
 
     def __init__(self, *, exits: int, token: data.StructLayout, max_in_flight: int, label_bits: int, confidence_bits: int,
-                 bits: int, fields: Sequence[ResultField], order: str) -> None:
+                 bits: int, fields: Sequence[ResultField], order: str, anytime: bool = False) -> None:
         if exits < 1:
             raise ValueError(f"exits must be at least 1, not {exits}")
         if order not in ("arrival", "input"):
             raise ValueError(f"order must be 'arrival' or 'input', not {order!r}")
+        if anytime and order != "arrival":
+            raise ValueError(f"order must be 'arrival' with anytime, not {order!r}")
+        known = _FIELDS if anytime else _FIELDS[:-1]
         for item in fields:
-            if item.name not in _FIELDS:
-                raise ValueError(f"result field must be one of {', '.join(_FIELDS)}, not {item.name!r}")
+            if item.name not in known:
+                raise ValueError(f"result field must be one of {', '.join(known)}, not {item.name!r}")
             if item.offset < 0 or item.offset + item.width > bits:
                 top = item.offset + item.width - 1
                 raise ValueError(f"result field {item.name!r} must lie within {bits} bits, not {item.offset}..{top}")
@@ -85,7 +94,8 @@ class ExitMerge(wiring.Component):
         self.bits = bits
         self.fields = tuple(fields)
         self.order = order
-        self.result = result_layout(token, label_bits=label_bits, confidence_bits=confidence_bits)
+        self.anytime = anytime
+        self.result = result_layout(token, label_bits=label_bits, confidence_bits=confidence_bits, anytime=anytime)
         self.word = data.StructLayout({"word": bits, "last": 1})
         super().__init__({
             "i": In(stream.Signature(self.result)).array(exits),
@@ -108,11 +118,14 @@ class ExitMerge(wiring.Component):
             elif item.name == "cycles":
                 m.d.comb += place.eq(_saturate(age, unsigned(item.width)))
             else:
-                m.d.comb += place.eq({"id": result.token.id, "label": result.label, "exit": winner}[item.name])
+                value = {"id": result.token.id, "label": result.label, "exit": winner}
+                m.d.comb += place.eq(result.final if item.name == "final" else value[item.name])
         return word
 
     def _goes_before(self, j: int, k: int, previous: Signal) -> Value:
-        """Of exits ``j`` and ``k`` the former comes first after ``previous``."""
+        """Of exits ``j`` and ``k`` the former comes first: after ``previous``, or in the order of the exits."""
+        if self.anytime:
+            return Const(int(j < k))
         return Cat(previous == p for p in range(self.exits) if (j - p - 1) % self.exits < (k - p - 1) % self.exits).any()
 
     def elaborate(self, platform: object) -> Module:
@@ -129,7 +142,7 @@ class ExitMerge(wiring.Component):
         opens_batch = Signal(init=1)
         to_send, one_to_send = Signal(BATCH_BITS), Signal()  # results of the batch that are yet to come, once one has
 
-        # Round robin: of the candidates, the first one after the last winner.
+        # Round robin: of the candidates, the first one after the last winner. (With anytime: the first one.)
         winner_bits = max(1, ceil_log2(self.exits))
         take = Signal()
         candidate = Signal(self.exits)
@@ -163,7 +176,8 @@ class ExitMerge(wiring.Component):
         move, free, load = Signal(), Signal(), Signal()
         m.d.comb += free.eq(empty | move)
         with m.If(load):
-            m.d.sync += [picked.result.eq(chosen), picked.exit.eq(winner), picked.last.eq(completes)]
+            m.d.sync += [picked.result.eq(chosen), picked.exit.eq(winner)]
+            m.d.sync += picked.last.eq(completes & chosen.final if self.anytime else completes)
         with m.If(free):
             m.d.sync += [full.eq(taken), empty.eq(~taken)]
         word = self._pack(m, picked.exit, picked.result)
@@ -174,7 +188,8 @@ class ExitMerge(wiring.Component):
         counted = Signal()  # one of the batch
         if self.order == "arrival":
             m.d.comb += [
-                move.eq(words.i.ready), load.eq(~full | (words.level != 2)), take.eq(free & lengths.o.valid), counted.eq(taken),
+                move.eq(words.i.ready), load.eq(~full | (words.level != 2)), take.eq(free & lengths.o.valid),
+                counted.eq(taken & chosen.final if self.anytime else taken),
                 leave.eq(full & words.i.ready), leaving.eq(word), last.eq(picked.last),
             ]
             if len(picked.result.token.id):
@@ -207,7 +222,7 @@ class ExitMerge(wiring.Component):
             with m.If(completes):
                 m.d.sync += batch.eq(batch + 1)
         m.d.comb += [
-            self.release.eq(leave),
+            self.release.eq(leave & picked.result.final if self.anytime else leave),
             lengths.o.ready.eq(counted & completes),
             self.batch_done.eq(self.o.valid & self.o.ready & self.o.payload.last),
         ]

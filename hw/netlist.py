@@ -162,7 +162,11 @@ class ResultField:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """The result word: ``bits`` (32 or 64) wide, one per image, fields ``id``, ``label``, ``exit``, ``confidence``, ``cycles``."""
+    """The result word: ``bits`` (32 or 64) wide, one per image, fields ``id``, ``label``, ``exit``, ``confidence``, ``cycles``.
+
+    With a field ``final`` the accelerator answers at any time: every exit that an image passes gives a word, and that of the exit
+    at which it leaves has ``final`` set.
+    """
 
     bits: int
     fields: tuple[ResultField, ...]
@@ -198,6 +202,11 @@ class Netlist:
     gates: tuple[Gate, ...]
     exits: tuple[Exit, ...]
     exchangeable: bool = False
+
+    @property
+    def anytime(self) -> bool:
+        """Whether every exit that an image passes gives a result word, not only the one at which it leaves."""
+        return any(item.name == "final" for item in self.result.fields)
 
     def layer(self, name: str) -> Layer:
         """The layer called ``name``; raises :class:`NetlistError` when there is none."""

@@ -57,12 +57,13 @@ class AcceleratorBench:
         self.registers = registers(netlist)
         shape = (netlist.input.height, netlist.input.width, netlist.input.channels)
         self.image_words = image_words(shape, netlist.input.bus_bits)
+        self.final = next((item.offset for item in netlist.result.fields if item.name == "final"), None)
         sources, includes = read_filelist(self.rtl / "filelist.f")
         design = Design(
             top="bench", sources=[HDL / "bench.sv", *sources], includes=includes, trace=trace, assertions=trace, optimise=optimise,
             public={"bench": PORTS}, waive=waivers(sources),
             parameters={"BUS_BITS": netlist.input.bus_bits, "RESULT_BITS": netlist.result.bits, "ADDR_BITS": ADDR_WIDTH,
-                        "IMAGE_WORDS": self.image_words},
+                        "IMAGE_WORDS": self.image_words, **({} if self.final is None else {"FINAL_BIT": self.final})},
         )
         self.model = build(design, cache, jobs=jobs)
 
@@ -103,9 +104,10 @@ class AcceleratorBench:
         trace = dataclasses.replace(
             parse(work / "results.txt"), log=report["log"], snapshots=[self._signed(item) for item in report["snapshots"]],
             counts=report["counts"], cycles=report["cycles"], seconds=report["seconds"])
-        if trace.counts["results"] != len(trace.results):
-            counted = trace.counts["results"]
-            raise SimulationError(f"{counted} results were counted, {len(trace.results)} recorded in {work / 'results.txt'}")
+        counted = trace.counts["results"]
+        recorded = sum(1 for _, _, word in trace.results if self.final is None or word >> self.final & 1)
+        if counted != recorded:
+            raise SimulationError(f"{counted} results were counted, {recorded} recorded in {work / 'results.txt'}")
         return trace
 
     def _signed(self, snapshot: Mapping[str, int]) -> dict[str, int]:

@@ -14,10 +14,12 @@ class Parts:
     """The records of interrupted runs of one job in folder ``work``; whole batches in them need not be simulated again.
 
     ``key`` is the job's identity: records of another one are thrown away. ``batches`` are its batch lengths; without any, the job begins
-    anew and all records are thrown away. ``traces`` hold the results of the first ``done`` batches.
+    anew and all records are thrown away. ``traces`` hold the results of the first ``done`` batches. Where ``final`` is given, results are
+    words with that bit set, and the others come before them.
     """
 
-    def __init__(self, work: Path, key: str, batches: Sequence[int]) -> None:
+    def __init__(self, work: Path, key: str, batches: Sequence[int], final: int | None = None) -> None:
+        self.final = final
         self.folder = folder = work / "parts"
         self.record = work / "results.txt"
         self.traces: list[Trace] = []
@@ -36,14 +38,17 @@ class Parts:
             self._take(parse(path), batches)
 
     def _take(self, part: Trace, batches: Sequence[int]) -> None:
-        count = whole = 0
-        for length in batches[self.done :]:
-            if count + length > len(part.results) or not part.results[count + length - 1][1]:
+        lengths = iter(batches[self.done :])
+        images = words = whole = results = 0
+        for number, (_, last, word) in enumerate(part.results, start=1):
+            results += self.final is None or word >> self.final & 1
+            if not last:
+                continue
+            if results != next(lengths, None):
                 break
-            count += length
-            whole += 1
+            images, words, whole, results = images + results, number, whole + 1, 0
         if whole:
-            self.traces.append(Trace(images=part.images[:count], results=part.results[:count]))
+            self.traces.append(Trace(images=part.images[:images], results=part.results[:words]))
             self.done += whole
 
     def keep(self) -> None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from hw.accelerator import counted_streams
 from hw.netlist import Netlist
+from sim.answers import Provisional, owners, provisional
 from sim.errors import SimulationError
 from sim.identity import positions
 from sim.result_word import unpack
@@ -49,6 +50,8 @@ class SimResult:
     ``cycles`` from the first image's first beat to the last result; ``cycles_per_sample`` at steady state; ``sim_cycles`` were simulated
     in ``seconds``. ``registers`` as read at the end, counters added up over the processes; where the run was taken up after an
     interruption (``resumed``), they and all that follows from them do not cover what was done before it.
+
+    ``words`` came out; more than one a sample where exits answer at any time, and ``provisional`` are those that were not final.
     """
 
     id: Values
@@ -69,6 +72,8 @@ class SimResult:
     limited_by: str
     registers: dict[str, int] = field(default_factory=dict)
     resumed: bool = False
+    words: int = 0
+    provisional: Provisional | None = None
 
     @property
     def sim_cycles_per_second(self) -> float:
@@ -79,9 +84,13 @@ class SimResult:
         """What ``sim.json`` holds."""
         columns = ("id", "label", "exit", "confidence", "cycle_in", "cycle_out")
         rows = zip(*(getattr(self, name).tolist() for name in columns), strict=True)
+        samples: list[dict[str, Any]] = [dict(zip(columns, row, strict=True)) for row in rows]
+        if self.provisional is not None:
+            for sample, said in zip(samples, self.provisional.rows(), strict=True):
+                sample["provisional"] = said
         return {
             "version": 1,
-            "samples": [dict(zip(columns, row, strict=True)) for row in rows],
+            "samples": samples,
             "streams": {item.name: {"stall": item.stall, "occupancy": item.occupancy} for item in self.streams},
             "gates": list(self.gates),
             "stages": [vars(item) for item in self.stages],
@@ -119,14 +128,24 @@ def assemble(netlist: Netlist, lengths: Sequence[int], traces: Sequence[Trace], 
         offset = results[-1][0] + 1 - trace.images[0] if results else 0
         images += [cycle + offset for cycle in trace.images]
         results += [(cycle + offset, last, word) for cycle, last, word in trace.results]
-    fields = unpack([word for _, _, word in results], netlist.result)
+    words = unpack([word for _, _, word in results], netlist.result)
+    cycle_of_word = np.array([cycle for cycle, _, _ in results], np.int64)
+    fields, last, out, owner = words, [last for _, last, _ in results], cycle_of_word, None
+    if netlist.anytime:
+        final = words["final"].astype(np.bool_)
+        owner = owners(words["id"].tolist(), words["exit"].tolist(), final.tolist(), last)
+        fields = {name: values[final] for name, values in words.items()}
+        last, out = np.array(last)[final].tolist(), cycle_of_word[final]
     id_bits = next(item.width for item in netlist.result.fields if item.name == "id")
-    arrival = positions(fields["id"].tolist(), [last for _, last, _ in results], lengths, id_bits)
+    arrival = positions(fields["id"].tolist(), last, lengths, id_bits)
     if len(images) != len(arrival):
         raise SimulationError(f"{len(arrival)} images were sent, {len(images)} were taken")
     place = np.argsort(arrival)
     zeros = np.zeros(len(arrival), np.int64)
-    out = np.array([cycle for cycle, _, _ in results], np.int64)
+    early = None
+    if owner is not None:
+        early = provisional({name: values[~final] for name, values in words.items()}, arrival[owner[~final]], cycle_of_word[~final],
+                            count=len(arrival), exits=len(netlist.exits))
     longest = max(traces, key=lambda item: len(item.results))
     registers = _registers([trace.snapshots[-1] for trace in traces if trace.snapshots])
     streams = tuple(StreamUse(name=name, stall=registers[f"STALL_{j}"], occupancy=registers[f"OCCUPANCY_MAX_{j}"])
@@ -140,7 +159,7 @@ def assemble(netlist: Netlist, lengths: Sequence[int], traces: Sequence[Trace], 
         cycles=cycles, cycles_per_sample=steady_cycles(longest.images, [item[0] for item in longest.results], netlist.max_in_flight),
         sim_cycles=simulated, seconds=seconds, streams=streams, stages=stages,
         gates=tuple(registers.get(f"GATE_OCCUPANCY_MAX_{gate.exit}", 0) for gate in netlist.gates),
-        limited_by=_limit(stages, streams, simulated), registers=registers, resumed=resumed)
+        limited_by=_limit(stages, streams, simulated), registers=registers, resumed=resumed, words=len(results), provisional=early)
 
 
 def _registers(snapshots: Sequence[dict[str, int]]) -> dict[str, int]:

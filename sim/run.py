@@ -120,7 +120,7 @@ def simulate(
     processes = 1 if waves is not None else max(1, min(jobs, len(lengths) // 2))
     shares = [part.tolist() for part in np.array_split(np.array(lengths), processes)]
     folders = [work if processes == 1 else work / f"process{index}" for index in range(processes)]
-    parts = [Parts(folders[index], f"{key}-{index}", share if resume else []) for index, share in enumerate(shares)]
+    parts = [Parts(folders[index], f"{key}-{index}", share if resume else [], bench.final) for index, share in enumerate(shares)]
     resumed = any(part.done for part in parts)
     total = _Total(progress, sum(sum(share[: part.done]) for share, part in zip(shares, parts, strict=True)))
     cancel = Cancel()

@@ -76,7 +76,7 @@ def _layer(rtl: Path | None, name: str, unit: object, *, stage: int, head: bool,
 def build(rtl: Path | None, *, exits: int = 2, classes: int = 3, size: int = 4, paces: Sequence[int] = (4, 8, 8, 8), frames: int = 2,
           order: str = "arrival", thresholds: Sequence[int] = (500,) * 8, policies: Sequence[str] = ("max_logit",) * 8,
           params: Sequence[dict] = ({},) * 8, biases: Sequence[Sequence[int]] | None = None, max_in_flight: int = 8, bus_bits: int = 32,
-          result_bits: int = 64) -> Netlist:
+          result_bits: int = 64, anytime: bool = False) -> Netlist:
     """The netlist, and its layers' Verilog in folder ``rtl`` (None: netlist only)."""
     pooled = size // 2
     pixels, bits = pooled * pooled, 8 * classes
@@ -126,7 +126,7 @@ def build(rtl: Path | None, *, exits: int = 2, classes: int = 3, size: int = 4, 
         name="toy", part="xc7z020clg400-1", clock_mhz=100.0, classes=classes, order=order, max_in_flight=max_in_flight,
         input=Input(height=size, width=size, channels=classes, bits=8, signed=False, bus_bits=bus_bits, beat_bits=bits,
                     frame_beats=size * size),
-        result=result_word(bits=result_bits, classes=classes, exits=exits, max_in_flight=max_in_flight),
+        result=result_word(bits=result_bits, classes=classes, exits=exits, max_in_flight=max_in_flight, anytime=anytime),
         stages=tuple(Stage(index=k, reach=0.5**k, target_cycles=size * size << k) for k in range(exits)),
         layers=tuple(layers), streams=tuple(streams), gates=tuple(gates), exits=tuple(decisions),
     )

@@ -3,6 +3,7 @@
 NumPy and the standard library only; nothing here may come from ``hw`` or ``quant_models``.
 """
 
+from sim.golden.answers import Answers, answers
 from sim.golden.decision import Decisions, decide, decide_images
 from sim.golden.errors import GoldenError
 from sim.golden.exits import Exit, load_exits, parse_exits
@@ -10,6 +11,6 @@ from sim.golden.network import GoldenNet, load
 from sim.golden.policies import POLICIES, Score, Side
 
 __all__ = [
-    "POLICIES", "Decisions", "Exit", "GoldenError", "GoldenNet", "Score", "Side", "decide", "decide_images", "load", "load_exits",
-    "parse_exits",
+    "POLICIES", "Answers", "Decisions", "Exit", "GoldenError", "GoldenNet", "Score", "Side", "answers", "decide", "decide_images", "load",
+    "load_exits", "parse_exits",
 ]

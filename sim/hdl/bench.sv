@@ -5,7 +5,8 @@ module bench #(
     parameter int BUS_BITS    = 64,
     parameter int RESULT_BITS = 64,
     parameter int ADDR_BITS   = 12,
-    parameter int IMAGE_WORDS = 98
+    parameter int IMAGE_WORDS = 98,
+    parameter int FINAL_BIT   = -1
 ) (
     input logic clk,
     input logic rst_n,
@@ -19,6 +20,7 @@ module bench #(
     input logic [16:0] stall_in,
     input logic [16:0] stall_out,
     input logic [31:0] seed,
+    // Results are counted where bit FINAL_BIT of their word is set, all of them when it is -1; all are recorded.
     // `wake` toggles with every result from number `wake_results` on, every word from number `wake_words` on, and when nothing has
     // moved for `idle_limit` cycles.
     input logic [31:0] wake_results,
@@ -174,13 +176,16 @@ module bench #(
         interrupts = 0;
         cycle      = 0;
     end
+    localparam int FINAL_AT = FINAL_BIT < 0 ? 0 : FINAL_BIT;
+    logic counts;
+    assign counts = FINAL_BIT < 0 || m_tdata[FINAL_AT];
     always_ff @(posedge clk) begin
         cycle    <= cycle + 1;
         m_tready <= reset_n && draw_out >= stall_out;
         if (irq) interrupts <= interrupts + 1;
         if (m_tvalid && m_tready) begin
             $fwrite(results_file, "R %0d %0d %0h\n", cycle, m_tlast, m_tdata);
-            results <= results + 1;
+            results <= results + 32'(counts);
             if (m_tlast) begin
                 batches <= batches + 1;
                 // whole batches are what an interrupted run can be taken up from
@@ -199,7 +204,7 @@ module bench #(
     always_ff @(posedge clk) begin
         quiet <= (s_tvalid && s_tready) || (m_tvalid && m_tready) || !reset_n ? 0 : quiet + 32'(quiet < idle_limit);
         idle  <= quiet >= idle_limit;
-        if ((m_tvalid && m_tready && results + 1 >= wake_results) || (s_tvalid && s_tready && words_in + 1 >= wake_words)
+        if ((m_tvalid && m_tready && counts && results + 1 >= wake_results) || (s_tvalid && s_tready && words_in + 1 >= wake_words)
             || (quiet >= idle_limit && !idle)) wake <= !wake;
     end
 endmodule

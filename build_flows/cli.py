@@ -314,6 +314,7 @@ def _show_results(project: "Project", result: Mapping[str, Any]) -> None:
         ("cycles per sample", _number(result["cycles_per_sample"])),
         (f"samples per second at {result['clock_mhz']:g} MHz", _number(result["samples_per_second"])),
         ("limited by", str(result["limited_by"])),
+        *([("result words per sample", f"{result['anytime']['words_per_sample']:.2f}")] if "anytime" in result else []),
         ("simulated cycles per second", _number(result["sim_cycles_per_second"])),
     ]
     answer.table(f"{project.name}: accelerator", ("figure", "value"), rows)

@@ -150,7 +150,8 @@ def _netlist(project: Project, graph: CompiledGraph, plan: _Plan, calibrated: li
 
 def _word(project: Project, classes: int, in_flight: int) -> Result:
     build = project.config.build
-    return result_word(bits=build.result_bits, classes=classes, exits=len(project.config.built), max_in_flight=in_flight)
+    return result_word(bits=build.result_bits, classes=classes, exits=len(project.config.built), max_in_flight=in_flight,
+                       anytime=build.mode == "anytime")
 
 
 def _measure(draft: Netlist, graph: CompiledGraph, rtl: Path, work: Path, cache: Path, ui: Ui) -> Sizing:

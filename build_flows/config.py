@@ -267,10 +267,11 @@ class BuildSection(Section):
     max_in_flight: int | None = Field(
         default=None, ge=2, le=1024, description="Samples that may be inside the accelerator at a time. Unset: as many as it can use."
     )
-    mode: Literal["all", "subnet"] = Field(
+    mode: Literal["all", "subnet", "anytime"] = Field(
         default="all",
         description="What of the trained network is built: all exits; or, as a subnet, one exit alone, without what stands behind it and "
-        "the other heads.",
+        "the other heads; or, for answers at any time, all exits, each of which gives a result for every sample that passes it, marked as "
+        "final or not.",
     )
     exchangeable_heads: bool | None = Field(
         default=None,
@@ -510,6 +511,7 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
     yield from _impossible_data(config)
     yield from _impossible_mode(config.build, count)
     yield from _impossible_gates(config)
+    yield from _impossible_anytime(config)
     if config.build.folding == "search":
         yield "build.folding", "search", 'the search is called "optimal" now; allowed: "optimal" (the default), "finn" or a file'
     for key, place in (
@@ -544,6 +546,16 @@ def _impossible_gates(config: Config) -> Iterator[tuple[str, Any, str]]:
         yield key, "gate", f"{why}; allowed: {others}, or build.exchangeable_heads = false"
     if config.train.scheme == "import" and not config.import_.fine_tune and config.train.checkpoint is None:
         yield key, "gate", f"gate heads are trained, and import.fine_tune = 0 trains nothing; allowed: {others}, or fine_tune of 1 or more"
+
+
+def _impossible_anytime(config: Config) -> Iterator[tuple[str, Any, str]]:
+    if config.build.mode != "anytime":
+        return
+    if config.build.order != "arrival":
+        yield "build.order", config.build.order, 'mode anytime gives results as they come; allowed: "arrival"'
+    for index, item in enumerate(config.exits):
+        if item.policy == "never":
+            yield f"exits[{index}].policy", "never", "it finds no class, and in mode anytime every exit answers; allowed: any other policy"
 
 
 def _impossible_data(config: Config) -> Iterator[tuple[str, Any, str]]:

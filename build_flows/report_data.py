@@ -1,5 +1,6 @@
 """What the report is made of, gathered from a project's artefacts."""
 
+import json
 import sys
 from collections.abc import Mapping
 from importlib import metadata
@@ -10,7 +11,8 @@ from build_flows.config import Project
 from build_flows.files import read_json
 from build_flows.parts import find_part
 from build_flows.report import ReportData
-from hw.accelerator import RESULT_DEPTH
+from hw.accelerator import result_depth
+from hw.netlist import load
 
 __all__ = ["gather"]
 
@@ -45,7 +47,7 @@ def _streams(simulated: Mapping[str, Any], netlist: Mapping[str, Any]) -> list[d
     """The streams that the accelerator counts, in the order in which samples pass them."""
     depths: dict[str, tuple[int, str]] = {item["dst"][0]: (item["depth"], "beats") for item in netlist["streams"] if item["dst"][1] == 0}
     depths |= {f"gate{gate['exit']}": (gate["frames"], "frames") for gate in netlist["gates"]} | {
-        "output": (len(netlist["exits"]) * RESULT_DEPTH, "results")}
+        "output": (sum(result_depth(load(json.dumps(netlist)), exit_["index"]) for exit_ in netlist["exits"]), "results")}
     rows = []
     for name in ["input", *(f"{kind}{k}" for k in range(len(netlist["exits"])) for kind in ("exit", "gate")), "output"]:
         if name in simulated["streams"]:

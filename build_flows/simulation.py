@@ -12,6 +12,7 @@ from build_flows.files import write_json
 from build_flows.ui import Ui
 from hw.netlist import Netlist, load
 from sim import agreement, golden
+from sim.answers import compare_answers
 from sim.run import SimResult, expected_ids, simulate
 
 __all__ = ["Options", "figures", "run"]
@@ -42,7 +43,10 @@ def run(
     count = len(images) if options.samples is None else min(options.samples, len(images))
     images, labels = images[:count], labels[:count]
     ui.info(f"golden model: {count:,} images")
-    wanted = golden.decide_images(golden.load(golden_file), golden.load_exits(exits), images)
+    rules = golden.load_exits(exits)
+    gates: dict[int, npt.NDArray[np.int64]] = {}
+    logits = golden.load(golden_file).run(images, gates=gates)
+    wanted = golden.decide(logits, rules, gates)
     ui.info("building the accelerator's model in Verilator (kept for the next run)")
     batches = [min(BATCH, count - start) for start in range(0, count, BATCH)]
     with ui.progress("simulating the RTL", total=count) as bar:
@@ -57,6 +61,8 @@ def run(
     ids = expected_ids(batches, fields["id"].width)
     agreement.compare(wanted, result, confidence=fields["confidence"], ids=ids)
     agreed = agreement.agree(wanted, result, confidence=fields["confidence"], ids=ids)
+    if result.provisional is not None:
+        compare_answers(golden.answers(logits, rules, gates), wanted.exit, result.provisional, confidence=fields["confidence"])
     found = figures(net, result, labels, int(agreed.sum()))
     chosen = {"stall": options.stall, "seed": options.seed}
     write_json(work / "sim.json", {**result.to_json(), **chosen, "figures": found, "labels": labels.tolist()})
@@ -67,10 +73,12 @@ def figures(netlist: Netlist, result: SimResult, labels: npt.NDArray[np.int64], 
     """The figures that ``offramp simulate --json`` publishes; names once published stay.
 
     ``accuracy`` and ``share`` from 0 to 1 (an exit's ``accuracy`` is null when no sample left there), ``cycles_per_sample`` at steady
-    state, ``latency_median`` in cycles.
+    state, ``latency_median`` in cycles. Where exits answer at any time, ``anytime`` has the ``words_per_sample`` and by exit ``answered``,
+    the share of samples that it gave a word for, and the ``accuracy`` and ``latency_median`` of these words.
     """
     right = result.label == labels
     return {
+        **({} if result.provisional is None else {"anytime": _anytime(result, labels)}),
         "samples": len(labels),
         "agree": agreed,
         "accuracy": float(right.mean()),
@@ -92,3 +100,23 @@ def _exit(right: npt.NDArray[np.bool_], here: npt.NDArray[np.bool_], result: Sim
         "accuracy": float(right[here].mean()) if here.any() else None,
         "latency_median": float(np.median(latency)) if here.any() else None,
     }
+
+
+def _anytime(result: SimResult, labels: npt.NDArray[np.int64]) -> dict[str, Any]:
+    early = result.provisional
+    assert early is not None
+    exits = []
+    for k in range(early.label.shape[1] + 1):
+        leaves = result.exit == k
+        label, cycle = result.label[leaves], result.cycle_out[leaves]
+        truth, begun = labels[leaves], result.cycle_in[leaves]
+        if k < early.label.shape[1]:
+            said = early.answered[:, k]
+            label, cycle = np.append(label, early.label[said, k]), np.append(cycle, early.cycle_out[said, k])
+            truth, begun = np.append(truth, labels[said]), np.append(begun, result.cycle_in[said])
+        exits.append({
+            "answered": len(label) / len(labels),
+            "accuracy": float((label == truth).mean()) if len(label) else None,
+            "latency_median": float(np.median(cycle - begun)) if len(label) else None,
+        })
+    return {"words_per_sample": result.words / len(labels), "exits": exits}

@@ -27,6 +27,8 @@ def manifest(netlist: Netlist, board: Board, files: Mapping[str, str]) -> dict[s
     if netlist.part != board.part:
         raise OfframpError(f"{board.name} has part {board.part}, but {netlist.name} is made for {netlist.part}",
                            hint=f'set target.board = "{board.name}" and compile again')
+    if netlist.anytime:
+        raise OfframpError('build.mode = "anytime": the board\'s driver does not take results of every exit', hint='package mode "all"')
     entry, result = netlist.input, netlist.result
     words = -(-8 * entry.height * entry.width * entry.channels // entry.bus_bits)
     slowest = {stage.index: max((layer.cycles for layer in netlist.layers if layer.stage == stage.index), default=0)

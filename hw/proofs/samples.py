@@ -26,6 +26,10 @@ class Samples:
     ``batch_ends`` is to be driven: a batch's last result is counted; until then ``length`` and ``batch_out`` are those of that batch.
 
     One sample, whichever, is watched. ``watched_before`` samples inside entered before it.
+
+    Where every exit answers (two exits), samples reach exit 0 in order, at any time after they entered, and there leave or go on: from the
+    next cycle on a result of exit 1 may be offered, at any time. What reached exit 0 is on offer until it is taken. Of the watched
+    sample's results one, whichever, is watched.
     """
 
     def __init__(self, h: Harness, merge: ExitMerge) -> None:
@@ -55,6 +59,7 @@ class Samples:
         open_lengths, _, _ = queue(m, depth, entry, opens, length, self.batch_ends, "open_lengths")
         self.expected: Value = Const(0)  # the watched sample's word, for ``describe`` to keep
         self.length: Value = open_lengths.length
+        self.final: Value = Const(1)  # the result that is taken is one with which its sample leaves
         h.claim("as_many_lengths_wait_as_samples_are_inside_at_most", ~opens | (lengths_level < depth))
         h.drive(merge.length.valid, lengths_filled)
         h.drive(merge.length.payload, lengths.length)
@@ -65,6 +70,11 @@ class Samples:
         which = h.free("exit_of_the_sample", range(merge.exits))
         h.assume(which < merge.exits)
         h.drive(merge.now, h.free("time", _TIME))
+        self.under_way: Value = Const(0)
+        """Samples that have not reached the first exit."""
+        if merge.anytime:
+            self._answer_everywhere(which, enters, slot_in, batch_in)
+            return
         entry = data.StructLayout({"slot": slot, "batch": batch, "watched": 1})
         for k in range(merge.exits):
             new = Signal(entry, name=f"new_of_exit{k}")
@@ -76,6 +86,31 @@ class Samples:
             self.filled.append(filled)
         m.d.comb += self.watched_taken.eq(sum(took(merge.i[k]) & self.heads[k].watched for k in range(merge.exits)))
         m.d.comb += self.watched_exit.eq(Mux(took(merge.i[0]), 0, 1))
+
+    def _answer_everywhere(self, which: Value, enters: Value, slot_in: Value, batch_in: Value) -> None:
+        h, merge, m, depth = self.h, self.merge, self.h.m, self.merge.max_in_flight
+        entry = data.StructLayout({"slot": slot_in.shape(), "batch": batch_in.shape(), "watched": 1, "goes_on": 1})
+        new = Signal(entry, name="new_sample")
+        m.d.comb += [new.slot.eq(slot_in), new.batch.eq(batch_in), new.watched.eq(self._starts), new.goes_on.eq(which)]
+        reaches = Signal(name="sample_reaches_exit0")
+        before, self.under_way, _ = queue(m, depth, entry, enters, new, reaches, "before_exit0")
+        m.d.comb += reaches.eq(h.free("another_reaches_exit0", 1) & self.under_way)
+        h.drive(merge.i[0].valid, self._exit(0, entry, reaches, before))
+        h.assume(~merge.i[1].valid | self._exit(1, entry, reaches & before.goes_on, before))
+        self.final = Mux(took(merge.i[0]), ~self.heads[0].goes_on, 1)
+        watched = h.constant("watched_result_is_of_exit1", 1)
+        m.d.comb += [
+            self.watched_taken.eq(Mux(watched, took(merge.i[1]) & self.heads[1].watched, took(merge.i[0]) & self.heads[0].watched)),
+            self.watched_exit.eq(watched),
+        ]
+
+    def _exit(self, k: int, entry: data.StructLayout, push: Value, value: Any) -> Value:
+        """Queue before exit ``k``; whether there is one in it."""
+        head, filled, _ = queue(self.h.m, self.merge.max_in_flight, entry, push, value, took(self.merge.i[k]), f"exit{k}")
+        self._offer(k, head)
+        self.heads.append(head)
+        self.filled.append(filled)
+        return filled
 
     def _watch(self, h: Harness, merge: ExitMerge, enters: Value) -> None:
         m = h.m
@@ -103,6 +138,8 @@ class Samples:
             h.m.d.comb += target.eq(h.free(f"{name}_of_exit{k}", len(target)))
         h.m.d.comb += [result.token.slot.eq(head.slot), result.token.batch.eq(head.batch),
                        result.token.stamp.eq(h.free(f"stamp_of_exit{k}", _TIME))]
+        if merge.anytime:
+            h.m.d.comb += result.final.eq(~head.goes_on if k == 0 else 1)
         h.drive(merge.i[k].payload, result)
 
 

@@ -159,6 +159,14 @@ def test_a_wrong_table_is_told_as_one() -> None:
                 "# weights =", 'weights = "float.safetensors"'),
             'exits[0].policy = "gate": gate heads are trained, and import.fine_tune = 0 trains nothing',
         ),
+        (
+            DIGITS.replace('mode = "all"', 'mode = "anytime"').replace('order = "arrival"', 'order = "input"'),
+            'build.order = "input": mode anytime gives results as they come; allowed: "arrival"',
+        ),
+        (
+            DIGITS.replace('mode = "all"', 'mode = "anytime"').replace('policy = "softmax"', 'policy = "never"', 1),
+            'exits[0].policy = "never": it finds no class, and in mode anytime every exit answers; allowed: any other policy',
+        ),
         (DIGITS.replace("# shares =", "shares = [0.5, 0.2]"), "calibrate.shares = [0.5, 0.2]: allowed: either accuracy_loss or shares"),
         (DIGITS.replace("\naccuracy_loss = 0.5", ""), "calibrate.accuracy_loss = (unset): allowed: one of"),
         (

@@ -139,6 +139,30 @@ def test_a_subnet_is_one_exit_of_the_whole_network(copy: Copy) -> None:
     assert "Mode subnet: exit 1 of the trained" in (project.output / "evaluation.html").read_text()
 
 
+def test_mode_anytime_gives_an_answer_of_every_exit(copy: Copy) -> None:
+    project = copy()
+    before, plain = stamps(project), json.loads((project.output / "sim.json").read_text())
+    project.file.write_text(project.file.read_text().replace('[build]\n', '[build]\nmode = "anytime"\n'))
+    project = config.load(project.file)
+    page = flow.report(project, SilentUi()).read_text()
+    assert ran(project, before) == {"compile", "verify", "simulate", "report"} & set(STEPS)
+    simulated = json.loads((project.output / "sim.json").read_text())
+    figures = simulated["figures"]
+    assert figures["agree"] == figures["samples"] == 40
+    for now, then in zip(simulated["samples"], plain["samples"], strict=True):
+        assert {key: now[key] for key in ("id", "label", "exit", "confidence")} == {
+            key: then[key] for key in ("id", "label", "exit", "confidence")}
+        assert [item["exit"] for item in now["provisional"]] == list(range(now["exit"]))
+    words = [1 + len(sample["provisional"]) for sample in simulated["samples"]]
+    assert figures["anytime"]["words_per_sample"] == sum(words) / 40
+    assert figures["anytime"]["exits"][0]["answered"] == 1.0
+    right = [(sample["provisional"] or [sample])[0]["label"] == label
+             for sample, label in zip(simulated["samples"], simulated["labels"], strict=True)]
+    assert figures["anytime"]["exits"][0]["accuracy"] == sum(right) / 40
+    assert "mode anytime" in page
+    assert f"{sum(words) / 40:.2f}</b> result words per sample" in page
+
+
 def test_two_exits_after_one_block_are_compiled_one_at_a_time(copy: Copy) -> None:
     both = configured(copy().file.parent, [(0, "preset"), (0, "linear")])
     both.file.write_text(both.file.read_text().replace('[build]\n', '[build]\nmode = "subnet"\nexit = 1\n'))

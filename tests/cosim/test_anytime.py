@@ -132,7 +132,8 @@ def test_soft_reset_in_the_middle_of_a_batch(toy_rtl, model_cache, tmp_path):
     for cut in (5, 9, 12):
         trace = bench.run(images, [
             Reset(), Stall(0, 0.5), Write("BATCH_LENGTH", 30), Send(0, 20 * bench.image_words), Results(cut), Send(0, 0),
-            Write("CONTROL", 1), Cycles(40), Send(0, 0), Write("BATCH_LENGTH", 30), Send(30, 30 * bench.image_words), Sent(), Results(30), Read(),
+            Write("CONTROL", 1), Cycles(40), Send(0, 0), Write("BATCH_LENGTH", 30), Send(30, 30 * bench.image_words), Sent(), Results(30),
+            Read(),
         ], work=tmp_path / str(cut))
         fresh = trace.after(8)
         offset = len(trace.images) - 30

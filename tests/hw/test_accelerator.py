@@ -6,9 +6,9 @@ import re
 import pytest
 from amaranth.back import verilog
 
-from hw.accelerator import Accelerator, build_id, counted_streams, registers
+from hw.accelerator import Accelerator, build_id, counted_streams, registers, result_depth
 from hw.interface_attributes import interface_attributes
-from hw.netlist import NetlistError
+from hw.netlist import NetlistError, dump
 from hw.registers import offsets
 from tests import toy
 
@@ -79,3 +79,23 @@ def test_a_netlist_that_does_not_fit_is_refused(change, message):
     netlist = toy.build(None)
     with pytest.raises(NetlistError, match=message):
         convert(dataclasses.replace(netlist, **change(netlist)))
+
+
+@pytest.mark.parametrize(("shape", "message"), [
+    ({"order": "input"}, "where every exit answers, order must be 'arrival', not 'input'"),
+    ({"policies": ("never", "max_logit")}, "exit 0 has policy never, which finds no class, and every exit must answer"),
+])
+def test_answers_at_any_time_that_cannot_be(shape, message):
+    with pytest.raises(NetlistError, match=message):
+        convert(toy.build(None, anytime=True, **shape))
+
+
+def test_answers_at_any_time_change_nothing_where_they_are_not_asked_for():
+    """Without a field ``final`` nothing of it is in the netlist (whose checksum is the register BUILD), nor in the Verilog."""
+    plain, anytime = toy.build(None, exits=3), toy.build(None, exits=3, anytime=True)
+    assert (plain.anytime, anytime.anytime) == (False, True)
+    assert "final" not in dump(plain) + convert(plain)
+    assert "anytime" not in dump(anytime)
+    assert "final" in convert(anytime)
+    assert [result_depth(anytime, k) for k in range(3)] == [8, 8, 4]
+    assert [result_depth(plain, k) for k in range(3)] == [4, 4, 4]

@@ -20,10 +20,10 @@ FIELDS = (
 IN_FLIGHT = 6
 
 
-def merge(order="arrival", exits=3, fields=FIELDS):
+def merge(order="arrival", exits=3, fields=FIELDS, anytime=False):
     token = token_layout(id_bits=8, max_in_flight=IN_FLIGHT)
     return ExitMerge(exits=exits, token=token, max_in_flight=IN_FLIGHT, label_bits=4, confidence_bits=10,
-                     bits=32, fields=fields, order=order)
+                     bits=32, fields=fields, order=order, anytime=anytime)
 
 
 def run(dut, samples, lengths, *, stall, seed=3, choose_exit=None):
@@ -124,7 +124,89 @@ def test_a_single_exit_is_enough():
     assert [word & 0xFF for word, _, _ in words] == [0, 1, 2, 3, 0, 1, 2, 3, 4]
 
 
+ANYTIME = (*FIELDS, ResultField(name="final", offset=31, width=1))
+
+
+def run_anytime(dut, lengths, *, stall, seed=5, slow=12):
+    """Samples enter in order and answer at every exit up to one drawn; a sample reaches an exit only after the one before it took its
+    word into the queue before the merge. Returns the words and the exit that each sample takes."""
+    rng = random.Random(seed)
+    samples = sum(lengths)
+    batch_of = [batch for batch, length in enumerate(lengths) for _ in range(length)]
+    position = [n for length in lengths for n in range(length)]
+    exit_of = [rng.randrange(dut.exits) for _ in range(samples)]
+    words = []
+
+    async def bench(ctx):
+        at_exit = [[] for _ in range(dut.exits)]  # (ready at, sample), in order
+        waiting = [[] for _ in range(dut.exits)]
+        entered = left = cycle = done = 0
+        to_send = list(lengths)
+        while done < samples:
+            assert cycle < 300 * samples, f"stood still with {done} of {samples} samples"
+            for k in reversed(range(dut.exits)):
+                if at_exit[k] and at_exit[k][0][0] <= cycle:
+                    _, n = at_exit[k].pop(0)
+                    waiting[k].append(n)
+                    if exit_of[n] > k:
+                        at_exit[k + 1].append((cycle + 1 + rng.randrange(slow), n))
+            if entered < samples and entered - left < IN_FLIGHT:
+                at_exit[0].append((cycle + rng.randrange(3), entered))
+                entered += 1
+            for k in range(dut.exits):
+                ctx.set(dut.i[k].valid, bool(waiting[k]))
+                if waiting[k]:
+                    n = waiting[k][0]
+                    token = {"id": position[n], "slot": n % IN_FLIGHT, "batch": batch_of[n] % 16, "stamp": 0}
+                    ctx.set(dut.i[k].payload, {"token": token, "label": (n + k) % 10, "confidence": k, "final": exit_of[n] == k})
+            pending = to_send[0] if to_send and entered > sum(lengths) - sum(to_send) else None
+            ctx.set(dut.length.valid, pending is not None)
+            ctx.set(dut.length.payload, pending or 0)
+            ctx.set(dut.o.ready, rng.random() >= stall)
+            if ctx.get(dut.o.valid) and ctx.get(dut.o.ready):
+                word = ctx.get(dut.o.payload.word)
+                words.append((word, ctx.get(dut.o.payload.last), cycle))
+                done += word >> 31
+            for k in range(dut.exits):
+                if waiting[k] and ctx.get(dut.i[k].ready):
+                    waiting[k].pop(0)
+            if pending is not None and ctx.get(dut.length.ready):
+                to_send.pop(0)
+            left += ctx.get(dut.release)
+            await ctx.tick()
+            cycle += 1
+        assert left == samples
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.run()
+    return words, exit_of
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.3, 0.9])
+def test_words_of_a_sample_come_in_the_order_of_the_exits(stall):
+    lengths = [1, 7, 2, 1, 1, 13, 5, 1]
+    words, exit_of = run_anytime(merge(fields=ANYTIME, anytime=True), lengths, stall=stall, slow=2 if stall else 12)
+    start = first = 0
+    for length in lengths:
+        count = sum(exit_of[n] + 1 for n in range(start, start + length))
+        batch = words[first:first + count]
+        assert [last for _, last, _ in batch] == [0] * (count - 1) + [1]
+        for n in range(start, start + length):
+            mine = [word for word, _, _ in batch if word & 0xFF == n - start]
+            assert [(word >> 12) & 3 for word in mine] == list(range(exit_of[n] + 1))
+            assert [word >> 31 for word in mine] == [0] * exit_of[n] + [1]
+            assert [(word >> 8) & 0xF for word in mine] == [(n + k) % 10 for k in range(exit_of[n] + 1)]
+        start, first = start + length, first + count
+    assert first == len(words)
+
+
 def test_parameters_are_checked():
+    with pytest.raises(ValueError, match="order must be 'arrival' with anytime, not 'input'"):
+        merge("input", anytime=True)
+    with pytest.raises(ValueError, match="result field must be one of id, label, exit, confidence, cycles, not 'final'"):
+        merge(fields=ANYTIME)
     with pytest.raises(ValueError, match="order must be 'arrival' or 'input', not 'random'"):
         merge(order="random")
     with pytest.raises(ValueError, match=r"result field 'id' must lie within 32 bits, not 30\.\.37"):

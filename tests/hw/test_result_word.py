@@ -28,3 +28,18 @@ def test_too_narrow_is_refused():
         result_word(bits=32, classes=1000, exits=32, max_in_flight=65536)
     with pytest.raises(NetlistError, match="a result word has 32 or 64 bits, not 48"):
         result_word(bits=48, classes=10, exits=2, max_in_flight=8)
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize(("classes", "exits", "in_flight"), [(2, 1, 2), (10, 3, 1024), (1000, 30, 1024)])
+def test_final_is_the_highest_bit(bits, classes, exits, in_flight):
+    """Whatever room the other fields have; without it they have all."""
+    if bits == 32 and classes == 1000:
+        in_flight = 8
+    plain = result_word(bits=bits, classes=classes, exits=exits, max_in_flight=in_flight)
+    word = result_word(bits=bits, classes=classes, exits=exits, max_in_flight=in_flight, anytime=True)
+    assert (word.fields[-1].name, word.fields[-1].offset, word.fields[-1].width) == ("final", bits - 1, 1)
+    assert word.fields[-2].offset + word.fields[-2].width < bits
+    assert [item.offset for item in word.fields[:-1]] == [item.offset for item in plain.fields]
+    assert [item.width for item in word.fields[:3]] == [item.width for item in plain.fields[:3]]
+    assert "final" not in [item.name for item in plain.fields]

@@ -42,3 +42,13 @@ def test_a_run_that_begins_anew_forgets_those_before(tmp_path):
     record(tmp_path, 100, 3, LENGTHS)
     parts = Parts(tmp_path, "key", LENGTHS)
     assert (parts.done, images(parts)) == (2, [100, 101, 102])
+
+
+def test_words_that_are_not_final_go_with_their_batch(tmp_path):
+    """Bit 0 of a word says whether it is final: of three batches, of 2, 1 and 2 samples, the last one is not whole."""
+    words = [(0, 0), (1, 0), (0, 0), (1, 1), (0, 0), (1, 1), (0, 0), (1, 0), (0, 0)]
+    text = "".join(f"R {n} {last} {word:x}\n" for n, (word, last) in enumerate(words))
+    Parts(tmp_path, "key", LENGTHS, 0)
+    (tmp_path / "results.txt").write_text("".join(f"I {n}\n" for n in range(5)) + text)
+    parts = Parts(tmp_path, "key", LENGTHS, 0)
+    assert (parts.done, images(parts), [len(trace.results) for trace in parts.traces]) == (2, [0, 1, 2], [6])

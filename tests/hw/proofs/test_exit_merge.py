@@ -17,6 +17,11 @@ def test_proven_for_runs_of_any_length(proof):
     assert result.depth is None
 
 
+@pytest.mark.parametrize("variant", ["anytime, 2 in flight", "anytime, 2 in flight, reset"])
+def test_answers_at_any_time_for_some_cycles(variant):
+    assert prove(PROOFS[f"exit_merge/{variant}"], depth=5).passed
+
+
 @pytest.mark.parametrize("proof", LARGE, ids=lambda proof: proof.variant)
 def test_three_in_flight_for_some_cycles(proof):
     assert prove(proof, depth=5).passed
@@ -35,6 +40,12 @@ def test_three_in_flight_for_some_cycles(proof):
     ("input, 2 in flight", "present.bit_select(head, 1).eq(0), ", "", "no one leaves before it came|as many leave as came"),
     ("input, 2 in flight", "one_to_send.eq(of_batch == 2)", "one_to_send.eq(of_batch == 1)",
      "last marks the result|two lengths are kept|batch_done"),
+    # The later exit goes first: its result overtakes that of an earlier exit of the same sample.
+    ("anytime, 2 in flight", "Const(int(j < k))", "Const(int(j > k))",
+     "order of the exits|only while exit0 does not wait"),
+    # Results that are not final count as samples.
+    ("anytime, 2 in flight", "counted.eq(taken & chosen.final if self.anytime else taken)", "counted.eq(taken)",
+     "two lengths are kept|last marks the result|sends nothing of a batch to come|one that waits is taken at once"),
     ("input, 2 in flight", "self.now - result.token.stamp", "result.token.stamp - self.now", "word is that of the sample"),
 ])
 def test_a_planted_bug_is_found(find, variant, old, new, claim):

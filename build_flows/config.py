@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field
 
+from build_flows.config_own import impossible_own, impossible_source
 from build_flows.config_section import Section
 from build_flows.config_train import (
     ConsistentSection,
@@ -151,10 +152,27 @@ class DataSection(Section):
 class ModelSection(Section):
     """The network and how it is quantised."""
 
-    preset: Literal["digits", "b_lenet", "triple_wins", "b_alexnet", "har"] = Field(
+    preset: Literal["digits", "b_lenet", "triple_wins", "b_alexnet", "har"] | None = Field(
+        default=None,
         description="Topology: digits (8x8x1) and har (windows of sensor samples, 128x1x9, with 1-D convolutions) have three exits, "
         "b_lenet and triple_wins (28x28x1) and b_alexnet (32x32x3) two. "
-        "Images of other sizes and channels are taken as long as every layer fits."
+        "Images of other sizes and channels are taken as long as every layer fits. Unset: a network of your own, factory or qonnx.",
+    )
+    factory: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$",
+        description="Or: your own trained network, package.module:function. The function takes nothing and returns a Brevitas module whose "
+        "forward takes images [n, channels, height, width] of pixels / 256 and gives a tuple of logits, one for each exit. It is your code "
+        "and is run; modules are looked for beside this file first. docs/own_network.md says what layers it may have.",
+    )
+    weights: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A state dict (safetensors, or as torch.save writes it) for the factory's network, relative to this file. "
+        "Unset: the factory returns it trained.",
+    )
+    qonnx: str | None = Field(
+        default=None, min_length=1, description="Or: your own trained network, a QONNX file with an output for each exit, relative to this."
     )
     weight_bits: Bits = Field(default=4, description="Bits of every weight.")
     act_bits: Bits = Field(default=4, description="Bits of every activation; the image itself is 8 bits.")
@@ -162,6 +180,11 @@ class ModelSection(Section):
         default=None,
         description="Other bits in some layers, by their names in the report, as { stage0_conv0 = { weight = 8, act = 4 } }. Unset: none.",
     )
+
+    @property
+    def own(self) -> bool:
+        """Whether the network is the user's own, which is not trained here."""
+        return self.preset is None
 
 
 class ExitSection(Section):
@@ -320,9 +343,17 @@ class Config(Section):
         return exit_weights(self.train.exit_weights, len(self.exits))
 
     @property
+    def preset(self) -> Preset:
+        """What has to be known of the network's preset; a network of the user's own has none."""
+        assert self.model.preset is not None
+        return PRESETS[self.model.preset]
+
+    @property
     def layout(self) -> tuple[tuple[int, str], ...]:
-        """(block after which it stands, head) of every exit but the last, nothing left unset."""
-        places = PRESETS[self.model.preset].places
+        """(block after which it stands, head) of every exit but the last, nothing left unset; empty for a network of the user's own."""
+        if self.model.own:
+            return ()
+        places = self.preset.places
         found = []
         for index, item in enumerate(self.exits[:-1]):
             after = places[index] if item.after is None else item.after
@@ -378,7 +409,8 @@ class Project:
     ``file`` is the TOML file; ``output`` the folder of the artefacts; ``data`` the file or folder of the data set (None: the
     default place); ``folding`` the user's folding.toml (None: found as ``build.folding`` says); ``checkpoint`` where the weights come from
     (None: training), ``start`` the checkpoint that training begins with (None: new weights), ``samples`` the file of samples of the
-    scheme's own (None: it has none), ``weights`` the float network's that scheme import takes (None: another scheme).
+    scheme's own (None: it has none), ``weights`` the float network's that scheme import takes (None: another scheme). ``qonnx`` is the
+    user's own network, ``own_weights`` those for what their factory returns (None: there is none).
     """
 
     config: Config
@@ -390,6 +422,8 @@ class Project:
     start: Path | None = None
     samples: Path | None = None
     weights: Path | None = None
+    qonnx: Path | None = None
+    own_weights: Path | None = None
 
     @property
     def name(self) -> str:
@@ -471,8 +505,17 @@ def load(path: Path, data_dir: Path | None = None) -> Project:
         files[key] = base / place if place else None
         if place and not (base / place).is_file():
             raise ConfigError(f"{path}: {key} = {toml(place)}: there is no file {base / place}")
+    qonnx, own_weights = (_file(path, base, f"model.{key}", getattr(config.model, key)) for key in ("qonnx", "weights"))
     output = base / (config.project.output or Path("build", config.project.name))
-    return Project(config, path.resolve(), output.resolve(), data, folding, *files.values())
+    places = (*files.values(), qonnx, own_weights)
+    return Project(config, path.resolve(), output.resolve(), data, folding, *places)
+
+
+def _file(path: Path, base: Path, key: str, place: str | None) -> Path | None:
+    """The file that ``key`` names, relative to the folder ``base``; raises :class:`ConfigError` when there is none."""
+    if place is not None and not (base / place).is_file():
+        raise ConfigError(f"{path}: {key} = {toml(place)}: there is no file {base / place}")
+    return base / place if place else None
 
 
 def parse(text: str, name: str = "config.toml") -> Config:
@@ -486,17 +529,24 @@ def parse(text: str, name: str = "config.toml") -> Config:
 
 def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
     """(key, value, what is wrong and allowed) of every fault that no single field shows."""
-    preset, count = PRESETS[config.model.preset], len(config.exits)
+    faults = list(impossible_source(config))
+    if faults:
+        yield from faults
+        return
+    own, count = config.model.own, len(config.exits)
     policies = [item.policy for item in config.exits]
     early_policies = [name for name in POLICIES if name != "always"]
-    if count not in (1, preset.exits) and all(item.after is None for item in config.exits):
+    if own:
+        yield from impossible_own(config)
+    if not own and count not in (1, config.preset.exits) and all(item.after is None for item in config.exits):
         yield (
             "exits",
             policies,
-            f"{config.model.preset} has {preset.exits} exits, not {count}; allowed: one [[exits]] table for each, a single one, or any "
+            f"{config.model.preset} has {config.preset.exits} exits, not {count}; allowed: one [[exits]] table for each, a single one, or "
+            "any "
             "number with after in each but the last",
         )
-    else:
+    elif count:
         if policies[-1] != "always":
             yield f"exits[{count - 1}].policy", policies[-1], 'the last exit must let every sample leave; allowed: "always"'
         for index, policy in enumerate(policies[:-1]):
@@ -506,7 +556,8 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
                     policy,
                     f"no sample would get past it; allowed before the last exit: {', '.join(early_policies)}",
                 )
-        yield from _impossible_layout(config)
+        if not own:
+            yield from _impossible_layout(config)
         yield from _impossible_counts(config)
     yield from _impossible_data(config)
     yield from _impossible_mode(config.build, count)
@@ -518,7 +569,7 @@ def _impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
         ("project.output", config.project.output), ("data.path", config.data.path), ("build.folding", config.build.folding),
         ("train.checkpoint", config.train.checkpoint), ("train.start", config.train.start),
         ("consistent.samples", config.consistent.samples), ("personal.samples", config.personal.samples),
-        ("import.weights", config.import_.weights),
+        ("import.weights", config.import_.weights), ("model.qonnx", config.model.qonnx), ("model.weights", config.model.weights),
     ):
         if place is not None and "\0" in place:
             yield key, place, "no path can hold a NUL character; allowed: a path"
@@ -559,7 +610,7 @@ def _impossible_anytime(config: Config) -> Iterator[tuple[str, Any, str]]:
 
 
 def _impossible_data(config: Config) -> Iterator[tuple[str, Any, str]]:
-    data, least = config.data, PRESETS[config.model.preset].least
+    data, least = config.data, (1, 1) if config.model.own else config.preset.least
     shape = DATA_SHAPES.get(data.name)
     if shape is not None and (shape[0] < least[0] or shape[1] < least[1]):
         fitting = [name for name, found in DATA_SHAPES.items() if found[0] >= least[0] and found[1] >= least[1]]
@@ -579,7 +630,7 @@ def _impossible_data(config: Config) -> Iterator[tuple[str, Any, str]]:
 
 
 def _impossible_layout(config: Config) -> Iterator[tuple[str, Any, str]]:
-    name, preset, last = config.model.preset, PRESETS[config.model.preset], len(config.exits) - 1
+    name, preset, last = config.model.preset, config.preset, len(config.exits) - 1
     for key in ("after", "head"):
         value = getattr(config.exits[last], key)
         if value is not None:

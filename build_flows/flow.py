@@ -48,6 +48,11 @@ SYNTH_SOURCES = tuple(
         "synth_units", "synthesis", "synthesis_worker", "timing", "yosys",
     )
 )
+OWN_TOOLS = ("onnx", "qonnx", "finn-plus")
+OWN_SOURCES = (
+    *(f"quant_models.{name}" for name in ("own", "integers", "data", "datasets")),
+    *(f"build_flows.{name}" for name in ("own", "own_layers", "finn_bridge")), "sim.golden",
+)
 EVALUATE_SOURCES = (
     "quant_models",
     *(
@@ -96,7 +101,45 @@ class Flow:
         return {}
 
     def train(self) -> dict[str, Any]:
-        """Checkpoint, metrics.json, exits.json."""
+        """Checkpoint, metrics.json, exits.json; of a network of the user's own model.onnx and golden.npz instead of a checkpoint."""
+        project, ui, subnet = self.project, self.ui, self.project.config.subnet
+        self.build.run(self._own_step() if project.config.model.own else self._train_step())
+        if subnet is not None:
+            from build_flows import training
+
+            whole = self.path("checkpoint.safetensors")
+            self.build.run(Step(
+                name="subnet", run=lambda work: training.deploy(project, ui, whole, work), outputs=("subnet.safetensors",),
+                inputs={"checkpoint": whole}, values={"exit": subnet}, tools=TRAINERS, sources=("quant_models", "build_flows.training"),
+            ))
+        self.build.run(self._calibrate_step())
+        metrics, exits = read_json(self.path("metrics.json")), read_json(self.path("exits.json"))
+        alone = metrics["exits"] if subnet is None else [metrics["exits"][subnet]]
+        return {
+            "exits": [{"accuracy": found["accuracy"], "leave": item["leave"], "threshold": item["threshold"]}
+                      for found, item in zip(alone, exits["exits"], strict=True)],
+            "mode": project.config.build.mode,
+        }
+
+    def _network(self) -> dict[str, Path]:
+        """The artefact that the network is in, once it is trained or taken."""
+        return {"golden": self.path("golden.npz")} if self.project.config.model.own else {"checkpoint": self.checkpoint}
+
+    def _own_step(self) -> Step:
+        """The user's own network in place of training."""
+        from build_flows import own, training
+
+        project, ui = self.project, self.ui
+        model = project.config.model.model_dump(mode="json", include={"factory"})
+        return Step(
+            name="train", run=lambda work: training.take_own(project, ui, work), outputs=("model.onnx", "golden.npz", "metrics.json"),
+            inputs={**self._data(), **own.source(project)},
+            values={**project.values("data"), "model": model, "seed": project.config.train.seed, "name": project.name,
+                    "exits": len(project.config.exits)},
+            tools=(*TRAINERS, *OWN_TOOLS), sources=OWN_SOURCES,
+        )
+
+    def _train_step(self) -> Step:
         from build_flows import training
 
         project, ui = self.project, self.ui
@@ -113,37 +156,35 @@ class Flow:
             # Of how to train only the validation split is left.
             source, values["train"] = {"weights": project.checkpoint}, {"seed": project.config.train.seed}
             values.pop(project.config.train.scheme, None)
-        self.build.run(Step(
+        return Step(
             name="train", run=lambda work: training.train(project, ui, work), outputs=("checkpoint.safetensors", "metrics.json"),
             inputs={**self._data(), **source}, values=values, tools=TRAINERS, sources=trainers, resumable=True,
-        ))
-        whole, subnet = self.path("checkpoint.safetensors"), project.config.subnet
-        if subnet is not None:
-            self.build.run(Step(
-                name="subnet", run=lambda work: training.deploy(project, ui, whole, work), outputs=("subnet.safetensors",),
-                inputs={"checkpoint": whole}, values={"exit": subnet}, tools=TRAINERS, sources=("quant_models", "build_flows.training"),
-            ))
-        checkpoint = self.checkpoint
-        self.build.run(Step(
+        )
+
+    def _calibrate_step(self) -> Step:
+        from build_flows import training
+
+        project, ui = self.project, self.ui
+        network = self._network()
+        (checkpoint,) = network.values()
+        return Step(
             name="calibrate", run=lambda work: training.calibrate(project, ui, checkpoint, work), outputs=("exits.json", "tradeoff.json"),
-            inputs={"checkpoint": checkpoint, **self._data()},
-            values={**project.values("data", "model", "exits", "calibrate"), "subnet": subnet, "exchangeable": project.config.exchangeable},
-            tools=TRAINERS, sources=("quant_models", "build_flows.training", "build_flows.tradeoff"),
-        ))
-        metrics, exits = read_json(self.path("metrics.json")), read_json(self.path("exits.json"))
-        alone = metrics["exits"] if subnet is None else [metrics["exits"][subnet]]
-        return {
-            "exits": [{"accuracy": found["accuracy"], "leave": item["leave"], "threshold": item["threshold"]}
-                      for found, item in zip(alone, exits["exits"], strict=True)],
-            "mode": project.config.build.mode,
-        }
+            inputs={**network, **self._data()},
+            values={
+                **project.values("data", "model", "exits", "calibrate"), "subnet": project.config.subnet,
+                "exchangeable": project.config.exchangeable,
+            },
+            tools=TRAINERS,
+            sources=("quant_models", "build_flows.training", "build_flows.tradeoff", *(("sim.golden",) if "golden" in network else ())),
+        )
 
     def compile(self) -> dict[str, Any]:
         """model.onnx, golden.npz, folding.toml, netlist.json, rtl/; then FINN's graph against the golden model."""
         self.project.refuse_shared_places()
         self.project.refuse_unplanned()
         self.train()
-        self.build.run(self._export_step())
+        for step in self._export_steps():
+            self.build.run(step)
         self.build.run(self._compile_step())
         self._agree()
         sizing = read_json(self.path("sizing.json"))
@@ -159,6 +200,10 @@ class Flow:
         found = differences(start.parent / "rtl", self.path("rtl"))
         self.ui.info(found.told(start.parent))
         return found.to_json(start.parent)
+
+    def _export_steps(self) -> list[Step]:
+        """A network of the user's own is exported when it is taken."""
+        return [] if self.project.config.model.own else [self._export_step()]
 
     def _export_step(self) -> Step:
         project, ui = self.project, self.ui
@@ -198,19 +243,18 @@ class Flow:
         )
 
     def _agree(self) -> None:
-        """Brevitas' integer view and FINN's graph against the golden model."""
-        project, ui = self.project, self.ui
+        """Brevitas' integer view and FINN's graph against the golden model. A user's own network was compared when it was taken."""
+        project, ui, own = self.project, self.ui, self.project.config.model.own
 
         def run(work: Path) -> None:
             from build_flows.verify import verify
 
-            verify(project, ui, checkpoint=self.checkpoint, golden_file=self.path("golden.npz"),
+            verify(project, ui, checkpoint=None if own else self.checkpoint, golden_file=self.path("golden.npz"),
                    dataflow=self.path("dataflow.onnx"), work=work)
 
         self.build.run(Step(
             name="agree", run=run, outputs=("agreement.json",),
-            inputs={"checkpoint": self.checkpoint, "golden": self.path("golden.npz"),
-                    "dataflow": self.path("dataflow.onnx"), **self._data()},
+            inputs={**self._network(), "golden": self.path("golden.npz"), "dataflow": self.path("dataflow.onnx"), **self._data()},
             values={**project.values("data", "model"), "finn_images": project.config.simulate.finn_images},
             tools=COMPILERS,
             sources=("quant_models", "sim.golden", "build_flows.finn_bridge", "build_flows.verify", "build_flows.agreement"),
@@ -253,15 +297,23 @@ class Flow:
     def _simulated(self) -> bool:
         """Whether RTL and ``sim.json`` are there, of the network as it is now."""
         try:
-            return all(self.build.fresh(step()) for step in (self._export_step, self._compile_step, self._simulate_step))
+            return all(map(self.build.fresh, (*self._export_steps(), self._compile_step(), self._simulate_step())))
         except OfframpError:
             # An artefact or a tool that they need is missing.
             return False
 
     def evaluate(self) -> dict[str, Any]:
-        """evaluation.json, evaluation.html and plots; with cycles where the network was simulated as it is now."""
-        self.train()
+        """evaluation.json, evaluation.html and plots; with cycles where the network was simulated as it is now.
+
+        Raises :class:`OfframpError` for a network of the user's own, of which the training's model is not here.
+        """
         project, ui = self.project, self.ui
+        if project.config.model.own:
+            raise OfframpError(
+                f"{project.file}: offramp evaluate needs a network trained here (model.preset)",
+                hint="of your own network `offramp report` tells accuracy and share of every exit, and the trade-off",
+            )
+        self.train()
         checkpoint, exits = self.checkpoint, self.path("exits.json")
         simulated = self._simulated()
 

@@ -39,7 +39,7 @@ def gather(project: Project, folder: Path) -> ReportData:
         intervals=[stage["interval"] for stage in sizing["stages"]],
         part={"name": part.name, "lut": part.lut, "ff": part.ff, "bram18": part.bram18, "dsp": part.dsp},
         resumed=simulated["resumed"],
-        made=_made(project, simulated, agreement, netlist),
+        made=_made(project, simulated, agreement, netlist, read_json(folder / "metrics.json")),
     )
 
 
@@ -78,14 +78,23 @@ def _gates(netlist: Mapping[str, Any], simulated: Mapping[str, Any], sizing: Map
 
 
 def _made(
-    project: Project, simulated: Mapping[str, Any], agreement: Mapping[str, Any], netlist: Mapping[str, Any]
+    project: Project, simulated: Mapping[str, Any], agreement: Mapping[str, Any], netlist: Mapping[str, Any], metrics: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    config, figures = project.config, simulated["figures"]
+    config, figures, own = project.config, simulated["figures"], metrics.get("own")
     versions = {"python": ".".join(map(str, sys.version_info[:3]))}
+    if own:
+        told = f"float logits of every exit in whole units, {own['images']:,} validation images"
+        reference = {f"{own['compared_with']} = golden model": told}
+        if own["rounded"]:
+            reference["but for"] = f"{own['rounded']:,} of them, on a rounding boundary where float32 may decide either way"
+    else:
+        reference = {"Brevitas = golden model": f"logits of every exit, {agreement['brevitas']:,} images"}
     return {
         "Command": {"command": f"offramp run {project.file.name}"},
+        **({"Your own network": {"from": own["from"], "weights": own["weights"] or "its own", "training": "yours, not made here"}}
+           if own else {}),
         "Checked, bit for bit": {
-            "Brevitas = golden model": f"logits of every exit, {agreement['brevitas']:,} images",
+            **reference,
             "FINN graph = golden model": f"{agreement['layers']} layers, {agreement['finn']:,} images",
             "RTL = golden model": f"class, exit, id and confidence, {figures['agree']:,} of {figures['samples']:,} images",
         },

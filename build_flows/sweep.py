@@ -29,6 +29,7 @@ SHARED, RATE, RESOURCES = "shared", "baseline-rate", "baseline-resources"
 RESERVED = (SHARED, RATE, RESOURCES)
 """Folders of our own beside those of the layouts."""
 
+OWN = "exits of a network of your own stand where they stand, so that no layout without them can be compared with it"
 LAYER_BITS = "layers are called otherwise in another layout of exits, so bits by their names cannot be carried over"
 
 COMMENT = "Written by offramp compare, and written again whenever it runs: change the file it came from instead."
@@ -141,6 +142,8 @@ def plan_sweep(path: Path, data_dir: Path | None = None) -> Plan:
         raise ConfigError(f"{path}: base = {toml(sweep.base)}: there is no file {base_file}")
     base = config.load(base_file, data_dir)
     raw = tomllib.loads(base_file.read_text(encoding="utf-8"))
+    if base.config.model.own:
+        raise ConfigError(f"{path}: base = {toml(sweep.base)}: {OWN}; allowed: a base with model.preset")
     if "build.mode" not in sweep.unset:
         _refuse_subnet(base.config, base_file)
     if base.config.model.layer_bits and "model.layer_bits" not in sweep.unset:
@@ -191,6 +194,9 @@ def plan_configs(paths: Sequence[Path], data_dir: Path | None = None) -> Plan:
     taken = [layout.name for layout in layouts if layout.name in RESERVED]
     if taken:
         raise ConfigError(f"{layouts[0].file}: no row may be called {taken[0]}, which is a baseline's name; change project.name")
+    own = next((item for item in projects if item.config.model.own), None)
+    if own is not None:
+        raise ConfigError(f"{own.file}: model.preset = (unset): {OWN}; allowed: configurations with model.preset")
     first = projects[0]
     if first.config.model.layer_bits:
         raise ConfigError(f"{first.file}: model.layer_bits = {toml(first.config.model.layer_bits)}: {LAYER_BITS}; allowed: unset")

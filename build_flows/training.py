@@ -14,10 +14,11 @@ from build_flows.files import write_bytes, write_json
 from build_flows.ui import Ui
 
 if TYPE_CHECKING:
+    from quant_models.calibrate import ExitLogits
     from quant_models.data import Dataset
     from quant_models.errors import Diverged
 
-__all__ = ["calibrate", "dataset", "deploy", "export", "train"]
+__all__ = ["calibrate", "dataset", "deploy", "export", "take_own", "train"]
 
 METRICS_VERSION = 1
 LAST_GOOD = "last_good.safetensors"
@@ -70,6 +71,7 @@ def _spec(project: Project, classes: int, shape: tuple[int, int, int]) -> Any:
     from quant_models.layouts import layout
 
     model = project.config.model
+    assert model.preset is not None
     try:
         found = layout(
             model.preset, project.config.layout, weight_bits=model.weight_bits, act_bits=model.act_bits, classes=classes, shape=shape
@@ -217,33 +219,38 @@ def deploy(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     save_checkpoint(work / "subnet.safetensors", subnet(checkpoint, project.config.subnet))
 
 
+def take_own(project: Project, ui: Ui, work: Path) -> None:
+    """Writes ``model.onnx``, ``golden.npz`` and ``metrics.json`` of the user's own network into ``work``; training it is theirs.
+
+    ``metrics.json`` has ``own``, what was taken and what it was compared with, and no ``scheme``. Errors are those of
+    :func:`build_flows.own.take`.
+    """
+    from build_flows.own import take
+    from quant_models.data import split
+
+    _threads(project)
+    data = dataset(project)
+    _check_split(project, data)
+    _, held = split(data, project.config.data.validation, project.config.train.seed)
+    ui.info("the network is your own: training it is yours, so nothing is trained here; thresholds are calibrated on the validation split, "
+            "which should be images that it has not seen")
+    take(project, ui, data, held, {"version": METRICS_VERSION, "data": data.name, "input": _input(data), "settings": None}, work)
+
+
 def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     """Writes ``exits.json``, integer thresholds found on the validation split with the exact integer logits, and ``tradeoff.json``,
-    what other thresholds would give (:func:`build_flows.tradeoff.tradeoff`)."""
+    what other thresholds would give (:func:`build_flows.tradeoff.tradeoff`). Of a user's own network ``checkpoint`` is its ``golden.npz``.
+    """
     from build_flows.tradeoff import VERSION, tradeoff
-    from quant_models.calibrate import ExitLogits, dump_exits
     from quant_models.calibrate import calibrate as run
-    from quant_models.checkpoint import load_model
+    from quant_models.calibrate import dump_exits
     from quant_models.data import split
-    from quant_models.exchange import logit_bits
-    from quant_models.export import golden
-    from quant_models.gate_head import gate_units
-    from quant_models.integers import integer_outputs
 
     _threads(project)
     ui.info("calibrating thresholds on the validation split")
     data = dataset(project)
-    model = load_model(checkpoint, _built(project, data.classes, data.shape))
     _, held = split(data, project.config.data.validation, project.config.train.seed)
-    meta, _ = golden(model)
-    widths = logit_bits(model.spec) if project.config.exchangeable else (None,) * model.spec.exits
-    found_logits, gates = integer_outputs(model, data.x_train[held])
-    exits = [
-        ExitLogits(policy=item.policy, logits=logits, scale=head["layers"][-1]["scale"], score=item.score or "softmax", fixed_bits=bits)
-        for item, logits, head, bits in zip(project.config.built, found_logits, meta["heads"], widths, strict=True)
-    ]
-    for k, unit in gate_units(model).items():
-        exits[k] = replace(exits[k], gate=gates[k], gate_bits=unit.bits, gate_scale=unit.scale)
+    exits, gates = _exit_logits(project, data, checkpoint, data.x_train[held])
     chosen = project.config.calibrate
     loss = None if chosen.accuracy_loss is None else chosen.accuracy_loss / 100
     # Shares are of early exits, of which a subnet has none.
@@ -252,6 +259,37 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     dump_exits(found, work / "exits.json")
     curves = tradeoff(found, [item.logits for item in exits], data.y_train[held], gates=gates)
     write_json(work / "tradeoff.json", {"version": VERSION, "curves": curves})
+
+
+def _exit_logits(
+    project: Project, data: "Dataset", checkpoint: Path, images: np.ndarray
+) -> "tuple[list[ExitLogits], dict[int, np.ndarray]]":
+    """What every exit makes of ``images`` in exact integers, and by exit the gate heads' logits."""
+    from build_flows.own import integer_view
+    from quant_models.calibrate import ExitLogits
+    from quant_models.checkpoint import load_model
+    from quant_models.exchange import logit_bits
+    from quant_models.export import golden
+    from quant_models.gate_head import gate_units
+    from quant_models.integers import integer_outputs
+
+    built = project.config.built
+    if project.config.model.own:
+        return [
+            ExitLogits(policy=item.policy, logits=logits, scale=scale, score=item.score or "softmax")
+            for item, logits, scale in zip(built, *integer_view(checkpoint, images), strict=True)
+        ], {}
+    model = load_model(checkpoint, _built(project, data.classes, data.shape))
+    meta, _ = golden(model)
+    widths = logit_bits(model.spec) if project.config.exchangeable else (None,) * model.spec.exits
+    found, gates = integer_outputs(model, images)
+    exits = [
+        ExitLogits(policy=item.policy, logits=logits, scale=head["layers"][-1]["scale"], score=item.score or "softmax", fixed_bits=bits)
+        for item, logits, head, bits in zip(built, found, meta["heads"], widths, strict=True)
+    ]
+    for k, unit in gate_units(model).items():
+        exits[k] = replace(exits[k], gate=gates[k], gate_bits=unit.bits, gate_scale=unit.scale)
+    return exits, gates
 
 
 def export(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:

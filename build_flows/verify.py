@@ -18,22 +18,24 @@ VERSION = 1
 CHUNK = 16
 
 
-def verify(project: Project, ui: Ui, *, checkpoint: Path, golden_file: Path, dataflow: Path, work: Path) -> None:
+def verify(project: Project, ui: Ui, *, checkpoint: Path | None, golden_file: Path, dataflow: Path, work: Path) -> None:
     """Writes ``agreement.json``; raises :class:`build_flows.errors.OfframpError` with the first sample, layer and value that differ.
 
-    Brevitas' integer view answers for all test images, FINN's slow execution for every layer of the first ``simulate.finn_images``.
+    Brevitas' integer view answers for all test images, FINN's slow execution for every layer of the first ``simulate.finn_images``. Without
+    a ``checkpoint`` (a user's own network) Brevitas is not asked.
     """
     from quant_models.checkpoint import load_model
     from quant_models.integers import integer_outputs
 
     images = training.dataset(project).x_test
     net = golden.load(golden_file)
-    ui.info(f"Brevitas against the golden model: {len(images):,} images")
     gates: dict[int, np.ndarray] = {}
-    wanted = net.run(images, gates=gates)
-    logits, learned = integer_outputs(load_model(checkpoint), images)
-    compare_logits(wanted, logits, ("the golden model", "Brevitas' integer view"))
-    compare_gates(gates, learned, ("the golden model", "Brevitas' integer view"))
+    if checkpoint is not None:
+        ui.info(f"Brevitas against the golden model: {len(images):,} images")
+        wanted = net.run(images, gates=gates)
+        logits, learned = integer_outputs(load_model(checkpoint), images)
+        compare_logits(wanted, logits, ("the golden model", "Brevitas' integer view"))
+        compare_gates(gates, learned, ("the golden model", "Brevitas' integer view"))
 
     few = images[: project.config.simulate.finn_images]
     graph = load_graph(dataflow)
@@ -53,5 +55,7 @@ def verify(project: Project, ui: Ui, *, checkpoint: Path, golden_file: Path, dat
             inner = {name: value for name, value in layers.items() if name not in graph.last_layers}
             compared = compare_layers(inner, found.layers, ("the golden model", "FINN's graph")) + len(some_logits) + len(some_gates)
             bar.advance(len(some))
-    write_json(work / "agreement.json", {"version": VERSION, "brevitas": len(images), "finn": len(few), "layers": compared,
-                                         "thresholds_rounded": graph.rounded})
+    write_json(work / "agreement.json", {
+        "version": VERSION, "brevitas": len(images) if checkpoint is not None else 0, "finn": len(few), "layers": compared,
+        "thresholds_rounded": graph.rounded,
+    })

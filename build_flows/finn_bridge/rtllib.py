@@ -82,6 +82,12 @@ EDITS: tuple[Edit, ...] = (
         "dwc/hdl/dwc_axi.sv", "	vpc #(.W(1), .N(IBITS * OBITS),", _COMMON + "	vpc #(.W(1), .N(IBITS / gcd(IBITS, OBITS) * OBITS),",
         "beats that are a whole number of the other side's take a plain shift register then, not a barrel: a quarter of the LUTs",
     ),
+    Edit(
+        "swg/swg_common.sv", "        if (DEPTH > 1) Data[DEPTH-1:1] <= Data[DEPTH-2:0];\n",
+        "        // verilator lint_off SELRANGE\n        if (DEPTH > 1) Data[DEPTH-1:1] <= Data[DEPTH-2:0];\n"
+        "        // verilator lint_on SELRANGE\n",
+        "a window one column wide has a buffer of one place, and Verilator looks at the branch that is not taken",
+    ),
     Edit("dwc/hdl/vpc.sv", "`default_nettype none\n", "", "a directive inside a module stops slang"),
     Edit("dwc/hdl/vpc.sv", "`default_nettype wire\n", "", "a directive inside a module stops slang"),
 )

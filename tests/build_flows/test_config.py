@@ -61,7 +61,12 @@ def faults(text: str) -> list[str]:
         ("epsilon = 0.001", "epsilon = 0.2", "x.toml: calibrate.epsilon = 0.2: allowed: number from 1e-06 to 0.1"),
         ("epsilon = 0.001", "epsilon = 0", "x.toml: calibrate.epsilon = 0: allowed: number from 1e-06 to 0.1"),
         ("epsilon = 0.001", "epsilon = nan", "x.toml: calibrate.epsilon = nan: allowed: number from 1e-06 to 0.1"),
-        ('preset = "digits"', "", 'x.toml: model.preset is missing; allowed: "digits", "b_lenet", "triple_wins", "b_alexnet", "har"'),
+        ('preset = "digits"', "", "x.toml: model.preset = (unset): allowed: one of preset, factory and qonnx must be given"),
+        (
+            'preset = "digits"',
+            'preset = "x"',
+            'x.toml: model.preset = "x": allowed: "digits", "b_lenet", "triple_wins", "b_alexnet", "har"',
+        ),
         ('exit_weights = "equal"', "exit_weights = [1, 2, -3]", "x.toml: train.exit_weights[2] = -3: allowed: number above 0 up to 100"),
         (
             'exit_weights = "equal"',
@@ -91,7 +96,8 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 def test_a_wrong_table_is_told_as_one() -> None:
-    told = "x.toml: model = 1: must be a table [model]; allowed: a table with preset, weight_bits, act_bits, layer_bits"
+    keys = "preset, factory, weights, qonnx, weight_bits, act_bits, layer_bits"
+    told = f"x.toml: model = 1: must be a table [model]; allowed: a table with {keys}"
     assert told in faults("model = 1")
 
 
@@ -156,7 +162,7 @@ def test_a_wrong_table_is_told_as_one() -> None:
         ),
         (
             DIGITS.replace('policy = "softmax"', 'policy = "gate"', 1).replace('scheme = "joint"', 'scheme = "import"').replace(
-                "# weights =", 'weights = "float.safetensors"'),
+                "# mapping =", 'weights = "float.safetensors"'),
             'exits[0].policy = "gate": gate heads are trained, and import.fine_tune = 0 trains nothing',
         ),
         (
@@ -271,7 +277,8 @@ def test_places_are_relative_to_the_file(tmp_path: Path) -> None:
     project = config.load(file)
     assert project.output == tmp_path / "sub" / "build" / "digits"
     assert (project.name, project.data, project.folding) == ("digits", None, None)
-    assert project.values("model") == {"model": {"preset": "digits", "weight_bits": 4, "act_bits": 4, "layer_bits": None}}
+    unset = dict.fromkeys(("factory", "weights", "qonnx", "layer_bits"))
+    assert project.values("model") == {"model": {"preset": "digits", "weight_bits": 4, "act_bits": 4, **unset}}
     assert project.config.exit_weights == (1.0, 1.0, 1.0)
     assert project.config.part == "xc7z020clg400-1"
     (tmp_path / "idx").mkdir()
@@ -369,8 +376,8 @@ def test_folding_is_found_or_a_file(tmp_path: Path) -> None:
 
 
 def test_presets_are_those_of_templates_and_choices() -> None:
-    choices = config.ModelSection.model_fields["preset"].annotation
-    assert set(config.PRESETS) == set(TEMPLATES) == set(getattr(choices, "__args__", ()))
+    choices = typing.get_args(typing.get_args(config.ModelSection.model_fields["preset"].annotation)[0])
+    assert set(config.PRESETS) == set(TEMPLATES) == set(choices)
     boards = config.TargetSection.model_fields["board"].annotation
     assert set(BOARDS) == set(getattr(boards, "__args__", ()))
 

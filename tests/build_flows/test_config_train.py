@@ -55,7 +55,7 @@ def test_weights_of_the_exits() -> None:
         ([('scheme = "joint"', 'scheme = "import"')], "import.weights = (unset): scheme import needs the float network's weights"),
         ([('scheme = "joint"', 'scheme = "import"'), ("# start =", 'start = "x"')],
          'train.start = "x": scheme import begins with import.weights; allowed: unset'),
-        ([('scheme = "joint"', 'scheme = "import"'), ("# weights =", 'weights = "x.pt"'), ("# std =", "std = [1, 2.5]")],
+        ([('scheme = "joint"', 'scheme = "import"'), ("# mapping =", 'weights = "x.pt"'), ("# std =", "std = [1, 2.5]")],
          "import.std = [1.0, 2.5]: allowed: 1 value or 1, one for each channel, not 2"),
         ([("# std =", "std = [0]")], "import.std[0] = 0: allowed: number above 0"),
         ([("fine_tune = 0", "fine_tuen = 0")], "import.fine_tuen = 0: unknown key (did you mean fine_tune?); allowed: weights, mapping"),
@@ -104,7 +104,7 @@ def test_files_of_the_scheme_are_found_beside_the_configuration(tmp_path: Path) 
 
 def test_float_weights_are_found_beside_the_configuration(tmp_path: Path) -> None:
     file = tmp_path / "x.toml"
-    text = template("digits").replace('scheme = "joint"', 'scheme = "import"').replace("# weights =", 'weights = "net.pt"')
+    text = template("digits").replace('scheme = "joint"', 'scheme = "import"').replace("# mapping =", 'weights = "net.pt"')
     file.write_text(text)
     with pytest.raises(ConfigError, match=rf'import\.weights = "net\.pt": there is no file {tmp_path / "net.pt"}'):
         config.load(file)

@@ -213,19 +213,21 @@ ENTRY = {
     "agree": "build_flows.verify", "simulate": "build_flows.simulation", "report": "build_flows.report",
 }
 PLUMBING = {
-    "build_flows.config", "build_flows.config_section", "build_flows.config_train", "build_flows.config_words",
+    "build_flows.config", "build_flows.config_own", "build_flows.config_section", "build_flows.config_train", "build_flows.config_words",
     "build_flows.errors", "build_flows.files", "build_flows.ui", "sim.errors",
     # Where the configuration has the names of policies from.
     "quant_models.errors", "quant_models.fidelity", "quant_models.policies",
 }
+# Networks of one's own are read by a step of their own.
+OWN = ("build_flows.finn_bridge.", "build_flows.own", "build_flows.own_layers", "quant_models.own")
 FREE = {
     # How weights are stored must not cost hours of training.
     "train": ("quant_models.checkpoint", "quant_models.errors", "quant_models.files", "quant_models.integers"),
-    "calibrate": ("build_flows.import_weights", "build_flows.parts", "build_flows.train_setup"),
+    "calibrate": ("build_flows.import_weights", "build_flows.parts", "build_flows.train_setup", "sim.golden", *OWN),
     # What FINN's execution imports but does not run.
     "agree": (
         "build_flows.cost_model", "build_flows.import_weights", "build_flows.layer_costs", "build_flows.memory_map", "build_flows.network",
-        "build_flows.parts", "build_flows.train_setup", "build_flows.tradeoff", "build_flows.training", "build_flows.unit_terms", "hw.",
+        "build_flows.parts", "build_flows.train_setup", "build_flows.tradeoff", "build_flows.training", "build_flows.unit_terms", "hw.", *OWN,
     ),
     # Of the gateware only one constant.
     "report": ("hw.",),

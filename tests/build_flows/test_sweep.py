@@ -223,7 +223,7 @@ def test_files_that_are_as_they_should_be_are_left_alone(folder: Path) -> None:
     ('"base.toml"', '"gone.toml"', 'trial.toml: base = "gone.toml": there is no file'),
     ("version = 1", 'version = 1\nreference = "nix"', 'reference = "nix": there is no such layout; allowed: early, early-pool, both'),
     ("version = 1", 'version = 1\nreference = "none"', 'reference = "none": it has no early exit; allowed: early, early-pool, both'),
-    ("version = 1", 'version = 1\nunset = ["model.preset"]', 'unset[0] = "model.preset": allowed: keys that a configuration'),
+    ("version = 1", 'version = 1\nunset = ["data.name"]', 'unset[0] = "data.name": allowed: keys that a configuration'),
     ('name = "both"', 'name = "Early"', 'layouts[3].name = "Early": layouts[1] has that name'),
     ('name = "both"', 'name = "a/b"', 'layouts[3].name = "a/b": allowed: text that matches ^[A-Za-z]'),
     ('name = "both"', 'name = "shared"', 'layouts[3].name = "shared": folders of that name are made here; allowed: anything but shared,'),

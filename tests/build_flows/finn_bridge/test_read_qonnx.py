@@ -1,0 +1,321 @@
+"""A QONNX read into stages, heads and integers: the same as quant_models has them, whatever the graph's way to say it; else one clear
+line."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from build_flows.finn_bridge.errors import CompileError
+from build_flows.finn_bridge.read_qonnx import read_qonnx
+from build_flows.finn_bridge.write_qonnx import write_qonnx
+from build_flows.own_layers import write_golden
+
+Graph = Any
+Edit = Callable[[Graph], None]
+
+
+def same(path: Path, wanted: Path, folder: Path, name: str = "odd") -> None:
+    """The network at ``path`` must be that of golden.npz at ``wanted``."""
+    write_golden(read_qonnx(path), name, folder / "found.npz")
+    with np.load(folder / "found.npz") as found, np.load(wanted) as other:
+        assert json.loads(str(found["meta"])) == json.loads(str(other["meta"]))
+        assert set(found.files) == set(other.files)
+        for key in set(found.files) - {"meta"}:
+            assert found[key].dtype == other[key].dtype
+            assert (found[key] == other[key]).all(), key
+
+
+def edited(source: Path, target: Path, *edits: Edit) -> Path:
+    model = onnx.load(str(source))
+    for edit in edits:
+        edit(model.graph)
+    onnx.save(model, str(target))
+    return target
+
+
+def node(graph: Graph, op: str, at: int = 0) -> Any:
+    return [item for item in graph.node if item.op_type == op][at]
+
+
+def quant(graph: Graph, part: str) -> Any:
+    return next(item for item in graph.node if item.op_type == "Quant" and part in item.name)
+
+
+def array(graph: Graph, name: str, change: Callable[[Any], Any], new: str | None = None) -> str:
+    """Change a constant, or add a changed one called ``new``."""
+    item = next(item for item in graph.initializer if item.name == name)
+    value = numpy_helper.from_array(np.asarray(change(numpy_helper.to_array(item)), np.float32), new or name)
+    if new is None:
+        graph.initializer.remove(item)
+    graph.initializer.append(value)
+    return value.name
+
+
+def constant(graph: Graph, name: str, value: Any) -> str:
+    graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
+    return name
+
+
+def given(item: Any, name: str, value: Any) -> None:
+    for attribute in [found for found in item.attribute if found.name == name]:
+        item.attribute.remove(attribute)
+    item.attribute.append(helper.make_attribute(name, value))
+
+
+def before(graph: Graph, reader: Any, op: str, *inputs: str, place: int = 0, **attributes: Any) -> Any:
+    """Put a node in front of input ``place`` of ``reader``."""
+    new = helper.make_node(op, [reader.input[place], *inputs], [f"new_{len(graph.node)}"], name=f"new_{op}", **attributes)
+    reader.input[place] = new.output[0]
+    at = list(graph.node).index(reader)
+    graph.node.insert(at, new)
+    return graph.node[at]
+
+
+def test_what_quant_models_exports_is_read_as_it_has_it(odd: Path, tmp_path: Path) -> None:
+    same(odd / "model.onnx", odd / "golden.npz", tmp_path)
+
+
+def test_what_is_written_is_read_again(odd: Path, tmp_path: Path) -> None:
+    write_qonnx(read_qonnx(odd / "model.onnx"), tmp_path / "written.onnx")
+    same(tmp_path / "written.onnx", odd / "golden.npz", tmp_path)
+
+
+def as_matmul(graph: Graph) -> None:
+    """The first Gemm as a product with turned weights and a bias added."""
+    gemm = node(graph, "Gemm")
+    place = list(graph.node).index(gemm)
+    graph.node.remove(gemm)
+    for offset, new in enumerate((
+        helper.make_node("Transpose", [gemm.input[1]], ["turned"], perm=[1, 0]),
+        helper.make_node("MatMul", [gemm.input[0], "turned"], ["product"]),
+        helper.make_node("Add", ["product", gemm.input[2]], [gemm.output[0]]),
+    )):
+        graph.node.insert(place + offset, new)
+
+
+def as_reshape(graph: Graph) -> None:
+    flat = node(graph, "Flatten")
+    flat.op_type = "Reshape"
+    del flat.attribute[:]
+    flat.input.append(constant(graph, "flat_shape", np.array([1, -1], np.int64)))
+
+
+def as_average(graph: Graph) -> None:
+    pool = node(graph, "GlobalAveragePool")
+    pool.op_type = "AveragePool"
+    given(pool, "kernel_shape", [2, 1])
+
+
+def channels_last(graph: Graph) -> None:
+    """Images as NHWC, turned behind the quantiser."""
+    sizes = graph.input[0].type.tensor_type.shape.dim
+    for dim, size in zip(sizes, (1, 9, 7, 2), strict=True):
+        dim.dim_value = size
+    before(graph, node(graph, "Conv"), "Transpose", perm=[0, 3, 1, 2])
+    del graph.value_info[:]
+
+
+def open_batch(graph: Graph) -> None:
+    graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
+
+
+def same_quantiser_twice(graph: Graph) -> None:
+    """A quantiser in front of a head that changes nothing."""
+    first = quant(graph, "stage1_conv0/act")
+    flat = next(item for item in graph.node if item.op_type == "Flatten" and item.input[0] == first.output[0])
+    again = before(graph, flat, "Quant", *first.input[1:4], signed=1, narrow=0, rounding_mode="ROUND")
+    again.domain = first.domain
+
+
+def pool_before_activation(graph: Graph) -> None:
+    """The pool in front of the ReLU and its quantiser, which rise: the same."""
+    norm, relu, pool = node(graph, "BatchNormalization"), node(graph, "Relu"), node(graph, "MaxPool")
+    activation = quant(graph, "stage0_conv0/act")
+    for reader in graph.node:
+        for place, tensor in enumerate(reader.input):
+            if tensor == pool.output[0]:
+                reader.input[place] = activation.output[0]
+    pool.input[0], relu.input[0] = norm.output[0], pool.output[0]
+    graph.node.remove(pool)
+    graph.node.insert(list(graph.node).index(relu), pool)
+    del graph.value_info[:]
+
+
+def turned_round(graph: Graph) -> None:
+    """Channel 1 with weights, bias and batch norm of the other sign."""
+    conv, norm = node(graph, "Conv"), node(graph, "BatchNormalization")
+
+    def other(value: Any) -> Any:
+        value = value.copy()
+        value[1] *= -1
+        return value
+
+    for name in (quant(graph, "stage0_conv0/linear/weight").input[0], conv.input[2], norm.input[1], norm.input[3]):
+        array(graph, name, other)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [as_matmul, as_reshape, as_average, channels_last, open_batch, same_quantiser_twice, pool_before_activation, turned_round],
+    ids=lambda edit: edit.__name__,
+)
+def test_another_way_to_say_the_same_is_read_the_same(edit: Edit, odd: Path, tmp_path: Path) -> None:
+    same(edited(odd / "model.onnx", tmp_path / "other.onnx", edit), odd / "golden.npz", tmp_path)
+
+
+def test_which_way_round_images_are_is_told(odd: Path, tmp_path: Path) -> None:
+    assert not read_qonnx(odd / "model.onnx").channels_last
+    assert read_qonnx(edited(odd / "model.onnx", tmp_path / "other.onnx", channels_last)).channels_last
+
+
+def sigmoid(graph: Graph) -> None:
+    node(graph, "Relu").op_type = "Sigmoid"
+
+
+def float_weight(graph: Graph) -> None:
+    found = quant(graph, "stage1_conv0/linear/weight")
+    node(graph, "Conv", 1).input[1] = found.input[0]
+    graph.node.remove(found)
+
+
+def grouped(graph: Graph) -> None:
+    given(node(graph, "Conv", 2), "group", 2)
+
+
+def skewed(graph: Graph) -> None:
+    given(node(graph, "Conv", 1), "pads", [1, 1, 0, 1])
+
+
+def dilated(graph: Graph) -> None:
+    given(node(graph, "Conv", 1), "dilations", [2, 1])
+
+
+def wide_weights(graph: Graph) -> None:
+    given(quant(graph, "stage0_conv0/linear/weight"), "narrow", 0)
+    array(graph, quant(graph, "stage0_conv0/linear/weight").input[0], lambda value: value - 100)
+
+
+def nine_bits(graph: Graph) -> None:
+    found = quant(graph, "stage0_conv0/act")
+    found.input[3] = constant(graph, "nine", np.float32(9))
+
+
+def zero_point(graph: Graph) -> None:
+    found = quant(graph, "stage0_conv0/act")
+    found.input[2] = constant(graph, "one", np.float32(1))
+
+
+def floored(graph: Graph) -> None:
+    given(quant(graph, "stage0_conv0/act"), "rounding_mode", "FLOOR")
+
+
+def wasteful(graph: Graph) -> None:
+    given(quant(graph, "stage0_conv0/act"), "signed", 1)
+
+
+def without_activation(graph: Graph) -> None:
+    """Convolution straight into a pool and the next layer."""
+    relu, found = node(graph, "Relu"), quant(graph, "stage0_conv0/act")
+    for reader in graph.node:
+        for place, tensor in enumerate(reader.input):
+            if tensor == found.output[0]:
+                reader.input[place] = relu.input[0]
+    graph.node.remove(relu)
+    graph.node.remove(found)
+
+
+def own_input_scale(graph: Graph) -> None:
+    found = quant(graph, "input_quant")
+    found.input[1] = constant(graph, "other_scale", np.float32(0.01))
+
+
+def scale_before_quantiser(graph: Graph) -> None:
+    before(graph, quant(graph, "input_quant"), "Mul", constant(graph, "two", np.float32(2)))
+
+
+def float_bias(graph: Graph) -> None:
+    gemm = next(item for item in graph.node if item.op_type == "Gemm" and item.output[0] == "exit1")
+    gemm.input[2] = constant(graph, "float_bias", np.array([0.1, 0.234, 0, 0], np.float32))
+
+
+def scaled_logits(graph: Graph) -> None:
+    gemm = next(item for item in graph.node if item.op_type == "Gemm" and item.output[0] == "exit1")
+    gemm.output[0] = "raw"
+    graph.node.append(helper.make_node("Mul", ["raw", constant(graph, "each", np.array([1, 2, 3, 4], np.float32))], ["exit1"]))
+
+
+def other_order(graph: Graph) -> None:
+    first, second = graph.output[0].name, graph.output[1].name
+    graph.output[0].name, graph.output[1].name = second, first
+
+
+def joined(graph: Graph) -> None:
+    """A skip connection around nothing: both of Add's inputs hang on one tensor."""
+    found = quant(graph, "stage0_conv0/act")
+    pool = node(graph, "MaxPool")
+    pool.input[0] = "sum"
+    graph.node.insert(list(graph.node).index(pool), helper.make_node("Relu", [found.output[0]], ["beside"]))
+    graph.node.insert(list(graph.node).index(pool), helper.make_node("Add", ["beside", found.output[0]], ["sum"], name="skip"))
+
+
+def two_at_one_place(graph: Graph) -> None:
+    """Another exit on the tensor that head 1 hangs on."""
+    gemm = next(item for item in graph.node if item.op_type == "Gemm" and item.output[0] == "exit1")
+    flat = next(item for item in graph.node if item.output[0] == gemm.input[0])
+    graph.node.append(helper.make_node("Flatten", flat.input, ["flat_again"]))
+    graph.node.append(helper.make_node("Gemm", ["flat_again", *gemm.input[1:]], ["extra"], transB=1))
+    graph.output.insert(2, helper.make_tensor_value_info("extra", onnx.TensorProto.FLOAT, [1, 4]))
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (sigmoid, "Sigmoid /stage0_conv0/act/act_quant/activation_impl/Relu has no hardware layer; allowed: Conv, Gemm, "),
+        (float_weight, "Conv /stage1_conv0/linear/Conv: its weights stages.1.stage1_conv0.linear.weight are not quantised; allowed: "),
+        (grouped, "Conv /stage2_conv0/linear/Conv: grouped and depthwise convolutions have no hardware layer; group must be 1, not 2"),
+        (skewed, r"Conv /stage1_conv0/linear/Conv: pads must be given and the same on two sides, not \[1, 1, 0, 1\]"),
+        (dilated, r"Conv /stage1_conv0/linear/Conv: dilations must be 1, not \[2, 1\]"),
+        (wide_weights, r"Conv /stage0_conv0/linear/Conv: its weights must be narrow, above -8 \(narrow_range=True\)"),
+        (nine_bits, "Quant /stage0_conv0/act/.*: an activation must have 2 to 8 bits, not narrow, not 9 bits"),
+        (zero_point, "Quant /stage0_conv0/act/.*: the zero point must be 0, not 1"),
+        (floored, "Quant /stage0_conv0/act/.*: rounding_mode must be ROUND, not FLOOR"),
+        (wasteful, "Quant /stage0_conv0/act/.*: a quantiser behind a Relu must be unsigned"),
+        (without_activation, "Gemm /head0_fc0/.* follows Conv /stage0_conv0/linear/Conv without a quantiser|is not quantised; allowed: f"),
+        (own_input_scale, "Quant /input_quant/.*: the input's quantiser must be unsigned, of 8 bits and scale 1/256 .*scale 0.01"),
+        (scale_before_quantiser, "input image must go into a Quant node, not into Mul new_Mul"),
+        (float_bias, "output exit1: the bias of Gemm /head1_fc0/.* must be whole numbers of .* of them in class "),
+        (scaled_logits, "output exit1: the weights of Gemm /head1_fc0/.*, the last layer of a head, must have one scale"),
+        (other_order, "output exit0 leaves the trunk, where output exit1 should; outputs must be in the order"),
+        (joined, "join again before output exit0|Add skip joins two paths"),
+        (two_at_one_place, "goes 3 ways; allowed: 2, a head and the trunk"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_what_cannot_be_built_is_one_line_that_names_the_node(edit: Edit, message: str, odd: Path, tmp_path: Path) -> None:
+    with pytest.raises(CompileError, match=message):
+        read_qonnx(edited(odd / "model.onnx", tmp_path / "other.onnx", edit))
+
+
+def test_exits_must_have_the_same_classes(odd: Path, tmp_path: Path) -> None:
+    network = read_qonnx(odd / "model.onnx")
+    first, *others = network.heads
+    last = first[-1]
+    less = replace(
+        last, bias=last.bias[:3], weight=last.weight[:3], weight_scale=last.weight_scale[:3], slope=last.slope[:3], out_shape=(1, 1, 3)
+    )
+    write_qonnx(replace(network, heads=((*first[:-1], less), *others)), tmp_path / "other.onnx")
+    with pytest.raises(CompileError, match="every output must have as many classes, not 3, 4, 4"):
+        read_qonnx(tmp_path / "other.onnx")
+
+
+def test_what_is_no_qonnx_is_told(tmp_path: Path) -> None:
+    (tmp_path / "text.onnx").write_text("no model")
+    with pytest.raises(CompileError, match=r"text\.onnx is not a QONNX model: "):
+        read_qonnx(tmp_path / "text.onnx")

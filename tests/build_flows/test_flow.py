@@ -227,7 +227,8 @@ FREE = {
     # What FINN's execution imports but does not run.
     "agree": (
         "build_flows.cost_model", "build_flows.import_weights", "build_flows.layer_costs", "build_flows.memory_map", "build_flows.network",
-        "build_flows.parts", "build_flows.train_setup", "build_flows.tradeoff", "build_flows.training", "build_flows.unit_terms", "hw.", *OWN,
+        "build_flows.parts", "build_flows.train_setup", "build_flows.tradeoff", "build_flows.training", "build_flows.unit_terms", "hw.",
+        *OWN,
     ),
     # Of the gateware only one constant.
     "report": ("hw.",),

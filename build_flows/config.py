@@ -221,7 +221,7 @@ class ExitSection(Section):
 
 
 class CalibrateSection(Section):
-    """How the thresholds are found on the validation split: give accuracy_loss or shares, not both."""
+    """How the thresholds are found on the validation split: give one of accuracy_loss, shares and mean_cost."""
 
     accuracy_loss: float | None = Field(
         default=None,
@@ -232,6 +232,16 @@ class CalibrateSection(Section):
     shares: list[Share] | None = Field(
         default=None,
         description="Or: share of all samples that leave at each exit but the last, first exit first. They may sum to 1 at most.",
+    )
+    mean_cost: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Or: what a sample may cost on the whole, as a share of what it costs without early exits; the thresholds of all exits "
+        "with the most right answers at that cost.",
+    )
+    cost: Literal["macs", "bit_ops"] = Field(
+        default="macs", description="What mean_cost counts: multiply-accumulates, or those times the bits of weight and input."
     )
     epsilon: float = Field(
         default=0.001,
@@ -290,11 +300,11 @@ class BuildSection(Section):
     max_in_flight: int | None = Field(
         default=None, ge=2, le=1024, description="Samples that may be inside the accelerator at a time. Unset: as many as it can use."
     )
-    mode: Literal["all", "subnet", "anytime"] = Field(
+    mode: Literal["all", "subnet", "anytime", "budgeted"] = Field(
         default="all",
         description="What of the trained network is built: all exits; or, as a subnet, one exit alone, without what stands behind it and "
         "the other heads; or, for answers at any time, all exits, each of which gives a result for every sample that passes it, marked as "
-        "final or not.",
+        "final or not; or, budgeted, all exits with thresholds for a mean cost (calibrate.mean_cost).",
     )
     exchangeable_heads: bool | None = Field(
         default=None,
@@ -673,13 +683,16 @@ def _impossible_counts(config: Config) -> Iterator[tuple[str, Any, str]]:
 
 
 def _impossible_calibration(config: Config, policies: Sequence[str]) -> Iterator[tuple[str, Any, str]]:
-    loss, shares = config.calibrate.accuracy_loss, config.calibrate.shares
-    if loss is None and shares is None:
-        yield "calibrate.accuracy_loss", None, "allowed: one of accuracy_loss and shares must be given"
+    shares, cost = config.calibrate.shares, config.calibrate.mean_cost
+    given = [key for key in ("accuracy_loss", "shares", "mean_cost") if getattr(config.calibrate, key) is not None]
+    if not given:
+        yield "calibrate.accuracy_loss", None, "allowed: one of accuracy_loss, shares and mean_cost must be given"
+    if len(given) > 1:
+        yield f"calibrate.{given[-1]}", getattr(config.calibrate, given[-1]), f"allowed: either {' or '.join(given)}, not both"
+    if config.build.mode == "budgeted" and cost is None:
+        yield "calibrate.mean_cost", None, "mode budgeted keeps to a mean cost; allowed: a number above 0 up to 1"
     if shares is None:
         return
-    if loss is not None:
-        yield "calibrate.shares", shares, "allowed: either accuracy_loss or shares, not both"
     if sum(shares) > 1 + 1e-9:
         yield "calibrate.shares", shares, f"they sum to {sum(shares):g}; allowed: 1 at most"
     for index, (share, policy) in enumerate(zip(shares, policies, strict=False)):

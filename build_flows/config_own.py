@@ -44,6 +44,8 @@ def impossible_own(config: "Config") -> Iterator[tuple[str, Any, str]]:
             yield f"train.{key}", value, "your network is not trained here; allowed: unset (its weights: model.weights)"
     if config.train.scheme != "joint":
         yield "train.scheme", config.train.scheme, 'your network is not trained here; allowed: "joint", the default'
+    if config.calibrate.mean_cost is not None:
+        yield "calibrate.mean_cost", config.calibrate.mean_cost, "costs are those of networks trained here; allowed: another target"
     if config.build.mode == "subnet":
         yield "build.mode", "subnet", "only networks trained here are cut; allowed: any other mode"
     if config.build.exchangeable_heads:

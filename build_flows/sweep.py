@@ -30,6 +30,7 @@ RESERVED = (SHARED, RATE, RESOURCES)
 """Folders of our own beside those of the layouts."""
 
 OWN = "exits of a network of your own stand where they stand, so that no layout without them can be compared with it"
+TARGETS = {"accuracy_loss", "shares", "mean_cost"}
 LAYER_BITS = "layers are called otherwise in another layout of exits, so bits by their names cannot be carried over"
 
 COMMENT = "Written by offramp compare, and written again whenever it runs: change the file it came from instead."
@@ -328,11 +329,11 @@ def _derived(
     _move(values, origin.home, folder)
     moved = copy.deepcopy({section: dict(table) for section, table in own.items() if table})
     _move(moved, own_home, folder)
-    if {"accuracy_loss", "shares"} & moved.get("calibrate", {}).keys():
-        values["calibrate"] = {key: item for key, item in values.get("calibrate", {}).items() if key not in ("accuracy_loss", "shares")}
+    if TARGETS & moved.get("calibrate", {}).keys():
+        values["calibrate"] = {key: item for key, item in values.get("calibrate", {}).items() if key not in TARGETS}
     for section, table in moved.items():
         values[section] = values.get(section, {}) | table
-    if "calibrate" in values and not {"accuracy_loss", "shares"} & values["calibrate"].keys():
+    if "calibrate" in values and not TARGETS & values["calibrate"].keys():
         values["calibrate"]["accuracy_loss"] = Config.model_fields["calibrate"].default.accuracy_loss
     if origin.weights is not None:
         values.setdefault("train", {})["checkpoint"] = _relative(origin.weights, folder)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from quant_models.calibrate import ExitLogits
     from quant_models.data import Dataset
     from quant_models.errors import Diverged
+    from quant_models.net import NetSpec
+    from quant_models.price import Price
 
 __all__ = ["calibrate", "dataset", "deploy", "export", "take_own", "train"]
 
@@ -245,6 +249,7 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     from quant_models.calibrate import calibrate as run
     from quant_models.calibrate import dump_exits
     from quant_models.data import split
+    from quant_models.errors import Unreachable
 
     _threads(project)
     ui.info("calibrating thresholds on the validation split")
@@ -253,12 +258,38 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
     exits, gates = _exit_logits(project, data, checkpoint, data.x_train[held])
     chosen = project.config.calibrate
     loss = None if chosen.accuracy_loss is None else chosen.accuracy_loss / 100
-    # Shares are of early exits, of which a subnet has none.
-    shares = chosen.shares if project.config.subnet is None or chosen.shares is None else []
-    found = run(exits, data.y_train[held], accuracy_loss=loss, shares=shares, epsilon=chosen.epsilon, temperature=chosen.temperature)
+    shares, mean_cost, price = chosen.shares, chosen.mean_cost, None
+    if project.config.subnet is not None and loss is None:
+        # Shares and costs are of early exits, of which a subnet has none.
+        shares, mean_cost = [], None
+    elif mean_cost is not None:
+        price = _price(_built(project, data.classes, data.shape), chosen.cost)
+    try:
+        found = run(
+            exits, data.y_train[held], accuracy_loss=loss, shares=shares, mean_cost=mean_cost, price=price, epsilon=chosen.epsilon,
+            temperature=chosen.temperature,
+        )
+    except Unreachable as error:
+        raise ConfigError(
+            f"{project.file}: calibrate.mean_cost = {mean_cost:g}: {error}; allowed: {ceil(error.least * 1e4) / 1e4:g} to 1"
+        ) from error
+    if mean_cost is not None:
+        told = found["calibration"]
+        ui.info(f"mean cost: {100 * told['mean_cost']:.1f} % of the whole network's {told['wanted']['cost']}")
     dump_exits(found, work / "exits.json")
     curves = tradeoff(found, [item.logits for item in exits], data.y_train[held], gates=gates)
     write_json(work / "tradeoff.json", {"version": VERSION, "curves": curves})
+
+
+def _price(spec: "NetSpec", cost: str) -> "Price":
+    """What samples cost in ``calibrate.cost``, exit by exit, beside the network without early exits."""
+    from quant_models.cost import exit_costs, last_alone
+    from quant_models.price import Price
+
+    key, unit = ("macs", "MACs") if cost == "macs" else ("bitops", "bit operations")
+    upto = [getattr(item, key) for item in exit_costs(spec)]
+    steps = tuple(float(now - before) for before, now in pairwise([0, *upto]))
+    return Price(steps=steps, whole=float(getattr(last_alone(spec), key)), unit=unit)
 
 
 def _exit_logits(

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from quant_models.calibrate_search import Ranked, by_loss, by_shares
-from quant_models.errors import QuantModelError
+from quant_models.errors import QuantModelError, Unreachable
 from quant_models.fidelity import EPSILON
 from quant_models.files import atomic
+from quant_models.joint_search import Cuts, WithinCost, WithinLoss, outcome, search
 from quant_models.metrics import calibration_error, probabilities
 from quant_models.policies import POLICIES, Head, Params, policy, real_threshold
+from quant_models.price import Price
 from quant_models.temperature import fit, log_loss
 
 __all__ = ["ExitLogits", "Gates", "apply", "calibrate", "dump_exits", "scores"]
@@ -94,13 +96,17 @@ def _leaves(name: str, score: np.ndarray, threshold: int, params: Params, logits
 
 def calibrate(
     exits: Sequence[ExitLogits], labels: np.ndarray, *, accuracy_loss: float | None = None, shares: Sequence[float] | None = None,
-    epsilon: float = EPSILON, temperature: bool = False,
+    mean_cost: float | None = None, price: Price | None = None, epsilon: float = EPSILON, temperature: bool = False,
 ) -> dict[str, Any]:
     """Thresholds for all exits but the last, which has policy ``always``; gives the content of ``exits.json``.
 
     ``labels`` (int64 ``[n]``) and the logits are of the validation split, never of the test split. Either ``accuracy_loss`` (0
     to 1: how much less accurate than the last exit alone) or ``shares`` (of all samples, one per exit but the last, at most 1
-    together) says what is wanted. An exit with policy ``never``, or not ``enabled``, takes no part. ``accuracy`` in the result
+    together) or ``mean_cost`` (above 0 to 1: the most right answers at a mean cost of at most this share of ``price.whole``; ``price``,
+    None: each stage costs one, says what samples cost) says what is wanted; a mean cost below the least that there is raises
+    :class:`quant_models.errors.Unreachable`, which tells that.
+
+    An exit with policy ``never``, or not ``enabled``, takes no part. ``accuracy`` in the result
     is that of the samples that leave there, null when none does; ``calibration`` says what was wanted and what came out, what the
     integer thresholds are in real numbers, and the bounds that the constants of softmax and entropy keep to (``epsilon`` at most).
 
@@ -109,8 +115,11 @@ def calibrate(
     """
     if not exits or exits[-1].policy != "always" or not exits[-1].enabled:
         raise QuantModelError("the last exit must be enabled and have policy always")
-    if (accuracy_loss is None) == (shares is None):
-        raise QuantModelError("calibration needs either accuracy_loss or shares")
+    if sum(item is not None for item in (accuracy_loss, shares, mean_cost)) != 1:
+        raise QuantModelError("calibration needs one of accuracy_loss, shares and mean_cost")
+    if mean_cost is not None and not 0 < mean_cost <= 1:
+        raise QuantModelError(f"mean_cost must be above 0 up to 1, not {mean_cost}")
+    price = Price.stages(len(exits)) if price is None else price
     if accuracy_loss is not None and not 0 <= accuracy_loss <= 1:
         raise QuantModelError(f"accuracy_loss must be 0 to 1, not {accuracy_loss}")
     if shares is not None and (len(shares) != len(exits) - 1 or min(shares, default=0) < 0 or sum(shares) > 1 + 1e-9):
@@ -136,7 +145,10 @@ def calibrate(
         _rank(item, score, labels) if item.enabled and item.policy != "never" else None
         for item, score in zip(exits[:-1], found[:-1], strict=True)
     ]
-    cuts = by_loss(ranked, last_right.astype(np.int64), accuracy_loss) if accuracy_loss is not None else by_shares(ranked, shares or ())
+    if mean_cost is not None:
+        cuts = _by_cost(ranked, last_right, price, mean_cost)
+    else:
+        cuts = by_loss(ranked, last_right.astype(np.int64), accuracy_loss) if accuracy_loss is not None else by_shares(ranked, shares or ())
 
     entries: list[dict[str, Any]] = []
     real: dict[str, Any] = {}
@@ -170,15 +182,36 @@ def calibrate(
         here = taken == entry["index"]
         entry |= {"reach": float((taken >= entry["index"]).mean()), "leave": float(here.mean())}
         entry["accuracy"] = float(right[here].mean()) if here.any() else None
+    wanted: dict[str, Any] = {"accuracy_loss": accuracy_loss} if shares is None else {"shares": [float(share) for share in shares]}
+    if mean_cost is not None:
+        wanted = {"mean_cost": mean_cost, "cost": price.unit}
     told: dict[str, Any] = {
-        "wanted": {"accuracy_loss": accuracy_loss} if shares is None else {"shares": [float(share) for share in shares]},
+        "wanted": wanted,
         "samples": len(labels), "accuracy": float(right.mean()), "last_exit_accuracy": float(last_right.mean()),
         "exit_accuracy": [float((item.logits.argmax(1) == labels).mean()) for item in exits],
         "real_thresholds": real, "epsilon": bounds,
     }
+    if mean_cost is not None:
+        leave = [int((taken == k).sum()) for k in range(len(exits))]
+        told["mean_cost"] = float(price.mean(leave, len(labels))) / price.whole
     if temperature:
         told["temperature"] = [_scaled(item, labels, own) for item, own in zip(exits, temperatures, strict=True)]
     return {"version": 1, "exits": entries, "calibration": told}
+
+
+def _by_cost(ranked: Sequence[Ranked | None], last_right: np.ndarray, price: Price, share: float) -> Cuts:
+    """The cuts of most right answers at a mean cost of ``share`` of the whole."""
+    found = search(ranked, last_right, WithinCost(price, share * price.whole))
+    if found is None:
+        cheapest = search(ranked, last_right, WithinLoss(price, 0))
+        assert cheapest is not None
+        _, leave = outcome(ranked, last_right, cheapest)
+        least = float(price.mean(leave, len(last_right))) / price.whole
+        raise Unreachable(
+            f"so small a share of the whole network's {price.unit} cannot be reached: the best is {least:.4f}, when every sample leaves as "
+            "early as exits let it", least=least,
+        )
+    return found
 
 
 def _scaled(item: ExitLogits, labels: np.ndarray, temperature: float) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-__all__ = ["Diverged", "QuantModelError"]
+__all__ = ["Diverged", "QuantModelError", "Unreachable"]
 
 
 class QuantModelError(ValueError):
@@ -15,3 +15,11 @@ class Diverged(QuantModelError):
     def __init__(self, message: str, kept: Path | None) -> None:
         super().__init__(message)
         self.kept = kept
+
+
+class Unreachable(QuantModelError):
+    """A mean cost that no thresholds keep to; ``least`` is the least that there is, as a share of the whole."""
+
+    def __init__(self, message: str, *, least: float) -> None:
+        super().__init__(message)
+        self.least = least

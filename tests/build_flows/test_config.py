@@ -174,6 +174,14 @@ def test_a_wrong_table_is_told_as_one() -> None:
             'exits[0].policy = "never": it finds no class, and in mode anytime every exit answers; allowed: any other policy',
         ),
         (DIGITS.replace("# shares =", "shares = [0.5, 0.2]"), "calibrate.shares = [0.5, 0.2]: allowed: either accuracy_loss or shares"),
+        (
+            DIGITS.replace("# mean_cost =", "mean_cost = 0.5"),
+            "calibrate.mean_cost = 0.5: allowed: either accuracy_loss or mean_cost, not both",
+        ),
+        (
+            DIGITS.replace('mode = "all"', 'mode = "budgeted"'),
+            "calibrate.mean_cost = (unset): mode budgeted keeps to a mean cost; allowed: a number above 0 up to 1",
+        ),
         (DIGITS.replace("\naccuracy_loss = 0.5", ""), "calibrate.accuracy_loss = (unset): allowed: one of"),
         (
             B_LENET.replace('"max_logit"', '"never"'),

@@ -379,3 +379,21 @@ def test_windows_of_sensors_and_image_folders_are_data_sets(small: Project, tmp_
     data = training.dataset(config.load(small.file))
     assert (data.shape, data.names) == ((8, 6, 1), ("cat", "dog"))
     assert len(list((folder / "out" / ".data").iterdir())) == 1
+
+
+def test_a_mean_cost_is_calibrated_and_one_out_of_reach_is_told(small: Project, tmp_path: Path) -> None:
+    training.train(small, SilentUi(), tmp_path)
+    text = small.file.read_text()
+
+    def wanted(share: str) -> Project:
+        small.file.write_text(text.replace("shares = [0.5, 0.3]", f'mean_cost = {share}\ncost = "bit_ops"'))
+        return config.load(small.file)
+
+    training.calibrate(wanted("0.6"), SilentUi(), tmp_path / "checkpoint.safetensors", tmp_path)
+    told = json.loads((tmp_path / "exits.json").read_text())["calibration"]
+    assert told["wanted"] == {"cost": "bit operations", "mean_cost": 0.6}
+    assert 0.3 < told["mean_cost"] <= 0.6
+    with pytest.raises(ConfigError, match=r"calibrate\.mean_cost = 0\.01: .* the best is (0\.\d+), .*; allowed: 0\.\d+ to 1") as caught:
+        training.calibrate(wanted("0.01"), SilentUi(), tmp_path / "checkpoint.safetensors", tmp_path)
+    least = caught.value.message.rsplit("allowed: ", 1)[1].removesuffix(" to 1")
+    training.calibrate(wanted(least), SilentUi(), tmp_path / "checkpoint.safetensors", tmp_path)

@@ -9,9 +9,10 @@ import pytest
 
 from hw.exit_decision import ExitDecision
 from quant_models.calibrate import ExitLogits, apply, calibrate, dump_exits, scores
-from quant_models.errors import QuantModelError
+from quant_models.errors import QuantModelError, Unreachable
 from quant_models.metrics import probabilities
 from quant_models.policies import POLICIES, policy
+from quant_models.price import Price
 from quant_models.temperature import fit
 from sim.golden import decide, parse_exits
 
@@ -339,8 +340,8 @@ def test_file_is_stable_and_plain_json(tmp_path):
 @pytest.mark.parametrize(("policies", "wanted", "message"), [
     (["max_logit"], {"accuracy_loss": 0.1}, "the last exit must be enabled and have policy always"),
     (["always", "always"], {"accuracy_loss": 0.1}, "only the last exit can have policy always"),
-    (["max_logit", "always"], {}, "needs either accuracy_loss or shares"),
-    (["max_logit", "always"], {"accuracy_loss": 0.1, "shares": [0.5]}, "needs either accuracy_loss or shares"),
+    (["max_logit", "always"], {}, "needs one of accuracy_loss, shares and mean_cost"),
+    (["max_logit", "always"], {"accuracy_loss": 0.1, "shares": [0.5]}, "needs one of accuracy_loss, shares and mean_cost"),
     (["max_logit", "always"], {"accuracy_loss": 1.5}, r"accuracy_loss must be 0 to 1, not 1\.5"),
     (["max_logit", "always"], {"shares": [1.5]}, r"shares must be 1 numbers from 0 to 1 that sum to at most 1, not \[1\.5\]"),
     (["gate", "always"], {"accuracy_loss": 0.1}, "exit 0: policy gate needs the logits of a gate head, and there are none"),
@@ -351,3 +352,29 @@ def test_what_cannot_be_wanted(policies, wanted, message):
     made, labels = exits(policies, n=20)
     with pytest.raises(QuantModelError, match=message):
         calibrate(made, labels, **wanted)
+
+
+def test_a_mean_cost_is_kept_to_with_the_most_right_answers():
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 4, 300)
+    three = [
+        ExitLogits(policy=policy, logits=(rng.normal(0, 1, (300, 4)) * 40 + strength * 40 * np.eye(4)[labels]).astype(np.int64), scale=0.05)
+        for policy, strength in (("margin", 1.2), ("softmax", 2.0), ("always", 3.0))
+    ]
+    price = Price(steps=(2.0, 3.0, 5.0), whole=9.0)
+    accuracies = []
+    for share in (0.3, 0.6, 1.0):
+        found = calibrate(three, labels, mean_cost=share, price=price)
+        told = found["calibration"]
+        leave = np.array([item["leave"] for item in found["exits"]])
+        assert told["mean_cost"] == pytest.approx(float(np.cumsum([2, 3, 5]) @ leave) / 9)
+        assert told["mean_cost"] <= share
+        assert told["wanted"] == {"mean_cost": share, "cost": "stages"}
+        accuracies.append(told["accuracy"])
+    assert accuracies == sorted(accuracies)
+    assert accuracies[0] < accuracies[-1]
+    with pytest.raises(Unreachable, match=r"cannot be reached: the best is 0\.2222") as caught:
+        calibrate(three, labels, mean_cost=0.2, price=price)
+    assert caught.value.least == pytest.approx(2 / 9)
+    with pytest.raises(QuantModelError, match="one of accuracy_loss, shares and mean_cost"):
+        calibrate(three, labels, mean_cost=0.2, shares=[0.5, 0.2])

@@ -105,7 +105,8 @@ def device(name: Device) -> torch.device:
 
 
 def _images(images: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    # A copy: data sets may be read-only, which torch does not know.
+    return torch.tensor(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
 
 
 def evaluate(model: MultiExitNet, images: np.ndarray, labels: np.ndarray, batch: int = 512) -> list[dict[str, float]]:

@@ -128,7 +128,10 @@ def _trained(chosen: Project, work: Path) -> dict:
     [
         ("exits_only", {}, {"backbone_epochs": 2, "exits": None}),
         ("exits_only", {"backbone_epochs": 1}, {"backbone_epochs": 1, "exits": None}),
-        ("distill", {"teacher": "next", "temperature": 2.0, "alpha": 0.25}, {"teacher": "next", "temperature": 2.0, "alpha": 0.25}),
+        (
+            "distill", {"teacher": "next", "temperature": 2.0, "alpha": 0.25, "ramp": 3},
+            {"teacher": "next", "temperature": 2.0, "alpha": 0.25, "ramp": 3},
+        ),
         ("consistent", {"ramp": 1, "perturb": ["noise"], "unlabelled": 0.5},
          {"weight": 1.0, "ramp": 1, "perturb": ["noise"], "strength": 0.5, "unlabelled": 0.5}),
     ],

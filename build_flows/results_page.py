@@ -9,6 +9,7 @@ import numpy as np
 from build_flows.bench_figures import Figure
 from build_flows.files import write_bytes, write_text
 from build_flows.results_plots import PLOTS, png
+from build_flows.results_runs import NOTES
 
 __all__ = ["figures", "page", "write_page"]
 
@@ -188,6 +189,7 @@ def page(found: Mapping[str, Any]) -> str:
     machines = sorted({item["machine"] for item in entries})
     lossy = any(item["data"] == "cifar10" and item["source"] == "folder" for item in entries)
     note = ("CIFAR-10 was read from an image folder of JPEG copies of its images, a little lossy.\n\n" if lossy else "")
+    notes = "".join(f"- {item}\n" for item in NOTES)
     shown = "".join(f"![{told}](results_{name}.png)\n\n" for name, (told, *_) in PLOTS.items() if png(name, entries) is not None)
     return f"""# Results
 
@@ -208,7 +210,10 @@ Machine: {'; '.join(machines)}. Seconds are those of training, other work on the
 Means over the seeds, with the sample's standard deviation where there are several.
 
 {_summary(entries)}
-{_users(entries)}{shown}## Every run
+{_users(entries)}{shown}## What was tried
+
+{notes}
+## Every run
 
 {_runs(entries)}
 Noise is Gaussian, added to 8-bit pixels, its standard deviation at strengths 1 to 5

@@ -42,6 +42,7 @@ def make_project(flow: Flow, board: Board) -> Path:
 
     Raises :class:`OfframpError` when the network was compiled for another part than ``board``'s.
     """
+    flow.project.refuse_for_board()
     flow.compile()
     netlist = _netlist(flow)
     flow.build.run(Step(

@@ -67,6 +67,7 @@ def cosim(flow: Flow, board: Board, *, samples: int | None = None, seed: int = 1
     Raises :class:`CosimError` unless every result is that of the simulation and every check went as it should.
     """
     chosen = flow.project.config.simulate
+    flow.project.refuse_for_board()
     flow.simulate(Options(samples=chosen.samples, stall=chosen.stall, seed=chosen.seed))
 
     def work(folder: Path) -> None:

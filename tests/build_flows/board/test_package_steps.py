@@ -3,14 +3,17 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from build_flows import training
+from build_flows.board.bitstream import make_project
 from build_flows.board.boards import BOARDS
+from build_flows.board.cosim import cosim
 from build_flows.board.package_steps import make_archive, make_package
 from build_flows.config import Project
-from build_flows.errors import OfframpError
+from build_flows.errors import ConfigError, OfframpError
 from build_flows.flow import Flow
 from build_flows.steps import Build
 from hw.accelerator import build_id
@@ -123,3 +126,13 @@ def test_a_hwh_that_does_not_belong_to_the_bit(make: Make, project: Project) -> 
     assert not (project.output / "package").exists()
 
 
+
+
+@pytest.mark.parametrize("step", [make_package, make_project, cosim])
+def test_answers_of_every_exit_are_refused_before_anything_is_made(step: Callable[..., Any], project: Project) -> None:
+    build = project.config.build.model_copy(update={"mode": "anytime"})
+    chosen = dataclasses.replace(project, config=project.config.model_copy(update={"build": build}))
+    with Build(project.output) as steps:
+        with pytest.raises(ConfigError, match=r'build\.mode = "anytime": the board\'s driver takes one result an image'):
+            step(flow_of(chosen, steps), BOARDS["pynq-z2"])
+        assert steps.ran == []

@@ -1,6 +1,6 @@
 """The first steps of a project: training, calibration and export, each from files to files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import ceil
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["calibrate", "dataset", "deploy", "export", "take_own", "train"]
 
 METRICS_VERSION = 1
+FAR = 0.02
+"""A share that differs by more from the one wanted is told."""
 LAST_GOOD = "last_good.safetensors"
 
 
@@ -273,12 +275,24 @@ def calibrate(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
         raise ConfigError(
             f"{project.file}: calibrate.mean_cost = {mean_cost:g}: {error}; allowed: {ceil(error.least * 1e4) / 1e4:g} to 1"
         ) from error
+    if shares:
+        _warn_of_shares(ui, shares, [item["leave"] for item in found["exits"]])
     if mean_cost is not None:
         told = found["calibration"]
         ui.info(f"mean cost: {100 * told['mean_cost']:.1f} % of the whole network's {told['wanted']['cost']}")
     dump_exits(found, work / "exits.json")
     curves = tradeoff(found, [item.logits for item in exits], data.y_train[held], gates=gates)
     write_json(work / "tradeoff.json", {"version": VERSION, "curves": curves})
+
+
+def _warn_of_shares(ui: Ui, wanted: Sequence[float], reached: Sequence[float]) -> None:
+    """Say so when samples of equal scores, which leave together or not at all, keep the ``reached`` shares from those ``wanted``."""
+    if any(abs(one - other) > FAR for one, other in zip(wanted, reached, strict=False)):
+        shown = [", ".join(f"{share:.3f}" for share in shares) for shares in (wanted, reached[: len(wanted)])]
+        ui.info(
+            f"warning: calibrate.shares wants {shown[0]}; the nearest that thresholds can give is {shown[1]}: samples of equal "
+            "scores leave together"
+        )
 
 
 def _price(spec: "NetSpec", cost: str) -> "Price":

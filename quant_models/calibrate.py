@@ -12,7 +12,7 @@ from quant_models.calibrate_search import Ranked, by_loss, by_shares
 from quant_models.errors import QuantModelError, Unreachable
 from quant_models.fidelity import EPSILON
 from quant_models.files import atomic
-from quant_models.joint_search import Cuts, WithinCost, WithinLoss, outcome, search
+from quant_models.joint_search import MOST_EXITS, Cuts, WithinCost, WithinLoss, outcome, search
 from quant_models.metrics import calibration_error, probabilities
 from quant_models.policies import POLICIES, Head, Params, policy, real_threshold
 from quant_models.price import Price
@@ -204,7 +204,8 @@ def _by_cost(ranked: Sequence[Ranked | None], last_right: np.ndarray, price: Pri
     found = search(ranked, last_right, WithinCost(price, share * price.whole))
     if found is None:
         cheapest = search(ranked, last_right, WithinLoss(price, 0))
-        assert cheapest is not None
+        if cheapest is None:
+            raise QuantModelError(f"mean_cost is for at most {MOST_EXITS} early exits, not {sum(item is not None for item in ranked)}")
         _, leave = outcome(ranked, last_right, cheapest)
         least = float(price.mean(leave, len(last_right))) / price.whole
         raise Unreachable(

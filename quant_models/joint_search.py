@@ -4,7 +4,8 @@ A sample leaves at the first exit whose cut its sureness reaches. Of every combi
 right answers among them, follow from one histogram an exit over the place of each sample between its cuts, summed up along every axis (a
 summed-area table, Crow, SIGGRAPH 1984), so that all combinations are known at once. With at most :data:`CELLS` combinations of all
 thresholds that tell samples apart, the best one is found exactly. Else cuts are taken at equal distances first, and then, around the best
-combination, closer and closer until none is left out between: the result is the best of its neighbourhood, and of the coarse grid.
+combination, closer and closer until none is left out between, and then one by one as long as that helps: no single threshold can be changed
+for the better, but another combination of several may be better.
 
 Thresholds of classes are too many for that. They begin at the best common one and, exit by exit, at prices for a sample's cost (Lagrange),
 where each class's best cut does not depend on the others; then each goes on alone as long as that helps.
@@ -19,7 +20,7 @@ import numpy as np
 from quant_models.calibrate_search import Ranked
 from quant_models.price import Price
 
-__all__ = ["CELLS", "Cuts", "Goal", "WithinCost", "WithinLoss", "outcome", "search"]
+__all__ = ["CELLS", "MOST_EXITS", "Cuts", "Goal", "WithinCost", "WithinLoss", "outcome", "search"]
 
 CELLS = 2**20
 """Combinations that are tried at once."""
@@ -87,7 +88,7 @@ def search(ranked: Sequence[Ranked | None], last_right: np.ndarray, goal: Goal, 
     ]]
     if any(item is not None and item.groups > 1 for item in ranked):
         tried += _priced(ranked, last_right, goal, tried[0] if tried else [None] * len(ranked))
-        tried = [_refined(ranked, last_right, goal, cuts) for cuts in (*begin, *tried)]
+    tried = [_refined(ranked, last_right, goal, cuts) for cuts in (*begin, *tried)]
     kept, new = (
         min(((_key(ranked, last_right, goal, cuts), index, cuts) for index, cuts in enumerate(ways)), default=None, key=lambda way: way[:2])
         for ways in (list(begin), tried)

@@ -400,3 +400,16 @@ def test_a_mean_cost_is_calibrated_and_one_out_of_reach_is_told(small: Project, 
         training.calibrate(wanted("0.01"), SilentUi(), tmp_path / "checkpoint.safetensors", tmp_path)
     least = caught.value.message.rsplit("allowed: ", 1)[1].removesuffix(" to 1")
     training.calibrate(wanted(least), SilentUi(), tmp_path / "checkpoint.safetensors", tmp_path)
+
+
+def test_shares_that_ties_do_not_allow_are_told() -> None:
+    told: list[str] = []
+
+    class Told(SilentUi):
+        def info(self, text: str) -> None:
+            told.append(text)
+
+    training._warn_of_shares(Told(), [0.4, 0.2], [0.41, 0.19, 0.4])
+    assert told == []
+    training._warn_of_shares(Told(), [0.4, 0.2], [0.0, 0.2, 0.8])
+    assert "wants 0.400, 0.200; the nearest that thresholds can give is 0.000, 0.200" in told[0]

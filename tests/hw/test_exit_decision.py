@@ -536,7 +536,7 @@ def test_verilog(policy, classes, pe):
     ({"params": {"tau": 1}}, "params of MaxLogit must have no key, not tau"),
     ({"policy": "softmax"}, "params of Softmax must have frac_bits, exponents, guard_bits, table_bits, table and may have low_bits, low, "
                             "conf_shift, not none"),
-    ({"policy": "gate"}, "params of Gate must have gate_bits, not none"),
+    ({"policy": "gate"}, r"params of Gate must have gate_bits and may have gate_acc_bits, gate_bias, gate_scale, not none"),
 ])
 def test_refuses(change, message):
     good = {"classes": 10, "pe": 5, "acc_bits": 14, "bias": [0] * 10, "policy": "max_logit", "params": {}}

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from quant_models import joint_search
 from quant_models.calibrate_search import Ranked
 from quant_models.joint_search import WithinCost, WithinLoss, outcome, search
 from quant_models.price import Price
@@ -70,6 +71,24 @@ def test_thresholds_of_classes_are_no_worse_than_common_ones() -> None:
             assert first >= second
             gained += first - second
     assert gained > 0
+
+
+def test_a_coarse_grid_ends_where_no_single_threshold_can_be_bettered(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(7)
+    items: list[Ranked | None] = [ranked(rng, 400, 90) for _ in range(2)]
+    last = rng.random(400) < 0.9
+    price = Price(steps=(2.0, 3.0, 5.0), whole=9.0)
+    monkeypatch.setattr(joint_search, "CELLS", 25)
+    cuts = search(items, last, WithinCost(price, 5.0))
+    assert cuts is not None
+    right, _ = outcome(items, last, cuts)
+    for k, item in enumerate(items):
+        assert item is not None
+        for value in (*np.unique(item.sure), item.sure.max() + 1):
+            other = [*cuts]
+            other[k] = np.array([value], np.int64)
+            found, leave = outcome(items, last, other)
+            assert found <= right or price.mean(leave, 400) > 5.0 + 1e-9
 
 
 def test_what_cannot_be_met_is_none_and_the_least_cost_is_found() -> None:

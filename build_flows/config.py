@@ -163,7 +163,7 @@ class ModelSection(Section):
         pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$",
         description="Or: your own trained network, package.module:function. The function takes nothing and returns a Brevitas module whose "
         "forward takes images [n, channels, height, width] of pixels / 256 and gives a tuple of logits, one for each exit. It is your code "
-        "and is run; modules are looked for beside this file first. docs/own_network.md says what layers it may have.",
+        "and is run; modules are looked for beside this file first. docs/training.md says what layers it may have.",
     )
     weights: str | None = Field(
         default=None,

@@ -13,6 +13,9 @@ SOURCES = ("preset", "factory", "qonnx")
 
 BITS = ("weight_bits", "act_bits", "layer_bits")
 
+READ = ("seed", "threads", "device")
+"""Keys of [train] that do not say how to train: the seed splits off the validation images."""
+
 
 def impossible_source(config: "Config") -> Iterator[tuple[str, Any, str]]:
     """(key, value, what is wrong and allowed) unless exactly one key says where the network comes from."""
@@ -42,6 +45,9 @@ def impossible_own(config: "Config") -> Iterator[tuple[str, Any, str]]:
         value = getattr(config.train, key)
         if value is not None:
             yield f"train.{key}", value, "your network is not trained here; allowed: unset (its weights: model.weights)"
+    for key in type(config.train).model_fields:
+        if key in config.train.model_fields_set and key not in (*READ, "checkpoint", "start", "scheme"):
+            yield f"train.{key}", getattr(config.train, key), "your network is not trained here; allowed: unset"
     if config.train.scheme != "joint":
         yield "train.scheme", config.train.scheme, 'your network is not trained here; allowed: "joint", the default'
     if config.calibrate.mean_cost is not None:

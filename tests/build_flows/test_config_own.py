@@ -76,6 +76,19 @@ def test_a_network_of_ones_own_has_any_number_of_exits_and_no_layout() -> None:
             "[[exits]]", '[train]\nscheme = "distill"\n[[exits]]',
             'train.scheme = "distill": your network is not trained here; allowed: "joint", the default',
         ),
+        ("[[exits]]", "[train]\nepochs = 3\nseed = 2\n[[exits]]", "train.epochs = 3: your network is not trained here; allowed: unset"),
+        (
+            'policy = "margin"', 'policy = "gate"',
+            'exits[0].policy = "gate": only networks trained here have gate heads; allowed: any other policy',
+        ),
+        (
+            "[[exits]]", '[build]\nmode = "subnet"\nexit = 1\n[[exits]]',
+            'build.mode = "subnet": only networks trained here are cut; allowed: any other mode',
+        ),
+        (
+            "[[exits]]", "[build]\nexchangeable_heads = true\n[[exits]]",
+            "build.exchangeable_heads = true: only networks trained here have exchangeable heads; allowed: false or unset",
+        ),
         (
             "accuracy_loss = 1.0",
             "shares = [0.5, 0.2]",

@@ -50,6 +50,7 @@ def build(config: Path, board: str | None, tool: str, project_only: bool, source
         raise click.UsageError("--project-only writes what is to be built, --from takes in what was: give one of them")
     with _working() as ui:
         project = _load(config, data)
+        project.refuse_for_board()
         from build_flows.board.boards import find_board
         from build_flows.board.design import actual_clock
         from build_flows.flow import open_flow

@@ -110,6 +110,18 @@ def test_it_is_told_before_anything_is_trained(
     assert told in ran.exception.message
 
 
+@pytest.mark.parametrize(("options", "mode"), [((), "ok"), ((), None), (("--project-only",), None), (("--from", "nowhere"), None)])
+def test_answers_of_every_exit_are_refused_at_once(options: tuple[str, ...], mode: str | None, call: Call, project: Project) -> None:
+    text = project.file.read_text()
+    changed = text.replace('mode = "all"', 'mode = "anytime"')
+    assert changed != text
+    project.file.write_text(changed)
+    told = 'build.mode = "anytime": the board\'s driver takes one result an image'
+    assert told in str(call(*options, mode=mode).exception)
+    assert not (project.output / "vivado").exists()
+    assert not (project.output / "bitstream").exists()
+
+
 def test_a_clock_that_cannot_be_had_is_told_at_once(call: Call, project: Project) -> None:
     text = project.file.read_text()
     changed = text.replace("clock_mhz = 100.0", "clock_mhz = 260.0")

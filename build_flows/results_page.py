@@ -198,7 +198,8 @@ decision by the exact integer logits, which are those of the RTL. The operating 
 the share of samples that is to leave early.
 {note and chr(10) + note.strip()}
 
-Machine: {'; '.join(machines)}. Seconds are those of training, other work on the machine included.
+Machine: {'; '.join(machines)}. Seconds are those of training, other work on the machine included, an
+imported float network's own training not.
 
 ## Targets
 

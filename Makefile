@@ -30,7 +30,7 @@ lint: $(STAMP)  ## check style and types
 	$(BIN)/mypy --python-version 3.10 -p offramp_driver
 
 bench: $(STAMP)  ## measure the figures in the README
-	$(BIN)/python -m build_flows.bench
+	$(BIN)/python -m benchmarks.bench
 
 clean:  ## remove what builds and tests made; keep the virtual environment
 	rm -rf build examples/build sim_build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -58,7 +58,7 @@ def main() -> None:
     """Train on scikit-learn's digits and write the weights."""
     from safetensors.torch import save_file
 
-    from quant_models.data import load, split
+    from quant_models.datasets.load import load, split
 
     torch.manual_seed(1)
     data = load("digits")

@@ -7,22 +7,22 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from hw.admission import Admission
-from hw.axi_lite import AxiLiteRegisters
-from hw.bus_unpack import BusUnpack
-from hw.clamp import clamp
-from hw.dataflow import Dataflow
-from hw.exchangeable import exchangeable_memory
-from hw.exit_decision import ExitDecision
-from hw.exit_merge import ExitMerge
-from hw.exit_router import ExitRouter
-from hw.fifo import Fifo
-from hw.frame_gate import FrameGate
-from hw.interface_attributes import interface_attributes
+from hw.control.axi_lite import AxiLiteRegisters
+from hw.control.clamp import clamp
+from hw.control.register_map import ADDR_WIDTH, accelerator_registers
+from hw.control.registers import Register, with_init
+from hw.exits.admission import Admission
+from hw.exits.decision import ExitDecision
+from hw.exits.exchangeable import exchangeable_memory
+from hw.exits.frame_gate import FrameGate
+from hw.exits.merge import ExitMerge
+from hw.exits.router import ExitRouter
+from hw.exits.token import STAMP_BITS
+from hw.layers.dataflow import Dataflow
 from hw.netlist import Netlist, NetlistError, Stream, dump
-from hw.register_map import ADDR_WIDTH, accelerator_registers
-from hw.registers import Register, with_init
-from hw.token import STAMP_BITS
+from hw.streams.bus_unpack import BusUnpack
+from hw.streams.fifo import Fifo
+from hw.streams.interface_attributes import interface_attributes
 
 __all__ = ["Accelerator", "build_id", "counted_streams", "registers", "result_depth"]
 
@@ -86,7 +86,7 @@ class Accelerator(wiring.Component):
     ap_clk, ap_rst_n : clock; synchronous reset, active low
     s_axis_tdata, s_axis_tvalid, s_axis_tready, s_axis_tlast : images; ``tlast`` is ignored, batches go by count
     m_axis_tdata, m_axis_tvalid, m_axis_tready, m_axis_tlast : results
-    s_axilite_* : registers (``hw.register_map``)
+    s_axilite_* : registers (``hw.control.register_map``)
     irq : high for one cycle when the last result of a batch is taken
     """
 

@@ -11,8 +11,8 @@ from amaranth.hdl import Array, Cat, ClockDomain, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.dataflow import Dataflow
-from hw.exit_decision import ExitDecision
+from hw.exits.decision import ExitDecision
+from hw.layers.dataflow import Dataflow
 from hw.netlist import Netlist, Stream
 
 __all__ = ["CountingFifo", "PacedSource", "StageProbe"]

@@ -1,4 +1,5 @@
-"""Registers of the accelerator: written by ``python -m build_flows.register_docs`` from ``hw/register_map.py``, not by hand.
+"""Registers of the accelerator: written by ``python -m benchmarks.register_docs`` from
+``hw/control/register_map.py``, not by hand.
 
 Offsets are in bytes. Of what every exit, gate or counted stream has, number k lies k times the stride further. A field
 has the mask of its bits and the number of the lowest one; what each means stands in docs/accelerator.md.

@@ -1,5 +1,5 @@
-"""Every policy in Python's integers, one sample at a time, written from the docstrings of quant_models.fidelity and hw.scores: what the
-gateware and the golden models are compared with. And constants to run them with, good ones and merely legal ones.
+"""Every policy in Python's integers, one sample at a time, written from the docstrings of quant_models.exits.fidelity and hw.exits.scores:
+what the gateware and the golden models are compared with. And constants to run them with, good ones and merely legal ones.
 """
 
 import math

@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from build_flows import config, sweep
-from build_flows.cli import cli
-from build_flows.config_template import write_examples
+from build_flows.cli.main import cli
+from build_flows.compare import sweep
+from build_flows.project import config
+from build_flows.project.template import write_examples
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

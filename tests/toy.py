@@ -14,12 +14,12 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from hw.axis import axis_verilog
-from hw.global_acc_pool import GlobalAccPool
-from hw.max_pool import MaxPool
+from hw.exits.result_word import result_word
+from hw.layers.global_acc_pool import GlobalAccPool
+from hw.layers.max_pool import MaxPool
+from hw.layers.stream_fork import StreamFork
 from hw.netlist import Exit, Gate, Input, Instance, Layer, Netlist, Port, Stage, Stream
-from hw.result_word import result_word
-from hw.stream_fork import StreamFork
+from hw.streams.axis import axis_verilog
 
 
 class Throttle(wiring.Component):

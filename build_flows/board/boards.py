@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from build_flows import parts
-from build_flows.errors import OfframpError
+from build_flows.base import parts
+from build_flows.base.errors import OfframpError
 
 __all__ = ["BOARDS", "TCL", "Board", "find_board"]
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from build_flows.base.errors import OfframpError
+from build_flows.base.files import hash_path, read_json
 from build_flows.board.vivado_reports import figures
-from build_flows.errors import OfframpError
-from build_flows.files import hash_path, read_json
 
 __all__ = ["BITSTREAM", "DESCRIPTION", "described", "is_built", "vivado_figures"]
 

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from build_flows.base.errors import OfframpError
 from build_flows.board.vivado_commands import COMMANDS, Refused, Word
 from build_flows.board.vivado_model import VivadoModel
 from build_flows.board.vivado_state import Behaviour
-from build_flows.errors import OfframpError
 
 __all__ = ["CheckError", "Checked", "check_project", "project_arguments"]
 

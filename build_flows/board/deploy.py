@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from build_flows.base.errors import OfframpError
+from build_flows.base.files import hash_path
+from build_flows.base.ui import Ui
 from build_flows.board.manifest import VERSION
 from build_flows.board.package import SUMS
 from build_flows.board.ssh import RemoteError, Ssh
-from build_flows.errors import OfframpError
-from build_flows.files import hash_path
-from build_flows.ui import Ui
 
 __all__ = ["DeployError", "Deployed", "Package", "check_package", "deploy", "run_selftest"]
 

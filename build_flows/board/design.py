@@ -6,10 +6,10 @@ constants. The processing system's side of it (which FCLK there is, that GP0 see
 
 from typing import TYPE_CHECKING
 
-from build_flows.errors import OfframpError
+from build_flows.base.errors import OfframpError
 from hw.accelerator import build_id
+from hw.control.register_map import ADDR_WIDTH
 from hw.netlist import Netlist
-from hw.register_map import ADDR_WIDTH
 
 if TYPE_CHECKING:
     from build_flows.board.boards import Board

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from build_flows.errors import OfframpError
+from build_flows.base.errors import OfframpError
 
 __all__ = ["Hwh", "HwhError", "read_hwh"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from build_flows.errors import OfframpError
+from build_flows.base.errors import OfframpError
 
 __all__ = ["AXI_LITE", "AXI_READ", "AXI_WRITE", "STREAM", "Bus", "BusLink", "Module", "Range", "hwh_text"]
 

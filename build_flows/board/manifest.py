@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
+from build_flows.base.errors import OfframpError
 from build_flows.board.boards import Board
 from build_flows.board.design import ACCELERATOR, DMA, LENGTH_BITS, actual_clock, design_name
-from build_flows.errors import OfframpError
-from hw import register_map
 from hw.accelerator import build_id, counted_streams
-from hw.exit_decision import ExitDecision
+from hw.control import register_map
+from hw.exits.decision import ExitDecision
 from hw.netlist import Exit, Netlist
 
 __all__ = ["VERSION", "manifest", "threshold_range"]

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from build_flows.base.errors import OfframpError
+from build_flows.base.files import atomic_path, hash_path, move_into_place, write_json, write_text
 from build_flows.board.boards import Board
 from build_flows.board.design import file_name
 from build_flows.board.manifest import manifest
 from build_flows.board.pair import check_pair
-from build_flows.errors import OfframpError
-from build_flows.files import atomic_path, hash_path, move_into_place, write_json, write_text
 from hw.netlist import Netlist
 from sim import golden
 from sim.result_word import saturate

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from build_flows.base.errors import OfframpError
 from build_flows.board import design
 from build_flows.board.bitfile import BitHeader, bit_part, read_bit_header
 from build_flows.board.boards import Board
 from build_flows.board.hwh import Hwh, read_hwh
-from build_flows.errors import OfframpError
 from hw.accelerator import build_id
 from hw.netlist import Netlist
 

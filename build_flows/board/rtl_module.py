@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from build_flows.errors import OfframpError
+from build_flows.base.errors import OfframpError
 
 __all__ = ["Port", "RtlInterface", "RtlModule", "read_module"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from build_flows.errors import OfframpError
+from build_flows.base.errors import OfframpError
 
 __all__ = ["RemoteError", "Ssh", "SshError"]
 

@@ -5,14 +5,14 @@ The board's driver, run against the simulated board, and the tests use them. The
 
 from pathlib import Path
 
+from build_flows.base.files import write_bytes, write_text
 from build_flows.board import design
 from build_flows.board.bitfile import bit_header, bit_part
 from build_flows.board.boards import Board
 from build_flows.board.hwh_writer import AXI_LITE, AXI_READ, AXI_WRITE, STREAM, Bus, BusLink, Module, Range, hwh_text
-from build_flows.files import write_bytes, write_text
 from hw.accelerator import build_id
+from hw.control.register_map import ADDR_WIDTH
 from hw.netlist import Netlist
-from hw.register_map import ADDR_WIDTH
 
 __all__ = ["write_stand_in"]
 
@@ -26,7 +26,7 @@ def write_stand_in(folder: Path, netlist: Netlist, board: Board) -> tuple[Path, 
     """Write ``NAME.bit`` and ``NAME.hwh`` for ``netlist`` on ``board`` into ``folder``, and give their paths. The same netlist gives the
     same bytes.
 
-    Raises :class:`build_flows.errors.OfframpError` when the netlist's clock cannot be had on the board.
+    Raises :class:`build_flows.base.errors.OfframpError` when the netlist's clock cannot be had on the board.
     """
     name = design.file_name(netlist)
     bit, hwh = folder / f"{name}.bit", folder / f"{name}.hwh"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from build_flows.errors import OfframpError
+from build_flows.base.errors import OfframpError
 
 __all__ = ["LOG", "MINIMUM", "Vivado", "VivadoError", "explain_log", "find_vivado", "run_vivado", "too_many"]
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from build_flows.base.errors import OfframpError
 from build_flows.board.block_model import BlockError
 from build_flows.board.design import actual_clock
 from build_flows.board.vivado_blocks import BlockCommands
 from build_flows.board.vivado_commands import Call, Refused, Word, read_call
-from build_flows.errors import OfframpError
 
 __all__ = ["VivadoModel"]
 

@@ -4,9 +4,9 @@ import shlex
 import shutil
 from pathlib import Path
 
+from build_flows.base.files import write_text
 from build_flows.board.boards import TCL, Board
 from build_flows.board.design import arguments, design_name, file_name
-from build_flows.files import write_text
 from hw.netlist import Netlist
 
 __all__ = ["FILES", "RESULTS", "vivado_arguments", "write_project"]

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from build_flows.errors import OfframpError
+from build_flows.base.errors import OfframpError
 
 __all__ = ["POWER", "TIMING", "UTILISATION", "UTILISATION_SYNTH", "Power", "ReportError", "Timing", "Utilisation", "figures", "read_power",
            "read_timing", "read_utilisation"]

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from amaranth.utils import ceil_log2
 
 from build_flows.exit_unit.vectors import Rule, Vectors, Write
-from hw.exit_unit import ExitUnit
-from hw.registers import offsets
+from hw.control.registers import offsets
+from hw.exits.unit import ExitUnit
 
 __all__ = ["bench_files"]
 

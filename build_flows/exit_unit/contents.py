@@ -11,13 +11,13 @@ from typing import Any
 
 from amaranth.back import verilog
 
-from build_flows.errors import OfframpError
+from build_flows.base.errors import OfframpError
 from build_flows.exit_unit.bench_files import bench_files
 from build_flows.exit_unit.spec import UnitSpec
 from build_flows.exit_unit.vectors import Rule, Vectors, draw
-from hw.exit_unit import RESULT_FIELDS, ExitUnit
-from hw.registers import Field, markdown
-from quant_models.policies import POLICIES, integer_threshold, real_threshold
+from hw.control.registers import Field, markdown
+from hw.exits.unit import RESULT_FIELDS, ExitUnit
+from quant_models.exits.policies import POLICIES, integer_threshold, real_threshold
 from sim.golden.policies import POLICIES as GOLDEN
 
 __all__ = ["MANIFEST", "VERSION", "Contents"]
@@ -144,7 +144,7 @@ class Contents:
         """All files by their path in the folder; the manifest, which has the hashes of all others, comes last."""
         import jinja2
 
-        environment = jinja2.Environment(loader=jinja2.PackageLoader("build_flows"), undefined=jinja2.StrictUndefined, trim_blocks=True,
+        environment = jinja2.Environment(loader=jinja2.PackageLoader("build_flows.exit_unit"), undefined=jinja2.StrictUndefined, trim_blocks=True,
                                          lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)
         spec, unit = self.spec, self.unit
         golden = [" ".join((GOLDEN[name].__doc__ or "").replace("``", "`").replace("**", "^").split())

@@ -5,11 +5,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from build_flows.errors import OfframpError
+from build_flows.base.errors import OfframpError
+from build_flows.base.files import atomic_path
+from build_flows.base.ui import Ui
 from build_flows.exit_unit.contents import MANIFEST, VERSION, Contents
 from build_flows.exit_unit.spec import UnitSpec
-from build_flows.files import atomic_path
-from build_flows.ui import Ui
 
 __all__ = ["generate", "of_project"]
 
@@ -70,8 +70,8 @@ def of_project(config: Path, index: int, ui: Ui) -> tuple[UnitSpec, bool]:
 
     Raises :class:`OfframpError` when there is no such exit.
     """
-    from build_flows import flow
-    from build_flows.config import load
+    from build_flows.project.config import load
+    from build_flows.steps import flow
     from hw import netlist
 
     project = load(config)

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from build_flows import synthesis
-from build_flows.errors import OfframpError
-from build_flows.exit_unit import plots
+from build_flows.base.errors import OfframpError
+from build_flows.base.files import write_json
+from build_flows.base.ui import Ui
 from build_flows.exit_unit.spec import UnitSpec
-from build_flows.files import write_json
-from build_flows.ui import Ui
-from quant_models.policies import POLICIES
-from sim.unit_cases import draw, draw_body
-from sim.unit_golden import Unit, expect
-from sim.unit_report import Verdict, judge
-from sim.unit_sweep import Measured, Play, play
-from sim.unit_verilog import build_models, make, unit_verilogs
+from build_flows.pages import exit_unit_plots as plots
+from build_flows.synthesis import synthesise as synthesis
+from quant_models.exits.policies import POLICIES
+from sim.units.cases import draw, draw_body
+from sim.units.report import Verdict, judge
+from sim.units.sweep import Measured, Play, play
+from sim.units.unit import Unit, expect
+from sim.units.verilog import build_models, make, unit_verilogs
 
 __all__ = ["CLOCK_MHZ", "COLUMNS", "Sweep", "plain_unit", "row_cells", "simulate", "specs"]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from build_flows.errors import OfframpError
-from hw.exit_decision import ExitDecision
+from build_flows.base.errors import OfframpError
+from hw.exits.decision import ExitDecision
 from quant_models.errors import QuantModelError
-from quant_models.fidelity import EPSILON
-from quant_models.policies import POLICIES, Head, integer_threshold, policy
+from quant_models.exits.fidelity import EPSILON
+from quant_models.exits.policies import POLICIES, Head, integer_threshold, policy
 
 __all__ = ["DEFAULTS", "UnitSpec"]
 
@@ -24,8 +24,8 @@ class UnitSpec:
     and unit ``scale``, ``pe`` a beat.
 
     ``score`` is the policy that ``class_threshold`` composes with. ``bias`` is added to the logits; without it they come as they are.
-    ``epsilon`` and ``frac_bits`` are those of :mod:`quant_models.fidelity`. ``made`` are a project's own constants and integer thresholds,
-    instead of those that follow from the rest.
+    ``epsilon`` and ``frac_bits`` are those of :mod:`quant_models.exits.fidelity`. ``made`` are a project's own constants and integer
+    thresholds, instead of those that follow from the rest.
 
     Raises :class:`OfframpError`, before anything is built, with one line that names the value that is wrong.
     """

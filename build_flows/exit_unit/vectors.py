@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hw.exit_unit import CONFIDENCE_BITS, RESULT_FIELDS, ExitUnit
-from quant_models.policies import POLICIES as TABLE
+from hw.exits.unit import CONFIDENCE_BITS, RESULT_FIELDS, ExitUnit
+from quant_models.exits.policies import POLICIES as TABLE
 from sim.golden.policies import POLICIES as GOLDEN
 from sim.golden.policies import Side
-from sim.unit_cases import corners, draw_body
+from sim.units.cases import corners, draw_body
 
 __all__ = ["Rule", "Vectors", "Write", "draw"]
 
@@ -70,7 +70,7 @@ class Vectors:
 
 def draw(unit: ExitUnit, initial: Rule, *, scale: float, seed: int = 1) -> Vectors:
     """Vectors for ``unit``, whose registers start with ``initial``: a long run under it, then ties, extremes and logits as networks of unit
-    ``scale`` have them (:mod:`sim.unit_cases`) with thresholds just below, at and just above their scores, then the farthest thresholds,
+    ``scale`` have them (:mod:`sim.units.cases`) with thresholds just below, at and just above their scores, then the farthest thresholds,
     and every enable and mode. The same arguments give the same vectors.
     """
     rng = np.random.default_rng(seed)

@@ -1,7 +1,7 @@
 """Set the folding of every unit and join units whose beats differ with FINN's width converter.
 
-What a unit may be folded to, and what the folding of a layer means for each of its units, is :mod:`build_flows.layer_costs`' to say (in
-plain Python, for the search); what is applied here is its plan.
+What a unit may be folded to, and what the folding of a layer means for each of its units, is :mod:`build_flows.planning.layer_costs`' to
+say (in plain Python, for the search); what is applied here is its plan.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.name_layers import Unit
-from build_flows.layer_costs import SUFFIXES, Fold, converter, fold_error, layer_units
-from build_flows.layer_costs import Unit as Plan
-from build_flows.network import Layer, Network
+from build_flows.planning.layer_costs import SUFFIXES, Fold, converter, fold_error, layer_units
+from build_flows.planning.layer_costs import Unit as Plan
+from build_flows.planning.network import Layer, Network
 
 __all__ = ["apply_folding", "read_folds"]
 

@@ -17,7 +17,7 @@ from build_flows.finn_bridge.import_graph import import_graph
 from build_flows.finn_bridge.name_layers import Unit, name_layers
 from build_flows.finn_bridge.quiet import quiet_finn
 from build_flows.finn_bridge.thresholds import reconcile
-from build_flows.network import read_network
+from build_flows.planning.network import read_network
 from hw.netlist import Gate, Layer, Stream
 
 __all__ = ["CompiledGraph", "compile_graph"]
@@ -68,8 +68,8 @@ def compile_graph(
     """Compile a network for ``part`` at ``clock_mhz`` (FINN looks at it for DSP58 only) and write its units to ``rtl_dir``.
 
     ``folding`` is by golden layer name: ``pe``, and for ``conv`` and ``linear`` also ``simd`` and ``parallel_window``
-    (:mod:`build_flows.layer_costs` says what each may be). With ``exchangeable`` heads, what is written but memories is the same for all
-    weights of theirs. Raises :class:`~build_flows.finn_bridge.errors.CompileError` for a network
+    (:mod:`build_flows.planning.layer_costs` says what each may be). With ``exchangeable`` heads, what is written but memories is the same
+    for all weights of theirs. Raises :class:`~build_flows.finn_bridge.errors.CompileError` for a network
     that FINN cannot stream, that is not the golden model's, or that cannot be folded so.
     """
     golden, network = read_golden(golden_npz), read_network(golden_npz, exchangeable)

@@ -15,7 +15,7 @@ from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.golden_file import GoldenFile
 from build_flows.finn_bridge.name_layers import Unit
 from build_flows.finn_bridge.verilog_ports import Pin, module_pins
-from build_flows.layer_costs import Unit as Plan
+from build_flows.planning.layer_costs import Unit as Plan
 from hw.netlist import Gate, Instance, Layer, Link, Port, Stream
 
 __all__ = ["ExitLogits", "GateLogits", "Netting", "describe"]

@@ -18,8 +18,8 @@ from build_flows.finn_bridge.golden_file import read_golden
 from build_flows.finn_bridge.import_graph import import_graph
 from build_flows.finn_bridge.name_layers import Unit, name_layers
 from build_flows.finn_bridge.quiet import quiet_finn
-from build_flows.layer_costs import Fold, divisors, fold_error, layer_units
-from build_flows.network import Layer, read_network
+from build_flows.planning.layer_costs import Fold, divisors, fold_error, layer_units
+from build_flows.planning.network import Layer, read_network
 
 __all__ = ["WEIGHT_STREAM_BITS", "finn_folding"]
 
@@ -36,9 +36,9 @@ def finn_folding(
 
     ``conv`` and ``linear`` take the PE and SIMD it chooses for their matrix-vector unit, and the parallel window it chooses for their
     sliding window. Three things are not its choice here. Padding and window take the least channels a beat that feed that SIMD
-    (:func:`build_flows.layer_costs.window_simd`), and thresholds the PE of the unit before them, as in every folding of this project. A
-    convolution takes the other kind of window where the chosen one misses the target or cannot be had, and the other does and can.
-    Pools are units that ``SetFolding`` does not know, and skips: they take the least PE that keeps to the target.
+    (:func:`build_flows.planning.layer_costs.window_simd`), and thresholds the PE of the unit before them, as in every folding of this
+    project. A convolution takes the other kind of window where the chosen one misses the target or cannot be had, and the other does and
+    can. Pools are units that ``SetFolding`` does not know, and skips: they take the least PE that keeps to the target.
 
     A target that ``SetFolding`` misses stays missed: no second pass relaxes the others. Raises
     :class:`~build_flows.finn_bridge.errors.CompileError` for a network that FINN cannot stream or that is not the golden model's.

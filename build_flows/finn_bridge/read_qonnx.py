@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from build_flows.artefacts.own_layers import OwnLayer, OwnNetwork
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.qonnx_graph import Graph, called, load_qonnx
-from build_flows.own_layers import OwnLayer, OwnNetwork
 
 __all__ = ["SCALES", "read_qonnx"]
 

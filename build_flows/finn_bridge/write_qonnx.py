@@ -8,8 +8,8 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from build_flows.files import write_bytes
-from build_flows.own_layers import OwnLayer, OwnNetwork
+from build_flows.artefacts.own_layers import OwnLayer, OwnNetwork
+from build_flows.base.files import write_bytes
 
 __all__ = ["write_qonnx"]
 

@@ -1,6 +1,8 @@
-"""Formal proofs of the streaming units: what is claimed of each, at small sizes. ``sim.prove`` proves it."""
+"""Formal proofs of the streaming units: what is claimed of each, at small sizes. ``sim.formal.prove`` proves it."""
 
-from hw.proofs import exit_decision, exit_merge, frame_gate, stream_fork
+from hw.proofs import decision as exit_decision
+from hw.proofs import frame_gate, stream_fork
+from hw.proofs import merge as exit_merge
 from hw.proofs.contract import Harness, Proof
 
 __all__ = ["PROOFS", "Harness", "Proof"]

@@ -4,7 +4,7 @@ from functools import partial
 
 from amaranth.hdl import Mux, Signal, Value
 
-from hw.frame_gate import FrameGate
+from hw.exits.frame_gate import FrameGate
 from hw.proofs.contract import Harness, Proof, counted, keeps_contract, kept, level, took
 
 __all__ = ["PROOFS", "describe"]

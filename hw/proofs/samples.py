@@ -6,7 +6,7 @@ from typing import Any
 from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 
-from hw.exit_merge import ExitMerge
+from hw.exits.merge import ExitMerge
 from hw.proofs.contract import Harness, took
 
 __all__ = ["Samples", "queue"]

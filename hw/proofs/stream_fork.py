@@ -4,8 +4,8 @@ from functools import partial
 
 from amaranth.hdl import Cat, Signal
 
+from hw.layers.stream_fork import StreamFork
 from hw.proofs.contract import Harness, Proof, counted, keeps_contract, offers_fairly, took
-from hw.stream_fork import StreamFork
 
 __all__ = ["PROOFS", "describe"]
 

@@ -1,1 +1,1 @@
-"""Where data sets come from: one module per source; :func:`quant_models.data.load` chooses among them."""
+"""Where data sets come from: one module per source; :func:`quant_models.datasets.load.load` chooses among them."""

@@ -1,7 +1,7 @@
 """The whole accelerator under cocotb: carries out a scenario and writes down what the registers said.
 
-Reads the job named by ``OFFRAMP_JOB``: ``steps`` (:mod:`sim.scenario`), ``registers`` (offset by name), ``image_words``, ``seed``,
-``idle_limit``, ``tick``, ``output``. Python wakes when the bench toggles ``wake`` and every ``tick`` cycles, for progress.
+Reads the job named by ``OFFRAMP_JOB``: ``steps`` (:mod:`sim.accelerator.scenario`), ``registers`` (offset by name), ``image_words``,
+``seed``, ``idle_limit``, ``tick``, ``output``. Python wakes when the bench toggles ``wake`` and every ``tick`` cycles, for progress.
 """
 
 import json
@@ -14,8 +14,8 @@ from typing import Any
 import cocotb
 from cocotb.triggers import First, RisingEdge, Timer, ValueChange
 
-from sim.axi import AxiLite
-from sim.scenario import Cycles, Read, Reset, Results, Send, Sent, Stall, Step, Write, decode
+from sim.accelerator.scenario import Cycles, Read, Reset, Results, Send, Sent, Stall, Step, Write, decode
+from sim.benches.axi import AxiLite
 
 PERIOD_NS = 10
 NEVER = 0xFFFFFFFF

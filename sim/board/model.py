@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from hw.control.register_map import ADDR_WIDTH
 from hw.netlist import Netlist
-from hw.register_map import ADDR_WIDTH
-from sim.bench import waivers
-from sim.verilator import HDL, Design, build, read_filelist
+from sim.accelerator.bench import waivers
+from sim.tools.verilator import HDL, Design, build, read_filelist
 
 __all__ = ["build_board"]
 
@@ -13,7 +13,8 @@ __all__ = ["build_board"]
 def build_board(netlist: Netlist, rtl: Path, cache: Path, *, jobs: int = 2) -> Path:
     """The executable of a board with the accelerator of ``netlist``, whose Verilog is in the folder ``rtl`` (with ``filelist.f``).
 
-    Kept in ``cache``. It has to be run in ``rtl``, where the design finds its memories. Raises what :func:`sim.verilator.build` raises.
+    Kept in ``cache``. It has to be run in ``rtl``, where the design finds its memories. Raises what :func:`sim.tools.verilator.build`
+    raises.
     """
     sources, includes = read_filelist(rtl.absolute() / "filelist.f")
     return build(Design(

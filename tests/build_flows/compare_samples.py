@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from build_flows.compare_rows import finish, make_row
-from build_flows.config import Config
-from build_flows.pareto import front
+from build_flows.compare.pareto import front
+from build_flows.compare.rows import finish, make_row
+from build_flows.project.config import Config
 
 CAPACITY = {"lut": 53200, "lutram": 17400, "ff": 106400, "bram36": 140, "dsp": 220}
 KEYS = ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp")

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from build_flows.network import Network, from_meta
+from build_flows.planning.network import Network, from_meta
 
 Words = tuple[Any, ...]
 

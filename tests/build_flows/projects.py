@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from build_flows import config
-from build_flows.config import Project
+from build_flows.project import config
+from build_flows.project.config import Project
 
 TOML = """
 [project]

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from build_flows.config import parse
-from build_flows.config_template import template
-from build_flows.report import ReportData
+from build_flows.pages.report import ReportData
+from build_flows.project.config import parse
+from build_flows.project.template import template
 from hw import netlist as nl
 
 LAYERS = [

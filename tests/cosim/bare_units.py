@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hw.admission import Admission
-from hw.axi_lite import AxiLiteRegisters
-from hw.exit_merge import ExitMerge
-from hw.exit_router import ExitRouter
+from hw.control.axi_lite import AxiLiteRegisters
+from hw.control.registers import Field, Register
+from hw.exits.admission import Admission
+from hw.exits.merge import ExitMerge
+from hw.exits.router import ExitRouter
+from hw.exits.token import token_layout
 from hw.netlist import ResultField
-from hw.registers import Field, Register
-from hw.token import token_layout
 
 LABEL_BITS = 4
 CONFIDENCE_BITS = 10

@@ -6,9 +6,9 @@ from typing import Any
 import cocotb
 from cocotb.triggers import RisingEdge
 
-from hw.registers import Register
-from sim.axi import AxiLite
-from sim.axis import sink, source
+from hw.control.registers import Register
+from sim.benches.axi import AxiLite
+from sim.benches.axis import sink, source
 from sim.errors import SimulationError
 from tests.cosim.bare_bench import Pins, reset
 from tests.cosim.bare_units import REGISTERS

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from hw.accelerator import RESULT_DEPTH, counted_streams
-from quant_models.policies import Head, integer_threshold, policy
-from sim.agreement import compare
-from sim.bench import AcceleratorBench
+from quant_models.exits.policies import Head, integer_threshold, policy
+from sim.accelerator.agreement import compare
+from sim.accelerator.bench import AcceleratorBench
+from sim.accelerator.identity import positions
+from sim.accelerator.run import expected_ids, simulate
+from sim.accelerator.scenario import Cycles, Read, Reset, Results, Send, Sent, Stall, Write
 from sim.errors import AgreementError, StallError
 from sim.golden import Exit, decide
-from sim.identity import positions
 from sim.result_word import unpack
-from sim.run import expected_ids, simulate
-from sim.scenario import Cycles, Read, Reset, Results, Send, Sent, Stall, Write
 from tests import toy
 
 pytestmark = pytest.mark.cosim

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from quant_models.policies import Head, integer_threshold, policy
+from quant_models.exits.policies import Head, integer_threshold, policy
 from sim import golden
-from sim.agreement import compare
-from sim.answers import compare_answers
-from sim.bench import AcceleratorBench
-from sim.result import assemble
-from sim.run import expected_ids, simulate
-from sim.scenario import Cycles, Read, Reset, Results, Send, Sent, Stall, Write
+from sim.accelerator.agreement import compare
+from sim.accelerator.answers import compare_answers
+from sim.accelerator.bench import AcceleratorBench
+from sim.accelerator.result import assemble
+from sim.accelerator.run import expected_ids, simulate
+from sim.accelerator.scenario import Cycles, Read, Reset, Results, Send, Sent, Stall, Write
 from tests import toy
 
 pytestmark = pytest.mark.cosim
@@ -56,8 +56,8 @@ def agrees(netlist, images, result, batches, writes=None):
 @pytest.mark.parametrize("shape", [THREE, NARROW], ids=["three exits", "32-bit words"])
 @pytest.mark.parametrize("stall", [(0, 0), (0.3, 0.3), (0, 0.97)])
 def test_every_exit_on_the_way_answers_once_and_in_order(toy_rtl, model_cache, tmp_path, shape, stall):
-    """That words of one sample come in the order of the exits is asked of every run (``sim.answers.owners``). With a sink that sits out
-    97 % of the cycles words of all exits wait side by side."""
+    """That words of one sample come in the order of the exits is asked of every run (``sim.accelerator.answers.owners``). With a sink that
+    sits out 97 % of the cycles words of all exits wait side by side."""
     netlist, rtl = toy_rtl(**shape)
     images = toy.images(sum(MIXED), seed=3)
     result = simulate(netlist, rtl, images, work=tmp_path, cache=model_cache, stall_in=stall[0], stall_out=stall[1], seed=5, batches=MIXED,

@@ -3,9 +3,9 @@
 import pytest
 from amaranth.back import verilog
 
-from sim.bench import waivers
-from sim.cocotb_process import run_cocotb
-from sim.verilator import Design, build
+from sim.accelerator.bench import waivers
+from sim.tools.cocotb_process import run_cocotb
+from sim.tools.verilator import Design, build
 from tests.cosim.units import AllUnits
 
 pytestmark = pytest.mark.cosim

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from sim.errors import BuildError
-from sim.verilator import Design, build, find, read_filelist
+from sim.tools.verilator import Design, build, find, read_filelist
 
 pytestmark = pytest.mark.cosim
 
@@ -68,8 +68,8 @@ def test_our_warnings_are_errors_and_waived_ones_are_not(design, model_cache):
 
 
 def test_the_bench_is_clean_even_with_all_warnings(toy_rtl, model_cache):
-    from sim.bench import PORTS
-    from sim.verilator import HDL
+    from sim.accelerator.bench import PORTS
+    from sim.tools.verilator import HDL
 
     netlist, rtl = toy_rtl(exits=1)
     sources, _ = read_filelist(rtl / "filelist.f")

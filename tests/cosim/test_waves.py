@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from sim.run import simulate
+from sim.accelerator.run import simulate
 from tests import toy
 
 pytestmark = pytest.mark.cosim

@@ -6,7 +6,7 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
-from sim.axis import sink, source
+from sim.benches.axis import sink, source
 from tests.cosim.units import UNITS
 
 

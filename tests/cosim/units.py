@@ -12,18 +12,18 @@ from amaranth.lib.wiring import In
 
 from build_flows.exit_unit.simulate import plain_unit
 from build_flows.exit_unit.spec import UnitSpec
-from hw.bus_unpack import BusUnpack
-from hw.exit_decision import ExitDecision
-from hw.fifo import Fifo
-from hw.frame_gate import FrameGate
-from hw.global_acc_pool import GlobalAccPool
-from hw.max_pool import MaxPool
-from hw.stream_fork import StreamFork
-from quant_models.policies import POLICIES
+from hw.exits.decision import ExitDecision
+from hw.exits.frame_gate import FrameGate
+from hw.layers.global_acc_pool import GlobalAccPool
+from hw.layers.max_pool import MaxPool
+from hw.layers.stream_fork import StreamFork
+from hw.streams.bus_unpack import BusUnpack
+from hw.streams.fifo import Fifo
+from quant_models.exits.policies import POLICIES
 from sim.golden import layers
-from sim.unit_cases import draw
-from sim.unit_golden import expect
-from sim.unit_verilog import make as make_decision
+from sim.units.cases import draw
+from sim.units.unit import expect
+from sim.units.verilog import make as make_decision
 from tests.cosim.bare_units import BARE
 
 Beats = dict[str, list[int]]

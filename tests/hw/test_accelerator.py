@@ -1,4 +1,4 @@
-"""The top: ports, registers and refusals; what it does is tested where it runs (tests/cosim, tests/build_flows/test_scenarios.py)."""
+"""The top: ports, registers and refusals; what it does is tested where it runs (tests/cosim, tests/build_flows/steps/test_scenarios.py)."""
 
 import dataclasses
 import re
@@ -7,9 +7,9 @@ import pytest
 from amaranth.back import verilog
 
 from hw.accelerator import Accelerator, build_id, counted_streams, registers, result_depth
-from hw.interface_attributes import interface_attributes
+from hw.control.registers import offsets
 from hw.netlist import NetlistError, dump
-from hw.registers import offsets
+from hw.streams.interface_attributes import interface_attributes
 from tests import toy
 
 PORTS = {

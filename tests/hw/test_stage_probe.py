@@ -1,4 +1,4 @@
-"""The stage probe's own parts; the probe itself is tested in Verilator (tests/build_flows/test_fifo_sizing.py)."""
+"""The stage probe's own parts; the probe itself is tested in Verilator (tests/build_flows/planning/test_fifo_sizing.py)."""
 
 import itertools
 

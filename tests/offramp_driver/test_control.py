@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from hw.register_map import accelerator_registers
-from hw.registers import offsets
+from hw.control.register_map import accelerator_registers
+from hw.control.registers import offsets
 from offramp_driver import DmaError
 from offramp_driver.control import Control, Stopwatch
 

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from hw.result_word import result_word
+from hw.exits.result_word import result_word
 from offramp_driver import DriverError, InputError
 from offramp_driver.manifest import Field, Input
 from offramp_driver.packing import Packing, Unpacking

@@ -10,7 +10,7 @@ import pytest
 
 from offramp_driver import InputError, units
 from offramp_driver.manifest import Exit
-from quant_models.policies import POLICIES, Head, integer_threshold, real_threshold
+from quant_models.exits.policies import POLICIES, Head, integer_threshold, real_threshold
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "accelerator.md").read_text(encoding="utf-8")
 COMPARING = [name for name, row in POLICIES.items() if row.unit is not None and name != "class_threshold"]

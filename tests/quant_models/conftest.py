@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from quant_models.net import Activation, Conv, GlobalPool, Linear, MaxPool, MultiExitNet, NetSpec
+from quant_models.networks.net import Activation, Conv, GlobalPool, Linear, MaxPool, MultiExitNet, NetSpec
 
 torch.set_num_threads(1)
 

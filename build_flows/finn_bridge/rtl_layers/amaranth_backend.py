@@ -6,7 +6,7 @@ from typing import Any
 
 from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
 
-from hw.axis import axis_verilog
+from hw.streams.axis import axis_verilog
 
 __all__ = ["AmaranthBackend"]
 

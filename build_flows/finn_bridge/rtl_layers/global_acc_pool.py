@@ -1,4 +1,4 @@
-"""``GlobalAccPool_rtl``: FINN's global accumulation pooling, as :class:`hw.global_acc_pool.GlobalAccPool`."""
+"""``GlobalAccPool_rtl``: FINN's global accumulation pooling, as :class:`hw.layers.global_acc_pool.GlobalAccPool`."""
 
 import math
 from typing import Any
@@ -8,7 +8,7 @@ from finn.custom_op.fpgadataflow.rtl import register_custom_op
 from qonnx.core.datatype import DataType
 
 from build_flows.finn_bridge.rtl_layers.amaranth_backend import AmaranthBackend
-from hw.global_acc_pool import GlobalAccPool
+from hw.layers.global_acc_pool import GlobalAccPool
 
 __all__ = ["GlobalAccPool_rtl"]
 

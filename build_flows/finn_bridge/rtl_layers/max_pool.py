@@ -1,4 +1,4 @@
-"""``MaxPool_rtl``: max pooling over NHWC frames, as :class:`hw.max_pool.MaxPool`."""
+"""``MaxPool_rtl``: max pooling over NHWC frames, as :class:`hw.layers.max_pool.MaxPool`."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from finn.custom_op.fpgadataflow.rtl import register_custom_op
 from qonnx.core.datatype import DataType
 
 from build_flows.finn_bridge.rtl_layers.amaranth_backend import AmaranthBackend
-from hw.max_pool import MaxPool
+from hw.layers.max_pool import MaxPool
 
 __all__ = ["MaxPool_rtl"]
 

@@ -1,4 +1,4 @@
-"""``StreamFork_rtl``: one stream to two or three consumers, as :class:`hw.stream_fork.StreamFork`."""
+"""``StreamFork_rtl``: one stream to two or three consumers, as :class:`hw.layers.stream_fork.StreamFork`."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from finn.custom_op.fpgadataflow.duplicatestreams import DuplicateStreams
 from finn.custom_op.fpgadataflow.rtl import register_custom_op
 
 from build_flows.finn_bridge.rtl_layers.amaranth_backend import AmaranthBackend
-from hw.stream_fork import StreamFork
+from hw.layers.stream_fork import StreamFork
 
 __all__ = ["StreamFork_rtl"]
 

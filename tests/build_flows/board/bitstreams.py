@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from build_flows.base.files import hash_path, write_json
 from build_flows.board.bitfile import bit_header, bit_part
 from build_flows.board.boards import BOARDS
 from build_flows.board.design import design_name
 from build_flows.board.stand_in import write_stand_in
-from build_flows.files import hash_path, write_json
 from hw.accelerator import build_id
 from hw.netlist import Netlist
 from tests import toy
@@ -32,5 +32,5 @@ def put_bitstream(
 
 
 def toy_data(project: object) -> Any:
-    """What ``build_flows.training.dataset`` gives, for the toy."""
+    """What ``build_flows.steps.training.dataset`` gives, for the toy."""
     return types.SimpleNamespace(x_test=toy.images(60), y_test=np.arange(60) % 3)

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from build_flows.config import Project
-from build_flows.flow import Flow
-from build_flows.steps import Build
-from build_flows.ui import SilentUi
+from build_flows.base.ui import SilentUi
+from build_flows.project.config import Project
+from build_flows.steps.engine import Build
+from build_flows.steps.flow import Flow
 from hw.netlist import Netlist, dump
 from tests.toy_rtl import emit
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from build_flows import parts
+from build_flows.base import parts
+from build_flows.base.errors import OfframpError
 from build_flows.board.boards import BOARDS, find_board
-from build_flows.errors import OfframpError
 
 
 def test_every_board_that_a_project_may_name_is_here():

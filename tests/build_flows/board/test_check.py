@@ -4,11 +4,11 @@ import shutil
 
 import pytest
 
+from build_flows.base.errors import OfframpError
+from build_flows.base.files import hash_path
 from build_flows.board.boards import find_board
 from build_flows.board.check import CheckError, check_project, project_arguments
 from build_flows.board.design import arguments
-from build_flows.errors import OfframpError
-from build_flows.files import hash_path
 from tests.build_flows.board.projects import edit, project
 
 needs_tclsh = pytest.mark.skipif(shutil.which("tclsh") is None, reason="needs tclsh (apt-get install tcl)")

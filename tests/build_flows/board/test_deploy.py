@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from build_flows.base.files import hash_path
+from build_flows.base.ui import SilentUi
 from build_flows.board.boards import find_board
 from build_flows.board.deploy import DeployError, Package, check_package, deploy, run_selftest
 from build_flows.board.package import SUMS, golden_samples, write_package
 from build_flows.board.ssh import Ssh, SshError
 from build_flows.board.stand_in import write_stand_in
-from build_flows.files import hash_path
-from build_flows.ui import SilentUi
 from hw.netlist import Netlist
 from sim.board.link import environment
 from tests import toy

@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
+from build_flows.base.errors import OfframpError
 from build_flows.board.boards import find_board
 from build_flows.board.design import ACCELERATOR_BASE, ACCELERATOR_RANGE, actual_clock, arguments, design_name, file_name, memory_bits
-from build_flows.errors import OfframpError
 from hw.accelerator import build_id
 from tests import toy
 

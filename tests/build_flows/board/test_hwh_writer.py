@@ -2,8 +2,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from build_flows.base.errors import OfframpError
 from build_flows.board.hwh_writer import STREAM, Bus, BusLink, Module, hwh_text
-from build_flows.errors import OfframpError
 
 SOURCE = Module(instance="source", vlnv="a:b:maker:1.0", parameters={"SIZE": 3},
                 ports=[("clk", "I", None, "clk"), ("out", "O", 2, "undef")],

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from build_flows.base.errors import OfframpError
+from build_flows.base.files import write_json
 from build_flows.board.boards import BOARDS, find_board
 from build_flows.board.manifest import manifest, threshold_range
-from build_flows.errors import OfframpError
 from build_flows.exit_unit.spec import UnitSpec
-from build_flows.files import write_json
 from hw.accelerator import build_id
 from hw.netlist import Exit
 from offramp_driver.manifest import load_manifest

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from build_flows.base.errors import OfframpError
 from build_flows.board.boards import find_board
 from build_flows.board.package import SUMS, Samples, golden_samples, write_archive, write_package
 from build_flows.board.pair import PairError
 from build_flows.board.stand_in import write_stand_in
-from build_flows.errors import OfframpError
 from hw.accelerator import build_id
 from hw.netlist import Netlist
 from offramp_driver.manifest import check_files, load_manifest

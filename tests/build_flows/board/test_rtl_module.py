@@ -2,8 +2,8 @@
 
 import pytest
 
+from build_flows.base.errors import OfframpError
 from build_flows.board.rtl_module import Port, read_module
-from build_flows.errors import OfframpError
 
 TEXT = """
 module other(a);

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from build_flows.base.errors import explain
 from build_flows.board.vivado import LOG, Vivado, VivadoError, explain_log, find_vivado, run_vivado, too_many
-from build_flows.errors import explain
 from tests.build_flows.board import fake_vivado
 
 ARGUMENTS = ["-mode", "batch", "-source", "build.tcl", "-tclargs", "--name", "tiny", "--design", "tiny_00000001", "--board", "pynq-z2",

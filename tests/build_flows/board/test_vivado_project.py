@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from build_flows.base.errors import OfframpError
+from build_flows.base.files import hash_path
 from build_flows.board.boards import BOARDS, TCL
 from build_flows.board.design import arguments, design_name
 from build_flows.board.vivado_project import FILES, vivado_arguments, write_project
-from build_flows.errors import OfframpError
-from build_flows.files import hash_path
 from hw.netlist import Netlist
 from tests.build_flows.board import fake_vivado
 from tests.toy_rtl import emit

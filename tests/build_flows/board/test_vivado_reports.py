@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from build_flows.base.parts import PARTS
 from build_flows.board.vivado_reports import ReportError, figures, read_power, read_timing, read_utilisation
-from build_flows.parts import PARTS
 
 REPORTS = Path(__file__).parent / "reports"
 VERSIONS = ("2022.2", "2024.2")

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from build_flows.errors import OfframpError
+from build_flows.base.errors import OfframpError
+from build_flows.base.ui import SilentUi
 from build_flows.exit_unit.generate import generate, of_project
 from build_flows.exit_unit.spec import UnitSpec
-from build_flows.ui import SilentUi
-from hw.exit_unit import CONTROLS
-from quant_models.policies import POLICIES
-from sim.bench import STYLE
-from sim.verilator import find
-from sim.yosys import run_yosys
+from hw.exits.unit import CONTROLS
+from quant_models.exits.policies import POLICIES
+from sim.accelerator.bench import STYLE
+from sim.tools.verilator import find
+from sim.tools.yosys import run_yosys
 from tests.build_flows.report_samples import netlist
 
 
@@ -235,8 +235,8 @@ def test_nothing_is_written_for_bad_input(change: dict[str, Any], how: dict[str,
 
 def test_the_unit_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its constants, threshold and bias are those of the netlist, to the last bit, even where they are not what we would choose."""
-    from build_flows import flow
-    from build_flows.config_template import template
+    from build_flows.project.template import template
+    from build_flows.steps import flow
 
     config = tmp_path / "config.toml"
     config.write_text(template("digits"))

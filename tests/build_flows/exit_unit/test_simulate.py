@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from build_flows.errors import OfframpError
+from build_flows.base.errors import OfframpError
+from build_flows.base.ui import SilentUi
 from build_flows.exit_unit import simulate as work
 from build_flows.exit_unit.spec import UnitSpec
-from build_flows.resources import Resources
-from build_flows.synthesis import Synthesised
-from build_flows.ui import SilentUi
-from quant_models.policies import POLICIES
-from sim import unit_verilog
+from build_flows.synthesis.resources import Resources
+from build_flows.synthesis.synthesise import Synthesised
+from quant_models.exits.policies import POLICIES
+from sim.units import verilog as unit_verilog
 
 COMMON = {"logit_bits": 12, "scale": 0.01}
 
@@ -91,7 +91,7 @@ def test_the_same_seed_gives_the_same_and_the_model_is_not_built_again(kept, mon
         raise AssertionError("made again")
 
     monkeypatch.setattr(unit_verilog, "unit_verilog", never)
-    monkeypatch.setattr("sim.verilator._verilate", never)
+    monkeypatch.setattr("sim.tools.verilator._verilate", never)
     again = work.simulate(work.Sweep(specs=SPECS, samples=100, stall=0.5, seed=9), kept, SilentUi())
     other = work.simulate(work.Sweep(specs=SPECS, samples=100, stall=0.5, seed=10), kept, SilentUi())
     timeless = [[{key: value for key, value in row.items() if key != "sim_cycles_per_second"} for row in result["units"]]

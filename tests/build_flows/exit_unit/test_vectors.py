@@ -8,9 +8,9 @@ import pytest
 from build_flows.exit_unit.bench_files import bench_files
 from build_flows.exit_unit.spec import UnitSpec
 from build_flows.exit_unit.vectors import Rule, Vectors, draw
-from hw.exit_unit import CONTROLS, ExitUnit
-from hw.registers import offsets
-from quant_models.policies import POLICIES
+from hw.control.registers import offsets
+from hw.exits.unit import CONTROLS, ExitUnit
+from quant_models.exits.policies import POLICIES
 from sim.golden.policies import POLICIES as GOLDEN
 from sim.golden.policies import Side
 

@@ -3,7 +3,7 @@ import pytest
 
 from build_flows.finn_bridge.compile_graph import compile_graph
 from build_flows.finn_bridge.errors import CompileError
-from quant_models.presets import preset
+from quant_models.networks.presets import preset
 from sim import golden
 
 from .conftest import PART, export, folding, spec

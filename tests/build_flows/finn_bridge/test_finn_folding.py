@@ -1,13 +1,13 @@
 import pytest
 
+from build_flows.base.parts import find_part
 from build_flows.finn_bridge.compile_graph import compile_graph
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.finn_folding import finn_folding
-from build_flows.folding import evaluate
-from build_flows.layer_costs import Fold
-from build_flows.network import read_network
-from build_flows.parts import find_part
-from quant_models.presets import PRESETS
+from build_flows.planning.folding import evaluate
+from build_flows.planning.layer_costs import Fold
+from build_flows.planning.network import read_network
+from quant_models.networks.presets import PRESETS
 
 from .conftest import PART, export
 

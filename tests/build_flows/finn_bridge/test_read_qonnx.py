@@ -12,10 +12,10 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from build_flows.artefacts.own_layers import write_golden
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.read_qonnx import read_qonnx
 from build_flows.finn_bridge.write_qonnx import write_qonnx
-from build_flows.own_layers import write_golden
 
 Graph = Any
 Edit = Callable[[Graph], None]

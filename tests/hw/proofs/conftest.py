@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hw.proofs import PROOFS
-from sim.prove import ProofResult, prove
+from sim.formal.prove import ProofResult, prove
 
 
 def mutant(unit: Any, old: str, new: str) -> Any:

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.proofs import Proof
 from hw.proofs.contract import keeps_contract, kept, level, offers_fairly, took
-from sim.prove import prove
+from sim.formal.prove import prove
 
 
 class Wire(wiring.Component):

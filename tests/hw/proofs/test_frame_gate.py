@@ -4,7 +4,7 @@ import pytest
 
 from hw.proofs import PROOFS
 from hw.proofs.frame_gate import PROOFS as OURS
-from sim.prove import prove
+from sim.formal.prove import prove
 
 QUICK = [proof for proof in OURS if proof.variant in ("1 frames of 1", "2 frames of 1", "2 frames of 2, reset")]
 

@@ -4,7 +4,7 @@ import pytest
 
 from hw.proofs import PROOFS
 from hw.proofs.stream_fork import PROOFS as OURS
-from sim.prove import prove
+from sim.formal.prove import prove
 
 
 @pytest.mark.parametrize("proof", OURS, ids=lambda proof: proof.variant)

@@ -4,8 +4,8 @@ import numpy as np
 
 from hw.accelerator import registers
 from hw.netlist import Netlist
+from sim.accelerator.images import pack
 from sim.board.link import MEMORY_BASE, Board
-from sim.images import pack
 from sim.result_word import unpack
 from tests import toy
 

@@ -1,0 +1,1 @@
+"""What measures offramp and writes into docs/; not part of the distribution."""

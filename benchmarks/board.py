@@ -1,0 +1,125 @@
+"""Measures what the driver, the DMA and the block design do, without a board: the figures of ``docs/board.md``."""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.figures import SEED, Figures, run_json
+from build_flows.base.files import read_json, write_json
+from build_flows.base.ui import RichUi
+from build_flows.board.check import check_project
+from build_flows.board.dma_traffic import traffic
+from build_flows.board.stand_in import write_stand_in
+from build_flows.project.config import Project, load
+
+__all__ = ["board"]
+
+ROOT = Path(__file__).parent.parent
+MARKS = "<!-- board benchmark: begin -->", "<!-- board benchmark: end -->"
+COSIM_IMAGES = 300
+COSIM_SECONDS = 180
+PACKED_IMAGES = 10_000
+PACKED_SECONDS = 0.2
+REPEATS = 7
+
+
+def board(ui: RichUi) -> str:
+    """Measure, and write the table into ``docs/board.md`` and the figures to ``docs/board_benchmark.json``; gives the table."""
+    figures = Figures(ui)
+    digits, b_lenet = (load(ROOT / "examples" / name) for name in ("digits.toml", "b_lenet_fashion.toml"))
+    _cosim(figures, digits, COSIM_IMAGES, "results equal to `simulate`, 100 %; under 3 minutes")
+    _cosim(figures, b_lenet, PACKED_IMAGES, "results equal to `simulate`, 100 %")
+    _packing(figures, b_lenet)
+    for project in (digits, b_lenet):
+        _words(figures, project)
+    for project in (digits, b_lenet):
+        _connections(figures, project)
+    return figures.write(ROOT / "docs" / "board.md", MARKS, ROOT / "docs" / "board_benchmark.json")
+
+
+def _offramp(*words: str) -> dict[str, Any]:
+    return run_json([sys.executable, "-m", "build_flows.cli.main", *words, "--json"], ROOT)
+
+
+def _cosim(figures: Figures, project: Project, samples: int, target: str) -> None:
+    """The driver on the Verilated accelerator; the time is that of the command, with training, RTL and the models built before."""
+    file = project.file.relative_to(ROOT).as_posix()
+    # Another seed first: what can be kept is made then, and the run itself is not taken from there.
+    _offramp("cosim", file, "--samples", "1", "--seed", str(SEED + 1))
+    started = time.monotonic()
+    found = _offramp("cosim", file, "--samples", str(samples), "--seed", str(SEED))
+    seconds = time.monotonic() - started
+    right = found["agree"] == found["samples"] == samples and seconds < COSIM_SECONDS
+    figures.add(
+        f"cosim, {project.name}, {samples:,} images, driver unchanged", target,
+        f"{found['agree']:,} of {found['samples']:,} equal; self-test and {len(found['checks']) - 1} kinds of failure passed; "
+        f"{seconds:.0f} s; "
+        f"{found['cycles_per_sample']:,.1f} cycles a sample in a batch of {found['batch']}, drain included "
+        f"(without DMA, steady: {found['simulated_cycles_per_sample']:,.1f})",
+        right, f"`offramp cosim {file} --samples {samples}`",
+    )
+
+
+def _packing(figures: Figures, project: Project) -> None:
+    """What Python adds to a transfer: images into bus words, result words into results."""
+    from build_flows.base.files import hash_path
+    from build_flows.board.boards import find_board
+    from build_flows.board.manifest import manifest
+    from hw.netlist import load as load_netlist
+    from offramp_driver.manifest import load_manifest
+    from offramp_driver.packing import Packing, Unpacking
+
+    netlist = load_netlist((project.output / "netlist.json").read_text(encoding="utf-8"))
+    target = find_board(project.config.target.board)
+    with tempfile.TemporaryDirectory() as folder:
+        bit, hwh = write_stand_in(Path(folder), netlist, target)
+        write_json(bit.with_suffix(".json"), manifest(netlist, target, {path.name: hash_path(path) for path in (bit, hwh)}))
+        told = load_manifest(bit)
+    packing, unpacking = Packing(told.input), Unpacking(told.result_bits, told.fields, told.order)
+    rng = np.random.default_rng(SEED)
+    shape = (PACKED_IMAGES, *packing.shape)
+    images = rng.integers(0, 256, shape, dtype=np.uint8)
+    ids = next(item for item in netlist.result.fields if item.name == "id")
+    rest = rng.integers(0, 1 << (netlist.result.bits - ids.width - 1), PACKED_IMAGES, dtype=np.uint64) << np.uint64(ids.width)
+    words: Any = (rest | rng.permutation(PACKED_IMAGES).astype(np.uint64)).astype(unpacking.dtype)
+    buffer = np.zeros(PACKED_IMAGES * packing.image_bytes, np.uint8)
+    times = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        packing.pack(packing.batch(images), buffer)
+        results = unpacking.unpack(words)
+        times.append(time.perf_counter() - started)
+        assert len(results["label"]) == PACKED_IMAGES
+    median = float(np.median(times))
+    figures.add(f"driver's packing and unpacking of {PACKED_IMAGES:,} {project.config.model.preset} images", "under 0.2 s",
+                f"{median * 1e3:.1f} ms, on this machine; a board's Cortex-A9 was not measured", median < PACKED_SECONDS,
+                f"median of {REPEATS}; 7.84 MB in, 80 kB out")
+
+
+def _words(figures: Figures, project: Project) -> None:
+    netlist, simulated = read_json(project.output / "netlist.json"), read_json(project.output / "sim.json")
+    images, results = traffic(netlist, simulated["figures"]["samples_per_second"])
+    limit = min(images["stream_mb_per_second"], images["port_mb_per_second"])
+    figures.add(
+        f"DMA words an image and a result, {project.name}", "the fewest that the widths allow",
+        f"{images['words']} of {images['bits']} bits in (at least {images['least']}), {results['words']} of {results['bits']} bits out "
+        f"(at least {results['least']}); {images['mb_per_second']:,.1f} of {limit:,.0f} MB/s "
+        f"({100 * images['used']:.0f} %; the port alone: {images['port_mb_per_second']:,.0f})",
+        images["words"] == images["least"] and results["words"] == results["least"], "`report.html`, In and out",
+    )
+
+
+def _connections(figures: Figures, project: Project) -> None:
+    file = project.file.relative_to(ROOT).as_posix()
+    folder = Path(_offramp("build", file, "--project-only")["folder"])
+    found = check_project(folder)
+    figures.add(
+        f"`build --project-only`, then the Tcl in tclsh, {project.name}", "every connection checked, none unconnected",
+        f"{found.connections} pins and {found.interfaces} interfaces of {found.cells} cells, {found.addresses} addresses; none open that "
+        "must not be",
+        found.connections > 0, f"`offramp build {file} --project-only`, build_flows/board/check.py",
+    )

@@ -1,0 +1,202 @@
+"""Measures the figures of ``docs/resources.md``: what layouts take, how long it takes to know, and how good the estimates are."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.figures import Figures, run_json
+from benchmarks.project import run_hard
+from build_flows.base.files import read_json
+from build_flows.base.ui import Ui
+from build_flows.pages.compare_plots import PLOTS
+from build_flows.project.config import load as load_config
+
+__all__ = ["BEGIN", "DATA", "END", "PAGE", "resources"]
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "resources.md"
+DATA = ROOT / "docs" / "resources_benchmark.json"
+PICTURES = ROOT / "docs"
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+B_LENET = ROOT / "examples" / "b_lenet_fashion.toml"
+SWEEP = ROOT / "examples" / "layouts_b_lenet.toml"
+KEPT = ("train", "calibrate", "simulate")
+"""Steps that do not count when layouts are compared; the others are made anew."""
+
+
+def resources(ui: Ui) -> str:
+    """Measure everything, write it into the page and beside it, and give the table."""
+    figures = Figures(ui)
+    run_json([*_offramp(), "run", str(B_LENET), "--json"], ROOT)
+    with tempfile.TemporaryDirectory() as folder:
+        _synth(figures, Path(folder))
+    _whole(figures)
+    with tempfile.TemporaryDirectory() as folder:
+        _finn_folding(figures, Path(folder))
+    found = _compared(figures)
+    _estimates(figures, found)
+    return figures.write(PAGE, (BEGIN, END), DATA)
+
+
+def _offramp() -> list[str]:
+    return [sys.executable, "-m", "build_flows.cli.main"]
+
+
+def _synth(figures: Figures, folder: Path) -> None:
+    """The compiled project in a place where nothing was synthesised before."""
+    config = _copy(folder)
+    seconds, peak, found = _timed([*_offramp(), "synth", str(config), "--json"])
+    how = "`offramp synth examples/b_lenet_fashion.toml`, compiled before, nothing synthesised before"
+    figures.add("synthesis of b_lenet, unit by unit", "under 6 min", f"{seconds / 60:.1f} min ({len(found['units'])} units)",
+                seconds < 360, how)
+    figures.add("its peak memory", "under 6 GB", f"{peak / 1e9:.1f} GB", peak < 6e9, "all processes of that command together")
+    again, _, _ = _timed([*_offramp(), "synth", str(config), "--json"])
+    other, _, _ = _timed([*_offramp(), "synth", str(config), "--part", "xc7z010clg400-1", "--json"])
+    figures.add("the same, cached", "under 10 s", f"{again:.1f} s; {other:.1f} s for another part, units cached", again < 10,
+                "the same command again, and with `--part xc7z010clg400-1`")
+
+
+def _whole(figures: Figures) -> None:
+    found = run_json([*_offramp(), "synth", str(B_LENET), "--full", "--json"], ROOT)
+    whole, summed = found["whole"], found["sum_of_units"]
+    limits = {"lut": 0.10, "ff": 0.05, "bram36": 0.0, "dsp": 0.0}
+    differences = {name: whole["difference"][name] for name in limits}
+    told = ", ".join(f"{name.upper()} {summed[name]:,g} / {whole[name]:,g} ({100 * differences[name]:+.1f} %)" for name in limits)
+    figures.add("sum of units against the whole top, b_lenet", "LUT within 10 %, FF 5 %, BRAM and DSP equal", told,
+                all(abs(differences[name]) <= limit for name, limit in limits.items()),
+                "`offramp synth examples/b_lenet_fashion.toml --full`")
+    run = run_hard(load_config(B_LENET))
+    shares = ", ".join(f"{name.upper()} {100 * found['shares'][name]:.0f} %" for name in ("lut", "ff", "bram36", "dsp"))
+    fits = "fits" if found["fits"] else f"does not fit: {', '.join(found['short'])}"
+    figures.add("b_lenet, 4-bit weights, 25 % hard", "at most 1340 cycles a sample, fits xc7z020",
+                f"{run.describe()}; {fits} ({shares})", run.cycles_per_sample <= 1340 and run.agreed == run.samples and found["fits"],
+                "whole top; test images drawn at random")
+    figures.add("its clock, estimated", f"{found['clock_mhz']:g} MHz", f"{found['fmax_estimate_mhz']:g} MHz",
+                found["fmax_estimate_mhz"] >= found["clock_mhz"], found["path"])
+
+
+def _finn_folding(figures: Figures, folder: Path) -> None:
+    """The same network at the same targets, folded by FINN's own transformation."""
+    config = _copy(folder, folding="finn")
+    finn = run_json([*_offramp(), "synth", str(config), "--json"], ROOT)
+    ours = run_json([*_offramp(), "synth", str(B_LENET), "--json"], ROOT)
+    layers = {side: _layers(found) for side, found in (("optimal", ours), ("finn", finn))}
+    told = "; ".join(f"{side}: {sums['dsp']:g} DSP, {sums['lut'] + sums['lutram']:,} LUT, {sums['ff']:,} FF, {sums['bram36']:g} BRAM36"
+                     for side, sums in layers.items())
+    fits = "" if finn["fits"] else f" ({', '.join(finn['short'])})"
+    met = 2 * layers["optimal"]["dsp"] <= layers["finn"]["dsp"] and (
+        layers["optimal"]["lut"] + layers["optimal"]["lutram"] <= layers["finn"]["lut"] + layers["finn"]["lutram"])
+    figures.add("`optimal` against `finn` folding, b_lenet, the same cycles, layers synthesised", "at most half the DSP, no more LUT",
+                told + fits, met, '`offramp synth` with `build.folding = "finn"` and without')
+
+
+def _layers(found: Mapping[str, Any]) -> dict[str, float]:
+    rows = [row for row in found["units"] if row["kind"] == "layer"]
+    return {name: sum(row[name] for row in rows) for name in ("lut", "lutram", "ff", "bram36", "dsp")}
+
+
+def _compared(figures: Figures) -> dict[str, Any]:
+    """The example sweep with nothing compiled or synthesised before; what was trained or simulated in that run is taken off its time."""
+    output = ROOT / "examples" / "build" / SWEEP.stem
+    shutil.rmtree(output / ".synthesis", ignore_errors=True)
+    for stamp in output.glob("*/.steps/*.json"):
+        if stamp.stem not in KEPT:
+            stamp.unlink()
+    began = time.time()
+    whole, _, found = _timed([*_offramp(), "compare", "--sweep", str(SWEEP), "--json"])
+    stamps = [stamp for stamp in output.glob("*/.steps/*.json") if stamp.stem in KEPT and stamp.stat().st_mtime >= began]
+    seconds = whole - sum(read_json(stamp)["seconds"] for stamp in stamps)
+    for name in PLOTS:
+        shutil.copyfile(output / f"compare_{name}.png", PICTURES / f"compare_{name}.png")
+    count = len(found["layouts"])
+    figures.add(f"{count} layouts compared, training and simulation cached", "eight in under 20 min",
+                f"{seconds / 60:.1f} min ({seconds / count / 60:.1f} min a layout)", 8 * seconds / count < 1200,
+                "`offramp compare --sweep examples/layouts_b_lenet.toml`, nothing compiled or synthesised before; time without "
+                f"training and simulation ({whole / 60:.1f} min with what of these was not cached)")
+    return found
+
+
+def _estimates(figures: Figures, found: Mapping[str, Any]) -> None:
+    """The cost model against the synthesis of layouts that it has not seen."""
+    folder = ROOT / "examples" / "build" / SWEEP.stem
+    totals = [read_json(file)["estimates"]["total"] for file in sorted(folder.glob("*/resources.json"))]
+    limits = {"lut": 0.15, "ff": 0.15, "bram36": 0.0, "dsp": 0.0}
+
+    def worst(side: str, name: str) -> float | None:
+        errors = [total["error"][side][name] for total in totals if total["error"][side][name] is not None]
+        return max(errors, key=abs) if errors else None
+
+    def told(side: str) -> str:
+        return ", ".join(f"{name.upper()} {'no model' if value is None else f'{100 * value:+.1f} %'}"
+                         for name in limits for value in (worst(side, name),))
+
+    figures.add(f"corrected estimate of the layers against their synthesis, worst of {len(totals)} layouts",
+                "LUT and FF within 15 %, BRAM and DSP exact", f"{told('corrected')} (FINN's own estimate: {told('finn')})",
+                all(abs(worst("corrected", name) or 0) <= limit for name, limit in limits.items()),
+                "the layouts of that sweep, to which no coefficient was fitted")
+
+
+def _copy(folder: Path, folding: str | None = None) -> Path:
+    """The example and its compiled output in ``folder``; with ``folding`` another one, compiled again."""
+    project = load_config(B_LENET)
+    text = B_LENET.read_text(encoding="utf-8")
+    if folding is not None:
+        text, changed = re.subn(r'^folding = ".*"$', f'folding = "{folding}"', text, flags=re.MULTILINE)
+        if changed != 1:
+            raise AssertionError(f"{B_LENET} must set build.folding once, not {changed} times")
+    config = folder / B_LENET.name
+    config.write_text(text, encoding="utf-8")
+    shutil.copytree(project.output, folder / "build" / project.name, ignore=shutil.ignore_patterns("synthesis.json", "resources.json"))
+    (folder / "build" / project.name / ".steps" / "synth.json").unlink(missing_ok=True)
+    models = project.output.parent / ".models"
+    if folding is not None and models.is_dir():
+        shutil.copytree(models, folder / "build" / ".models")
+    return config
+
+
+def _timed(command: Sequence[str]) -> tuple[float, int, dict[str, Any]]:
+    """Seconds, bytes of memory that all its processes had at a time at most, and what it printed."""
+    peak, done = [0], threading.Event()
+    began = time.monotonic()
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, env=dict(os.environ))
+
+        def watch() -> None:
+            while not done.wait(0.5):
+                peak[0] = max(peak[0], _memory(process.pid))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        code = process.wait()
+        seconds = time.monotonic() - began
+        done.set()
+        watcher.join()
+        if code:
+            raise subprocess.CalledProcessError(code, list(command))
+        output.seek(0)
+        return seconds, peak[0], json.load(output)
+
+
+def _memory(process: int) -> int:
+    total = 0
+    try:
+        parent = psutil.Process(process)
+        for item in (parent, *parent.children(recursive=True)):
+            try:
+                total += item.memory_info().rss
+            except psutil.Error:
+                continue
+    except psutil.Error:
+        pass
+    return total

@@ -1,0 +1,1 @@
+"""The types of what passes between steps, each with load and dump."""

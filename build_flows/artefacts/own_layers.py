@@ -1,0 +1,156 @@
+"""A user's own network in integers: its layers as read from the graph, and ``golden.npz`` made of them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from build_flows.base.files import atomic_path
+
+__all__ = ["REACH", "OwnLayer", "OwnNetwork", "loose_steps", "thresholds", "write_golden"]
+
+REACH = 1 << 23
+"""Accumulators up to here are looked at, as ``quant_models.integers.view`` does: a step that none of them takes is at REACH + 1, one that
+all of them have taken at -REACH."""
+
+LOOSE = 1e-4
+"""So near to a rounding boundary, in steps of the activation, float32 arithmetic may decide either way (it sums in any order)."""
+
+Pair = tuple[int, int]
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnLayer:
+    """One layer; ``kind`` is that of golden.npz. ``node`` is the graph's node that it was made of, for messages.
+
+    ``weight`` is int64, ``[out, height, width, in]`` or ``[out, in]`` with ``in`` flattened from NHWC, signed and narrow, in units of
+    ``weight_scale`` (float64 ``[out]``). An accumulator unit is worth ``slope`` (float64 ``[out]``, above 0; batch norm inside) over
+    ``offset``. With ``act_bits`` a quantiser of ``scale`` follows, without it (last of a head) ``scale`` is one logit unit and ``bias``
+    int64 ``[classes]``. Inputs are integers of ``in_bits``, in units of ``in_scale``. Shapes are (height, width, channels).
+    """
+
+    name: str
+    kind: str
+    node: str
+    in_shape: tuple[int, int, int]
+    out_shape: tuple[int, int, int]
+    in_bits: int
+    in_signed: bool
+    in_scale: float
+    kernel: Pair = (1, 1)
+    pad: Pair = (0, 0)
+    stride: Pair = (1, 1)
+    weight: IntArray | None = None
+    weight_bits: int = 0
+    weight_scale: FloatArray | None = None
+    slope: FloatArray | None = None
+    offset: FloatArray | None = None
+    scale: float = 0.0
+    act_bits: int = 0
+    act_signed: bool = False
+    bias: IntArray | None = None
+
+    @property
+    def minimum(self) -> int:
+        """The smallest integer that its activation gives."""
+        return -(1 << (self.act_bits - 1)) if self.act_signed else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnNetwork:
+    """A whole network: images ``shape`` (height, width, channels) of 8-bit unsigned pixels, each worth ``scale``; with ``channels_last``
+    the graph takes them as ``[1, height, width, channels]``, else as ``[1, channels, height, width]``. ``stages[k]`` feeds ``heads[k]`` and
+    ``stages[k + 1]``."""
+
+    shape: tuple[int, int, int]
+    scale: float
+    channels_last: bool
+    classes: int
+    stages: tuple[tuple[OwnLayer, ...], ...]
+    heads: tuple[tuple[OwnLayer, ...], ...]
+
+
+def _steps(layer: OwnLayer) -> npt.NDArray[np.int64]:
+    """The integers, but for the smallest, that the activation gives."""
+    return np.arange(1, 1 << layer.act_bits) + layer.minimum
+
+
+def _respond(layer: OwnLayer, acc: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """The activation, in steps and not yet rounded, of accumulators ``[channels, n]``: in float32, as the graph computes."""
+    assert layer.slope is not None
+    assert layer.offset is not None
+    slope, offset = (item.astype(np.float32)[:, None] for item in (layer.slope, layer.offset))
+    found: npt.NDArray[np.float32] = (acc.astype(np.float32) * slope + offset) / np.float32(layer.scale)
+    return found
+
+
+def thresholds(layer: OwnLayer) -> IntArray:
+    """int64 ``[channels, 2**bits - 1]``, rising: output = minimum + #{i: acc >= t[c, i]}.
+
+    By bisection over the integer accumulator, with one factor and one offset a channel: scales, bias and batch norm in one. Halves are
+    rounded to even, as Quant does.
+    """
+    steps = _steps(layer)
+    assert layer.slope is not None
+    low = np.full((len(layer.slope), len(steps)), -REACH - 1, np.int64)
+    high = np.full_like(low, REACH + 1)
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        taken = (np.rint(_respond(layer, middle)) >= steps) & (middle > low)
+        high, low = np.where(taken, middle, high), np.where(taken, low, middle)
+    return high
+
+
+def loose_steps(layer: OwnLayer, found: IntArray) -> IntArray:
+    """By how much each threshold (as :func:`thresholds` gives them) may be off in float32 arithmetic: 0 but near a rounding boundary."""
+    assert layer.slope is not None
+    bound = _steps(layer) - 0.5
+    near = np.minimum(abs(_respond(layer, found) - bound), abs(_respond(layer, found - 1) - bound)) < LOOSE
+    reach = np.maximum(1, np.ceil(LOOSE * layer.scale / layer.slope)).astype(np.int64)
+    return np.where(near & (abs(found) < REACH), reach[:, None], 0)
+
+
+def _size(pair: Pair) -> int | list[int]:
+    return pair[0] if pair[0] == pair[1] else list(pair)
+
+
+def _record(layer: OwnLayer, arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    record: dict[str, Any] = {"name": layer.name, "kind": layer.kind}
+    if layer.kind in ("conv", "maxpool"):
+        record |= {"kernel": _size(layer.kernel), "stride": _size(layer.stride)}
+    if layer.kind == "maxpool":
+        return record
+    if layer.kind == "conv":
+        record |= {"pad": _size(layer.pad)}
+    if layer.weight is not None:
+        key = f"{layer.name}.weight"
+        arrays[key] = np.ascontiguousarray(layer.weight.astype(np.int8))
+        record |= {"weight": key, "weight_bits": layer.weight_bits, "in_bits": layer.in_bits, "in_signed": layer.in_signed}
+    if layer.bias is not None:
+        arrays[f"{layer.name}.bias"] = layer.bias
+        return {**record, "bias": f"{layer.name}.bias", "scale": layer.scale}
+    arrays[f"{layer.name}.thresholds"] = thresholds(layer)
+    return {
+        **record, "thresholds": f"{layer.name}.thresholds", "out_bits": layer.act_bits, "out_signed": layer.act_signed,
+        "out_min": layer.minimum,
+    }
+
+
+def write_golden(network: OwnNetwork, name: str, path: Path) -> None:
+    """Write ``golden.npz`` (docs/interfaces.md, section 2), atomically; the same network gives the same bytes."""
+    height, width, channels = network.shape
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    blocks = {
+        key: [{"layers": [_record(layer, arrays) for layer in chain]} for chain in chains]
+        for key, chains in (("stages", network.stages), ("heads", network.heads))
+    }
+    image = {"height": height, "width": width, "channels": channels, "bits": 8, "signed": False}
+    meta = {"version": 1, "name": name, "classes": network.classes, "input": image, **blocks}
+    content: dict[str, Any] = {"meta": np.array(json.dumps(meta, sort_keys=True)), **arrays}
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **content)

@@ -1,0 +1,118 @@
+"""``offramp build``: a bitstream by Vivado, or the folder that makes one elsewhere."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from build_flows.base.errors import OfframpError
+
+if TYPE_CHECKING:
+    from build_flows.board.boards import Board
+    from build_flows.steps.flow import Flow
+
+__all__ = ["build"]
+
+EXISTING = click.Path(path_type=Path)
+BOARDS = ("pynq-z1", "pynq-z2")
+ROWS = (("LUT of logic", "lut"), ("LUT as memory", "lutram"), ("flip-flops", "ff"), ("BRAM36", "bram36"), ("DSP48E1", "dsp"))
+
+
+@click.command()
+@click.argument("config", type=EXISTING)
+@click.option("--board", type=click.Choice(BOARDS), help="Board to build for.  [default: target.board]")
+@click.option("--tool", type=click.Choice(["vivado"]), default="vivado", show_default=True, help="Tool that builds, 2022.2 or newer.")
+@click.option("--project-only", is_flag=True, help="Write the project folder and stop: it builds elsewhere with one command.")
+@click.option("--from", "source", type=EXISTING, metavar="FOLDER",
+              help="Take in what such a folder's build left (the folder, or its results/), instead of running Vivado.")
+@click.option("--data", type=EXISTING, metavar="DIR",
+              help="Folder or file of the data set; goes before the config's data.path.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def build(config: Path, board: str | None, tool: str, project_only: bool, source: Path | None, data: Path | None, as_json: bool) -> None:
+    """Build the bitstream with Vivado: block design, synthesis, implementation, and its figures beside those of Yosys (resources.json).
+
+    Takes half an hour or more. A design that does not fit or misses timing is an error that says by how much. Without Vivado on this
+    machine, write the project, run its build.sh where Vivado is, and take the results in.
+
+    \b
+    Examples:
+      offramp build examples/digits.toml
+      offramp build examples/b_lenet_fashion.toml --board pynq-z1 --json
+      offramp build examples/digits.toml --project-only
+      offramp build examples/digits.toml --from copied-back/results
+    """
+    from build_flows.cli.main import _answer, _load, _print_json, _working
+
+    if project_only and source is not None:
+        raise click.UsageError("--project-only writes what is to be built, --from takes in what was: give one of them")
+    with _working() as ui:
+        project = _load(config, data)
+        project.refuse_for_board()
+        from build_flows.board.boards import find_board
+        from build_flows.board.design import actual_clock
+        from build_flows.steps.flow import open_flow
+
+        chosen = find_board(board or project.config.target.board)
+        actual_clock(project.config.target.clock_mhz)  # a clock that cannot be had is told before anything is trained
+        with open_flow(project, ui) as flow:
+            told: dict[str, Any] = {"project": project.name, "output": str(project.output), "board": chosen.name, "part": chosen.part}
+            if project_only:
+                from build_flows.steps.bitstream import make_project
+
+                told |= {"folder": str(make_project(flow, chosen)), "vivado": None}
+            else:
+                told |= _build(flow, chosen, source)
+    if as_json:
+        _print_json(told)
+    elif project_only:
+        click.echo(told["folder"])
+        click.echo("now: run build.sh in it where Vivado 2022.2 or newer is on PATH,\n"
+                   f"then: offramp build {config} --from {told['folder']}, with its results/ copied back")
+    else:
+        from build_flows.cli.synth import vivado_verdict
+
+        _answer().table(f"{project.name} on {chosen.name}, by Vivado {told['vivado']['vivado']}", ("", "used", "of", "share"),
+                        _rows(told["vivado"]))
+        for line in (*vivado_verdict(told["vivado"]), f"bitstream: {told['folder']}"):
+            click.echo(line)
+
+
+def _build(flow: "Flow", board: "Board", source: Path | None) -> dict[str, Any]:
+    """All up to bitstream and ``resources.json``; what is wrong with Vivado or ``source`` is told before anything is trained."""
+    from build_flows.base.files import read_json
+    from build_flows.board.built import BITSTREAM, described
+    from build_flows.board.vivado import VivadoError, find_vivado
+    from build_flows.steps.bitstream import find_results, make_bitstream
+
+    results = None if source is None else find_results(source)
+    tool = None
+    if results is None:
+        try:
+            tool = find_vivado()
+        except VivadoError:
+            # A bitstream that is there needs no Vivado as long as it is fresh, which only the step can tell.
+            if not described(flow.path(BITSTREAM)):
+                raise
+    # Synthesised again as it was, so that a whole top is not lost.
+    whole = False
+    if flow.path("synthesis.json").is_file():
+        with suppress(OfframpError, KeyError):
+            whole = read_json(flow.path("synthesis.json"))["whole"] is not None
+    expected = flow.synth(full=whole)
+    if not expected["fits"] and results is None:
+        flow.ui.info(f"warning: by Yosys' count it does not fit {expected['part']}: {', '.join(expected['short'])}")
+    folder = make_bitstream(flow, board, tool, results)
+    return {"folder": str(folder), "vivado": flow.resources()["vivado"]}
+
+
+def _rows(vivado: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    used, there = vivado["utilisation"], vivado["capacity"]
+    rows: list[tuple[str, ...]] = []
+    for label, name in ROWS:
+        # All LUTs are there for logic; of those for memory, memory only.
+        share = f"{100 * used[name] / there[name]:.1f} %" if there[name] else "-"
+        rows.append((label, f"{used[name]:,}", f"{there[name]:,}", share))
+    return rows

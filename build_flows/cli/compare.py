@@ -1,0 +1,99 @@
+"""``offramp compare``: one row per exit layout, beside the network without exits."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from build_flows.base.errors import OfframpError
+
+__all__ = ["compare"]
+
+EXISTING = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("configs", metavar="[CONFIG]...", type=EXISTING, nargs=-1)
+@click.option("--sweep", type=EXISTING, metavar="FILE", help="Compare the layouts that this file lists, instead of CONFIG.")
+@click.option(
+    "--pareto", metavar="LIST",
+    help="Objectives, with commas: accuracy, throughput, lut, lutram, ff, bram36, dsp. The table shows only the rows that no other one "
+    "beats in them, and the baselines; the files hold all rows.  [default: accuracy,throughput,lut, and all rows]",
+)
+@click.option("--part", metavar="PART", help="Part or board whose capacity counts.  [default: that of target.board]")
+@click.option("--full", is_flag=True, help="Synthesise the complete top of each layout as well, not only its units.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Folder for compare.json, compare.csv, compare.html and the plots.  [default: beside the layouts]")
+@click.option("--data", type=EXISTING, metavar="DIR",
+              help="Folder or file of the data set; goes before the config's data.path.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def compare(
+    configs: tuple[Path, ...], sweep: Path | None, pareto: str | None, part: str | None, full: bool, output: Path | None, data: Path | None,
+    as_json: bool,
+) -> None:
+    """Say what each layout of exits reaches and costs: accuracy, samples a second, LUT, FF, BRAM and DSP, in one table and one page.
+
+    Every layout is trained, compiled, simulated and synthesised. The first rows are the same network without exits: at the same target
+    rate, and at the fastest rate that fits into the same resources. What is finished is kept: the same command goes on after Ctrl-C.
+
+    \b
+    Examples:
+      offramp compare examples/b_lenet_fashion.toml
+      offramp compare --sweep examples/layouts_b_lenet.toml
+      offramp compare --sweep examples/layouts_b_lenet.toml --pareto accuracy,throughput,lut --json
+    """
+    from build_flows.cli.main import _answer, _print_json, _working
+
+    if bool(configs) == (sweep is not None):
+        raise click.UsageError("give either configurations or --sweep FILE" + (", not both" if configs else ""))
+    with _working() as ui:
+        from build_flows.compare.compare import OBJECTIVES, write_files
+        from build_flows.compare.compare import compare as run
+        from build_flows.compare.sweep import plan_configs, plan_sweep
+        from build_flows.steps import flow
+
+        objectives = OBJECTIVES if pareto is None else tuple(dict.fromkeys(name.strip() for name in pareto.split(",")))
+        plan = plan_sweep(sweep, data) if sweep is not None else plan_configs(configs, data)
+        found = run(plan, ui, flow, part=part, data=data, full=full, objectives=objectives)
+        files = write_files(found, output or plan.output)
+    if as_json:
+        _print_json({**found, "files": {name: str(path) for name, path in files.items()}})
+    else:
+        rows = [row for row in found["layouts"] if pareto is None or row["pareto"] or row["baseline"]]
+        _answer().table(f"{found['name']}: measured in the RTL", SPEED, [_speed(row) for row in rows])
+        _answer().table(f"{found['name']}: synthesised, for {found['part']}", COST, [_cost(row) for row in rows])
+        if pareto is not None:
+            click.echo(f"{len(found['layouts']) - len(rows)} rows are not shown: others beat them in {', '.join(objectives)}")
+        click.echo(files["html"])
+    _refuse(found["failed"])
+
+
+SPEED = ("layout", "early exits: block, head, policy, share", "accuracy", "cycles", "samples/s", "per kLUT", "front")
+COST = ("layout", "LUT", "LUTRAM", "FF", "BRAM36", "DSP", "fits", "MHz est.", "exits add, LUT")
+
+
+def _speed(row: Mapping[str, Any]) -> tuple[object, ...]:
+    early = [f"{item['after']} {item['head']} {item['policy']} {100 * item['share']:.0f} %" for item in row["exits"][:-1]]
+    rate = row["samples_per_second_per_klut"]
+    told = {None: "-", "rate": "none: same target rate", "resources": "none: same resources"}[row["baseline"]]
+    return (
+        row["name"], "\n".join(early) or told, f"{100 * row['accuracy']:.2f} %", f"{row['cycles_per_sample']:,.1f}",
+        f"{row['samples_per_second']:,.0f}", "-" if rate is None else f"{rate:,.0f}", "yes" if row["pareto"] else "",
+    )
+
+
+def _cost(row: Mapping[str, Any]) -> tuple[object, ...]:
+    added, fmax = row["exits_add"].get("lut"), row["fmax_estimate_mhz"]
+    return (
+        row["name"], f"{row['lut']:,}", f"{row['lutram']:,}", f"{row['ff']:,}", f"{row['bram36']:g}", f"{row['dsp']:,}",
+        "yes" if row["fits"] else "\n".join(["no", *row["short"]]), "-" if fmax is None else f"{fmax:,.0f}",
+        "-" if added is None else f"{100 * added:.1f} %",
+    )
+
+
+def _refuse(failed: Sequence[Mapping[str, str]]) -> None:
+    """Layouts that failed are an error, one line each, after the others' results were written."""
+    if failed:
+        raise OfframpError("\n".join(f"layout {item['name']}: {item['error']}" for item in failed), hint=failed[0].get("hint"))

@@ -1,0 +1,66 @@
+"""``offramp cosim``: the board's own driver against the Verilated accelerator."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["cosim"]
+
+EXISTING = click.Path(path_type=Path)
+BOARDS = ("pynq-z1", "pynq-z2")
+
+
+@click.command()
+@click.argument("config", type=EXISTING)
+@click.option("--samples", type=click.IntRange(1), metavar="N", help="Test images to run.  [default: all that were simulated]")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Seed of the memory's latencies.")
+@click.option("--board", type=click.Choice(BOARDS), help="Board whose block design is modelled.  [default: target.board]")
+@click.option("--data", type=EXISTING, metavar="DIR",
+              help="Folder or file of the data set; goes before the config's data.path.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def cosim(config: Path, samples: int | None, seed: int, board: str | None, data: Path | None, as_json: bool) -> None:
+    """Run the board's own Python driver against the Verilated accelerator and its DMA (cosim.json).
+
+    The package is made as for the board, with files in the place of Vivado's; its driver and its self-test run unchanged, on a stand-in
+    for pynq: AXI4-Lite reaches the accelerator's own pins, AXI DMA and memory are models. Every result must be that of `offramp
+    simulate`. Then transfers go wrong on purpose: the driver must say so, recover, and be right again.
+
+    \b
+    Examples:
+      offramp cosim examples/digits.toml
+      offramp cosim examples/b_lenet_fashion.toml --samples 1000 --seed 7 --json
+    """
+    from build_flows.cli.main import _answer, _load, _print_json, _working
+
+    with _working() as ui:
+        project = _load(config, data)
+        from build_flows.board.boards import find_board
+        from build_flows.steps import cosim as co
+        from build_flows.steps.flow import open_flow
+
+        chosen = find_board(board or project.config.target.board)
+        with open_flow(project, ui) as flow:
+            found = co.cosim(flow, chosen, samples=samples, seed=seed)
+    if as_json:
+        _print_json({"project": project.name, **found})
+        return
+    answer = _answer()
+    answer.table(f"{project.name}: the driver on a simulated {found['board']}", ("figure", "value"), _figures(found))
+    answer.table(f"{project.name}: checks", ("check", "what came"), [(row["name"], row["told"]) for row in found["checks"]])
+
+
+def _figures(found: dict[str, Any]) -> list[tuple[str, str]]:
+    images, results = found["dma"]
+    limit = min(images["stream_mb_per_second"], images["port_mb_per_second"])
+    return [
+        ("images through driver, DMA and RTL", f"{found['samples']:,}"),
+        ("equal to the simulation", f"{found['agree']:,}"),
+        (f"cycles per sample, {found['batch']} in a batch", f"{found['cycles_per_sample']:,.1f}"),
+        ("without a DMA, at steady state", f"{found['simulated_cycles_per_sample']:,.1f}"),
+        ("DMA words an image (at least)", f"{images['words']:,} of {images['bits']} bits ({images['least']:,})"),
+        ("DMA words a result (at least)", f"{results['words']} of {results['bits']} bits ({results['least']})"),
+        ("input bandwidth used", f"{images['mb_per_second']:,.1f} of {limit:,.0f} MB/s ({100 * images['used']:.1f} %)"),
+        ("seconds", f"{found['seconds']:,.1f}"),
+    ]

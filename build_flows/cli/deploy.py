@@ -1,0 +1,93 @@
+"""``offramp deploy``: the package onto the board, and its self-test there."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from build_flows.base.errors import OfframpError
+
+__all__ = ["deploy"]
+
+EXISTING = click.Path(path_type=Path)
+BOARDS = ("pynq-z1", "pynq-z2")
+SHOWN = 5
+
+
+@click.command()
+@click.argument("config", type=EXISTING)
+@click.option("--host", required=True, metavar="USER@HOST", help="The board, as ssh takes it: user@address, or an alias of ssh's.")
+@click.option("--run", "test", is_flag=True, help="Run the self-test on the board and bring its result back (selftest.json).")
+@click.option("--board", type=click.Choice(BOARDS), help="Board that the package is for.  [default: target.board]")
+@click.option("--package", "folder", type=EXISTING, metavar="FOLDER", help="Deploy this package instead of the project's own.")
+@click.option("--any-board", is_flag=True, help="Do not ask what board it is.")
+@click.option("--python", metavar="PATH", help="Python on the board.  [default: that of a PYNQ image]")
+@click.option("--ask-sudo", is_flag=True, help="Ask for the password that sudo wants on the board.")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Port of the board's SSH server.  [default: ssh's own]")
+@click.option("--identity", type=EXISTING, metavar="FILE", help="Private key to log in with.  [default: ssh's own]")
+@click.option("--ssh-config", type=EXISTING, metavar="FILE", help="Configuration of ssh to use instead of yours.")
+@click.option("--data", type=EXISTING, metavar="DIR",
+              help="Folder or file of the data set; goes before the config's data.path.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def deploy(
+    config: Path, host: str, test: bool, board: str | None, folder: Path | None, any_board: bool, python: str | None, ask_sudo: bool,
+    port: int | None, identity: Path | None, ssh_config: Path | None, data: Path | None, as_json: bool,
+) -> None:
+    """Copy the package to ~/offramp/NAME on the board over SSH, check it there, and run its self-test with --run.
+
+    An interrupted copy goes on where it was when the same command is given again, and is never run; what was on the board stays in place
+    until the new package is whole. A password is asked once.
+
+    \b
+    Examples:
+      offramp deploy examples/digits.toml --host xilinx@192.168.2.99 --run --ask-sudo
+      offramp deploy examples/digits.toml --host root@pynq --identity ~/.ssh/board --json
+    """
+    from build_flows.cli.main import _answer, _load, _print_json, _working
+
+    with _working() as ui:
+        project = _load(config, data)
+        from build_flows.base.files import write_json
+        from build_flows.board import deploy as work
+        from build_flows.board.boards import find_board
+        from build_flows.board.ssh import Ssh
+        from build_flows.steps.flow import open_flow
+        from build_flows.steps.package import make_package
+
+        for option, file in (("--identity", identity), ("--ssh-config", ssh_config)):
+            if file is not None and not file.is_file():
+                raise OfframpError(f"{option} {file}: no such file")
+        ssh = Ssh(host, port=port, identity=identity, config=ssh_config)
+        chosen = find_board(board or project.config.target.board)
+        with open_flow(project, ui) as flow:
+            package = work.check_package(make_package(flow, chosen) if folder is None else folder)
+            password = click.prompt("password of sudo on the board", hide_input=True, err=True) if ask_sudo else None
+            with ssh:
+                done = work.deploy(package, ssh, ui, any_board=any_board, sudo_password=password)
+                found = None
+                if test:
+                    ui.info(f"running the self-test on {host}")
+                    found = work.run_selftest(package, ssh, python=python, sudo_password=password)
+                    write_json(flow.path("selftest.json"), {"version": 1, "host": host, **found})
+    told = {"project": project.name, "host": host, "board": package.manifest.get("board"), **vars(done), "selftest": found}
+    if as_json:
+        _print_json(told)
+    else:
+        rows = [("folder", done.folder), ("files", f"{done.files}, {done.bytes / 1e6:.1f} MB"),
+                ("sent", "nothing: it was there" if not done.sent else f"{done.sent / 1e6:.1f} MB"), *_tested(found)]
+        _answer().table(f"{project.name} on {host}", ("", ""), rows)
+    if found is not None and not found.get("ok"):
+        errors = [str(line) for line in found.get("errors", [])]
+        more = f", and {len(errors) - SHOWN} more" if len(errors) > SHOWN else ""
+        raise OfframpError(f"the self-test failed on {host}: {'; '.join(errors[:SHOWN]) or 'it does not say why'}{more}",
+                           hint=f"its result is in {project.output / 'selftest.json'}")
+
+
+def _tested(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    if found is None:
+        return []
+    return [("self-test", "passed" if found.get("ok") else "FAILED"),
+            ("images as expected", f"{found.get('agree')} of {found.get('samples')}"),
+            ("board's Python, numpy", f"{found.get('python')}, {found.get('numpy')}")]

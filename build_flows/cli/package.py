@@ -1,0 +1,61 @@
+"""``offramp package``: what goes onto the board."""
+
+from pathlib import Path
+
+import click
+
+__all__ = ["package"]
+
+EXISTING = click.Path(path_type=Path)
+BOARDS = ("pynq-z1", "pynq-z2")
+
+
+@click.command()
+@click.argument("config", type=EXISTING)
+@click.option("--board", type=click.Choice(BOARDS), help="Board that the bitstream is for.  [default: target.board]")
+@click.option("--tar", is_flag=True, help="Write the same as one archive, NAME-package.tar.gz, too.")
+@click.option("--data", type=EXISTING, metavar="DIR",
+              help="Folder or file of the data set; goes before the config's data.path.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def package(config: Path, board: str | None, tar: bool, data: Path | None, as_json: bool) -> None:
+    """Put together what goes onto the board: bitstream, driver, test images, self-test, benchmark, notebook, README, checksums.
+
+    Needs the bitstream that `offramp build` makes; `offramp deploy` copies the package over.
+
+    \b
+    Examples:
+      offramp package examples/digits.toml
+      offramp package examples/b_lenet_fashion.toml --board pynq-z1 --tar
+    """
+    from build_flows.cli.main import _answer, _load, _print_json, _working
+
+    with _working() as ui:
+        project = _load(config, data)
+        from build_flows.base.files import read_json
+        from build_flows.board.boards import find_board
+        from build_flows.board.design import file_name
+        from build_flows.steps.flow import open_flow
+        from build_flows.steps.package import PACKAGE, make_archive, make_package
+        from hw.netlist import load
+
+        chosen = find_board(board or project.config.target.board)
+        with open_flow(project, ui) as flow:
+            archive = make_archive(flow, chosen) if tar else None
+            folder = flow.path(PACKAGE) if tar else make_package(flow, chosen)
+            name = file_name(load(flow.path("netlist.json").read_text(encoding="utf-8")))
+            manifest = read_json(folder / f"{name}.json")
+            files = sorted(path for path in folder.rglob("*") if path.is_file())
+            size = sum(path.stat().st_size for path in files)
+            told = {
+                "project": project.name, "output": str(project.output), "folder": str(folder),
+                "archive": None if archive is None else str(archive),
+                "board": chosen.name, "build": manifest["build"], "files": len(files), "bytes": size,
+            }
+    if as_json:
+        _print_json(told)
+        return
+    rows = [("board", f"{manifest['board_label']}, {manifest['part']}"), ("build", f"{manifest['build']:08x}"),
+            ("files", f"{len(files)}, {size / 1e6:.1f} MB"), ("folder", str(folder)), *([("archive", str(archive))] if archive else [])]
+    _answer().table(f"{project.name}: package", ("", ""), rows)
+    click.echo(f"now: offramp deploy {config} --host xilinx@192.168.2.99 --run")

@@ -1,0 +1,211 @@
+"""Compares layouts of exits: each is trained, compiled, simulated and synthesised, beside the same network without exits.
+
+The first row is that network at the same target rate, the second one the fastest of it that fits into the reference layout's
+resources. All steps are those of :mod:`build_flows.steps.flow`, and are skipped where nothing changed: a comparison that was killed goes on
+where it was.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from build_flows.base.errors import OfframpError, explain
+from build_flows.base.files import read_json, write_bytes, write_json, write_text
+from build_flows.base.parts import Part, find_part
+from build_flows.base.ui import Ui
+from build_flows.compare.matching import Match, allowance, match_file
+from build_flows.compare.pareto import front
+from build_flows.compare.rows import Row, finish, make_row, to_csv
+from build_flows.compare.sweep import RESOURCES, Layout, Plan, write
+from build_flows.project import config
+from build_flows.project.config import Project
+from build_flows.steps.engine import Build, Step
+
+__all__ = ["OBJECTIVES", "Steps", "compare", "write_files"]
+
+OBJECTIVES = ("accuracy", "throughput", "lut")
+"""What the front weighs unless told otherwise."""
+
+VERSION = 1
+
+
+class Steps(Protocol):
+    """The steps of one project, as :mod:`build_flows.steps.flow` has them."""
+
+    def train(self, project: Project, ui: Ui, /) -> Mapping[str, Any]:
+        """Train and calibrate."""
+
+    def simulate(self, project: Project, ui: Ui, /, samples: int | None, stall: float, seed: int) -> Mapping[str, Any]:
+        """All up to the simulation; its figures."""
+
+    def synth(self, project: Project, ui: Ui, /, *, part: str | None, full: bool) -> Mapping[str, Any]:
+        """All up to ``resources.json``; what it holds."""
+
+
+def compare(
+    plan: Plan, ui: Ui, steps: Steps, *, part: str | None = None, data: Path | None = None, full: bool = False,
+    objectives: Sequence[str] = OBJECTIVES, matching: Callable[..., Match] = match_file,
+) -> dict[str, Any]:
+    """What ``compare.json`` holds: ``layouts`` (the rows of :func:`build_flows.compare.rows.make_row`, baselines first), ``part`` with its
+    ``capacity``, ``objectives`` and the names of the rows on their front as ``pareto``, ``reference``, ``weights`` and ``failed``.
+
+    ``part`` None: that of each configuration's board. A layout that fails is told at once, kept in ``failed`` with its error, and the
+    others go on; an error of ours, Ctrl-C and a failing training pass through. Raises :class:`OfframpError` when no row is left, when the
+    layouts' boards have different parts, and for an unknown part or objective, before anything is run.
+    """
+    front((), objectives)
+    chosen = find_part(part) if part is not None else _part(plan)
+    plan.write()
+    run = _Run(plan, ui, steps, part, data, full)
+    for training in plan.trainings:
+        ui.info(f"training for all: {len(training.config.exits)} exits")
+        steps.train(config.load(training.file, data), ui)
+
+    rows = {plan.rate.name: run.measure(plan.rate, "rate")}
+    others = [layout for layout in plan.layouts if layout is not plan.rate]
+    reference = next((layout for layout in others if layout.name == plan.reference), None)
+    alone: Row | None = None
+    if reference is not None:
+        rows[reference.name] = run.measure(reference, None)
+        alone = run.at_resources(reference.name, chosen, matching)
+    rows |= {layout.name: run.measure(layout, None) for layout in others if layout is not reference}
+
+    ordered = [rows[plan.rate.name], alone, *(rows[layout.name] for layout in others)]
+    found = [row for row in ordered if row is not None]
+    if not found:
+        raise OfframpError("no layout could be measured:\n" + "\n".join(f"{item['name']}: {item['error']}" for item in run.failed))
+    finish(found)
+    best = front(found, objectives)
+    for index in best:
+        found[index]["pareto"] = True
+    return {
+        "version": VERSION,
+        "name": plan.name,
+        "source": Path(plan.source).name,
+        "layouts": found,
+        "part": run.part_name or chosen.name,
+        "capacity": run.capacity,
+        "objectives": list(objectives),
+        "pareto": [found[index]["name"] for index in best],
+        "reference": plan.reference,
+        "weights": plan.weights,
+        "full": full,
+        "failed": run.failed,
+    }
+
+
+def write_files(found: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+    """Write ``compare.json``, ``compare.csv``, ``compare.html`` and the plots (PNG and SVG) into ``folder``, each whole or not at all; the
+    configurations' paths in them are relative to it. Returns the files by name. The same comparison gives the same bytes."""
+    from build_flows.pages import compare_page, compare_plots
+
+    rows = [row | {"config": _relative(row["config"], folder)} for row in found["layouts"]]
+    told = {**found, "layouts": rows}
+    files = {"json": folder / "compare.json", "csv": folder / "compare.csv", "html": folder / "compare.html"}
+    drawn = {f"{name}.{kind}": content for name in compare_plots.PLOTS for kind, content in compare_plots.files(name, told).items()}
+    page = compare_page.render(told)
+    for name, content in drawn.items():
+        files[name] = folder / f"compare_{name}"
+        write_bytes(files[name], content)
+    write_text(files["html"], page)
+    write_text(files["csv"], to_csv(rows))
+    write_json(files["json"], told)
+    return files
+
+
+def _part(plan: Plan) -> Part:
+    boards = {layout.config.part: layout.name for layout in (plan.rate, *plan.layouts)}
+    if len(boards) > 1:
+        told = ", ".join(f"{name} is for {part}" for part, name in boards.items())
+        raise OfframpError(f"all layouts must be for one part, but {told}", hint="--part chooses one for all")
+    return find_part(next(iter(boards)))
+
+
+def _relative(path: str, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()
+
+
+class _Run:
+    """One comparison under way: what its rows have in common, and what failed so far."""
+
+    def __init__(self, plan: Plan, ui: Ui, steps: Steps, part: str | None, data: Path | None, full: bool) -> None:
+        self.ui, self.steps, self.part, self.data, self.full = ui, steps, part, data, full
+        self.plan = plan
+        self.count = len({plan.rate.name, *(layout.name for layout in plan.layouts)}) + (plan.reference is not None)
+        self.done = 0
+        self.failed: list[dict[str, str]] = []
+        self.units: Sequence[Mapping[str, Any]] | None = None
+        self.totals: dict[str, Mapping[str, float]] = {}
+        self.part_name: str | None = None
+        self.capacity: Mapping[str, float] = {}
+
+    def measure(self, layout: Layout, baseline: str | None) -> Row | None:
+        """The row of ``layout``; None, with its error told and kept, when it fails."""
+        self.done += 1
+        self.ui.info(f"layout {self.done} of {self.count}: {layout.name}{', without exits at the same target rate' if baseline else ''}")
+        return self._caught(layout.name, lambda: self._measure(layout, baseline))
+
+    def _caught(self, name: str, work: Callable[[], Row]) -> Row | None:
+        try:
+            return work()
+        except Exception as error:
+            told = explain(error)
+            if told is None:
+                raise
+            self.failed.append({"name": name, "error": told.message} | ({"hint": told.hint} if told.hint else {}))
+            self.ui.info(f"layout {name} failed: {told.message}")
+            return None
+
+    def _measure(self, layout: Layout, baseline: str | None) -> Row:
+        project = config.load(layout.file, self.data)
+        chosen = project.config.simulate
+        figures = self.steps.simulate(project, self.ui, samples=chosen.samples, stall=chosen.stall, seed=chosen.seed)
+        if figures["agree"] != figures["samples"]:
+            raise OfframpError(f"only {figures['agree']} of {figures['samples']} samples agree with the golden model")
+        resources = self.steps.synth(project, self.ui, part=self.part, full=self.full)
+        self.part_name, self.capacity = resources["part"], resources["capacity"]
+        self.totals[layout.name] = resources["total"]
+        if baseline == "rate":
+            self.units = resources["units"]
+        return make_row(layout.name, baseline, project.config, figures, resources) | {"config": str(layout.file)}
+
+    def at_resources(self, reference: str, part: Part, matching: Callable[..., Match]) -> Row | None:
+        """The row of the network without exits in the resources of layout ``reference``."""
+        self.done += 1
+        self.ui.info(f"layout {self.done} of {self.count}: {RESOURCES}, without exits in the resources of {reference}")
+        return self._caught(RESOURCES, lambda: self._at_resources(reference, part, matching))
+
+    def _at_resources(self, reference: str, part: Part, matching: Callable[..., Match]) -> Row:
+        for needed, known in ((self.plan.rate.name, self.units), (reference, self.totals.get(reference))):
+            if known is None:
+                raise OfframpError(f"it is made from layout {needed}, which failed")
+        assert self.units is not None
+        allowed = allowance(self.totals[reference], self.units)
+        golden = config.load(self.plan.rate.file, self.data).output / "golden.npz"
+        folder = self.plan.at_resources(1).file.parent
+        found = _match(folder, self.ui, golden, part, allowed, matching)
+        if not found["fits"]:
+            self.ui.info(f"warning: without exits, even the slowest design takes more than {reference} by the cost model")
+        layout = self.plan.at_resources(found["cycles"])
+        write(layout)
+        told = {key: found[key] for key in ("fits", "predicted", "allowed")}
+        matched = {"layout": reference, "total": dict(self.totals[reference]), **told}
+        return self._measure(layout, "resources") | {"matched": matched}
+
+
+def _match(folder: Path, ui: Ui, golden: Path, part: Part, allowed: Mapping[str, float], matching: Callable[..., Match]) -> Any:
+    """:func:`build_flows.compare.matching.match_file` as a step in ``folder``, skipped when nothing changed."""
+    from build_flows.steps.flow import COMPILE_SOURCES
+
+    def run(work: Path) -> None:
+        write_json(work / "match.json", {"version": VERSION, **asdict(matching(golden, part, allowed))})
+
+    with Build(folder, ui) as build:
+        build.run(Step(
+            name="match", run=run, outputs=("match.json",), inputs={"golden": golden},
+            values={"part": asdict(part), "allowed": dict(allowed)}, tools=("numpy",),
+            sources=("build_flows.compare.matching", *COMPILE_SOURCES),
+        ))
+        return read_json(build.path("match.json"))

@@ -1,0 +1,356 @@
+"""What to compare: a sweep file with one table a layout, or configurations as they are; and the networks without exits beside them.
+
+A sweep expands to plain configuration files, so that each layout can be used by itself afterwards. The layouts take their weights from
+one training of all exits together.
+"""
+
+import copy
+import os
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from build_flows.base.errors import ConfigError
+from build_flows.base.files import write_text
+from build_flows.project import config
+from build_flows.project.config import FOLDINGS, BuildSection, CalibrateSection, Config, ExitSection, TargetSection
+from build_flows.project.section import Section
+from build_flows.project.text import config_text
+from build_flows.project.words import checked, toml
+
+__all__ = ["RATE", "RESERVED", "RESOURCES", "SHARED", "Layout", "Plan", "plan_configs", "plan_sweep"]
+
+SHARED, RATE, RESOURCES = "shared", "baseline-rate", "baseline-resources"
+RESERVED = (SHARED, RATE, RESOURCES)
+"""Folders of our own beside those of the layouts."""
+
+OWN = "exits of a network of your own stand where they stand, so that no layout without them can be compared with it"
+TARGETS = {"accuracy_loss", "shares", "mean_cost"}
+LAYER_BITS = "layers are called otherwise in another layout of exits, so bits by their names cannot be carried over"
+
+COMMENT = "Written by offramp compare, and written again whenever it runs: change the file it came from instead."
+
+FREE = tuple(
+    f"{declared.alias or section}.{key}"
+    for section, declared in Config.model_fields.items()
+    if section not in ("project", "exits")
+    for key, found in getattr(declared.annotation, "model_fields", {}).items()
+    if not found.is_required()
+)
+"""The keys of a configuration that can be left out, which ``unset`` may name."""
+
+
+class LayoutExit(ExitSection):
+    """An early exit of a layout."""
+
+    after: int = Field(ge=0, le=1000, description="Block of the backbone after which the exit stands.")
+
+
+class LayoutSection(Section):
+    """One layout: its early exits (the last exit is always added), and what differs from the base."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64, description="Name of the layout and of its folder.")
+    exits: list[LayoutExit] = Field(default=[], description="The early exits, first exit first. Unset: the network without exits.")
+    target: TargetSection = Field(default=TargetSection(), description="Keys of [target] that go before the base's.")
+    calibrate: CalibrateSection = Field(default=CalibrateSection(), description="Keys of [calibrate] that go before the base's.")
+    build: BuildSection = Field(default=BuildSection(), description="Keys of [build] that go before the base's.")
+
+
+class SweepFile(Section):
+    """The whole sweep file."""
+
+    version: Literal[1] = Field(description="Version of this format.")
+    base: str = Field(min_length=1, description="Configuration that every layout starts from, relative to this file.")
+    reference: str | None = Field(default=None, description="Layout whose resources the second baseline gets. Unset: the first with exits.")
+    shared_training: bool = Field(default=True, description="Train all exits of all layouts once, together; false: each layout by itself.")
+    unset: list[str] = Field(default=[], description='Keys of the base that no layout takes over, such as "target.hard_share".')
+    layouts: list[LayoutSection] = Field(description="The layouts, in the order of the rows.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """One row's configuration: ``file`` is where it lies, ``text`` what is to be written there (None: the user's own file), ``config`` what
+    it says, ``name`` what the row is called."""
+
+    name: str
+    file: Path
+    text: str | None
+    config: Config
+
+    @property
+    def early(self) -> int:
+        """The number of early exits."""
+        return len(self.config.exits) - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is compared.
+
+    ``layouts`` are in the order of the rows; ``rate`` is the first baseline, one of ``layouts`` where that is the same network at the
+    same rate; ``reference`` names the layout whose resources the second baseline gets (None: no layout has an early exit).
+    ``trainings`` are run first, since the others take their weights from them. ``output`` is the folder of the results.
+    ``weights`` says in words where the weights come from.
+    """
+
+    name: str
+    source: str
+    layouts: tuple[Layout, ...]
+    rate: Layout
+    reference: str | None
+    trainings: tuple[Layout, ...]
+    output: Path
+    weights: str
+    _values: Mapping[str, Any]
+    _resources: Path
+
+    def at_resources(self, cycles: int) -> Layout:
+        """The second baseline, when it is designed for ``cycles`` a sample."""
+        values = copy.deepcopy(dict(self._values))
+        values["project"] |= {"name": RESOURCES}
+        values.setdefault("target", {})["cycles_per_sample"] = cycles
+        return _layout(RESOURCES, self._resources, values, self.source)
+
+    def write(self) -> None:
+        """Write the configuration of every layout, baseline and training that is not the user's own file."""
+        for layout in (*self.trainings, self.rate, *self.layouts):
+            write(layout)
+
+
+def write(layout: Layout) -> None:
+    """Write the configuration of ``layout``, unless it is the user's own file or there already."""
+    if layout.text is not None and not (layout.file.is_file() and layout.file.read_text(encoding="utf-8") == layout.text):
+        write_text(layout.file, layout.text)
+
+
+def plan_sweep(path: Path, data_dir: Path | None = None) -> Plan:
+    """What the sweep file at ``path`` asks for; nothing is written yet.
+
+    Everything goes to ``build/<name of the file>/`` beside it: a folder with ``config.toml`` and all artefacts for each layout and
+    baseline, ``shared/`` for the training, and the results. A layout takes every key that it does not give from the base; lists with a
+    value for each exit (``train.exit_weights``, ``calibrate.shares``, ``target.hard_share``) are left out where the layout has another
+    number of exits. Raises :class:`ConfigError` with one line a fault, each with the file and, where there is one, the layout.
+    """
+    path = Path(path)
+    sweep = _read(path)
+    base_file = path.resolve().parent / sweep.base
+    if not base_file.is_file():
+        raise ConfigError(f"{path}: base = {toml(sweep.base)}: there is no file {base_file}")
+    base = config.load(base_file, data_dir)
+    raw = tomllib.loads(base_file.read_text(encoding="utf-8"))
+    if base.config.model.own:
+        raise ConfigError(f"{path}: base = {toml(sweep.base)}: {OWN}; allowed: a base with model.preset")
+    if "build.mode" not in sweep.unset:
+        _refuse_subnet(base.config, base_file)
+    if base.config.model.layer_bits and "model.layer_bits" not in sweep.unset:
+        raise ConfigError(f"{path}: base = {toml(sweep.base)}: {LAYER_BITS}; allowed: unset = [\"model.layer_bits\"]")
+    folder = path.resolve().parent / "build" / path.stem
+    shared = sweep.shared_training and base.checkpoint is None
+    weights = folder / SHARED / "checkpoint.safetensors" if shared else None
+    origin = _Origin(raw, base_file.parent, tuple(sweep.unset), weights)
+
+    layouts, faults = [], []
+    for item in sweep.layouts:
+        exits = [found.model_dump(exclude_unset=True) for found in item.exits]
+        own = {key: getattr(item, key).model_dump(exclude_unset=True) for key in ("target", "calibrate", "build")}
+        file = folder / item.name / "config.toml"
+        values = _derived(origin, file.parent, item.name, exits, own, path.resolve().parent)
+        try:
+            layouts.append(_layout(item.name, file, values, f"{path}: layout {item.name}"))
+        except ConfigError as error:
+            faults.append(error.message)
+    if faults:
+        raise ConfigError("\n".join(faults))
+    values = _without_exits(origin, folder / RATE)
+    alone = _layout(RATE, folder / RATE / "config.toml", values, str(path))
+    reference = sweep.reference or next((layout.name for layout in layouts if layout.early), None)
+    return Plan(
+        name=path.stem, source=str(path), layouts=tuple(layouts), rate=_same(alone, layouts), reference=reference,
+        trainings=(_training(origin, folder / SHARED, layouts, str(path)),) if shared else (), output=folder,
+        weights=_weights(sweep, base), _values=values, _resources=folder / RESOURCES / "config.toml",
+    )
+
+
+def plan_configs(paths: Sequence[Path], data_dir: Path | None = None) -> Plan:
+    """What comparing the configurations at ``paths`` means: each is a row as it is, and the baselines are the first one's network without
+    exits, with the weights that the first one was trained to.
+
+    Baselines lie beside the first one's output folder, the results in ``<name>_compare`` there. Raises :class:`ConfigError`, also for two
+    configurations of the same name or with the same output folder.
+    """
+    projects = [config.load(path, data_dir) for path in paths]
+    for project in projects:
+        _refuse_subnet(project.config, project.file)
+    for what, found in (("name", [item.name for item in projects]), ("output folder", [str(item.output) for item in projects])):
+        double = [value for value, count in Counter(found).items() if count > 1]
+        if double:
+            files = ", ".join(str(path) for path, value in zip(paths, found, strict=True) if value == double[0])
+            raise ConfigError(f"{files}: the {what} must differ, not {double[0]}", hint="change project.name or project.output")
+    layouts = [Layout(name=item.name, file=item.file, text=None, config=item.config) for item in projects]
+    taken = [layout.name for layout in layouts if layout.name in RESERVED]
+    if taken:
+        raise ConfigError(f"{layouts[0].file}: no row may be called {taken[0]}, which is a baseline's name; change project.name")
+    own = next((item for item in projects if item.config.model.own), None)
+    if own is not None:
+        raise ConfigError(f"{own.file}: model.preset = (unset): {OWN}; allowed: configurations with model.preset")
+    first = projects[0]
+    if first.config.model.layer_bits:
+        raise ConfigError(f"{first.file}: model.layer_bits = {toml(first.config.model.layer_bits)}: {LAYER_BITS}; allowed: unset")
+    raw = tomllib.loads(first.file.read_text(encoding="utf-8"))
+    origin = _Origin(raw, first.file.parent, (), first.output / "checkpoint.safetensors")
+    beside = first.output.parent
+    values = _without_exits(origin, beside / f"{first.name}_{RATE}")
+    source = str(paths[0])
+    alone = _layout(RATE, beside / f"{first.name}_{RATE}" / "config.toml", values, source)
+    return Plan(
+        name=first.name, source=source, layouts=tuple(layouts), rate=_same(alone, layouts),
+        reference=next((layout.name for layout in layouts if layout.early), None), trainings=(layouts[0],),
+        output=beside / f"{first.name}_compare", _values=values,
+        weights=f"Every configuration has the weights of its own training; a baseline made for this comparison has those of {first.name}.",
+        _resources=beside / f"{first.name}_{RESOURCES}" / "config.toml",
+    )
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where configurations come from: the base as read, its folder, the keys not to take over, and the checkpoint to take (None: train)."""
+
+    raw: Mapping[str, Any]
+    home: Path
+    unset: tuple[str, ...]
+    weights: Path | None
+
+
+def _refuse_subnet(found: Config, source: object) -> None:
+    if found.subnet is not None:
+        raise ConfigError(f'{source}: build.mode = "subnet": layouts are compared with all their exits; allowed: "all"')
+
+
+def _weights(sweep: SweepFile, base: config.Project) -> str:
+    if base.checkpoint is not None:
+        return "All layouts and baselines take their weights from the checkpoint that the base names."
+    if sweep.shared_training:
+        return "All layouts and baselines take their weights from one training of all their exits together."
+    return "Every layout, and the network without exits, is trained by itself."
+
+
+def _read(path: Path) -> SweepFile:
+    try:
+        raw = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file", hint="docs/compare.md says what a sweep file holds") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path} is a folder, not a sweep file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    return checked(SweepFile, raw, str(path), _impossible)
+
+
+def _impossible(sweep: SweepFile) -> Iterator[tuple[str, Any, str]]:
+    """(key, value, what is wrong and allowed) of every fault that no single field shows."""
+    names = [layout.name for layout in sweep.layouts]
+    if not names:
+        yield "layouts", [], "nothing to compare; allowed: one [[layouts]] table or more"
+    for index, name in enumerate(names):
+        # Case is not told apart by every file system.
+        earlier = [other.lower() for other in names[:index]]
+        if name.lower() in earlier:
+            other = f"layouts[{earlier.index(name.lower())}] has that name"
+            yield f"layouts[{index}].name", name, f"{other}; allowed: one that differs in more than case"
+        if name.lower() in RESERVED:
+            yield f"layouts[{index}].name", name, f"folders of that name are made here; allowed: anything but {', '.join(RESERVED)}"
+    early = [layout.name for layout in sweep.layouts if layout.exits]
+    if sweep.reference is not None and sweep.reference not in early:
+        what = "it has no early exit" if sweep.reference in names else "there is no such layout"
+        yield "reference", sweep.reference, f"{what}; allowed: {', '.join(early) or 'unset'}"
+    for index, key in enumerate(sweep.unset):
+        if key not in FREE:
+            yield f"unset[{index}]", key, f"allowed: keys that a configuration can do without: {', '.join(FREE)}"
+
+
+def _layout(name: str, file: Path, values: Mapping[str, Any], source: str) -> Layout:
+    text = config_text(values, COMMENT)
+    found = config.parse(text, source)
+    _refuse_subnet(found, source)
+    return Layout(name=name, file=file, text=text, config=found)
+
+
+def _same(alone: Layout, layouts: Sequence[Layout]) -> Layout:
+    """The layout that is ``alone`` already, else ``alone``: training and calibration do not matter without early exits."""
+    def built(item: Layout) -> dict[str, Any]:
+        # The path of the data is told from another folder; the same name is the same data.
+        apart = {"target": {"hard_share"}, "data": {"path"}}
+        return item.config.model_dump(include={"data", "model", "target", "build", "simulate"}, exclude=apart)
+
+    return next((layout for layout in layouts if layout.early == 0 and built(layout) == built(alone)), alone)
+
+
+def _training(origin: _Origin, folder: Path, layouts: Sequence[Layout], source: str) -> Layout:
+    """The training of every exit of every layout; where the thresholds lie does not matter here."""
+    places = sorted({place for layout in layouts for place in layout.config.layout})
+    exits = [{"after": after, "head": head, "policy": "max_logit"} for after, head in places]
+    unset = (*origin.unset, "calibrate.shares", "target.hard_share")
+    values = _derived(_Origin(origin.raw, origin.home, unset, None), folder, SHARED, exits, {}, folder)
+    return _layout(SHARED, folder / "config.toml", values, source)
+
+
+def _without_exits(origin: _Origin, folder: Path) -> dict[str, Any]:
+    """The base without exits. A folding.toml of the base is for other layers: the folding is searched for."""
+    values = _derived(origin, folder, RATE, [], {}, folder)
+    if values.get("build", {}).get("folding", FOLDINGS[0]) not in FOLDINGS:
+        del values["build"]["folding"]
+    return values
+
+
+def _derived(
+    origin: _Origin, folder: Path, name: str, exits: Sequence[Mapping[str, Any]], own: Mapping[str, Mapping[str, Any]], own_home: Path
+) -> dict[str, Any]:
+    """The base's values with ``exits`` and, table by table, with ``own`` keys before the base's; for a file that lies in ``folder``."""
+    values: dict[str, Any] = copy.deepcopy(dict(origin.raw))
+    values["project"] = {"name": name, "output": "."}
+    for key in origin.unset:
+        section, _, field = key.partition(".")
+        values.get(section, {}).pop(field, None)
+    for section, field, count in (
+        ("train", "exit_weights", len(exits) + 1), ("calibrate", "shares", len(exits)), ("target", "hard_share", len(exits)),
+    ):
+        found = values.get(section, {}).get(field)
+        if isinstance(found, list) and len(found) != count:
+            values.get(section, {}).pop(field, None)
+    # Numbers of the base's own exits say nothing here.
+    values.get("exits_only", {}).pop("exits", None)
+    _move(values, origin.home, folder)
+    moved = copy.deepcopy({section: dict(table) for section, table in own.items() if table})
+    _move(moved, own_home, folder)
+    if TARGETS & moved.get("calibrate", {}).keys():
+        values["calibrate"] = {key: item for key, item in values.get("calibrate", {}).items() if key not in TARGETS}
+    for section, table in moved.items():
+        values[section] = values.get(section, {}) | table
+    if "calibrate" in values and not TARGETS & values["calibrate"].keys():
+        values["calibrate"]["accuracy_loss"] = Config.model_fields["calibrate"].default.accuracy_loss
+    if origin.weights is not None:
+        values.setdefault("train", {})["checkpoint"] = _relative(origin.weights, folder)
+    values["exits"] = [*({**item} for item in exits), {"policy": "always"}]
+    return values
+
+
+def _move(values: dict[str, Any], home: Path, folder: Path) -> None:
+    """Make paths that were relative to ``home`` relative to ``folder``."""
+    for section, key in (
+        ("data", "path"), ("build", "folding"), ("train", "checkpoint"), ("train", "start"), ("consistent", "samples"),
+        ("personal", "samples"), ("import", "weights"),
+    ):
+        place = values.get(section, {}).get(key)
+        if isinstance(place, str) and not Path(place).is_absolute() and not (key == "folding" and place in FOLDINGS):
+            values[section][key] = _relative(home / place, folder)
+
+
+def _relative(place: Path, folder: Path) -> str:
+    return Path(os.path.relpath(place, folder)).as_posix()

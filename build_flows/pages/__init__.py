@@ -1,0 +1,1 @@
+"""Every page and plot that a person looks at."""

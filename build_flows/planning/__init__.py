@@ -1,0 +1,1 @@
+"""What an accelerator is made of before it is made: shapes, folding, costs, FIFO depths, gates."""

@@ -1,0 +1,78 @@
+"""The cost model's coefficients: LUTs and flip-flops of a unit as a weighted sum of what it is made of.
+
+They are fitted to synthesised units by :mod:`benchmarks.cost_fit`, which writes them to ``cost_model.json`` together with how it did so.
+DSPs, block RAMs and LUTs used as memory are not fitted: they follow from the RTL (:mod:`build_flows.planning.layer_costs`,
+:mod:`build_flows.planning.memory_map`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from build_flows.base.files import read_json
+from build_flows.base.parts import Part
+from build_flows.planning.unit_terms import Terms
+
+__all__ = ["FILE", "FITTED", "VERSION", "Cost", "coefficients", "memory_luts", "price", "read_model", "weigh"]
+
+FILE = Path(__file__).parent / "cost_model.json"
+VERSION = 1
+FITTED = ("lut", "ff")
+"""What is fitted; ``lut`` in the file is logic alone."""
+
+Coefficients = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Estimated resources. ``lut`` includes ``lutram`` (LUTs that are memory or shift register); ``bram18`` are half blocks."""
+
+    lut: int = 0
+    lutram: int = 0
+    ff: int = 0
+    bram18: int = 0
+    dsp: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.lut + other.lut, self.lutram + other.lutram, self.ff + other.ff, self.bram18 + other.bram18, self.dsp + other.dsp,
+        )
+
+    def shares(self, part: Part) -> dict[str, float]:
+        """The share of ``part`` that each resource takes, by name (1: all there is)."""
+        return {
+            "LUT": self.lut / part.lut, "LUTRAM": self.lutram / part.lutram, "FF": self.ff / part.ff,
+            "BRAM18": self.bram18 / part.bram18, "DSP": self.dsp / part.dsp,
+        }
+
+
+@cache
+def read_model(path: Path = FILE) -> dict[str, Any]:
+    """The file whole. Raises :class:`build_flows.base.errors.OfframpError` when it cannot be used."""
+    found: dict[str, Any] = read_json(path, version=VERSION)
+    return found
+
+
+def coefficients(kind: str) -> Coefficients:
+    """What each term of a unit of ``kind`` weighs, by resource (:data:`FITTED`). Raises KeyError for an unknown kind."""
+    found: Coefficients = read_model()["units"][kind]
+    return found
+
+
+def price(kind: str, terms: Terms, *, bram18: int = 0, dsp: int = 0) -> Cost:
+    """The cost of a unit of ``kind`` made of ``terms``."""
+    found = {resource: round(weigh(terms, weights)) for resource, weights in coefficients(kind).items()}
+    lutram = memory_luts(terms)
+    return Cost(lut=found["lut"] + lutram, lutram=lutram, ff=found["ff"], bram18=bram18, dsp=dsp)
+
+
+def memory_luts(terms: Terms) -> int:
+    """The LUTs among ``terms`` that are memory or shift register."""
+    return int(terms.get("memory", 0) + terms.get("shift", 0))
+
+
+def weigh(terms: Terms, weights: Mapping[str, float]) -> float:
+    """The weighted sum; a term without a weight counts nothing."""
+    return sum(weight * terms[name] for name, weight in weights.items())

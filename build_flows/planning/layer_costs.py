@@ -1,0 +1,426 @@
+"""What a folded layer takes: hardware units, cycles a frame, and estimated resources.
+
+A layer becomes a chain of units: ``conv`` is padding (where it pads), sliding window, width converter (where their beats differ),
+matrix-vector unit with its weight memory, thresholding; ``linear`` is the last two; pools are one unit each. Cycles are exact: the
+interval between frames that the unit's RTL settles to when its input never waits and its output is always taken. DSPs and block RAMs are
+those that synthesis finds too; LUTs and flip-flops are estimates for 7-series parts, fitted to synthesised units
+(:mod:`build_flows.planning.cost_model`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from math import ceil, gcd
+
+from build_flows.planning.cost_model import Cost, price
+from build_flows.planning.memory_map import Placed, place, place_table
+from build_flows.planning.network import Layer, Pair
+from build_flows.planning.unit_terms import (
+    Terms,
+    converter_terms,
+    mvau_terms,
+    padding_terms,
+    pool_terms,
+    sum_terms,
+    threshold_terms,
+    window_terms,
+)
+
+__all__ = [
+    "HANDOVER", "SUFFIXES", "Cost", "Fold", "Unit", "converter", "divisors", "fold_error", "fold_options", "lanes", "layer_units",
+    "unit_names", "window_simd",
+]
+
+HANDOVER = 2
+"""Cycles by which a unit may exceed its target: what FINN's sliding window spends between two frames, whatever its folding."""
+
+LUT_PER_BRAM18 = 190
+"""When a memory is to be block RAM: a block is worth this many LUTs (an xc7z020's LUTs over its 18 kbit blocks)."""
+
+SUFFIXES = {"padding": "_pad", "window": "_swg", "mvau": "_mvau", "threshold": "_thr", "maxpool": "", "global_sum": ""}
+"""What the name of a unit of each kind ends in, after its layer's; a converter has ``_dwc`` after the name of the unit it feeds."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Folding of a layer: ``pe`` outputs at a time, each of ``simd`` inputs a cycle; ``parallel_window``: the sliding window hands out
+    whole windows. ``linear`` has no window; pools have only ``pe``, the channels a beat."""
+
+    pe: int
+    simd: int = 1
+    parallel_window: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """One hardware unit of a layer.
+
+    ``kind`` is ``padding``, ``window``, ``converter``, ``mvau``, ``threshold``, ``maxpool`` or ``global_sum``; ``folding`` holds the
+    unit's own ``pe``, ``simd`` and ``parallel_window`` as far as it has them. Streams are ``in_bits`` and ``out_bits`` wide,
+    ``in_beats`` and ``out_beats`` beats a frame; ``cycles`` is the frame interval. ``model`` is what the cost model knows it as (a window
+    that hands out whole windows is ``window_parallel``, a converter ``converter_up``, ``converter_serial`` or ``converter_down``), and
+    ``terms`` what that weighs.
+    ``bram18`` and ``dsp`` are exact. ``ram_style`` is what its memory should be (``block`` or ``distributed``; empty: it has none).
+    """
+
+    kind: str
+    folding: dict[str, int]
+    in_bits: int
+    out_bits: int
+    in_beats: int
+    out_beats: int
+    cycles: int
+    model: str
+    terms: Terms
+    bram18: int = 0
+    dsp: int = 0
+    ram_style: str = ""
+
+    @property
+    def cost(self) -> Cost:
+        """Its resources by the cost model, from ``terms``; ``bram18`` and ``dsp`` are exact."""
+        return price(self.model, self.terms, bram18=self.bram18, dsp=self.dsp)
+
+    @property
+    def beats(self) -> int:
+        """The larger of its beats in and out: the least cycles a frame that its folding allows."""
+        return max(self.in_beats, self.out_beats)
+
+    def meets(self, target: int) -> bool:
+        """Whether it takes a frame every ``target`` cycles, the handover between frames left aside."""
+        return self.beats <= target and self.cycles <= target + HANDOVER
+
+
+@cache
+def divisors(value: int) -> tuple[int, ...]:
+    """The divisors of ``value``, rising."""
+    return tuple(d for d in range(1, value + 1) if value % d == 0)
+
+
+def lanes(weight_bits: int, in_bits: int, *, narrow: bool = True) -> int:
+    """Products that one DSP48E1 makes in the MVU core; ``narrow``: no weight is the most negative number of its width."""
+    return 1 + (25 - int(not narrow) - weight_bits) // (weight_bits + in_bits - 1)
+
+
+def has_window(layer: Layer) -> bool:
+    """Whether a convolution needs padding or a sliding window at all: FINN streams an unpadded 1x1 with stride 1 straight through."""
+    return layer.kind == "conv" and (layer.kernel, layer.pad, layer.stride) != ((1, 1), (0, 0), (1, 1))
+
+
+def window_simd(layer: Layer, fold: Fold) -> int:
+    """Channels a beat of a convolution's padding and sliding window: all when it hands out whole windows (the RTL needs that), otherwise
+    the least divisor of the channels that is at least ``simd``, so that the window never lags the matrix-vector unit."""
+    channels = layer.source.channels
+    if fold.parallel_window or fold.simd >= channels:
+        return channels
+    return next(d for d in divisors(channels) if d >= fold.simd)
+
+
+def parallel_window_error(layer: Layer) -> str | None:
+    """Why a convolution's sliding window cannot hand out whole windows; None when it can."""
+    if layer.taps == 1:
+        return "a kernel of 1 has no window"
+    if _lines(layer) and layer.padded.width < layer.kernel[1] + 2:
+        return f"its line buffers need a padded width of at least {layer.kernel[1] + 2}, not {layer.padded.width}"
+    height, width = layer.target.height, layer.target.width
+    if max(height - int(width == 1), width - int(width > 1)) < 2:
+        return f"FINN's generator needs more output pixels than {height}x{width}"
+    return None
+
+
+def fold_error(layer: Layer, fold: Fold) -> str | None:
+    """What is wrong with ``fold`` for ``layer``, as ``<key> must ..., not <value>``; None when nothing is."""
+    channels = layer.target.channels
+    if fold.pe < 1 or channels % fold.pe:
+        return f"pe must divide {channels} ({_list(channels)}), not {fold.pe}"
+    if layer.kind in ("conv", "linear"):
+        if fold.simd < 1 or layer.mw % fold.simd:
+            return f"simd must divide {layer.mw} ({_list(layer.mw)}), not {fold.simd}"
+    elif fold.simd != 1:
+        return f"simd must be left out for a {layer.kind}, not {fold.simd}"
+    if fold.parallel_window:
+        reason = parallel_window_error(layer) if layer.kind == "conv" else f"a {layer.kind} has no window"
+        if reason:
+            return f"parallel_window must be 0, not 1: {reason}"
+    elif layer.kind == "conv" and layer.taps > 1 and _row_step(layer) > _buffer_depth(layer, 1):
+        return f"parallel_window must be 1, not 0: a stride of {layer.stride[0]} oversteps the buffer of FINN's single-buffer window"
+    elif layer.kind == "conv" and has_window(layer) and not _counts(layer, layer.source.channels // window_simd(layer, fold)):
+        return f"simd must be less than {fold.simd}: FINN's single-buffer window needs more than a single window of two beats"
+    return None
+
+
+def _counts(layer: Layer, factor: int) -> bool:
+    """Whether FINN's single-buffer window has something to count, the innermost of its loops apart, which it enters in its second round."""
+    loops = [layer.target.height, layer.target.width, *layer.kernel, factor]
+    inner = max((place for place in (2, 3, 4) if loops[place] > 1), default=2)
+    loops[inner] -= 1
+    return layer.taps == 1 or max(loops) > 1
+
+
+def _list(value: int) -> str:
+    return ", ".join(str(d) for d in divisors(value))
+
+
+@lru_cache(maxsize=4096)
+def fold_options(layer: Layer) -> tuple[Fold, ...]:
+    """Every folding that ``layer`` can have."""
+    if not layer.weight_bits:
+        return tuple(Fold(pe) for pe in divisors(layer.target.channels))
+    windows = (False, True) if layer.kind == "conv" and layer.taps > 1 else (False,)
+    folds = (Fold(pe, simd, window) for pe in divisors(layer.mh) for simd in divisors(layer.mw) for window in windows)
+    return tuple(fold for fold in folds if fold_error(layer, fold) is None)
+
+
+def converter(in_bits: int, out_bits: int, frame_bits: int) -> Unit | None:
+    """The width converter between two streams; None when they are equally wide.
+
+    It keeps up with both where one width is a multiple of the other, and otherwise loses cycles: it takes no beat in while less than a
+    beat's room is free, and gives none before a whole beat is there.
+    """
+    if in_bits == out_bits:
+        return None
+    in_beats, out_beats = frame_bits // in_bits, frame_bits // out_bits
+    common = gcd(in_bits, out_bits)
+    period, taken = _conversion(in_bits // common, out_bits // common)
+    return Unit(
+        kind="converter", folding={}, in_bits=in_bits, out_bits=out_bits, in_beats=in_beats, out_beats=out_beats,
+        cycles=max(in_beats, out_beats, ceil(in_beats * period / taken)), model=_converter_model(in_bits, out_bits),
+        terms=converter_terms(in_bits, out_bits),
+    )
+
+
+def _converter_model(in_bits: int, out_bits: int) -> str:
+    if out_bits % in_bits == 0:
+        return "converter_up"
+    return "converter_serial" if in_bits % out_bits == 0 else "converter_down"
+
+
+@cache
+def _conversion(ins: int, outs: int) -> tuple[int, int]:
+    """Cycles, and beats in, after which a converter from ``ins`` to ``outs`` parts a beat is where it was, both sides never waiting.
+
+    This is the counter of FINN's ``vpc.sv``: free parts, less those that a beat in takes; in while it is not negative, out while it is
+    not positive.
+    """
+    free, seen, beats, cycle = outs, dict[int, tuple[int, int]](), 0, 0
+    while free not in seen:
+        seen[free] = cycle, beats
+        takes, gives = free >= 0, free <= 0
+        free += outs * gives - ins * takes
+        beats += takes
+        cycle += 1
+    before, had = seen[free]
+    return cycle - before, beats - had
+
+
+@lru_cache(maxsize=65536)
+def layer_units(layer: Layer, fold: Fold, *, narrow: bool = True) -> tuple[Unit, ...]:
+    """The units of ``layer`` folded by ``fold``, in stream order. Raises ValueError when the layer cannot be folded so."""
+    reason = fold_error(layer, fold)
+    if reason:
+        raise ValueError(f"{layer.name}: {reason}")
+    if layer.kind == "maxpool":
+        return (_maxpool(layer, fold),)
+    if layer.kind == "global_sum":
+        units = [_global_sum(layer, fold)]
+    elif layer.kind == "conv" and has_window(layer):
+        units = _windows(layer, fold)
+        between = converter(units[-1].out_bits, fold.simd * layer.in_bits, layer.target.pixels * layer.mw * layer.in_bits)
+        units += [between] if between else []
+        units.append(_mvau(layer, fold, narrow))
+    else:
+        units = [_mvau(layer, fold, narrow)]
+    if layer.activation:
+        units.append(_threshold(layer, fold))
+    return tuple(units)
+
+
+def unit_names(layer: str, units: Sequence[Unit]) -> list[tuple[str, Unit]]:
+    """The ``units`` of ``layer`` with the names that they have in the netlist; a converter is called after the unit behind it."""
+    names = [layer + SUFFIXES.get(unit.kind, "") for unit in units]
+    return [(f"{names[place + 1]}_dwc" if unit.kind == "converter" else names[place], unit) for place, unit in enumerate(units)]
+
+
+def _windows(layer: Layer, fold: Fold) -> list[Unit]:
+    simd = window_simd(layer, fold)
+    factor = layer.source.channels // simd
+    width = simd * layer.in_bits
+    padded, units = layer.padded, []
+    if layer.pad:
+        beats = padded.pixels * factor
+        units.append(Unit(
+            kind="padding", folding={"simd": simd}, in_bits=width, out_bits=width, in_beats=layer.source.pixels * factor, out_beats=beats,
+            cycles=beats, model="padding", terms=padding_terms(width, padded.width, padded.height, factor),
+        ))
+    kernel, target = layer.kernel, layer.target
+    parallel = fold.parallel_window or layer.taps == 1
+    if parallel:
+        lines, depth = _lines(layer), max(1, padded.width - kernel[1])
+        out_width, out_beats, cycles = layer.taps * width, target.pixels * factor, _parallel_cycles(layer, factor)
+        loops: tuple[int, ...] = (target.height, target.width)
+    else:
+        lines, depth = 1, _buffer_depth(layer, factor)
+        out_width, out_beats = width, target.pixels * layer.taps * factor
+        cycles = _default_cycles(padded.height, padded.width, factor, kernel, layer.stride)
+        loops = (target.height, target.width, *kernel, factor)
+    memory = _memory(depth, width) if lines else Placed("")
+    in_beats = padded.pixels * factor
+    units.append(Unit(
+        kind="window", folding={"simd": simd, "parallel_window": int(fold.parallel_window)}, in_bits=width, out_bits=out_width,
+        in_beats=in_beats, out_beats=out_beats, cycles=cycles, model="window_parallel" if parallel else "window",
+        terms=window_terms(
+            width, window=layer.taps, lines=0 if memory.style == "block" else lines, depth=depth, loops=loops, beats=in_beats,
+            memory=lines * memory.lutram, banks=memory.banks, parallel=parallel,
+        ),
+        bram18=lines * memory.bram18, ram_style="distributed" if memory.style == "registers" else memory.style,
+    ))
+    return units
+
+
+def _lines(layer: Layer) -> int:
+    """Line buffers of a sliding window that hands out whole windows: a map of one column, or row, is one line."""
+    return 0 if 1 in (layer.padded.height, layer.padded.width) else layer.kernel[0] - 1
+
+
+def _parallel_cycles(layer: Layer, factor: int) -> int:
+    """One beat in a cycle; when the last window ends at the last pixel, that window goes out in a cycle of its own."""
+    padded, kernel, stride = layer.padded, layer.kernel, layer.stride
+    whole = (padded.height - kernel[0]) % stride[0] == 0 and (padded.width - kernel[1]) % stride[1] == 0
+    return padded.pixels * factor + int(whole)
+
+
+def _buffer_depth(layer: Layer, factor: int) -> int:
+    """Beats that the single-buffer sliding window holds: a window, and what stride lets it read ahead."""
+    (rows, columns), (down, across), width = layer.kernel, layer.stride, layer.padded.width
+    least = ((rows - 1) * width + columns) * factor
+    return least + factor * (max(0, across - 1 - layer.taps) + max(0, (down - 1) * width - layer.taps))
+
+
+def _row_step(layer: Layer) -> int:
+    """Pixels between the last one of a row of windows and the first one of the next, as the single-buffer window counts them."""
+    (rows, columns), (down, across), width = layer.kernel, layer.stride, layer.padded.width
+    skipped = width - (columns + (layer.target.width - 1) * across)
+    return abs(skipped + columns + (down - 1) * width - ((rows - 1) * width + columns))
+
+
+@lru_cache(maxsize=4096)
+def _default_cycles(height: int, width: int, factor: int, kernel: Pair, stride: Pair) -> int:
+    """Cycles a frame of the single-buffer sliding window: its two pointers, stepped cycle by cycle.
+
+    It reads a beat unless that would overwrite one still needed, hands out a beat as soon as it is there, and starts the next frame
+    only when this one is read and handed out.
+    """
+    (tall, wide), (down, across) = kernel, stride
+    rows, columns = (height - tall) // down + 1, (width - wide) // across + 1
+    depth = ((tall - 1) * width + wide) * factor
+    last_offset = depth - 1
+    depth += factor * (max(0, across - 1 - tall * wide) + max(0, (down - 1) * width - tall * wide))
+    offsets = [(y * width + x) * factor + c for y in range(tall) for x in range(wide) for c in range(factor)]
+    starts = [(y * down * width + x * across) * factor for y in range(rows) for x in range(columns)]
+    ends = [*starts[1:], starts[-1] + last_offset]
+    order = [start + offset for start in starts for offset in offsets]
+    last_read, count, window = height * width * factor - 1, len(order), len(offsets)
+    newest, needed, at, cycle = -1, 0, 0, 0
+    write, written = False, False
+    while True:
+        cycle += 1
+        fetched = at == count
+        current = order[at] if not fetched else order[-1]
+        oldest = newest - (depth - 1)
+        fetch = not fetched and current <= newest
+        read = newest != last_read and (fetched or (oldest < needed and oldest < current))
+        reading_last = newest == last_read - 1
+        if (write and fetched and (newest == last_read or (read and reading_last))) or (written and read and reading_last):
+            return cycle
+        written = written or (write and fetched)
+        if fetch:
+            if at % window == 0:
+                needed = ends[at // window]
+            at += 1
+        write = fetch
+        newest += int(read)
+
+
+def _mvau(layer: Layer, fold: Fold, narrow: bool) -> Unit:
+    pixels = layer.target.pixels
+    synapse, neuron = layer.mw // fold.simd, layer.mh // fold.pe
+    products = lanes(layer.weight_bits, layer.in_bits, narrow=narrow)
+    width, bits = fold.simd * layer.in_bits, fold.pe * fold.simd * layer.weight_bits
+    # The weight stream is whole bytes; the activations' memory has a power of two of words.
+    weights = _memory(synapse * neuron, 8 * ceil(bits / 8), used=bits, shared=True)
+    replay = place(2 ** max(1, (synapse - 1).bit_length()), width) if neuron > 1 else Placed("")
+    return Unit(
+        kind="mvau", folding={"pe": fold.pe, "simd": fold.simd}, in_bits=width, out_bits=fold.pe * layer.sum_bits,
+        in_beats=pixels * synapse, out_beats=pixels * neuron, cycles=pixels * synapse * neuron, model="mvau",
+        terms=mvau_terms(
+            pe=fold.pe, simd=fold.simd, synapse=synapse, neuron=neuron, weight_bits=layer.weight_bits, in_bits=layer.in_bits,
+            sum_bits=layer.sum_bits, products=products, memory=weights.lutram + replay.lutram, weight_banks=weights.banks,
+            replay_banks=replay.banks, block=weights.style == "block", block_replay=replay.style == "block",
+        ),
+        bram18=weights.bram18 + replay.bram18, dsp=fold.simd * ceil(fold.pe / products),
+        ram_style="block" if weights.style == "block" else "distributed",
+    )
+
+
+def _threshold(layer: Layer, fold: Fold) -> Unit:
+    folds = layer.target.channels // fold.pe
+    beats = layer.target.pixels * folds
+    bits, levels = layer.sum_bits, layer.out_bits
+    tables = [(folds * 2**level, place_table(folds * 2**level, bits)) for level in range(levels)]
+    return Unit(
+        kind="threshold", folding={"pe": fold.pe}, in_bits=fold.pe * bits, out_bits=fold.pe * levels, in_beats=beats, out_beats=beats,
+        cycles=beats, model="threshold",
+        terms=threshold_terms(pe=fold.pe, folds=folds, bits=bits, tables=[(words, placed.style == "block") for words, placed in tables]),
+        bram18=fold.pe * sum(placed.bram18 for _, placed in tables),
+    )
+
+
+def _maxpool(layer: Layer, fold: Fold) -> Unit:
+    width = fold.pe * layer.in_bits
+    folds = layer.source.channels // fold.pe
+    axes = list(zip(layer.kernel, layer.stride, strict=True))
+    words = [
+        depth for depth, (kernel, stride) in zip((layer.target.width * folds, folds), axes, strict=True)
+        for _ in range(ceil((kernel - 1) / stride))
+    ]
+    placed = [place(depth, width) for depth in words]
+    in_beats = layer.source.pixels * folds
+    return Unit(
+        kind="maxpool", folding={"pe": fold.pe}, in_bits=width, out_bits=width, in_beats=in_beats, out_beats=layer.target.pixels * folds,
+        cycles=in_beats, model="maxpool",
+        terms=pool_terms(
+            fold.pe, layer.in_bits, sum((kernel - 1) // stride + int(kernel > 1) for kernel, stride in axes),
+            [(depth, item.lutram, item.registers, item.banks) for depth, item in zip(words, placed, strict=True) if item.style != "block"],
+            (layer.source.width, layer.source.height, folds, layer.target.width * folds),
+        ),
+        bram18=sum(item.bram18 for item in placed), ram_style="block" if any(item.style == "block" for item in placed) else "distributed",
+    )
+
+
+def _global_sum(layer: Layer, fold: Fold) -> Unit:
+    folds, width = layer.source.channels // fold.pe, fold.pe * layer.acc_bits
+    sums = place(folds, width)
+    # Its queue of results is a FIFO, which reads a shallow memory without a clock.
+    queue = place(folds, width) if folds > 64 else place(max(1, folds - 1), width, style="distributed")
+    in_beats = layer.source.pixels * folds
+    return Unit(
+        kind="global_sum", folding={"pe": fold.pe}, in_bits=fold.pe * layer.in_bits, out_bits=width, in_beats=in_beats, out_beats=folds,
+        cycles=in_beats, model="global_sum",
+        terms=sum_terms(
+            width, folds, sums.lutram + queue.lutram, sums.registers + queue.registers, sums.banks + queue.banks - 1,
+            (layer.source.pixels, folds),
+        ),
+        bram18=sums.bram18 + queue.bram18,
+        ram_style="block" if "block" in (sums.style, queue.style) else "distributed",
+    )
+
+
+def _memory(words: int, bits: int, *, used: int | None = None, shared: bool = False) -> Placed:
+    """A writable memory where it should be: in block RAM if the tool chooses so by itself, or if LUTs would be dearer than the blocks."""
+    free = place(words, bits, used=used, shared=shared)
+    if words < 2 or free.style == "block":
+        return free
+    block = place(words, bits, shared=shared, style="block")
+    if free.lutram > block.bram18 * LUT_PER_BRAM18:
+        return block
+    return place(words, bits, used=used, shared=shared, style="distributed") if free.style == "registers" and not shared else free

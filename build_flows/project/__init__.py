@@ -1,0 +1,1 @@
+"""A project's configuration: one TOML file, typed, checked before anything is run."""

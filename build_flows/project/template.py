@@ -1,0 +1,122 @@
+"""A commented configuration to start from, written from the declarations in :mod:`build_flows.project.config`, so that the two never
+disagree."""
+
+import textwrap
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from build_flows.base.errors import ConfigError
+from build_flows.base.files import write_text
+from build_flows.project.config import Config, ProjectSection
+from build_flows.project.section import Section
+from build_flows.project.words import allowed, toml
+
+__all__ = ["TEMPLATES", "template", "valid_name", "write_examples"]
+
+Values = Mapping[str, Any]
+
+TEMPLATES: dict[str, dict[str, Any]] = {
+    "digits": {
+        "project": {"name": "digits"},
+        "data": {"name": "digits", "validation": 0.2},
+        "model": {"preset": "digits"},
+        "train": {"epochs": 40, "batch_size": 64},
+        "exits": [{"policy": "softmax"}, {"policy": "max_logit"}, {"policy": "always"}],
+        "calibrate": {"shares": [0.6, 0.25]},
+        "target": {"cycles_per_sample": 128},
+    },
+    "b_lenet": {
+        "project": {"name": "b_lenet_fashion"},
+        "data": {"name": "fashion-mnist"},
+        "model": {"preset": "b_lenet"},
+        "train": {"epochs": 12},
+        "exits": [{"policy": "max_logit"}, {"policy": "always"}],
+        "calibrate": {"shares": [0.75]},
+        "target": {"cycles_per_sample": 1296, "hard_share": [0.25]},
+    },
+    "triple_wins": {
+        "project": {"name": "triple_wins_fashion"},
+        "data": {"name": "fashion-mnist"},
+        "model": {"preset": "triple_wins"},
+        "train": {"epochs": 12},
+        "exits": [{"policy": "max_logit"}, {"policy": "always"}],
+        "calibrate": {"accuracy_loss": 0.5},
+        "target": {"cycles_per_sample": 5184, "hard_share": [0.25]},
+    },
+    "b_alexnet": {
+        "project": {"name": "b_alexnet"},
+        "data": {"name": "cifar10", "path": "cifar-10-batches-bin"},
+        "model": {"preset": "b_alexnet"},
+        "train": {"epochs": 60},
+        "exits": [{"policy": "max_logit"}, {"policy": "always"}],
+        "calibrate": {"accuracy_loss": 0.5},
+        "target": {"cycles_per_sample": 100_000, "hard_share": [0.35]},
+    },
+    "har": {
+        "project": {"name": "har"},
+        "data": {"name": "sensors", "path": "windows.npz"},
+        "model": {"preset": "har"},
+        "train": {"epochs": 40},
+        "exits": [{"policy": "softmax"}, {"policy": "softmax"}, {"policy": "always"}],
+        "calibrate": {"accuracy_loss": 0.5},
+        "target": {"cycles_per_sample": 640},
+    },
+}
+"""What :func:`template` writes for each preset where it is not the default."""
+
+
+def template(preset: str, name: str | None = None) -> str:
+    """A commented configuration for ``preset``, with every key; ``name`` replaces the project's name. An unknown preset raises
+    :class:`ConfigError`."""
+    if preset not in TEMPLATES:
+        raise ConfigError(f"preset {preset!r} is unknown; allowed: {', '.join(TEMPLATES)}")
+    values = TEMPLATES[preset] | ({"project": {"name": name}} if name is not None else {})
+    lines = ["# An offramp project. Keys that are commented out show what holds when they are unset."]
+    for field, declared in Config.model_fields.items():
+        key = declared.alias or field
+        many = typing.get_origin(declared.annotation) is list
+        section: type[Section] = cast(Any, typing.get_args(declared.annotation)[0] if many else declared.annotation)
+        lines += ["", *_comment(section.__doc__ or "")]
+        for index, item in enumerate(values.get(key, []) if many else [values.get(key, {})]):
+            lines += [f"\n[[{key}]]"] if many else [f"[{key}]"]
+            for field_name, field_info in section.model_fields.items():
+                lines += _entry(field_name, field_info, item, commented=index == 0)
+    return "\n".join(lines) + "\n"
+
+
+def _entry(key: str, declared: FieldInfo, values: Values, *, commented: bool) -> list[str]:
+    value = values.get(key, None if declared.is_required() else declared.default)
+    lines = _comment(f"{declared.description} Allowed: {allowed(declared.annotation, declared.metadata)}.") if commented else []
+    return [*lines, f"# {key} =" if value is None else f"{key} = {toml(value)}"]
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(" ".join(text.split()), width=110, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+
+
+def valid_name(name: str) -> bool:
+    """Whether ``name`` may be a project's name."""
+    try:
+        ProjectSection(name=name)
+    except ValidationError:
+        return False
+    return True
+
+
+def write_examples(folder: Path) -> list[Path]:
+    """Write ``examples/``: one template per network that has a data set anyone can get."""
+    written = []
+    for preset in ("digits", "b_lenet"):
+        written.append(folder / f"{TEMPLATES[preset]['project']['name']}.toml")
+        write_text(written[-1], template(preset))
+    return written
+
+
+if __name__ == "__main__":
+    for path in write_examples(Path(__file__).parent.parent.parent / "examples"):
+        print(path)

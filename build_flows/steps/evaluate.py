@@ -1,0 +1,214 @@
+"""What a trained network's exits are worth: the figures of ``evaluation.json`` (docs/interfaces.md, section 11)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from build_flows.base.ui import Ui
+from build_flows.project.config import Project
+from quant_models.exits.calibrate import Gates, apply, scores
+from quant_models.exits.metrics import calibration_error, confusion, overthinking, probabilities
+from quant_models.exits.policies import policy
+from quant_models.exits.temperature import fit
+from quant_models.judge.corruptions import CORRUPTIONS, STRENGTHS, corrupt
+from quant_models.judge.curves import Costs, curves, outcome
+from quant_models.networks.cost import exit_costs, last_alone, layer_costs
+
+__all__ = ["ATTACKED", "CORRUPTED", "VERSION", "Hardware", "evaluate", "spread"]
+
+VERSION = 1
+CORRUPTED = 1000
+"""Test images that are corrupted, at most."""
+ATTACKED = 500
+"""Validation images that the attack is on, at most."""
+EPS, STEPS, STEP = 8, 20, 2
+TOLERANCE = 0.01
+"""Cycles a sample over a few hundred of them differ by as much from where the first and the last one are counted."""
+SHOWN = 8
+"""Pictures of the easiest samples of each exit, and of the hardest."""
+
+Logits = Sequence[np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """The accelerator of this very network, as it was compiled and simulated: each stage's ``intervals`` in cycles, ``cycles`` a sample
+    measured over the test images, its ``clock_mhz``; ``run(images, hard)`` gives the cycles a sample that the RTL takes for these
+    images (uint8 NHWC), with ``hard`` all early exits switched off, or raises when a result is not the golden model's."""
+
+    intervals: Sequence[int]
+    cycles: float
+    clock_mhz: float
+    run: Callable[[np.ndarray, bool], float]
+
+
+def spread(count: int, most: int) -> np.ndarray:
+    """Indices (int64, ascending) of at most ``most`` of ``count`` samples, evenly spread: sets may be sorted by class."""
+    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).round().astype(np.int64)
+
+
+def evaluate(
+    project: Project, ui: Ui, checkpoint: Path, exits: Mapping[str, Any], hardware: Hardware | None = None
+) -> tuple[dict[str, Any], np.ndarray]:
+    """What ``evaluation.json`` holds, and the test images that it shows, uint8 NHWC, in the order of their indices in ``pictures``.
+
+    ``exits`` is the content of ``exits.json``. All decisions are made with the exact integer logits of the network in ``checkpoint``. The
+    same network, data and seed give the same figures. ``hardware`` None: nothing is said of cycles.
+    """
+    from build_flows.steps import training
+    from quant_models.datasets.load import split
+    from quant_models.integers.view import integer_outputs
+    from quant_models.networks.checkpoint import load_model
+
+    seed, entries = project.config.train.seed, list(exits["exits"])
+    data = training.dataset(project)
+    model = load_model(checkpoint)
+    labels = np.asarray(data.y_test, np.int64)
+    _, held = split(data, project.config.data.validation, seed)
+    ui.info(f"integer logits of {len(labels):,} test and {len(held):,} validation images")
+    (logits, gates), (validation, held_gates) = (integer_outputs(model, images) for images in (data.x_test, data.x_train[held]))
+    costs = Costs(exits=exit_costs(model.spec), intervals=None if hardware is None else hardware.intervals)
+    last = last_alone(model.spec)
+
+    ui.info("accuracy against cost, for every policy")
+    found: dict[str, Any] = {
+        "version": VERSION, "project": project.name, "data": data.name, "names": list(data.names), "seed": seed,
+        "mode": project.config.build.mode, "subnet": project.config.subnet,
+        "samples": {"test": len(labels), "validation": len(held)},
+        "layers": [{"name": item.name, "where": item.where, "index": item.index, "macs": item.cost.macs, "bitops": item.cost.bitops}
+                   for item in layer_costs(model.spec)],
+        "costs": [{"macs": item.macs, "bitops": item.bitops} for item in costs.exits],
+        "last_alone": {
+            "accuracy": float((logits[-1].argmax(1) == labels).mean()), "macs": last.macs, "bitops": last.bitops,
+            "cycles": None if hardware is None else max(hardware.intervals),
+        },
+        "operating": outcome(entries, logits, labels, costs, gates),
+        "measured_cycles": None if hardware is None else hardware.cycles,
+        "clock_mhz": None if hardware is None else hardware.clock_mhz,
+        "curves": curves(entries, validation, logits, labels, costs, gates=(held_gates, gates)),
+    }
+    label, taken = apply(entries, logits, gates)
+    seen = np.asarray(data.y_train[held], np.int64)
+    found["exits"] = [
+        {**_exit(entry, k, logits[k], labels, label, taken), **_scaled(entry, validation[k], seen, logits[k], labels, taken == k)}
+        for k, entry in enumerate(entries)
+    ]
+    found["overthinking"] = overthinking([item.argmax(1) for item in logits], labels)
+    found["pictures"] = _pictures(entries, logits, gates, labels, label, taken)
+    shown = sorted({row["index"] for side in found["pictures"] for kind in ("easiest", "hardest") for row in side[kind]})
+    found["corruptions"] = _corruptions(ui, entries, data.x_test, labels, lambda images: integer_outputs(model, images), costs, seed)
+    found["slowdown"] = _slowdown(ui, model, entries, data.x_train[held], seen, costs, hardware)
+    return found, data.x_test[shown]
+
+
+def _exit(
+    entry: Mapping[str, Any], k: int, logits: np.ndarray, labels: np.ndarray, label: np.ndarray, taken: np.ndarray
+) -> dict[str, Any]:
+    here = taken == k
+    sure = probabilities(logits, entry["scale"])
+    return {
+        "index": k, "policy": entry["policy"], "enabled": entry["enabled"], "share": float(here.mean()),
+        "accuracy": float((logits.argmax(1) == labels).mean()),
+        "accuracy_there": float((label[here] == labels[here]).mean()) if here.any() else None,
+        "calibration": calibration_error(sure, labels), "ece_there": calibration_error(sure[here], labels[here])["ece"],
+        "confusion": confusion(labels, logits.argmax(1), logits.shape[1]),
+        "confusion_there": confusion(labels[here], label[here], logits.shape[1]),
+    }
+
+
+def _scaled(
+    entry: Mapping[str, Any], validation: np.ndarray, seen: np.ndarray, logits: np.ndarray, labels: np.ndarray, here: np.ndarray
+) -> dict[str, Any]:
+    """What a temperature found on the validation split (its integer logits and labels ``seen``) makes of the calibration error of the test
+    images; that of ``exits.json`` where the policies use one."""
+    used = "temperature" in entry
+    temperature = entry["temperature"] if used else fit(validation, entry["scale"], seen)
+    sure = probabilities(logits, entry["scale"] / temperature)
+    return {
+        "temperature": temperature, "temperature_used": used, "calibration_scaled": calibration_error(sure, labels),
+        "ece_there_scaled": calibration_error(sure[here], labels[here])["ece"],
+    }
+
+
+def _pictures(
+    entries: Sequence[Mapping[str, Any]], logits: Logits, gates: Gates, labels: np.ndarray, label: np.ndarray, taken: np.ndarray
+) -> list[dict[str, Any]]:
+    """By exit, the samples that leave there, the surest ones and the least sure ones by the exit's own score (where that is one of its
+    logits alone or of its gate head; else, and at the last exit, by the softmax)."""
+    found = []
+    values = scores([entry["policy"] for entry in entries], [entry["params"] for entry in entries], logits, gates)
+    for k, entry in enumerate(entries):
+        name = entry["policy"]
+        sure = probabilities(logits[k], entry["scale"] / entry.get("temperature", 1.0)).max(1)
+        own = name in ("max_logit", "margin", "softmax", "entropy", "gate")
+        ranked = sure if not own else values[k] if policy(name).rising else -values[k]
+        there = np.flatnonzero(taken == k)
+        order = there[np.argsort(-ranked[there], kind="stable")]
+        half = min(SHOWN, len(order) // 2 if len(order) < 2 * SHOWN else SHOWN)
+        sides = {"easiest": order[: max(half, min(1, len(order)))], "hardest": order[::-1][:half]}
+        found.append({
+            "exit": k,
+            **{
+                kind: [{"index": int(i), "label": int(labels[i]), "predicted": int(label[i]), "probability": float(sure[i])} for i in rows]
+                for kind, rows in sides.items()
+            },
+        })
+    return found
+
+
+def _corruptions(
+    ui: Ui, entries: list[dict[str, Any]], images: np.ndarray, labels: np.ndarray, run: Callable[[np.ndarray], tuple[Logits, Gates]],
+    costs: Costs, seed: int,
+) -> dict[str, Any]:
+    """Accuracy, shares and cost under every corruption, the thresholds as they are; strength 0 is the clean images."""
+    chosen = spread(len(labels), CORRUPTED)
+    images, labels = images[chosen], labels[chosen]
+
+    def measure(strength: int, changed: np.ndarray) -> dict[str, Any]:
+        logits, gates = run(changed)
+        alone = [float((item.argmax(1) == labels).mean()) for item in logits]
+        return {"strength": strength, "exit_accuracy": alone, **outcome(entries, logits, labels, costs, gates)}
+
+    clean = measure(0, images)
+    found: dict[str, Any] = {"samples": len(labels), "kinds": []}
+    with ui.progress("corruptions", total=len(CORRUPTIONS) * len(STRENGTHS)) as bar:
+        for name, row in CORRUPTIONS.items():
+            rows = [clean]
+            for strength in STRENGTHS:
+                rows.append(measure(strength, corrupt(images, name, strength, seed)))
+                bar.advance()
+            found["kinds"].append(
+                {"name": name, "summary": row.summary, "unit": row.unit, "amounts": list(row.amounts), "strengths": rows}
+            )
+    return found
+
+
+def _slowdown(
+    ui: Ui, model: Any, entries: list[dict[str, Any]], images: np.ndarray, labels: np.ndarray, costs: Costs, hardware: Hardware | None
+) -> dict[str, Any]:
+    """What images crafted against the exits cost, beside the same images as they were; and in the RTL, beside all-hard images."""
+    from quant_models.integers.view import integer_outputs
+    from quant_models.judge.slowdown import slow_down
+
+    chosen = spread(len(labels), ATTACKED)
+    images, labels = images[chosen], labels[chosen]
+    ui.info(f"slowdown attack on {len(labels):,} validation images")
+    crafted = slow_down(model, images, eps=EPS, steps=STEPS, step=STEP)
+    answers = [integer_outputs(model, item) for item in (images, crafted)]
+    before, after = (outcome(entries, logits, labels, costs, gates) for logits, gates in answers)
+    most = costs.exits[-1].macs
+    # 1: no image gains anything from leaving early any more; 0: the attack did nothing.
+    room = most - before["macs"]
+    found: dict[str, Any] = {
+        "samples": len(labels), "eps": EPS, "steps": STEPS, "step": STEP, "clean": before, "attacked": after,
+        "macs_rise": after["macs"] / before["macs"] - 1, "saving_lost": (after["macs"] - before["macs"]) / room if room else None,
+        "rtl": None,
+    }
+    if hardware is not None:
+        ui.info("the attacked images through the RTL, and again with all early exits switched off")
+        clean, attacked, hard = hardware.run(images, False), hardware.run(crafted, False), hardware.run(crafted, True)
+        found["rtl"] = {"clean": clean, "attacked": attacked, "all_hard": hard, "holds": attacked <= hard * (1 + TOLERANCE)}
+    return found

@@ -1,0 +1,123 @@
+"""The accelerator's run in Verilator, compared sample by sample with the golden model, and the figures that come of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from build_flows.base.files import write_json
+from build_flows.base.ui import Ui
+from hw.netlist import Netlist, load
+from sim import golden
+from sim.accelerator import agreement
+from sim.accelerator.answers import compare_answers
+from sim.accelerator.run import SimResult, expected_ids, simulate
+
+__all__ = ["Options", "figures", "run"]
+
+BATCH = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to run: ``samples`` images (None: all), ``stall`` share of the cycles that source and sink each sit out, ``seed`` of the
+    stalls and, when ``waves`` names a file, an FST of all signals."""
+
+    samples: int | None = None
+    stall: float = 0.0
+    seed: int = 1
+    waves: Path | None = None
+
+
+def run(
+    *, netlist: Path, rtl: Path, golden_file: Path, exits: Path, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64],
+    options: Options, ui: Ui, work: Path, cache: Path,
+) -> dict[str, Any]:
+    """Simulate, compare with the golden model, write ``work/sim.json`` and return the published figures (:func:`figures`).
+
+    Raises :class:`sim.errors.AgreementError` for the first sample that differs, and what :func:`sim.accelerator.run.simulate` raises.
+    """
+    net = load(netlist.read_text(encoding="utf-8"))
+    count = len(images) if options.samples is None else min(options.samples, len(images))
+    images, labels = images[:count], labels[:count]
+    ui.info(f"golden model: {count:,} images")
+    rules = golden.load_exits(exits)
+    gates: dict[int, npt.NDArray[np.int64]] = {}
+    logits = golden.load(golden_file).run(images, gates=gates)
+    wanted = golden.decide(logits, rules, gates)
+    ui.info("building the accelerator's model in Verilator (kept for the next run)")
+    batches = [min(BATCH, count - start) for start in range(0, count, BATCH)]
+    with ui.progress("simulating the RTL", total=count) as bar:
+        def tell(state: Mapping[str, Any]) -> None:
+            bar.update(completed=state["results"], text=f"{state['cycle']:,} cycles")
+
+        result = simulate(
+            net, rtl, images, work=work / "run", cache=cache, stall_in=options.stall, stall_out=options.stall, seed=options.seed,
+            batches=batches, waves=options.waves, progress=tell,
+        )
+    fields = {item.name: item for item in net.result.fields}
+    ids = expected_ids(batches, fields["id"].width)
+    agreement.compare(wanted, result, confidence=fields["confidence"], ids=ids)
+    agreed = agreement.agree(wanted, result, confidence=fields["confidence"], ids=ids)
+    if result.provisional is not None:
+        compare_answers(golden.answers(logits, rules, gates), wanted.exit, result.provisional, confidence=fields["confidence"])
+    found = figures(net, result, labels, int(agreed.sum()))
+    chosen = {"stall": options.stall, "seed": options.seed}
+    write_json(work / "sim.json", {**result.to_json(), **chosen, "figures": found, "labels": labels.tolist()})
+    return found
+
+
+def figures(netlist: Netlist, result: SimResult, labels: npt.NDArray[np.int64], agreed: int) -> dict[str, Any]:
+    """The figures that ``offramp simulate --json`` publishes; names once published stay.
+
+    ``accuracy`` and ``share`` from 0 to 1 (an exit's ``accuracy`` is null when no sample left there), ``cycles_per_sample`` at steady
+    state, ``latency_median`` in cycles. Where exits answer at any time, ``anytime`` has the ``words_per_sample`` and by exit ``answered``,
+    the share of samples that it gave a word for, and the ``accuracy`` and ``latency_median`` of these words.
+    """
+    right = result.label == labels
+    return {
+        **({} if result.provisional is None else {"anytime": _anytime(result, labels)}),
+        "samples": len(labels),
+        "agree": agreed,
+        "accuracy": float(right.mean()),
+        "exits": [_exit(right, result.exit == item.index, result) for item in netlist.exits],
+        "cycles_per_sample": result.cycles_per_sample,
+        "clock_mhz": netlist.clock_mhz,
+        "samples_per_second": netlist.clock_mhz * 1e6 / result.cycles_per_sample,
+        "limited_by": result.limited_by,
+        "sim_cycles_per_second": result.sim_cycles_per_second,
+        "cycles": result.cycles,
+        "stages": [{"reach": item.reach, "busy": item.busy, "unit": item.unit} for item in result.stages],
+    }
+
+
+def _exit(right: npt.NDArray[np.bool_], here: npt.NDArray[np.bool_], result: SimResult) -> dict[str, Any]:
+    latency: Sequence[int] | npt.NDArray[np.int64] = (result.cycle_out - result.cycle_in)[here]
+    return {
+        "share": float(here.mean()),
+        "accuracy": float(right[here].mean()) if here.any() else None,
+        "latency_median": float(np.median(latency)) if here.any() else None,
+    }
+
+
+def _anytime(result: SimResult, labels: npt.NDArray[np.int64]) -> dict[str, Any]:
+    early = result.provisional
+    assert early is not None
+    exits = []
+    for k in range(early.label.shape[1] + 1):
+        leaves = result.exit == k
+        label, cycle = result.label[leaves], result.cycle_out[leaves]
+        truth, begun = labels[leaves], result.cycle_in[leaves]
+        if k < early.label.shape[1]:
+            said = early.answered[:, k]
+            label, cycle = np.append(label, early.label[said, k]), np.append(cycle, early.cycle_out[said, k])
+            truth, begun = np.append(truth, labels[said]), np.append(begun, result.cycle_in[said])
+        exits.append({
+            "answered": len(label) / len(labels),
+            "accuracy": float((label == truth).mean()) if len(label) else None,
+            "latency_median": float(np.median(cycle - begun)) if len(label) else None,
+        })
+    return {"words_per_sample": result.words / len(labels), "exits": exits}

@@ -1,0 +1,1 @@
+"""Streams: FIFOs, delays, bus words, AXI-Stream ports."""

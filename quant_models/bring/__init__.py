@@ -1,0 +1,1 @@
+"""Networks that were trained elsewhere: state dicts, modules, float twins."""

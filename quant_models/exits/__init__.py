@@ -1,0 +1,1 @@
+"""Exit policies in real numbers and integers, and how their thresholds are found."""

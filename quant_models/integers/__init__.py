@@ -1,0 +1,1 @@
+"""A trained network in exact integers, and its export."""

@@ -1,0 +1,1 @@
+"""What a network's exits are worth: accuracy against cost, corruptions, attacks."""

@@ -1,0 +1,1 @@
+"""Networks as data and as Brevitas modules: layers, presets, exits, checkpoints, cuts, costs."""

@@ -1,0 +1,152 @@
+"""Where the exits of a network stand and which heads they have, chosen freely over the backbone of a preset.
+
+The backbone is all stages of the preset one after another, cut into blocks: a block begins at each convolution. An early exit comes
+after a block, the last one excepted; there the final head stands, which is always the preset's last.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from quant_models.errors import QuantModelError
+from quant_models.networks.net import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Size, trace
+from quant_models.networks.presets import Shape, preset
+
+__all__ = ["HEADS", "backbone", "blocks", "head_layers", "layout", "place", "places"]
+
+Layers = tuple[LayerSpec, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """What a head is made for: its bits, the ``channels`` that arrive, and whether the maps are ``flat``, time x 1."""
+
+    weight_bits: int
+    relu: Activation
+    channels: int
+    classes: int
+    flat: bool
+
+    def size(self, side: int, across: int) -> Size:
+        """``side`` of a window, its padding or stride; on flat maps ``across`` for the width."""
+        return (side, across) if self.flat else side
+
+
+def _linear(at: _Place) -> Layers:
+    return (Linear(out=at.classes, weight_bits=at.weight_bits),)
+
+
+def _pool(at: _Place) -> Layers:
+    return (MaxPool(kernel=at.size(2, 1), stride=at.size(2, 1)), *_linear(at))
+
+
+def _conv(at: _Place) -> Layers:
+    conv = Conv(out=2 * at.channels, kernel=at.size(3, 1), pad=at.size(1, 0), weight_bits=at.weight_bits, act=at.relu)
+    return (conv, *_pool(at))
+
+
+def _global(at: _Place) -> Layers:
+    return (GlobalPool(act=at.relu), *_linear(at))
+
+
+HEADS: dict[str, Callable[[_Place], Layers] | None] = {
+    "preset": None, "linear": _linear, "pool": _pool, "conv": _conv, "global": _global,
+}
+"""The heads an early exit can have; ``preset`` is the preset's own, after a block where it has one. On maps of width 1 windows are 1-D."""
+
+
+def backbone(spec: NetSpec) -> Layers:
+    """The stages of ``spec``, one after another."""
+    return tuple(layer for stage in spec.stages for layer in stage)
+
+
+def blocks(spec: NetSpec) -> tuple[Layers, ...]:
+    """The backbone of ``spec`` cut before each convolution but the first."""
+    found: list[list[LayerSpec]] = []
+    for layer in backbone(spec):
+        if isinstance(layer, Conv) or not found:
+            found.append([])
+        found[-1].append(layer)
+    return tuple(map(tuple, found))
+
+
+def places(spec: NetSpec) -> tuple[int, ...]:
+    """The block after which each early exit of ``spec`` stands; raises :class:`QuantModelError` when one stands inside a block."""
+    ends = list(accumulate(len(block) for block in blocks(spec)))
+    depths = list(accumulate(len(stage) for stage in spec.stages))[:-1]
+    for index, depth in enumerate(depths):
+        if depth not in ends:
+            raise QuantModelError(f"exit {index} of {spec.name} stands after backbone layer {depth}, inside a block; blocks end at {ends}")
+    return tuple(ends.index(depth) for depth in depths)
+
+
+def layout(
+    name: str, exits: Sequence[tuple[int, str]], weight_bits: int = 4, act_bits: int = 4, classes: int | None = None,
+    shape: Shape | None = None,
+) -> NetSpec:
+    """The preset ``name`` with early ``exits`` at other places, (block after which it stands, head) each, in the backbone's order.
+
+    None at all makes the network without early exits. The preset's own places and heads give the preset itself. Two exits after the
+    same block have different heads; the later one's stage is empty. ``classes`` and ``shape`` are as
+    :func:`quant_models.networks.presets.preset` takes them. Raises :class:`QuantModelError` as that and :func:`place` do.
+    """
+    return place(preset(name, weight_bits, act_bits, classes, shape), exits, weight_bits, act_bits)
+
+
+def place(spec: NetSpec, exits: Sequence[tuple[int, str]], weight_bits: int, act_bits: int) -> NetSpec:
+    """``spec`` with its early exits replaced by ``exits``, whose heads are quantised to ``weight_bits`` and ``act_bits`` (2 to 8).
+
+    Raises :class:`QuantModelError` on a block or a head that does not exist, exits out of order, two with the same head after the same
+    block, ``preset`` where ``spec`` has no exit, and a head that does not fit the feature map.
+    """
+    cut, own = blocks(spec), dict(zip(places(spec), spec.heads, strict=False))
+    channels = _channels(spec)
+    stages: list[Layers] = []
+    heads: list[Layers] = []
+    done = 0
+    for index, (after, head) in enumerate(exits):
+        if not 0 <= after < len(cut) - 1:
+            there = f"{spec.name}'s backbone has blocks 0 to {len(cut) - 1}, and an early exit comes before the last"
+            raise QuantModelError(f"exit {index}: after must be a block of the backbone, not {after}: {there}")
+        if after + 1 < done:
+            raise QuantModelError(f"exit {index}: after must be at least {done - 1}, that of the exit before it, not {after}")
+        stages.append(tuple(layer for block in cut[done : after + 1] for layer in block))
+        heads.append(_head(spec, own, index, after, head, (weight_bits, act_bits), channels[after]))
+        for other, ((where, called), same) in enumerate(zip(exits[:index], heads, strict=False)):
+            if where == after and same == heads[index]:
+                raise QuantModelError(f"exit {index}: head {head} after block {after} is the same as head {called} of exit {other}")
+        done = after + 1
+    stages.append(tuple(layer for block in cut[done:] for layer in block))
+    heads.append(spec.heads[-1])
+    return dataclasses.replace(spec, stages=tuple(stages), heads=tuple(heads), gates=())
+
+
+def head_layers(spec: NetSpec, index: int, head: str, outputs: int, weight_bits: int, act_bits: int) -> Layers:
+    """A head of the form ``head`` (any of :data:`HEADS` but ``preset``) with ``outputs`` outputs on what stage ``index`` of ``spec``
+    gives."""
+    make = HEADS[head]
+    assert make is not None
+    channels = [unit.out_shape[2] for where, k, unit in trace(spec) if where == "stage" and k <= index][-1]
+    return make(_Place(weight_bits=weight_bits, relu=Activation(bits=act_bits), channels=channels, classes=outputs, flat=spec.width == 1))
+
+
+def _head(
+    spec: NetSpec, own: dict[int, Layers], index: int, after: int, head: str, bits: tuple[int, int], channels: int
+) -> Layers:
+    if head not in HEADS:
+        raise QuantModelError(f"exit {index}: head must be one of {', '.join(HEADS)}, not {head!r}")
+    make = HEADS[head]
+    if make is not None:
+        relu = Activation(bits=bits[1])
+        return make(_Place(weight_bits=bits[0], relu=relu, channels=channels, classes=spec.classes, flat=spec.width == 1))
+    if after not in own:
+        there = ", ".join(map(str, own)) or "none"
+        raise QuantModelError(f"exit {index}: {spec.name} has no head of its own after block {after} (blocks with one: {there})")
+    return own[after]
+
+
+def _channels(spec: NetSpec) -> list[int]:
+    """Channels of the feature map after each block."""
+    after = [unit.out_shape[2] for where, _, unit in trace(spec) if where == "stage"]
+    return [after[end - 1] for end in accumulate(len(block) for block in blocks(spec))]

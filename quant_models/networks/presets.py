@@ -1,0 +1,117 @@
+"""Named networks. ``weight_bits`` and ``act_bits`` are 2 to 8; the input is always 8-bit.
+
+``shape`` is that of the images, (height, width, channels): another than the one published is taken as long as every layer fits, else
+:class:`QuantModelError` names the layer that does not.
+"""
+
+from collections.abc import Callable
+
+from quant_models.errors import QuantModelError
+from quant_models.networks.net import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Size
+
+__all__ = ["PRESETS", "Shape", "b_alexnet", "b_lenet", "digits", "har", "preset", "triple_wins"]
+
+Shape = tuple[int, int, int]
+
+
+class _Layers:
+    """Layer constructors at one pair of bit widths."""
+
+    def __init__(self, weight_bits: int, act_bits: int) -> None:
+        self.bits, self.relu = weight_bits, Activation(bits=act_bits)
+        self.identity = Activation(kind="identity", bits=act_bits)
+
+    def conv(self, out: int, kernel: Size, pad: Size, stride: Size = 1, act: Activation | None = None) -> Conv:
+        return Conv(out=out, kernel=kernel, pad=pad, stride=stride, weight_bits=self.bits, act=act or self.relu)
+
+    def fc(self, out: int, act: Activation | None = None) -> Linear:
+        return Linear(out=out, weight_bits=self.bits, act=act)
+
+
+def _net(
+    name: str, shape: Shape, classes: int, stages: tuple[tuple[LayerSpec, ...], ...], heads: tuple[tuple[LayerSpec, ...], ...]
+) -> NetSpec:
+    height, width, channels = shape
+    return NetSpec(name=name, height=height, width=width, channels=channels, classes=classes, stages=stages, heads=heads)
+
+
+def digits(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: Shape = (8, 8, 1)) -> NetSpec:
+    """Three exits on 8x8x1 images. The first two heads pool hard, so that they are small and leave hard digits to the next stage;
+    the last is a global average pool and one linear layer."""
+    q = _Layers(weight_bits, act_bits)
+    pool, pool4 = MaxPool(kernel=2, stride=2), MaxPool(kernel=4, stride=4)
+    stages: tuple[tuple[LayerSpec, ...], ...] = ((q.conv(8, 3, 1),), (q.conv(16, 3, 1), pool), (q.conv(32, 3, 1),))
+    heads: tuple[tuple[LayerSpec, ...], ...] = ((pool4, q.fc(classes)), (pool, q.fc(classes)), (GlobalPool(act=q.relu), q.fc(classes)))
+    return _net("digits", shape, classes, stages, heads)
+
+
+def b_lenet(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: Shape = (28, 28, 1)) -> NetSpec:
+    """B-LeNet as published for 28x28x1, biases included. Batch norm was added after each convolution; it folds into the thresholds."""
+    q = _Layers(weight_bits, act_bits)
+    pool = MaxPool(kernel=2, stride=2)
+    stages: tuple[tuple[LayerSpec, ...], ...] = ((q.conv(5, 5, 4), pool), (q.conv(10, 5, 4), pool, q.conv(20, 5, 3), pool))
+    heads: tuple[tuple[LayerSpec, ...], ...] = ((q.conv(10, 3, 1), pool, q.fc(classes)), (q.fc(classes),))
+    return _net("b_lenet", shape, classes, stages, heads)
+
+
+def triple_wins(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: Shape = (28, 28, 1)) -> NetSpec:
+    """Triple Wins' network as published for 28x28x1.
+
+    Head 0 has no ReLU after its convolution nor between its linear layers. Adjacent linear layers cannot stay integers of few
+    bits without a quantiser between them, so a signed one of ``act_bits`` was added after that convolution and after each of
+    its first two linear layers. Batch norm was added after each convolution and hidden linear layer; it folds into the
+    thresholds.
+    """
+    q = _Layers(weight_bits, act_bits)
+    pool = MaxPool(kernel=2, stride=2)
+    stages: tuple[tuple[LayerSpec, ...], ...] = (
+        (q.conv(32, 3, 0),),
+        (q.conv(32, 3, 0), pool, q.conv(64, 3, 0), q.conv(64, 3, 0), pool),
+    )
+    heads: tuple[tuple[LayerSpec, ...], ...] = (
+        (q.conv(16, 3, 0, 2, q.identity), pool, q.fc(200, q.identity), q.fc(200, q.identity), q.fc(classes)),
+        (q.fc(200, q.relu), q.fc(200, q.relu), q.fc(classes)),
+    )
+    return _net("triple_wins", shape, classes, stages, heads)
+
+
+def b_alexnet(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: Shape = (32, 32, 3)) -> NetSpec:
+    """B-AlexNet as published for 32x32x3. Batch norm was added after each convolution and hidden linear layer; it folds into
+    the thresholds."""
+    q = _Layers(weight_bits, act_bits)
+    pool = MaxPool(kernel=3, stride=2)
+    stages: tuple[tuple[LayerSpec, ...], ...] = (
+        (q.conv(32, 5, 2), pool),
+        (q.conv(64, 5, 2), pool, q.conv(96, 3, 1), q.conv(96, 3, 1), q.conv(64, 3, 1), pool),
+    )
+    heads: tuple[tuple[LayerSpec, ...], ...] = (
+        (q.conv(64, 3, 1), pool, q.conv(32, 3, 1), pool, q.fc(classes)),
+        (q.fc(256, q.relu), q.fc(128, q.relu), q.fc(classes)),
+    )
+    return _net("b_alexnet", shape, classes, stages, heads)
+
+
+def har(weight_bits: int = 4, act_bits: int = 4, classes: int = 6, shape: Shape = (128, 1, 9)) -> NetSpec:
+    """Three exits on windows of sensor samples as time x 1 x channels, by itself those of human activity recognition (128 samples of 9
+    channels, 6 classes): 1-D convolutions and pools along the time. The first two heads pool hard; the last averages over the time."""
+    q = _Layers(weight_bits, act_bits)
+    pool, pool4 = MaxPool(kernel=(2, 1), stride=(2, 1)), MaxPool(kernel=(4, 1), stride=(4, 1))
+    stages: tuple[tuple[LayerSpec, ...], ...] = (
+        (q.conv(16, (5, 1), (2, 0)), pool), (q.conv(32, (5, 1), (2, 0)), pool), (q.conv(64, (3, 1), (1, 0)), pool),
+    )
+    heads: tuple[tuple[LayerSpec, ...], ...] = ((pool4, q.fc(classes)), (pool4, q.fc(classes)), (GlobalPool(act=q.relu), q.fc(classes)))
+    return _net("har", shape, classes, stages, heads)
+
+
+PRESETS: dict[str, Callable[..., NetSpec]] = {
+    "digits": digits, "b_lenet": b_lenet, "triple_wins": triple_wins, "b_alexnet": b_alexnet, "har": har,
+}
+
+
+def preset(name: str, weight_bits: int = 4, act_bits: int = 4, classes: int | None = None, shape: Shape | None = None) -> NetSpec:
+    """The preset called ``name``, by itself (None) of the classes and shape published; raises :class:`QuantModelError` when there is none,
+    a value is out of range or a layer does not fit ``shape``."""
+    if name not in PRESETS:
+        raise QuantModelError(f"preset must be one of {', '.join(PRESETS)}, not {name!r}")
+    chosen = {key: value for key, value in (("classes", classes), ("shape", shape)) if value is not None}
+    return PRESETS[name](weight_bits, act_bits, **chosen)

@@ -1,0 +1,1 @@
+"""The whole accelerator in Verilator: bench, runs, results, agreement with the golden models."""

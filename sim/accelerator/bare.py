@@ -1,0 +1,55 @@
+"""The yardstick for the bench: the same accelerator, driven by a bare C++ program without cocotb, VPI or public signals."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.accelerator import registers
+from hw.netlist import Netlist
+from sim.accelerator.bench import waivers
+from sim.accelerator.images import pack
+from sim.errors import SimulationError
+from sim.tools.verilator import HDL, Design, build, read_filelist
+
+__all__ = ["BareRun", "run_bare"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BareRun:
+    """``cycles`` simulated in ``seconds``; result ``words`` in order of arrival."""
+
+    cycles: int
+    seconds: float
+    words: list[int]
+
+    @property
+    def cycles_per_second(self) -> float:
+        """Cycles simulated per second."""
+        return self.cycles / self.seconds
+
+
+def run_bare(netlist: Netlist, rtl: Path, images: npt.NDArray[np.uint8], *, work: Path, cache: Path, batch: int = 1000,
+             optimise: str = "O1", jobs: int = 2) -> BareRun:
+    """Send ``images`` (uint8 ``[n, h, w, c]``) at full rate in batches of ``batch``; ``rtl`` and ``cache`` as for the bench.
+
+    Input ready is read before the cycle in which a word is offered, which is exact for an accelerator whose ``s_axis_tready`` comes from
+    registers. Raises :class:`SimulationError` when not every image gets its result.
+    """
+    sources, includes = read_filelist(rtl / "filelist.f")
+    model = build(Design(top="accelerator", sources=[item.absolute() for item in sources], includes=[item.absolute() for item in includes],
+                         waive=waivers(sources), assertions=False, main=HDL / "bare_main.cpp", optimise=optimise), cache, jobs=jobs)
+    work = work.absolute()
+    work.mkdir(parents=True, exist_ok=True)
+    words = pack(images, netlist.input.bus_bits)
+    words.tofile(work / "bare_images.bin")
+    offset = next(item.offset for item in registers(netlist) if item.name == "BATCH_LENGTH")
+    command = [model, work / "bare_images.bin", words.shape[2], batch, offset, len(images), work / "bare_results.txt"]
+    ran = subprocess.run([str(item) for item in command], cwd=rtl, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise SimulationError(f"the bare program ended with code {ran.returncode}: {(ran.stdout + ran.stderr).strip()[-500:]}")
+    cycles, seconds = ran.stdout.split()[-2:]
+    found = [int(line, 16) for line in (work / "bare_results.txt").read_text(encoding="ascii").split()]
+    return BareRun(cycles=int(cycles), seconds=float(seconds), words=found)

@@ -1,0 +1,1 @@
+"""Proofs of the gateware, carried out with the solvers that come with Yosys."""

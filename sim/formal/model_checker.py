@@ -1,0 +1,107 @@
+"""Two solvers that come with Yosys: its own, which finds shortest runs up to a depth, and ABC's PDR, which proves for any number of cycles.
+
+They read a circuit in different forms and search in different ways, so neither is believed on its own: a run that PDR finds must be found
+by the other too, and what PDR proves was searched for a few cycles before.
+"""
+
+import importlib.util
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from amaranth.back import rtlil
+
+from hw.proofs import Harness
+from sim.errors import YosysError
+from sim.tools.yosys import run_yosys
+
+__all__ = ["Model", "ProofError", "Run"]
+
+Run = Mapping[int, Mapping[str, str]]
+"""A run: by cycle, from 0, the bits of each signal by its name."""
+
+TIMEOUT = 1800.0
+"""Seconds after which a solver is given up, which is an error."""
+
+# Undefined bits (a memory read outside its rows) may be anything, so that no claim leans on them.
+_PREPARE = ("hierarchy -check -top top", "proc", "flatten", "memory_collect", "memory_map", "setundef -anyseq", "async2sync", "dffunmap",
+            "chformal -lower", "opt")
+_AND_GATES = ("formalff -clk2ff -ff2anyinit", "techmap", "opt -full", "aigmap", "opt_clean",
+              "delete -output o:*", "write_aiger -zinit model.aig")
+_ROW = re.compile(r"^ +(\d+) \\(\S+) +\S+ +\S+ +([01]+)$", re.MULTILINE)
+
+
+class ProofError(RuntimeError):
+    """A proof came to no answer, or there is no such proof: the message names it and says why."""
+
+
+class Model:
+    """The circuit of ``harness``, with files in ``folder``. Every method raises :class:`ProofError` when its solver gives no answer."""
+
+    def __init__(self, harness: Harness, folder: Path) -> None:
+        self.folder = folder
+        self.harness = harness
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "harness.il").write_text(rtlil.convert(harness, ports=harness.ports, emit_src=False), encoding="utf-8")
+        self._yosys([f"read_rtlil {folder / 'harness.il'}", *_PREPARE, "write_rtlil model.il", *_AND_GATES])
+
+    def break_a_claim(self, depth: int) -> Run | None:
+        """A shortest run that breaks a claim in its last cycle, also written to ``run.vcd``; None when none of ``depth`` cycles does."""
+        log = self._yosys(["read_rtlil model.il", f"sat -set-assumes -show-public -tempinduct-baseonly -maxsteps {depth} -prove-asserts "
+                           "-dump_vcd run.vcd"])
+        return _run(log)
+
+    def reach(self, covers: Sequence[str], depth: int) -> list[Run | None]:
+        """For each of ``covers`` a shortest run that ends with it; None when none of ``depth`` cycles does."""
+        log = self._yosys(["read_rtlil model.il", *(
+            f"sat -set-assumes -show-ports -tempinduct-baseonly -maxsteps {depth} -prove cover_{name} 0" for name in covers)])
+        sections = re.split(r"^\d+\. Executing SAT pass.*$", log, flags=re.MULTILINE)[1:]
+        if len(sections) != len(covers):
+            raise ProofError(f"{len(sections)} of {len(covers)} searches came to an end")
+        return [_run(section) for section in sections]
+
+    def goes_on(self, depth: int) -> bool:
+        """There is a run of ``depth`` cycles that keeps all assumptions."""
+        log = self._yosys(["read_rtlil model.il", f"sat -set-assumes -show-ports -seq {depth}"])
+        found, none = "SAT solving finished - model found" in log, "SAT solving finished - no model found" in log
+        if found == none:
+            raise ProofError("the solver says neither that a run exists nor that none does")
+        return found
+
+    def prove(self) -> int | None:
+        """None when no run of any length breaks a claim; else the number of cycles of one that does."""
+        spec = importlib.util.find_spec("pyosys")
+        if spec is None or spec.origin is None:
+            raise ProofError("ABC is missing; get it with: pip install pyosys")
+        try:
+            abc = Path(spec.origin).with_name("yosys-abc")
+            ran = subprocess.run([abc, "-c", "read_aiger model.aig; fold; strash; pdr"], cwd=self.folder,
+                                 capture_output=True, text=True, errors="replace", timeout=TIMEOUT, check=False)
+        except subprocess.TimeoutExpired:
+            raise ProofError(f"PDR took longer than {TIMEOUT:g} seconds") from None
+        (self.folder / "abc.log").write_text(ran.stdout + ran.stderr, encoding="utf-8")
+        broken = re.search(r"was asserted in frame (\d+)", ran.stdout)
+        proved = "Property proved." in ran.stdout
+        if ran.returncode or proved == (broken is not None):
+            raise ProofError("PDR says neither that the claims hold nor that they do not")
+        return None if broken is None else int(broken[1]) + 1
+
+    def _yosys(self, commands: Sequence[str]) -> str:
+        try:
+            return run_yosys(commands, self.folder, timeout=TIMEOUT)
+        except YosysError as error:
+            raise ProofError(str(error)) from None
+
+
+def _run(log: str) -> Run | None:
+    none = "proved base case for" in log and "SUCCESS!" in log
+    found = "model found for base case: FAIL!" in log
+    if none == found:
+        raise ProofError("the solver says neither that a run exists nor that none does")
+    if none:
+        return None
+    steps: dict[int, dict[str, str]] = {}
+    for step, name, bits in _ROW.findall(log):
+        steps.setdefault(int(step) - 1, {})[name] = bits
+    return steps

@@ -1,0 +1,1 @@
+"""Runners of Verilator, Yosys and cocotb, each in a process of its own."""

@@ -1,0 +1,1 @@
+"""Single exit-decision units: cases, golden results, sweeps in Verilator."""

@@ -1,0 +1,30 @@
+"""The page has the figures of the last run, and a command's memory is that of all its processes."""
+
+import sys
+
+from benchmarks import resources as bench_resources
+from build_flows.base.files import read_json
+
+HOLDS = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; x = bytearray(b'1' * 200_000_000); time.sleep(2)"])
+child.wait()
+print('{"answer": 42}')
+"""
+
+
+def test_the_page_has_the_marks_and_the_figures_of_the_last_run() -> None:
+    page = bench_resources.PAGE.read_text(encoding="utf-8")
+    assert page.count(bench_resources.BEGIN) == page.count(bench_resources.END) == 1
+    figures = read_json(bench_resources.DATA)["figures"]
+    assert len(figures) >= 8
+    for figure in figures:
+        verdict = "met" if figure["met"] else "**missed**"
+        assert f"| {figure['name']} | {figure['target']} | {figure['value']} | {verdict} | {figure['how']} |" in page
+
+
+def test_memory_of_all_processes_and_the_answer() -> None:
+    seconds, peak, found = bench_resources._timed([sys.executable, "-c", HOLDS])
+    assert found == {"answer": 42}
+    assert peak > 200_000_000
+    assert seconds >= 2

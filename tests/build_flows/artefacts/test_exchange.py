@@ -1,0 +1,131 @@
+"""Other weights of exchangeable heads make the same RTL with other contents of its memories."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from build_flows.artefacts.exchange import differences
+from build_flows.base.errors import ConfigError
+from build_flows.base.ui import SilentUi
+from build_flows.project import config
+from build_flows.project.config import Project
+from build_flows.steps import flow, training
+from build_flows.steps import simulate as simulation
+from build_flows.steps.compile import compile_project
+from hw.netlist import load
+from quant_models.networks.checkpoint import load_checkpoint, save_checkpoint
+
+
+def other_heads(source: Path, target: Path) -> None:
+    """The network at ``source`` with heads of quite other weights, batch norms, activations and biases."""
+    found, generator = load_checkpoint(source), torch.Generator().manual_seed(5)
+
+    def other(key: str, value: torch.Tensor) -> torch.Tensor:
+        if not key.startswith("heads.") or not value.is_floating_point() or not value.dim():
+            return value
+        changed = 0.2 * value + 3 * value.abs().mean() * torch.randn(value.shape, generator=generator)
+        return changed.abs() + 0.1 if key.endswith(("running_var", "norm.weight")) else changed
+
+    save_checkpoint(target, dataclasses.replace(found, model={key: other(key, value) for key, value in found.model.items()}))
+
+
+def compiled(project: Project, work: Path, cache: Path, checkpoint: Path) -> Path:
+    work.mkdir(parents=True)
+    training.calibrate(project, SilentUi(), checkpoint, work)
+    training.export(project, SilentUi(), checkpoint, work)
+    compile_project(project, SilentUi(), model=work / "model.onnx", golden=work / "golden.npz", exits=work / "exits.json", cache=cache,
+                    work=work)
+    return work
+
+
+def with_build(project: Project, text: str) -> Project:
+    project.file.write_text(project.file.read_text().replace("[build]\n", f"[build]\n{text}\n"))
+    return config.load(project.file)
+
+
+@pytest.mark.cosim
+def test_two_sets_of_heads_differ_in_memories_alone(copy: Callable[..., Project], tmp_path: Path, model_cache: Path) -> None:
+    tiny = copy()
+    project = with_build(tiny, "exchangeable_heads = true")
+    first = project.output / "checkpoint.safetensors"
+    other_heads(first, tmp_path / "other.safetensors")
+    works = [compiled(project, tmp_path / name, model_cache, path)
+             for name, path in (("first", first), ("second", tmp_path / "other.safetensors"))]
+    netlists = [load((work / "netlist.json").read_text()) for work in works]
+    assert netlists[0].exchangeable
+    assert [item.bias for item in netlists[0].exits] != [item.bias for item in netlists[1].exits]
+    assert [item.params for item in netlists[0].exits] != [item.params for item in netlists[1].exits]
+    assert [item.acc_bits for item in netlists[0].exits] == [item.acc_bits for item in netlists[1].exits]
+    found = differences(works[0] / "rtl", works[1] / "rtl")
+    assert found.others == ()
+    assert {"memories/accelerator_settings.dat", "memories/decision0_bias.dat", "memories/decision0_exponents0.dat"} <= set(found.memories)
+    heads = ("memories/accelerator_", "memories/decision", "memories/head")
+    assert all(name.startswith(heads) for name in found.memories)
+    assert (works[0] / "sizing.json").read_bytes() == (works[1] / "sizing.json").read_bytes()
+
+    # Every result is the golden model's, and the heads do decide differently.
+    data = training.dataset(project)
+    figures = [
+        simulation.run(netlist=work / "netlist.json", rtl=work / "rtl", golden_file=work / "golden.npz", exits=work / "exits.json",
+                       images=data.x_test, labels=np.asarray(data.y_test, np.int64), options=simulation.Options(samples=40), ui=SilentUi(),
+                       work=work / "sim", cache=model_cache)
+        for work in works
+    ]
+    assert [item["agree"] for item in figures] == [40, 40]
+    assert figures[0]["accuracy"] != figures[1]["accuracy"]
+
+
+@pytest.mark.cosim
+def test_a_users_project_has_the_rtl_it_started_from(copy: Callable[..., Project]) -> None:
+    everybody = with_build(copy(), "exchangeable_heads = true")
+    assert flow.compile(everybody, SilentUi())["exchange"] is None
+    data = training.dataset(everybody)
+    np.savez(everybody.file.parent / "user.npz", x=data.x_train[:200], y=data.y_train[:200])
+    text = everybody.file.read_text().replace("exchangeable_heads = true\n", "").replace('"tiny"', '"user"').replace("out/tiny", "out/user")
+    text = text.replace("[train]\n", '[train]\nscheme = "personal"\nstart = "out/tiny/checkpoint.safetensors"\n')
+    file = everybody.file.with_name("user.toml")
+    file.write_text(f'{text}[personal]\nsamples = "user.npz"\n')
+    user = config.load(file)
+    found = flow.compile(user, SilentUi())["exchange"]
+    assert (found["start"], found["same_rtl"], found["others"]) == (str(everybody.output), True, [])
+    assert {"memories/accelerator_settings.dat", "memories/head0_fc0_mvau_memblock.dat"} <= set(found["memories"])
+    # Its last head is the one that all share.
+    assert not any(name.startswith("memories/head2") for name in found["memories"])
+
+
+def test_files_that_differ_are_told(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "memories").mkdir(parents=True)
+        (tmp_path / name / "top.v").write_text("same")
+        (tmp_path / name / "memories" / "a.dat").write_text(name)
+    one, two = tmp_path / "one", tmp_path / "two"
+    found = differences(one, two)
+    assert (found.memories, found.others) == (("memories/a.dat",), ())
+    assert found.told(Path("start")) == "the RTL is that of start, with other contents in these of its memories: memories/a.dat"
+    assert found.to_json(Path("start")) == {"start": "start", "same_rtl": True, "memories": ["memories/a.dat"], "others": []}
+    (two / "top.v").write_text("other")
+    (two / "memories" / "b.dat").write_text("")
+    found = differences(one, two)
+    assert found.others == ("memories/b.dat", "top.v")
+    assert found.told(Path("start")).startswith("warning: the RTL is not that of start: memories/b.dat and 1 more differ; ")
+    assert differences(one, one).memories == ()
+
+
+def test_stages_must_be_planned_without_the_weights(copy: Callable[..., Project]) -> None:
+    project = with_build(copy(), "exchangeable_heads = true")
+    project.refuse_unplanned()
+    assert project.config.hard_share == pytest.approx([0.5, 0.4])
+    project.file.write_text(project.file.read_text().replace("shares = [0.5, 0.3]", "accuracy_loss = 1.0"))
+    project = config.load(project.file)
+    with pytest.raises(ConfigError) as caught:
+        project.refuse_unplanned()
+    assert caught.value.message == (
+        f"{project.file}: build.exchangeable_heads = true: stages cannot be planned for what calibration finds of these heads; allowed: "
+        "target.hard_share or calibrate.shares set, or build.exchangeable_heads = false"
+    )
+    project.file.write_text(project.file.read_text().replace("[target]\n", "[target]\nhard_share = [0.6, 0.5]\n"))
+    config.load(project.file).refuse_unplanned()

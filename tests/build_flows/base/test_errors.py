@@ -1,0 +1,43 @@
+"""Errors are told in one line, with the way to mend them."""
+
+import errno
+
+import pytest
+
+from build_flows.base.errors import OfframpError, explain
+from hw.netlist import NetlistError
+from sim.errors import AgreementError, BuildError, ToolError
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "code"),
+    [
+        (OfframpError("checkpoint.safetensors is corrupt", hint="remove it"), "checkpoint.safetensors is corrupt", 1),
+        (NetlistError("netlist version must be 1,\n not 2"), "netlist version must be 1, not 2", 1),
+        (ToolError("the C++ compiler g++ is missing"), "the C++ compiler g++ is missing", 1),
+        (AgreementError("sample 3,\n exit 1"), "sample 3, exit 1", 1),
+        (BuildError("Verilator failed:\n%Error: a.v:3\n\n  | wire"), "Verilator failed:\n%Error: a.v:3\n  | wire", 1),
+        (BuildError("linking failed:\nld: No space left on device"), "the disk is full (linking failed)", 1),
+        (OSError(errno.ENOSPC, "No space left on device", "a/b.npz"), "the disk is full while writing a/b.npz", 1),
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full", 1),
+        (PermissionError(errno.EACCES, "Permission denied", "x"), "x: permission denied", 1),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "g++"), "g++: no such file or directory", 1),
+        (KeyboardInterrupt(), "interrupted", 130),
+        (MemoryError(), "out of memory", 1),
+    ],
+)
+def test_foreseen_errors_become_one_line(error: BaseException, message: str, code: int) -> None:
+    found = explain(error)
+    assert found is not None
+    assert (found.message, found.code) == (message, code)
+
+
+def test_a_hint_is_kept() -> None:
+    found = explain(OfframpError("no g++", hint="install g++"))
+    assert found is not None
+    assert found.hint == "install g++"
+
+
+@pytest.mark.parametrize("error", [ValueError("numpy's own"), RuntimeError("a fault of ours"), OSError("no errno")])
+def test_unforeseen_errors_keep_their_traceback(error: BaseException) -> None:
+    assert explain(error) is None

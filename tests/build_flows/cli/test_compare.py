@@ -1,0 +1,108 @@
+"""``offramp compare``: what it prints, and how it ends."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from build_flows.base.errors import ConfigError, OfframpError
+from build_flows.cli import compare as compare_command
+from build_flows.cli.main import cli
+from build_flows.project.text import config_text
+from build_flows.steps import flow
+from tests.build_flows.compare.test_compare import BASE, SWEEP, Fake, Matching
+
+
+@pytest.fixture
+def sweep(tmp_path, monkeypatch):
+    (tmp_path / "images.npz").write_bytes(b"")
+    (tmp_path / "base.toml").write_text(config_text(BASE))
+    (tmp_path / "trial.toml").write_text(SWEEP)
+    faked(monkeypatch, Fake())
+    return tmp_path / "trial.toml"
+
+
+def faked(monkeypatch, steps):
+    from build_flows.compare.compare import compare
+
+    for name in ("train", "simulate", "synth"):
+        monkeypatch.setattr(flow, name, getattr(steps, name), raising=False)
+    defaults = compare.__kwdefaults__ | {"matching": Matching()}
+    monkeypatch.setattr(compare, "__kwdefaults__", defaults)
+
+
+def run(*words):
+    return CliRunner().invoke(cli, ["compare", *map(str, words)])
+
+
+def test_help_shows_how():
+    result = run("--help")
+    assert result.exit_code == 0
+    assert "offramp compare --sweep examples/layouts_b_lenet.toml" in result.stdout
+
+
+def test_a_table_and_the_page(sweep):
+    result = run("--sweep", sweep)
+    assert result.exit_code == 0, result.exception
+    lines = result.stdout.splitlines()
+    assert lines[-1].endswith("compare.html")
+    assert Path(lines[-1]).is_file()
+    for told in ("none", "early", "both"):
+        assert told in result.stdout
+
+
+def test_json_is_all_of_stdout(sweep, tmp_path):
+    result = run("--sweep", sweep, "--json", "-o", tmp_path / "here")
+    assert result.exit_code == 0, result.exception
+    found = json.loads(result.stdout)
+    assert {"layouts", "part", "capacity", "files", "pareto"} <= set(found)
+    assert [row["name"] for row in found["layouts"]] == ["none", "baseline-resources", "early", "both"]
+    assert all(Path(path).parent == tmp_path / "here" and Path(path).is_file() for path in found["files"].values())
+    assert json.loads(Path(found["files"]["json"]).read_text())["pareto"] == found["pareto"]
+
+
+def test_pareto_prunes_the_table_and_not_the_files(sweep, tmp_path):
+    result = run("--sweep", sweep, "--pareto", "accuracy, lut", "-o", tmp_path / "here")
+    assert result.exit_code == 0, result.exception
+    assert "2 rows are not shown: others beat them in accuracy, lut" in result.stdout
+    found = json.loads((tmp_path / "here" / "compare.json").read_text())
+    assert found["objectives"] == ["accuracy", "lut"]
+    assert len(found["layouts"]) == 4
+
+
+def test_a_failing_layout_is_a_line_and_an_error_code(sweep, tmp_path, monkeypatch):
+    faked(monkeypatch, Fake(fail="early"))
+    result = run("--sweep", sweep, "--json", "-o", tmp_path / "here")
+    assert isinstance(result.exception, OfframpError)
+    assert result.exception.message == "layout early: no folding"
+    assert result.exception.hint == "raise the target"
+    assert [row["name"] for row in json.loads(result.stdout)["layouts"]] == ["none", "baseline-resources", "both"]
+    assert (tmp_path / "here" / "compare.html").is_file()
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    ([], "give either configurations or --sweep FILE"), (["a.toml", "--sweep", "b.toml"], "not both"),
+])
+def test_usage(words, message):
+    result = run(*words)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_mishaps_are_told(sweep, tmp_path):
+    result = run("--sweep", tmp_path / "gone.toml")
+    assert isinstance(result.exception, ConfigError)
+    assert "gone.toml: no such file" in result.exception.message
+    result = run("--sweep", sweep, "--pareto", "accuracy,speed")
+    assert "no objective is called 'speed'; known are accuracy" in result.exception.message
+    result = run(tmp_path / "base.toml", "--part", "nix")
+    assert "no board or part is called 'nix'" in result.exception.message
+
+
+def test_the_columns_fit_the_rows():
+    from tests.build_flows.compare_samples import sample
+
+    for row in sample()["layouts"]:
+        assert len(compare_command._speed(row)) == len(compare_command.SPEED)
+        assert len(compare_command._cost(row)) == len(compare_command.COST)

@@ -1,0 +1,47 @@
+import itertools
+
+import pytest
+
+from build_flows.compare.pareto import OBJECTIVES, ParetoError, front
+
+
+def row(accuracy, rate, lut, lutram=0, **more):
+    return {"accuracy": accuracy, "samples_per_second": rate, "lut": lut, "lutram": lutram, "ff": 1, "bram36": 0.5, "dsp": 1} | more
+
+
+def test_only_rows_that_none_beats_are_on_the_front():
+    rows = [row(0.9, 100, 50), row(0.9, 90, 50), row(0.8, 200, 50), row(0.8, 100, 40), row(0.7, 50, 60)]
+    assert front(rows, ["accuracy", "throughput", "lut"]) == [0, 2, 3]
+    assert front(rows, ["accuracy"]) == [0, 1]
+    assert front(rows, ["throughput"]) == [2]
+    assert front(rows, ["lut"]) == [3]
+    assert front([], ["lut"]) == []
+
+
+def test_ties_are_kept_and_the_order_of_rows_does_not_matter():
+    rows = [row(0.9, 100, 50), row(0.9, 100, 50), row(0.9, 99, 50), row(0.95, 10, 90)]
+    for order in itertools.permutations(range(4)):
+        found = front([rows[k] for k in order], ["accuracy", "throughput", "lut"])
+        assert found == sorted(found)
+        assert {order[k] for k in found} == {0, 1, 3}
+
+
+def test_luts_are_those_used_as_memory_too():
+    assert front([row(0.9, 1, 50, 30), row(0.9, 1, 60, 10)], ["lut"]) == [1]
+    assert front([row(0.9, 1, 50, 30), row(0.9, 1, 60, 30)], ["lutram"]) == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["ff", "bram36", "dsp"])
+def test_less_is_better_of_every_resource(name):
+    assert front([row(1, 1, 1, **{name: 3}), row(1, 1, 1, **{name: 2.5})], [name]) == [1]
+
+
+@pytest.mark.parametrize(("objectives", "message"), [
+    (["accuracy", "speed"], "no objective is called 'speed'; known are accuracy, throughput, lut, lutram, ff, bram36, dsp"),
+    ([], "no objective was given; known are accuracy, throughput"),
+])
+def test_unknown_objectives_are_told(objectives, message):
+    with pytest.raises(ParetoError) as caught:
+        front([row(1, 1, 1)], objectives)
+    assert message in caught.value.message
+    assert set(OBJECTIVES) == {"accuracy", "throughput", "lut", "lutram", "ff", "bram36", "dsp"}

@@ -1,0 +1,163 @@
+"""The report tells what the artefacts hold, in one file that needs nothing else."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from build_flows.pages.report import ReportData, overloaded, render
+from quant_models.exits.policies import POLICIES
+from tests.build_flows.html_balance import Balance
+from tests.build_flows.report_samples import sample_data
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return render(sample_data())
+
+
+def test_it_is_one_well_formed_file_that_needs_nothing_else(html: str) -> None:
+    parser = Balance()
+    parser.feed(html)
+    assert parser.open == []
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!#)""", re.sub(r"xlink:href=\"#", 'href="#', html))
+    assert "<script" not in html
+    assert "@import" not in html
+
+
+def test_it_tells_what_the_artefacts_hold(html: str) -> None:
+    told = (
+        "97.22 %", "131.2", "762,195", "stage0_conv0", "All 360 results",
+        "stage1_pool0", "parallel window, PE 4, SIMD 9", "PE 4, SIMD 12", "xc7z020clg400-1",
+        "built for 35 % of samples", "6 frames", "offramp run examples/digits.toml", "gate0",
+    )  # fmt: skip
+    for part in told:
+        assert part in html, part
+    assert html.count("<svg") == 6
+
+
+def _with_exit(policy: str, params: dict[str, Any], threshold: int, real: Any) -> ReportData:
+    """Sample data with another first exit, and its threshold in real numbers as calibration tells it."""
+    data = sample_data()
+    built = {**data.netlist["exits"][0], "policy": policy, "params": params, "threshold": threshold}
+    calibration = {**data.exits["calibration"], "real_thresholds": {} if real is None else {"0": real}}
+    return replace(data, netlist={**data.netlist, "exits": [built, *data.netlist["exits"][1:]]},
+                   exits={**data.exits, "calibration": calibration})
+
+
+@pytest.mark.parametrize(
+    ("policy", "params", "threshold", "real", "told"),
+    [
+        ("max_logit", {}, 41, 2.132, "when its greatest logit is at least the threshold: 2.13 (a logit); as an integer, 41"),
+        ("margin", {}, 7, 0.5, "when its greatest logit is ahead of the next one by at least the threshold: 0.5 (a difference of logits); "
+         "as an integer, 7"),
+        ("softmax", {}, 69905, 0.9374, "when its greatest softmax probability is at least the threshold: 0.937 (a probability); "
+         "as an integer, 69905"),
+        ("entropy", {}, -9000, 0.25, "when the entropy of its softmax probabilities is at most the threshold: 0.25 (nats); "
+         "as an integer, -9000"),
+        ("patience", {}, 2, 2.0, "when at least so many exits in a row, this one included, find the same class: 2 (a number of exits); "
+         "as an integer, 2"),
+        ("class_threshold", {"score": "entropy", "score_params": {}, "thresholds": [1, 2, 3]}, 0, [0.5, 0.125, 0.25],
+         "when the entropy of its softmax probabilities is at most the threshold of the class that wins: 0.125 to 0.5 (nats)"),
+        ("max_logit", {}, 41, None, "when its greatest logit is at least the threshold; as an integer, 41"),
+        ("never", {}, 0, None, "in no case (a disabled exit)"),
+    ],
+)
+def test_it_tells_when_a_sample_leaves(policy: str, params: dict[str, Any], threshold: int, real: Any, told: str) -> None:
+    """In the words of the table of policies."""
+    html = " ".join(render(_with_exit(policy, params, threshold, real)).split())
+    assert told in html
+    assert POLICIES["always"].summary in html
+
+
+def test_a_fifo_that_was_made_smaller_is_no_overflow() -> None:
+    fifos = [{"name": "a_swg_to_a_mvau", "bits": 64, "depth": 2, "reached": 34}, {"name": "a_to_b", "bits": 8, "depth": 13, "reached": 11}]
+    html = render(replace(sample_data(), fifos=fifos))
+    assert html.count("made smaller, same cycles a frame") == 1
+    assert '<td class="n">34</td><td class="n">2</td>' in html
+
+
+def test_what_is_predicted_says_so() -> None:
+    data = sample_data()
+    assert "Predicted, from" not in render(data)
+    gates = [{"exit": 0, "frames": 6, "held": None, "kilobits": 8.0, "loss": 0.2, "utilisation": 0.8}]
+    html = " ".join(render(replace(data, intervals=[128, 300, 500], gates=gates)).split())
+    # 1 * 128 is more than 0.35 * 300 and 0.12 * 500; bursts take a fifth of the throughput
+    assert "for the reach it was built for: 160." in html
+    assert "predicted</th>" in html
+
+
+def test_costs_stand_beside_the_part(html: str) -> None:
+    dsp = sum((12, 8, 16, 4, 11, 1))
+    for part in (f">{dsp}<", ">220<", f"{100 * dsp / 220:.1f} %", "no LUT estimate for MaxPool,"):
+        assert part in html, part
+
+
+def test_counters_of_a_part_of_the_run_say_so() -> None:
+    assert "went on after an interruption" in render(replace(sample_data(), resumed=True))
+    assert "went on after an interruption" not in render(sample_data())
+
+
+def test_colours_come_from_the_page(html: str) -> None:
+    assert "var(--c0)" in html
+    assert not re.search(r"#0[0-9a]0[0-9]0[0-9]\b", html)
+
+
+def test_the_same_data_give_the_same_bytes(html: str) -> None:
+    assert render(sample_data()) == html
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    data = sample_data()
+    bare = replace(data, samples={}, streams=(), metrics=None, curves=(), part=None, made={})
+    html = render(bare)
+    assert html.count("<svg") == 2
+    assert 'id="streams"' not in html
+
+
+def test_a_short_run_has_no_steady_state() -> None:
+    data = sample_data(count=2)
+    data = replace(data, results={**data.results, "cycles_per_sample": None, "samples_per_second": None, "sim_cycles_per_second": None})
+    assert "All 2 results" in render(data)
+
+
+def test_an_overloaded_stage_is_named() -> None:
+    assert overloaded(sample_data()) is None
+    hard = sample_data(leave=(0.0, 0.0, 1.0))
+    told = overloaded(hard)
+    assert told is not None
+    assert told.startswith(
+        "Stage 2 sets the pace: 100.0 % of the samples reached it, it was planned for 12.0 %, and each takes it 576 cycles"
+    )
+    assert told in render(hard)
+
+
+def test_weights_taken_from_another_training_are_told() -> None:
+    data = sample_data()
+    html = render(replace(data, metrics={"history": [], "taken": {"digest": "x", "exits": [1, 4, 6]}}))
+    told = "Not trained here: the weights are those of another training, of a network with 7 exits, of which these are 1, 4, 6."
+    assert told in " ".join(html.split())
+    assert "Accuracy of each exit alone, on the validation split." not in html
+    assert "Not trained here" not in render(data)
+
+
+def test_names_cannot_inject_markup() -> None:
+    data = sample_data()
+    html = render(replace(data, made={"Command": {"x": "<script>alert(1)</script>"}}, streams=[{"name": "<b>"}]))
+    assert "<script" not in html
+    assert "&lt;b&gt;" in html
+
+
+def test_disagreement_is_not_dressed_up() -> None:
+    data = sample_data()
+    html = render(replace(data, results={**data.results, "agree": 359}))
+    assert "Only 359 of 360" in html
+    assert "✓" not in html
+
+
+def test_words_of_the_dma_are_told() -> None:
+    html = render(sample_data())
+    section = html[html.index('<section id="dma">'):]
+    row = section[section.index("images in"):section.index("results out")]
+    assert '<td class="n">16</td><td class="n">16</td><td class="n">100.0 %</td>' in row

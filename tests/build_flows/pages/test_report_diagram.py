@@ -1,0 +1,48 @@
+"""The drawing holds every stage, head, gate and exit, and is well-formed."""
+
+from xml.etree import ElementTree
+
+from build_flows.pages.report_diagram import diagram
+
+NETLIST = {
+    "input": {"height": 28, "width": 28, "channels": 1},
+    "stages": [{"index": 0, "reach": 1.0, "target_cycles": 1296}, {"index": 1, "reach": 0.25, "target_cycles": 4147}],
+    "layers": [
+        {"name": f"{part}{stage}_{name}", "op": op, "stage": stage, "head": part == "head", "folding": {"pe": 4, "simd": 9}}
+        for stage in (0, 1)
+        for part in ("stage", "head")
+        for name, op in (("a<b_mvau", "MVAU_rtl"), ("thr", "Thresholding_rtl"))
+    ],
+    "gates": [{"exit": 0, "frames": 7}],
+    "exits": [{"policy": "max_logit", "threshold": 9}, {"policy": "always", "threshold": 0}],
+    "order": "input",
+    "result": {"bits": 32},
+}
+
+
+def test_everything_is_drawn() -> None:
+    text = diagram(NETLIST, [0.75, 0.25])
+    ElementTree.fromstring(text)
+    for part in (
+        "stage 0",
+        "stage 1",
+        "head 1",
+        "stage1_a&lt;b \u00b7 PE 4 SIMD 9",
+        "7 frames",
+        "exit 0: max_logit 9",
+        "75.0 % of all leave",
+        "25.0 % go on",
+        "in input order",
+        "32-bit results",
+    ):
+        assert part in text
+    assert "built for 25 % of samples" in text
+    assert "may take 4,147 cycles a frame" in text
+    assert "_thr" not in text
+
+
+def test_measured_intervals_stand_beside_the_plan() -> None:
+    text = diagram(NETLIST, [0.75, None], [1300, 4000])
+    ElementTree.fromstring(text)
+    assert "4,000 cycles a frame (of 4,147)" in text
+    assert "go on" not in text

@@ -1,0 +1,213 @@
+import dataclasses
+import itertools
+import time
+
+import pytest
+
+from build_flows.base.parts import find_part
+from build_flows.planning.folding import RESERVE, FoldingError, evaluate, read_toml, search, stage_targets, to_toml, write_toml
+from build_flows.planning.layer_costs import HANDOVER, Fold, divisors, fold_options
+from tests.build_flows.networks import b_lenet, network
+
+PART = find_part("pynq-z2")
+B_LENET_TARGETS = (1296, 4147)
+
+
+def small():
+    """A network whose every folding can be tried."""
+    return network(
+        (5, 5, 2), [[("conv", 2, 0, 1, 2), ("maxpool", 2, 2)], [("maxpool", 2, 2)]], [[("linear", 2)], [("linear", 2)]], in_bits=3, bits=2,
+    )
+
+
+def every(net, targets):
+    """Every folding that meets the targets."""
+    names = [layer.name for layer in net.layers]
+    for input_pe in divisors(net.source.channels):
+        if net.source.values // input_pe > targets[0]:
+            continue
+        for folds in itertools.product(*(fold_options(layer) for layer in net.layers)):
+            tried = evaluate(net, dict(zip(names, folds, strict=True)), targets, PART, input_pe=input_pe)
+            if all(unit.meets(targets[plan.stage]) for plan in tried.plans.values() for unit in plan.units):
+                yield tried
+
+
+def weighed(folding, weights):
+    """The sum that the search makes small; a unit of integer weights is a billionth, so sums differ in the last digits."""
+    return sum(weights[name] * share for name, share in folding.cost.shares(PART).items())
+
+
+def merit(folding):
+    shares = (folding.cost + RESERVE).shares(PART).values()
+    return max(shares), sum(shares)
+
+
+@pytest.mark.parametrize("targets", [(26, 26), (40, 90), (100, 400), (2000, 2000)])
+def test_search_finds_what_trying_everything_finds(targets):
+    net = small()
+    tried = list(every(net, targets))
+    for first in ("LUT", "LUTRAM", "FF", "BRAM18", "DSP", None):
+        weights = {name: 1.0 if first in (name, None) else 0.01 for name in ("LUT", "LUTRAM", "FF", "BRAM18", "DSP")}
+        found = search(net, targets, PART, weights=weights)
+        assert weighed(found, weights) == pytest.approx(min(weighed(item, weights) for item in tried), rel=1e-6)
+    best = min(merit(item) for item in tried)
+    assert merit(search(net, targets, PART)) <= (best[0] * 1.01, best[1] * 1.05)
+
+
+def test_a_gate_head_is_folded_like_a_head():
+    """At the width that the fork gives it, and at its stage's rate; with it the search still finds what trying everything finds."""
+    net = network((5, 5, 1), [[("conv", 2, 0, 1, 2)], [("maxpool", 2, 2)]], [[("linear", 2)], [("linear", 2)]], in_bits=3, bits=2,
+                  gates=[[("maxpool", 2, 2), ("linear", 1)], []])
+    assert [layer.name for layer in net.layers] == [
+        "stage0_conv0", "head0_linear0", "gatehead0_maxpool0", "gatehead0_linear0", "stage1_maxpool0", "head1_linear0"]
+    targets = (26, 26)
+    weights = dict.fromkeys(("LUT", "LUTRAM", "FF", "BRAM18", "DSP"), 1.0)
+    found = search(net, targets, PART, weights=weights)
+    assert weighed(found, weights) == pytest.approx(min(weighed(item, weights) for item in every(net, targets)), rel=1e-6)
+    assert max(found.plans[name].cycles for name in ("gatehead0_maxpool0", "gatehead0_linear0")) <= targets[0]
+    assert {plan.stage for name, plan in found.plans.items() if name.startswith("gatehead")} == {0}
+
+
+def test_what_is_scarce_on_the_part_is_saved():
+    net, targets = b_lenet(), B_LENET_TARGETS
+    few_dsps, few_luts = dataclasses.replace(PART, dsp=210), dataclasses.replace(PART, dsp=2000, lut=23000)
+    assert search(net, targets, few_dsps).cost.dsp < search(net, targets, few_luts).cost.dsp
+    assert search(net, targets, few_luts).cost.lut < search(net, targets, few_dsps).cost.lut
+
+
+def test_wrong_weights_are_told():
+    with pytest.raises(FoldingError, match=r"weights must be LUT, LUTRAM, FF, BRAM18, DSP, each at least 0, not \{'LUT': 1\.0\}"):
+        search(small(), (100, 100), PART, weights={"LUT": 1.0})
+
+
+def test_b_lenet_takes_as_few_dsps_as_by_hand():
+    started = time.perf_counter()
+    folding = search(b_lenet(), B_LENET_TARGETS, PART)
+    assert time.perf_counter() - started < 10
+    dsps = {name: plan.cost.dsp for name, plan in folding.plans.items() if plan.cost.dsp}
+    assert dsps == {
+        "stage0_conv0": 75, "head0_conv0": 27, "head0_linear0": 2, "stage1_conv0": 50, "stage1_conv1": 50, "head1_linear0": 1,
+    }
+    assert folding.cost.dsp == 205
+    assert folding.exceeds() == []
+
+
+def test_what_is_no_layer_counts_against_the_part():
+    folding = search(b_lenet(), B_LENET_TARGETS, PART)
+    part = dataclasses.replace(PART, lut=folding.cost.lut + RESERVE.lut - 1)
+    assert dataclasses.replace(folding, part=part).exceeds() == [f"LUT: {part.lut + 1} of {part.lut}"]
+
+
+def test_b_lenet_keeps_to_its_targets():
+    folding = search(b_lenet(), B_LENET_TARGETS, PART)
+    assert folding.stage_cycles(0) == 1297  # one pixel a cycle of the padded 36x36 input, and one cycle between frames
+    assert folding.limit(0).layer == "stage0_conv0"
+    assert folding.limit(0).unit == "window"
+    assert folding.stage_cycles(1) <= 4147 + HANDOVER
+    assert all(
+        unit.meets(B_LENET_TARGETS[plan.stage]) for plan in folding.plans.values() for unit in plan.units
+    )
+
+
+def test_search_is_deterministic():
+    assert to_toml(search(b_lenet(), B_LENET_TARGETS, PART)) == to_toml(search(b_lenet(), B_LENET_TARGETS, PART))
+
+
+def test_streams_between_units_fit():
+    folding = search(b_lenet(), B_LENET_TARGETS, PART)
+    width = folding.input_pe * 8
+    for layers in (b_lenet().stages[0] + b_lenet().stages[1] + b_lenet().heads[1], b_lenet().stages[0] + b_lenet().heads[0]):
+        width = folding.input_pe * 8
+        for layer in layers:
+            for unit in folding.plans[layer.name].units:
+                assert unit.in_bits == width, (layer.name, unit.kind)
+                width = unit.out_bits
+
+
+def test_targets_follow_reach_and_utilisation():
+    assert stage_targets(1296, (1, 0.25)) == B_LENET_TARGETS
+    assert stage_targets(1000, (1, 0.5, 0.5, 0.1), 1.0) == (1000, 2000, 2000, 10000)
+    assert stage_targets(1000, (1, 1, 0.9)) == (1000, 1000, 1000)  # never faster than samples come
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, (1,)), "ii must be at least 1 cycle, not 0"),
+        ((10, (0.5,)), r"reach\[0\] must be 1, not 0.5"),
+        ((10, (1, 0.3, 0.4)), r"reach\[2\] must be above 0 and at most 0.3, the one before, not 0.4"),
+        ((10, (1, 0.0)), r"reach\[1\] must be above 0"),
+        ((10, (1, 0.5), 1.2), "utilisation must be above 0 and at most 1, not 1.2"),
+    ],
+)
+def test_wrong_targets_are_told(arguments, message):
+    with pytest.raises(FoldingError, match=message):
+        stage_targets(*arguments)
+
+
+def test_what_cannot_be_met_is_told_with_the_least_possible():
+    with pytest.raises(FoldingError) as caught:
+        search(b_lenet(), (1000, 500), PART)
+    message = caught.value.message
+    assert "stage0_conv0 takes at least 1297 cycles a frame (window), not 1000 (stage 0)" in message
+    assert "stage1_conv0 takes at least 577 cycles a frame (window), not 500 (stage 1)" in message
+    assert "head0_conv0" not in message
+    with pytest.raises(FoldingError, match="targets must have one value a stage, 2, not 3"):
+        search(b_lenet(), (1, 2, 3), PART)
+
+
+def test_the_least_possible_is_possible():
+    folding = search(b_lenet(), (1297, 577), PART)
+    assert folding.stage_cycles(0) == 1297
+    assert folding.stage_cycles(1) == 577
+
+
+def test_a_file_reads_as_it_was_written(tmp_path):
+    net = b_lenet()
+    folding = search(net, B_LENET_TARGETS, PART)
+    path = tmp_path / "folding.toml"
+    write_toml(folding, path)
+    text = path.read_text()
+    assert "# ---- stage 0: target 1296 cycles a frame; 1297 predicted, set by stage0_conv0 (window)" in text
+    assert "[head0_maxpool0]" in text
+    assert evaluate(net, read_toml(path, net), B_LENET_TARGETS, PART) == folding
+
+
+def test_an_edited_folding_is_evaluated_even_when_it_is_slow():
+    net = b_lenet()
+    folds = search(net, B_LENET_TARGETS, PART).folds | {"stage0_conv0": Fold(1, 25, True)}
+    folding = evaluate(net, folds, B_LENET_TARGETS, PART)
+    assert folding.limit(0).cycles == 5 * 1024
+    assert folding.plans["stage0_conv0"].cost.dsp == 25
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("pe = 5\nsimd = 25", "pe = 3\nsimd = 25", r"folding\.toml: stage0_conv0: pe must divide 5 \(1, 5\), not 3"),
+        ("simd = 25", "simd = 24", r"stage0_conv0: simd must divide 25 \(1, 5, 25\), not 24"),
+        ("simd = 25", "simd = 'all'", "stage0_conv0: simd must be an integer, not 'all'"),
+        ("parallel_window = 1", "parallel_window = 2", "stage0_conv0: parallel_window must be 0 or 1, not 2"),
+        ("parallel_window = 1\n", "", "stage0_conv0: key 'parallel_window' is missing; a conv has pe, simd, parallel_window"),
+        ("[stage0_maxpool0]", "[stage0_maxpool0]\nsimd = 1", "stage0_maxpool0: unknown key 'simd'; a maxpool has pe"),
+        ("[stage0_maxpool0]", "[stage0_pool]", "no layer is called 'stage0_pool'; known are stage0_conv0, "),
+        ("version = 1", "version = 2", "version must be 1, not 2"),
+        ("version = 1", "version = ", "not TOML"),
+    ],
+)
+def test_a_wrong_file_is_told_with_layer_key_value_and_what_is_allowed(tmp_path, old, new, message):
+    net = b_lenet()
+    text = to_toml(search(net, B_LENET_TARGETS, PART))
+    assert old in text
+    path = tmp_path / "folding.toml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(FoldingError, match=message):
+        read_toml(path, net)
+
+
+def test_a_missing_layer_is_told(tmp_path):
+    net = b_lenet()
+    path = tmp_path / "folding.toml"
+    path.write_text("version = 1\n[stage0_conv0]\npe = 1\nsimd = 1\nparallel_window = 0\n")
+    with pytest.raises(FoldingError, match="layer 'stage0_maxpool0' is missing"):
+        read_toml(path, net)

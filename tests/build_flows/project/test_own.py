@@ -1,0 +1,116 @@
+"""What a configuration may say of a network of one's own, and what it may not."""
+
+from pathlib import Path
+
+import pytest
+
+from build_flows.base.errors import ConfigError
+from build_flows.project import config
+
+TEXT = """
+[project]
+name = "x"
+[data]
+name = "digits"
+[model]
+factory = "pack.nets:make"
+[[exits]]
+policy = "margin"
+[[exits]]
+policy = "always"
+[calibrate]
+accuracy_loss = 1.0
+"""
+SOURCE = 'factory = "pack.nets:make"'
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(text, "x.toml")
+    return caught.value.message.splitlines()
+
+
+def test_a_network_of_ones_own_has_any_number_of_exits_and_no_layout() -> None:
+    found = config.parse(TEXT)
+    assert (found.model.own, found.layout, len(found.exits)) == (True, (), 2)
+    many = TEXT.replace("[[exits]]", '[[exits]]\npolicy = "softmax"\n' * 4 + "[[exits]]", 1)
+    assert len(config.parse(many).exits) == 6
+    assert not config.parse(TEXT.replace(SOURCE, 'preset = "b_lenet"').replace('"digits"', '"fashion-mnist"')).model.own
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (SOURCE, "", "model.preset = (unset): allowed: one of preset, factory and qonnx must be given"),
+        (
+            SOURCE, f'{SOURCE}\npreset = "digits"',
+            'model.factory = "pack.nets:make": allowed: one of preset, factory and qonnx must be given, not preset and factory',
+        ),
+        (
+            SOURCE, 'factory = "pack.nets"',
+            'model.factory = "pack.nets": allowed: text that matches ^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$',
+        ),
+        (
+            SOURCE, 'qonnx = "a.onnx"\nweights = "b.pt"',
+            'model.weights = "b.pt": only what a factory returns takes them; allowed: unset, or with model.factory',
+        ),
+        (SOURCE, f"{SOURCE}\nact_bits = 4", "model.act_bits = 4: bits are those of your network; allowed: unset"),
+        (
+            'policy = "margin"', 'policy = "margin"\nafter = 0',
+            "exits[0].after = 0: exits stand where your network has them; allowed: unset",
+        ),
+        (
+            'policy = "always"', 'policy = "always"\nhead = "linear"',
+            'exits[1].head = "linear": exits stand where your network has them; allowed: unset',
+        ),
+        (
+            'policy = "always"',
+            'policy = "never"',
+            'exits[1].policy = "never": the last exit must let every sample leave; allowed: "always"',
+        ),
+        (
+            "[[exits]]", '[train]\nstart = "a.safetensors"\n[[exits]]',
+            'train.start = "a.safetensors": your network is not trained here; allowed: unset (its weights: model.weights)',
+        ),
+        (
+            "[[exits]]", '[train]\nscheme = "distill"\n[[exits]]',
+            'train.scheme = "distill": your network is not trained here; allowed: "joint", the default',
+        ),
+        ("[[exits]]", "[train]\nepochs = 3\nseed = 2\n[[exits]]", "train.epochs = 3: your network is not trained here; allowed: unset"),
+        (
+            'policy = "margin"', 'policy = "gate"',
+            'exits[0].policy = "gate": only networks trained here have gate heads; allowed: any other policy',
+        ),
+        (
+            "[[exits]]", '[build]\nmode = "subnet"\nexit = 1\n[[exits]]',
+            'build.mode = "subnet": only networks trained here are cut; allowed: any other mode',
+        ),
+        (
+            "[[exits]]", "[build]\nexchangeable_heads = true\n[[exits]]",
+            "build.exchangeable_heads = true: only networks trained here have exchangeable heads; allowed: false or unset",
+        ),
+        (
+            "accuracy_loss = 1.0",
+            "shares = [0.5, 0.2]",
+            "calibrate.shares = [0.5, 0.2]: allowed: 1 values, one for each exit but the last, not 2",
+        ),
+    ],
+)
+def test_a_fault_names_file_key_value_and_what_is_allowed(old: str, new: str, message: str) -> None:
+    assert old in TEXT
+    assert faults(TEXT.replace(old, new, 1)) == [f"x.toml: {message}"]
+
+
+def test_no_exits_at_all_are_told() -> None:
+    text = TEXT.replace('[[exits]]\npolicy = "margin"\n[[exits]]\npolicy = "always"\n', "").replace("[project]", "exits = []\n[project]")
+    assert faults(text) == ["x.toml: exits = []: allowed: one [[exits]] table for each output of the network"]
+
+
+@pytest.mark.parametrize(("key", "text"), [("qonnx", 'qonnx = "net.onnx"'), ("weights", f'{SOURCE}\nweights = "net.onnx"')])
+def test_files_are_beside_the_configuration_and_must_exist(key: str, text: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(TEXT.replace(SOURCE, text))
+    with pytest.raises(ConfigError, match=rf'x\.toml: model\.{key} = "net\.onnx": there is no file .*net\.onnx'):
+        config.load(file)
+    (tmp_path / "net.onnx").write_bytes(b"")
+    assert getattr(config.load(file), {"weights": "own_weights"}.get(key, key)) == tmp_path / "net.onnx"

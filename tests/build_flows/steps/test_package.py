@@ -1,0 +1,138 @@
+"""A package is made when it must be, of this network's bitstream for this board, or not at all."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build_flows.base.errors import ConfigError, OfframpError
+from build_flows.board.boards import BOARDS
+from build_flows.project.config import Project
+from build_flows.steps import training
+from build_flows.steps.bitstream import make_project
+from build_flows.steps.cosim import cosim
+from build_flows.steps.engine import Build
+from build_flows.steps.flow import Flow
+from build_flows.steps.package import make_archive, make_package
+from hw.accelerator import build_id
+from hw.netlist import Netlist, load
+from tests.build_flows.board.bitstreams import put_bitstream, toy_data
+from tests.build_flows.board.compiled import flow_of
+from tests.build_flows.board.golden_toy import write_golden
+from tests.toy import build
+
+Make = Callable[..., tuple[Path, list[str]]]
+
+
+def netlist_of(project: Project) -> Netlist:
+    return load((project.output / "netlist.json").read_text())
+
+
+@pytest.fixture
+def make(project: Project, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """``make(board, tar=)``: the steps up to a package; what was made, and the steps that ran."""
+    write_golden(project.output, netlist_of(project))
+    monkeypatch.setattr(training, "dataset", toy_data)
+
+    def run(board: str = "pynq-z2", *, tar: bool = False) -> tuple[Path, list[str]]:
+        with Build(project.output) as steps:
+            flow: Flow = flow_of(project, steps)
+            return (make_archive if tar else make_package)(flow, BOARDS[board]), steps.ran
+
+    return run
+
+
+def test_made_once(make: Make, project: Project) -> None:
+    put_bitstream(project.output, netlist_of(project))
+    folder, ran = make()
+    assert (folder, ran) == (project.output / "package", ["package"])
+    assert (folder / "toy.bit").is_file()
+    assert make()[1] == []
+    archive, ran = make(tar=True)
+    assert (archive, ran) == (project.output / "toy-package.tar.gz", ["package-archive"])
+    assert make(tar=True)[1] == []
+
+
+@pytest.mark.parametrize("name", ["exits.json", "golden.npz"])
+def test_made_anew_when_what_goes_in_changes(make: Make, project: Project, name: str) -> None:
+    put_bitstream(project.output, netlist_of(project))
+    make()
+    changed = project.output / name
+    if name == "exits.json":
+        changed.write_text(changed.read_text() + "\n")
+    else:
+        with changed.open("ab") as file:
+            file.write(b"\0")
+    assert make()[1] == ["package"]
+
+
+def test_made_anew_for_another_build_of_the_same_network(make: Make, project: Project) -> None:
+    put_bitstream(project.output, netlist_of(project))
+    make()
+    put_bitstream(project.output, netlist_of(project), date="2026/01/01")
+    folder, ran = make()
+    assert ran == ["package"]
+    assert b"2026/01/01" in (folder / "toy.bit").read_bytes()
+
+
+def test_a_damaged_package_is_made_anew(make: Make, project: Project) -> None:
+    put_bitstream(project.output, netlist_of(project))
+    folder, _ = make()
+    (folder / "toy.bit").write_bytes(b"")
+    assert make()[1] == ["package"]
+
+
+def test_without_a_bitstream_nothing_is_compiled(make: Make, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.build_flows.board.compiled.CompiledFlow.compile", lambda self: pytest.fail("compiled in vain"))
+    with pytest.raises(OfframpError, match=r"digits has no bitstream yet: .*bitstream\.json is missing") as caught:
+        make()
+    hint = caught.value.hint or ""
+    assert f"`offramp build {project.file}`" in hint
+    assert "--project-only" in hint
+    assert "--from FOLDER" in hint
+
+
+def test_a_bitstream_of_an_earlier_network(make: Make, project: Project) -> None:
+    earlier = build(None, thresholds=(501,))
+    put_bitstream(project.output, earlier)
+    with pytest.raises(OfframpError, match=f"its build is {build_id(earlier):08x}, not {build_id(netlist_of(project)):08x}"):
+        make()
+    assert not (project.output / "package").exists()
+
+
+def test_a_bitstream_for_another_board(make: Make, project: Project) -> None:
+    put_bitstream(project.output, netlist_of(project), board="pynq-z1")
+    with pytest.raises(OfframpError, match="is for pynq-z1, not for pynq-z2") as caught:
+        make()
+    assert "--board pynq-z2" in (caught.value.hint or "")
+    assert make("pynq-z1")[1] == ["package"]
+
+
+def test_a_bitstream_that_is_not_whole(make: Make, project: Project) -> None:
+    put_bitstream(project.output, netlist_of(project))
+    (project.output / "bitstream" / "toy.hwh").unlink()
+    with pytest.raises(OfframpError, match="is not whole"):
+        make()
+
+
+def test_a_hwh_that_does_not_belong_to_the_bit(make: Make, project: Project) -> None:
+    """Described as whole, and yet of two designs."""
+    netlist = netlist_of(project)
+    put_bitstream(project.output, netlist, hwh_of=dataclasses.replace(netlist, clock_mhz=50.0))
+    with pytest.raises(OfframpError, match=r"toy\.hwh: design must be"):
+        make()
+    assert not (project.output / "package").exists()
+
+
+
+
+@pytest.mark.parametrize("step", [make_package, make_project, cosim])
+def test_answers_of_every_exit_are_refused_before_anything_is_made(step: Callable[..., Any], project: Project) -> None:
+    build = project.config.build.model_copy(update={"mode": "anytime"})
+    chosen = dataclasses.replace(project, config=project.config.model_copy(update={"build": build}))
+    with Build(project.output) as steps:
+        with pytest.raises(ConfigError, match=r'build\.mode = "anytime": the board\'s driver takes one result an image'):
+            step(flow_of(chosen, steps), BOARDS["pynq-z2"])
+        assert steps.ran == []

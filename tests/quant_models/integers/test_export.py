@@ -1,0 +1,160 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.util.cleanup import cleanup_model
+
+from quant_models.integers.export import export_golden, export_qonnx, golden
+from quant_models.integers.view import integer_logits, integer_outputs, logit_scales
+from quant_models.networks.net import Activation, GlobalPool, Linear, MaxPool
+from quant_models.networks.presets import preset
+from quant_models.training.gate_head import gate_units
+
+from tests.quant_models.conftest import build_model, build_spec
+
+
+def both(size):
+    return size if isinstance(size, list) else [size, size]
+
+
+def windows(x, kernel, pad, stride):
+    (above, left), (down, across) = both(pad), both(stride)
+    x = np.pad(x, ((0, 0), (above, above), (left, left), (0, 0)))
+    view = np.lib.stride_tricks.sliding_window_view(x, both(kernel), (1, 2))
+    return view[:, ::down, ::across]
+
+
+def evaluate(meta, arrays, images):
+    """golden.npz read by its specification alone: plain integer numpy, NHWC."""
+
+    def layer(item, x):
+        if item["kind"] == "maxpool":
+            return windows(x, item["kernel"], 0, item["stride"]).max((-1, -2))
+        if item["kind"] == "global_sum":
+            acc = x.sum((1, 2), keepdims=True)
+        elif item["kind"] == "conv":
+            weight = arrays[item["weight"]].astype(np.int64)
+            acc = np.einsum("nhwcyx,oyxc->nhwo", windows(x, item["kernel"], item["pad"], item["stride"]), weight)
+        else:
+            acc = x.reshape(len(x), -1) @ arrays[item["weight"]].astype(np.int64).T
+        if "bias" in item:
+            return acc + arrays[item["bias"]]
+        steps = arrays[item["thresholds"]]
+        assert item["out_min"] == (-(2 ** (item["out_bits"] - 1)) if item["out_signed"] else 0)
+        return item["out_min"] + (acc[..., np.newaxis] >= steps).sum(-1)
+
+    features, logits, gates = images.astype(np.int64), [], []
+    for stage, head, gate in zip(meta["stages"], meta["heads"], meta.get("gates", [{"layers": []}] * len(meta["heads"])), strict=True):
+        for item in stage["layers"]:
+            features = layer(item, features)
+        for part, found in ((head, logits), (gate, gates)):
+            out = features
+            for item in part["layers"]:
+                out = layer(item, out)
+            if part["layers"]:
+                found.append(out)
+    return logits + gates
+
+
+@pytest.mark.parametrize("bits", [(4, 4), (2, 3), (8, 8)])
+def test_golden_evaluated_by_its_specification_gives_the_integer_view(tmp_path, images, bits):
+    model = build_model(build_spec(*bits))
+    path = tmp_path / "golden.npz"
+    export_golden(model, path)
+    with np.load(path, allow_pickle=False) as file:
+        meta, arrays = json.loads(str(file["meta"])), {key: file[key] for key in file if key != "meta"}
+    for found, wanted in zip(evaluate(meta, arrays, images), integer_logits(model, images), strict=True):
+        assert np.array_equal(found, wanted)
+
+
+def test_gate_heads_are_part_of_it(tmp_path, images):
+    """golden.npz by its specification, and QONNX run by qonnx: outputs of the exits, then those of the gate heads."""
+    relu = Activation(bits=4)
+    gates = ((MaxPool(kernel=2, stride=2), Linear(out=1, weight_bits=3)), (GlobalPool(act=relu), Linear(out=1)), ())
+    model = build_model(dataclasses.replace(build_spec(), gates=gates))
+    export_golden(model, tmp_path / "golden.npz")
+    with np.load(tmp_path / "golden.npz", allow_pickle=False) as file:
+        meta, arrays = json.loads(str(file["meta"])), {key: file[key] for key in file if key != "meta"}
+    logits, learned = integer_outputs(model, images)
+    wanted = [*logits, learned[0][:, np.newaxis], learned[1][:, np.newaxis]]
+    assert np.ptp(learned[0]) > 0
+    for found, whole in zip(evaluate(meta, arrays, images), wanted, strict=True):
+        assert np.array_equal(found.reshape(whole.shape), whole)
+    export_qonnx(model, tmp_path / "net.onnx")
+    graph = ModelWrapper(str(tmp_path / "net.onnx"))
+    assert [item.name for item in graph.graph.output] == ["exit0", "exit1", "exit2", "gate0", "gate1"]
+    graph = cleanup_model(graph)
+    image = images[:1].transpose(0, 3, 1, 2).astype(np.float32) / 256
+    found = execute_onnx(graph, {graph.graph.input[0].name: image})
+    for k, unit in gate_units(model).items():
+        assert np.rint(found[graph.graph.output[3 + k].name] / unit.scale).item() == learned[k][0]
+    assert logit_scales(model) == logit_scales(build_model(build_spec()))
+
+
+def test_a_network_along_the_time_too(tmp_path):
+    model = build_model(preset("har", shape=(32, 1, 3)))
+    windows = np.random.default_rng(3).integers(0, 256, (20, 32, 1, 3), dtype=np.uint8)
+    meta, arrays = golden(model)
+    conv, pool = meta["stages"][0]["layers"]
+    assert (conv["kernel"], conv["pad"], conv["stride"], arrays[conv["weight"]].shape) == ([5, 1], [2, 0], 1, (16, 5, 1, 3))
+    assert (pool["kernel"], pool["stride"]) == ([2, 1], [2, 1])
+    for found, wanted in zip(evaluate(meta, arrays, windows), integer_logits(model, windows), strict=True):
+        assert np.array_equal(found, wanted)
+
+
+def test_golden_holds_what_the_contract_says(model):
+    meta, arrays = golden(model)
+    assert (meta["version"], meta["classes"]) == (1, 4)
+    assert meta["input"] == {"height": 9, "width": 7, "channels": 2, "bits": 8, "signed": False}
+    layers = [item for block in (*meta["stages"], *meta["heads"]) for item in block["layers"]]
+    assert len({item["name"] for item in layers}) == len(layers)
+    named = [item[key] for item in layers for key in ("weight", "bias", "thresholds") if key in item]
+    assert sorted(named) == sorted(arrays)
+    for item in layers:
+        if "weight" in item:
+            weight = arrays[item["weight"]]
+            assert weight.dtype == np.int8
+            # Narrow range: the multiplier's packing counts on it.
+            assert np.abs(weight.astype(int)).max() <= 2 ** (item["weight_bits"] - 1) - 1
+        if "thresholds" in item:
+            assert arrays[item["thresholds"]].dtype == np.int64
+    last = meta["heads"][0]["layers"][-1]
+    assert arrays[last["bias"]].dtype == np.int64
+    assert last["scale"] == logit_scales(model)[0]
+
+
+def test_equal_models_give_equal_bytes(tmp_path, model):
+    for name in ("a", "b"):
+        export_golden(model, tmp_path / f"{name}.npz")
+        export_qonnx(model, tmp_path / f"{name}.onnx")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "a.onnx", "b.npz", "b.onnx"]
+
+
+def test_qonnx_has_an_output_per_exit_and_computes_the_same(tmp_path, model, images):
+    path = tmp_path / "model.onnx"
+    export_qonnx(model, path)
+    graph = cleanup_model(ModelWrapper(str(path))).transform(InferShapes())
+    assert [item.name for item in graph.graph.input] == ["global_in"]  # the name qonnx gives
+    outputs = [item.name for item in graph.graph.output]
+    assert len(outputs) == 3
+    wanted = integer_logits(model, images[:4])
+    for i in range(4):
+        found = execute_onnx(graph, {"global_in": (images[i : i + 1].transpose(0, 3, 1, 2) / 256).astype(np.float32)})
+        for k, scale in enumerate(logit_scales(model)):
+            assert np.array_equal(np.round(found[outputs[k]][0] / scale), wanted[k][i])
+
+
+def test_export_leaves_the_model_usable(tmp_path, model, images):
+    x = torch.from_numpy(images).permute(0, 3, 1, 2) / 256
+    with torch.no_grad():
+        before = model(x)
+        export_qonnx(model, tmp_path / "model.onnx")
+        after = model(x)
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))

@@ -1,0 +1,83 @@
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from quant_models.errors import QuantModelError
+from quant_models.integers.view import REACH, frozen, integer_layers, integer_logits, logit_scales, thresholds
+
+from tests.quant_models.conftest import build_model, build_spec
+
+
+@pytest.mark.parametrize("bits", [(4, 4), (2, 2), (3, 5), (8, 8)])
+def test_integer_view_is_what_brevitas_computes_in_float(images, bits):
+    model = build_model(build_spec(*bits))
+    logits = integer_logits(model, images, batch=16)
+    with torch.no_grad():
+        floats = model(torch.from_numpy(images).permute(0, 3, 1, 2) / 256)
+    for whole, real, scale in zip(logits, floats, logit_scales(model), strict=True):
+        assert whole.dtype == np.int64
+        assert np.ptp(whole) > 0
+        # Float sums may land on the other side of a rounding tie somewhere inside, in a rare sample.
+        assert (np.abs(real.numpy() / scale - whole).max(1) < 0.01).mean() >= 0.96
+
+
+def test_accumulators_equal_plain_integer_sums(model, images):
+    with frozen(model):
+        conv = integer_layers(model)[0]
+        acc = conv.accumulate(torch.from_numpy(images[:2].astype(np.int64).transpose(0, 3, 1, 2)))
+    padded = np.pad(images[:2].astype(np.int64), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    weight = conv.weight.numpy()
+    for y, x in ((0, 0), (4, 3), (8, 6)):
+        window = padded[:, y : y + 3, x : x + 3].transpose(0, 3, 1, 2)
+        assert np.array_equal(acc[:, :, y, x].numpy(), np.einsum("ncyx,ocyx->no", window, weight))
+
+
+def test_thresholds_are_where_the_modules_step(model):
+    with frozen(model):
+        for layer in integer_layers(model):
+            if layer.act is None:
+                continue
+            steps = thresholds(layer)
+            act = layer.unit.layer.act
+            assert steps.shape == (layer.unit.out_shape[2], 2**act.bits - 1)
+            assert (np.diff(steps) >= 0).all()
+            for i in (0, steps.shape[1] // 2, steps.shape[1] - 1):
+                at = torch.from_numpy(steps[:, i]).reshape(1, -1, *(() if layer.unit.name.startswith("head0") else (1, 1)))
+                level = act.minimum + i + 1
+                inside = torch.from_numpy(np.abs(steps[:, i]) < REACH)
+                assert (layer.respond(at).flatten()[inside] >= level).all()
+                assert (layer.respond(at - 1).flatten()[inside] < level).all()
+
+
+def test_a_step_out_of_reach_has_a_threshold_out_of_reach():
+    model = build_model(build_spec())
+    norm = model.stages[0]["stage0_conv0"].norm
+    with torch.no_grad():
+        norm.weight[0], norm.bias[0] = 1e-3, -1e6
+        norm.weight[1], norm.bias[1] = 1e-3, 1e6
+    with frozen(model):
+        steps = thresholds(integer_layers(model)[0])
+    assert (steps[0] == REACH + 1).all()
+    assert (steps[1] == -REACH).all()
+
+
+def test_mode_is_restored_and_images_are_checked(model, images):
+    model.train()
+    try:
+        integer_logits(model, images[:1])
+        assert model.training
+    finally:
+        model.eval()
+    assert [item.shape for item in integer_logits(model, images[:0])] == [(0, 4)] * 3
+    with pytest.raises(QuantModelError, match=r"images must be uint8 \[n, 9, 7, 2\], not uint8 \[50, 9, 7\]"):
+        integer_logits(model, images[..., 0])
+    with pytest.raises(QuantModelError, match="not float64"):
+        integer_logits(model, images / 256)
+
+
+def test_no_warnings_of_our_own(model, images):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        integer_logits(model, images[:2])

@@ -1,0 +1,47 @@
+import pytest
+
+from quant_models.errors import QuantModelError
+from quant_models.networks.net import Activation, Linear, trace
+from quant_models.networks.presets import PRESETS, preset
+
+# The published topologies: what enters each first linear layer of a head, flattened.
+FLATTENED = {"digits": [32, 64, 32], "b_lenet": [640, 720], "triple_wins": [576, 1024], "b_alexnet": [288, 576], "har": [256, 256, 64]}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_shapes_are_as_published(name):
+    sizes = {}
+    for where, k, unit in trace(preset(name)):
+        if where == "head" and isinstance(unit.layer, Linear):
+            height, width, channels = unit.in_shape
+            sizes.setdefault(k, height * width * channels)
+    assert list(sizes.values()) == FLATTENED[name]
+
+
+def test_bits_reach_every_layer():
+    for name in PRESETS:
+        for _, _, unit in trace(preset(name, weight_bits=3, act_bits=5)):
+            assert getattr(unit.layer, "weight_bits", 3) == 3
+            act = getattr(unit.layer, "act", None)
+            assert act is None or act.bits == 5
+
+
+def test_triple_wins_head_has_no_relu():
+    head = preset("triple_wins", act_bits=4).heads[0]
+    assert [layer.act for layer in head if getattr(layer, "act", None)] == [Activation(kind="identity", bits=4)] * 3
+
+
+def test_images_of_other_shapes_are_taken_where_layers_fit():
+    for name in PRESETS:
+        spec = preset(name, classes=3, shape=(40, 36, 5))
+        assert (spec.name, spec.height, spec.width, spec.channels, spec.classes) == (name, 40, 36, 5, 3)
+        assert preset(name, classes=3).classes == 3
+    with pytest.raises(QuantModelError, match="stage1_conv2: kernel must fit into the padded input, not kernel=3, input=2"):
+        preset("triple_wins", shape=(28, 12, 1))
+
+
+def test_unknown_preset():
+    with pytest.raises(QuantModelError, match="preset must be one of digits, b_lenet, triple_wins, b_alexnet, har, not 'lenet'"):
+        preset("lenet")
+    with pytest.raises(QuantModelError, match="weight_bits must be 2 to 8, not 1"):
+        preset("digits", weight_bits=1)

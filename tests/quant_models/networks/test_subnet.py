@@ -1,0 +1,35 @@
+"""One exit by itself computes what the whole network computes there."""
+
+import numpy as np
+import pytest
+
+from quant_models.errors import QuantModelError
+from quant_models.integers.view import integer_logits
+from quant_models.networks.checkpoint import Checkpoint, load_model, save_checkpoint
+from quant_models.networks.layouts import layout
+from quant_models.networks.subnet import subnet, subnet_spec
+from tests.quant_models.conftest import build_model, build_spec
+
+SHARED = layout("digits", [(0, "preset"), (0, "linear"), (1, "conv")])
+
+
+@pytest.mark.parametrize("spec", [build_spec(), SHARED], ids=["every kind of layer", "two exits after one block"])
+def test_every_exit_by_itself(tmp_path, spec):
+    model = build_model(spec)
+    whole = tmp_path / "whole.safetensors"
+    save_checkpoint(whole, Checkpoint(spec=spec, model=model.state_dict(), progress={"run": {"data": "x"}}))
+    images = np.random.default_rng(4).integers(0, 256, (30, spec.height, spec.width, spec.channels), dtype=np.uint8)
+    wanted = integer_logits(model, images)
+    for index in range(spec.exits):
+        found = subnet(whole, index)
+        assert found.spec == subnet_spec(spec, index)
+        assert found.progress == {"cut": {"digest": spec.digest(), "exits": [index]}, "run": {"data": "x"}}
+        save_checkpoint(tmp_path / "alone.safetensors", found)
+        [logits] = integer_logits(load_model(tmp_path / "alone.safetensors", found.spec), images)
+        assert np.array_equal(logits, wanted[index])
+
+
+def test_an_exit_that_is_not_there():
+    for index in (-1, 4):
+        with pytest.raises(QuantModelError, match=f"exit must be 0 to 3 of digits, not {index}"):
+            subnet_spec(SHARED, index)

@@ -26,7 +26,7 @@ from benchmarks.project import ProjectFiles, run_hard
 from benchmarks.resources import resources
 from build_flows.base.files import read_json
 from build_flows.base.ui import RichUi
-from build_flows.project.config import load as load_config
+from build_flows.project.load import load as load_config
 from build_flows.steps.training import dataset
 from sim.accelerator.bare import run_bare
 

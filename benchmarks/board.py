@@ -14,7 +14,7 @@ from build_flows.base.ui import RichUi
 from build_flows.board.check import check_project
 from build_flows.board.dma_traffic import traffic
 from build_flows.board.stand_in import write_stand_in
-from build_flows.project.config import Project, load
+from build_flows.project.load import Project, load
 
 __all__ = ["board"]
 

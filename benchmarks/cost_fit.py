@@ -33,7 +33,7 @@ from build_flows.synthesis.synthesise import Synthesised, synthesise_all
 from build_flows.synthesis.units import project_units
 from hw.layers.layer_unit import LayerUnit
 from hw.netlist import Input, Netlist, Result
-from quant_models.networks.net import NetSpec
+from quant_models.networks.spec import NetSpec
 from sim.tools.yosys import version
 
 __all__ = ["CASES", "QUOTA", "Case", "Row", "errors", "fit", "main", "samples", "synthesise_rows", "write_model"]
@@ -239,7 +239,7 @@ def _export(folder: Path, case: Case, seed: int) -> None:
 
 def _odd(weight_bits: int, act_bits: int) -> NetSpec:
     """Three exits: forks behind a pool and behind thresholds, strides, overlapping pools, a 1x1 kernel, a global sum."""
-    from quant_models.networks.net import Activation, Conv, GlobalPool, Linear, MaxPool
+    from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool
 
     relu = Activation(bits=act_bits)
 

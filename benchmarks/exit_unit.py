@@ -13,7 +13,7 @@ from benchmarks.figures import SEED, Figures, run_json
 from build_flows.base.ui import Ui
 from build_flows.exit_unit.simulate import plain_unit
 from build_flows.exit_unit.spec import UnitSpec
-from build_flows.project.config import load as load_config
+from build_flows.project.load import load as load_config
 from build_flows.steps.training import dataset
 from quant_models.exits.policies import POLICIES, integer_threshold
 from sim import golden

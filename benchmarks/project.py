@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.figures import SEED
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps.training import dataset
 from hw.netlist import Netlist
 from hw.netlist import load as load_netlist

@@ -20,7 +20,7 @@ from benchmarks.project import run_hard
 from build_flows.base.files import read_json
 from build_flows.base.ui import Ui
 from build_flows.pages.compare_plots import PLOTS
-from build_flows.project.config import load as load_config
+from build_flows.project.load import load as load_config
 
 __all__ = ["BEGIN", "DATA", "END", "PAGE", "resources"]
 

@@ -26,7 +26,7 @@ from benchmarks.results_runs import CIFAR10, FASHION, RUNS, Run, config_text
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import read_json, write_bytes, write_json, write_text
 from build_flows.base.ui import RichUi, Ui
-from build_flows.project.config import Project, load
+from build_flows.project.load import Project, load
 from build_flows.steps import training
 from build_flows.steps.evaluate import spread
 from build_flows.steps.flow import open_flow
@@ -34,7 +34,7 @@ from quant_models.judge.curves import Costs, outcome
 
 if TYPE_CHECKING:
     from quant_models.datasets.load import Dataset
-    from quant_models.networks.net import NetSpec
+    from quant_models.networks.spec import NetSpec
 
 __all__ = ["main", "measure"]
 

@@ -1,10 +1,11 @@
 """The trainings behind ``docs/RESULTS.md``: a :class:`Run` per scheme, network, data set and seed, as a configuration users can run."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import tomli_w
 
 __all__ = ["CIFAR10", "FASHION", "NOTES", "RUNS", "SEEDS", "Run", "config_text"]
 
@@ -62,11 +63,7 @@ def config_text(
         *([(run.scheme, own)] if own else []),
         ("calibrate", {"shares": list(run.shares)}),
     ]
-    # What JSON has of text, numbers, truth and lists, TOML has too.
-    text = ""
-    for title, rows in sections:
-        text += f"[{title}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in rows.items()) + "\n"
-    return text + "".join(f'[[exits]]\npolicy = "{policy}"\n' for policy in (*[run.policy] * len(run.shares), "always"))
+    return tomli_w.dumps({**dict(sections), "exits": [{"policy": policy} for policy in (*[run.policy] * len(run.shares), "always")]})
 
 
 def _b_lenet(scheme: str, seed: int, **more: Any) -> Run:

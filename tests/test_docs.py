@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from build_flows.cli.main import cli
 from build_flows.compare import sweep
-from build_flows.project import config
+from build_flows.project.load import load as load_config
 from build_flows.project.template import write_examples
 
 ROOT = Path(__file__).parent.parent
@@ -111,7 +111,7 @@ def test_links_lead_somewhere(page: str) -> None:
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_examples_are_valid(path: Path) -> None:
-    assert config.load(path).name == path.stem
+    assert load_config(path).name == path.stem
 
 
 def test_examples_are_what_init_writes(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_readme_ci_and_makefile_ask_for_the_same_system_packages() -> None:
 
 
 def test_the_b_lenet_example_asks_for_what_it_is_measured_against() -> None:
-    project = config.load(ROOT / "examples" / "b_lenet_fashion.toml").config
+    project = load_config(ROOT / "examples" / "b_lenet_fashion.toml").config
     assert (project.target.cycles_per_sample, project.target.hard_share, project.target.clock_mhz) == (1296, [0.25], 100.0)
     assert [item.policy for item in project.exits] == ["max_logit", "always"]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from build_flows.base.errors import OfframpError
+from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
 
 if TYPE_CHECKING:
     from build_flows.board.boards import Board
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["build"]
 
-EXISTING = click.Path(path_type=Path)
 BOARDS = ("pynq-z1", "pynq-z2")
 ROWS = (("LUT of logic", "lut"), ("LUT as memory", "lutram"), ("flip-flops", "ff"), ("BRAM36", "bram36"), ("DSP48E1", "dsp"))
 
@@ -27,10 +27,9 @@ ROWS = (("LUT of logic", "lut"), ("LUT as memory", "lutram"), ("flip-flops", "ff
 @click.option("--project-only", is_flag=True, help="Write the project folder and stop: it builds elsewhere with one command.")
 @click.option("--from", "source", type=EXISTING, metavar="FOLDER",
               help="Take in what such a folder's build left (the folder, or its results/), instead of running Vivado.")
-@click.option("--data", type=EXISTING, metavar="DIR",
-              help="Folder or file of the data set; goes before the config's data.path.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+@data_option
+@json_option
+@debug_option
 def build(config: Path, board: str | None, tool: str, project_only: bool, source: Path | None, data: Path | None, as_json: bool) -> None:
     """Build the bitstream with Vivado: block design, synthesis, implementation, and its figures beside those of Yosys (resources.json).
 
@@ -44,12 +43,10 @@ def build(config: Path, board: str | None, tool: str, project_only: bool, source
       offramp build examples/digits.toml --project-only
       offramp build examples/digits.toml --from copied-back/results
     """
-    from build_flows.cli.main import _answer, _load, _print_json, _working
-
     if project_only and source is not None:
         raise click.UsageError("--project-only writes what is to be built, --from takes in what was: give one of them")
-    with _working() as ui:
-        project = _load(config, data)
+    with working() as ui:
+        project = load_project(config, data)
         project.refuse_for_board()
         from build_flows.board.boards import find_board
         from build_flows.board.design import actual_clock
@@ -66,7 +63,7 @@ def build(config: Path, board: str | None, tool: str, project_only: bool, source
             else:
                 told |= _build(flow, chosen, source)
     if as_json:
-        _print_json(told)
+        print_json(told)
     elif project_only:
         click.echo(told["folder"])
         click.echo("now: run build.sh in it where Vivado 2022.2 or newer is on PATH,\n"
@@ -74,7 +71,7 @@ def build(config: Path, board: str | None, tool: str, project_only: bool, source
     else:
         from build_flows.cli.synth import vivado_verdict
 
-        _answer().table(f"{project.name} on {chosen.name}, by Vivado {told['vivado']['vivado']}", ("", "used", "of", "share"),
+        answer().table(f"{project.name} on {chosen.name}, by Vivado {told['vivado']['vivado']}", ("", "used", "of", "share"),
                         _rows(told["vivado"]))
         for line in (*vivado_verdict(told["vivado"]), f"bitstream: {told['folder']}"):
             click.echo(line)

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from build_flows.base.errors import OfframpError
+from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, print_json, working
 
 __all__ = ["compare"]
 
-EXISTING = click.Path(path_type=Path)
 
 
 @click.command()
@@ -25,10 +25,9 @@ EXISTING = click.Path(path_type=Path)
 @click.option("--full", is_flag=True, help="Synthesise the complete top of each layout as well, not only its units.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Folder for compare.json, compare.csv, compare.html and the plots.  [default: beside the layouts]")
-@click.option("--data", type=EXISTING, metavar="DIR",
-              help="Folder or file of the data set; goes before the config's data.path.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+@data_option
+@json_option
+@debug_option
 def compare(
     configs: tuple[Path, ...], sweep: Path | None, pareto: str | None, part: str | None, full: bool, output: Path | None, data: Path | None,
     as_json: bool,
@@ -44,11 +43,9 @@ def compare(
       offramp compare --sweep examples/layouts_b_lenet.toml
       offramp compare --sweep examples/layouts_b_lenet.toml --pareto accuracy,throughput,lut --json
     """
-    from build_flows.cli.main import _answer, _print_json, _working
-
     if bool(configs) == (sweep is not None):
         raise click.UsageError("give either configurations or --sweep FILE" + (", not both" if configs else ""))
-    with _working() as ui:
+    with working() as ui:
         from build_flows.compare.compare import OBJECTIVES, write_files
         from build_flows.compare.compare import compare as run
         from build_flows.compare.sweep import plan_configs, plan_sweep
@@ -59,11 +56,11 @@ def compare(
         found = run(plan, ui, flow, part=part, data=data, full=full, objectives=objectives)
         files = write_files(found, output or plan.output)
     if as_json:
-        _print_json({**found, "files": {name: str(path) for name, path in files.items()}})
+        print_json({**found, "files": {name: str(path) for name, path in files.items()}})
     else:
         rows = [row for row in found["layouts"] if pareto is None or row["pareto"] or row["baseline"]]
-        _answer().table(f"{found['name']}: measured in the RTL", SPEED, [_speed(row) for row in rows])
-        _answer().table(f"{found['name']}: synthesised, for {found['part']}", COST, [_cost(row) for row in rows])
+        answer().table(f"{found['name']}: measured in the RTL", SPEED, [_speed(row) for row in rows])
+        answer().table(f"{found['name']}: synthesised, for {found['part']}", COST, [_cost(row) for row in rows])
         if pareto is not None:
             click.echo(f"{len(found['layouts']) - len(rows)} rows are not shown: others beat them in {', '.join(objectives)}")
         click.echo(files["html"])

@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
+from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
+
 __all__ = ["cosim"]
 
-EXISTING = click.Path(path_type=Path)
 BOARDS = ("pynq-z1", "pynq-z2")
 
 
@@ -16,10 +17,9 @@ BOARDS = ("pynq-z1", "pynq-z2")
 @click.option("--samples", type=click.IntRange(1), metavar="N", help="Test images to run.  [default: all that were simulated]")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Seed of the memory's latencies.")
 @click.option("--board", type=click.Choice(BOARDS), help="Board whose block design is modelled.  [default: target.board]")
-@click.option("--data", type=EXISTING, metavar="DIR",
-              help="Folder or file of the data set; goes before the config's data.path.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+@data_option
+@json_option
+@debug_option
 def cosim(config: Path, samples: int | None, seed: int, board: str | None, data: Path | None, as_json: bool) -> None:
     """Run the board's own Python driver against the Verilated accelerator and its DMA (cosim.json).
 
@@ -32,10 +32,8 @@ def cosim(config: Path, samples: int | None, seed: int, board: str | None, data:
       offramp cosim examples/digits.toml
       offramp cosim examples/b_lenet_fashion.toml --samples 1000 --seed 7 --json
     """
-    from build_flows.cli.main import _answer, _load, _print_json, _working
-
-    with _working() as ui:
-        project = _load(config, data)
+    with working() as ui:
+        project = load_project(config, data)
         from build_flows.board.boards import find_board
         from build_flows.steps import cosim as co
         from build_flows.steps.flow import open_flow
@@ -44,11 +42,11 @@ def cosim(config: Path, samples: int | None, seed: int, board: str | None, data:
         with open_flow(project, ui) as flow:
             found = co.cosim(flow, chosen, samples=samples, seed=seed)
     if as_json:
-        _print_json({"project": project.name, **found})
+        print_json({"project": project.name, **found})
         return
-    answer = _answer()
-    answer.table(f"{project.name}: the driver on a simulated {found['board']}", ("figure", "value"), _figures(found))
-    answer.table(f"{project.name}: checks", ("check", "what came"), [(row["name"], row["told"]) for row in found["checks"]])
+    tables = answer()
+    tables.table(f"{project.name}: the driver on a simulated {found['board']}", ("figure", "value"), _figures(found))
+    tables.table(f"{project.name}: checks", ("check", "what came"), [(row["name"], row["told"]) for row in found["checks"]])
 
 
 def _figures(found: dict[str, Any]) -> list[tuple[str, str]]:

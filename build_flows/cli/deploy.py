@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from build_flows.base.errors import OfframpError
+from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
 
 __all__ = ["deploy"]
 
-EXISTING = click.Path(path_type=Path)
 BOARDS = ("pynq-z1", "pynq-z2")
 SHOWN = 5
 
@@ -27,10 +27,9 @@ SHOWN = 5
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Port of the board's SSH server.  [default: ssh's own]")
 @click.option("--identity", type=EXISTING, metavar="FILE", help="Private key to log in with.  [default: ssh's own]")
 @click.option("--ssh-config", type=EXISTING, metavar="FILE", help="Configuration of ssh to use instead of yours.")
-@click.option("--data", type=EXISTING, metavar="DIR",
-              help="Folder or file of the data set; goes before the config's data.path.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+@data_option
+@json_option
+@debug_option
 def deploy(
     config: Path, host: str, test: bool, board: str | None, folder: Path | None, any_board: bool, python: str | None, ask_sudo: bool,
     port: int | None, identity: Path | None, ssh_config: Path | None, data: Path | None, as_json: bool,
@@ -45,10 +44,8 @@ def deploy(
       offramp deploy examples/digits.toml --host xilinx@192.168.2.99 --run --ask-sudo
       offramp deploy examples/digits.toml --host root@pynq --identity ~/.ssh/board --json
     """
-    from build_flows.cli.main import _answer, _load, _print_json, _working
-
-    with _working() as ui:
-        project = _load(config, data)
+    with working() as ui:
+        project = load_project(config, data)
         from build_flows.base.files import write_json
         from build_flows.board import deploy as work
         from build_flows.board.boards import find_board
@@ -73,11 +70,11 @@ def deploy(
                     write_json(flow.path("selftest.json"), {"version": 1, "host": host, **found})
     told = {"project": project.name, "host": host, "board": package.manifest.get("board"), **vars(done), "selftest": found}
     if as_json:
-        _print_json(told)
+        print_json(told)
     else:
         rows = [("folder", done.folder), ("files", f"{done.files}, {done.bytes / 1e6:.1f} MB"),
                 ("sent", "nothing: it was there" if not done.sent else f"{done.sent / 1e6:.1f} MB"), *_tested(found)]
-        _answer().table(f"{project.name} on {host}", ("", ""), rows)
+        answer().table(f"{project.name} on {host}", ("", ""), rows)
     if found is not None and not found.get("ok"):
         errors = [str(line) for line in found.get("errors", [])]
         more = f", and {len(errors) - SHOWN} more" if len(errors) > SHOWN else ""

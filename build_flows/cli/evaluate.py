@@ -6,17 +6,17 @@ from typing import Any
 
 import click
 
+from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
+
 __all__ = ["evaluate"]
 
-EXISTING = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("config", type=EXISTING)
-@click.option("--data", type=EXISTING, metavar="DIR",
-              help="Folder or file of the data set; goes before the config's data.path.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+@data_option
+@json_option
+@debug_option
 def evaluate(config: Path, data: Path | None, as_json: bool) -> None:
     """Measure the trained exits on the test images: evaluation.html, evaluation.json and plots.
 
@@ -29,22 +29,20 @@ def evaluate(config: Path, data: Path | None, as_json: bool) -> None:
       offramp evaluate examples/digits.toml
       offramp evaluate examples/b_lenet_fashion.toml --json
     """
-    from build_flows.cli.main import _answer, _load, _print_json, _working
-
-    with _working() as ui:
-        project = _load(config, data)
+    with working() as ui:
+        project = load_project(config, data)
         from build_flows.steps import flow
 
         found = flow.evaluate(project, ui)
     if as_json:
-        _print_json({**found, "output": str(project.output)})
+        print_json({**found, "output": str(project.output)})
         return
-    answer = _answer()
-    answer.table(f"{project.name}: exits, on {found['samples']['test']:,} test images",
+    tables = answer()
+    tables.table(f"{project.name}: exits, on {found['samples']['test']:,} test images",
                  ("exit", "policy", "accuracy, all", "share", "accuracy there", "ECE, all", "scaled"),
                  [_exit(row) for row in found["exits"]])
-    answer.table(f"{project.name}: at the thresholds in use", ("figure", "value", "last exit alone"), _operating(found))
-    answer.table(f"{project.name}: {found['corruptions']['samples']:,} corrupted test images, accuracy at strengths 0 to 5",
+    tables.table(f"{project.name}: at the thresholds in use", ("figure", "value", "last exit alone"), _operating(found))
+    tables.table(f"{project.name}: {found['corruptions']['samples']:,} corrupted test images, accuracy at strengths 0 to 5",
                  ("corruption", *map(str, range(6))), [_corruption(row) for row in found["corruptions"]["kinds"]])
     for line in _slowdown(found["slowdown"]):
         click.echo(line)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from build_flows.base.errors import OfframpError
+from build_flows.cli.shared import answer, debug_option, print_json, working
 
 __all__ = ["generate"]
 
@@ -61,7 +62,7 @@ def _unit(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder to write.")
 @click.option("--force", is_flag=True, help="Write into DIR whatever is in it; files of other names are left alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as one JSON object on stdout.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+@debug_option
 def generate(
     config: Path | None, index: int | None, control: str, name: str, output: Path, force: bool, as_json: bool, **options: Any,
 ) -> None:
@@ -76,9 +77,7 @@ def generate(
       offramp exit-unit generate --policy class_threshold --score entropy --classes 2 --pe 1 --scale 0.01 --class-thresholds 0.3,0.5 -o out/
       offramp exit-unit generate --from examples/digits.toml --exit 0 -o out/
     """
-    from build_flows.cli.main import _answer, _print_json, _working
-
-    with _working() as ui:
+    with working() as ui:
         from build_flows.exit_unit import generate as work
 
         given = [key for key, value in options.items() if value is not None]
@@ -95,7 +94,7 @@ def generate(
             spec = _asked(options)
         manifest = work.generate(spec, output, name=name, control=control, enabled=enabled, force=force)
     if as_json:
-        _print_json(manifest)
+        print_json(manifest)
         return
     latency = manifest["latency"]
     rows = [
@@ -105,7 +104,7 @@ def generate(
         ("threshold", "-" if manifest["threshold"] is None else f"{manifest['threshold']:.6g} = {manifest['integer_threshold']}"),
         ("epsilon", f"{manifest['epsilon']:.3g}"), ("samples in the bench", manifest["vectors"]["samples"]),
     ]
-    _answer().table(f"{manifest['module']}: {output}", ("figure", "value"), rows)
+    answer().table(f"{manifest['module']}: {output}", ("figure", "value"), rows)
     click.echo(f"{output}\nnow: make -C {output} test")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from build_flows.base.errors import OfframpError
+from build_flows.cli.shared import answer, debug_option, json_option, print_json, working
 
 __all__ = ["simulate"]
 
@@ -39,8 +40,8 @@ def _names(ctx: click.Context, parameter: click.Parameter, text: str) -> list[st
 @click.option("--synth", is_flag=True, help="Synthesise each unit for 7-series with Yosys, and tell what it takes.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("exit-unit"), show_default=True,
               metavar="DIR", help="Where plots, sweep.json and the models go.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+@json_option
+@debug_option
 def simulate(
     policies: list[str], classes: list[int], pes: list[int], samples: int, stall: float, seed: int, logit_bits: int, scale: float,
     threshold: float | None, score: str, synth: bool, output: Path, as_json: bool,
@@ -61,9 +62,7 @@ def simulate(
       offramp exit-unit simulate --policy patience,gate --classes 10 --pe 2 --stall 0.4 --seed 7 --json
       offramp exit-unit simulate --policy max_logit,margin,softmax,entropy --classes 10 --pe 1,10 --scale 0.002 --synth
     """
-    from build_flows.cli.main import _answer, _print_json, _working
-
-    with _working() as ui:
+    with working() as ui:
         from build_flows.exit_unit import simulate as work
 
         if math.isnan(stall):
@@ -75,14 +74,14 @@ def simulate(
         result = work.simulate(sweep, output, ui)
     faults = result["faults"]
     if as_json:
-        _print_json({**result, "left_out": notes, "output": str(output)})
+        print_json({**result, "left_out": notes, "output": str(output)})
     else:
         columns = work.COLUMNS + (work.SYNTHESIS_COLUMNS if synth else ())
         title = f"exit-decision units, {samples:,} samples each" + (f", stalls {stall:g}" if stall else "")
-        answer = _answer()
-        if not answer.console.is_terminal:
-            answer.console.width = 200
-        answer.table(title, columns, [work.row_cells(row) for row in result["units"]])
+        tables = answer()
+        if not tables.console.is_terminal:
+            tables.console.width = 200
+        tables.table(title, columns, [work.row_cells(row) for row in result["units"]])
         told = f"{result['cycles']:,} cycles in {result['seconds']['simulate']:.1f} s, {result['sim_cycles_per_second']:,} a second"
         click.echo(f"{told}\n{output / 'throughput.png'}\n{output / 'latency.png'}\n{output / 'sweep.json'}")
     if faults:

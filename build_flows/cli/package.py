@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
+from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
+
 __all__ = ["package"]
 
-EXISTING = click.Path(path_type=Path)
 BOARDS = ("pynq-z1", "pynq-z2")
 
 
@@ -14,10 +15,9 @@ BOARDS = ("pynq-z1", "pynq-z2")
 @click.argument("config", type=EXISTING)
 @click.option("--board", type=click.Choice(BOARDS), help="Board that the bitstream is for.  [default: target.board]")
 @click.option("--tar", is_flag=True, help="Write the same as one archive, NAME-package.tar.gz, too.")
-@click.option("--data", type=EXISTING, metavar="DIR",
-              help="Folder or file of the data set; goes before the config's data.path.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+@data_option
+@json_option
+@debug_option
 def package(config: Path, board: str | None, tar: bool, data: Path | None, as_json: bool) -> None:
     """Put together what goes onto the board: bitstream, driver, test images, self-test, benchmark, notebook, README, checksums.
 
@@ -28,10 +28,8 @@ def package(config: Path, board: str | None, tar: bool, data: Path | None, as_js
       offramp package examples/digits.toml
       offramp package examples/b_lenet_fashion.toml --board pynq-z1 --tar
     """
-    from build_flows.cli.main import _answer, _load, _print_json, _working
-
-    with _working() as ui:
-        project = _load(config, data)
+    with working() as ui:
+        project = load_project(config, data)
         from build_flows.base.files import read_json
         from build_flows.board.boards import find_board
         from build_flows.board.design import file_name
@@ -53,9 +51,9 @@ def package(config: Path, board: str | None, tar: bool, data: Path | None, as_js
                 "board": chosen.name, "build": manifest["build"], "files": len(files), "bytes": size,
             }
     if as_json:
-        _print_json(told)
+        print_json(told)
         return
     rows = [("board", f"{manifest['board_label']}, {manifest['part']}"), ("build", f"{manifest['build']:08x}"),
             ("files", f"{len(files)}, {size / 1e6:.1f} MB"), ("folder", str(folder)), *([("archive", str(archive))] if archive else [])]
-    _answer().table(f"{project.name}: package", ("", ""), rows)
+    answer().table(f"{project.name}: package", ("", ""), rows)
     click.echo(f"now: offramp deploy {config} --host xilinx@192.168.2.99 --run")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from build_flows.base.errors import OfframpError
+from build_flows.cli.shared import answer, debug_option, json_option, print_json, working
 
 if TYPE_CHECKING:
     from sim.formal.prove import ProofResult
@@ -17,8 +18,8 @@ __all__ = ["prove"]
 @click.argument("units", metavar="[UNIT]...", nargs=-1)
 @click.option("--depth", type=click.IntRange(1, 100), metavar="N", help="Look at N cycles only, not at runs of any length.  [default: any]")
 @click.option("--vcd", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Folder for the waves of counterexamples.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+@json_option
+@debug_option
 def prove(units: tuple[str, ...], depth: int | None, vcd: Path | None, as_json: bool) -> None:
     """Prove that the streaming units keep their contract: every beat once, in order, right, without deadlock.
 
@@ -31,17 +32,15 @@ def prove(units: tuple[str, ...], depth: int | None, vcd: Path | None, as_json: 
       offramp prove frame_gate stream_fork
       offramp prove exit_merge --depth 8 --vcd waves
     """
-    from build_flows.cli.main import _answer, _print_json, _working
-
-    with _working() as ui:
+    with working() as ui:
         from sim.formal.prove import prove_all, select
 
         with ui.progress("proving", len(select(units))) as bar:
             results = prove_all(units, depth, vcd=vcd, progress=lambda result: bar.advance())
     if as_json:
-        _print_json({"proofs": [_as_json(result) for result in results]})
+        print_json({"proofs": [_as_json(result) for result in results]})
     else:
-        _answer().table("", ("unit", "variant", "what is proven", "cycles", "seconds", "verdict"), [
+        answer().table("", ("unit", "variant", "what is proven", "cycles", "seconds", "verdict"), [
             (result.unit, result.variant, result.text, "any" if result.depth is None else f"up to {result.depth}", f"{result.seconds:.1f}",
              "proven" if result.passed else "NOT PROVEN")
             for result in results

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
+from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
+
 __all__ = ["synth"]
 
-EXISTING = click.Path(path_type=Path)
 COLUMNS = ("LUT", "LUT paired", "LUTRAM", "FF", "BRAM36", "DSP")
 UNIT_COLUMNS = ("LUT", "LUTRAM", "FF", "BRAM36", "DSP")
 UNIT_FIELDS = ("lut", "lutram", "ff", "bram36", "dsp")
@@ -20,10 +21,9 @@ FIELDS = ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp")
 @click.argument("config", type=EXISTING)
 @click.option("--part", metavar="PART", help="Part or board whose capacity counts.  [default: that of target.board]")
 @click.option("--full", is_flag=True, help="Synthesise the complete top as well, flattened: the totals are then its own.")
-@click.option("--data", type=EXISTING, metavar="DIR",
-              help="Folder or file of the data set; goes before the config's data.path.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+@data_option
+@json_option
+@debug_option
 def synth(config: Path, part: str | None, full: bool, data: Path | None, as_json: bool) -> None:
     """Synthesise the RTL with Yosys and say what it takes: per unit, per stage, in total, and of the part (resources.json).
 
@@ -36,30 +36,28 @@ def synth(config: Path, part: str | None, full: bool, data: Path | None, as_json
       offramp synth examples/b_lenet_fashion.toml --full
       offramp synth examples/b_lenet_fashion.toml --part xc7z010clg400-1 --json
     """
-    from build_flows.cli.main import _answer, _load, _print_json, _working
-
-    with _working() as ui:
+    with working() as ui:
         from build_flows.base.parts import find_part
 
         if part is not None:
             find_part(part)
-        project = _load(config, data)
+        project = load_project(config, data)
         from build_flows.steps import flow
 
         found = flow.synth(project, ui, part=part, full=full)
     if as_json:
-        _print_json({"project": project.name, **found})
+        print_json({"project": project.name, **found})
         return
-    answer = _answer()
-    answer.table(f"{project.name}: units", ("unit", *UNIT_COLUMNS, "MHz"), [_unit(row) for row in found["units"]])
+    tables = answer()
+    tables.table(f"{project.name}: units", ("unit", *UNIT_COLUMNS, "MHz"), [_unit(row) for row in found["units"]])
     rows = [*found["estimates"]["layers"], {"layer": "all layers", **found["estimates"]["total"]}]
-    answer.table(f"{project.name}: LUT (with LUTRAM) and FF of layers, and by how much estimates miss them",
+    tables.table(f"{project.name}: LUT (with LUTRAM) and FF of layers, and by how much estimates miss them",
                  ("layer", "LUT", "ours", "FINN", "FF", "ours"), [_fitted(row) for row in rows])
-    answer.table(f"{project.name}: BRAM36 and DSP of layers, and what was estimated",
+    tables.table(f"{project.name}: BRAM36 and DSP of layers, and what was estimated",
                  ("layer", "BRAM36", "ours", "FINN", "DSP", "ours", "FINN"),
                  [_exact(row) for row in rows if any(row[side][name] for side in SIDES for name in ("bram36", "dsp"))])
-    answer.table(f"{project.name}: stages", ("stage", "units", *COLUMNS), [_stage(row) for row in found["stages"]])
-    answer.table(f"{project.name} on {found['part']}", ("", *COLUMNS), _totals(found))
+    tables.table(f"{project.name}: stages", ("stage", "units", *COLUMNS), [_stage(row) for row in found["stages"]])
+    tables.table(f"{project.name} on {found['part']}", ("", *COLUMNS), _totals(found))
     for line in _verdict(found):
         click.echo(line)
     for line in vivado_verdict(found["vivado"]) if found.get("vivado") else []:

@@ -19,8 +19,8 @@ from build_flows.compare.matching import Match, allowance, match_file
 from build_flows.compare.pareto import front
 from build_flows.compare.rows import Row, finish, make_row, to_csv
 from build_flows.compare.sweep import RESOURCES, Layout, Plan, write
-from build_flows.project import config
-from build_flows.project.config import Project
+from build_flows.project.load import Project
+from build_flows.project.load import load as load_config
 from build_flows.steps.engine import Build, Step
 
 __all__ = ["OBJECTIVES", "Steps", "compare", "write_files"]
@@ -61,7 +61,7 @@ def compare(
     run = _Run(plan, ui, steps, part, data, full)
     for training in plan.trainings:
         ui.info(f"training for all: {len(training.config.exits)} exits")
-        steps.train(config.load(training.file, data), ui)
+        steps.train(load_config(training.file, data), ui)
 
     rows = {plan.rate.name: run.measure(plan.rate, "rate")}
     others = [layout for layout in plan.layouts if layout is not plan.rate]
@@ -159,7 +159,7 @@ class _Run:
             return None
 
     def _measure(self, layout: Layout, baseline: str | None) -> Row:
-        project = config.load(layout.file, self.data)
+        project = load_config(layout.file, self.data)
         chosen = project.config.simulate
         figures = self.steps.simulate(project, self.ui, samples=chosen.samples, stall=chosen.stall, seed=chosen.seed)
         if figures["agree"] != figures["samples"]:
@@ -183,7 +183,7 @@ class _Run:
                 raise OfframpError(f"it is made from layout {needed}, which failed")
         assert self.units is not None
         allowed = allowance(self.totals[reference], self.units)
-        golden = config.load(self.plan.rate.file, self.data).output / "golden.npz"
+        golden = load_config(self.plan.rate.file, self.data).output / "golden.npz"
         folder = self.plan.at_resources(1).file.parent
         found = _match(folder, self.ui, golden, part, allowed, matching)
         if not found["fits"]:

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import tomli_w
 from pydantic import Field
 
 from build_flows.base.errors import ConfigError
 from build_flows.base.files import write_text
-from build_flows.project import config
-from build_flows.project.config import FOLDINGS, BuildSection, CalibrateSection, Config, ExitSection, TargetSection
+from build_flows.project.config import Config
+from build_flows.project.load import Project, parse
+from build_flows.project.load import load as load_config
 from build_flows.project.section import Section
-from build_flows.project.text import config_text
+from build_flows.project.sections import FOLDINGS, BuildSection, CalibrateSection, ExitSection, TargetSection
 from build_flows.project.words import checked, toml
 
 __all__ = ["RATE", "RESERVED", "RESOURCES", "SHARED", "Layout", "Plan", "plan_configs", "plan_sweep"]
@@ -33,7 +35,7 @@ OWN = "exits of a network of your own stand where they stand, so that no layout 
 TARGETS = {"accuracy_loss", "shares", "mean_cost"}
 LAYER_BITS = "layers are called otherwise in another layout of exits, so bits by their names cannot be carried over"
 
-COMMENT = "Written by offramp compare, and written again whenever it runs: change the file it came from instead."
+COMMENT = "# Written by offramp compare, and written again whenever it runs: change the file it came from instead.\n\n"
 
 FREE = tuple(
     f"{declared.alias or section}.{key}"
@@ -141,7 +143,7 @@ def plan_sweep(path: Path, data_dir: Path | None = None) -> Plan:
     base_file = path.resolve().parent / sweep.base
     if not base_file.is_file():
         raise ConfigError(f"{path}: base = {toml(sweep.base)}: there is no file {base_file}")
-    base = config.load(base_file, data_dir)
+    base = load_config(base_file, data_dir)
     raw = tomllib.loads(base_file.read_text(encoding="utf-8"))
     if base.config.model.own:
         raise ConfigError(f"{path}: base = {toml(sweep.base)}: {OWN}; allowed: a base with model.preset")
@@ -183,7 +185,7 @@ def plan_configs(paths: Sequence[Path], data_dir: Path | None = None) -> Plan:
     Baselines lie beside the first one's output folder, the results in ``<name>_compare`` there. Raises :class:`ConfigError`, also for two
     configurations of the same name or with the same output folder.
     """
-    projects = [config.load(path, data_dir) for path in paths]
+    projects = [load_config(path, data_dir) for path in paths]
     for project in projects:
         _refuse_subnet(project.config, project.file)
     for what, found in (("name", [item.name for item in projects]), ("output folder", [str(item.output) for item in projects])):
@@ -231,7 +233,7 @@ def _refuse_subnet(found: Config, source: object) -> None:
         raise ConfigError(f'{source}: build.mode = "subnet": layouts are compared with all their exits; allowed: "all"')
 
 
-def _weights(sweep: SweepFile, base: config.Project) -> str:
+def _weights(sweep: SweepFile, base: Project) -> str:
     if base.checkpoint is not None:
         return "All layouts and baselines take their weights from the checkpoint that the base names."
     if sweep.shared_training:
@@ -276,8 +278,8 @@ def _impossible(sweep: SweepFile) -> Iterator[tuple[str, Any, str]]:
 
 
 def _layout(name: str, file: Path, values: Mapping[str, Any], source: str) -> Layout:
-    text = config_text(values, COMMENT)
-    found = config.parse(text, source)
+    text = COMMENT + tomli_w.dumps(values)
+    found = parse(text, source)
     _refuse_subnet(found, source)
     return Layout(name=name, file=file, text=text, config=found)
 

@@ -70,7 +70,7 @@ def of_project(config: Path, index: int, ui: Ui) -> tuple[UnitSpec, bool]:
 
     Raises :class:`OfframpError` when there is no such exit.
     """
-    from build_flows.project.config import load
+    from build_flows.project.load import load
     from build_flows.steps import flow
     from hw import netlist
 

@@ -12,7 +12,7 @@ from build_flows.base.files import write_text
 from build_flows.board.dma_traffic import HP_BITS, traffic
 from build_flows.pages import report_plots as plots
 from build_flows.pages.report_diagram import diagram
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from quant_models.exits.policies import POLICIES
 
 __all__ = ["ReportData", "overloaded", "render", "write_report"]

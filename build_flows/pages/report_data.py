@@ -10,7 +10,7 @@ from typing import Any
 from build_flows.base.files import read_json
 from build_flows.base.parts import find_part
 from build_flows.pages.report import ReportData
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from hw.accelerator import result_depth
 from hw.netlist import load
 

@@ -1,10 +1,9 @@
 """What a configuration with a network of the user's own must not say: the network is as it is, trained already."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from build_flows.project.config import Config
+from build_flows.project.config import Config
 
 __all__ = ["SOURCES", "impossible_own", "impossible_source"]
 
@@ -17,7 +16,7 @@ READ = ("seed", "threads", "device")
 """Keys of [train] that do not say how to train: the seed splits off the validation images."""
 
 
-def impossible_source(config: "Config") -> Iterator[tuple[str, Any, str]]:
+def impossible_source(config: Config) -> Iterator[tuple[str, Any, str]]:
     """(key, value, what is wrong and allowed) unless exactly one key says where the network comes from."""
     given = [key for key in SOURCES if getattr(config.model, key) is not None]
     if len(given) != 1:
@@ -28,7 +27,7 @@ def impossible_source(config: "Config") -> Iterator[tuple[str, Any, str]]:
         yield "model.weights", config.model.weights, "only what a factory returns takes them; allowed: unset, or with model.factory"
 
 
-def impossible_own(config: "Config") -> Iterator[tuple[str, Any, str]]:
+def impossible_own(config: Config) -> Iterator[tuple[str, Any, str]]:
     """(key, value, what is wrong and allowed) of what does not go with a network of the user's own."""
     if not config.exits:
         yield "exits", [], "allowed: one [[exits]] table for each output of the network"

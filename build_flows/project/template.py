@@ -1,4 +1,4 @@
-"""A commented configuration to start from, written from the declarations in :mod:`build_flows.project.config`, so that the two never
+"""A commented configuration to start from, written from the declarations in :mod:`build_flows.project`, so that the two never
 disagree."""
 
 import textwrap
@@ -12,8 +12,9 @@ from pydantic.fields import FieldInfo
 
 from build_flows.base.errors import ConfigError
 from build_flows.base.files import write_text
-from build_flows.project.config import Config, ProjectSection
+from build_flows.project.config import Config
 from build_flows.project.section import Section
+from build_flows.project.sections import ProjectSection
 from build_flows.project.words import allowed, toml
 
 __all__ = ["TEMPLATES", "template", "valid_name", "write_examples"]

@@ -1,30 +1,24 @@
 """The part of the configuration that says how to train: ``[train]``, and a table for each scheme that has settings of its own."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
 from build_flows.project.section import Section
 from build_flows.project.words import toml
+from quant_models.training.names import PerturbationName, SchemeName
 
 __all__ = [
-    "SCHEMES", "ConsistentSection", "DistillSection", "ExitsOnlySection", "ImportSection", "PersonalSection", "TrainSection",
+    "ConsistentSection", "DistillSection", "ExitsOnlySection", "ImportSection", "PersonalSection", "TrainSection",
     "exit_weights", "impossible_import", "impossible_training",
 ]
 
-SCHEMES = {
-    "joint": "all exits together, the weighted sum of their losses",
-    "exits_only": "the backbone first, then each early head by itself on the frozen backbone",
-    "distill": "joint, earlier exits learning from a later one's soft labels too",
-    "consistent": "joint, every exit also asked for the same answer on a clean and a perturbed input",
-    "personal": "the early heads re-trained on one user's samples, all else as it was",
-    "import": "a float network's weights, quantised after training",
-}
-"""Training schemes (those of ``quant_models.training.schemes``; a test compares them)."""
-
-PERTURBATIONS = ("shift", "noise", "cutout", "brightness", "jitter", "scaling", "time_shift", "channel_drop")
-"""What may be done to inputs (those of ``quant_models.training.perturb``; a test compares them)."""
+if TYPE_CHECKING:
+    Scheme: TypeAlias = str
+    Perturbation: TypeAlias = str
+else:
+    Scheme, Perturbation = Literal[tuple(map(str, SchemeName))], Literal[tuple(map(str, PerturbationName))]
 
 FIRST, LAST = 1.0, 0.3
 """Weights of the first and of the last exit in BranchyNet (Teerapittayanon 2016); exits between lie on a line."""
@@ -33,8 +27,8 @@ FIRST, LAST = 1.0, 0.3
 class TrainSection(Section):
     """How the network is trained. Schemes with settings of their own have a table of their name below."""
 
-    scheme: Literal["joint", "exits_only", "distill", "consistent", "personal", "import"] = Field(
-        default="joint", description=f"Training scheme. {'; '.join(f'{name}: {told}' for name, told in SCHEMES.items())}."
+    scheme: Scheme = Field(
+        default="joint", description=f"Training scheme. {'; '.join(f'{item}: {item.summary}' for item in SchemeName)}."
     )
     epochs: int = Field(
         default=20, ge=1, le=10_000,
@@ -113,7 +107,7 @@ class ConsistentSection(Section):
 
     weight: float = Field(default=1.0, ge=0, le=1000, description="Weight of the consistency loss beside the labels'.")
     ramp: int = Field(default=0, ge=0, le=10_000, description="Epochs over which that weight rises from 0.")
-    perturb: list[Literal["shift", "noise", "cutout", "brightness", "jitter", "scaling", "time_shift", "channel_drop"]] | None = Field(
+    perturb: list[Perturbation] | None = Field(
         default=None, description="Perturbations, of which each sample gets one at random. Unset: all for this kind of data."
     )
     strength: float = Field(default=0.5, gt=0, le=1, description="Strength of the perturbations.")
@@ -197,7 +191,7 @@ def impossible_training(
     if train.scheme == "exits_only" and exits_only.backbone_epochs == 0 and train.start is None:
         yield "train.start", None, needs
     if train.scheme == "personal" and exits == 1:
-        others = ", ".join(toml(name) for name in SCHEMES if name != "personal")
+        others = ", ".join(toml(name) for name in SchemeName if name != "personal")
         yield "train.scheme", train.scheme, f"there are no early exits to train; allowed: {others}"
     chosen = exits_only.exits if train.scheme == "exits_only" else None
     if chosen is not None and (len(set(chosen)) != len(chosen) or any(k >= exits - 1 for k in chosen)):

@@ -7,7 +7,7 @@ import numpy as np
 from build_flows.base.files import write_json
 from build_flows.base.ui import Ui
 from build_flows.finn_bridge.saved_graph import load_graph
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps import training
 from build_flows.steps.agreement import compare_gates, compare_layers, compare_logits
 from sim import golden

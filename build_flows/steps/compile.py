@@ -20,7 +20,7 @@ from build_flows.planning.folding import Folding, evaluate, read_toml, search, s
 from build_flows.planning.gate_model import GatePlan, plan_gates
 from build_flows.planning.layer_costs import HANDOVER
 from build_flows.planning.network import read_network
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from hw.accelerator import Accelerator
 from hw.exits.result_word import result_word
 from hw.netlist import Exit, Input, Netlist, Result, Stage, dump

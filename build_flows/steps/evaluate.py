@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from build_flows.base.ui import Ui
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from quant_models.exits.calibrate import Gates, apply, scores
 from quant_models.exits.metrics import calibration_error, confusion, overthinking, probabilities
 from quant_models.exits.policies import policy

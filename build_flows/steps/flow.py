@@ -15,7 +15,7 @@ from build_flows.base.errors import OfframpError
 from build_flows.base.files import read_json, write_json
 from build_flows.base.ui import Ui
 from build_flows.planning import cost_model
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps.engine import Build, Step
 from build_flows.steps.simulate import Options
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from build_flows.base.errors import ConfigError
 from build_flows.base.ui import Ui
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.project.words import toml
 
 if TYPE_CHECKING:
     from quant_models.bring.importing import Seen
     from quant_models.datasets.load import Dataset
-    from quant_models.networks.net import NetSpec
+    from quant_models.networks.spec import NetSpec
 
 __all__ = ["import_weights", "seen"]
 

@@ -12,7 +12,7 @@ from build_flows.artefacts.own_layers import OwnNetwork, loose_steps, thresholds
 from build_flows.base.errors import ConfigError, OfframpError
 from build_flows.base.files import write_json
 from build_flows.base.ui import Ui
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.project.words import toml
 from sim import golden
 

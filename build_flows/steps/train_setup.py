@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 
 if TYPE_CHECKING:
     import numpy as np
 
     from quant_models.datasets.load import Dataset
-    from quant_models.networks.net import NetSpec
+    from quant_models.networks.spec import NetSpec
     from quant_models.training.schemes import Scheme
     from quant_models.training.train import TrainSettings
 

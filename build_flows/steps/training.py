@@ -12,15 +12,16 @@ import numpy as np
 from build_flows.base.errors import ConfigError, OfframpError
 from build_flows.base.files import write_bytes, write_json
 from build_flows.base.ui import Ui
-from build_flows.project.config import PRESETS, Project
+from build_flows.project.load import Project
 from build_flows.project.words import toml
+from quant_models.networks.layouts import outline
 
 if TYPE_CHECKING:
     from quant_models.datasets.load import Dataset
     from quant_models.errors import Diverged
     from quant_models.exits.calibrate import ExitLogits
     from quant_models.exits.price import Price
-    from quant_models.networks.net import NetSpec
+    from quant_models.networks.spec import NetSpec
 
 __all__ = ["calibrate", "dataset", "deploy", "export", "take_own", "train"]
 
@@ -85,7 +86,7 @@ def _spec(project: Project, classes: int, shape: tuple[int, int, int]) -> Any:
         )
         found = with_gates(found, project.config.gates, model.weight_bits, model.act_bits)
     except QuantModelError as error:
-        least, told = PRESETS[model.preset].least, "x".join(map(str, shape))
+        least, told = outline(model.preset).least, "x".join(map(str, shape))
         raise ConfigError(
             f'{project.file}: model.preset = "{model.preset}": its layers do not fit images of {told}: {error}; '
             f"allowed: {least[0]}x{least[1]} at least with the preset's own heads"

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from quant_models.datasets.load import Dataset
 from quant_models.files import atomic
 from quant_models.networks.checkpoint import load_checkpoint
-from quant_models.networks.net import Activation, Conv, GlobalPool, MaxPool, MultiExitNet, NetSpec, Unit
+from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import Activation, Conv, GlobalPool, MaxPool, NetSpec, Unit
 from quant_models.training.schemes import Scheme
 from quant_models.training.train import Progress, TrainSettings, train
 
@@ -20,7 +21,7 @@ __all__ = ["FloatNet", "save_weights", "train_float"]
 
 
 class FloatNet(MultiExitNet):
-    """The network of a :class:`quant_models.networks.net.NetSpec` in float32; bit widths mean nothing to it.
+    """The network of a :class:`quant_models.networks.spec.NetSpec` in float32; bit widths mean nothing to it.
 
     ``forward`` is that of :class:`quant_models.networks.net.MultiExitNet`: images ``[n, channels, height, width]`` in 0 to 255/256 in, a
     tuple of logits ``[n, classes]`` out. ``norm`` False leaves out every batch norm, as the networks were before quantisation asked for one

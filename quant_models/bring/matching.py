@@ -7,7 +7,7 @@ from torch import Tensor
 
 from quant_models.bring.weights_file import WeightsFile
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import Conv, Linear, NetSpec, Unit, both, trace
+from quant_models.networks.spec import Conv, Linear, NetSpec, Unit, both, trace
 
 __all__ = ["Match", "match"]
 
@@ -30,7 +30,7 @@ class Match:
 def match(spec: NetSpec, file: WeightsFile, mapping: Mapping[str, str] | None = None) -> tuple[list[Match], list[str]]:
     """A :class:`Match` for every convolution and linear layer of ``spec``, in order of computation, and lines on what was guessed.
 
-    ``mapping`` gives modules of the file for layers of ``spec`` (names of :func:`quant_models.networks.net.trace`): the convolution or
+    ``mapping`` gives modules of the file for layers of ``spec`` (names of :func:`quant_models.networks.spec.trace`): the convolution or
     linear layer itself, or one that holds it and its batch norm; ``<layer>.norm`` gives the batch norm where it lies elsewhere. A layer
     that is not in it takes the module of its own name; if there is none, layers whose weights have one shape take the modules of that shape
     in their order. Raises :class:`QuantModelError` that names the tensor or layer that does not fit.

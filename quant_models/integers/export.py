@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from quant_models.files import atomic
 from quant_models.integers.view import IntegerLayer, frozen, integer_layers, integer_logits, thresholds
-from quant_models.networks.net import INPUT_BITS, Conv, GlobalPool, Linear, MaxPool, MultiExitNet, Size, both
+from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import INPUT_BITS, Conv, GlobalPool, Linear, MaxPool, Size, both
 
 __all__ = ["export_golden", "export_qonnx", "golden", "integer_logits"]
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import Conv, GlobalPool, Linear, MaxPool, MultiExitNet, Unit, trace
+from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import Conv, GlobalPool, Linear, MaxPool, Unit, trace
 
 __all__ = ["IntegerLayer", "frozen", "integer_layers", "integer_logits", "integer_outputs", "logit_scales", "thresholds"]
 

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from quant_models.errors import QuantModelError
 from quant_models.files import atomic
-from quant_models.networks.net import MultiExitNet, NetSpec
+from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import NetSpec
 
 __all__ = ["Checkpoint", "load_checkpoint", "load_model", "save_checkpoint"]
 

@@ -6,7 +6,7 @@ what a full window at every output place takes, padding included, as the hardwar
 
 from dataclasses import dataclass
 
-from quant_models.networks.net import Conv, Linear, NetSpec, both, trace
+from quant_models.networks.spec import Conv, Linear, NetSpec, both, trace
 
 __all__ = ["Cost", "LayerCost", "exit_costs", "last_alone", "layer_costs"]
 
@@ -24,7 +24,7 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCost:
-    """The ``cost`` of the layer ``name`` of :func:`quant_models.networks.net.trace`, in ``where`` ("stage", "head" or "gate") ``index``."""
+    """The ``cost`` of the layer ``name`` of :func:`quant_models.networks.spec.trace`, in ``where`` ("stage", "head" or "gate") ``index``."""
 
     name: str
     where: str

@@ -8,7 +8,7 @@ from pathlib import Path
 from quant_models.errors import QuantModelError
 from quant_models.networks.checkpoint import Checkpoint, load_checkpoint
 from quant_models.networks.layouts import Layers, backbone, blocks
-from quant_models.networks.net import Conv, GlobalPool, Linear, MaxPool, NetSpec, Unit, trace
+from quant_models.networks.spec import Conv, GlobalPool, Linear, MaxPool, NetSpec, Unit, trace
 
 __all__ = ["cut"]
 

@@ -1,6 +1,6 @@
 """Heads that may be exchanged: the widths of their logits by data types alone."""
 
-from quant_models.networks.net import Linear, NetSpec, trace
+from quant_models.networks.spec import Linear, NetSpec, trace
 
 __all__ = ["BIAS_BITS", "logit_bits"]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from quant_models.errors import QuantModelError
 from quant_models.networks.layouts import head_layers
-from quant_models.networks.net import NetSpec
+from quant_models.networks.spec import NetSpec
 
 __all__ = ["GATE_HEADS", "with_gates"]
 

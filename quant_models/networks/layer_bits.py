@@ -5,13 +5,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import GlobalPool, LayerSpec, MaxPool, NetSpec, trace
+from quant_models.networks.spec import GlobalPool, LayerSpec, MaxPool, NetSpec, trace
 
 __all__ = ["with_bits"]
 
 
 def with_bits(spec: NetSpec, bits: Mapping[str, tuple[int | None, int | None]]) -> NetSpec:
-    """``spec`` with other bit widths, 2 to 8, in some layers: by the names of :func:`quant_models.networks.net.trace`, (weight,
+    """``spec`` with other bit widths, 2 to 8, in some layers: by the names of :func:`quant_models.networks.spec.trace`, (weight,
     activation), None for one that stays.
 
     Raises :class:`QuantModelError` for a layer that there is not or that has no such bits, naming those there are.

@@ -7,13 +7,14 @@ after a block, the last one excepted; there the final head stands, which is alwa
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Size, trace
 from quant_models.networks.presets import Shape, preset
+from quant_models.networks.spec import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Size, trace
 
-__all__ = ["HEADS", "backbone", "blocks", "head_layers", "layout", "place", "places"]
+__all__ = ["HEADS", "HeadForm", "Outline", "backbone", "blocks", "head_layers", "layout", "outline", "place", "places"]
 
 Layers = tuple[LayerSpec, ...]
 
@@ -50,10 +51,59 @@ def _global(at: _Place) -> Layers:
     return (GlobalPool(act=at.relu), *_linear(at))
 
 
-HEADS: dict[str, Callable[[_Place], Layers] | None] = {
-    "preset": None, "linear": _linear, "pool": _pool, "conv": _conv, "global": _global,
+@dataclass(frozen=True, kw_only=True)
+class HeadForm:
+    """A form of head: what it is in words, and what ``make`` puts together for a place; None for the preset's own."""
+
+    summary: str
+    make: Callable[[_Place], Layers] | None
+
+
+HEADS = {
+    "preset": HeadForm(summary="the preset's own head, after a block where it has one", make=None),
+    "linear": HeadForm(summary="one linear layer over the feature map", make=_linear),
+    "pool": HeadForm(summary="2x2 max-pool, then linear", make=_pool),
+    "conv": HeadForm(summary="3x3 convolution to twice the channels, 2x2 max-pool, then linear (B-LeNet's form)", make=_conv),
+    "global": HeadForm(summary="global average pool, then linear", make=_global),
 }
-"""The heads an early exit can have; ``preset`` is the preset's own, after a block where it has one. On maps of width 1 windows are 1-D."""
+"""The heads an early exit can have. On maps of width 1 windows are 1-D."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What has to be known of a preset before anything is made of it: the number of ``blocks`` of its backbone, the ``places`` of its own
+    early exits (the blocks after which they stand), the ``shape`` of images that it was published for (height, width, channels), and the
+    ``least`` height and width of others that its layers and own heads take."""
+
+    blocks: int
+    places: tuple[int, ...]
+    shape: Shape
+    least: tuple[int, int]
+
+    @property
+    def exits(self) -> int:
+        """The preset's own exits, the last one included."""
+        return len(self.places) + 1
+
+
+@cache
+def outline(name: str) -> Outline:
+    """The outline of the preset ``name``; raises :class:`QuantModelError` when there is none."""
+    spec = preset(name)
+    height, width, channels = shape = spec.height, spec.width, spec.channels
+    least = (
+        next(side for side in range(1, height + 1) if _fits(name, (side, width, channels))),
+        next(side for side in range(1, width + 1) if _fits(name, (height, side, channels))),
+    )
+    return Outline(blocks=len(blocks(spec)), places=places(spec), shape=shape, least=least)
+
+
+def _fits(name: str, shape: Shape) -> bool:
+    try:
+        preset(name, shape=shape)
+    except QuantModelError:
+        return False
+    return True
 
 
 def backbone(spec: NetSpec) -> Layers:
@@ -125,7 +175,7 @@ def place(spec: NetSpec, exits: Sequence[tuple[int, str]], weight_bits: int, act
 def head_layers(spec: NetSpec, index: int, head: str, outputs: int, weight_bits: int, act_bits: int) -> Layers:
     """A head of the form ``head`` (any of :data:`HEADS` but ``preset``) with ``outputs`` outputs on what stage ``index`` of ``spec``
     gives."""
-    make = HEADS[head]
+    make = HEADS[head].make
     assert make is not None
     channels = [unit.out_shape[2] for where, k, unit in trace(spec) if where == "stage" and k <= index][-1]
     return make(_Place(weight_bits=weight_bits, relu=Activation(bits=act_bits), channels=channels, classes=outputs, flat=spec.width == 1))
@@ -136,7 +186,7 @@ def _head(
 ) -> Layers:
     if head not in HEADS:
         raise QuantModelError(f"exit {index}: head must be one of {', '.join(HEADS)}, not {head!r}")
-    make = HEADS[head]
+    make = HEADS[head].make
     if make is not None:
         relu = Activation(bits=bits[1])
         return make(_Place(weight_bits=bits[0], relu=relu, channels=channels, classes=spec.classes, flat=spec.width == 1))

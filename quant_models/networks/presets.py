@@ -7,7 +7,7 @@
 from collections.abc import Callable
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Size
+from quant_models.networks.spec import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Size
 
 __all__ = ["PRESETS", "Shape", "b_alexnet", "b_lenet", "digits", "har", "preset", "triple_wins"]
 

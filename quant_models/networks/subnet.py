@@ -5,7 +5,7 @@ from pathlib import Path
 
 from quant_models.errors import QuantModelError
 from quant_models.networks.checkpoint import Checkpoint, load_checkpoint
-from quant_models.networks.net import NetSpec, Unit, trace
+from quant_models.networks.spec import NetSpec, Unit, trace
 
 __all__ = ["subnet", "subnet_spec"]
 

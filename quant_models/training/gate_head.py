@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from quant_models.errors import QuantModelError
 from quant_models.integers.view import frozen, integer_layers
-from quant_models.networks.net import MultiExitNet, NetSpec
+from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import NetSpec
 from quant_models.training.schemes.base import UNLABELLED, Batch, Part, Scheme, scalar
 
 __all__ = ["GateHeads", "GateUnit", "gate_units", "judged", "targets"]

@@ -6,15 +6,14 @@ is changed by draws of its own from ``generator``, which is the CPU's on every d
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from quant_models.errors import QuantModelError
+from quant_models.training.names import PerturbationName
 
-__all__ = ["PERTURBATIONS", "Perturbation", "check_names", "names_for", "perturb", "perturb_any"]
+__all__ = ["PERTURBATIONS", "check_names", "names_for", "perturb", "perturb_any"]
 
 SHIFT = 0.25
 NOISE = 0.4
@@ -94,26 +93,17 @@ def _channel_drop(x: Tensor, strength: float, generator: torch.Generator) -> Ten
     return torch.where(dropped.to(x.device), torch.full_like(x, MIDDLE), x)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Perturbation:
-    """One perturbation: for which ``kind`` of data it is meant, and what it does in words."""
-
-    kind: Literal["image", "window"]
-    summary: str
-    change: Change
-
-
-PERTURBATIONS = {
-    "shift": Perturbation(kind="image", summary="moved by up to a quarter of its size each way", change=_shift),
-    "noise": Perturbation(kind="image", summary="Gaussian noise of up to 0.4 of the range", change=_noise),
-    "cutout": Perturbation(kind="image", summary="a rectangle of up to 0.6 of each side replaced by the mean", change=_cutout),
-    "brightness": Perturbation(kind="image", summary="pixels times 0.3 to 1.7 at most", change=_brightness),
-    "jitter": Perturbation(kind="window", summary="Gaussian noise of up to 0.2 of the range", change=_jitter),
-    "scaling": Perturbation(kind="window", summary="each channel's swing times 0.5 to 1.5 at most", change=_scaling),
-    "time_shift": Perturbation(kind="window", summary="moved by up to a quarter of its length", change=_time_shift),
-    "channel_drop": Perturbation(kind="window", summary="each channel silent with a probability of up to one half", change=_channel_drop),
+PERTURBATIONS: dict[str, Change] = {
+    PerturbationName.SHIFT: _shift,
+    PerturbationName.NOISE: _noise,
+    PerturbationName.CUTOUT: _cutout,
+    PerturbationName.BRIGHTNESS: _brightness,
+    PerturbationName.JITTER: _jitter,
+    PerturbationName.SCALING: _scaling,
+    PerturbationName.TIME_SHIFT: _time_shift,
+    PerturbationName.CHANNEL_DROP: _channel_drop,
 }
-"""Every perturbation by its name; the figures in words are those of strength 1."""
+"""What every perturbation does, by its name."""
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -128,7 +118,7 @@ def check_names(names: Sequence[str]) -> None:
 def names_for(width: int) -> tuple[str, ...]:
     """The perturbations for inputs of ``width``: those of windows for 1, else those of images."""
     kind = "window" if width == 1 else "image"
-    return tuple(name for name, item in PERTURBATIONS.items() if item.kind == kind)
+    return tuple(item.value for item in PerturbationName if item.kind == kind)
 
 
 def perturb(x: Tensor, name: str, strength: float, generator: torch.Generator) -> Tensor:
@@ -136,7 +126,7 @@ def perturb(x: Tensor, name: str, strength: float, generator: torch.Generator) -
     check_names([name])
     if not 0 <= strength <= 1:
         raise QuantModelError(f"strength must be 0 to 1, not {strength}")
-    return (PERTURBATIONS[name].change(x, strength, generator) * 256).round().clamp(0, 255) / 256
+    return (PERTURBATIONS[name](x, strength, generator) * 256).round().clamp(0, 255) / 256
 
 
 def perturb_any(x: Tensor, names: Sequence[str], strength: float, generator: torch.Generator) -> Tensor:

@@ -24,7 +24,8 @@ from quant_models.errors import Diverged, QuantModelError
 from quant_models.integers.view import frozen
 from quant_models.networks.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint
 from quant_models.networks.cut import cut
-from quant_models.networks.net import MultiExitNet, NetSpec
+from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import NetSpec
 from quant_models.training.gate_head import GateHeads, judged, targets
 from quant_models.training.optimiser import SCHEDULES, Schedule, flatten, optimiser, rate, unflatten
 from quant_models.training.schemes import UNLABELLED, Batch, Joint, Part, Scheme

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from benchmarks import results
 from benchmarks.results_runs import CIFAR10, RUNS, Run
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps import training
 from sim import golden
 from tests.benchmarks.results_samples import entry

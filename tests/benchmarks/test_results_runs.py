@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.results_runs import CIFAR10, RUNS, SEEDS, Run, config_text
-from build_flows.project.config import parse
+from build_flows.project.load import parse
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)

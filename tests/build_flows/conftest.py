@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from build_flows.base.ui import SilentUi
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps import flow
 from tests.build_flows.projects import configured, project
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from build_flows.project import config
-from build_flows.project.config import Project
+from build_flows.project.load import Project
+from build_flows.project.load import load as load_config
 
 TOML = """
 [project]
@@ -78,4 +78,4 @@ def configured(folder: Path, exits: Sequence[tuple[int, str]] | None = None, **c
         place = next(index for index, line in enumerate(lines) if line.startswith(f"{key} = "))
         lines[place] = f"{key} = {value}"
     (folder / "config.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return config.load(folder / "config.toml")
+    return load_config(folder / "config.toml")

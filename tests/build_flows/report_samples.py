@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from build_flows.pages.report import ReportData
-from build_flows.project.config import parse
+from build_flows.project.load import parse
 from build_flows.project.template import template
 from hw import netlist as nl
 

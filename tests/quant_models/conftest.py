@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from quant_models.networks.net import Activation, Conv, GlobalPool, Linear, MaxPool, MultiExitNet, NetSpec
+from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec
 
 torch.set_num_threads(1)
 

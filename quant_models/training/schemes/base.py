@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import MultiExitNet, NetSpec
+from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import NetSpec
 
 __all__ = ["UNLABELLED", "Batch", "Part", "Scheme", "check_weights", "risen", "scalar", "weighted"]
 

@@ -9,7 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import MultiExitNet, NetSpec
+from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import NetSpec
+from quant_models.training.names import SchemeName
 from quant_models.training.perturb import check_names, names_for, perturb_any
 from quant_models.training.schemes.base import UNLABELLED, Batch, Scheme, check_weights, risen, scalar, weighted
 from quant_models.training.schemes.distill import divergence
@@ -26,7 +28,7 @@ class Consistent(Scheme):
     inputs go through the network as one batch, so that batch norm knows both.
     """
 
-    name = "consistent"
+    name = SchemeName.CONSISTENT
     takes_unlabelled = True
 
     exit_weights: tuple[float, ...] | None = None

@@ -8,7 +8,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import MultiExitNet, NetSpec
+from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import NetSpec
+from quant_models.training.names import SchemeName
 from quant_models.training.schemes.base import Batch, Scheme, check_weights, risen, scalar, weighted
 
 __all__ = ["Distill", "divergence"]
@@ -27,7 +29,7 @@ class Distill(Scheme):
     """L_i = (1 - alpha) * CE + alpha * T^2 * KL(teacher || exit i), summed with the exits' weights; the last exit learns from labels alone
     (Zhang 2019, Phuong 2019)."""
 
-    name = "distill"
+    name = SchemeName.DISTILL
 
     exit_weights: tuple[float, ...] | None = None
     """Weight of each exit's loss, one per exit, not negative, not all zero; None: all 1."""

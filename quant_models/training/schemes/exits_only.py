@@ -7,7 +7,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import MultiExitNet, NetSpec
+from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import NetSpec
+from quant_models.training.names import SchemeName
 from quant_models.training.schemes.base import Batch, Part, Scheme, scalar
 from quant_models.training.schemes.heads import begin_heads, check_heads, early, head_losses, head_parts, new_heads
 
@@ -39,7 +41,7 @@ class ExitsOnly(Scheme):
     The epochs of the training are the heads'. A head's weights follow from the backbone, the data, the seed, and its own place and layers.
     """
 
-    name = "exits_only"
+    name = SchemeName.EXITS_ONLY
 
     backbone_epochs: int = 0
     """Epochs of :class:`Backbone` that come first; 0: the backbone is taken from a checkpoint as it is."""

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import MultiExitNet, NetSpec
+from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import NetSpec
 from quant_models.training.schemes.base import Batch, Part, scalar
 
 __all__ = ["begin_heads", "check_heads", "early", "head_losses", "head_parts", "new_heads"]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from quant_models.training.names import SchemeName
 from quant_models.training.schemes.joint import Joint
 
 __all__ = ["Import"]
@@ -11,7 +12,7 @@ __all__ = ["Import"]
 class Import(Joint):
     """Joint training that goes on from what :func:`quant_models.bring.importing.import_network` made of a float network."""
 
-    name = "import"
+    name = SchemeName.IMPORT
 
     def needs_start(self) -> bool:
         return True

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from quant_models.networks.net import MultiExitNet, NetSpec
+from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import NetSpec
+from quant_models.training.names import SchemeName
 from quant_models.training.schemes.base import Batch, Scheme, check_weights, scalar, weighted
 
 __all__ = ["Joint"]
@@ -16,7 +18,7 @@ __all__ = ["Joint"]
 class Joint(Scheme):
     """L = sum over exits of weight * cross-entropy (BranchyNet, Teerapittayanon 2016)."""
 
-    name = "joint"
+    name = SchemeName.JOINT
 
     exit_weights: tuple[float, ...] | None = None
     """Weight of each exit's loss, one per exit, not negative, not all zero; None: all 1."""

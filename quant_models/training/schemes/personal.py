@@ -10,7 +10,9 @@ from torch import Tensor
 from quant_models.datasets.load import Dataset
 from quant_models.errors import QuantModelError
 from quant_models.integers.view import integer_logits
-from quant_models.networks.net import MultiExitNet, NetSpec
+from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import NetSpec
+from quant_models.training.names import SchemeName
 from quant_models.training.schemes.base import Batch, Part, Scheme
 from quant_models.training.schemes.heads import begin_heads, check_heads, early, head_losses, head_parts
 
@@ -24,7 +26,7 @@ class Personal(Scheme):
     The training set is :func:`personal_data`'s. Everything but those heads stays as it was, so the network is the same one.
     """
 
-    name = "personal"
+    name = SchemeName.PERSONAL
 
     labels: Literal["true", "last_exit"] = "true"
     """Where the samples' labels come from: from the user, or from the last exit, which does not change."""

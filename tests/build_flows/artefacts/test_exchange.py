@@ -11,8 +11,8 @@ import torch
 from build_flows.artefacts.exchange import differences
 from build_flows.base.errors import ConfigError
 from build_flows.base.ui import SilentUi
-from build_flows.project import config
-from build_flows.project.config import Project
+from build_flows.project.load import Project
+from build_flows.project.load import load as load_config
 from build_flows.steps import flow, training
 from build_flows.steps import simulate as simulation
 from build_flows.steps.compile import compile_project
@@ -44,7 +44,7 @@ def compiled(project: Project, work: Path, cache: Path, checkpoint: Path) -> Pat
 
 def with_build(project: Project, text: str) -> Project:
     project.file.write_text(project.file.read_text().replace("[build]\n", f"[build]\n{text}\n"))
-    return config.load(project.file)
+    return load_config(project.file)
 
 
 @pytest.mark.cosim
@@ -89,7 +89,7 @@ def test_a_users_project_has_the_rtl_it_started_from(copy: Callable[..., Project
     text = text.replace("[train]\n", '[train]\nscheme = "personal"\nstart = "out/tiny/checkpoint.safetensors"\n')
     file = everybody.file.with_name("user.toml")
     file.write_text(f'{text}[personal]\nsamples = "user.npz"\n')
-    user = config.load(file)
+    user = load_config(file)
     found = flow.compile(user, SilentUi())["exchange"]
     assert (found["start"], found["same_rtl"], found["others"]) == (str(everybody.output), True, [])
     assert {"memories/accelerator_settings.dat", "memories/head0_fc0_mvau_memblock.dat"} <= set(found["memories"])
@@ -120,7 +120,7 @@ def test_stages_must_be_planned_without_the_weights(copy: Callable[..., Project]
     project.refuse_unplanned()
     assert project.config.hard_share == pytest.approx([0.5, 0.4])
     project.file.write_text(project.file.read_text().replace("shares = [0.5, 0.3]", "accuracy_loss = 1.0"))
-    project = config.load(project.file)
+    project = load_config(project.file)
     with pytest.raises(ConfigError) as caught:
         project.refuse_unplanned()
     assert caught.value.message == (
@@ -128,4 +128,4 @@ def test_stages_must_be_planned_without_the_weights(copy: Callable[..., Project]
         "target.hard_share or calibrate.shares set, or build.exchangeable_heads = false"
     )
     project.file.write_text(project.file.read_text().replace("[target]\n", "[target]\nhard_share = [0.6, 0.5]\n"))
-    config.load(project.file).refuse_unplanned()
+    load_config(project.file).refuse_unplanned()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from build_flows.base.ui import SilentUi
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps.engine import Build
 from build_flows.steps.flow import Flow
 from hw.netlist import Netlist, dump

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from build_flows.project.config import Project, load
+from build_flows.project.load import Project, load
 from tests.build_flows.board.compiled import compiled
 from tests.test_layering import ROOT
 

@@ -11,7 +11,7 @@ from build_flows.board.boards import BOARDS
 from build_flows.board.built import BITSTREAM, DESCRIPTION, described, is_built, vivado_figures
 from build_flows.board.vivado import find_vivado
 from build_flows.board.vivado_reports import figures
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps.bitstream import make_bitstream
 from build_flows.steps.engine import Build
 from hw.accelerator import build_id

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from build_flows.base.errors import OfframpError
 from build_flows.cli.main import cli
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps import flow
 from tests.build_flows.board import fake_vivado
 from tests.build_flows.board.compiled import CompiledFlow

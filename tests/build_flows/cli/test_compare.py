@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+import tomli_w
 from click.testing import CliRunner
 
 from build_flows.base.errors import ConfigError, OfframpError
 from build_flows.cli import compare as compare_command
 from build_flows.cli.main import cli
-from build_flows.project.text import config_text
 from build_flows.steps import flow
 from tests.build_flows.compare.test_compare import BASE, SWEEP, Fake, Matching
 
@@ -17,7 +17,7 @@ from tests.build_flows.compare.test_compare import BASE, SWEEP, Fake, Matching
 @pytest.fixture
 def sweep(tmp_path, monkeypatch):
     (tmp_path / "images.npz").write_bytes(b"")
-    (tmp_path / "base.toml").write_text(config_text(BASE))
+    (tmp_path / "base.toml").write_text(tomli_w.dumps(BASE))
     (tmp_path / "trial.toml").write_text(SWEEP)
     faked(monkeypatch, Fake())
     return tmp_path / "trial.toml"

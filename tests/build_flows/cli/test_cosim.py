@@ -9,7 +9,7 @@ import pytest
 
 from build_flows.board.boards import find_board
 from build_flows.cli.cosim import _figures
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps import cosim
 from build_flows.steps.engine import Build
 from build_flows.steps.simulate import Options

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from tests.build_flows.board.sshd import SSHD, Remote, key, server
 from tests.build_flows.board.test_deploy import contents, make, seal, swell
 

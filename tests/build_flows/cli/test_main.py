@@ -203,22 +203,16 @@ def test_a_faulty_config_is_told_line_by_line(tmp_path: Path, monkeypatch: pytes
 
 
 def test_init_writes_a_config_and_leaves_an_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
-    from build_flows.project import config as configuration
+    from build_flows.project.load import load as load_config
 
     target = tmp_path / "my-net" / "config.toml"
     assert offramp(monkeypatch, "init", str(target.parent), "--preset", "b_lenet", "--json") == 0
     assert json.loads(capfd.readouterr().out) == {"config": str(target), "preset": "b_lenet"}
-    assert configuration.load(target).name == "my-net"
+    assert load_config(target).name == "my-net"
     before = target.read_bytes()
     assert offramp(monkeypatch, "init", str(target.parent)) == 1
     assert "exists already" in capfd.readouterr().err
     assert target.read_bytes() == before
-
-
-def test_presets_on_offer_are_those_that_exist() -> None:
-    from build_flows.project.config import PRESETS
-
-    assert set(cli.PRESETS) == set(PRESETS)
 
 
 def test_doctor_answers_in_json(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:

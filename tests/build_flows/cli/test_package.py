@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from build_flows.base.errors import OfframpError
 from build_flows.cli.main import cli
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps import flow, training
 from hw.accelerator import build_id
 from hw.netlist import load

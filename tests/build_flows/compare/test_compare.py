@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 
 from build_flows.base.errors import OfframpError
 from build_flows.base.parts import PartError
@@ -14,8 +15,7 @@ from build_flows.compare.compare import compare, write_files
 from build_flows.compare.matching import Match
 from build_flows.compare.pareto import ParetoError
 from build_flows.compare.sweep import plan_configs, plan_sweep
-from build_flows.project.config import Project
-from build_flows.project.text import config_text
+from build_flows.project.load import Project
 from tests.build_flows.compare_samples import figures, resources
 
 BASE: dict[str, Any] = {
@@ -88,7 +88,7 @@ class Notes(SilentUi):
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
     (tmp_path / "images.npz").write_bytes(b"")
-    (tmp_path / "base.toml").write_text(config_text(BASE))
+    (tmp_path / "base.toml").write_text(tomli_w.dumps(BASE))
     (tmp_path / "trial.toml").write_text(SWEEP)
     return tmp_path / "trial.toml"
 
@@ -207,7 +207,7 @@ def test_what_is_unknown_is_told_before_anything_runs(sweep: Path) -> None:
 
 def test_configurations_of_ones_own(sweep: Path) -> None:
     other = sweep.parent / "other.toml"
-    other.write_text(config_text(BASE | {"project": {"name": "other"}, "exits": [{"policy": "entropy"}, {"policy": "always"}]}))
+    other.write_text(tomli_w.dumps(BASE | {"project": {"name": "other"}, "exits": [{"policy": "entropy"}, {"policy": "always"}]}))
     steps = Fake()
     found = compare(plan_configs([sweep.parent / "base.toml", other]), SilentUi(), steps, matching=Matching())
     assert [row["name"] for row in found["layouts"]] == ["baseline-rate", "baseline-resources", "base", "other"]
@@ -217,7 +217,7 @@ def test_configurations_of_ones_own(sweep: Path) -> None:
 
 def test_without_early_exits_there_is_one_baseline(sweep: Path) -> None:
     alone = sweep.parent / "alone.toml"
-    alone.write_text(config_text(BASE | {"project": {"name": "alone"}, "exits": [{"policy": "always"}]}))
+    alone.write_text(tomli_w.dumps(BASE | {"project": {"name": "alone"}, "exits": [{"policy": "always"}]}))
     found = compare(plan_configs([alone]), SilentUi(), Fake())
     assert [(row["name"], row["baseline"]) for row in found["layouts"]] == [("alone", "rate")]
 

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 
 from build_flows.base.errors import ConfigError
 from build_flows.compare import sweep
 from build_flows.compare.sweep import plan_configs, plan_sweep
-from build_flows.project import config
-from build_flows.project.text import config_text
+from build_flows.project.load import load as load_config
+from build_flows.project.load import parse
 
 BASE: dict[str, Any] = {
     "project": {"name": "base", "output": "somewhere"}, "data": {"name": "npz", "path": "../images.npz"},
@@ -42,12 +43,12 @@ build = { folding = "folds/both.toml" }
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "images.npz").write_bytes(b"")
     (tmp_path / "work").mkdir()
-    (tmp_path / "work" / "base.toml").write_text(config_text(BASE))
+    (tmp_path / "work" / "base.toml").write_text(tomli_w.dumps(BASE))
     return tmp_path / "work"
 
 
 def write(folder: Path, text: str = SWEEP, **base: Any) -> Path:
-    (folder / "base.toml").write_text(config_text(BASE | base))
+    (folder / "base.toml").write_text(tomli_w.dumps(BASE | base))
     (folder / "trial.toml").write_text(text)
     return folder / "trial.toml"
 
@@ -67,8 +68,8 @@ def test_it_expands_to_configurations_beside_each_other(folder: Path) -> None:
     plan.write()
     for layout in (*plan.layouts, *plan.trainings):
         assert layout.file.read_text() == layout.text
-        assert config.parse(layout.file.read_text()) == layout.config
-    assert config.load(plan.trainings[0].file).output == home / "shared"
+        assert parse(layout.file.read_text()) == layout.config
+    assert load_config(plan.trainings[0].file).output == home / "shared"
     assert plan.name == "trial"
 
 
@@ -267,7 +268,7 @@ def test_mishaps_with_files_are_told(folder: Path) -> None:
 
 def single(folder: Path, name: str, **changes: Any) -> Path:
     path = folder / f"{name}.toml"
-    path.write_text(config_text(BASE | {"project": {"name": name}} | changes))
+    path.write_text(tomli_w.dumps(BASE | {"project": {"name": name}} | changes))
     return path
 
 

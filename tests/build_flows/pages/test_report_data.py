@@ -9,7 +9,8 @@ from build_flows.base.errors import OfframpError
 from build_flows.base.files import write_json
 from build_flows.pages.report import write_report
 from build_flows.pages.report_data import gather
-from build_flows.project import config
+from build_flows.project.load import Project
+from build_flows.project.load import load as load_config
 from build_flows.project.template import template
 from build_flows.steps import simulate as simulation
 from hw.netlist import load
@@ -20,10 +21,10 @@ COUNT = 30
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> config.Project:
+def project(tmp_path: Path) -> Project:
     """A project whose output folder holds every artefact that the report reads."""
     (tmp_path / "config.toml").write_text(template("digits"))
-    made = config.load(tmp_path / "config.toml")
+    made = load_config(tmp_path / "config.toml")
     sample, output = sample_data(count=COUNT), made.output
     write_json(output / "netlist.json", netlist())
     write_json(output / "exits.json", sample.exits)
@@ -61,7 +62,7 @@ def project(tmp_path: Path) -> config.Project:
     return made
 
 
-def test_everything_is_found(project: config.Project) -> None:
+def test_everything_is_found(project: Project) -> None:
     data = gather(project, project.output)
     assert data.samples["cycle_out"][1] == 130 + 250
     assert data.intervals == [101, 290, 577]
@@ -79,7 +80,7 @@ def test_everything_is_found(project: config.Project) -> None:
     assert [curve["exit"] for curve in data.curves] == [0, 1]
 
 
-def test_the_report_is_written_whole(project: config.Project, tmp_path: Path) -> None:
+def test_the_report_is_written_whole(project: Project, tmp_path: Path) -> None:
     write_report(project, project.output, tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text()
     for part in (
@@ -96,7 +97,7 @@ def test_the_report_is_written_whole(project: config.Project, tmp_path: Path) ->
     assert html.count("<svg") == 6
 
 
-def test_a_missing_artefact_is_named(project: config.Project) -> None:
+def test_a_missing_artefact_is_named(project: Project) -> None:
     (project.output / "sim.json").unlink()
     with pytest.raises(OfframpError, match=r"sim\.json is missing"):
         gather(project, project.output)

@@ -7,8 +7,11 @@ import pytest
 
 from build_flows.base.errors import ConfigError
 from build_flows.base.parts import BOARDS
-from build_flows.project import config
+from build_flows.project.load import load as load_config
+from build_flows.project.load import parse
+from build_flows.project.sections import ExitSection, ModelSection, TargetSection
 from build_flows.project.template import TEMPLATES, template
+from quant_models.networks.presets import PRESETS
 
 DIGITS = template("digits").replace("# accuracy_loss =", "accuracy_loss = 0.5").replace("\nshares = [0.6, 0.25]", "\n# shares =")
 B_LENET = template("b_lenet")
@@ -16,7 +19,7 @@ B_LENET = template("b_lenet")
 
 def faults(text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        config.parse(text, "x.toml")
+        parse(text, "x.toml")
     return caught.value.message.splitlines()
 
 
@@ -218,7 +221,7 @@ def placed(preset: str, *exits: tuple[int | None, str | None], last: str = "", e
     ],
 )
 def test_exits_stand_where_they_are_placed(text: str, layout: tuple[tuple[int, str], ...]) -> None:
-    found = config.parse(text)
+    found = parse(text)
     assert found.layout == layout
     assert found.exit_weights == (1.0,) * (len(layout) + 1)
 
@@ -282,7 +285,7 @@ def test_places_are_relative_to_the_file(tmp_path: Path) -> None:
     file = tmp_path / "sub" / "config.toml"
     file.parent.mkdir()
     file.write_text(DIGITS)
-    project = config.load(file)
+    project = load_config(file)
     assert project.output == tmp_path / "sub" / "build" / "digits"
     assert (project.name, project.data, project.folding) == ("digits", None, None)
     unset = dict.fromkeys(("factory", "weights", "qonnx", "layer_bits"))
@@ -290,10 +293,10 @@ def test_places_are_relative_to_the_file(tmp_path: Path) -> None:
     assert project.config.exit_weights == (1.0, 1.0, 1.0)
     assert project.config.part == "xc7z020clg400-1"
     (tmp_path / "idx").mkdir()
-    assert config.load(file, data_dir=tmp_path / "idx").data == tmp_path / "idx"
+    assert load_config(file, data_dir=tmp_path / "idx").data == tmp_path / "idx"
     assert project.dataset == ("digits", None)
     file.write_text(DIGITS.replace("# output =", 'output = "../elsewhere"'))
-    assert config.load(file).output == tmp_path / "elsewhere"
+    assert load_config(file).output == tmp_path / "elsewhere"
 
 
 def test_the_data_set_is_named_as_quant_models_does(tmp_path: Path) -> None:
@@ -301,12 +304,12 @@ def test_the_data_set_is_named_as_quant_models_does(tmp_path: Path) -> None:
 
     file = tmp_path / "config.toml"
     file.write_text(B_LENET)
-    assert config.load(file).dataset == ("fashion_mnist", None)
-    assert config.load(file, data_dir=tmp_path).dataset == ("fashion_mnist", tmp_path)
+    assert load_config(file).dataset == ("fashion_mnist", None)
+    assert load_config(file, data_dir=tmp_path).dataset == ("fashion_mnist", tmp_path)
     assert {"digits", "fashion_mnist"} <= set(DATASETS)
     (tmp_path / "mine.npz").write_bytes(b"")
     file.write_text(template("b_alexnet").replace('"cifar10"', '"npz"').replace("cifar-10-batches-bin", "mine.npz"))
-    assert config.load(file).dataset == (str(tmp_path / "mine.npz"), None)
+    assert load_config(file).dataset == (str(tmp_path / "mine.npz"), None)
 
 
 def test_places_of_data_sets_are_of_their_kind(tmp_path: Path) -> None:
@@ -322,101 +325,80 @@ def test_places_of_data_sets_are_of_their_kind(tmp_path: Path) -> None:
     ):
         text = B_LENET.replace('name = "fashion-mnist"', f'name = "{name}"')
         file.write_text(text.replace("# path =", f'path = "{good}"'))
-        assert config.load(file).dataset == ((str(tmp_path / good), None) if name == "npz" else (name, tmp_path / good))
+        assert load_config(file).dataset == ((str(tmp_path / good), None) if name == "npz" else (name, tmp_path / good))
         if bad is not None:
             file.write_text(text.replace("# path =", f'path = "{bad}"'))
             with pytest.raises(ConfigError, match=f"data.path = '{bad}': {message}"):
-                config.load(file)
-
-
-def test_presets_have_the_shapes_of_quant_models() -> None:
-    from quant_models.networks.layouts import HEADS, blocks, places
-    from quant_models.networks.presets import PRESETS
-
-    assert set(PRESETS) == set(config.PRESETS)
-    for name, preset in config.PRESETS.items():
-        spec = PRESETS[name](4, 4, 10)
-        assert (len(spec.stages), (spec.height, spec.width, spec.channels)) == (preset.exits, preset.shape)
-        assert (preset.blocks, preset.places) == (len(blocks(spec)), places(spec))
-        height, width = preset.least
-        assert PRESETS[name](4, 4, 10, (height, width, 2)).exits == preset.exits
-        for smaller in ((height - 1, width), (height, width - 1)):
-            with pytest.raises(ValueError, match=r"must fit|must be at least 1"):
-                PRESETS[name](4, 4, 10, (*smaller, 2))
-    assert set(config.HEADS) == set(HEADS)
+                load_config(file)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     with pytest.raises(ConfigError, match=r"config\.toml: no such file"):
-        config.load(file)
+        load_config(file)
     with pytest.raises(ConfigError, match="is a folder, not a config file"):
-        config.load(tmp_path)
+        load_config(tmp_path)
     file.write_text(DIGITS.replace('folding = "optimal"', 'folding = "mine.toml"'))
     with pytest.raises(ConfigError, match=r'build\.folding = "mine\.toml": there is no .*; allowed: "optimal" or "finn", or a file'):
-        config.load(file)
+        load_config(file)
     file.write_text(DIGITS.replace("# path =", 'path = "nowhere"'))
     with pytest.raises(ConfigError, match=r"data\.path = 'nowhere': there is no"):
-        config.load(file)
+        load_config(file)
     file.write_text(DIGITS.replace("# checkpoint =", 'checkpoint = "all.safetensors"'))
     with pytest.raises(ConfigError, match=r'train\.checkpoint = "all\.safetensors": there is no file .*all\.safetensors'):
-        config.load(file)
+        load_config(file)
     (tmp_path / "all.safetensors").write_bytes(b"")
-    assert config.load(file).checkpoint == tmp_path / "all.safetensors"
+    assert load_config(file).checkpoint == tmp_path / "all.safetensors"
     with pytest.raises(ConfigError, match=r"--data = '.*gone': there is no"):
-        config.load(file, data_dir=tmp_path / "gone")
+        load_config(file, data_dir=tmp_path / "gone")
     file.write_bytes(b"\xff")
     with pytest.raises(ConfigError, match="not UTF-8"):
-        config.load(file)
+        load_config(file)
 
 
 def test_folding_is_found_or_a_file(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     for mode in ("optimal", "finn"):
         file.write_text(DIGITS.replace('folding = "optimal"', f'folding = "{mode}"'))
-        assert config.load(file).folding is None
+        assert load_config(file).folding is None
     (tmp_path / "mine.toml").touch()
     file.write_text(DIGITS.replace('folding = "optimal"', 'folding = "mine.toml"'))
-    assert config.load(file).folding == tmp_path / "mine.toml"
+    assert load_config(file).folding == tmp_path / "mine.toml"
     file.write_text(DIGITS.replace('folding = "optimal"', 'folding = "search"'))
     with pytest.raises(ConfigError, match=r'build\.folding = "search": the search is called "optimal" now; allowed: "optimal" '):
-        config.load(file)
+        load_config(file)
 
 
 def test_presets_are_those_of_templates_and_choices() -> None:
-    choices = typing.get_args(typing.get_args(config.ModelSection.model_fields["preset"].annotation)[0])
-    assert set(config.PRESETS) == set(TEMPLATES) == set(choices)
-    boards = config.TargetSection.model_fields["board"].annotation
+    choices = typing.get_args(typing.get_args(ModelSection.model_fields["preset"].annotation)[0])
+    assert set(PRESETS) == set(TEMPLATES) == set(choices)
+    boards = TargetSection.model_fields["board"].annotation
     assert set(BOARDS) == set(getattr(boards, "__args__", ()))
 
 
 def test_policies_and_scores_are_those_of_the_table() -> None:
     from quant_models.exits.policies import POLICIES
 
-    policies = config.ExitSection.model_fields["policy"].annotation
-    scores = config.ExitSection.model_fields["score"].annotation
+    policies = ExitSection.model_fields["policy"].annotation
+    scores = ExitSection.model_fields["score"].annotation
     assert set(getattr(policies, "__args__", ())) == set(POLICIES)
     assert set(typing.get_args(typing.get_args(scores)[0])) == {name for name, row in POLICIES.items() if row.score and row.unit}
-    description = config.ExitSection.model_fields["policy"].description or ""
+    description = ExitSection.model_fields["policy"].description or ""
     for name in POLICIES:
         assert f"{name}: {POLICIES[name].summary}." in description
 
 
-def test_gate_heads_belong_to_exits_of_policy_gate() -> None:
-    from quant_models.networks.gate_layout import GATE_HEADS
-
-    assert set(config.GATE_HEADS) == set(GATE_HEADS)
-    assert config.parse(B_LENET).gates == (None,)
+    assert parse(B_LENET).gates == (None,)
     text = B_LENET.replace('policy = "max_logit"', 'policy = "gate"', 1)
-    plain = config.parse(B_LENET).topology
-    assert config.parse(text).gates == ("pool",)
-    assert config.parse(text).topology == {**plain, "gates": ("pool",)}
-    assert config.parse(text.replace("# gate_head =", 'gate_head = "linear"', 1)).gates == ("linear",)
+    plain = parse(B_LENET).topology
+    assert parse(text).gates == ("pool",)
+    assert parse(text).topology == {**plain, "gates": ("pool",)}
+    assert parse(text.replace("# gate_head =", 'gate_head = "linear"', 1)).gates == ("linear",)
 
 
 @pytest.mark.parametrize("policy", ["margin", "entropy", "patience", "class_threshold", "gate", "never"])
 def test_every_policy_can_be_asked_for(policy: str) -> None:
     text = B_LENET.replace('policy = "max_logit"', f'policy = "{policy}"', 1).replace("# score =", 'score = "entropy"', 1)
-    made = config.parse(text.replace("shares = [0.75]", "shares = [0]").replace("epsilon = 0.001", "epsilon = 0.0005"), "x.toml")
+    made = parse(text.replace("shares = [0.75]", "shares = [0]").replace("epsilon = 0.001", "epsilon = 0.0005"), "x.toml")
     assert [(item.policy, item.score) for item in made.exits] == [(policy, "entropy"), ("always", None)]
     assert made.calibrate.epsilon == 0.0005

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from build_flows.base.errors import ConfigError
-from build_flows.project import config
+from build_flows.project.load import load as load_config
+from build_flows.project.load import parse
 
 TEXT = """
 [project]
@@ -26,16 +27,16 @@ SOURCE = 'factory = "pack.nets:make"'
 
 def faults(text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        config.parse(text, "x.toml")
+        parse(text, "x.toml")
     return caught.value.message.splitlines()
 
 
 def test_a_network_of_ones_own_has_any_number_of_exits_and_no_layout() -> None:
-    found = config.parse(TEXT)
+    found = parse(TEXT)
     assert (found.model.own, found.layout, len(found.exits)) == (True, (), 2)
     many = TEXT.replace("[[exits]]", '[[exits]]\npolicy = "softmax"\n' * 4 + "[[exits]]", 1)
-    assert len(config.parse(many).exits) == 6
-    assert not config.parse(TEXT.replace(SOURCE, 'preset = "b_lenet"').replace('"digits"', '"fashion-mnist"')).model.own
+    assert len(parse(many).exits) == 6
+    assert not parse(TEXT.replace(SOURCE, 'preset = "b_lenet"').replace('"digits"', '"fashion-mnist"')).model.own
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,6 @@ def test_files_are_beside_the_configuration_and_must_exist(key: str, text: str, 
     file = tmp_path / "x.toml"
     file.write_text(TEXT.replace(SOURCE, text))
     with pytest.raises(ConfigError, match=rf'x\.toml: model\.{key} = "net\.onnx": there is no file .*net\.onnx'):
-        config.load(file)
+        load_config(file)
     (tmp_path / "net.onnx").write_bytes(b"")
-    assert getattr(config.load(file), {"weights": "own_weights"}.get(key, key)) == tmp_path / "net.onnx"
+    assert getattr(load_config(file), {"weights": "own_weights"}.get(key, key)) == tmp_path / "net.onnx"

@@ -5,14 +5,16 @@ import tomllib
 import pytest
 
 from build_flows.base.errors import ConfigError
-from build_flows.project import config
+from build_flows.project.config import Config
+from build_flows.project.load import parse
+from build_flows.project.sections import ExitSection
 from build_flows.project.template import TEMPLATES, template
 
 
 @pytest.mark.parametrize("preset", TEMPLATES)
 def test_a_template_is_valid_and_says_what_was_meant(preset: str) -> None:
     text = template(preset)
-    config.parse(text)
+    parse(text)
     raw = tomllib.loads(text)
     for section, values in TEMPLATES[preset].items():
         found, meant = (item if isinstance(item, list) else [item] for item in (raw[section], values))
@@ -23,16 +25,16 @@ def test_a_template_is_valid_and_says_what_was_meant(preset: str) -> None:
 def test_every_field_is_there_with_its_description() -> None:
     text = template("digits")
     prose = " ".join(line.lstrip("# ") for line in text.splitlines())
-    for declared in config.Config.model_fields.values():
+    for declared in Config.model_fields.values():
         section = declared.annotation
-        for name, field in getattr(section, "model_fields", config.ExitSection.model_fields).items():
+        for name, field in getattr(section, "model_fields", ExitSection.model_fields).items():
             assert field.description, name
             assert field.description in prose
             assert f"\n{name} = " in text or f"\n# {name} =" in text
 
 
 def test_the_name_can_be_chosen() -> None:
-    assert config.parse(template("b_lenet", name="mine")).project.name == "mine"
+    assert parse(template("b_lenet", name="mine")).project.name == "mine"
 
 
 def test_an_unknown_preset_is_named() -> None:

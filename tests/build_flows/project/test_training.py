@@ -5,26 +5,29 @@ from pathlib import Path
 import pytest
 
 from build_flows.base.errors import ConfigError
-from build_flows.project import config
+from build_flows.project.config import Config
+from build_flows.project.load import load as load_config
+from build_flows.project.load import parse
 from build_flows.project.template import template
-from build_flows.project.training import PERTURBATIONS, SCHEMES, ConsistentSection, TrainSection, exit_weights
+from build_flows.project.training import ConsistentSection, TrainSection, exit_weights
 from quant_models.training import perturb, schemes
+from quant_models.training.names import PerturbationName, SchemeName
 
 
-def parsed(*changes: tuple[str, str], preset: str = "digits") -> config.Config:
+def parsed(*changes: tuple[str, str], preset: str = "digits") -> Config:
     text = template(preset)
     for old, new in changes:
         assert old in text
         text = text.replace(old, new, 1)
-    return config.parse(text, "x.toml")
+    return parse(text, "x.toml")
 
 
 def test_schemes_and_perturbations_are_those_there_are() -> None:
-    assert set(SCHEMES) == set(schemes.SCHEMES)
-    assert TrainSection.model_fields["scheme"].annotation.__args__ == tuple(SCHEMES)
-    assert set(PERTURBATIONS) == set(perturb.PERTURBATIONS)
+    assert set(SchemeName) == set(schemes.SCHEMES)
+    assert TrainSection.model_fields["scheme"].annotation.__args__ == tuple(map(str, SchemeName))
+    assert set(PerturbationName) == set(perturb.PERTURBATIONS)
     inner = ConsistentSection.model_fields["perturb"].annotation.__args__[0]
-    assert inner.__args__[0].__args__ == PERTURBATIONS
+    assert inner.__args__[0].__args__ == tuple(map(str, PerturbationName))
 
 
 def test_weights_of_the_exits() -> None:
@@ -78,9 +81,9 @@ def test_a_network_without_early_exits_has_no_heads_to_train() -> None:
     shares = text[end:].replace("shares = [0.6, 0.25]", "accuracy_loss = 1.0", 1)
     alone = text[:first] + text[last:end] + shares
     with pytest.raises(ConfigError, match=r'train\.scheme = "personal": there are no early exits to train; allowed: "joint", "exits_only"'):
-        config.parse(alone)
-    config.parse(alone.replace('scheme = "personal"', 'scheme = "exits_only"'))
-    config.parse(alone.replace('scheme = "personal"', 'scheme = "distill"'))
+        parse(alone)
+    parse(alone.replace('scheme = "personal"', 'scheme = "exits_only"'))
+    parse(alone.replace('scheme = "personal"', 'scheme = "distill"'))
 
 
 @pytest.mark.parametrize("key", ["start", "checkpoint"])
@@ -88,7 +91,7 @@ def test_a_file_that_is_not_there_is_told(key: str, tmp_path: Path) -> None:
     file = tmp_path / "x.toml"
     file.write_text(template("digits").replace(f"# {key} =", f'{key} = "gone.safetensors"'))
     with pytest.raises(ConfigError, match=rf'train\.{key} = "gone\.safetensors": there is no file {tmp_path / "gone.safetensors"}'):
-        config.load(file)
+        load_config(file)
 
 
 def test_files_of_the_scheme_are_found_beside_the_configuration(tmp_path: Path) -> None:
@@ -98,7 +101,7 @@ def test_files_of_the_scheme_are_found_beside_the_configuration(tmp_path: Path) 
     before, after = text.split("[personal]")
     file = tmp_path / "x.toml"
     file.write_text(before + "[personal]" + after.replace("# samples =", 'samples = "user.npz"', 1))
-    found = config.load(file)
+    found = load_config(file)
     assert (found.start, found.samples, found.checkpoint) == (tmp_path / "start.safetensors", tmp_path / "user.npz", None)
 
 
@@ -107,15 +110,15 @@ def test_float_weights_are_found_beside_the_configuration(tmp_path: Path) -> Non
     text = template("digits").replace('scheme = "joint"', 'scheme = "import"').replace("# mapping =", 'weights = "net.pt"')
     file.write_text(text)
     with pytest.raises(ConfigError, match=rf'import\.weights = "net\.pt": there is no file {tmp_path / "net.pt"}'):
-        config.load(file)
+        load_config(file)
     (tmp_path / "net.pt").touch()
-    found = config.load(file)
+    found = load_config(file)
     assert found.weights == tmp_path / "net.pt"
     assert found.values("import", "model").keys() == {"import", "model"}
     assert found.values("import")["import"]["weights"] == "net.pt"
-    assert config.Config.model_validate(found.config.model_dump()) == found.config
+    assert Config.model_validate(found.config.model_dump()) == found.config
     file.write_text(text.replace('scheme = "import"', 'scheme = "joint"'))
-    assert config.load(file).weights is None
+    assert load_config(file).weights is None
 
 
 def test_where_weights_are_taken_nothing_that_trains_is_needed(tmp_path: Path) -> None:
@@ -123,5 +126,5 @@ def test_where_weights_are_taken_nothing_that_trains_is_needed(tmp_path: Path) -
     text = template("digits").replace('scheme = "joint"', 'scheme = "personal"').replace("# checkpoint =", 'checkpoint = "all.safetensors"')
     file = tmp_path / "x.toml"
     file.write_text(text.replace("# start =", 'start = "gone.safetensors"'))
-    found = config.load(file)
+    found = load_config(file)
     assert (found.start, found.samples, found.checkpoint) == (None, None, tmp_path / "all.safetensors")

@@ -8,7 +8,7 @@ import torch
 
 from build_flows.base.errors import OfframpError
 from build_flows.base.ui import SilentUi
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps.agree import verify
 from quant_models.integers.export import export_golden
 from quant_models.networks.checkpoint import load_checkpoint, save_checkpoint

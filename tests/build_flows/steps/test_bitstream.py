@@ -15,7 +15,7 @@ from build_flows.board.boards import BOARDS
 from build_flows.board.built import BITSTREAM
 from build_flows.board.design import design_name, file_name
 from build_flows.board.vivado import VivadoError, find_vivado
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps import bitstream
 from build_flows.steps.bitstream import PROJECT, BitstreamError, check_results, find_results, make_bitstream, make_project
 from build_flows.steps.engine import Build

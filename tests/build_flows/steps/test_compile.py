@@ -10,7 +10,7 @@ from build_flows.base.ui import SilentUi
 from build_flows.finn_bridge.finn_folding import finn_folding
 from build_flows.planning.folding import read_toml
 from build_flows.planning.network import read_network
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps.compile import compile_project
 from hw.netlist import Netlist, load
 
@@ -74,7 +74,7 @@ def test_too_few_samples_in_flight_are_warned_of(copy, tmp_path: Path, model_cac
     project = copy()
     text = project.file.read_text()
     project.file.write_text(text.replace("[build]\n", '[build]\nmax_in_flight = 2\norder = "input"\n'))
-    from build_flows.project.config import load as load_config
+    from build_flows.project.load import load as load_config
 
     ui = compiled(load_config(project.file), tmp_path / "work", model_cache)
     assert any(line.startswith("warning: build.max_in_flight = 2 may set the pace; ") for line in ui.said)

@@ -9,7 +9,7 @@ import pytest
 
 from build_flows.base.files import read_json
 from build_flows.base.ui import SilentUi
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps import flow, training
 from build_flows.steps.engine import Build
 from build_flows.steps.evaluate import evaluate, spread

@@ -7,7 +7,7 @@ import pytest
 
 from build_flows.base.files import read_json, write_json
 from build_flows.base.ui import SilentUi
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps import training
 from build_flows.steps.evaluate_hardware import open_hardware
 from sim.errors import AgreementError

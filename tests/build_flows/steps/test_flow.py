@@ -14,8 +14,8 @@ import pytest
 from build_flows.base.errors import ConfigError
 from build_flows.base.files import hash_path
 from build_flows.base.ui import Progress, SilentUi
-from build_flows.project import config
-from build_flows.project.config import Project
+from build_flows.project.load import Project
+from build_flows.project.load import load as load_config
 from build_flows.steps import flow
 from build_flows.steps.engine import Build, Step
 from tests.build_flows.projects import configured
@@ -114,7 +114,7 @@ def test_a_subnet_is_one_exit_of_the_whole_network(copy: Copy) -> None:
     before, trained = stamps(project), json.loads((project.output / "metrics.json").read_text())["exits"]
     text = project.file.read_text()
     project.file.write_text(text.replace('[build]\n', '[build]\nmode = "subnet"\nexit = 1\n'))
-    project = config.load(project.file)
+    project = load_config(project.file)
     page = flow.report(project, SilentUi()).read_text()
     assert "mode subnet: exit 1 of the trained network alone" in page
     assert ran(project, before) == {*STEPS, "subnet"} - {"train"}
@@ -144,7 +144,7 @@ def test_mode_anytime_gives_an_answer_of_every_exit(copy: Copy) -> None:
     project = copy()
     before, plain = stamps(project), json.loads((project.output / "sim.json").read_text())
     project.file.write_text(project.file.read_text().replace('[build]\n', '[build]\nmode = "anytime"\n'))
-    project = config.load(project.file)
+    project = load_config(project.file)
     page = flow.report(project, SilentUi()).read_text()
     assert ran(project, before) == {"compile", "verify", "simulate", "report"} & set(STEPS)
     simulated = json.loads((project.output / "sim.json").read_text())
@@ -167,7 +167,7 @@ def test_mode_anytime_gives_an_answer_of_every_exit(copy: Copy) -> None:
 def test_two_exits_after_one_block_are_compiled_one_at_a_time(copy: Copy) -> None:
     both = configured(copy().file.parent, [(0, "preset"), (0, "linear")])
     both.file.write_text(both.file.read_text().replace('[build]\n', '[build]\nmode = "subnet"\nexit = 1\n'))
-    config.load(both.file).refuse_shared_places()
+    load_config(both.file).refuse_shared_places()
 
 
 def test_what_is_trained_follows_places_and_heads_but_not_policies(copy: Copy) -> None:
@@ -176,7 +176,7 @@ def test_what_is_trained_follows_places_and_heads_but_not_policies(copy: Copy) -
     text = project.file.read_text()
     project.file.write_text(text.replace('policy = "softmax"', 'policy = "margin"\nafter = 0').replace(
         'policy = "max_logit"', 'policy = "entropy"\nafter = 1\nhead = "preset"'))
-    flow.train(config.load(project.file), SilentUi())
+    flow.train(load_config(project.file), SilentUi())
     assert ran(project, before) == {"calibrate"}
     flow.train(configured(project.file.parent, [(0, "preset"), (1, "linear")], epochs="1"), SilentUi())
     assert ran(project, before) == {"train", "calibrate"}
@@ -278,7 +278,7 @@ def test_training_depends_on_the_chosen_scheme_and_the_content_of_its_files(
         with monkeypatch.context() as patched:
             patched.setattr(Build, "run", stop)
             with pytest.raises(KeyboardInterrupt):
-                flow.train(config.load(file), SilentUi())
+                flow.train(load_config(file), SilentUi())
         return steps[0].identity()
 
     for name, content in (("a", b"1"), ("b", b"1"), ("c", b"2")):
@@ -300,7 +300,7 @@ def test_bits_of_single_layers_go_all_the_way(copy: Copy) -> None:
     made = copy(epochs="1")
     bits = "{ stage0_conv0 = { weight = 6, act = 5 }, stage1_conv0 = { act = 2 }, head0_fc0 = { weight = 7 }, head2_gap0 = { act = 4 } }"
     made.file.write_text(made.file.read_text().replace("act_bits = 3\n", f"act_bits = 3\nlayer_bits = {bits}\n"))
-    found = flow.simulate(config.load(made.file), SilentUi(), samples=20)
+    found = flow.simulate(load_config(made.file), SilentUi(), samples=20)
     assert found["agree"] == found["samples"] == 20
     netlist = json.loads((made.output / "netlist.json").read_text())
     streams = {item["dst"][0]: item["bits"] for item in netlist["streams"]}
@@ -314,13 +314,13 @@ def test_the_report_is_made_anew_when_what_it_shows_changed(copy: Copy, monkeypa
     flow.report(project, SilentUi())
     before = stamps(project)
     renamed = project.file.rename(project.file.with_name("renamed.toml"))
-    flow.report(config.load(renamed), SilentUi())
+    flow.report(load_config(renamed), SilentUi())
     assert ran(project, before) == {"report"}
     assert "offramp run renamed.toml" in (project.output / "report.html").read_text()
 
     before = stamps(project)
     monkeypatch.setattr(platform, "python_version", lambda: "3.99.1")
-    flow.report(config.load(renamed), SilentUi())
+    flow.report(load_config(renamed), SilentUi())
     assert ran(project, before) == {"report"}
 
 

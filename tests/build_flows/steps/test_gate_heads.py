@@ -7,8 +7,8 @@ from build_flows.base.files import read_json
 from build_flows.base.ui import SilentUi
 from build_flows.board.boards import BOARDS
 from build_flows.board.manifest import manifest
-from build_flows.project import config
-from build_flows.project.config import Project
+from build_flows.project.load import Project
+from build_flows.project.load import load as load_config
 from build_flows.steps import flow, training
 from build_flows.steps.engine import Build
 from hw.netlist import load
@@ -27,7 +27,7 @@ def gated(tmp_path_factory, model_cache) -> Project:
     project(folder, model_cache)
     made = configured(folder, exits=[(0, "global")], policy='"gate"')
     made.file.write_text(made.file.read_text().replace("accuracy_loss = 2.0", "shares = [0.5]"))
-    made = config.load(made.file)
+    made = load_config(made.file)
     flow.simulate(made, SilentUi(), samples=40)
     return made
 
@@ -93,8 +93,8 @@ def test_another_gate_head_is_trained_and_another_policy_drops_it(gated: Project
         assert build.fresh(flow.Flow(gated, SilentUi(), build)._export_step())
         for new in ('policy = "gate"\ngate_head = "linear"', 'policy = "max_logit"'):
             gated.file.write_text(text.replace('policy = "gate"', new))
-            from build_flows.project import config
+            from build_flows.project.load import load as load_config
 
-            other = config.load(gated.file)
+            other = load_config(gated.file)
             assert not build.fresh(flow.Flow(other, SilentUi(), build)._export_step())
     gated.file.write_text(text)

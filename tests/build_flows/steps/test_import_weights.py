@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from build_flows.base.errors import ConfigError
 from build_flows.base.files import write_json
 from build_flows.base.ui import SilentUi, Ui
-from build_flows.project import config
-from build_flows.project.config import Project
+from build_flows.project.load import Project
+from build_flows.project.load import load as load_config
 from build_flows.steps import flow, training
 from build_flows.steps.import_weights import seen
 from quant_models.bring.float_net import train_float
@@ -57,7 +57,7 @@ def importing(folder: Path, cache: Path, trained: Path, own: str = "", **changes
     lines = own if "weights = " in own else f'weights = "net.safetensors"\n{own}'
     text = small.file.read_text().replace("threads = 1\n", 'threads = 1\nscheme = "import"\n')
     small.file.write_text(f"{text}\n[import]\ndivisor = 256\n{lines}\n")
-    return config.load(small.file)
+    return load_config(small.file)
 
 
 def run(chosen: Project, work: Path, ui: Any = None) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def test_what_the_float_network_saw(trained: Path, tmp_path: Path, model_cache: 
     data = training.dataset(chosen)
     assert seen(chosen, data) == seen_pixels(1, 256, (0.5,), (0.25,))
     chosen.file.write_text(chosen.file.read_text().replace("divisor = 256\n", ""))
-    chosen = config.load(chosen.file)
+    chosen = load_config(chosen.file)
     assert seen(chosen, data) == seen_pixels(1, 255, (0.5,), (0.25,))
     arrays = {key: getattr(data, key) for key in ("x_train", "y_train", "x_test", "y_test")}
     sensors = Dataset(name="sensors", **arrays, scale=ChannelScale(low=(-3.0,), step=(0.5,)))

@@ -14,8 +14,8 @@ from build_flows.base.errors import ConfigError, OfframpError
 from build_flows.base.files import hash_path
 from build_flows.base.ui import SilentUi
 from build_flows.finn_bridge.read_qonnx import read_qonnx
-from build_flows.project import config
-from build_flows.project.config import Project
+from build_flows.project.load import Project
+from build_flows.project.load import load as load_config
 from build_flows.steps import flow
 from build_flows.steps.own import compare_float, integer_view
 from sim import golden
@@ -110,13 +110,13 @@ def project(tiny: Project, folder: Path, source: str, **changes: str) -> Project
         assert f"{old} = " in text
         text = "\n".join(f"{old} = {new}" if line.startswith(f"{old} = ") else line for line in text.splitlines())
     (folder / "config.toml").write_text(text)
-    return config.load(folder / "config.toml")
+    return load_config(folder / "config.toml")
 
 
 def two_exits(made: Project) -> Project:
     text = made.file.read_text().replace('[[exits]]\npolicy = "max_logit"\n', "").replace("[0.5, 0.3]", "[0.5]")
     made.file.write_text(text)
-    return config.load(made.file)
+    return load_config(made.file)
 
 
 def test_a_presets_qonnx_gives_the_presets_hardware(tiny: Project, tmp_path: Path) -> None:

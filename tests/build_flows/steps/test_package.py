@@ -9,7 +9,7 @@ import pytest
 
 from build_flows.base.errors import ConfigError, OfframpError
 from build_flows.board.boards import BOARDS
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps import training
 from build_flows.steps.bitstream import make_project
 from build_flows.steps.cosim import cosim

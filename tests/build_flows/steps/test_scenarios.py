@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from build_flows.base.ui import SilentUi
-from build_flows.project import config
+from build_flows.project.load import load as load_config
 from build_flows.steps import flow
 from hw.netlist import load
 from sim import golden
@@ -131,7 +131,7 @@ def test_windows_of_sensors_run_through_1d_layers(tmp_path, model_cache):
     """Digits as windows of 16 samples on 4 channels: all of them through the RTL of ``har``, with stalls and without."""
     made = project(tmp_path, model_cache, preset='"har"', epochs="1", cycles_per_sample="64")
     made.file.write_text(made.file.read_text().replace('"npz"', '"sensors"'))
-    made = config.load(made.file)
+    made = load_config(made.file)
     with np.load(made.data, allow_pickle=False) as found:
         arrays = {key: found[key].reshape(-1, 16, 4) / 8 - 3 if key[0] == "x" else found[key] for key in found}
     np.savez(made.data, **arrays)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from build_flows.base.ui import SilentUi
-from build_flows.project.config import Project
+from build_flows.project.load import Project
 from build_flows.steps import training
 from build_flows.steps.simulate import Options, run
 from sim.errors import AgreementError

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from build_flows.base.ui import SilentUi
-from build_flows.project import config
-from build_flows.project.config import Project
+from build_flows.project.load import Project
+from build_flows.project.load import load as load_config
 from build_flows.steps import training
 from build_flows.steps.train_setup import train_scheme, train_settings, trained_on, unlabelled
 from quant_models.errors import QuantModelError
@@ -29,7 +29,7 @@ def again(small: Project, train: str = "", tables: str = "") -> Project:
     text = small.file.read_text().replace("threads = 1\n", f"threads = 1\n{train}\n")
     file = small.file.with_name("other.toml")
     file.write_text(f"{text}\n{tables}\n")
-    return config.load(file)
+    return load_config(file)
 
 
 def test_every_setting_is_the_one_that_is_written(small: Project) -> None:

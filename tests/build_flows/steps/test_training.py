@@ -14,8 +14,9 @@ from PIL import Image
 
 from build_flows.base.errors import ConfigError, OfframpError
 from build_flows.base.ui import SilentUi
-from build_flows.project import config
-from build_flows.project.config import Project
+from build_flows.project.config import Config
+from build_flows.project.load import Project
+from build_flows.project.load import load as load_config
 from build_flows.steps import training
 from quant_models.errors import QuantModelError
 from quant_models.exits.calibrate import ExitLogits, apply, calibrate
@@ -113,7 +114,7 @@ def _with(small: Project, changes: dict[str, dict], **files: Path) -> Project:
     raw = small.config.model_dump()
     for table, values in changes.items():
         raw[table] = raw[table] | values
-    return dataclasses.replace(small, config=config.Config.model_validate(raw), **files)
+    return dataclasses.replace(small, config=Config.model_validate(raw), **files)
 
 
 def _trained(chosen: Project, work: Path) -> dict:
@@ -371,7 +372,7 @@ def test_windows_of_sensors_and_image_folders_are_data_sets(small: Project, tmp_
         windows = {key: found[key].reshape(-1, 16, 4) / 7 if key[0] == "x" else found[key] for key in found}
     np.savez(folder / "digits.npz", **windows)
     small.file.write_text(text.replace('name = "npz"', 'name = "sensors"'))
-    data = training.dataset(config.load(small.file))
+    data = training.dataset(load_config(small.file))
     assert (data.shape, data.x_train.max()) == ((16, 1, 4), 255)
     assert data.scale is not None
     assert training._input(data)["scale"] == {"low": list(data.scale.low), "step": list(data.scale.step)}
@@ -380,7 +381,7 @@ def test_windows_of_sensors_and_image_folders_are_data_sets(small: Project, tmp_
             (folder / "pets" / part / label).mkdir(parents=True)
             Image.new("L", (3, 2), 9).save(folder / "pets" / part / label / "a.png")
     small.file.write_text(text.replace('name = "npz"', 'name = "folder"\nresize = [8, 6]').replace("digits.npz", "pets"))
-    data = training.dataset(config.load(small.file))
+    data = training.dataset(load_config(small.file))
     assert (data.shape, data.names) == ((8, 6, 1), ("cat", "dog"))
     assert len(list((folder / "out" / ".data").iterdir())) == 1
 
@@ -391,7 +392,7 @@ def test_a_mean_cost_is_calibrated_and_one_out_of_reach_is_told(small: Project, 
 
     def wanted(share: str) -> Project:
         small.file.write_text(text.replace("shares = [0.5, 0.3]", f'mean_cost = {share}\ncost = "bit_ops"'))
-        return config.load(small.file)
+        return load_config(small.file)
 
     training.calibrate(wanted("0.6"), SilentUi(), tmp_path / "checkpoint.safetensors", tmp_path)
     told = json.loads((tmp_path / "exits.json").read_text())["calibration"]

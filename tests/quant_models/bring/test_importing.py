@@ -15,8 +15,9 @@ from quant_models.bring.weights_file import WeightsFile, read_weights
 from quant_models.datasets.load import load, split
 from quant_models.errors import QuantModelError
 from quant_models.integers.view import integer_layers, integer_logits, thresholds
-from quant_models.networks.net import MIN_GAMMA, MultiExitNet, trace
+from quant_models.networks.net import MIN_GAMMA, MultiExitNet
 from quant_models.networks.presets import preset
+from quant_models.networks.spec import trace
 from quant_models.training.train import TrainSettings, evaluate
 from tests.quant_models.conftest import build_spec
 

@@ -10,8 +10,8 @@ from quant_models.bring.float_net import FloatNet
 from quant_models.bring.matching import match
 from quant_models.bring.weights_file import WeightsFile, _natural
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import Activation, Conv, GlobalPool, Linear, NetSpec
 from quant_models.networks.presets import preset
+from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, NetSpec
 from tests.quant_models.conftest import build_spec
 
 RELU = Activation()

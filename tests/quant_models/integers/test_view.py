@@ -6,7 +6,6 @@ import torch
 
 from quant_models.errors import QuantModelError
 from quant_models.integers.view import REACH, frozen, integer_layers, integer_logits, logit_scales, thresholds
-
 from tests.quant_models.conftest import build_model, build_spec
 
 

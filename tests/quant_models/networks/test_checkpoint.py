@@ -6,7 +6,6 @@ from safetensors.torch import load_file, save_file
 
 from quant_models.errors import QuantModelError
 from quant_models.networks.checkpoint import Checkpoint, load_checkpoint, load_model, save_checkpoint
-
 from tests.quant_models.conftest import build_spec
 
 

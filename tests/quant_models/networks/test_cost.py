@@ -1,7 +1,7 @@
 """Costs counted by hand, and by running the layers."""
 
 from quant_models.networks.cost import Cost, exit_costs, last_alone, layer_costs
-from quant_models.networks.net import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec, trace
+from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec, trace
 from tests.quant_models.conftest import build_spec
 
 

@@ -6,7 +6,7 @@ import pytest
 from hw.exits.decision import ExitDecision
 from quant_models.integers.export import golden
 from quant_models.networks.exchange import BIAS_BITS, logit_bits
-from quant_models.networks.net import trace
+from quant_models.networks.spec import trace
 from tests.quant_models.conftest import build_model, build_spec
 
 

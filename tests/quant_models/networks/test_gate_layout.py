@@ -5,8 +5,8 @@ import pytest
 from quant_models.errors import QuantModelError
 from quant_models.networks.gate_layout import GATE_HEADS, with_gates
 from quant_models.networks.layouts import layout
-from quant_models.networks.net import GlobalPool, Linear, MaxPool, NetSpec, trace
 from quant_models.networks.presets import preset
+from quant_models.networks.spec import GlobalPool, Linear, MaxPool, NetSpec, trace
 
 
 def test_forms():

@@ -5,7 +5,7 @@ import pytest
 from quant_models.errors import QuantModelError
 from quant_models.integers.export import golden
 from quant_models.networks.layer_bits import with_bits
-from quant_models.networks.net import trace
+from quant_models.networks.spec import trace
 from tests.quant_models.conftest import build_model, build_spec
 
 

@@ -7,9 +7,9 @@ import torch
 from quant_models.errors import QuantModelError
 from quant_models.exits.calibrate import ExitLogits, calibrate
 from quant_models.integers.view import integer_logits
-from quant_models.networks.layouts import HEADS, backbone, blocks, layout, place, places
-from quant_models.networks.net import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec, trace
+from quant_models.networks.layouts import HEADS, backbone, blocks, layout, outline, place, places
 from quant_models.networks.presets import PRESETS, preset
+from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec, trace
 from tests.quant_models.conftest import build_model
 
 RELU = Activation(bits=4)
@@ -112,3 +112,15 @@ def test_an_exit_inside_a_block_is_no_place():
     )
     with pytest.raises(QuantModelError, match=r"exit 0 of odd stands after backbone layer 1, inside a block; blocks end at \[2\]"):
         places(spec)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_an_outline_tells_what_the_preset_has_and_takes(name):
+    spec, found = preset(name), outline(name)
+    assert (found.exits, found.shape) == (spec.exits, (spec.height, spec.width, spec.channels))
+    assert (found.blocks, found.places) == (len(blocks(spec)), places(spec))
+    height, width = found.least
+    assert preset(name, shape=(height, width, 2)).exits == spec.exits
+    for smaller in ((height - 1, width), (height, width - 1)):
+        with pytest.raises(ValueError, match=r"must fit|must be at least 1"):
+            preset(name, shape=(*smaller, 2))

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import MIN_GAMMA, Activation, Conv, GlobalPool, Linear, MaxPool, MultiExitNet, NetSpec, trace
+from quant_models.networks.net import MIN_GAMMA, MultiExitNet
+from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec, trace
 
 
 def spec(**changes):

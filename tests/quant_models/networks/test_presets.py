@@ -1,8 +1,8 @@
 import pytest
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import Activation, Linear, trace
 from quant_models.networks.presets import PRESETS, preset
+from quant_models.networks.spec import Activation, Linear, trace
 
 # The published topologies: what enters each first linear layer of a head, flattened.
 FLATTENED = {"digits": [32, 64, 32], "b_lenet": [640, 720], "triple_wins": [576, 1024], "b_alexnet": [288, 576], "har": [256, 256, 64]}

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from quant_models.errors import QuantModelError
+from quant_models.training.names import PerturbationName
 from quant_models.training.perturb import PERTURBATIONS, check_names, names_for, perturb, perturb_any
 
-IMAGES = [name for name, item in PERTURBATIONS.items() if item.kind == "image"]
-WINDOWS = [name for name, item in PERTURBATIONS.items() if item.kind == "window"]
+IMAGES = [item.value for item in PerturbationName if item.kind == "image"]
+WINDOWS = [item.value for item in PerturbationName if item.kind == "window"]
 
 
 def seeded(seed=0):
@@ -21,7 +22,7 @@ def batch(kind, n=64):
 
 @pytest.mark.parametrize("name", PERTURBATIONS)
 def test_a_result_is_an_8_bit_input_again_and_a_function_of_the_seed(name):
-    x = batch(PERTURBATIONS[name].kind)
+    x = batch(PerturbationName(name).kind)
     before = x.clone()
     found = perturb(x, name, 1.0, seeded())
     assert torch.equal(x, before)
@@ -37,7 +38,7 @@ def test_a_result_is_an_8_bit_input_again_and_a_function_of_the_seed(name):
 
 @pytest.mark.parametrize("name", PERTURBATIONS)
 def test_strength_0_changes_nothing_and_more_strength_changes_more(name):
-    x = batch(PERTURBATIONS[name].kind, 400)
+    x = batch(PerturbationName(name).kind, 400)
     far = [float((perturb(x, name, strength, seeded()) - x).abs().mean()) for strength in (0.0, 0.25, 0.5, 1.0)]
     assert far[0] == 0
     assert far == sorted(far)

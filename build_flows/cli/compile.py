@@ -1,0 +1,28 @@
+"""``offramp compile``: from the trained network to RTL."""
+
+from pathlib import Path
+
+import click
+
+from build_flows.cli.shared import done, load_project, project_command, working
+
+__all__ = ["compile"]
+
+
+@click.command()
+@project_command
+def compile(config: Path, data: Path | None, as_json: bool) -> None:
+    """Compile the trained network to RTL: QONNX, FINN graph, folding.toml, netlist.json, rtl/ with filelist.f.
+
+    To fold by hand, copy folding.toml out of the output folder, edit it, and name it as build.folding in CONFIG.
+
+    \b
+    Example:
+      offramp compile examples/digits.toml
+    """
+    with working() as ui:
+        project = load_project(config, data)
+        from build_flows.steps import flow
+
+        result = flow.compile(project, ui)
+    done(project, result, as_json)

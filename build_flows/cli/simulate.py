@@ -1,0 +1,108 @@
+"""``offramp simulate``: test images through the whole accelerator; and what ``offramp run`` shows of it."""
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from build_flows.base.errors import OfframpError
+from build_flows.cli.shared import answer, load_project, number, print_json, project_command, working
+
+if TYPE_CHECKING:
+    from build_flows.base.ui import RichUi
+    from build_flows.project.load import Project
+
+__all__ = ["show_results", "simulate", "simulate_project"]
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    command = click.option(
+        "--waves", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.fst", help="Record all streams, for GTKWave or Surfer."
+    )(command)
+    command = click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the stalls.  [default: simulate.seed]")(command)
+    command = click.option(
+        "--stall",
+        type=click.FloatRange(0, 1, max_open=True),
+        metavar="P",
+        help="Probability that input or output stalls in a cycle, 0 to below 1.  [default: simulate.stall]",
+    )(command)
+    return click.option(
+        "--samples", type=click.IntRange(1), metavar="N", help="Test images to run.  [default: simulate.samples, else all]"
+    )(command)
+
+
+@click.command()
+@project_command
+@_options
+def simulate(
+    config: Path, data: Path | None, as_json: bool, samples: int | None, stall: float | None, seed: int | None, waves: Path | None
+) -> None:
+    """Run test images through the whole accelerator, cycle by cycle, and check every result bit for bit.
+
+    \b
+    Examples:
+      offramp simulate examples/digits.toml
+      offramp simulate examples/digits.toml --samples 50 --stall 0.3 --seed 7
+      offramp simulate examples/digits.toml --samples 4 --waves digits.fst
+    """
+    with working() as ui:
+        project = load_project(config, data)
+        result = simulate_project(project, ui, samples, stall, seed, waves)
+    if as_json:
+        print_json(result)
+    else:
+        show_results(project, result)
+
+
+def simulate_project(
+    project: "Project", ui: "RichUi", samples: int | None = None, stall: float | None = None, seed: int | None = None,
+    waves: Path | None = None,
+) -> dict[str, Any]:
+    """The figures of a simulation with these options, those of the configuration where one is None; raises :class:`OfframpError` for an
+    option that cannot be, and when a sample differs from the golden model."""
+    if stall is not None and math.isnan(stall):
+        raise OfframpError("--stall must be from 0 to below 1, not nan")
+    if waves is not None and waves.suffix != ".fst":
+        raise OfframpError(f"--waves must name a file that ends in .fst, not {waves}")
+    if waves is not None and not waves.absolute().parent.is_dir():
+        raise OfframpError(f"--waves {waves}: there is no folder {waves.absolute().parent}", hint="make it first, or choose another place")
+    if waves is not None and not os.access(waves.absolute().parent, os.W_OK):
+        raise OfframpError(f"--waves {waves}: the folder {waves.absolute().parent} must not be written to", hint="choose another place")
+    from build_flows.steps import flow
+
+    chosen = project.config.simulate
+    result: dict[str, Any] = flow.simulate(
+        project,
+        ui,
+        samples=samples if samples is not None else chosen.samples,
+        stall=stall if stall is not None else chosen.stall,
+        seed=seed if seed is not None else chosen.seed,
+        waves=waves,
+    )
+    if result["agree"] != result["samples"]:
+        raise OfframpError(f"only {result['agree']} of {result['samples']} samples agree with the golden model")
+    return result
+
+
+def show_results(project: "Project", result: Mapping[str, Any]) -> None:
+    """The tables of a simulation."""
+    tables = answer()
+    exits = [
+        (index, f"{100 * item['share']:.1f} %", "-" if item["accuracy"] is None else f"{100 * item['accuracy']:.2f} %")
+        for index, item in enumerate(result["exits"])
+    ]
+    tables.table(f"{project.name}: exits", ("exit", "share", "accuracy"), exits)
+    rows = [
+        ("images through the RTL", f"{result['samples']:,}"),
+        ("equal to the golden model", f"{result['agree']:,}"),
+        ("accuracy", f"{100 * result['accuracy']:.2f} %"),
+        ("cycles per sample", number(result["cycles_per_sample"])),
+        (f"samples per second at {result['clock_mhz']:g} MHz", number(result["samples_per_second"])),
+        ("limited by", str(result["limited_by"])),
+        *([("result words per sample", f"{result['anytime']['words_per_sample']:.2f}")] if "anytime" in result else []),
+        ("simulated cycles per second", number(result["sim_cycles_per_second"])),
+    ]
+    tables.table(f"{project.name}: accelerator", ("figure", "value"), rows)

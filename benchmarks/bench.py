@@ -27,7 +27,7 @@ from benchmarks.resources import resources
 from build_flows.base.files import read_json
 from build_flows.base.ui import RichUi
 from build_flows.project.load import load as load_config
-from build_flows.steps.training import dataset
+from build_flows.steps.data import project_dataset
 from sim.accelerator.bare import run_bare
 
 __all__ = ["main"]
@@ -93,14 +93,14 @@ class _Bench:
         """All 10,000 test images of b_lenet; the time is the simulation's own, with its model built."""
         run_json([*_offramp(), "run", str(self.b_lenet.file), "--json"], ROOT)
         files = ProjectFiles(self.b_lenet)
-        images = dataset(self.b_lenet).x_test
+        images = project_dataset(self.b_lenet).x_test
         result, seconds = files.simulate(images, [BATCH] * (len(images) // BATCH))
         agreed = files.agreed(images, result, [BATCH] * (len(images) // BATCH))
         self.add("b_lenet, Fashion-MNIST test images through the RTL", "10,000 of 10,000 agree", f"{agreed:,} of {len(images):,}",
                  agreed == len(images) == 10_000, "`offramp simulate examples/b_lenet_fashion.toml`")
         rate = f"{result.sim_cycles / seconds / 1e3:,.0f} k cycles a second, two processes"
         self.add("that RTL run", "under 90 s", f"{seconds:.0f} s ({rate})", seconds < 90, "the simulation alone, its model built before")
-        labels = dataset(self.b_lenet).y_test
+        labels = project_dataset(self.b_lenet).y_test
         accuracy = float((result.label == labels).mean())
         last = float((files.logits(images)[-1].argmax(axis=1) == labels).mean())
         self.add("b_lenet's accuracy at the operating point", "at least 87 %", f"{100 * accuracy:.2f} %", accuracy >= 0.87,
@@ -116,7 +116,7 @@ class _Bench:
         self.add(f"b_lenet, hard samples at random, {100 * run.share:.0f} %", "at most 1340 cycles a sample", run.describe(),
                  run.cycles_per_sample <= 1340 and run.agreed == run.samples, f"{run.samples:,} images, seed {SEED}")
         files = ProjectFiles(self.b_lenet)
-        images = dataset(self.b_lenet).x_test
+        images = project_dataset(self.b_lenet).x_test
         result, _ = files.simulate(images[:HARD_SAMPLES], [HARD_SAMPLES], writes={"ENABLE_0": 0})
         slowest = max(item["interval"] for item in read_json(files.folder / "sizing.json")["stages"])
         ratio = result.cycles_per_sample / slowest
@@ -128,7 +128,7 @@ class _Bench:
     def speed(self) -> None:
         """The bench against a bare C++ main, in turn, so that the machine's mood cancels out."""
         files = ProjectFiles(self.b_lenet)
-        images = dataset(self.b_lenet).x_test[:SPEED_IMAGES]
+        images = project_dataset(self.b_lenet).x_test[:SPEED_IMAGES]
         ratios = []
         with tempfile.TemporaryDirectory() as folder:
             for _ in range(PAIRS):

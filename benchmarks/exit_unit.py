@@ -14,7 +14,7 @@ from build_flows.base.ui import Ui
 from build_flows.exit_unit.simulate import plain_unit
 from build_flows.exit_unit.spec import UnitSpec
 from build_flows.project.load import load as load_config
-from build_flows.steps.training import dataset
+from build_flows.steps.data import project_dataset
 from quant_models.exits.policies import POLICIES, integer_threshold
 from sim import golden
 from sim.units.report import judge
@@ -129,7 +129,7 @@ def _fashion(figures: Figures, work: Path) -> None:
     config = ROOT / "examples" / "b_lenet_fashion.toml"
     run_json([sys.executable, "-m", "build_flows.cli.main", "compile", str(config), "--json"], ROOT)
     project = load_config(config)
-    images = dataset(project).x_test
+    images = project_dataset(project).x_test
     net = golden.load(project.output / "golden.npz")
     logits = net.run(images)[0]
     scale = net.scales[0]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from benchmarks.figures import SEED
 from build_flows.project.load import Project
-from build_flows.steps.training import dataset
+from build_flows.steps.data import project_dataset
 from hw.netlist import Netlist
 from hw.netlist import load as load_netlist
 from sim import golden
@@ -76,7 +76,7 @@ def run_hard(project: Project) -> HardRun:
     files = ProjectFiles(project)
     wanted = project.config.target.hard_share
     share = wanted[0] if wanted else 0.25
-    images = dataset(project).x_test
+    images = project_dataset(project).x_test
     exits = golden.decide_images(files.net, files.exits, images).exit
     rng = np.random.default_rng(SEED)
     hard = rng.random(RANDOM_SAMPLES) < share

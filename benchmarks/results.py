@@ -27,7 +27,7 @@ from build_flows.base.errors import OfframpError
 from build_flows.base.files import read_json, write_bytes, write_json, write_text
 from build_flows.base.ui import RichUi, Ui
 from build_flows.project.load import Project, load
-from build_flows.steps import training
+from build_flows.steps.data import project_dataset
 from build_flows.steps.evaluate import spread
 from build_flows.steps.flow import open_flow
 from quant_models.judge.curves import Costs, outcome
@@ -59,7 +59,7 @@ def measure(project: Project, checkpoint: Path | None = None, changed: str | Non
     from quant_models.networks.checkpoint import load_model
     from quant_models.networks.cost import exit_costs
 
-    data = training.dataset(project)
+    data = project_dataset(project)
     model = load_model(checkpoint or project.output / "checkpoint.safetensors")
     entries, costs = read_json(project.output / "exits.json")["exits"], Costs(exits=exit_costs(model.spec))
     labels, seed = np.asarray(data.y_test, np.int64), project.config.train.seed
@@ -138,7 +138,7 @@ def train_floats(run: Run, project: Project, weights: Path, ui: Ui) -> None:
     wanted = {"version": VERSION, "settings": dict(run.floats)}
     if weights.is_file() and stamp.is_file() and read_json(stamp) == wanted:
         return
-    data = training.dataset(project)
+    data = project_dataset(project)
     settings = TrainSettings(**run.floats, seed=run.seed, validation=project.config.data.validation)
     with ui.progress(f"training {run.network} in float") as bar:
         def tell(step: Progress) -> None:
@@ -159,10 +159,10 @@ def _float_accuracy(run: Run, project: Project) -> list[float]:
     from safetensors.torch import load_file
 
     from quant_models.bring.float_net import FloatNet
-    from quant_models.training.train import evaluate
+    from quant_models.training.evaluate import evaluate
 
     assert project.weights is not None
-    data = training.dataset(project)
+    data = project_dataset(project)
     model = FloatNet(_spec(run, data))
     model.load_state_dict(load_file(project.weights))
     return [item["accuracy"] for item in evaluate(model, data.x_test, np.asarray(data.y_test, np.int64))]
@@ -174,7 +174,7 @@ def write_user(change: str, project: Project, samples: Path) -> None:
     from quant_models.datasets.load import split
     from quant_models.judge.corruptions import corrupt
 
-    data, seed = training.dataset(project), project.config.train.seed
+    data, seed = project_dataset(project), project.config.train.seed
     _, held = split(data, project.config.data.validation, seed)
     chosen = held[spread(len(held), USER_SAMPLES)]
     buffer = io.BytesIO()

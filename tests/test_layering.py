@@ -1,4 +1,5 @@
-"""Who may import whom: walks every import statement of the rooms and of the driver, those inside functions and TYPE_CHECKING blocks too."""
+"""Who may import whom: walks every import statement of the rooms, those inside functions and TYPE_CHECKING blocks too. Between rooms the
+rules of docs/interfaces.md hold, inside them nothing points upwards, and nowhere is there a circle."""
 
 import ast
 import sys
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = {"quant_models", "hw", "sim", "build_flows", "offramp_driver"}
+ROOMS = {"quant_models", "hw", "sim", "build_flows", "offramp_driver", "offramp", "benchmarks"}
+TOP = ("offramp", "benchmarks")
+"""What stands on everything else, and is imported by nothing of it."""
 FINN = {"finn", "qonnx"}
 STANDARD = set(sys.stdlib_module_names)
 
@@ -40,12 +43,103 @@ def violations(path: Path, root: Path = ROOT) -> list[str]:
                 text.startswith("sim/golden/")
                 and not (top in {"numpy"} | STANDARD or name in ("sim", "sim.golden") or name.startswith("sim.golden."))
             )
-            or (room == "sim" and top in {"quant_models", "build_flows", "offramp_driver"})
+            or (room == "sim" and top in ROOMS - {"hw", "sim"})
             or (room == "offramp_driver" and top not in {"numpy", "pynq", "offramp_driver"} | STANDARD)
-            or (room != "build_flows" and top == "build_flows")
+            or (room not in ("build_flows", *TOP) and top == "build_flows")
+            or (room != "benchmarks" and top == "benchmarks")
+            or (room not in TOP and top == "offramp")
             or (not text.startswith("build_flows/finn_bridge/") and top in FINN)
         ):
             found.append(f"{text} imports {name}")
+    return found
+
+
+ORDER = {
+    "build_flows": (
+        ("base",), ("project",), ("artefacts",), ("planning", "synthesis", "finn_bridge"), ("board", "exit_unit"), ("pages",), ("steps",),
+        ("compare", "explore"), ("cli",),
+    ),
+    "quant_models": (
+        ("errors", "files", "records"), ("datasets",), ("networks",), ("integers",), ("exits",), ("training",), ("bring",), ("judge",),
+    ),
+    "hw": (("netlist", "streams", "control"), ("exits", "layers"), ("accelerator", "stage_probe"), ("proofs",)),
+    "sim": (
+        ("errors", "golden", "result_word"), ("tools",), ("accelerator", "formal"), ("benches", "board", "units"),
+    ),
+}
+"""The parts of a room from the bottom up: a part imports what stands below it."""
+
+BESIDE = {("finn_bridge", "planning"), ("accelerator", "core")}
+"""Parts of one height of which the first may import the second."""
+
+
+def modules(root: Path = ROOT) -> dict[str, Path]:
+    """Every module of ours by its dotted name."""
+    return {
+        path.relative_to(root).as_posix().removesuffix(".py").removesuffix("/__init__").replace("/", "."): path
+        for room in sorted(ROOMS) for path in sorted((root / room).rglob("*.py"))
+    }
+
+
+def graph(root: Path = ROOT) -> dict[str, set[str]]:
+    """The modules of ours that each of them imports."""
+    known = modules(root)
+    found = {}
+    for name, path in known.items():
+        named = set(imports(path, root))
+        # `from package import name` gives package and package.name: the deeper of the two is meant where both exist.
+        deeper = {item.rpartition(".")[0] for item in named if item in known}
+        found[name] = {item for item in named if item in known and (item not in deeper or not _only_a_package(item, known))} - {name}
+    return found
+
+
+def _only_a_package(name: str, known: dict[str, Path]) -> bool:
+    return known[name].name == "__init__.py"
+
+
+def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
+    """Modules that import each other, directly or not: the strongly connected components of more than one (Tarjan 1972)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found = []
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for other in sorted(arrows[name]):
+            if other not in index:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], index[other])
+        if low[name] == index[name]:
+            at = stack.index(name)
+            part = stack[at:]
+            del stack[at:]
+            if len(part) > 1:
+                found.append(sorted(part))
+
+    for name in sorted(arrows):
+        if name not in index:
+            visit(name)
+    return found
+
+
+def upwards(arrows: dict[str, set[str]]) -> list[str]:
+    """Arrows from a part of a room to one that does not stand below it."""
+    found = []
+    for name, others in sorted(arrows.items()):
+        room, _, rest = name.partition(".")
+        heights = {part: height for height, parts in enumerate(ORDER.get(room, ())) for part in parts}
+        part = rest.partition(".")[0]
+        for other in sorted(others):
+            top, _, below = other.partition(".")
+            there = below.partition(".")[0]
+            if top != room or not heights or not part or not there or part == there:
+                continue
+            if heights[there] >= heights[part] and (part, there) not in BESIDE:
+                found.append(f"{name} imports {other}")
     return found
 
 
@@ -59,6 +153,32 @@ def test_every_room_is_walked() -> None:
 
 def test_nobody_imports_what_it_may_not() -> None:
     assert [line for path in sources() for line in violations(path)] == []
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    assert circles(graph()) == []
+
+
+def test_no_arrow_points_upwards() -> None:
+    assert upwards(graph()) == []
+
+
+def test_the_order_names_every_part() -> None:
+    for room, order in ORDER.items():
+        there = {path.stem if path.is_file() else path.name for path in (ROOT / room).iterdir()
+                 if path.suffix == ".py" or (path / "__init__.py").is_file()} - {"__init__"}
+        assert there <= {part for parts in order for part in parts}, room
+
+
+def test_circles_and_arrows_upwards_are_found() -> None:
+    arrows: dict[str, set[str]] = {"hw.a": {"hw.b"}, "hw.b": {"hw.c"}, "hw.c": {"hw.a"}, "hw.d": {"hw.a"}}
+    assert circles(arrows) == [["hw.a", "hw.b", "hw.c"]]
+    assert upwards({"build_flows.pages.a": {"build_flows.steps.b", "build_flows.base.c"}}) == [
+        "build_flows.pages.a imports build_flows.steps.b"
+    ]
+    assert upwards({"build_flows.planning.a": {"build_flows.finn_bridge.b"}, "build_flows.finn_bridge.b": {"build_flows.planning.c"}}) == [
+        "build_flows.planning.a imports build_flows.finn_bridge.b"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -87,6 +207,11 @@ def test_nobody_imports_what_it_may_not() -> None:
         ("build_flows/a.py", "import quant_models, hw, sim.golden", True),
         ("build_flows/a.py", "if TYPE_CHECKING:\n    import finn", False),
         ("build_flows/finn_bridge/a.py", "import finn, qonnx.core", True),
+        ("build_flows/a.py", "import benchmarks.bench", False),
+        ("build_flows/a.py", "import offramp", False),
+        ("benchmarks/a.py", "import offramp, build_flows.cli.main", True),
+        ("offramp/a.py", "from build_flows.steps import flow", True),
+        ("sim/a.py", "import offramp", False),
     ],
 )
 def test_the_rules_catch_what_they_should(file: str, statement: str, good: bool, tmp_path: Path) -> None:

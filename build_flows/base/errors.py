@@ -8,7 +8,7 @@ import errno
 import os
 from dataclasses import dataclass
 
-__all__ = ["ConfigError", "Explanation", "OfframpError", "explain"]
+__all__ = ["Busy", "ConfigError", "Explanation", "OfframpError", "explain"]
 
 INTERRUPTED = 130
 FULL = os.strerror(errno.ENOSPC)
@@ -26,6 +26,10 @@ class OfframpError(Exception):
 
 class ConfigError(OfframpError):
     """The configuration file does not describe a project: one line per fault, each naming file, key, value and what is allowed."""
+
+
+class Busy(OfframpError):
+    """Another process works in the output folder."""
 
 
 @dataclass(frozen=True)

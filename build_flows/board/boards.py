@@ -9,6 +9,7 @@ from build_flows.base.errors import OfframpError
 __all__ = ["BOARDS", "TCL", "Board", "find_board"]
 
 TCL = Path(__file__).parent / "tcl"
+__sources__ = ("tcl",)
 """Folder of the Tcl that Vivado runs."""
 
 

@@ -22,6 +22,7 @@ from build_flows.board.vivado_state import Behaviour
 __all__ = ["CheckError", "Checked", "check_project", "project_arguments"]
 
 _FORWARD = Path(__file__).with_name("forward.tcl")
+__sources__ = ("forward.tcl",)
 _LIMIT = 120.0
 """Seconds that the Tcl may take; it takes less than one."""
 

@@ -31,6 +31,7 @@ SAMPLES = 100
 """Test images in a package, when there are as many."""
 
 _HERE = Path(__file__).parent
+__sources__ = ("payload", "../../offramp_driver")
 _DRIVER = _HERE.parent.parent / "offramp_driver"
 _PAYLOAD = _HERE / "payload"
 

@@ -81,8 +81,9 @@ def _build(flow: "Flow", board: "Board", source: Path | None) -> dict[str, Any]:
     """All up to bitstream and ``resources.json``; what is wrong with Vivado or ``source`` is told before anything is trained."""
     from build_flows.base.files import read_json
     from build_flows.board.built import BITSTREAM, described
+    from build_flows.board.results import find_results
     from build_flows.board.vivado import VivadoError, find_vivado
-    from build_flows.steps.bitstream import find_results, make_bitstream
+    from build_flows.steps.bitstream import make_bitstream
 
     results = None if source is None else find_results(source)
     tool = None

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from build_flows.base.errors import OfframpError
-from build_flows.cli.shared import answer, debug_option, print_json, working
+from build_flows.cli.shared import answer, debug_option, load_project, print_json, working
 
 __all__ = ["generate"]
 
@@ -87,7 +87,9 @@ def generate(
                 raise OfframpError("--from needs --exit", hint="--exit 0 is the project's first exit")
             if given:
                 raise OfframpError(f"{_option(given[0])} cannot be given with --from: the project says it")
-            spec, enabled = work.of_project(config, index, ui)
+            from build_flows.steps import exit_unit
+
+            spec, enabled = exit_unit.of_project(load_project(config, None), index, ui)
         elif index is not None:
             raise OfframpError("--exit needs --from", hint="--from CONFIG names the project")
         else:

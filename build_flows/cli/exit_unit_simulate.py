@@ -64,6 +64,7 @@ def simulate(
     """
     with working() as ui:
         from build_flows.exit_unit import simulate as work
+        from build_flows.pages.exit_unit_plots import write_plots
 
         if math.isnan(stall):
             raise OfframpError("--stall must be from 0 to below 1, not nan")
@@ -72,6 +73,7 @@ def simulate(
             ui.info(note)
         sweep = work.Sweep(specs=units, samples=samples, stall=stall, seed=seed, synth=synth)
         result = work.simulate(sweep, output, ui)
+        throughput, latency = write_plots(result, output)
     faults = result["faults"]
     if as_json:
         print_json({**result, "left_out": notes, "output": str(output)})
@@ -83,7 +85,7 @@ def simulate(
             tables.console.width = 200
         tables.table(title, columns, [work.row_cells(row) for row in result["units"]])
         told = f"{result['cycles']:,} cycles in {result['seconds']['simulate']:.1f} s, {result['sim_cycles_per_second']:,} a second"
-        click.echo(f"{told}\n{output / 'throughput.png'}\n{output / 'latency.png'}\n{output / 'sweep.json'}")
+        click.echo(f"{told}\n{throughput}\n{latency}\n{output / 'sweep.json'}")
     if faults:
         more = f" (and {len(faults) - 1} more: sweep.json has them all)" if len(faults) > 1 else ""
         raise OfframpError(f"{faults[0]}{more}")

@@ -7,7 +7,8 @@ where it was.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +22,7 @@ from build_flows.compare.rows import Row, finish, make_row, to_csv
 from build_flows.compare.sweep import RESOURCES, Layout, Plan, write
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
-from build_flows.steps.engine import Build, Step
+from build_flows.steps.engine import Build, Step, Work
 
 __all__ = ["OBJECTIVES", "Steps", "compare", "write_files"]
 
@@ -195,17 +196,24 @@ class _Run:
         return self._measure(layout, "resources") | {"matched": matched}
 
 
+@dataclass(frozen=True, kw_only=True)
+class MatchSettings:
+    """What the network without exits has to fit into."""
+
+    part: Part
+    allowed: Mapping[str, float]
+
+
 def _match(folder: Path, ui: Ui, golden: Path, part: Part, allowed: Mapping[str, float], matching: Callable[..., Match]) -> Any:
     """:func:`build_flows.compare.matching.match_file` as a step in ``folder``, skipped when nothing changed."""
-    from build_flows.steps.flow import COMPILE_SOURCES
-
-    def run(work: Path) -> None:
-        write_json(work / "match.json", {"version": VERSION, **asdict(matching(golden, part, allowed))})
-
     with Build(folder, ui) as build:
         build.run(Step(
-            name="match", run=run, outputs=("match.json",), inputs={"golden": golden},
-            values={"part": asdict(part), "allowed": dict(allowed)}, tools=("numpy",),
-            sources=("build_flows.compare.matching", *COMPILE_SOURCES),
+            name="match", run=partial(run_match, matching), outputs=("match.json",), inputs={"golden": golden},
+            settings=MatchSettings(part=part, allowed=allowed), apart=("build_flows.pages", "build_flows.steps"),
         ))
         return read_json(build.path("match.json"))
+
+
+def run_match(matching: Callable[..., Match], chosen: MatchSettings, inputs: Mapping[str, Path], work: Work) -> None:
+    """Writes ``match.json``."""
+    write_json(work.folder / "match.json", {"version": VERSION, **asdict(matching(inputs["golden"], chosen.part, chosen.allowed))})

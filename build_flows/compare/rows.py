@@ -5,14 +5,13 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from build_flows.artefacts.compare import COUNTS, GROUPS
 from build_flows.project.config import Config
 
-__all__ = ["COUNTS", "GROUPS", "finish", "make_row", "to_csv", "uses"]
+__all__ = ["finish", "make_row", "to_csv", "uses"]
 
 Row = dict[str, Any]
 
-COUNTS = ("lut", "lutram", "ff", "bram36", "dsp")
-GROUPS = ("backbone", "heads", "decisions", "gates", "streams", "control")
 """What resources are for: the backbone's layers (with the last exit's own), the early exits' heads, all decisions, gates with routers and
 forks, FIFOs, and everything else."""
 

@@ -26,6 +26,7 @@ VERSION = 1
 """Of ``manifest.json``."""
 MANIFEST = "manifest.json"
 BENCH = Path(__file__).parent / "exit_unit_bench.v"
+__sources__ = ("exit_unit_bench.v", "templates")
 _WORDS = frozenset({
     "always", "and", "assign", "begin", "buf", "case", "casex", "casez", "default", "defparam", "disable", "edge", "else", "end", "endcase",
     "endfunction", "endmodule", "endtask", "event", "exit_unit_bench", "for", "force", "forever", "fork", "function", "generate", "genvar",
@@ -144,7 +145,8 @@ class Contents:
         """All files by their path in the folder; the manifest, which has the hashes of all others, comes last."""
         import jinja2
 
-        environment = jinja2.Environment(loader=jinja2.PackageLoader("build_flows.exit_unit"), undefined=jinja2.StrictUndefined, trim_blocks=True,
+        environment = jinja2.Environment(loader=jinja2.PackageLoader("build_flows.exit_unit"), undefined=jinja2.StrictUndefined,
+                                         trim_blocks=True,
                                          lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)
         spec, unit = self.spec, self.unit
         golden = [" ".join((GOLDEN[name].__doc__ or "").replace("``", "`").replace("**", "^").split())

@@ -7,11 +7,11 @@ from typing import Any
 
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import atomic_path
-from build_flows.base.ui import Ui
 from build_flows.exit_unit.contents import MANIFEST, VERSION, Contents
 from build_flows.exit_unit.spec import UnitSpec
+from hw.netlist import Netlist
 
-__all__ = ["generate", "of_project"]
+__all__ = ["check_exit", "generate", "of_netlist"]
 
 
 def generate(
@@ -65,21 +65,11 @@ def _check_folder(out: Path, before: set[str], files: set[str], *, force: bool) 
         raise OfframpError(f"{out / foreign[0]} is in the way, and was not made here", hint="choose another folder with -o, or add --force")
 
 
-def of_project(config: Path, index: int, ui: Ui) -> tuple[UnitSpec, bool]:
-    """Exit ``index`` of a project as its accelerator has it, and whether it is enabled; runs the steps that are still missing.
-
-    Raises :class:`OfframpError` when there is no such exit.
-    """
-    from build_flows.project.load import load
-    from build_flows.steps import flow
-    from hw import netlist
-
-    project = load(config)
-    _check_exit(index, len(project.config.built))
-    flow.compile(project, ui)
-    found = netlist.load((project.output / "netlist.json").read_text(encoding="utf-8"))
-    _check_exit(index, len(found.exits))
-    item = found.exits[index]
+def of_netlist(netlist: Netlist, index: int) -> tuple[UnitSpec, bool]:
+    """Exit ``index`` as the accelerator of ``netlist`` has it, and whether it is enabled; raises :class:`OfframpError` when there is no
+    such exit."""
+    check_exit(index, len(netlist.exits))
+    item = netlist.exits[index]
     # A unit by itself takes the gate head's logit with its bias in it.
     params = {key: value for key, value in item.params.items() if key not in ("gate_acc_bits", "gate_bias", "gate_scale")}
     spec = UnitSpec(
@@ -91,6 +81,7 @@ def of_project(config: Path, index: int, ui: Ui) -> tuple[UnitSpec, bool]:
     return spec, item.enabled
 
 
-def _check_exit(index: int, exits: int) -> None:
+def check_exit(index: int, exits: int) -> None:
+    """Raise :class:`OfframpError` unless there is an exit ``index``."""
     if not 0 <= index < exits:
         raise OfframpError(f"--exit must be from 0 to {exits - 1}, not {index}")

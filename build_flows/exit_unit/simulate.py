@@ -9,8 +9,7 @@ from typing import Any
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import write_json
 from build_flows.base.ui import Ui
-from build_flows.exit_unit.spec import UnitSpec
-from build_flows.pages import exit_unit_plots as plots
+from build_flows.exit_unit.spec import UnitSpec, latency_bound
 from build_flows.synthesis import synthesise as synthesis
 from quant_models.exits.policies import POLICIES
 from sim.units.cases import draw, draw_body
@@ -19,10 +18,8 @@ from sim.units.sweep import Measured, Play, play
 from sim.units.unit import Unit, expect
 from sim.units.verilog import build_models, make, unit_verilogs
 
-__all__ = ["CLOCK_MHZ", "COLUMNS", "Sweep", "plain_unit", "row_cells", "simulate", "specs"]
+__all__ = ["COLUMNS", "Sweep", "plain_unit", "row_cells", "simulate", "specs"]
 
-CLOCK_MHZ = 100.0
-"""The clock at which throughput is told."""
 COLUMNS = ("policy", "classes", "pe", "verified", "II", "latency min/median/max", "bubbles", "Mcycles/s")
 SYNTHESIS_COLUMNS = ("LUT", "paired", "LUTRAM", "FF", "DSP", "BRAM36")
 _RESOURCES = ("lut", "lut_paired", "lutram", "ff", "dsp", "bram36")
@@ -82,7 +79,7 @@ def plain_unit(spec: UnitSpec) -> Unit:
 
 
 def simulate(sweep: Sweep, output: Path, ui: Ui) -> dict[str, Any]:
-    """Runs the sweep and writes ``sweep.json``, ``throughput.png`` and ``latency.png`` into ``output``; gives what is in the first.
+    """Runs the sweep and writes ``sweep.json`` into ``output``; gives what is in it.
 
     Verilog and models are kept in ``output/.models`` and found there again. Faults are in the result, under ``faults``: nothing is raised
     for them. Raises :class:`OfframpError`, or what the rooms raise, when the sweep could not be carried out.
@@ -127,8 +124,6 @@ def simulate(sweep: Sweep, output: Path, ui: Ui) -> dict[str, Any]:
         "seconds": {"build": round(built - started, 2), "draw": round(ready - built, 2), "simulate": round(ended - ready, 2)},
     }
     write_json(output / "sweep.json", {"version": 1, **result})
-    plots.throughput(rows, output / "throughput.png", CLOCK_MHZ, sweep.stall)
-    plots.latency(rows, output / "latency.png", sweep.stall)
     return result
 
 
@@ -138,7 +133,7 @@ def _row(spec: UnitSpec, unit: Unit, verdict: Verdict, run: Measured, sweep: Swe
         "name": unit.policy if unit.policy == unit.scoring else f"{unit.policy} ({unit.scoring})",
         "policy": unit.policy, "classes": unit.classes, "pe": unit.pe, "samples": sweep.samples, "agree": verdict.agree,
         "ii": verdict.ii, "latency_min": least, "latency_median": median, "latency_max": most,
-        "latency_bound": plots.bound(unit.classes, unit.pe), "bubbles": verdict.bubbles, "coverage": verdict.coverage,
+        "latency_bound": latency_bound(unit.classes, unit.pe), "bubbles": verdict.bubbles, "coverage": verdict.coverage,
         "logit_bits": unit.bits, "scale": unit.scale, "epsilon": spec.bound,
         "threshold": spec.real if POLICIES[spec.scoring].unit is not None else None,
         "cycles": run.cycles, "sim_cycles_per_second": round(run.cycles / max(run.seconds, 1e-6)),

@@ -1,6 +1,7 @@
 """One exit-decision unit as a user asks for it, and what follows from that."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,10 @@ from quant_models.errors import QuantModelError
 from quant_models.exits.fidelity import EPSILON
 from quant_models.exits.policies import POLICIES, Head, integer_threshold, policy
 
-__all__ = ["DEFAULTS", "UnitSpec"]
+__all__ = ["CLOCK_MHZ", "DEFAULTS", "UnitSpec", "latency_bound"]
+
+CLOCK_MHZ = 100.0
+"""The clock at which throughput is told."""
 
 DEFAULTS = {"max_logit": 5.0, "margin": 1.0, "softmax": 0.9, "entropy": 0.5, "patience": 2.0, "gate": 0.0}
 """Real thresholds where a user gives none."""
@@ -137,3 +141,8 @@ class UnitSpec:
     def with_policy(self, name: str) -> "UnitSpec":
         """The same with another policy, and its default threshold."""
         return dataclasses.replace(self, policy=name, threshold=None, class_thresholds=None, made=None)
+
+
+def latency_bound(classes: int, pe: int) -> int:
+    """The latency, in cycles, that no unit exceeds: from a sample's first beat taken to its result valid."""
+    return 2 * classes // pe + 2 * math.ceil(math.log2(pe)) + 12

@@ -12,6 +12,8 @@ from build_flows.finn_bridge.errors import CompileError
 
 __all__ = ["EDITS", "LIBRARY", "Edit", "copy_library"]
 
+__tools__ = ("finn-plus",)
+
 LIBRARY: dict[str, tuple[str, ...]] = {
     "FMPadding_rtl": ("fmpadding/hdl/axi2we.sv", "fmpadding/hdl/fmpadding.sv", "fmpadding/hdl/fmpadding_axi.sv"),
     "ConvolutionInputGenerator_rtl": ("swg/swg_pkg.sv", "swg/swg_common.sv"),

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from build_flows.compare.rows import COUNTS
+from build_flows.artefacts.compare import COUNTS
 from build_flows.pages import compare_plots
 
 __all__ = ["render", "summary"]
+
+__sources__ = ("templates/compare.html.j2",)
 
 Row = Mapping[str, Any]
 
@@ -22,7 +24,8 @@ def render(found: Mapping[str, Any]) -> str:
     from markupsafe import Markup
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("build_flows.pages"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.PackageLoader("build_flows.pages"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters |= {"percent": _percent, "number": _number, "times": _times}

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from build_flows.compare.rows import GROUPS
+from build_flows.artefacts.compare import GROUPS
 from build_flows.pages import report_plots
 
 __all__ = ["PLOTS", "files", "svg"]

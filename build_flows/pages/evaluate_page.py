@@ -13,6 +13,8 @@ from build_flows.pages import evaluate_plots
 
 __all__ = ["render", "summary", "write_files"]
 
+__sources__ = ("templates/evaluate.html.j2",)
+
 MOST_CLASSES = 20
 """With more classes confusion is a list of the commonest, not a square."""
 LISTED = 15
@@ -31,7 +33,8 @@ def render(found: Found, images: np.ndarray) -> str:
     from markupsafe import Markup
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("build_flows.pages"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.PackageLoader("build_flows.pages"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters |= {"percent": _percent, "number": _number}

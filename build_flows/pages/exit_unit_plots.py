@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from build_flows.base.files import atomic_path
+from build_flows.exit_unit.spec import CLOCK_MHZ, latency_bound
 from quant_models.exits.policies import POLICIES
 
-__all__ = ["bound", "latency", "throughput"]
+__all__ = ["latency", "throughput", "write_plots"]
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -20,11 +21,6 @@ RC = {
     "axes.axisbelow": True, "grid.color": "#dddddd", "grid.linewidth": 0.6, "legend.frameon": False, "lines.linewidth": 1.6,
     "lines.markersize": 5.5, "savefig.dpi": 150,
 }
-
-
-def bound(classes: int, pe: int) -> int:
-    """The latency, in cycles, that no unit exceeds: from a sample's first beat taken to its result valid."""
-    return 2 * classes // pe + 2 * math.ceil(math.log2(pe)) + 12
 
 
 def _save(target: Path, draw: Callable[[Any], None], size: tuple[float, float]) -> None:
@@ -113,4 +109,13 @@ def latency(rows: Rows, target: Path, stall: float = 0.0) -> None:
     """Cycles from a sample's first beat to its result, the median as measured, against classes; a panel for each pe."""
     _compare([row for row in rows if row["latency_median"] is not None], target, title=_title("Latency", stall),
              y_label="cycles, first beat to result", panel=("pe", "pe {:,}"), x=("classes", "classes"),
-             value=lambda row: float(row["latency_median"]), line=("bound without pauses:\n2 classes / pe\n+ 2 ceil(log2 pe) + 12", bound))
+             value=lambda row: float(row["latency_median"]),
+             line=("bound without pauses:\n2 classes / pe\n+ 2 ceil(log2 pe) + 12", latency_bound))
+
+
+def write_plots(result: Mapping[str, Any], output: Path) -> tuple[Path, Path]:
+    """``throughput.png`` and ``latency.png`` in ``output``, of what :func:`build_flows.exit_unit.simulate.simulate` gives."""
+    found = output / "throughput.png", output / "latency.png"
+    throughput(result["units"], found[0], CLOCK_MHZ, result["stall"])
+    latency(result["units"], found[1], result["stall"])
+    return found

@@ -4,57 +4,21 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from build_flows.base.files import write_text
 from build_flows.board.dma_traffic import HP_BITS, traffic
 from build_flows.pages import report_plots as plots
+from build_flows.pages.report_data import ReportData, gather
 from build_flows.pages.report_diagram import diagram
-from build_flows.project.load import Project
 from quant_models.exits.policies import POLICIES
 
-__all__ = ["ReportData", "overloaded", "render", "write_report"]
+__all__ = ["overloaded", "render", "write_report"]
+
+__sources__ = ("templates/report.html.j2",)
 
 COSTS = ("dsp", "lut", "ff", "bram18")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportData:
-    """What a report is made of.
-
-    - ``config``: the configuration, section by section (``Project.values``).
-    - ``results``: what ``offramp simulate --json`` prints.
-    - ``netlist``, ``exits``: decoded ``netlist.json`` and ``exits.json``.
-    - ``samples``: ``{"exit", "cycle_in", "cycle_out"}``, lists with one entry per simulated sample.
-    - ``streams``: ``[{"name", "depth", "max", "unit", "stalls", "cycles"}]``: the counted streams; depth and highest occupancy (in
-      ``unit``), cycles in which data waited for a ready that was low, and cycles watched. Anything but ``name`` may be None or missing.
-    - ``fifos``: ``[{"name", "bits", "depth", "reached"}]``: the FIFOs inside the stages, with the level each would reach were it endless.
-    - ``gates``: ``[{"exit", "frames", "held", "kilobits", "loss", "utilisation"}]``: places, most frames held (None: not known), size,
-      and what the queue model predicts: share of throughput lost to bursts, load of the stage behind.
-    - ``resumed``: the run went on after an interruption, so that counters cover only a part of it.
-    - ``metrics``: what :func:`build_flows.steps.training.train` writes. ``curves``: what :func:`quant_models.judge.tradeoff.tradeoff`
-    returns.
-    - ``intervals``: measured cycles a frame of each stage by itself; None: those that the folding search predicted.
-    - ``part``: what the part has, ``{"name", "lut", "ff", "bram18", "dsp"}``.
-    - ``made``: how it was made, ``{heading: {name: value}}`` (command, versions, seeds, ...).
-    """
-
-    config: Mapping[str, Any]
-    results: Mapping[str, Any]
-    netlist: Mapping[str, Any]
-    exits: Mapping[str, Any]
-    samples: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    streams: Sequence[Mapping[str, Any]] = ()
-    fifos: Sequence[Mapping[str, Any]] = ()
-    gates: Sequence[Mapping[str, Any]] = ()
-    resumed: bool = False
-    metrics: Mapping[str, Any] | None = None
-    curves: Sequence[Mapping[str, Any]] = ()
-    intervals: Sequence[int] | None = None
-    part: Mapping[str, Any] | None = None
-    made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def render(data: ReportData) -> str:
@@ -98,11 +62,9 @@ def render(data: ReportData) -> str:
     )
 
 
-def write_report(project: Project, folder: Path, target: Path) -> None:
-    """Write the report on the artefacts of ``project`` in ``folder`` to ``target``. A missing artefact raises :class:`OfframpError`."""
-    from build_flows.pages.report_data import gather
-
-    write_text(target, render(gather(project, folder)))
+def write_report(config: Mapping[str, Any], file: str, versions: Mapping[str, str], artefacts: Mapping[str, Path], target: Path) -> None:
+    """Write the report to ``target``; the rest is as :func:`build_flows.pages.report_data.gather` takes it."""
+    write_text(target, render(gather(config, file, versions, artefacts)))
 
 
 def overloaded(data: ReportData) -> str | None:

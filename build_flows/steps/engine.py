@@ -1,17 +1,18 @@
-"""A build as named steps ``(inputs) -> outputs``, each skipped when nothing it depends on has changed.
+"""A build as named steps ``(settings, inputs) -> outputs``, each skipped when nothing it depends on has changed.
 
-A step's identity is a hash of the content of its inputs, the configuration values it reads, the versions of its tools and the
-source of our own packages behind it. After success a stamp, ``.steps/<name>.json``, records identity, hashes of the outputs and the
-seconds it took; a step whose identity and outputs match its stamp is skipped.
+A step is a function of a module, and is handed all that it may depend on: plain settings, files, and a :class:`Work` in which to write. Its
+identity is a hash of the settings, the content of the inputs, the code behind the function (:mod:`build_flows.steps.sources`) and the
+versions of the distributions which that code uses. After success a stamp, ``.steps/<name>.json``, records all of this, hashes of the
+outputs and the seconds it took; a step whose identity and outputs match its stamp is skipped.
 
 A step writes into a work folder of its own, ``.steps/<name>.work``; its outputs are renamed into the output folder only when all of them
 exist. Killed half-way it leaves the earlier artefacts as they were. A resumable step finds its work folder again, as long as its
 identity is the same.
 """
 
+import dataclasses
 import fcntl
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
@@ -20,72 +21,107 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from build_flows.base.errors import OfframpError
+from pydantic import BaseModel
+
+from build_flows.base.errors import Busy, OfframpError
 from build_flows.base.files import hash_path, move_into_place, write_json, write_text
 from build_flows.base.ui import SilentUi, Ui
+from build_flows.steps.sources import Sources
 
-__all__ = ["Build", "Step", "source_hash"]
+__all__ = ["Build", "Step", "Work", "plain"]
 
-VERSION = 1
+VERSION = 2
+"""Of a stamp. Those of version 1 are of offramp 0.1, whose identities were made otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What a step works with beside settings and inputs, none of which its outputs depend on: the ``folder`` to write them into, ``ui`` to
+    tell how far it is, ``caches``, the folder in which things are kept that may be used again by any project beside this one, and, for the
+    words of errors, the project's ``output`` folder, its configuration ``file``, and how that names some of the inputs (``named``)."""
+
+    folder: Path
+    ui: Ui
+    output: Path
+    file: Path
+    named: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def caches(self) -> Path:
+        """The folder that the projects beside this one share."""
+        return self.output.parent
+
+    @property
+    def models(self) -> Path:
+        """Where Verilated models are kept, since small units are the same in many projects."""
+        return self.caches / ".models"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One named step.
 
-    ``run(work)`` (what it returns is not looked at) writes every one of ``outputs`` (files or folders, names relative to the
-    output folder) under the folder ``work``. It reads only ``inputs``, a mapping from a name to the file or folder that bears
-    it: names, not places, enter the identity, so a moved project is not rebuilt. ``values`` are the configuration values it
-    depends on (anything JSON holds), ``tools`` distributions whose version counts, ``sources`` our own packages or modules
-    (``"hw"``, ``"build_flows.finn_bridge"``) whose code counts. A ``resumable`` step is given the work folder of its
-    interrupted predecessor when the identity is the same; any other starts in an empty one.
+    ``run(settings, inputs, work)``, a function of a module of ours or a ``functools.partial`` of one with what the outputs do not depend on
+    (what it returns is not looked at), writes every one of ``outputs``
+    (files or folders, names relative to the output folder) into ``work.folder``. It reads only ``settings`` (a frozen dataclass, a pydantic
+    model or plain data, without places) and ``inputs``, a mapping from a name to the file or folder that bears it: names, not places, enter
+    the identity, so a moved project is not rebuilt. A ``resumable`` step is given the work folder of its interrupted predecessor when the
+    identity is the same; any other starts in an empty one.
+
+    ``adopt(settings, inputs, work)``, where there is one, is asked about outputs that offramp 0.1 left in ``work.output``: it returns None
+    when they are what ``run`` would make, else why not, in words. ``named`` says for some inputs how the configuration names them.
+    ``apart`` are modules or packages of ours that are left out of the identity though ``run`` uses them, each for a reason that stands
+    there.
     """
 
     name: str
-    run: Callable[[Path], object]
+    run: Callable[[Any, Mapping[str, Path], Work], object]
     outputs: Sequence[str]
     inputs: Mapping[str, Path] = field(default_factory=dict)
-    values: Mapping[str, Any] = field(default_factory=dict)
-    tools: Sequence[str] = ()
-    sources: Sequence[str] = ()
+    settings: Any = None
     resumable: bool = False
+    adopt: Callable[[Any, Mapping[str, Path], Work], str | None] | None = None
+    named: Mapping[str, str] = field(default_factory=dict)
+    apart: Sequence[str] = ()
 
-    def identity(self) -> str:
-        """SHA-256 (hex) of all that the outputs depend on. A missing input raises :class:`OfframpError`."""
+    def parts(self, sources: Sources) -> dict[str, Any]:
+        """All that the outputs depend on, as plain data. A missing input raises :class:`OfframpError`."""
         hashes = {name: hash_path(path) for name, path in self.inputs.items()}
         for name, found in hashes.items():
             if found == "absent":
                 raise OfframpError(f"step {self.name} needs {name}, but {self.inputs[name]} does not exist")
-        parts = {
-            "step": self.name,
+        run = self.run.func if isinstance(self.run, partial) else self.run
+        closure = sources.closure(run.__module__, self.apart)
+        return {
             "outputs": sorted(self.outputs),
             "inputs": hashes,
-            "values": self.values,
-            "tools": {name: _version(name) for name in ("python", *self.tools)},
-            "sources": {name: source_hash(name) for name in self.sources},
+            "settings": plain(self.settings),
+            "tools": {name: _version(name) for name in ("python", *sorted(closure.tools))},
+            "sources": dict(closure.files),
         }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 class Build:
     """The steps of one output ``folder``, run one at a time, by one process at a time.
 
-    A context manager: entering makes the folder and takes its lock, or raises :class:`OfframpError` when another process holds
-    it. The lock is
-    the operating system's, so that of a dead process is free. It is not re-entrant: one Build per folder and process. ``ran``
-    and ``skipped`` list
-    the names of the steps so far.
+    A context manager: entering makes the folder and takes its lock, or raises :class:`Busy` when another process holds it. The lock is the
+    operating system's, so that of a dead process is free. It is not re-entrant: one Build per folder and process. ``file`` is the project's
+    configuration as errors name it, ``sources`` say what code stands behind a step. ``ran`` and ``skipped`` list the names of the steps so
+    far.
     """
 
-    def __init__(self, folder: Path, ui: Ui | None = None) -> None:
+    def __init__(self, folder: Path, ui: Ui | None = None, file: Path | None = None, sources: Sources | None = None) -> None:
         self.folder = folder
         self.ui: Ui = ui or SilentUi()
+        self.file = file or folder
         self.ran: list[str] = []
         self.skipped: list[str] = []
+        self.sources = sources or Sources(cache=folder / ".steps" / "sources.json")
         self._lock: int | None = None
 
     def __enter__(self) -> "Build":
@@ -101,24 +137,29 @@ class Build:
         """Where artefact ``name`` lies."""
         return self.folder / name
 
+    def work(self, folder: Path, named: Mapping[str, str] | None = None) -> Work:
+        """What a step is given that writes into ``folder``."""
+        return Work(folder=folder, ui=self.ui, output=self.folder, file=self.file, named=named or {})
+
     def fresh(self, step: Step) -> bool:
         """Whether ``step`` would be skipped."""
-        return self._differing(step, step.identity()) == []
+        return self._differing(step, _identity(step.name, step.parts(self.sources))) == []
 
     def run(self, step: Step) -> bool:
         """Run ``step`` unless it is fresh; True when it ran. What it raises passes through, with the earlier outputs still in place."""
         if self._lock is None:
             raise RuntimeError("a Build runs steps only inside its `with` block")
-        identity = step.identity()
+        parts = step.parts(self.sources)
+        identity = _identity(step.name, parts)
         differing = self._differing(step, identity)
-        if differing == []:
+        if differing == [] or (differing is None and self._adopt(step, identity, parts)):
             self.skipped.append(step.name)
             return False
         if differing:
             self.ui.info(f"{', '.join(differing)}: not as step {step.name} left it, made anew")
         work = self._work(step, identity)
         started = time.monotonic()
-        step.run(work)
+        step.run(step.settings, step.inputs, self.work(work, step.named))
         seconds = round(time.monotonic() - started, 2)
         missing = [name for name in step.outputs if not (work / name).exists()]
         if missing:
@@ -126,8 +167,7 @@ class Build:
         self._stamp(step).unlink(missing_ok=True)
         for name in step.outputs:
             move_into_place(work / name, self.folder / name)
-        outputs = {name: hash_path(self.folder / name) for name in step.outputs}
-        write_json(self._stamp(step), {"version": VERSION, "identity": identity, "outputs": outputs, "seconds": seconds})
+        self._write_stamp(step, identity, parts, seconds)
         shutil.rmtree(work)
         self.ran.append(step.name)
         return True
@@ -135,15 +175,42 @@ class Build:
     def _stamp(self, step: Step) -> Path:
         return self.folder / ".steps" / f"{step.name}.json"
 
+    def _read_stamp(self, step: Step) -> dict[str, Any]:
+        """The stamp of ``step``; empty when there is none that can be read."""
+        try:
+            found = json.loads(self._stamp(step).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) and isinstance(found.get("outputs"), dict) else {}
+
+    def _write_stamp(self, step: Step, identity: str, parts: Mapping[str, Any], seconds: float) -> None:
+        outputs = {name: hash_path(self.folder / name) for name in step.outputs}
+        write_json(self._stamp(step), {
+            "version": VERSION, "identity": identity, "outputs": outputs, "seconds": seconds, "of": {**parts, "outputs": None},
+        })
+
     def _differing(self, step: Step, identity: str) -> list[str] | None:
         """The outputs that are missing or were changed since the step made them; None when it never did, from these inputs."""
-        try:
-            stamp = json.loads(self._stamp(step).read_text())
-            if stamp["version"] != VERSION or stamp["identity"] != identity or set(stamp["outputs"]) != set(step.outputs):
-                return None
-            return [name for name, found in stamp["outputs"].items() if hash_path(self.folder / name) != found]
-        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        stamp = self._read_stamp(step)
+        if stamp.get("version") != VERSION or stamp.get("identity") != identity or set(stamp["outputs"]) != set(step.outputs):
             return None
+        return [name for name, found in stamp["outputs"].items() if hash_path(self.folder / name) != found]
+
+    def _adopt(self, step: Step, identity: str, parts: Mapping[str, Any]) -> bool:
+        """Whether offramp 0.1 made the outputs of ``step`` as they would be made now; they are then kept, and the stamp is written anew."""
+        stamp = self._read_stamp(step)
+        if step.adopt is None or stamp.get("version") != 1 or set(stamp["outputs"]) != set(step.outputs):
+            return False
+        if any(hash_path(self.folder / name) != found for name, found in stamp["outputs"].items()):
+            return False
+        reason = step.adopt(step.settings, step.inputs, self.work(self.folder, step.named))
+        if reason is not None:
+            self.ui.info(f"warning: what offramp 0.1 left of step {step.name} is not kept: {reason}")
+            return False
+        self.ui.info(f"{', '.join(step.outputs)}: kept from offramp 0.1")
+        seconds = stamp.get("seconds")
+        self._write_stamp(step, identity, parts, seconds if isinstance(seconds, int | float) else 0.0)
+        return True
 
     def _work(self, step: Step, identity: str) -> Path:
         work = self.folder / ".steps" / f"{step.name}.work"
@@ -159,18 +226,23 @@ class Build:
         return work
 
 
-def source_hash(name: str) -> str:
-    """Hash of the files of package or module ``name``, found without importing it. An unknown name raises ``ValueError``."""
-    top, *rest = name.split(".")
-    spec = importlib.util.find_spec(top)
-    if spec is None or not spec.submodule_search_locations:
-        raise ValueError(f"sources must name a package or a module in one, not {name!r}")
-    base = Path(next(iter(spec.submodule_search_locations))).joinpath(*rest)
-    path = base if base.is_dir() else base.with_suffix(".py")
-    found = hash_path(path)
-    if found == "absent":
-        raise ValueError(f"sources must name a package or a module in one, not {name!r}")
-    return found
+def plain(value: Any) -> Any:
+    """``value`` as JSON holds it; raises ``TypeError`` for what is no plain data, a path above all: places must not enter an identity."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"settings of a step must be plain data, not {value!r}")
+
+
+def _identity(name: str, parts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps({"step": name, **parts}, sort_keys=True).encode()).hexdigest()
 
 
 def _version(tool: str) -> str:
@@ -193,7 +265,7 @@ def _take_lock(folder: Path) -> int:
     except OSError:
         owner = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
         os.close(handle)
-        raise OfframpError(f"{folder} is in use by another run (process {owner})", hint="wait for it to end, or stop it") from None
+        raise Busy(f"{folder} is in use by another run (process {owner})", hint="wait for it to end, or stop it") from None
     with _closing_on_error(handle):
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)

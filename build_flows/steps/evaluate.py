@@ -1,14 +1,16 @@
-"""What a trained network's exits are worth: the figures of ``evaluation.json`` (docs/interfaces.md, section 11)."""
+"""Step ``evaluate``: what a trained network's exits are worth: the figures of ``evaluation.json`` (docs/interfaces.md, section 11)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from build_flows.base.files import read_json
 from build_flows.base.ui import Ui
-from build_flows.project.load import Project
+from build_flows.steps.data import DataSettings, Held, data_inputs, data_settings, dataset, held_out
+from build_flows.steps.engine import Step, Work
 from quant_models.exits.calibrate import Gates, apply, scores
 from quant_models.exits.metrics import calibration_error, confusion, overthinking, probabilities
 from quant_models.exits.policies import policy
@@ -17,9 +19,13 @@ from quant_models.judge.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from quant_models.judge.curves import Costs, curves, outcome
 from quant_models.networks.cost import exit_costs, last_alone, layer_costs
 
-__all__ = ["ATTACKED", "CORRUPTED", "VERSION", "Hardware", "evaluate", "spread"]
+if TYPE_CHECKING:
+    from build_flows.project.load import Project
+
+__all__ = ["ATTACKED", "CORRUPTED", "OUTPUTS", "VERSION", "Hardware", "Settings", "evaluate", "run", "spread", "step"]
 
 VERSION = 1
+OUTPUTS = ("evaluation.json", "evaluation.html", "evaluation")
 CORRUPTED = 1000
 """Test images that are corrupted, at most."""
 ATTACKED = 500
@@ -45,29 +51,59 @@ class Hardware:
     run: Callable[[np.ndarray, bool], float]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The images, the project's ``name``, and what of the network is built."""
+
+    data: DataSettings
+    held: Held
+    name: str
+    mode: str
+    subnet: int | None
+
+
+def step(project: "Project", checkpoint: Path, exits: Path) -> Step:
+    """``evaluation.json``, ``evaluation.html`` and plots of the network in ``checkpoint``; without cycles
+    (:func:`build_flows.steps.evaluate_hardware.step` adds them)."""
+    config = project.config
+    return Step(
+        name="evaluate", run=run, outputs=OUTPUTS, inputs={"checkpoint": checkpoint, "exits.json": exits, **data_inputs(project)},
+        settings=Settings(
+            data=data_settings(project), held=held_out(project), name=project.name, mode=config.build.mode, subnet=config.subnet
+        ),
+    )
+
+
+def run(chosen: Settings, inputs: Mapping[str, Path], work: Work, hardware: Hardware | None = None) -> None:
+    """Writes what the exits are worth; of ``hardware`` None nothing is said of cycles."""
+    from build_flows.pages.evaluate_page import write_files
+
+    found, images = evaluate(chosen, inputs, work, hardware)
+    write_files(found, images, work.folder)
+
+
 def spread(count: int, most: int) -> np.ndarray:
     """Indices (int64, ascending) of at most ``most`` of ``count`` samples, evenly spread: sets may be sorted by class."""
     return np.arange(count) if count <= most else np.linspace(0, count - 1, most).round().astype(np.int64)
 
 
 def evaluate(
-    project: Project, ui: Ui, checkpoint: Path, exits: Mapping[str, Any], hardware: Hardware | None = None
+    chosen: Settings, inputs: Mapping[str, Path], work: Work, hardware: Hardware | None = None
 ) -> tuple[dict[str, Any], np.ndarray]:
     """What ``evaluation.json`` holds, and the test images that it shows, uint8 NHWC, in the order of their indices in ``pictures``.
 
-    ``exits`` is the content of ``exits.json``. All decisions are made with the exact integer logits of the network in ``checkpoint``. The
-    same network, data and seed give the same figures. ``hardware`` None: nothing is said of cycles.
+    All decisions are made with the exact integer logits of the network in the checkpoint. The same network, data and seed give the same
+    figures. ``hardware`` None: nothing is said of cycles.
     """
-    from build_flows.steps import training
     from quant_models.datasets.load import split
     from quant_models.integers.view import integer_outputs
     from quant_models.networks.checkpoint import load_model
 
-    seed, entries = project.config.train.seed, list(exits["exits"])
-    data = training.dataset(project)
-    model = load_model(checkpoint)
+    ui, seed, entries = work.ui, chosen.held.seed, list(read_json(inputs["exits.json"])["exits"])
+    data = dataset(chosen.data, inputs, work.caches)
+    model = load_model(inputs["checkpoint"])
     labels = np.asarray(data.y_test, np.int64)
-    _, held = split(data, project.config.data.validation, seed)
+    _, held = split(data, chosen.held.fraction, seed)
     ui.info(f"integer logits of {len(labels):,} test and {len(held):,} validation images")
     (logits, gates), (validation, held_gates) = (integer_outputs(model, images) for images in (data.x_test, data.x_train[held]))
     costs = Costs(exits=exit_costs(model.spec), intervals=None if hardware is None else hardware.intervals)
@@ -75,8 +111,8 @@ def evaluate(
 
     ui.info("accuracy against cost, for every policy")
     found: dict[str, Any] = {
-        "version": VERSION, "project": project.name, "data": data.name, "names": list(data.names), "seed": seed,
-        "mode": project.config.build.mode, "subnet": project.config.subnet,
+        "version": VERSION, "project": chosen.name, "data": data.name, "names": list(data.names), "seed": seed,
+        "mode": chosen.mode, "subnet": chosen.subnet,
         "samples": {"test": len(labels), "validation": len(held)},
         "layers": [{"name": item.name, "where": item.where, "index": item.index, "macs": item.cost.macs, "bitops": item.cost.bitops}
                    for item in layer_costs(model.spec)],

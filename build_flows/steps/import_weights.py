@@ -1,34 +1,81 @@
-"""Scheme import's beginning: a float network's weights into a checkpoint of the quantised network."""
+"""Step ``train`` with scheme import: a float network's weights become the quantised network's, and may be fine-tuned."""
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from build_flows.base.errors import ConfigError
-from build_flows.base.ui import Ui
-from build_flows.project.load import Project
-from build_flows.project.words import toml
+from build_flows.project.training import ImportSection
+from build_flows.steps import train
+from build_flows.steps.data import data_inputs, dataset, split_off
+from build_flows.steps.engine import Step, Work
+from build_flows.steps.metrics import OUTPUTS, write_metrics
+from build_flows.steps.threads import set_threads
+from build_flows.steps.topology import whole
+from build_flows.steps.train_setup import train_scheme, train_settings
 
 if TYPE_CHECKING:
+    from build_flows.project.load import Project
     from quant_models.bring.importing import Seen
-    from quant_models.datasets.load import Dataset
+    from quant_models.datasets.base import Dataset
     from quant_models.networks.spec import NetSpec
 
-__all__ = ["import_weights", "seen"]
+__all__ = ["Settings", "import_weights", "run", "seen", "step"]
 
 
-def seen(project: Project, data: "Dataset") -> "Seen":
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The training that follows, and how weights are taken over (``[import]`` without the place of the weights)."""
+
+    train: train.Settings
+    own: ImportSection
+
+
+def step(project: "Project") -> Step:
+    """``checkpoint.safetensors`` and ``metrics.json``, from the float network's weights."""
+    assert project.weights is not None
+    return Step(
+        name="train", run=run, outputs=OUTPUTS, inputs={**data_inputs(project), "import": project.weights},
+        settings=Settings(train=train.settings(project), own=project.config.import_.model_copy(update={"weights": None})), resumable=True,
+        apart=train.APART, named={"import": project.named("import.weights")},
+    )
+
+
+def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
+    """Writes checkpoint and ``metrics.json``, in which ``import`` says what became of the float network (:func:`import_weights`)."""
+    from quant_models.training.train import told
+
+    job, tuned = chosen.train, chosen.own.fine_tune
+    set_threads(job.training.train.threads)
+    data = dataset(job.data, inputs, work.caches)
+    split_off(job.held, data, work)
+    how = told(train_settings(job.training, job.held), train_scheme(job.training))
+    how["settings"]["epochs"] = tuned
+    start = work.folder / ("imported.safetensors" if tuned else OUTPUTS[0])
+    found = import_weights(chosen, inputs, work, whole(job.network, data.classes, data.shape, work), data, how, start)
+    metrics = {**how, **found["metrics"]}
+    if tuned:
+        metrics = train.fit(job, inputs, work, data, start)
+        metrics["settings"] = how["settings"]
+        start.unlink()
+    write_metrics(work, data, {**metrics, "import": found["import"]})
+
+
+def seen(own: ImportSection, data: "Dataset") -> "Seen":
     """What the float network saw of ``data``, as ``[import]`` says it."""
     from quant_models.bring.importing import seen_pixels, seen_values
 
-    own = project.config.import_
     if own.divisor is None and data.scale is not None:
         return seen_values(data.scale.low, data.scale.step, own.mean, own.std)
     return seen_pixels(data.shape[2], 255.0 if own.divisor is None else own.divisor, own.mean, own.std)
 
 
-def import_weights(project: Project, ui: Ui, spec: "NetSpec", data: "Dataset", told: dict[str, Any], target: Path) -> dict[str, Any]:
-    """Writes the checkpoint ``target``, of ``spec`` with the project's float weights; ``told`` (``quant_models.training.train.told``) is
+def import_weights(
+    chosen: Settings, inputs: Mapping[str, Path], work: Work, spec: "NetSpec", data: "Dataset", told: dict[str, Any], target: Path
+) -> dict[str, Any]:
+    """Writes the checkpoint ``target``, of ``spec`` with the float weights; ``told`` (``quant_models.training.train.told``) is
     what it says of how it was made.
 
     Returns ``{"metrics", "import"}``: metrics as a training without epochs has them, and what ``metrics.json`` says of the float network:
@@ -39,23 +86,22 @@ def import_weights(project: Project, ui: Ui, spec: "NetSpec", data: "Dataset", t
 
     from quant_models.bring.importing import import_network
     from quant_models.bring.weights_file import read_weights
+    from quant_models.datasets.digest import data_digest
     from quant_models.datasets.load import split
     from quant_models.errors import QuantModelError
     from quant_models.networks.checkpoint import Checkpoint, save_checkpoint
-    from quant_models.training.train import data_digest
 
-    own, source = project.config.import_, project.weights
-    assert source is not None
+    own, source, ui, part = chosen.own, inputs["import"], work.ui, chosen.train.held
     ui.info(f"importing float weights from {source}")
-    kept, held = split(data, project.config.data.validation, project.config.train.seed)
-    chosen = np.sort(np.random.default_rng(project.config.train.seed).permutation(kept)[: own.calibration_images])
+    kept, held = split(data, part.fraction, part.seed)
+    shown = np.sort(np.random.default_rng(part.seed).permutation(kept)[: own.calibration_images])
     try:
         found = import_network(
-            spec, read_weights(source), data.x_train[chosen], (data.x_train[held], data.y_train[held]), mapping=own.mapping,
-            seen=seen(project, data), bias_correction=own.bias_correction,
+            spec, read_weights(source), data.x_train[shown], (data.x_train[held], data.y_train[held]), mapping=own.mapping,
+            seen=seen(own, data), bias_correction=own.bias_correction,
         )
     except QuantModelError as error:
-        raise ConfigError(f"{project.file}: import.weights = {toml(own.weights)}: {error}") from error
+        raise ConfigError(f"{work.file}: {work.named['import']}: {error}") from error
     ui.info("layers: " + ", ".join(f"{layer} from {modules}" for layer, modules in found.layers.items()))
     for note in found.notes:
         ui.info(f"warning: {note}")
@@ -65,5 +111,5 @@ def import_weights(project: Project, ui: Ui, spec: "NetSpec", data: "Dataset", t
     metrics = {"exits": found.exits, "history": [], "train_samples": len(kept), "validation_samples": len(held)}
     run = {**told, "data": data_digest(data), "start": hashlib.sha256(source.read_bytes()).hexdigest()}
     save_checkpoint(target, Checkpoint(spec=spec, model=found.model.state_dict(), progress={"run": run, "metrics": metrics}))
-    more = {"float": found.float_exits, "quantised": found.exits, "layers": found.layers, "calibration_images": len(chosen)}
+    more = {"float": found.float_exits, "quantised": found.exits, "layers": found.layers, "calibration_images": len(shown)}
     return {"metrics": metrics, "import": more}

@@ -1,7 +1,8 @@
-"""A user's own network in place of a trained preset: read, checked against itself in float, and handed on in integers."""
+"""Step ``train`` with a network of the user's own: read, checked against itself in float, and handed on in integers; training it is
+theirs."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,154 +11,169 @@ import numpy.typing as npt
 
 from build_flows.artefacts.own_layers import OwnNetwork, loose_steps, thresholds, write_golden
 from build_flows.base.errors import ConfigError, OfframpError
-from build_flows.base.files import write_json
-from build_flows.base.ui import Ui
-from build_flows.project.load import Project
 from build_flows.project.words import toml
+from build_flows.steps.data import DataSettings, Held, data_inputs, data_settings, dataset, held_out, split_off
+from build_flows.steps.engine import Step, Work
+from build_flows.steps.metrics import write_metrics
+from build_flows.steps.own_source import own_source
+from build_flows.steps.threads import set_threads
 from sim import golden
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from quant_models.datasets.load import Dataset
+    from build_flows.project.load import Project
+    from quant_models.datasets.base import Dataset
 
-__all__ = ["EXECUTED", "compare_float", "integer_view", "source", "take"]
+__all__ = ["EXECUTED", "OUTPUTS", "Settings", "compare_float", "run", "step"]
 
+OUTPUTS = ("model.onnx", "golden.npz", "metrics.json")
 EXECUTED = 32
 """Validation images that qonnx executes, slowly; Brevitas answers for all of them."""
 
 Logits = Sequence[npt.NDArray[Any]]
 
 
-def _key(project: Project) -> str:
-    """The key that names the network, with its value."""
-    model = project.config.model
-    key, value = ("factory", model.factory) if model.factory else ("qonnx", model.qonnx)
-    return f"{project.file}: model.{key} = {toml(value)}"
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Which network: ``factory``, the function that makes it (None: a QONNX file); the project's ``name``, and its exits' ``policies``; and
+    the images that measure it."""
+
+    data: DataSettings
+    held: Held
+    factory: str | None
+    name: str
+    policies: tuple[str, ...]
+    threads: int
 
 
-def source(project: Project) -> dict[str, Path]:
-    """The files that a step which makes the network depends on, by name; raises :class:`ConfigError` when there is no such module."""
-    from quant_models.bring.own import find_source
-    from quant_models.errors import QuantModelError
+def step(project: "Project") -> Step:
+    """``model.onnx``, ``golden.npz`` and ``metrics.json`` of the user's network; raises :class:`ConfigError` when there is no such
+    module."""
+    config = project.config
+    key = f"model.{'factory' if config.model.factory else 'qonnx'}"
+    named = {"network": project.named(key)} | ({"weights": project.named("model.weights")} if config.model.weights else {})
+    return Step(
+        name="train", run=run, outputs=OUTPUTS, inputs={**data_inputs(project), **own_source(project)},
+        settings=Settings(
+            data=data_settings(project), held=held_out(project), factory=config.model.factory, name=project.name,
+            policies=tuple(item.policy for item in config.exits), threads=config.train.threads,
+        ),
+        named=named,
+    )
 
-    model = project.config.model
-    if model.factory is None:
-        assert project.qonnx is not None
-        return {"qonnx": project.qonnx}
-    try:
-        found = {"factory": find_source(model.factory, project.file.parent)}
-    except QuantModelError as error:
-        raise ConfigError(f"{_key(project)}: {error}; allowed: module:function, the module beside this file or on Python's path") from error
-    return found if project.own_weights is None else {**found, "weights": project.own_weights}
 
+def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
+    """Writes the network in integers, and ``metrics.json`` with ``own``, what was taken and what it was compared with, and no ``scheme``.
 
-def take(project: Project, ui: Ui, data: "Dataset", held: npt.NDArray[np.int64], record: dict[str, Any], work: Path) -> None:
-    """Writes ``model.onnx``, ``golden.npz`` and ``metrics.json`` (``record``, and what is measured on the validation images ``held`` of
-    ``data``) into ``work``.
-
-    Raises :class:`ConfigError` for a network that cannot be had, or read, or that does not fit ``data`` and the exits configured;
+    Raises :class:`ConfigError` for a network that cannot be had, or read, or that does not fit data and exits configured;
     :class:`OfframpError` when its own float logits are not those of the integer network.
     """
     from build_flows.finn_bridge.write_qonnx import write_qonnx
 
-    ui.info("reading your network")
+    set_threads(chosen.threads)
+    data = dataset(chosen.data, inputs, work.caches)
+    _, held = split_off(chosen.held, data, work)
+    work.ui.info("the network is your own: training it is yours, so nothing is trained here; thresholds are calibrated on the validation "
+                 "split, which should be images that it has not seen")
+    work.ui.info("reading your network")
     images, labels = data.x_train[held], np.asarray(data.y_train[held], np.int64)
     # Nothing of the user's is kept but what the integer network says.
-    factory = project.config.model.factory
-    network, found, name = _from_factory(project, data, images, work) if factory else _from_qonnx(project, data, images)
-    write_golden(network, project.name, work / "golden.npz")
-    write_qonnx(network, work / "model.onnx")
-    net = golden.load(work / "golden.npz")
-    ui.info(f"{name} against the integer network: {len(found[0]):,} images")
+    made = _from_qonnx(chosen, inputs, work, data, images) if chosen.factory is None else _from_factory(chosen, inputs, work, data, images)
+    network, found, name = made
+    write_golden(network, chosen.name, work.folder / "golden.npz")
+    write_qonnx(network, work.folder / "model.onnx")
+    net = golden.load(work.folder / "golden.npz")
+    work.ui.info(f"{name} against the integer network: {len(found[0]):,} images")
     loose = compare_float(network, net, images[: len(found[0])], found, name)
     if loose:
-        ui.info(f"{loose:,} of {len(found[0]):,} images hit a rounding boundary, where float32 may decide either way")
+        work.ui.info(f"{loose:,} of {len(found[0]):,} images hit a rounding boundary, where float32 may decide either way")
     logits = net.run(images)
     exits = [_measure(item, scale, labels) for item, scale in zip(logits, net.scales, strict=True)]
-    model = project.config.model
-    write_json(work / "metrics.json", {
-        **record, "history": [], "exits": exits, "train_samples": len(data.y_train) - len(held), "validation_samples": len(held),
+    weights = inputs.get("weights")
+    write_metrics(work, data, {
+        "settings": None, "history": [], "exits": exits, "train_samples": len(data.y_train) - len(held), "validation_samples": len(held),
         "own": {
-            "from": model.factory or Path(str(model.qonnx)).name, "weights": None if model.weights is None else Path(model.weights).name,
+            "from": chosen.factory or inputs["qonnx"].name, "weights": None if weights is None else weights.name,
             "compared_with": name, "images": len(found[0]), "rounded": loose,
         },
     })
 
 
-def integer_view(golden_file: Path, images: npt.NDArray[np.uint8]) -> tuple[tuple[npt.NDArray[np.int64], ...], tuple[float, ...]]:
-    """Integer logits (int64 ``[n, classes]``) of every exit for ``images`` (uint8 NHWC), and what one unit of each is worth."""
-    net = golden.load(golden_file)
-    return tuple(net.run(images)), tuple(net.scales)
+def _key(work: Work) -> str:
+    """The key that names the network, with its value."""
+    return f"{work.file}: {work.named['network']}"
 
 
-def _from_qonnx(project: Project, data: "Dataset", images: npt.NDArray[np.uint8]) -> tuple[OwnNetwork, Logits, str]:
+def _from_qonnx(
+    chosen: Settings, inputs: Mapping[str, Path], work: Work, data: "Dataset", images: npt.NDArray[np.uint8]
+) -> tuple[OwnNetwork, Logits, str]:
     from build_flows.finn_bridge.errors import CompileError
     from build_flows.finn_bridge.read_qonnx import read_qonnx
     from build_flows.finn_bridge.run_qonnx import run_qonnx
 
-    assert project.qonnx is not None
     try:
-        network = read_qonnx(project.qonnx)
-        _fits(project, network, data)
-        found = run_qonnx(project.qonnx, images[:EXECUTED], network.scale, channels_last=network.channels_last)
+        network = read_qonnx(inputs["qonnx"])
+        _fits(chosen, work, network, data)
+        found = run_qonnx(inputs["qonnx"], images[:EXECUTED], network.scale, channels_last=network.channels_last)
     except CompileError as error:
-        raise ConfigError(f"{_key(project)}: {error}") from error
+        raise ConfigError(f"{_key(work)}: {error}") from error
     return network, found, "qonnx"
 
 
 def _from_factory(
-    project: Project, data: "Dataset", images: npt.NDArray[np.uint8], work: Path
+    chosen: Settings, inputs: Mapping[str, Path], work: Work, data: "Dataset", images: npt.NDArray[np.uint8]
 ) -> tuple[OwnNetwork, Logits, str]:
     from build_flows.finn_bridge.errors import CompileError
     from build_flows.finn_bridge.read_qonnx import read_qonnx
-    from quant_models.bring.own import export_own, float_logits, importable
+    from quant_models.bring.modules import importable
+    from quant_models.bring.own import export_own, float_logits
     from quant_models.errors import QuantModelError
 
     try:
-        with importable(project.file.parent):
-            module = _module(project)
-            exported = work / "exported.onnx"
+        with importable(work.file.parent):
+            module = _module(chosen, inputs, work)
+            exported = work.folder / "exported.onnx"
             export_own(module, data.shape, exported)
             network = read_qonnx(exported)
             exported.unlink()
-            _fits(project, network, data)
+            _fits(chosen, work, network, data)
             return network, float_logits(module, images, network.scale), "Brevitas"
     except (QuantModelError, CompileError) as error:
-        raise ConfigError(f"{_key(project)}: {error}") from error
+        raise ConfigError(f"{_key(work)}: {error}") from error
 
 
-def _module(project: Project) -> "nn.Module":
+def _module(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> "nn.Module":
     """The network that the user's function returns, with its weights; its modules must be importable."""
     from quant_models.bring.own import load_weights, make_network
     from quant_models.errors import QuantModelError
 
-    assert project.config.model.factory is not None
-    module = make_network(project.config.model.factory)
-    if project.own_weights is not None:
+    assert chosen.factory is not None
+    module = make_network(chosen.factory)
+    if "weights" in inputs:
         try:
-            load_weights(module, project.own_weights)
+            load_weights(module, inputs["weights"])
         except QuantModelError as error:
-            raise ConfigError(f"{project.file}: model.weights = {toml(project.config.model.weights)}: {error}") from error
+            raise ConfigError(f"{work.file}: {work.named['weights']}: {error}") from error
     return module
 
 
-def _fits(project: Project, network: OwnNetwork, data: "Dataset") -> None:
+def _fits(chosen: Settings, work: Work, network: OwnNetwork, data: "Dataset") -> None:
     """Images, classes and exits must be those of data set and configuration."""
-    count = len(project.config.exits)
+    count = len(chosen.policies)
     if len(network.heads) != count:
         raise ConfigError(
-            f"{project.file}: exits = {toml([item.policy for item in project.config.exits])}: the network has {len(network.heads)} "
+            f"{work.file}: exits = {toml(list(chosen.policies))}: the network has {len(network.heads)} "
             "outputs, "
             f"not {count}; allowed: one [[exits]] table for each"
         )
     if network.shape != tuple(data.shape):
         shapes = ["x".join(map(str, shape)) for shape in (network.shape, data.shape)]
         raise ConfigError(
-            f"{_key(project)}: takes images of {shapes[0]}, but those of data set {data.name} are {shapes[1]}; allowed: the same"
+            f"{_key(work)}: takes images of {shapes[0]}, but those of data set {data.name} are {shapes[1]}; allowed: the same"
         )
     if network.classes != data.classes:
-        raise ConfigError(f"{_key(project)}: has {network.classes} classes, but data set {data.name} {data.classes}; allowed: as many")
+        raise ConfigError(f"{_key(work)}: has {network.classes} classes, but data set {data.name} {data.classes}; allowed: as many")
 
 
 def _measure(logits: npt.NDArray[np.int64], scale: float, labels: npt.NDArray[np.int64]) -> dict[str, float]:

@@ -1,28 +1,34 @@
 """The steps from a bitstream to a package for the board: ``<output>/package`` and ``<output>/NAME-package.tar.gz``."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from build_flows.base.errors import OfframpError
-from build_flows.board.boards import Board
+from build_flows.board.boards import Board, find_board
 from build_flows.board.built import BITSTREAM, DESCRIPTION, described, is_built
 from build_flows.board.design import file_name
-from build_flows.board.package import SAMPLES, golden_samples, write_archive, write_package
-from build_flows.steps.engine import Step
+from build_flows.board.package import golden_samples, write_archive, write_package
+from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset
+from build_flows.steps.engine import Step, Work
 from build_flows.steps.flow import Flow
 from hw.accelerator import build_id
 from hw.netlist import load
 
-__all__ = ["PACKAGE", "make_archive", "make_package"]
+__all__ = ["PACKAGE", "Settings", "make_archive", "make_package", "run"]
 
 PACKAGE = "package"
 """The package's folder in the output folder."""
 
-_SOURCES = (
-    "hw", "sim.golden", "sim.result_word", "offramp_driver", "build_flows.board.payload",
-    *(f"build_flows.board.{name}" for name in ("bitfile", "boards", "design", "hwh", "manifest", "package", "pair")),
-)
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The images that samples are of, the ``board`` by name, and offramp's ``version``, which the manifest tells."""
+
+    data: DataSettings
+    board: str
+    version: str
 
 
 def make_package(flow: Flow, board: Board) -> Path:
@@ -39,24 +45,26 @@ def make_package(flow: Flow, board: Board) -> Path:
     netlist = load(flow.path("netlist.json").read_text(encoding="utf-8"))
     _check(flow, folder, described(folder), build_id(netlist), board)
     file = file_name(netlist)
-    bit, hwh = folder / f"{file}.bit", folder / f"{file}.hwh"
-
-    def run(work: Path) -> None:
-        from build_flows.steps.training import dataset
-
-        data = dataset(flow.project)
-        samples = golden_samples(netlist=netlist, golden_file=flow.path("golden.npz"), exits=flow.path("exits.json"),
-                                 images=data.x_test, labels=data.y_test)
-        write_package(work / PACKAGE, netlist=netlist, board=board, bit=bit, hwh=hwh, samples=samples)
-
     flow.build.run(Step(
         name="package", run=run, outputs=(PACKAGE,),
-        inputs={"netlist": flow.path("netlist.json"), "golden": flow.path("golden.npz"), "exits": flow.path("exits.json"), "bit": bit,
-                "hwh": hwh},
-        values={**flow.project.values("data"), "board": board.name, "samples": SAMPLES}, tools=("numpy", "jinja2", "offramp"),
-        sources=_SOURCES,
+        inputs={
+            "netlist": flow.path("netlist.json"), "golden": flow.path("golden.npz"), "exits": flow.path("exits.json"),
+            "bit": folder / f"{file}.bit", "hwh": folder / f"{file}.hwh", **data_inputs(flow.project),
+        },
+        settings=Settings(data=data_settings(flow.project), board=board.name, version=metadata.version("offramp")),
     ))
     return flow.path(PACKAGE)
+
+
+def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
+    """Writes ``package/``."""
+    netlist, data = load(inputs["netlist"].read_text(encoding="utf-8")), dataset(chosen.data, inputs, work.caches)
+    samples = golden_samples(
+        netlist=netlist, golden_file=inputs["golden"], exits=inputs["exits"], images=data.x_test, labels=data.y_test
+    )
+    write_package(
+        work.folder / PACKAGE, netlist=netlist, board=find_board(chosen.board), bit=inputs["bit"], hwh=inputs["hwh"], samples=samples
+    )
 
 
 def make_archive(flow: Flow, board: Board) -> Path:
@@ -64,11 +72,13 @@ def make_archive(flow: Flow, board: Board) -> Path:
     folder = make_package(flow, board)
     name = file_name(load(flow.path("netlist.json").read_text(encoding="utf-8")))
     archive = f"{name}-package.tar.gz"
-    flow.build.run(Step(
-        name="package-archive", run=lambda work: write_archive(folder, name, work / archive), outputs=(archive,),
-        inputs={"package": folder}, sources=("build_flows.board.package",),
-    ))
+    flow.build.run(Step(name="package-archive", run=archive_package, outputs=(archive,), inputs={"package": folder}, settings=name))
     return flow.path(archive)
+
+
+def archive_package(name: str, inputs: Mapping[str, Path], work: Work) -> None:
+    """Writes the package as one archive, in which its folder is called ``name``."""
+    write_archive(inputs["package"], name, work.folder / f"{name}-package.tar.gz")
 
 
 def _check(flow: Flow, folder: Path, found: Mapping[str, Any], build: int, board: Board) -> None:

@@ -1,52 +1,78 @@
-"""The accelerator's run in Verilator, compared sample by sample with the golden model, and the figures that come of it."""
+"""Step ``simulate``: the accelerator's run in Verilator, compared sample by sample with the golden model, and the figures that come of
+it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from build_flows.base.files import write_json
-from build_flows.base.ui import Ui
+from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset
+from build_flows.steps.engine import Step, Work
+from build_flows.steps.simulate_options import Options, options
 from hw.netlist import Netlist, load
 from sim import golden
 from sim.accelerator import agreement
 from sim.accelerator.answers import compare_answers
-from sim.accelerator.run import SimResult, expected_ids, simulate
+from sim.accelerator.run import SimResult, expected_ids
+from sim.accelerator.run import simulate as run_accelerator
 
-__all__ = ["Options", "figures", "run"]
+if TYPE_CHECKING:
+    from build_flows.project.load import Project
+
+__all__ = ["INPUTS", "Settings", "figures", "run", "settings", "simulate", "step"]
 
 BATCH = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """How to run: ``samples`` images (None: all), ``stall`` share of the cycles that source and sink each sit out, ``seed`` of the
-    stalls and, when ``waves`` names a file, an FST of all signals."""
+class Settings:
+    """The images, and how to run."""
 
-    samples: int | None = None
-    stall: float = 0.0
-    seed: int = 1
-    waves: Path | None = None
+    data: DataSettings
+    samples: int | None
+    stall: float
+    seed: int
 
 
-def run(
-    *, netlist: Path, rtl: Path, golden_file: Path, exits: Path, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64],
-    options: Options, ui: Ui, work: Path, cache: Path,
-) -> dict[str, Any]:
-    """Simulate, compare with the golden model, write ``work/sim.json`` and return the published figures (:func:`figures`).
+INPUTS = ("netlist.json", "rtl", "golden.npz", "exits.json")
+
+
+def settings(project: "Project", chosen: Options) -> Settings:
+    """The project's images, run with the options ``chosen``."""
+    return Settings(data=data_settings(project), samples=chosen.samples, stall=chosen.stall, seed=chosen.seed)
+
+
+def step(project: "Project", artefacts: Mapping[str, Path]) -> Step:
+    """``sim.json`` with the project's own options, of the ``artefacts`` named :data:`INPUTS`."""
+    return Step(
+        name="simulate", run=run, outputs=("sim.json",), inputs={**artefacts, **data_inputs(project)},
+        settings=settings(project, options(project)), resumable=True,
+    )
+
+
+def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
+    """Writes ``sim.json``."""
+    simulate(chosen, inputs, work)
+
+
+def simulate(chosen: Settings, inputs: Mapping[str, Path], work: Work, waves: Path | None = None) -> dict[str, Any]:
+    """Simulate, compare with the golden model, write ``sim.json`` and return the published figures (:func:`figures`).
 
     Raises :class:`sim.errors.AgreementError` for the first sample that differs, and what :func:`sim.accelerator.run.simulate` raises.
     """
-    net = load(netlist.read_text(encoding="utf-8"))
-    count = len(images) if options.samples is None else min(options.samples, len(images))
+    data, ui = dataset(chosen.data, inputs, work.caches), work.ui
+    images, labels = data.x_test, np.asarray(data.y_test, np.int64)
+    net = load(inputs["netlist.json"].read_text(encoding="utf-8"))
+    count = len(images) if chosen.samples is None else min(chosen.samples, len(images))
     images, labels = images[:count], labels[:count]
     ui.info(f"golden model: {count:,} images")
-    rules = golden.load_exits(exits)
+    rules = golden.load_exits(inputs["exits.json"])
     gates: dict[int, npt.NDArray[np.int64]] = {}
-    logits = golden.load(golden_file).run(images, gates=gates)
+    logits = golden.load(inputs["golden.npz"]).run(images, gates=gates)
     wanted = golden.decide(logits, rules, gates)
     ui.info("building the accelerator's model in Verilator (kept for the next run)")
     batches = [min(BATCH, count - start) for start in range(0, count, BATCH)]
@@ -54,9 +80,9 @@ def run(
         def tell(state: Mapping[str, Any]) -> None:
             bar.update(completed=state["results"], text=f"{state['cycle']:,} cycles")
 
-        result = simulate(
-            net, rtl, images, work=work / "run", cache=cache, stall_in=options.stall, stall_out=options.stall, seed=options.seed,
-            batches=batches, waves=options.waves, progress=tell,
+        result = run_accelerator(
+            net, inputs["rtl"], images, work=work.folder / "run", cache=work.models, stall_in=chosen.stall, stall_out=chosen.stall,
+            seed=chosen.seed, batches=batches, waves=waves, progress=tell,
         )
     fields = {item.name: item for item in net.result.fields}
     ids = expected_ids(batches, fields["id"].width)
@@ -65,8 +91,8 @@ def run(
     if result.provisional is not None:
         compare_answers(golden.answers(logits, rules, gates), wanted.exit, result.provisional, confidence=fields["confidence"])
     found = figures(net, result, labels, int(agreed.sum()))
-    chosen = {"stall": options.stall, "seed": options.seed}
-    write_json(work / "sim.json", {**result.to_json(), **chosen, "figures": found, "labels": labels.tolist()})
+    told = {"stall": chosen.stall, "seed": chosen.seed}
+    write_json(work.folder / "sim.json", {**result.to_json(), **told, "figures": found, "labels": labels.tolist()})
     return found
 
 

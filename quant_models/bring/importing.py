@@ -19,7 +19,7 @@ from quant_models.errors import QuantModelError
 from quant_models.integers.view import frozen
 from quant_models.networks.net import MIN_GAMMA, MultiExitNet
 from quant_models.networks.spec import INPUT_BITS, Activation, Conv, Linear, NetSpec, Unit, trace
-from quant_models.training.train import evaluate
+from quant_models.training.evaluate import evaluate
 
 __all__ = ["Imported", "Seen", "import_network", "seen_pixels", "seen_values"]
 

@@ -4,10 +4,6 @@ The function is the user's code, and is run: nothing here protects from what it 
 """
 
 import importlib
-import importlib.machinery
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,42 +18,13 @@ from quant_models.errors import QuantModelError
 from quant_models.files import atomic
 from quant_models.integers.view import frozen
 
-__all__ = ["export_own", "find_source", "float_logits", "importable", "load_weights", "make_network", "run_network"]
-
-
-@contextmanager
-def importable(folder: Path) -> Iterator[None]:
-    """Modules in ``folder`` can be imported; afterwards they, and the path, are forgotten, so that another folder's may have their
-    names."""
-    before, known = list(sys.path), set(sys.modules)
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path[:] = before
-        for name in set(sys.modules) - known:
-            found = getattr(sys.modules[name], "__file__", None)
-            if found is not None and Path(found).resolve().is_relative_to(folder.resolve()):
-                del sys.modules[name]
-
-
-def find_source(factory: str, folder: Path) -> Path:
-    """The package's folder, or the file, of ``module:function``, found without importing it; raises :class:`QuantModelError`."""
-    top = factory.partition(":")[0].partition(".")[0]
-    found = importlib.machinery.PathFinder.find_spec(top, [str(folder), *sys.path])
-    if found is None:
-        raise QuantModelError(f"there is no module {top} in {folder} or on Python's path")
-    if found.submodule_search_locations:
-        return Path(next(iter(found.submodule_search_locations)))
-    if found.origin is None or not Path(found.origin).is_file():
-        raise QuantModelError(f"module {top} has no source file")
-    return Path(found.origin)
+__all__ = ["export_own", "float_logits", "load_weights", "make_network", "run_network"]
 
 
 def make_network(factory: str) -> nn.Module:
     """What ``module:function`` returns, in evaluation mode on the CPU; raises :class:`QuantModelError` when it is no network.
 
-    Modules must be :func:`importable` meanwhile.
+    Modules must be :func:`quant_models.bring.modules.importable` meanwhile.
     """
     module, _, function = factory.partition(":")
     try:

@@ -24,7 +24,8 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCost:
-    """The ``cost`` of the layer ``name`` of :func:`quant_models.networks.spec.trace`, in ``where`` ("stage", "head" or "gate") ``index``."""
+    """The ``cost`` of the layer ``name`` of :func:`quant_models.networks.spec.trace`, in ``where`` ("stage", "head" or "gate")
+    ``index``."""
 
     name: str
     where: str

@@ -19,18 +19,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from quant_models.datasets.digest import array_digest, data_digest
 from quant_models.datasets.load import Dataset, split
 from quant_models.errors import Diverged, QuantModelError
-from quant_models.integers.view import frozen
 from quant_models.networks.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint
 from quant_models.networks.cut import cut
 from quant_models.networks.net import MultiExitNet
 from quant_models.networks.spec import NetSpec
-from quant_models.training.gate_head import GateHeads, judged, targets
+from quant_models.training.evaluate import evaluate, images_of
+from quant_models.training.gate_head import GateHeads
 from quant_models.training.optimiser import SCHEDULES, Schedule, flatten, optimiser, rate, unflatten
 from quant_models.training.schemes import UNLABELLED, Batch, Joint, Part, Scheme
 
-__all__ = ["Progress", "TrainSettings", "data_digest", "device", "evaluate", "told", "train"]
+__all__ = ["Progress", "TrainSettings", "device", "evaluate", "told", "train"]
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -105,36 +106,6 @@ def device(name: Device) -> torch.device:
     return torch.device("cuda" if seen and name != "cpu" else "cpu")
 
 
-def _images(images: np.ndarray) -> Tensor:
-    # A copy: data sets may be read-only, which torch does not know.
-    return torch.tensor(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
-
-
-def evaluate(model: MultiExitNet, images: np.ndarray, labels: np.ndarray, batch: int = 512) -> list[dict[str, float]]:
-    """``accuracy`` (0 to 1) and ``loss`` (cross-entropy) of each exit alone over uint8 ``images`` ``[n, height, width, channels]``, on the
-    device where ``model`` is; of an exit with a gate head also what :func:`quant_models.training.gate_head.judged` says of that."""
-    x, y = _images(images), torch.from_numpy(labels)
-    place = next(model.parameters()).device
-    exits = range(model.spec.exits)
-    right: list[list[np.ndarray]] = [[] for _ in exits]
-    gates: list[list[np.ndarray]] = [[] for _ in exits]
-    loss = [0.0] * len(exits)
-    with frozen(model):
-        for start in range(0, len(x), batch):
-            target = y[start : start + batch].to(place)
-            for k, features in enumerate(model.features(x[start : start + batch].to(place).to(torch.float32) / 256)):
-                logits = model.head(k, features)
-                right[k].append((logits.argmax(1) == target).cpu().numpy())
-                loss[k] += float(functional.cross_entropy(logits, target, reduction="sum"))
-                if k in model.spec.gated:
-                    gates[k].append(model.gate(k, features)[:, 0].cpu().numpy())
-    answers = [np.concatenate(rows) for rows in right]
-    found = [{"accuracy": int(item.sum()) / len(x), "loss": total / len(x)} for item, total in zip(answers, loss, strict=True)]
-    for k in model.spec.gated:
-        found[k] |= judged(np.concatenate(gates[k]), targets(answers)[k])
-    return found
-
-
 def _augment(x: Tensor, settings: TrainSettings, generator: torch.Generator) -> Tensor:
     if settings.shift:
         reach, (height, width) = settings.shift, x.shape[2:]
@@ -162,18 +133,6 @@ def _order(labelled: Tensor, generator: torch.Generator) -> Tensor:
     index = torch.cat([group[torch.randperm(len(group), generator=generator)] for group in groups])
     place = torch.cat([(torch.arange(len(group), dtype=torch.float64) + 0.5) / len(group) for group in groups])
     return index[place.argsort(stable=True)]
-
-
-def data_digest(data: Dataset) -> str:
-    """SHA-256 of the training images and labels, in hexadecimal."""
-    return _digest(data.x_train, data.y_train)
-
-
-def _digest(*arrays: np.ndarray) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
 
 
 def told(settings: TrainSettings, scheme: Scheme) -> dict[str, Any]:
@@ -391,14 +350,14 @@ def train(
     if spec.gates:
         identity["gates"] = gates.describe()
     if unlabelled is not None:
-        identity["unlabelled"] = _digest(unlabelled)
+        identity["unlabelled"] = array_digest(unlabelled)
         x, y = np.concatenate([x, unlabelled]), np.concatenate([y, np.full(len(unlabelled), UNLABELLED)])
     model = _model(spec, scheme, settings.seed, start, build)
     if model.kind != MultiExitNet.kind:
         identity["network"] = model.kind
     if settings.batch > len(x):
         raise QuantModelError(f"batch must be at most the {len(x)} training samples, not {settings.batch}")
-    samples = _Samples(_images(x), torch.from_numpy(y), data.x_train[held], data.y_train[held])
+    samples = _Samples(images_of(x), torch.from_numpy(y), data.x_train[held], data.y_train[held])
 
     phases = (*scheme.phases(spec, settings.epochs), *gates.phases(spec, settings.epochs))
     partial = path.with_name(path.name + ".partial")

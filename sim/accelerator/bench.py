@@ -21,6 +21,8 @@ from sim.tools.verilator import HDL, Design, build, read_filelist
 
 __all__ = ["AcceleratorBench", "waivers"]
 
+__sources__ = ("sim.benches.accelerator",)
+
 PORTS = (
     "clk", "rst_n", "source_go", "source_first", "source_words", "stall_in", "stall_out", "seed",
     "wake_results", "wake_words", "idle_limit", "wake", "idle", "words_in", "images_in", "results", "batches", "interrupts", "cycle",

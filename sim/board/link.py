@@ -27,6 +27,7 @@ FAULTS = ("hold_results", "lose_words", "version", "fail_reads")
 once; what VERSION reads as; after so many words the DMA gets no answer from memory, until it is reset."""
 
 STAND_IN = Path(__file__).parent / "stand_in"
+__sources__ = ("stand_in",)
 GARBAGE = 0xE5
 """What memory holds that nobody wrote."""
 

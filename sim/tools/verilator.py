@@ -28,6 +28,8 @@ __all__ = ["Design", "Tool", "build", "find", "read_filelist"]
 
 MINIMUM = (5, 36)
 HDL = Path(__file__).parent.parent / "hdl"
+__sources__ = ("../hdl",)
+__tools__ = ("verilator",)
 MAIN = HDL / "cocotb_main.cpp"
 
 

@@ -11,6 +11,8 @@ from sim.errors import ToolError, YosysError
 
 __all__ = ["run_yosys", "version"]
 
+__tools__ = ("pyosys",)
+
 _PROGRAM = """
 import sys
 from pyosys import libyosys as yosys

@@ -5,6 +5,7 @@ import pkgutil
 
 from hw.exits.scores.base import BeatSignature, Score
 
+__sources__ = ("*.py",)
 __all__ = ["SCORES", "BeatSignature", "Score"]
 
 for _module in pkgutil.iter_modules(__path__):

@@ -23,7 +23,8 @@ from quant_models.bring.weights_file import read_weights
 from quant_models.datasets.load import ChannelScale, Dataset, split
 from quant_models.networks.checkpoint import load_checkpoint, load_model
 from quant_models.networks.presets import preset
-from quant_models.training.train import TrainSettings, evaluate
+from quant_models.training.evaluate import evaluate
+from quant_models.training.train import TrainSettings
 from tests.build_flows.projects import project
 from tests.build_flows.steps.test_training import Interrupting, Listening
 

@@ -10,8 +10,9 @@ from quant_models.bring.float_net import FloatNet, save_weights, train_float
 from quant_models.datasets.load import load, split
 from quant_models.networks.net import MultiExitNet
 from quant_models.networks.presets import PRESETS, preset
+from quant_models.training.evaluate import evaluate
 from quant_models.training.schemes import ExitsOnly
-from quant_models.training.train import TrainSettings, evaluate, train
+from quant_models.training.train import TrainSettings, train
 from tests.quant_models.conftest import build_spec
 
 SETTINGS = TrainSettings(epochs=3, batch=40, seed=5)

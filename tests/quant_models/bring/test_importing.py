@@ -18,7 +18,8 @@ from quant_models.integers.view import integer_layers, integer_logits, threshold
 from quant_models.networks.net import MIN_GAMMA, MultiExitNet
 from quant_models.networks.presets import preset
 from quant_models.networks.spec import trace
-from quant_models.training.train import TrainSettings, evaluate
+from quant_models.training.evaluate import evaluate
+from quant_models.training.train import TrainSettings
 from tests.quant_models.conftest import build_spec
 
 OURS = seen_pixels(1, 256)

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from quant_models.bring.own import export_own, find_source, float_logits, importable, load_weights, make_network, run_network
+from quant_models.bring.modules import find_source, importable
+from quant_models.bring.own import export_own, float_logits, load_weights, make_network, run_network
 from quant_models.errors import QuantModelError
 from quant_models.networks.net import MultiExitNet
 from quant_models.networks.presets import preset

@@ -10,10 +10,10 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 
 from quant_models.integers.export import export_golden, export_qonnx, golden
+from quant_models.integers.gate_units import gate_units
 from quant_models.integers.view import integer_logits, integer_outputs, logit_scales
 from quant_models.networks.presets import preset
 from quant_models.networks.spec import Activation, GlobalPool, Linear, MaxPool
-from quant_models.training.gate_head import gate_units
 from tests.quant_models.conftest import build_model, build_spec
 
 

@@ -9,12 +9,14 @@ import torch
 
 from quant_models.datasets.load import Dataset, load, split
 from quant_models.errors import QuantModelError
+from quant_models.integers.gate_units import gate_units
 from quant_models.integers.view import integer_outputs
 from quant_models.networks.checkpoint import load_checkpoint, load_model
 from quant_models.networks.gate_layout import with_gates
 from quant_models.networks.net import MultiExitNet
 from quant_models.networks.presets import preset
-from quant_models.training.gate_head import GateHeads, gate_units, judged, targets
+from quant_models.training.evaluate import judged, targets
+from quant_models.training.gate_head import GateHeads
 from quant_models.training.schemes import UNLABELLED, Batch, ExitsOnly
 from quant_models.training.train import TrainSettings, train
 

@@ -13,8 +13,9 @@ from quant_models.networks.checkpoint import load_checkpoint, load_model, save_c
 from quant_models.networks.layouts import layout
 from quant_models.networks.net import MultiExitNet
 from quant_models.networks.presets import preset
+from quant_models.training.evaluate import evaluate
 from quant_models.training.schemes import Consistent, Distill, ExitsOnly, Joint, Personal
-from quant_models.training.train import TrainSettings, _augment, device, evaluate, train
+from quant_models.training.train import TrainSettings, _augment, device, train
 
 SPEC = preset("digits")
 

@@ -12,8 +12,9 @@ from quant_models.integers.view import integer_logits
 from quant_models.networks.checkpoint import load_checkpoint, load_model
 from quant_models.networks.layouts import layout
 from quant_models.networks.presets import preset
+from quant_models.training.evaluate import evaluate
 from quant_models.training.schemes import Personal, personal_data
-from quant_models.training.train import TrainSettings, evaluate, train
+from quant_models.training.train import TrainSettings, train
 
 SPEC = preset("digits")
 SETTINGS = TrainSettings(epochs=20, batch=20, validation=0.2, seed=3)

@@ -1,0 +1,195 @@
+"""Co-simulation: the board's own driver and self-test, out of the package, against the Verilated accelerator behind models of AXI DMA,
+AXI4-Lite and memory; every result must be that of ``offramp simulate``."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from build_flows.base.errors import OfframpError
+from build_flows.base.files import read_json, write_json
+from build_flows.base.ui import Ui
+from build_flows.board import design
+from build_flows.board.boards import Board
+from build_flows.board.dma_traffic import traffic
+
+__all__ = ["CHECKS", "CosimError", "cosimulate"]
+
+PROGRAM = Path(__file__).with_name("cosim_program.py")
+__sources__ = ("cosim_program.py",)
+FIELDS = ("label", "exit", "confidence")
+FAULTY_VERSION = 99
+FEW = 8
+"""Images of a test of failures."""
+
+Values = npt.NDArray[np.int64]
+
+
+class CosimError(OfframpError):
+    """The driver against the Verilated accelerator did not do what it should; the message says what, or names the first image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A test beside that of all images: ``name``, what the simulated board does wrong (``faults``), the program's ``case``, and what must
+    be in the driver's message."""
+
+    name: str
+    faults: Mapping[str, int]
+    case: str
+    told: str
+
+
+CHECKS = (
+    # Results that nobody takes: the accelerator fills up and stands still.
+    Check(name="DMA timeout", faults={"hold_results": 1}, case="fail_and_recover", told="did not end within"),
+    # A word too few: the accelerator waits for the rest of the last image.
+    Check(name="wrong length", faults={"lose_words": 1}, case="fail_and_recover", told="did not end within"),
+    Check(name="memory error", faults={"fail_reads": 9}, case="fail_and_recover", told="memory answered with an error"),
+    Check(name="wrong version", faults={"version": FAULTY_VERSION}, case="refuse", told=str(FAULTY_VERSION)),
+)
+"""What goes wrong on the way, and must be told and mended."""
+
+
+def cosimulate(
+    *, netlist: Path, rtl: Path, golden_file: Path, exits: Path, simulated: Path, images: npt.NDArray[Any], labels: Values, board: Board,
+    samples: int | None, seed: int, ui: Ui, work: Path, cache: Path,
+) -> dict[str, Any]:
+    """Co-simulate the first ``samples`` of ``images`` and give the content of ``cosim.json``; files of the run go to ``work``.
+
+    ``simulated`` is the ``sim.json`` to equal. Raises :class:`CosimError`, and what building the model raises.
+    """
+    from build_flows.board.package import golden_samples, write_package
+    from build_flows.board.stand_in import write_stand_in
+    from hw.netlist import load
+    from sim.board.link import BoardJob
+    from sim.board.model import build_board
+
+    started = time.perf_counter()
+    net = load(netlist.read_text(encoding="utf-8"))
+    told = read_json(simulated)
+    rows = told["samples"]
+    count = min(len(rows), len(images), samples or len(rows))
+    wanted = {name: np.array([row[name] for row in rows[:count]], np.int64) for name in FIELDS}
+    ui.info("building the accelerator's model behind the DMA in Verilator (kept for the next run)")
+    model = build_board(net, rtl, cache)
+    package = work / "package"
+    work.mkdir(parents=True, exist_ok=True)
+    bit, hwh = write_stand_in(work, net, board)
+    known = golden_samples(netlist=net, golden_file=golden_file, exits=exits, images=images, labels=labels)
+    manifest = write_package(package, netlist=net, board=board, bit=bit, hwh=hwh, samples=known)
+    typed = images[:count].view(known.images.dtype)
+    # However few images are wanted, failures are tested with some.
+    for name, batch in (("all", typed), ("few", known.images[:FEW])):
+        with (work / f"images_{name}.npz").open("wb") as file:
+            np.savez(file, allow_pickle=False, images=batch)
+
+    def job(faults: Mapping[str, int]) -> BoardJob:
+        return BoardJob(model=model, rtl=rtl, dma_base=design.DMA_BASE, accelerator_base=design.ACCELERATOR_BASE, seed=seed, faults=faults)
+
+    boards = _Boards(work, package, bit.name, job)
+    with ui.progress("the driver's images through the simulated board", total=count) as bar:
+        said = boards.program("classify", "classify", {}, lambda line: bar.update(completed=line["done"]) if "done" in line else None)
+    agree = _compare(wanted, boards.results("classify"))
+    figures = said["benchmark"]
+    ui.info("the package's self-test, and transfers that go wrong")
+    checks = [{"name": "selftest.py", "told": boards.selftest()}]
+    for check in CHECKS:
+        message = boards.program(check.name, check.case, check.faults)["error"]
+        if check.told not in message:
+            raise CosimError(f"{check.name}: the driver's message must tell of {check.told}, not: {message}")
+        if check.case == "fail_and_recover":
+            expected = {name: getattr(known, f"expected_{name}")[:FEW] for name in FIELDS}
+            _compare(expected, boards.results(check.name), f"{check.name}, after the recovery: ")
+        checks.append({"name": check.name, "told": message})
+    rate = 1e6 * net.clock_mhz / figures["cycles_per_sample"]
+    return {
+        "version": 1, "samples": count, "agree": agree, "board": board.name, "seed": seed, "build": manifest["build"],
+        "exits": [int(value) for value in np.bincount(wanted["exit"], minlength=len(net.exits))],
+        "checks": checks, "cycles_per_sample": figures["cycles_per_sample"], "batch": figures["batch"],
+        "simulated_cycles_per_sample": told["cycles_per_sample"], "counters": said["counters"],
+        "dma": traffic(json.loads(netlist.read_text(encoding="utf-8")), rate), "seconds": round(time.perf_counter() - started, 1),
+    }
+
+
+def _compare(wanted: Mapping[str, Values], found: Mapping[str, Values], where: str = "") -> int:
+    """The number of images, when all are equal; raises :class:`CosimError` with the first that is not."""
+    count = len(wanted["label"])
+    if len(found["label"]) != count:
+        raise CosimError(f"{where}{count} images were sent, and the driver gave {len(found['label'])} results")
+    right = np.ones(count, np.bool_)
+    for name in FIELDS:
+        right &= wanted[name] == found[name]
+    if right.all():
+        return count
+    first = int(np.argmin(right))
+    differs = ", ".join(f"{name} {int(found[name][first])} instead of {int(wanted[name][first])}"
+                        for name in FIELDS if found[name][first] != wanted[name][first])
+    raise CosimError(f"{where}{int((~right).sum())} of {count} results of the driver are not those of the simulation; the first is that of "
+                     f"image {first}: {differs}")
+
+
+class _Boards:
+    """Runs programs, each on a simulated board of its own."""
+
+    def __init__(self, work: Path, package: Path, bit: str, job: Callable[[Mapping[str, int]], Any]) -> None:
+        self.work = work
+        self.package = package
+        self.bit = bit
+        self.job = job
+
+    def _results(self, name: str) -> Path:
+        return self.work / f"{name.replace(' ', '_')}.npz"
+
+    def results(self, name: str) -> dict[str, Values]:
+        """What program ``name`` found."""
+        with np.load(self._results(name), allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+
+    def program(
+        self, name: str, case: str, faults: Mapping[str, int], tell: Callable[[dict[str, Any]], object] = lambda line: None
+    ) -> dict[str, Any]:
+        """Run ``case`` on a board with ``faults``; all that it says, as one dictionary, each line passed to ``tell`` as it comes."""
+        plan = self.work / f"{name.replace(' ', '_')}.json"
+        images = self.work / f"images_{'all' if case == 'classify' else 'few'}.npz"
+        write_json(plan, {"package": str(self.package), "bit": self.bit, "images": str(images),
+                          "results": str(self._results(name)), "case": case})
+        said: dict[str, Any] = {}
+
+        def line(text: str) -> None:
+            told = json.loads(text)
+            said.update(told)
+            tell(told)
+
+        self._child(name, [sys.executable, str(PROGRAM), str(plan)], faults, line)
+        return said
+
+    def selftest(self) -> str:
+        """Run the package's ``selftest.py``, as it lies there."""
+        lines: list[str] = []
+        try:
+            self._child("selftest.py", [sys.executable, str(self.package / "selftest.py"), "--json"], {}, lines.append)
+        except CosimError as error:
+            # It says on standard output what it found.
+            if lines and (errors := json.loads(lines[-1])["errors"]):
+                raise CosimError(f"selftest.py: {errors[0]}", hint=error.hint) from error
+            raise
+        told = json.loads(lines[-1])
+        return f"{told['agree']} of {told['samples']} samples agree, counters and thresholds are right"
+
+    def _child(self, name: str, command: Sequence[str], faults: Mapping[str, int], said: Callable[[str], None]) -> None:
+        from sim.board.link import environment
+        from sim.tools.children import Child, run_children
+
+        try:
+            run_children([Child(command=command, env=environment(self.job(faults)))], lambda _, text: said(text))
+        except subprocess.CalledProcessError as error:
+            last = [line for line in (error.stderr or "").splitlines() if line.strip()][-1:] or [f"exit code {error.returncode}"]
+            raise CosimError(f"{name}: {last[0].strip()}", hint=f"its files are in {self.work}") from error

@@ -1,0 +1,151 @@
+"""Step ``calibrate``: integer thresholds, found on the validation split with the exact integer logits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from build_flows.base.errors import ConfigError
+from build_flows.base.files import write_json
+from build_flows.project.sections import CalibrateSection
+from build_flows.steps.data import DataSettings, Held, data_inputs, data_settings, dataset, held_out
+from build_flows.steps.engine import Step, Work
+from build_flows.steps.threads import set_threads
+from build_flows.steps.topology import Topology, built, topology
+
+if TYPE_CHECKING:
+    from build_flows.base.ui import Ui
+    from build_flows.project.load import Project
+    from quant_models.exits.calibrate import ExitLogits
+    from quant_models.exits.price import Price
+    from quant_models.networks.spec import NetSpec
+
+__all__ = ["OUTPUTS", "Settings", "run", "step"]
+
+OUTPUTS = ("exits.json", "tradeoff.json")
+FAR = 0.02
+"""A share that differs by more from the one wanted is told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The images that calibrate; the ``network`` that is built, None for one of the user's own; ``policies``, policy and score of every
+    exit that is built; what is wanted of their thresholds; and whether heads are exchangeable."""
+
+    data: DataSettings
+    held: Held
+    network: Topology | None
+    policies: tuple[tuple[str, str], ...]
+    calibrate: CalibrateSection
+    exchangeable: bool
+    threads: int
+
+
+def step(project: "Project", network: Mapping[str, Path]) -> Step:
+    """``exits.json`` and ``tradeoff.json`` of the ``network``: its ``checkpoint``, or ``golden`` integers of the user's own."""
+    config = project.config
+    return Step(
+        name="calibrate", run=run, outputs=OUTPUTS, inputs={**network, **data_inputs(project)},
+        settings=Settings(
+            data=data_settings(project), held=held_out(project), network=None if config.model.own else topology(project),
+            policies=tuple((item.policy, item.score or "softmax") for item in config.built), calibrate=config.calibrate,
+            exchangeable=config.exchangeable, threads=config.train.threads,
+        ),
+    )
+
+
+def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
+    """Writes ``exits.json``, and ``tradeoff.json``, what other thresholds would give (:func:`quant_models.judge.tradeoff.tradeoff`)."""
+    from quant_models.datasets.load import split
+    from quant_models.errors import Unreachable
+    from quant_models.exits.calibrate import calibrate, dump_exits
+    from quant_models.judge.tradeoff import VERSION, tradeoff
+
+    set_threads(chosen.threads)
+    work.ui.info("calibrating thresholds on the validation split")
+    data = dataset(chosen.data, inputs, work.caches)
+    _, held = split(data, chosen.held.fraction, chosen.held.seed)
+    net = None if chosen.network is None else built(chosen.network, data.classes, data.shape, work)
+    exits, gates = _exit_logits(chosen, net, inputs, data.x_train[held])
+    wanted = chosen.calibrate
+    loss = None if wanted.accuracy_loss is None else wanted.accuracy_loss / 100
+    shares, mean_cost, price = wanted.shares, wanted.mean_cost, None
+    if chosen.network is not None and chosen.network.subnet is not None and loss is None:
+        # Shares and costs are of early exits, of which a subnet has none.
+        shares, mean_cost = [], None
+    elif mean_cost is not None:
+        assert net is not None
+        price = _price(net, wanted.cost)
+    try:
+        found = calibrate(
+            exits, data.y_train[held], accuracy_loss=loss, shares=shares, mean_cost=mean_cost, price=price, epsilon=wanted.epsilon,
+            temperature=wanted.temperature,
+        )
+    except Unreachable as error:
+        raise ConfigError(
+            f"{work.file}: calibrate.mean_cost = {mean_cost:g}: {error}; allowed: {ceil(error.least * 1e4) / 1e4:g} to 1"
+        ) from error
+    if shares:
+        _warn_of_shares(work.ui, shares, [item["leave"] for item in found["exits"]])
+    if mean_cost is not None:
+        told = found["calibration"]
+        work.ui.info(f"mean cost: {100 * told['mean_cost']:.1f} % of the whole network's {told['wanted']['cost']}")
+    dump_exits(found, work.folder / "exits.json")
+    curves = tradeoff(found, [item.logits for item in exits], data.y_train[held], gates=gates)
+    write_json(work.folder / "tradeoff.json", {"version": VERSION, "curves": curves})
+
+
+def _warn_of_shares(ui: "Ui", wanted: Sequence[float], reached: Sequence[float]) -> None:
+    """Say so when samples of equal scores, which leave together or not at all, keep the ``reached`` shares from those ``wanted``."""
+    if any(abs(one - other) > FAR for one, other in zip(wanted, reached, strict=False)):
+        shown = [", ".join(f"{share:.3f}" for share in shares) for shares in (wanted, reached[: len(wanted)])]
+        ui.info(
+            f"warning: calibrate.shares wants {shown[0]}; the nearest that thresholds can give is {shown[1]}: samples of equal "
+            "scores leave together"
+        )
+
+
+def _price(spec: "NetSpec", cost: str) -> "Price":
+    """What samples cost in ``calibrate.cost``, exit by exit, beside the network without early exits."""
+    from quant_models.exits.price import Price
+    from quant_models.networks.cost import exit_costs, last_alone
+
+    key, unit = ("macs", "MACs") if cost == "macs" else ("bitops", "bit operations")
+    upto = [getattr(item, key) for item in exit_costs(spec)]
+    steps = tuple(float(now - before) for before, now in pairwise([0, *upto]))
+    return Price(steps=steps, whole=float(getattr(last_alone(spec), key)), unit=unit)
+
+
+def _exit_logits(
+    chosen: Settings, net: "NetSpec | None", inputs: Mapping[str, Path], images: np.ndarray
+) -> "tuple[list[ExitLogits], dict[int, np.ndarray]]":
+    """What every exit makes of ``images`` in exact integers, and by exit the gate heads' logits."""
+    from quant_models.exits.calibrate import ExitLogits
+    from quant_models.integers.export import golden
+    from quant_models.integers.gate_units import gate_units
+    from quant_models.integers.view import integer_outputs
+    from quant_models.networks.checkpoint import load_model
+    from quant_models.networks.exchange import logit_bits
+    from sim.golden import load
+
+    if net is None:
+        own = load(inputs["golden"])
+        return [
+            ExitLogits(policy=policy, logits=logits, scale=scale, score=score)
+            for (policy, score), logits, scale in zip(chosen.policies, own.run(images), own.scales, strict=True)
+        ], {}
+    model = load_model(inputs["checkpoint"], net)
+    meta, _ = golden(model)
+    widths = logit_bits(model.spec) if chosen.exchangeable else (None,) * model.spec.exits
+    found, gates = integer_outputs(model, images)
+    exits = [
+        ExitLogits(policy=policy, logits=logits, scale=head["layers"][-1]["scale"], score=score, fixed_bits=bits)
+        for (policy, score), logits, head, bits in zip(chosen.policies, found, meta["heads"], widths, strict=True)
+    ]
+    for k, unit in gate_units(model).items():
+        exits[k] = replace(exits[k], gate=gates[k], gate_bits=unit.bits, gate_scale=unit.scale)
+    return exits, gates

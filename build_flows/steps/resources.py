@@ -1,0 +1,25 @@
+"""Step ``resources``: Yosys' figures, and Vivado's where there is a bitstream of this netlist."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from build_flows.base.files import read_json, write_json
+from build_flows.board.built import DESCRIPTION, vivado_figures
+from build_flows.steps.engine import Step, Work
+from hw.accelerator import build_id
+from hw.netlist import load
+
+__all__ = ["run", "step"]
+
+
+def step(synthesis: Path, netlist: Path, bitstream: Path) -> Step:
+    """``resources.json`` from ``synthesis.json``, and from the folder ``bitstream`` where it holds one."""
+    built = {"bitstream": bitstream} if (bitstream / DESCRIPTION).is_file() else {}
+    return Step(name="resources", run=run, outputs=("resources.json",), inputs={"synthesis": synthesis, "netlist": netlist, **built})
+
+
+def run(chosen: None, inputs: Mapping[str, Path], work: Work) -> None:
+    """Writes ``resources.json``."""
+    build = build_id(load(inputs["netlist"].read_text(encoding="utf-8")))
+    vivado = vivado_figures(inputs["bitstream"], build) if "bitstream" in inputs else None
+    write_json(work.folder / "resources.json", {**read_json(inputs["synthesis"]), "vivado": vivado})

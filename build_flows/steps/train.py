@@ -1,0 +1,138 @@
+"""Step ``train``: a preset's network is trained here.
+
+Of other networks the step has other work: weights that are cut out of a checkpoint (:mod:`build_flows.steps.take`), those of a float
+network (:mod:`build_flows.steps.import_weights`), and the user's own network (:mod:`build_flows.steps.own`). All leave ``metrics.json``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from build_flows.base.errors import OfframpError
+from build_flows.base.files import write_bytes
+from build_flows.steps.data import DataSettings, Held, data_inputs, data_settings, dataset, held_out, split_off
+from build_flows.steps.engine import Step, Work
+from build_flows.steps.metrics import OUTPUTS, warn_of_other_split, write_metrics
+from build_flows.steps.threads import set_threads
+from build_flows.steps.topology import Topology, topology, whole
+from build_flows.steps.train_setup import Training, train_scheme, train_settings, trained_on, training, unlabelled
+
+if TYPE_CHECKING:
+    from build_flows.project.load import Project
+    from quant_models.datasets.base import Dataset
+    from quant_models.errors import Diverged
+
+__all__ = ["APART", "Settings", "fit", "run", "settings", "step"]
+
+LAST_GOOD = "last_good.safetensors"
+APART = ("build_flows.base.files", "quant_models.files", "quant_models.networks.checkpoint")
+"""How files are written must not cost hours of training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What is trained, on what, and how."""
+
+    data: DataSettings
+    held: Held
+    network: Topology
+    training: Training
+
+
+def settings(project: "Project") -> Settings:
+    """What the configuration says of training."""
+    # How much of the network is built does not matter to what is trained.
+    net = topology(project)
+    return Settings(
+        data=data_settings(project), held=held_out(project), network=Topology(**{**vars(net), "subnet": None}), training=training(project)
+    )
+
+
+def step(project: "Project") -> Step:
+    """``checkpoint.safetensors`` and ``metrics.json``; goes on from an interrupted run."""
+    files = {"start": project.start, "samples": project.samples}
+    return Step(
+        name="train", run=run, outputs=OUTPUTS, inputs={**data_inputs(project), **{key: file for key, file in files.items() if file}},
+        settings=settings(project), resumable=True, adopt=adopt, apart=APART,
+    )
+
+
+def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
+    """Train, or go on from an interrupted run found in the work folder.
+
+    A loss that is no number raises :class:`build_flows.base.errors.OfframpError`; the weights of the last good epoch are then in
+    ``last_good.safetensors`` of the output folder.
+    """
+    from quant_models.networks.checkpoint import load_checkpoint
+
+    set_threads(chosen.training.train.threads)
+    data = dataset(chosen.data, inputs, work.caches)
+    split_off(chosen.held, data, work)
+    start = inputs.get("start")
+    if start is not None:
+        warn_of_other_split(chosen.held, load_checkpoint(start).progress.get("run") or {}, data, work)
+    write_metrics(work, data, fit(chosen, inputs, work, data, start))
+
+
+def fit(chosen: Settings, inputs: Mapping[str, Path], work: Work, data: "Dataset", start: Path | None) -> dict[str, Any]:
+    """Writes ``checkpoint.safetensors``, trained from the checkpoint ``start`` (None: new weights); what ``metrics.json`` says of it."""
+    from quant_models.errors import Diverged
+    from quant_models.training.gate_head import GateHeads
+    from quant_models.training.train import Progress, told, train
+
+    how, scheme = train_settings(chosen.training, chosen.held), train_scheme(chosen.training)
+    spec = whole(chosen.network, data.classes, data.shape, work)
+    with work.ui.progress(f"training {spec.name}") as bar:
+        def tell(step: Progress) -> None:
+            text = f"loss {step.loss:.3f}"
+            if step.accuracy is not None:
+                text += "  exits " + "  ".join(f"{100 * share:.1f} %" for share in step.accuracy)
+            bar.update(completed=step.epoch * step.steps + step.step + 1, total=step.epochs * step.steps, text=text)
+
+        try:
+            metrics = train(
+                spec, trained_on(chosen.training, inputs, data, spec), how, work.folder / OUTPUTS[0], tell, scheme=scheme, start=start,
+                unlabelled=unlabelled(chosen.training, inputs, data), gates=GateHeads(epochs=chosen.training.gate_epochs),
+            )
+        except Diverged as error:
+            raise _stopped(work, error) from error
+    return {**told(how, scheme), **metrics}
+
+
+def adopt(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> str | None:
+    """Whether offramp 0.1 trained the checkpoint on this data with these settings; None, or what differs."""
+    import hashlib
+
+    from quant_models.datasets.digest import data_digest
+    from quant_models.errors import QuantModelError
+    from quant_models.networks.checkpoint import load_checkpoint
+    from quant_models.training.train import told
+
+    try:
+        found = load_checkpoint(work.output / OUTPUTS[0])
+        data = trained_on(chosen.training, inputs, dataset(chosen.data, inputs, work.caches), found.spec)
+        spec = whole(chosen.network, data.classes, data.shape, work)
+    except (QuantModelError, OfframpError) as error:
+        return str(error)
+    trained = found.progress.get("run") or {}
+    how = told(train_settings(chosen.training, chosen.held), train_scheme(chosen.training))
+    start = inputs.get("start")
+    wanted = {
+        "network": spec == found.spec,
+        "settings of training": {**how["settings"]} == trained.get("settings"),
+        "scheme": how["scheme"] == trained.get("scheme"),
+        "data": data_digest(data) == trained.get("data"),
+        "train.start": (start and hashlib.sha256(start.read_bytes()).hexdigest()) == trained.get("start"),
+    }
+    differing = [name for name, same in wanted.items() if not same]
+    return f"{', '.join(differing)} differ{'s' if len(differing) == 1 else ''} from what it was trained with" if differing else None
+
+
+def _stopped(work: Work, error: "Diverged") -> OfframpError:
+    """What to say of a training that diverged; its last good weights are copied into the output folder, where no later run removes them."""
+    if error.kept is None:
+        return OfframpError(str(error))
+    kept = work.output / LAST_GOOD
+    write_bytes(kept, error.kept.read_bytes())
+    return OfframpError(str(error), hint=f"{kept} holds the last good weights; train.start goes on from them")

@@ -44,7 +44,7 @@ COMPILE_SOURCES = tuple(
 SYNTH_SOURCES = tuple(
     f"build_flows.{name}"
     for name in (
-        "cell_delays", "estimate", "linked_netlist", "memories", "parts", "resources", "specify_blocks", "synth",
+        "cell_delays", "cell_models", "estimate", "linked_netlist", "memories", "parts", "resources", "synth",
         "synth_units", "synthesis", "synthesis_worker", "timing", "yosys",
     )
 )

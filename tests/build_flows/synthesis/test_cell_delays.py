@@ -155,6 +155,17 @@ def test_ways_inside_a_dsp_slice(registers: tuple[str, ...], name: str, ns: floa
     assert found.internal == pytest.approx(ns, rel=0.03)
 
 
+# By hand: a register is left as AREG is for the multiplier (2952 - 2823 ps), then the setup of A at the next one, scaled.
+@pytest.mark.parametrize(("registers", "name", "ps"), [
+    (("AREG", "DREG", "ADREG", "MREG"), "ADREG to MREG", 129 + 1416), (("AREG", "DREG", "MREG"), "AREG to MREG", 129 + 2400),
+    (("DREG", "ADREG"), "DREG to ADREG", 129 + 1283), (("BREG", "MREG"), "BREG to MREG", 129 + 1416),
+])
+def test_ways_inside_a_dsp_slice_with_its_pre_adder(registers: tuple[str, ...], name: str, ps: int) -> None:
+    found = dsp(*registers, USE_DPORT="TRUE")
+    assert found.internal_name == name
+    assert found.internal == pytest.approx(1.37 * ps / 1000)
+
+
 def test_cascades_of_dsp_slices() -> None:
     found = dsp("AREG", "PREG", A_INPUT="CASCADE")
     assert found.setups["ACIN", 0] == dsp("AREG", "PREG").setups["A", 0]

@@ -33,7 +33,7 @@ from sim.accelerator.bare import run_bare
 __all__ = ["main"]
 
 ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
+PART = "benchmark"
 BATCH = 1000
 HARD_SAMPLES = 500
 SPEED_IMAGES = 500
@@ -190,7 +190,7 @@ def _accelerator(ui: RichUi, fresh: bool) -> str:
     steps = [bench.compile, bench.digits_agree, bench.b_lenet_all, bench.throughput, bench.speed, *([bench.fresh] if fresh else [])]
     for step in steps:
         step()
-    return bench.figures.write(ROOT / "README.md", (BEGIN, END), ROOT / "docs" / "benchmark.json")
+    return bench.figures.write(ROOT / "README.md", PART, ROOT / "docs" / "benchmark.json")
 
 
 if __name__ == "__main__":

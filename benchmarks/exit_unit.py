@@ -23,13 +23,13 @@ from sim.units.sweep import play
 from sim.units.unit import Samples, Unit, expect
 from sim.units.verilog import build_models, make, unit_verilogs
 
-__all__ = ["BEGIN", "END", "PAGE", "exit_units"]
+__all__ = ["DATA", "PAGE", "PART", "exit_units"]
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "exit_unit.md"
 DATA = ROOT / "docs" / "exit_unit_benchmark.json"
 PICTURES = ("throughput", "latency")
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+PART = "figures"
 LONG = 100_000
 LATENCY = {"max_logit": 5, "margin": 5, "softmax": 12, "entropy": 18}
 """Cycles allowed from a sample's first beat to its result, ten classes at once."""
@@ -52,7 +52,7 @@ def exit_units(ui: Ui) -> str:
         _wide(figures, work)
         _fashion(figures, work)
     _proofs(figures)
-    return figures.write(PAGE, (BEGIN, END), DATA)
+    return figures.write(PAGE, PART, DATA)
 
 
 def _simulate(work: Path, *options: str) -> tuple[dict[str, Any], str]:

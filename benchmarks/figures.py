@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.tables import fill, table
 from build_flows.base.files import write_json, write_text
 from build_flows.base.ui import Ui
 
-__all__ = ["SEED", "Figure", "Figures", "between", "machine", "run_json", "table"]
+__all__ = ["SEED", "Figure", "Figures", "figure_table", "machine", "run_json"]
 
 SEED = 1
 VERSION = 1
@@ -42,10 +43,11 @@ class Figures:
         self.found.append(Figure(name=name, target=target, value=value, met=met, how=how))
         self.ui.info(f"{'met   ' if met else 'MISSED'}  {name}: {value} (target: {target})")
 
-    def write(self, page: Path, marks: tuple[str, str], data: Path) -> str:
-        """The table into ``page``, between its marks, and all figures into ``data``; gives the table."""
-        text = table(self.found)
-        write_text(page, between(page.read_text(encoding="utf-8"), marks, text))
+    def write(self, page: Path, part: str, data: Path) -> str:
+        """The machine and the table into the ``part`` of ``page`` (:func:`benchmarks.tables.fill`), and all figures into ``data``; gives
+        what went into the page."""
+        text = f"{machine()}; seed {SEED}.\n\n{figure_table(self.found)}"
+        write_text(page, fill(page.read_text(encoding="utf-8"), {part: text}))
         write_json(data, {"version": VERSION, "machine": machine(), "seed": SEED, "figures": [asdict(item) for item in self.found]})
         return text
 
@@ -57,18 +59,10 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {model}, Python {platform.python_version()}"
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """Figures as Markdown, the machine before them."""
-    rows = "".join(
-        f"| {item.name} | {item.target} | {item.value} | {'met' if item.met else '**missed**'} | {item.how} |\n" for item in figures
-    )
-    return f"{machine()}; seed {SEED}.\n\n| figure | target | measured | | how |\n|---|---|---|---|---|\n{rows}"
-
-
-def between(text: str, marks: tuple[str, str], table: str) -> str:
-    """``text`` with ``table`` between its two marks."""
-    before, rest = text.split(marks[0])
-    return f"{before}{marks[0]}\n{table}{marks[1]}{rest.split(marks[1])[1]}"
+def figure_table(figures: Sequence[Figure]) -> str:
+    """Figures as a Markdown table."""
+    return table(("figure", "target", "measured", "", "how"),
+                 [(item.name, item.target, item.value, "met" if item.met else "**missed**", item.how) for item in figures])
 
 
 def run_json(command: Sequence[str], folder: Path, check: Callable[[int], bool] = lambda code: code == 0) -> dict[str, Any]:

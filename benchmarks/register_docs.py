@@ -10,6 +10,7 @@ from pathlib import Path
 
 from amaranth.lib.wiring import In
 
+from benchmarks.tables import fill, table
 from build_flows.base.files import write_text
 from hw.accelerator import Accelerator, counted_streams
 from hw.control.register_map import ADDR_WIDTH, MAGIC, VERSION, accelerator_registers
@@ -18,11 +19,12 @@ from hw.exits.decision import Mode
 from hw.exits.result_word import result_word
 from hw.netlist import Exit, Gate, Input, Netlist, Result
 
-__all__ = ["DRIVER", "FIELDS", "PAGE", "PORTS", "TABLES", "driver_registers", "example", "marks", "with_tables"]
+__all__ = ["DRIVER", "FIELDS", "PAGE", "PORTS", "TABLES", "WRITER", "driver_registers", "example", "with_tables"]
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "accelerator.md"
 DRIVER = ROOT / "offramp_driver" / "registers.py"
+WRITER = "benchmarks.register_docs"
 
 PORTS = {
     "ap_clk": "clock",
@@ -96,9 +98,8 @@ def _ports() -> str:
     left = sorted(set(PORTS) - used)
     if left:
         raise ValueError(f"PORTS tells of {left[0]}, which is no port of the accelerator")
-    lines = ["| port | direction | width | what |", "|---|---|---|---|"]
-    lines += [f"| {', '.join(f'`{name}`' for name in names)} | {direction} | {width} | {what} |" for names, direction, width, what in rows]
-    return "\n".join(lines) + "\n"
+    return table(("port", "direction", "width", "what"),
+                 [(", ".join(f"`{name}`" for name in names), *rest) for names, *rest in rows])
 
 
 def _result() -> str:
@@ -107,7 +108,7 @@ def _result() -> str:
     names = [field.name for field in words[0].fields]
     if sorted(names) != sorted(FIELDS):
         raise ValueError(f"FIELDS must tell of {', '.join(names)}, not of {', '.join(FIELDS)}")
-    lines = ["| field | bits, in a word of 64 | in one of 32 | what |", "|---|---|---|---|"]
+    rows = []
     for name in names:
         places, signed = [], False
         for word in words:
@@ -115,8 +116,8 @@ def _result() -> str:
             places += [f"{field.offset + field.width - 1}:{field.offset}" if field.width > 1 else str(field.offset) for field in found]
             places += [] if found else ["none"]
             signed |= any(field.signed for field in found)
-        lines.append(f"| `{name}` | {' | '.join(places)} | {'signed; ' if signed else ''}{FIELDS[name]} |")
-    return "\n".join(lines) + "\n"
+        rows.append((f"`{name}`", *places, f"{'signed; ' if signed else ''}{FIELDS[name]}"))
+    return table(("field", "bits, in a word of 64", "in one of 32", "what"), rows)
 
 
 def _registers() -> str:
@@ -130,20 +131,9 @@ TABLES: dict[str, Callable[[], str]] = {"ports": _ports, "result word": _result,
 """What writes each generated table of the page."""
 
 
-def marks(name: str) -> tuple[str, str]:
-    """The lines between which the table called ``name`` stands."""
-    return f"<!-- {name}: written by python -m benchmarks.register_docs -->\n", f"<!-- end of {name} -->\n"
-
-
 def with_tables(text: str) -> str:
-    """``text`` with every table of :data:`TABLES` between its :func:`marks`; :class:`ValueError` when it has not one of each."""
-    for name, table in TABLES.items():
-        begin, end = marks(name)
-        if text.count(begin) != 1 or text.count(end) != 1:
-            raise ValueError(f"the page must have one {begin.strip()!r} and one {end.strip()!r}")
-        before, rest = text.split(begin)
-        text = f"{before}{begin}{table()}{end}{rest.split(end)[1]}"
-    return text
+    """``text`` with every table of :data:`TABLES` in its part; otherwise as :func:`benchmarks.tables.fill`."""
+    return fill(text, {name: write() for name, write in TABLES.items()}, WRITER)
 
 
 def driver_registers() -> str:

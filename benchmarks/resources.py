@@ -22,13 +22,13 @@ from build_flows.base.ui import Ui
 from build_flows.pages.compare_plots import PLOTS
 from build_flows.project.load import load as load_config
 
-__all__ = ["BEGIN", "DATA", "END", "PAGE", "resources"]
+__all__ = ["DATA", "PAGE", "PART", "resources"]
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "resources.md"
 DATA = ROOT / "docs" / "resources_benchmark.json"
 PICTURES = ROOT / "docs"
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+PART = "figures"
 B_LENET = ROOT / "examples" / "b_lenet_fashion.toml"
 SWEEP = ROOT / "examples" / "layouts_b_lenet.toml"
 KEPT = ("train", "calibrate", "simulate")
@@ -46,7 +46,7 @@ def resources(ui: Ui) -> str:
         _finn_folding(figures, Path(folder))
     found = _compared(figures)
     _estimates(figures, found)
-    return figures.write(PAGE, (BEGIN, END), DATA)
+    return figures.write(PAGE, PART, DATA)
 
 
 def _offramp() -> list[str]:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, figure_table
 from benchmarks.results_plots import PLOTS, png
 from benchmarks.results_runs import NOTES
+from benchmarks.tables import table
 from build_flows.base.files import write_bytes, write_text
 
 __all__ = ["figures", "page", "write_page"]
@@ -139,8 +140,8 @@ def _spread(rows: Sequence[Entry], get: Callable[[Entry], float]) -> str:
 
 
 def _summary(entries: Sequence[Entry]) -> str:
-    head = ("| network, data | bits | scheme | seeds | epochs | exits alone, % | leaving early, % | accuracy at the operating point, % | "
-            f"last exit alone, % | exit 0 under noise {MIDDLE} of 5, % |\n|---|---|---|---|---|---|---|---|---|---|\n")
+    header = ("network, data", "bits", "scheme", "seeds", "epochs", "exits alone, %", "leaving early, %",
+              "accuracy at the operating point, %", "last exit alone, %", f"exit 0 under noise {MIDDLE} of 5, %")
     lines = []
     usual = [item for item in entries if not item["user"]]
     for (network, data, weight_bits, act_bits, scheme, variant, epochs), rows in _groups(usual).items():
@@ -148,11 +149,9 @@ def _summary(entries: Sequence[Entry]) -> str:
         alone = " / ".join(_spread(rows, lambda item, k=k: item["exit_accuracy"][k]) for k in range(len(rows[0]["exit_accuracy"])))  # type: ignore[misc]
         early = _spread(rows, lambda item: sum(item["exit_share"][:-1]))
         noisy = _spread(rows, lambda item: _exit0(item, MIDDLE) / 100)
-        lines.append(
-            f"| {network}, {data} | {bits} | {scheme}{f' ({variant})' if variant else ''} | {len(rows)} | {epochs} | {alone} | {early} | "
-            f"{_spread(rows, lambda item: item['accuracy'])} | {_spread(rows, lambda item: item['exit_accuracy'][-1])} | {noisy} |\n"
-        )
-    return head + "".join(lines)
+        lines.append((f"{network}, {data}", bits, scheme + (f" ({variant})" if variant else ""), str(len(rows)), str(epochs), alone, early,
+                      _spread(rows, lambda item: item["accuracy"]), _spread(rows, lambda item: item["exit_accuracy"][-1]), noisy))
+    return table(header, lines)
 
 
 def _users(entries: Sequence[Entry]) -> str:
@@ -167,12 +166,11 @@ def _users(entries: Sequence[Entry]) -> str:
 
 
 def _runs(entries: Sequence[Entry]) -> str:
-    head = "| run | exits alone, % | leaving at each exit, % | accuracy, % | seconds | settings |\n|---|---|---|---|---|---|\n"
-    return head + "".join(
-        f"| `{item['name']}` | {_list(item['exit_accuracy'])} | {_list(item['exit_share'])} | {100 * item['accuracy']:.2f} | "
-        f"{item['training_seconds']:,.0f} | {_settings(item)} |\n"
+    return table(("run", "exits alone, %", "leaving at each exit, %", "accuracy, %", "seconds", "settings"), [
+        (f"`{item['name']}`", _list(item["exit_accuracy"]), _list(item["exit_share"]), f"{100 * item['accuracy']:.2f}",
+         f"{item['training_seconds']:,.0f}", _settings(item))
         for item in entries
-    )
+    ])
 
 
 def _settings(item: Entry) -> str:
@@ -183,9 +181,6 @@ def _settings(item: Entry) -> str:
 def page(found: Mapping[str, Any]) -> str:
     """The Markdown text."""
     entries = found["entries"]
-    goals = "".join(
-        f"| {item.name} | {item.target} | {item.value} | {'met' if item.met else '**missed**'} | {item.how} |\n" for item in figures(found)
-    )
     machines = sorted({item["machine"] for item in entries})
     lossy = any(item["data"] == "cifar10" and item["source"] == "folder" for item in entries)
     note = ("CIFAR-10 was read from an image folder of JPEG copies of its images, a little lossy.\n\n" if lossy else "")
@@ -203,9 +198,7 @@ imported float network's own training not.
 
 ## Targets
 
-| figure | target | measured | | how |
-|---|---|---|---|---|
-{goals}
+{figure_table(figures(found))}
 ## By scheme
 
 Means over the seeds, with the sample's standard deviation where there are several.

@@ -50,8 +50,8 @@ def text() -> str:
         "A step runs again when its settings, the content of its inputs, the version of a distribution that it uses, or code",
         "behind it changed. The code follows from the imports behind the step's function, and from what modules declare beside",
         "their loaders; comments and docstrings do not count, nor do " + ", ".join(f"`{name}`" for name in EXCLUDED) + ".",
-        "This page is written by `python -m benchmarks.step_docs`, and a test holds it against the code: whoever changes it looks at what a",
-        "step now depends on.",
+        "This page is written by `python -m benchmarks.step_docs`, and a test holds it against the code: whoever changes it looks at what",
+        "a step now depends on.",
     ]
     for name, closure in closures(Sources()).items():
         module, apart = STEPS[name]

@@ -8,18 +8,15 @@ pins that the models leave out.
 """
 
 import functools
-import importlib.util
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from build_flows.base.errors import OfframpError
-from build_flows.synthesis.specify_blocks import CellModel, Pin, Value, read_models
-from sim.errors import ToolError
+from build_flows.synthesis.cell_models import CellModel, Pin, read_library, read_variants
 
-__all__ = ["SOURCE", "Arc", "CellDelays", "UnknownCellError", "cell_delays", "models_file"]
+__all__ = ["SOURCE", "Arc", "CellDelays", "UnknownCellError", "cell_delays"]
 
 SOURCE = ("cell delays: Yosys' models of Xilinx cells (Project X-Ray's figures of Artix-7, speed grade -1, slow corner); "
           "DSP48E1 scaled from the models' speed grade -3 to -1")
@@ -30,6 +27,8 @@ SOURCE = ("cell delays: Yosys' models of Xilinx cells (Project X-Ray's figures o
 # A at the M register 1928 (1416), at the P register 3722 (2739). The ratio is 1.36 to 1.38; the short ones (P register to P 434 for 329,
 # setup at the A register 362 for 254) are 1.32 to 1.43, P register to PCOUT 478 for 435: a scaled one is off by less than 0.12 ns.
 _DSP_SCALE = 1.37
+
+_DSP_REGISTERS = ("AREG", "BREG", "CREG", "DREG", "ADREG", "MREG", "PREG")
 
 # From the same file, already at speed grade -1, the pins that Yosys leaves out. Setup in ps at the register named, where it is there.
 _DSP_ENABLES = {
@@ -51,9 +50,9 @@ _DSP_CASCADE_THROUGH = {"ACOUT": 723, "BCOUT": 735}
 
 # RAMBFIFO36E1 in Project X-Ray's BRAM tile, the same in Artix-7 and Spartan-7; Yosys leaves these pins out.
 _RAMB_SETUP = {"ENARDEN": 443, "ENBWREN": 443, "RSTRAMARSTRAM": 359, "RSTRAMB": 359}
-# `&DOA_REG` asks that all 32 bits of an integer be ones, so no block memory of Yosys' has a clock-to-output time; the file it quotes has
-# 2454 ps for DOA_REG 0 and 882 for 1.
-_RAMB_MENDED = re.compile(r"if \(&(DO[AB]_REG)\)")
+# Each output has two clock-to-output times, but the condition on the first, `&DOA_REG`, is miswritten: the file quoted has 2454 ps for
+# DOA_REG 0 and 882 for 1. So the longer one is that without the output's register.
+_RAMB_REGISTER = {"DOADO": "DOA_REG", "DOPADOP": "DOA_REG", "DOBDO": "DOB_REG", "DOPBDOP": "DOB_REG"}
 
 # A latch is the flip-flop's storage element (REG_INIT_LAT in Project X-Ray's CLBLM_R.sdf): gate to Q 443; D's setup is negative, as a
 # flip-flop's. GE and the asynchronous inputs are taken as a flip-flop's CE and R.
@@ -100,22 +99,13 @@ class CellDelays:
     internal_name: str | None = None
 
 
-def models_file() -> Path:
-    """Yosys' Verilog models of Xilinx cells; raises :class:`sim.errors.ToolError` when the wheel or the file is missing."""
-    spec = importlib.util.find_spec("pyosys")
-    for folder in (spec.submodule_search_locations or []) if spec is not None else []:
-        file = Path(folder) / "share" / "xilinx" / "cells_sim.v"
-        if file.is_file():
-            return file
-    raise ToolError("Yosys' models of Xilinx cells are missing; get them with: pip install pyosys")
-
-
 def cell_delays(kind: str, parameters: Mapping[str, Any]) -> CellDelays:
     """The delays of a cell of ``kind`` (``LUT6``) with ``parameters`` as Yosys' ``write_json`` gives them (bits or text; or numbers).
 
     Pins of a clocked cell that nothing is known of take its longest setup, or clock-to-output time. What has no timing by its nature
     (constants, Yosys' notes on hierarchy) has no arcs. Raises :class:`UnknownCellError` for a cell without data,
-    :class:`sim.errors.ToolError` without Yosys. Results are kept for the life of the process.
+    :class:`sim.errors.ToolError` without Yosys. Results are kept for the life of the process: the first one runs Yosys, a fraction of a
+    second, and so does the first DSP48E1 of each kind (with its multiplier or not, its pre-adder or not, pattern detection or not).
     """
     relevant = tuple((name, _decode(value)) for name, value in sorted(parameters.items()) if _RELEVANT.search(name))
     return _delays(kind, relevant)
@@ -124,7 +114,7 @@ def cell_delays(kind: str, parameters: Mapping[str, Any]) -> CellDelays:
 _RELEVANT = re.compile(r"REG$|_INPUT$|^USE_|^IS_\w*C(LK)?\w*_INVERTED$")
 
 
-def _decode(value: Any) -> Value:
+def _decode(value: Any) -> int | str:
     if isinstance(value, int):
         return value
     text = str(value)
@@ -133,20 +123,18 @@ def _decode(value: Any) -> Value:
     return text.rstrip()
 
 
-@functools.cache
-def _models() -> dict[str, CellModel]:
-    text = models_file().read_text(encoding="utf-8")
-    return read_models(_RAMB_MENDED.sub(r"if (!\1)", text), defines=["YOSYS"])
+_models = functools.cache(read_library)
 
 
 @functools.cache
-def _delays(kind: str, parameters: tuple[tuple[str, Value], ...]) -> CellDelays:
+def _delays(kind: str, parameters: tuple[tuple[str, int | str], ...]) -> CellDelays:
     if kind in _NOTHING:
         return CellDelays()
     model = _models().get(kind)
     if model is None:
         raise UnknownCellError(f"no delays are known of cell {kind}", hint="map the netlist to 7-series cells, flatten it, and try again")
-    given = {**model.parameters, **dict(parameters)}
+    given = {**{name: _decode(value) for name, value in model.parameters.items()}, **dict(parameters)}
+    timed = model.paths or model.setups
     if kind == "DSP48E1":
         found = _dsp(model, given)
     elif kind == "LUT6_2":
@@ -154,21 +142,20 @@ def _delays(kind: str, parameters: tuple[tuple[str, Value], ...]) -> CellDelays:
     elif _LATCH.fullmatch(kind):
         setups = {(port, 0): _LATCH_PS[port] / 1000 for port in model.inputs if port in _LATCH_PS}
         found = CellDelays(launches={("Q", 0): _LATCH_PS["launch"] / 1000}, setups=setups)
-    elif _SMALL_RAM.fullmatch(kind) and not model.timed:
+    elif _SMALL_RAM.fullmatch(kind) and not timed:
         found = _small_ram(model, deep=kind.startswith("RAM256"))
-    elif model.timed:
+    elif timed:
         found = _plain(model, given)
     else:
         raise UnknownCellError(f"Yosys' models have no delays of cell {kind}", hint="use a cell of 7-series that they have delays of")
     return _complete(model, given, found)
 
 
-def _plain(model: CellModel, parameters: Mapping[str, Value]) -> CellDelays:
-    # Which edge a cell works on changes no figure, and some conditions on it are miswritten (RAM128X1D): leave them open.
-    paths, setups = model.timing({name: None if name.startswith("IS_") else value for name, value in parameters.items()})
-    arcs = [Arc(path.sources, path.targets, path.delay / 1000) for path in paths
+def _plain(model: CellModel, parameters: Mapping[str, int | str]) -> CellDelays:
+    arcs = [Arc(path.sources, path.targets, path.delay / 1000) for path in model.paths
             if not path.clocked and not _ASYNCHRONOUS.intersection(port for port, _ in path.sources)]
-    due = _longest((pin, setup.time) for setup in setups for pin in setup.pins)
+    launches = _worst((pin, path.delay) for path in model.paths if path.clocked for pin in path.targets)
+    due = _worst((pin, setup.time) for setup in model.setups for pin in setup.pins)
     if model.name == "RAM64M":
         arcs += [Arc(((f"ADDR{port}", 5),), ((f"DO{port}", 0),), 0.127) for port in "ABCD"]  # the sixth address bit, as RAM64X1D's
     if model.name == "SRL16E":
@@ -176,11 +163,13 @@ def _plain(model: CellModel, parameters: Mapping[str, Value]) -> CellDelays:
     if model.name.startswith("RAMB"):
         for port, ps in _RAMB_SETUP.items():
             due.setdefault((port, 0), ps / 1000)
-    return CellDelays(arcs=tuple(arcs), launches=_longest((pin, path.delay) for path in paths if path.clocked for pin in path.targets),
-                      setups=due)
+        for path in model.paths:
+            if path.clocked and parameters.get(_RAMB_REGISTER.get(path.targets[0][0], "")):
+                launches |= {pin: min(launches[pin], path.delay / 1000) for pin in path.targets}
+    return CellDelays(arcs=tuple(arcs), launches=launches, setups=due)
 
 
-def _longest(times: Iterable[tuple[Pin, float]]) -> dict[Pin, float]:
+def _worst(times: Iterable[tuple[Pin, float]]) -> dict[Pin, float]:
     found: dict[Pin, float] = {}
     for pin, ps in times:
         found[pin] = max(found.get(pin, 0.0), ps / 1000)
@@ -210,7 +199,7 @@ def _small_ram(model: CellModel, *, deep: bool) -> CellDelays:
                       setups={pin: _RAM_PS["setup"] / 1000 for pin in _pins(model.inputs, *written)})
 
 
-def _complete(model: CellModel, parameters: Mapping[str, Value], found: CellDelays) -> CellDelays:
+def _complete(model: CellModel, parameters: Mapping[str, int | str], found: CellDelays) -> CellDelays:
     """``found`` with the pins that it leaves out, and the edge."""
     clocks = _CLOCKS.intersection(model.inputs) if found.launches or found.setups else set()
     known = set(found.setups).union(*(arc.sources for arc in found.arcs))
@@ -228,31 +217,37 @@ def _complete(model: CellModel, parameters: Mapping[str, Value], found: CellDela
                       found.internal, found.internal_name)
 
 
-def _dsp(model: CellModel, given: Mapping[str, Value]) -> CellDelays:
-    """The figures are asked for path by path: taken together, the model's functions let some registers hide slower ones."""
-    given = {name: None if name.startswith("IS_") else value for name, value in given.items()}
-    given["USE_MULT"] = "MULTIPLY" if given["USE_MULT"] == "DYNAMIC" else given["USE_MULT"]
-    multiplies, adds = given["USE_MULT"] == "MULTIPLY", given["USE_DPORT"] == "TRUE" and given["USE_MULT"] == "MULTIPLY"
-    given["USE_DPORT"] = "TRUE" if adds else "FALSE"
-    if not adds:
-        given |= {"ADREG": 0, "DREG": 0}
-    if not multiplies:
-        given |= {"MREG": 0}
-    has = {name: bool(given[name]) for name in ("AREG", "BREG", "CREG", "DREG", "ADREG", "MREG", "PREG")}
+@functools.cache
+def _dsp_models(multiplier: str, adder: str, pattern: str) -> dict[str, CellModel]:
+    """DSP slices that have one register each, by its name, and one without any, by an empty name.
 
-    def ask(function: str, *registers: str, **more: Value) -> float:
-        """A function's figure, at speed grade -1 and in ns, in a cell that has those ``registers`` only."""
-        only: dict[str, Value] = {name: int(name in registers) for name in has}
-        value = model.value(function, {**given, **only, **more})
-        if value is None:
-            raise UnknownCellError(f"Yosys' models have no figure {function} of a DSP48E1 with {', '.join(registers) or 'no registers'}")
-        return value * _DSP_SCALE / 1000
+    Figures are taken from these, path by path: in a slice with all its registers the models let some hide slower ones.
+    """
+    mode = {"USE_MULT": multiplier, "USE_DPORT": adder, "USE_PATTERN_DETECT": pattern}
+    return read_variants("DSP48E1", {register: {**mode, **{name: int(name == register) for name in _DSP_REGISTERS}}
+                                     for register in ("", *_DSP_REGISTERS)})
+
+
+def _dsp(model: CellModel, given: Mapping[str, int | str]) -> CellDelays:
+    multiplier = "MULTIPLY" if given["USE_MULT"] == "DYNAMIC" else str(given["USE_MULT"])
+    multiplies, adds = multiplier == "MULTIPLY", given["USE_DPORT"] == "TRUE" and multiplier == "MULTIPLY"
+    pattern = "NO_PATDET" if given["USE_PATTERN_DETECT"] == "NO_PATDET" else "PATDET"
+    unused = [*([] if adds else ["ADREG", "DREG"]), *([] if multiplies else ["MREG"])]
+    has = {name: bool(given[name]) and name not in unused for name in _DSP_REGISTERS}
+
+    def ask(start: str, end: str, register: str = "", *, adder: bool = adds) -> float:
+        """The way from port to port, at speed grade -1 and in ns, in a slice with that ``register`` only; to ``CLK`` is a setup time."""
+        only = _dsp_models(multiplier, "TRUE" if adder else "FALSE", pattern)[register]
+        times = [path.delay for path in only.paths if (path.sources[0][0], path.targets[0][0]) == (start, end)]
+        times += [check.time for check in only.setups if (check.pins[0][0], check.clock) == (start, end)]
+        if not times:
+            raise UnknownCellError(f"Yosys' models have no figure {start} to {end} of a DSP48E1 with {register or 'no register'}")
+        return max(times) * _DSP_SCALE / 1000
 
     def setup(port: str, own: str, between: Iterable[str]) -> float | None:
         """Setup of ``port`` at the first register that is there on its way to P."""
-        stops = [own, *between, "PREG"]
-        first = next((name for name in stops if has[name]), None)
-        return None if first is None else ask(f"{port}.required", first)
+        first = next((name for name in (own, *between, "PREG") if has[name]), None)
+        return None if first is None else ask(port, "CLK", first)
 
     before_multiplier = ("ADREG", "MREG") if adds else ("MREG",)
     ways = {"A": ("AREG", before_multiplier), "B": ("BREG", ("MREG",)), "C": ("CREG", ())}
@@ -272,14 +267,14 @@ def _dsp(model: CellModel, given: Mapping[str, Value]) -> CellDelays:
         pins = _pins(model.inputs, sides.get(port, port))
         time = setup(port, own, between)
         if time is None:
-            through(pins, ask(f"{port}.P.comb"), ask(f"{port}.PCOUT.comb"))
+            through(pins, ask(port, "P"), ask(port, "PCOUT"))
         else:
             setups |= {pin: time for pin in pins}
-    paths, checks = model.timing(given)
-    for path in paths:
-        if path.sources[0][0] == "PCIN":
-            arcs.append(Arc(path.sources, path.targets, path.delay * _DSP_SCALE / 1000))
-    setups |= {pin: check.time * _DSP_SCALE / 1000 for check in checks if check.pins[0][0] == "PCIN" for pin in check.pins}
+    cascade = _pins(model.inputs, "PCIN")
+    if has["PREG"]:
+        setups |= dict.fromkeys(cascade, ask("PCIN", "CLK", "PREG"))
+    else:
+        arcs += [Arc(cascade, _pins(model.outputs, port), ask("PCIN", port)) for port in ("P", "PCOUT")]
 
     for port, (register, own_ps, p_ps, through_ps) in _DSP_CONTROL.items():
         pins = _pins(model.inputs, port)
@@ -287,7 +282,7 @@ def _dsp(model: CellModel, given: Mapping[str, Value]) -> CellDelays:
             setups |= {pin: (own_ps if register and given[register] else p_ps) / 1000 for pin in pins}
         else:
             through(pins, through_ps / 1000, through_ps / 1000)
-    stop = next((name for name in ("INMODEREG", "MREG", "PREG") if given[name]), "P")
+    stop = "INMODEREG" if given["INMODEREG"] else next((name for name in ("MREG", "PREG") if has[name]), "P")
     if stop == "P":
         through(_pins(model.inputs, "INMODE"), _DSP_INMODE["P"] / 1000, _DSP_INMODE["P"] / 1000)
     else:
@@ -307,24 +302,24 @@ def _dsp(model: CellModel, given: Mapping[str, Value]) -> CellDelays:
         last += [*first, *(["BREG"] if has["BREG"] else [])]
     sources = ["PREG"] if has["PREG"] else last
     if sources:
-        arrival = max(ask("P.arrival", name) for name in sources)
+        arrival = max(ask("CLK", "P", name) for name in sources)
         launches |= {pin: arrival for pin in _pins(model.outputs, "P")}
-        launches |= {pin: max(ask("PCOUT.arrival", name) for name in sources) for pin in _pins(model.outputs, "PCOUT")}
+        launches |= {pin: max(ask("CLK", "PCOUT", name) for name in sources) for pin in _pins(model.outputs, "PCOUT")}
         launches |= {pin: arrival + _DSP_LATE / 1000 for pin in _pins(model.outputs, *late)}
 
     inside: list[tuple[float, str]] = []
     if has["PREG"]:
         # A register before P is as far from the P register as from P, and C tells by how much the register is nearer.
-        nearer = ask("C.P.comb") - ask("C.required", "PREG")
-        inside += [(ask("P.arrival", name) - nearer, f"{name} to PREG") for name in last]
-    leaves = ask("P.arrival", "AREG", USE_DPORT="FALSE") - ask("A.P.comb", USE_DPORT="FALSE")
+        nearer = ask("C", "P") - ask("C", "CLK", "PREG")
+        inside += [(ask("CLK", "P", name) - nearer, f"{name} to PREG") for name in last]
+    leaves = ask("CLK", "P", "AREG", adder=False) - ask("A", "P", adder=False)
     if has["MREG"]:
         if has["ADREG"] or has["BREG"] or (has["AREG"] and not adds):
             name = "ADREG" if has["ADREG"] else "AREG" if has["AREG"] and not adds else "BREG"
-            inside.append((leaves + ask("A.required", "MREG", USE_DPORT="FALSE"), f"{name} to MREG"))
+            inside.append((leaves + ask("A", "CLK", "MREG", adder=False), f"{name} to MREG"))
         if adds and not has["ADREG"] and (has["AREG"] or has["DREG"]):
-            inside.append((leaves + ask("A.required", "MREG"), f"{'AREG' if has['AREG'] else 'DREG'} to MREG"))
+            inside.append((leaves + ask("A", "CLK", "MREG"), f"{'AREG' if has['AREG'] else 'DREG'} to MREG"))
     if has["ADREG"] and (has["AREG"] or has["DREG"]):
-        inside.append((leaves + ask("A.required", "ADREG"), f"{'AREG' if has['AREG'] else 'DREG'} to ADREG"))
+        inside.append((leaves + ask("A", "CLK", "ADREG"), f"{'AREG' if has['AREG'] else 'DREG'} to ADREG"))
     longest = max(inside, default=(None, None), key=lambda item: item[0] or 0.0)
     return CellDelays(tuple(arcs), launches, setups, None, *longest)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from build_flows.base.errors import OfframpError
 from build_flows.synthesis.cell_delays import SOURCE, CellDelays, cell_delays
-from build_flows.synthesis.specify_blocks import Pin
+from build_flows.synthesis.cell_models import Pin
 
 __all__ = [
     "ASSUMPTIONS", "CLOCK_LIMIT_MHZ", "FANOUT_NS", "NET_NS", "SITE_NS", "Hop", "Timing", "TimingError", "format_path", "longest_path",

@@ -1,6 +1,7 @@
 import pytest
 
-from benchmarks.cost_docs import BEGIN, END, PAGE, with_tables
+from benchmarks.cost_docs import PAGE, WRITER, with_tables
+from benchmarks.tables import marks
 
 
 def test_the_tables_are_the_data_files():
@@ -10,6 +11,7 @@ def test_the_tables_are_the_data_files():
 
 
 def test_a_page_without_marks_is_refused():
+    begin, end = marks("fit", WRITER)
     with pytest.raises(ValueError, match="must have one '<!-- fit"):
-        with_tables(f"{END}no beginning")
-    assert with_tables(f"a\n{BEGIN}old\n{END}b\n").startswith(f"a\n{BEGIN}Written by")
+        with_tables(f"{end}no beginning")
+    assert with_tables(f"a\n{begin}old\n{end}b\n").startswith(f"a\n{begin}Written by")

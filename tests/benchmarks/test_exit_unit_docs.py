@@ -4,7 +4,11 @@ import re
 
 import pytest
 
-from benchmarks.exit_unit_docs import PAGE, TABLES, marks, with_tables
+from benchmarks import exit_unit
+from benchmarks.exit_unit_docs import PAGE, TABLES, WRITER, with_tables
+from benchmarks.figures import Figure, figure_table
+from benchmarks.tables import marks
+from build_flows.base.files import read_json
 from build_flows.exit_unit.spec import UnitSpec
 from hw.exits.unit import CONTROLS, ExitUnit
 from quant_models.exits.policies import POLICIES
@@ -21,8 +25,8 @@ def test_the_tables_are_what_the_code_has() -> None:
 def test_a_page_without_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="must have one '<!-- policies"):
         with_tables("nothing")
-    filled = with_tables("".join("".join(marks(name)) for name in TABLES))
-    assert all(f"{marks(name)[0]}| " in filled for name in TABLES)
+    filled = with_tables("".join("".join(marks(name, WRITER)) for name in TABLES))
+    assert all(f"{marks(name, WRITER)[0]}| " in filled for name in TABLES)
 
 
 def test_every_port_is_told() -> None:
@@ -43,5 +47,6 @@ def test_links_lead_somewhere() -> None:
         assert (PAGE.parent.parent / path).exists(), path
 
 
-def test_there_is_a_place_for_figures() -> None:
-    assert TEXT.count("<!-- figures: begin -->\n") == TEXT.count("<!-- figures: end -->\n") == 1
+def test_the_page_has_the_marks_and_the_figures_of_the_last_run() -> None:
+    assert [TEXT.count(mark) for mark in marks(exit_unit.PART)] == [1, 1]
+    assert figure_table([Figure(**row) for row in read_json(exit_unit.DATA)["figures"]]) in TEXT

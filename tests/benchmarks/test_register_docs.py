@@ -8,7 +8,8 @@ import pytest
 from amaranth.lib.wiring import In
 
 from benchmarks import register_docs
-from benchmarks.register_docs import DRIVER, FIELDS, PAGE, PORTS, TABLES, driver_registers, example, marks, with_tables
+from benchmarks.register_docs import DRIVER, FIELDS, PAGE, PORTS, TABLES, WRITER, driver_registers, example, with_tables
+from benchmarks.tables import marks
 from hw.accelerator import Accelerator
 from hw.control.register_map import ADDR_WIDTH, MAGIC, VERSION, accelerator_registers
 from hw.exits.decision import Mode
@@ -34,8 +35,8 @@ def test_the_pages_tables_are_the_gatewares() -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_page_without_marks_is_refused(name: str) -> None:
-    page = "".join("".join(marks(other)) for other in TABLES)
-    begin, end = marks(name)
+    page = "".join("".join(marks(other, WRITER)) for other in TABLES)
+    begin, end = marks(name, WRITER)
     assert f"{begin}| " in with_tables(page)
     with pytest.raises(ValueError, match=f"must have one '<!-- {name}"):
         with_tables(page.replace(begin, ""))

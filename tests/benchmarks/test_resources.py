@@ -3,6 +3,8 @@
 import sys
 
 from benchmarks import resources as bench_resources
+from benchmarks.figures import Figure, figure_table
+from benchmarks.tables import marks
 from build_flows.base.files import read_json
 
 HOLDS = """
@@ -15,12 +17,10 @@ print('{"answer": 42}')
 
 def test_the_page_has_the_marks_and_the_figures_of_the_last_run() -> None:
     page = bench_resources.PAGE.read_text(encoding="utf-8")
-    assert page.count(bench_resources.BEGIN) == page.count(bench_resources.END) == 1
-    figures = read_json(bench_resources.DATA)["figures"]
+    assert [page.count(mark) for mark in marks(bench_resources.PART)] == [1, 1]
+    figures = [Figure(**row) for row in read_json(bench_resources.DATA)["figures"]]
     assert len(figures) >= 8
-    for figure in figures:
-        verdict = "met" if figure["met"] else "**missed**"
-        assert f"| {figure['name']} | {figure['target']} | {figure['value']} | {verdict} | {figure['how']} |" in page
+    assert figure_table(figures) in page
 
 
 def test_memory_of_all_processes_and_the_answer() -> None:

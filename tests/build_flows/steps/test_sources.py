@@ -40,8 +40,8 @@ def test_imports_for_type_checkers_do_not_count(tmp_path: Path) -> None:
 
 
 def test_what_is_declared_beside_its_loader_counts(tmp_path: Path) -> None:
-    root = write(tmp_path, hw__a="__sources__ = ('data', '../sim/x.cpp', 'sim.c', 'p*.py')\n__tools__ = ('verilator',)\n", hw__p1="import hw.b\n",
-                 hw__b="", sim__c="")
+    declared = "__sources__ = ('data', '../sim/x.cpp', 'sim.c', 'p*.py')\n__tools__ = ('verilator',)\n"
+    root = write(tmp_path, hw__a=declared, hw__p1="import hw.b\n", hw__b="", sim__c="")
     (root / "hw" / "data" / "deep").mkdir(parents=True)
     (root / "hw" / "data" / "deep" / "t.tcl").write_text("1")
     (root / "sim" / "x.cpp").write_text("1")

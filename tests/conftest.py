@@ -1,11 +1,68 @@
-"""What all rooms' tests share."""
+"""What all rooms' tests share: one core and one thread for each of several workers, and what is built once for all of them."""
 
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pytest_timeout import _get_item_settings
+
+import sim.tools.lock
+from sim.tools.lock import locked
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+
+if WORKER.startswith("gw"):
+    # Before numpy and torch are imported: with one core to itself, a worker's libraries, compilers and simulators use one thread.
+    _cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {_cores[int(WORKER.removeprefix("gw")) % len(_cores)]})
 
 
 @pytest.fixture(scope="session")
 def model_cache(pytestconfig) -> Path:
     """Where Verilated models are kept from one test run to the next; `make clean` removes it."""
     return Path(pytestconfig.rootpath) / "build" / "models"
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """``once(name, make)``: the folder ``name`` that ``make(folder)`` filled, for all workers of this run; only one of them makes it."""
+
+    def get(name: str, make: Callable[[Path], None]) -> Path:
+        # The folder of the run, not of the worker.
+        base = tmp_path_factory.getbasetemp()
+        folder = (base.parent if WORKER else base) / f"once-{name}"
+        with locked(folder.with_suffix(".lock")):
+            if not (folder / ".made").exists():
+                folder.mkdir(exist_ok=True)
+                make(folder)
+                (folder / ".made").touch()
+        return folder
+
+    return get
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Waiting for what another worker builds does not count against a test's time limit."""
+    hooks, limits = item.config.pluginmanager.hook, _get_item_settings(item)
+
+    @contextmanager
+    def waiting() -> Iterator[None]:
+        # Signals, which the limit is kept with, are the main thread's.
+        limited = bool(limits.timeout) and threading.current_thread() is threading.main_thread()
+        if limited:
+            hooks.pytest_timeout_cancel_timer(item=item)
+        try:
+            yield
+        finally:
+            if limited:
+                hooks.pytest_timeout_set_timer(item=item, settings=limits)
+
+    before, sim.tools.lock.waiting = sim.tools.lock.waiting, waiting
+    try:
+        return (yield)
+    finally:
+        sim.tools.lock.waiting = before

@@ -32,7 +32,7 @@ class BareRun:
 
 
 def run_bare(netlist: Netlist, rtl: Path, images: npt.NDArray[np.uint8], *, work: Path, cache: Path, batch: int = 1000,
-             optimise: str = "O1", jobs: int = 2) -> BareRun:
+             optimise: str = "O1", jobs: int | None = None) -> BareRun:
     """Send ``images`` (uint8 ``[n, h, w, c]``) at full rate in batches of ``batch``; ``rtl`` and ``cache`` as for the bench.
 
     Input ready is read before the cycle in which a word is offered, which is exact for an accelerator whose ``s_axis_tready`` comes from

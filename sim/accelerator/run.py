@@ -111,7 +111,7 @@ def simulate(
         if not 0 <= value < 1:
             raise ValueError(f"{name} must be from 0 to below 1, not {value}")
     lengths = _split(len(images), batches)
-    bench = AcceleratorBench(netlist, rtl, cache, trace=waves is not None, optimise=optimise, jobs=jobs)
+    bench = AcceleratorBench(netlist, rtl, cache, trace=waves is not None, optimise=optimise)
     writes = dict(writes or {})
     key = hashlib.sha256(json.dumps([str(bench.model.parent.name), _contents(rtl), images.shape, lengths, stall_in, stall_out, seed, writes,
                                      jobs]).encode() + np.ascontiguousarray(images).tobytes()).hexdigest()

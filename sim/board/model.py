@@ -10,7 +10,7 @@ from sim.tools.verilator import HDL, Design, build, read_filelist
 __all__ = ["build_board"]
 
 
-def build_board(netlist: Netlist, rtl: Path, cache: Path, *, jobs: int = 2) -> Path:
+def build_board(netlist: Netlist, rtl: Path, cache: Path, *, jobs: int | None = None) -> Path:
     """The executable of a board with the accelerator of ``netlist``, whose Verilog is in the folder ``rtl`` (with ``filelist.f``).
 
     Kept in ``cache``. It has to be run in ``rtl``, where the design finds its memories. Raises what :func:`sim.tools.verilator.build`

@@ -23,6 +23,8 @@ from importlib import metadata
 from pathlib import Path
 
 from sim.errors import BuildError, ToolError
+from sim.tools.jobs import cores
+from sim.tools.lock import locked
 
 __all__ = ["Design", "Tool", "build", "find", "read_filelist"]
 
@@ -258,14 +260,14 @@ def _identity(design: Design, tool: Tool, compile_: _Compile) -> str:
     return _digest(parts)
 
 
-def build(design: Design, cache: Path, *, jobs: int = 2) -> Path:
-    """The executable of ``design``, from ``cache`` when it was built before.
+def build(design: Design, cache: Path, *, jobs: int | None = None) -> Path:
+    """The executable of ``design``, from ``cache`` when it was built before; ``jobs`` compilers at a time (None: one a core).
 
-    Safe to interrupt and to run twice at once. Raises :class:`ToolError` for a missing tool and :class:`BuildError` with the first
+    Safe to interrupt and to run twice at once: the second one waits for the first. Raises :class:`ToolError` for a missing tool and :class:`BuildError` with the first
     complaints of Verilator or the compiler.
     """
     tool = find()
-    compile_ = _Compile(tool, design.optimise, jobs, trace=design.trace)
+    compile_ = _Compile(tool, design.optimise, jobs or cores(), trace=design.trace)
     for source in design.sources:
         if not source.is_file():
             raise BuildError(f"{source} is missing")
@@ -274,6 +276,14 @@ def build(design: Design, cache: Path, *, jobs: int = 2) -> Path:
     if (final / "model").is_file():
         return final / "model"
     cache.mkdir(parents=True, exist_ok=True)
+    with locked(cache / f".{final.name}.lock"):
+        if not (final / "model").is_file():
+            _build(design, tool, compile_, cache, final)
+    return final / "model"
+
+
+def _build(design: Design, tool: Tool, compile_: _Compile, cache: Path, final: Path) -> None:
+    """Build ``design`` into the folder ``final``, whole or not at all."""
     work = Path(tempfile.mkdtemp(prefix=f"{design.top}-", dir=cache))
     try:
         generated = work / "cpp"
@@ -282,7 +292,7 @@ def build(design: Design, cache: Path, *, jobs: int = 2) -> Path:
         model = [Path(name) for group, names in listed.items() if group not in ("global", "deps") for name in names]
         main = Path(shutil.copy(design.main or MAIN, generated))
         # the runtime is the same for every model, whatever its options: it is always optimised, and knows nothing of traces
-        runtime = _Compile(tool, "O2", jobs)
+        runtime = _Compile(tool, "O2", compile_.jobs)
         objects = _runtime([Path(name) for name in listed["global"]], runtime, tool, cache)
         objects += compile_.model([*model, main], generated)
         link: list[str | Path] = [*compile_.compiler, "-o", work / "model", *sorted(objects), "-pthread"]
@@ -299,7 +309,6 @@ def build(design: Design, cache: Path, *, jobs: int = 2) -> Path:
         raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return final / "model"
 
 
 def cocotb_libraries() -> Path:

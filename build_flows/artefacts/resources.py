@@ -1,0 +1,227 @@
+"""``synthesis.json`` and ``resources.json`` (docs/interfaces.md, section 6): what the RTL takes of its part, and how fast it may be clocked."""
+
+from quant_models.records import Artefact, Record
+
+__all__ = [
+    "Capacity", "EstimateErrors", "EstimateRow", "Estimates", "LayerEstimate", "MemoryRecord", "PathHop", "Power", "ResourcesFile", "Shares",
+    "StageSums", "Sums", "SynthesisFile", "TimingRecord", "UnitRecord", "UnitTiming", "VivadoRecord", "VivadoTiming", "WholeSums",
+]
+
+Number = int | float
+
+
+class Sums(Record):
+    """Resources: ``lut`` of logic as Yosys counts them, ``lut_paired`` its estimate after two small ones share one, ``lutram`` LUTs that are
+    memory or shift register (in neither of the two), blocks of 36 kbit (one of 18 is half), DSP48E1."""
+
+    lut: int
+    lut_paired: int
+    lutram: int
+    ff: int
+    bram36: Number
+    dsp: int
+
+
+class Capacity(Record):
+    """What a part has; its LUTs of memory are among ``lut``."""
+
+    lut: Number
+    lutram: Number
+    ff: Number
+    bram36: Number
+    dsp: Number
+
+
+class Shares(Record):
+    """A share by resource, 0 to 1 or above; ``lut`` of a design with its LUTs of memory."""
+
+    lut: float
+    lutram: float
+    ff: float
+    bram36: float
+    dsp: float
+
+
+class Difference(Record):
+    """Sum of units / whole - 1, by resource; None where the whole has none and the sum has."""
+
+    lut: float | None
+    lut_paired: float | None
+    lutram: float | None
+    ff: float | None
+    bram36: float | None
+    dsp: float | None
+
+
+class WholeSums(Sums):
+    """The complete top, synthesised as one, and the ``difference`` of the sum of units from it."""
+
+    difference: Difference
+
+
+class PathHop(Record):
+    """A cell on a path: in by ``into`` after a net of ``net_ns``, out by ``out`` after ``cell_ns``."""
+
+    name: str
+    cell: str
+    into: str
+    out: str
+    net_ns: float
+    cell_ns: float
+    fanout: int
+
+
+class TimingRecord(Record):
+    """Longest paths in ns, None where there is none: between registers (``path_ns``; ``period_ns`` with the clock buffer's limit), from
+    inputs, to outputs, and through. ``fmax_mhz`` is estimated before placement, under the ``assumptions``."""
+
+    fmax_mhz: float | None
+    period_ns: float | None
+    path_ns: float | None
+    in_ns: float | None
+    out_ns: float | None
+    through_ns: float | None
+    path: list[PathHop]
+    assumptions: list[str]
+
+
+class UnitTiming(Record):
+    """Of one unit by itself; its longest ``path`` in a line."""
+
+    fmax_mhz: float | None
+    path: str
+    path_ns: float | None
+    in_ns: float | None
+    out_ns: float | None
+    through_ns: float | None
+
+
+class UnitRecord(Sums):
+    """A synthesised unit: its ``kind`` and FINN's ``op``, the ``stage`` it is in (None: none), whether in its ``head``, and whether it is
+    there for early exits (``exit_cost``)."""
+
+    name: str
+    kind: str
+    op: str | None
+    stage: int | None
+    head: bool
+    exit_cost: bool
+    carry: int
+    timing: UnitTiming
+
+
+class StageSums(Sums):
+    """Sums over the ``units`` of a stage, or of its head; ``stage`` None: of those that belong to none."""
+
+    stage: int | None
+    head: bool
+    units: int
+
+
+class MemoryRecord(Record):
+    """A memory of ``unit``: see :class:`build_flows.synthesis.memories.Memory`."""
+
+    unit: str
+    name: str
+    words: int
+    bits: int
+    writable: bool
+    wanted: str
+    found: str
+
+
+class EstimateRow(Record):
+    """Estimated or synthesised resources of a layer, ``lut`` with its LUTs of memory; None: there is no model."""
+
+    lut: Number | None
+    ff: Number | None
+    bram36: Number | None
+    dsp: Number | None
+
+
+class EstimateErrors(Record):
+    """By how much estimates are above (below 0: under) what was synthesised, as a share of that."""
+
+    finn: EstimateRow
+    corrected: EstimateRow
+
+
+class LayerEstimate(Record):
+    """FINN's estimate, ours, and what was synthesised, of a ``layer``, or in total (no ``layer`` then)."""
+
+    finn: EstimateRow
+    corrected: EstimateRow
+    synthesised: EstimateRow
+    error: EstimateErrors
+    layer: str = ""
+    op: str = ""
+
+
+class Estimates(Record):
+    """Layer by layer, and in total."""
+
+    layers: list[LayerEstimate]
+    total: LayerEstimate
+
+
+class SynthesisFile(Artefact):
+    """``synthesis.json``: the part and its ``capacity``; ``total`` (of what: ``total_of``) against it, whether it ``fits`` and what is
+    ``short``; the clock that is set and the fastest one estimated; units, stages, memories and estimates one by one."""
+
+    part: str
+    capacity: Capacity
+    clock_mhz: float
+    total: Sums
+    total_of: str
+    sum_of_units: Sums
+    whole: WholeSums | None
+    shares: Shares
+    fits: bool
+    short: list[str]
+    fmax_estimate_mhz: float | None
+    timing: TimingRecord
+    path: str
+    units: list[UnitRecord]
+    stages: list[StageSums]
+    exits_add: Shares
+    memories: list[MemoryRecord]
+    memories_elsewhere: list[str]
+    estimates: Estimates
+
+
+class VivadoTiming(Record):
+    """Worst slack of setup and of hold in ns, and over all end points; the clock, whether it is met, and the one that would just be."""
+
+    wns_ns: float
+    tns_ns: float
+    whs_ns: float
+    met: bool
+    fmax_mhz: float
+    clock_mhz: float
+    path: str | None
+
+
+class Power(Record):
+    """Vivado's estimate, with the processing system, in W."""
+
+    total_w: float
+    dynamic_w: float
+    static_w: float
+
+
+class VivadoRecord(Record):
+    """What Vivado found of the whole block design, as implemented; LUTs as in :class:`Capacity`."""
+
+    vivado: str
+    board: str
+    part: str
+    utilisation: Capacity
+    capacity: Capacity
+    timing: VivadoTiming
+    power: Power
+
+
+class ResourcesFile(SynthesisFile):
+    """``resources.json``: the same, and Vivado's figures where there is a bitstream of this netlist."""
+
+    vivado: VivadoRecord | None

@@ -1,0 +1,52 @@
+"""``sizing.json`` (docs/interfaces.md): what was measured of the stages, and how deep FIFOs and gates are for it."""
+
+from quant_models.records import Artefact, Record
+
+__all__ = ["CostRecord", "FifoRecord", "GateRecord", "SizingFile", "StageRecord"]
+
+
+class StageRecord(Record):
+    """A stage: its ``reach`` as planned, the ``target`` and the ``predicted`` cycles a frame, the layer and unit that set those; and what was
+    measured, cycles a frame (``interval``) and from a frame's start to its verdict."""
+
+    index: int
+    interval: int
+    verdict_latency: int | None
+    target: int
+    predicted: int
+    limited_by: str
+    reach: float
+
+
+class FifoRecord(Record):
+    """A FIFO's ``depth`` in beats, and the level it ``reached`` when endless."""
+
+    depth: int
+    reached: int
+
+
+class GateRecord(Record):
+    """A gate of ``frames`` frames: the share of throughput predicted to be lost to bursts, and the load of the stage behind."""
+
+    frames: int
+    loss: float
+    utilisation: float
+
+
+class CostRecord(Record):
+    """Estimated resources; ``lut`` includes ``lutram``, ``bram18`` are half blocks."""
+
+    lut: int
+    lutram: int
+    ff: int
+    bram18: int
+    dsp: int
+
+
+class SizingFile(Artefact):
+    """The whole file: ``stages`` in order, ``fifos`` by their streams' names, ``gates`` in order, and the folding's estimated ``cost``."""
+
+    stages: list[StageRecord]
+    fifos: dict[str, FifoRecord]
+    gates: list[GateRecord]
+    cost: CostRecord

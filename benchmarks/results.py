@@ -35,6 +35,7 @@ from quant_models.judge.curves import Costs, outcome
 if TYPE_CHECKING:
     from quant_models.datasets.load import Dataset
     from quant_models.networks.spec import NetSpec
+from quant_models.exits.records import ExitsFile
 
 __all__ = ["main", "measure"]
 
@@ -61,7 +62,7 @@ def measure(project: Project, checkpoint: Path | None = None, changed: str | Non
 
     data = project_dataset(project)
     model = load_model(checkpoint or project.output / "checkpoint.safetensors")
-    entries, costs = read_json(project.output / "exits.json")["exits"], Costs(exits=exit_costs(model.spec))
+    entries, costs = ExitsFile.load(project.output / "exits.json").exits, Costs(exits=exit_costs(model.spec))
     labels, seed = np.asarray(data.y_test, np.int64), project.config.train.seed
     test = data.x_test if changed is None else corrupt(data.x_test, changed, MIDDLE, seed)
 

@@ -8,7 +8,8 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """The command line (:mod:`build_flows.cli.main`); ends with a line on stderr and exit code 1 where another package hides one of ours."""
+    """The command line (:mod:`build_flows.cli.main`); ends with a line on stderr and exit code 1 where another package hides one of
+    ours."""
     told = hidden()
     if told is not None:
         print(f"offramp: {told}", file=sys.stderr)

@@ -60,7 +60,8 @@ class Artefact(Record):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read the artefact at ``path``. Raises :class:`ArtefactError` for a file that is missing, no JSON, of another version, or not whole."""
+        """Read the artefact at ``path``. Raises :class:`ArtefactError` for a file that is missing, no JSON, of another version, or not
+        whole."""
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -70,7 +71,8 @@ class Artefact(Record):
         return cls.parse(value, str(path))
 
     def save(self, path: Path) -> None:
-        """Write it to ``path`` as JSON sorted by key, whole or not at all: equal artefacts give equal bytes. NaN is refused (ValueError)."""
+        """Write it to ``path`` as JSON sorted by key, whole or not at all: equal artefacts give equal bytes. NaN is refused
+        (ValueError)."""
         with atomic(path) as temporary:
             temporary.write_text(json.dumps({"version": self.VERSION, **self.to_json()}, indent=1, sort_keys=True, allow_nan=False) + "\n",
                                  encoding="utf-8")

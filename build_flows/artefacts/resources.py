@@ -1,9 +1,10 @@
-"""``synthesis.json`` and ``resources.json`` (docs/interfaces.md, section 6): what the RTL takes of its part, and how fast it may be clocked."""
+"""``synthesis.json`` and ``resources.json`` (docs/interfaces.md, section 6): what the RTL takes of its part, and how fast it may be
+clocked."""
 
 from quant_models.records import Artefact, Record
 
 __all__ = [
-    "Capacity", "EstimateErrors", "EstimateRow", "Estimates", "LayerEstimate", "MemoryRecord", "PathHop", "Power", "ResourcesFile", "Shares",
+    "Capacity", "Difference", "EstimateErrors", "EstimateRow", "Estimates", "LayerEstimate", "MemoryRecord", "PathHop", "Power", "ResourcesFile", "Shares",
     "StageSums", "Sums", "SynthesisFile", "TimingRecord", "UnitRecord", "UnitTiming", "VivadoRecord", "VivadoTiming", "WholeSums",
 ]
 
@@ -11,8 +12,8 @@ Number = int | float
 
 
 class Sums(Record):
-    """Resources: ``lut`` of logic as Yosys counts them, ``lut_paired`` its estimate after two small ones share one, ``lutram`` LUTs that are
-    memory or shift register (in neither of the two), blocks of 36 kbit (one of 18 is half), DSP48E1."""
+    """Resources: ``lut`` of logic as Yosys counts them, ``lut_paired`` its estimate after two small ones share one, ``lutram`` LUTs that
+    are memory or shift register (in neither of the two), blocks of 36 kbit (one of 18 is half), DSP48E1."""
 
     lut: int
     lut_paired: int

@@ -1,5 +1,7 @@
 """``sim.json`` (docs/interfaces.md): every sample's way through the RTL, and the figures that come of it."""
 
+from pydantic import Field
+
 from quant_models.records import Artefact, Record
 
 __all__ = [
@@ -41,8 +43,8 @@ class AnytimeRecord(Record):
 
 
 class Figures(Record):
-    """What ``offramp simulate --json`` publishes: ``samples`` run and how many ``agree`` with the golden model; ``accuracy`` and by exit the
-    rest; ``cycles_per_sample`` measured at steady state, ``samples_per_second`` at ``clock_mhz``, what limits them; the run's length in
+    """What ``offramp simulate --json`` publishes: ``samples`` run and how many ``agree`` with the golden model; ``accuracy`` and by exit
+    the rest; ``cycles_per_sample`` measured at steady state, ``samples_per_second`` at ``clock_mhz``, what limits them; the run's length in
     ``cycles``, and simulated cycles a second."""
 
     samples: int
@@ -77,7 +79,7 @@ class SampleRecord(Record):
     confidence: int
     cycle_in: int
     cycle_out: int
-    provisional: list[ProvisionalRecord] = []
+    provisional: list[ProvisionalRecord] = Field(default_factory=list)
 
 
 class StreamRecord(Record):

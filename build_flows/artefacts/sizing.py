@@ -6,8 +6,8 @@ __all__ = ["CostRecord", "FifoRecord", "GateRecord", "SizingFile", "StageRecord"
 
 
 class StageRecord(Record):
-    """A stage: its ``reach`` as planned, the ``target`` and the ``predicted`` cycles a frame, the layer and unit that set those; and what was
-    measured, cycles a frame (``interval``) and from a frame's start to its verdict."""
+    """A stage: its ``reach`` as planned, the ``target`` and the ``predicted`` cycles a frame, the layer and unit that set those; and what
+    was measured, cycles a frame (``interval``) and from a frame's start to its verdict."""
 
     index: int
     interval: int

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from build_flows.artefacts.resources import VivadoRecord
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import hash_path, read_json
 from build_flows.board.vivado_reports import figures
@@ -30,10 +31,12 @@ def is_built(folder: Path, build: int) -> bool:
     return bool(files) and found.get("build") == build and all(hash_path(folder / name) == value for name, value in files.items())
 
 
-def vivado_figures(folder: Path, build: int) -> dict[str, Any] | None:
+def vivado_figures(folder: Path, build: int) -> VivadoRecord | None:
     """What Vivado found of the accelerator whose BUILD is ``build``, as ``resources.json`` holds it under ``vivado``; None when
     :func:`is_built` does not hold. The figures are of the whole block design: DMA, interconnect and all."""
     if not is_built(folder, build):
         return None
     found = described(folder)
-    return {"vivado": found["vivado"], "board": found["board"], "part": found["part"], **figures(folder / "reports")}
+    return VivadoRecord.model_validate({
+        "vivado": found["vivado"], "board": found["board"], "part": found["part"], **figures(folder / "reports"),
+    })

@@ -25,4 +25,4 @@ def compile(config: Path, data: Path | None, as_json: bool) -> None:
         from build_flows.steps import flow
 
         result = flow.compile(project, ui)
-    done(project, result, as_json)
+    done(project, result.to_json(), as_json)

@@ -29,7 +29,7 @@ def run(config: Path, data: Path | None, as_json: bool) -> None:
         result = simulate_project(project, ui)
         path = flow.report(project, ui)
     if as_json:
-        print_json({**result, "report": str(path)})
+        print_json({**result.to_json(), "report": str(path)})
     else:
         show_results(project, result)
         click.echo(f"report: {path}")

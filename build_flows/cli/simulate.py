@@ -2,9 +2,9 @@
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,7 @@ from build_flows.base.errors import OfframpError
 from build_flows.cli.shared import answer, load_project, number, print_json, project_command, working
 
 if TYPE_CHECKING:
+    from build_flows.artefacts.simulation import Figures
     from build_flows.base.ui import RichUi
     from build_flows.project.load import Project
 
@@ -52,7 +53,7 @@ def simulate(
         project = load_project(config, data)
         result = simulate_project(project, ui, samples, stall, seed, waves)
     if as_json:
-        print_json(result)
+        print_json(result.to_json())
     else:
         show_results(project, result)
 
@@ -60,7 +61,7 @@ def simulate(
 def simulate_project(
     project: "Project", ui: "RichUi", samples: int | None = None, stall: float | None = None, seed: int | None = None,
     waves: Path | None = None,
-) -> dict[str, Any]:
+) -> "Figures":
     """The figures of a simulation with these options, those of the configuration where one is None; raises :class:`OfframpError` for an
     option that cannot be, and when a sample differs from the golden model."""
     if stall is not None and math.isnan(stall):
@@ -74,7 +75,7 @@ def simulate_project(
     from build_flows.steps import flow
 
     chosen = project.config.simulate
-    result: dict[str, Any] = flow.simulate(
+    result = flow.simulate(
         project,
         ui,
         samples=samples if samples is not None else chosen.samples,
@@ -82,27 +83,27 @@ def simulate_project(
         seed=seed if seed is not None else chosen.seed,
         waves=waves,
     )
-    if result["agree"] != result["samples"]:
-        raise OfframpError(f"only {result['agree']} of {result['samples']} samples agree with the golden model")
+    if result.agree != result.samples:
+        raise OfframpError(f"only {result.agree} of {result.samples} samples agree with the golden model")
     return result
 
 
-def show_results(project: "Project", result: Mapping[str, Any]) -> None:
+def show_results(project: "Project", result: "Figures") -> None:
     """The tables of a simulation."""
     tables = answer()
     exits = [
-        (index, f"{100 * item['share']:.1f} %", "-" if item["accuracy"] is None else f"{100 * item['accuracy']:.2f} %")
-        for index, item in enumerate(result["exits"])
+        (index, f"{100 * item.share:.1f} %", "-" if item.accuracy is None else f"{100 * item.accuracy:.2f} %")
+        for index, item in enumerate(result.exits)
     ]
     tables.table(f"{project.name}: exits", ("exit", "share", "accuracy"), exits)
     rows = [
-        ("images through the RTL", f"{result['samples']:,}"),
-        ("equal to the golden model", f"{result['agree']:,}"),
-        ("accuracy", f"{100 * result['accuracy']:.2f} %"),
-        ("cycles per sample", number(result["cycles_per_sample"])),
-        (f"samples per second at {result['clock_mhz']:g} MHz", number(result["samples_per_second"])),
-        ("limited by", str(result["limited_by"])),
-        *([("result words per sample", f"{result['anytime']['words_per_sample']:.2f}")] if "anytime" in result else []),
-        ("simulated cycles per second", number(result["sim_cycles_per_second"])),
+        ("images through the RTL", f"{result.samples:,}"),
+        ("equal to the golden model", f"{result.agree:,}"),
+        ("accuracy", f"{100 * result.accuracy:.2f} %"),
+        ("cycles per sample", number(result.cycles_per_sample)),
+        (f"samples per second at {result.clock_mhz:g} MHz", number(result.samples_per_second)),
+        ("limited by", result.limited_by),
+        *([] if result.anytime is None else [("result words per sample", f"{result.anytime.words_per_sample:.2f}")]),
+        ("simulated cycles per second", number(result.sim_cycles_per_second)),
     ]
     tables.table(f"{project.name}: accelerator", ("figure", "value"), rows)

@@ -26,4 +26,4 @@ def train(config: Path, data: Path | None, as_json: bool) -> None:
         from build_flows.steps import flow
 
         result = flow.train(project, ui)
-    done(project, result, as_json)
+    done(project, result.to_json(), as_json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from build_flows.base.files import write_json
+from build_flows.artefacts.agreement import AgreementFile
 from build_flows.finn_bridge.saved_graph import load_graph
 from build_flows.steps.agreement import compare_gates, compare_layers, compare_logits
 from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings", "run", "step"]
 
-VERSION = 1
 CHUNK = 16
 
 
@@ -79,7 +78,6 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
             inner = {name: value for name, value in layers.items() if name not in graph.last_layers}
             compared = compare_layers(inner, found.layers, ("the golden model", "FINN's graph")) + len(some_logits) + len(some_gates)
             bar.advance(len(some))
-    write_json(work.folder / "agreement.json", {
-        "version": VERSION, "brevitas": len(images) if checkpoint is not None else 0, "finn": len(few), "layers": compared,
-        "thresholds_rounded": graph.rounded,
-    })
+    AgreementFile(
+        brevitas=len(images) if checkpoint is not None else 0, finn=len(few), layers=compared, thresholds_rounded=graph.rounded
+    ).save(work.folder / "agreement.json")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from build_flows.base.errors import ConfigError
-from build_flows.base.files import write_json
 from build_flows.project.sections import CalibrateSection
 from build_flows.steps.data import DataSettings, Held, data_inputs, data_settings, dataset, held_out
 from build_flows.steps.engine import Step, Work
@@ -62,8 +61,8 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     """Writes ``exits.json``, and ``tradeoff.json``, what other thresholds would give (:func:`quant_models.judge.tradeoff.tradeoff`)."""
     from quant_models.datasets.load import split
     from quant_models.errors import Unreachable
-    from quant_models.exits.calibrate import calibrate, dump_exits
-    from quant_models.judge.tradeoff import VERSION, tradeoff
+    from quant_models.exits.calibrate import calibrate
+    from quant_models.judge.tradeoff import tradeoff
 
     set_threads(chosen.threads)
     work.ui.info("calibrating thresholds on the validation split")
@@ -90,13 +89,13 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
             f"{work.file}: calibrate.mean_cost = {mean_cost:g}: {error}; allowed: {ceil(error.least * 1e4) / 1e4:g} to 1"
         ) from error
     if shares:
-        _warn_of_shares(work.ui, shares, [item["leave"] for item in found["exits"]])
+        _warn_of_shares(work.ui, shares, [item.leave for item in found.exits])
     if mean_cost is not None:
-        told = found["calibration"]
-        work.ui.info(f"mean cost: {100 * told['mean_cost']:.1f} % of the whole network's {told['wanted']['cost']}")
-    dump_exits(found, work.folder / "exits.json")
-    curves = tradeoff(found, [item.logits for item in exits], data.y_train[held], gates=gates)
-    write_json(work.folder / "tradeoff.json", {"version": VERSION, "curves": curves})
+        told = found.calibration
+        work.ui.info(f"mean cost: {100 * told.mean_cost:.1f} % of the whole network's {told.wanted.cost}")
+    found.save(work.folder / "exits.json")
+    curves = tradeoff(found.exits, [item.logits for item in exits], data.y_train[held], gates=gates)
+    curves.save(work.folder / "tradeoff.json")
 
 
 def _warn_of_shares(ui: "Ui", wanted: Sequence[float], reached: Sequence[float]) -> None:

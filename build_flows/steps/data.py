@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from build_flows.base.errors import ConfigError
+from quant_models.training.records import InputRecord, InputScale
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -100,7 +101,7 @@ def split_off(held: Held, data: "Dataset", work: "Work") -> "tuple[npt.NDArray[n
     return parts
 
 
-def input_record(data: "Dataset") -> dict[str, Any]:
+def input_record(data: "Dataset") -> InputRecord:
     """What ``metrics.json`` says of what the network takes and tells."""
-    scale = None if data.scale is None else {"low": list(data.scale.low), "step": list(data.scale.step)}
-    return {"shape": list(data.shape), "names": list(data.names), "scale": scale}
+    scale = None if data.scale is None else InputScale(low=list(data.scale.low), step=list(data.scale.step))
+    return InputRecord(shape=data.shape, names=list(data.names), scale=scale)

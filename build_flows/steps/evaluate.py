@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from build_flows.base.files import read_json
 from build_flows.base.ui import Ui
 from build_flows.steps.data import DataSettings, Held, data_inputs, data_settings, dataset, held_out
 from build_flows.steps.engine import Step, Work
 from quant_models.exits.calibrate import Gates, apply, scores
 from quant_models.exits.metrics import calibration_error, confusion, overthinking, probabilities
 from quant_models.exits.policies import policy
+from quant_models.exits.records import ExitRecord, ExitsFile
 from quant_models.exits.temperature import fit
 from quant_models.judge.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from quant_models.judge.curves import Costs, curves, outcome
@@ -99,7 +99,7 @@ def evaluate(
     from quant_models.integers.view import integer_outputs
     from quant_models.networks.checkpoint import load_model
 
-    ui, seed, entries = work.ui, chosen.held.seed, list(read_json(inputs["exits.json"])["exits"])
+    ui, seed, entries = work.ui, chosen.held.seed, ExitsFile.load(inputs["exits.json"]).exits
     data = dataset(chosen.data, inputs, work.caches)
     model = load_model(inputs["checkpoint"])
     labels = np.asarray(data.y_test, np.int64)
@@ -141,12 +141,12 @@ def evaluate(
 
 
 def _exit(
-    entry: Mapping[str, Any], k: int, logits: np.ndarray, labels: np.ndarray, label: np.ndarray, taken: np.ndarray
+    entry: ExitRecord, k: int, logits: np.ndarray, labels: np.ndarray, label: np.ndarray, taken: np.ndarray
 ) -> dict[str, Any]:
     here = taken == k
-    sure = probabilities(logits, entry["scale"])
+    sure = probabilities(logits, entry.scale)
     return {
-        "index": k, "policy": entry["policy"], "enabled": entry["enabled"], "share": float(here.mean()),
+        "index": k, "policy": entry.policy, "enabled": entry.enabled, "share": float(here.mean()),
         "accuracy": float((logits.argmax(1) == labels).mean()),
         "accuracy_there": float((label[here] == labels[here]).mean()) if here.any() else None,
         "calibration": calibration_error(sure, labels), "ece_there": calibration_error(sure[here], labels[here])["ece"],
@@ -156,13 +156,13 @@ def _exit(
 
 
 def _scaled(
-    entry: Mapping[str, Any], validation: np.ndarray, seen: np.ndarray, logits: np.ndarray, labels: np.ndarray, here: np.ndarray
+    entry: ExitRecord, validation: np.ndarray, seen: np.ndarray, logits: np.ndarray, labels: np.ndarray, here: np.ndarray
 ) -> dict[str, Any]:
     """What a temperature found on the validation split (its integer logits and labels ``seen``) makes of the calibration error of the test
     images; that of ``exits.json`` where the policies use one."""
-    used = "temperature" in entry
-    temperature = entry["temperature"] if used else fit(validation, entry["scale"], seen)
-    sure = probabilities(logits, entry["scale"] / temperature)
+    used = entry.scaled
+    temperature = entry.temperature if used else fit(validation, entry.scale, seen)
+    sure = probabilities(logits, entry.scale / temperature)
     return {
         "temperature": temperature, "temperature_used": used, "calibration_scaled": calibration_error(sure, labels),
         "ece_there_scaled": calibration_error(sure[here], labels[here])["ece"],
@@ -170,15 +170,15 @@ def _scaled(
 
 
 def _pictures(
-    entries: Sequence[Mapping[str, Any]], logits: Logits, gates: Gates, labels: np.ndarray, label: np.ndarray, taken: np.ndarray
+    entries: Sequence[ExitRecord], logits: Logits, gates: Gates, labels: np.ndarray, label: np.ndarray, taken: np.ndarray
 ) -> list[dict[str, Any]]:
     """By exit, the samples that leave there, the surest ones and the least sure ones by the exit's own score (where that is one of its
     logits alone or of its gate head; else, and at the last exit, by the softmax)."""
     found = []
-    values = scores([entry["policy"] for entry in entries], [entry["params"] for entry in entries], logits, gates)
+    values = scores([entry.policy for entry in entries], [entry.params for entry in entries], logits, gates)
     for k, entry in enumerate(entries):
-        name = entry["policy"]
-        sure = probabilities(logits[k], entry["scale"] / entry.get("temperature", 1.0)).max(1)
+        name = entry.policy
+        sure = probabilities(logits[k], entry.scale / entry.temperature).max(1)
         own = name in ("max_logit", "margin", "softmax", "entropy", "gate")
         ranked = sure if not own else values[k] if policy(name).rising else -values[k]
         there = np.flatnonzero(taken == k)
@@ -196,7 +196,7 @@ def _pictures(
 
 
 def _corruptions(
-    ui: Ui, entries: list[dict[str, Any]], images: np.ndarray, labels: np.ndarray, run: Callable[[np.ndarray], tuple[Logits, Gates]],
+    ui: Ui, entries: Sequence[ExitRecord], images: np.ndarray, labels: np.ndarray, run: Callable[[np.ndarray], tuple[Logits, Gates]],
     costs: Costs, seed: int,
 ) -> dict[str, Any]:
     """Accuracy, shares and cost under every corruption, the thresholds as they are; strength 0 is the clean images."""
@@ -223,7 +223,7 @@ def _corruptions(
 
 
 def _slowdown(
-    ui: Ui, model: Any, entries: list[dict[str, Any]], images: np.ndarray, labels: np.ndarray, costs: Costs, hardware: Hardware | None
+    ui: Ui, model: Any, entries: Sequence[ExitRecord], images: np.ndarray, labels: np.ndarray, costs: Costs, hardware: Hardware | None
 ) -> dict[str, Any]:
     """What images crafted against the exits cost, beside the same images as they were; and in the RTL, beside all-hard images."""
     from quant_models.integers.view import integer_outputs

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from build_flows.base.files import read_json
+from build_flows.artefacts.simulation import SimulationFile
+from build_flows.artefacts.sizing import SizingFile
 from build_flows.steps import evaluate
 from build_flows.steps.engine import Step, Work
 from hw.netlist import load
@@ -38,7 +39,7 @@ def open_hardware(inputs: Mapping[str, Path], work: Work) -> evaluate.Hardware:
     A run raises :class:`sim.errors.AgreementError` for the first result that is not the golden model's.
     """
     net = load(inputs["netlist.json"].read_text(encoding="utf-8"))
-    figures = read_json(inputs["sim.json"])["figures"]
+    figures = SimulationFile.load(inputs["sim.json"]).figures
     exits = golden.load_exits(inputs["exits.json"])
     model = golden.load(inputs["golden.npz"])
     fields = {item.name: item for item in net.result.fields}
@@ -57,6 +58,6 @@ def open_hardware(inputs: Mapping[str, Path], work: Work) -> evaluate.Hardware:
         return float(found.cycles_per_sample)
 
     return evaluate.Hardware(
-        intervals=[item["interval"] for item in read_json(inputs["sizing.json"])["stages"]], cycles=figures["cycles_per_sample"],
+        intervals=[item.interval for item in SizingFile.load(inputs["sizing.json"]).stages], cycles=figures.cycles_per_sample,
         clock_mhz=net.clock_mhz, run=run,
     )

@@ -6,9 +6,13 @@ in a file of its name.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from build_flows.artefacts.resources import ResourcesFile
+from build_flows.artefacts.simulation import Figures, SimulationFile
+from build_flows.artefacts.sizing import SizingFile
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import read_json
 from build_flows.base.parts import find_part
@@ -17,8 +21,47 @@ from build_flows.project.load import Project
 from build_flows.steps import subnet as subnet_step
 from build_flows.steps.engine import Build, Step
 from build_flows.steps.simulate_options import Options, options
+from quant_models.exits.records import ExitsFile
+from quant_models.training.records import ExitMetrics, MetricsFile
 
-__all__ = ["Flow", "compile", "evaluate", "open_flow", "report", "simulate", "synth", "train"]
+__all__ = ["Compiled", "Flow", "Trained", "compile", "evaluate", "open_flow", "report", "simulate", "synth", "train"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What training and calibration left; ``subnet`` is the one exit that is built (None: all are), ``mode`` the mode of the build."""
+
+    metrics: MetricsFile
+    exits: ExitsFile
+    subnet: int | None
+    mode: str
+
+    @property
+    def alone(self) -> list[ExitMetrics]:
+        """How good every exit that is built is by itself, on the validation split."""
+        return self.metrics.exits if self.subnet is None else [self.metrics.exits[self.subnet]]
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``offramp train --json`` publishes."""
+        return {
+            "exits": [{"accuracy": alone.accuracy, "leave": item.leave, "threshold": item.threshold}
+                      for alone, item in zip(self.alone, self.exits.exits, strict=True)],
+            "mode": self.mode,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiled:
+    """What was measured and sized, and how the RTL differs from that of the project it was exchanged with (None: of none)."""
+
+    sizing: SizingFile
+    exchange: dict[str, Any] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``offramp compile --json`` publishes."""
+        return {
+            "cost": self.sizing.cost.to_json(), "stages": [stage.to_json() for stage in self.sizing.stages], "exchange": self.exchange,
+        }
 
 
 class Flow:
@@ -47,7 +90,7 @@ class Flow:
         """The artefact that the network is in, once it is trained or taken."""
         return {"golden": self.path("golden.npz")} if self.project.config.model.own else {"checkpoint": self.checkpoint}
 
-    def train(self) -> dict[str, Any]:
+    def train(self) -> Trained:
         """Checkpoint, metrics.json, exits.json; of a network of the user's own model.onnx and golden.npz instead of a checkpoint."""
         from build_flows.steps import calibrate
 
@@ -56,23 +99,19 @@ class Flow:
         if subnet is not None:
             self.build.run(subnet_step.step(project, self.path("checkpoint.safetensors")))
         self.build.run(calibrate.step(project, self.network))
-        metrics, exits = read_json(self.path("metrics.json")), read_json(self.path("exits.json"))
-        alone = metrics["exits"] if subnet is None else [metrics["exits"][subnet]]
-        return {
-            "exits": [{"accuracy": found["accuracy"], "leave": item["leave"], "threshold": item["threshold"]}
-                      for found, item in zip(alone, exits["exits"], strict=True)],
-            "mode": project.config.build.mode,
-        }
+        return Trained(
+            metrics=MetricsFile.load(self.path("metrics.json")), exits=ExitsFile.load(self.path("exits.json")), subnet=subnet,
+            mode=project.config.build.mode,
+        )
 
-    def compile(self) -> dict[str, Any]:
+    def compile(self) -> Compiled:
         """model.onnx, golden.npz, folding.toml, netlist.json, rtl/; then FINN's graph against the golden model."""
         self.project.refuse_shared_places()
         self.project.refuse_unplanned()
         self.train()
         for step in (*self._export_steps(), self._compile_step(), self._agree_step()):
             self.build.run(step)
-        sizing = read_json(self.path("sizing.json"))
-        return {"cost": sizing["cost"], "stages": sizing["stages"], "exchange": self._exchange()}
+        return Compiled(sizing=SizingFile.load(self.path("sizing.json")), exchange=self._exchange())
 
     def _exchange(self) -> dict[str, Any] | None:
         """How the RTL differs from that of the project that ``train.start`` is of, where heads are exchangeable and that was compiled."""
@@ -101,7 +140,7 @@ class Flow:
 
         return agree.step(self.project, self.network, self.path("golden.npz"), self.path("dataflow.onnx"))
 
-    def simulate(self, chosen: Options) -> dict[str, Any]:
+    def simulate(self, chosen: Options) -> Figures:
         """sim.json with the project's own options; other options run beside it and leave it alone."""
         from build_flows.steps import simulate
 
@@ -111,8 +150,7 @@ class Flow:
             work = self.build.work(self.path(".steps") / "simulate-other")
             return simulate.simulate(simulate.settings(self.project, chosen), step.inputs, work, waves=chosen.waves)
         self.build.run(step)
-        found: dict[str, Any] = read_json(self.path("sim.json"))["figures"]
-        return found
+        return SimulationFile.load(self.path("sim.json")).figures
 
     def _simulate_step(self) -> Step:
         from build_flows.steps import simulate
@@ -148,7 +186,7 @@ class Flow:
         found: dict[str, Any] = read_json(self.path("evaluation.json"))
         return found
 
-    def synth(self, part: str | None = None, full: bool = False) -> dict[str, Any]:
+    def synth(self, part: str | None = None, full: bool = False) -> ResourcesFile:
         """synthesis.json, and resources.json with it."""
         from build_flows.steps import synth
         from sim.tools.yosys import version
@@ -159,14 +197,13 @@ class Flow:
         self.build.run(synth.step(self.path("netlist.json"), self.path("rtl"), chosen.name, full))
         return self.resources()
 
-    def resources(self) -> dict[str, Any]:
+    def resources(self) -> ResourcesFile:
         """resources.json: synthesis.json, which must be there, and Vivado's figures where there is a bitstream of this netlist."""
         from build_flows.board.built import BITSTREAM
         from build_flows.steps import resources
 
         self.build.run(resources.step(self.path("synthesis.json"), self.path("netlist.json"), self.path(BITSTREAM)))
-        found: dict[str, Any] = read_json(self.path("resources.json"))
-        return found
+        return ResourcesFile.load(self.path("resources.json"))
 
     def report(self) -> Path:
         """report.html."""
@@ -195,13 +232,13 @@ def open_flow(project: Project, ui: Ui) -> Iterator[Flow]:
         yield Flow(project, ui, build)
 
 
-def train(project: Project, ui: Ui) -> dict[str, Any]:
+def train(project: Project, ui: Ui) -> Trained:
     """Train and calibrate: ``checkpoint.safetensors``, ``metrics.json``, ``exits.json``."""
     with open_flow(project, ui) as flow:
         return flow.train()
 
 
-def compile(project: Project, ui: Ui) -> dict[str, Any]:
+def compile(project: Project, ui: Ui) -> Compiled:
     """All up to ``rtl/`` and the agreement of FINN, Brevitas and the golden model."""
     with open_flow(project, ui) as flow:
         return flow.compile()
@@ -209,13 +246,13 @@ def compile(project: Project, ui: Ui) -> dict[str, Any]:
 
 def simulate(
     project: Project, ui: Ui, samples: int | None = None, stall: float = 0.0, seed: int = 1, waves: Path | None = None
-) -> dict[str, Any]:
+) -> Figures:
     """All up to the simulation of the accelerator; the figures of ``build_flows.steps.simulate.figures``."""
     with open_flow(project, ui) as flow:
         return flow.simulate(Options(samples=samples, stall=stall, seed=seed, waves=waves))
 
 
-def synth(project: Project, ui: Ui, *, part: str | None = None, full: bool = False) -> dict[str, Any]:
+def synth(project: Project, ui: Ui, *, part: str | None = None, full: bool = False) -> ResourcesFile:
     """All up to ``resources.json``, and what it holds.
 
     ``part``: a part or board, that of the configuration's board when None; ``full``: the complete top is synthesised as well.

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from build_flows.base.files import write_json
 from build_flows.steps.data import Held, input_record
+from quant_models.training.records import MetricsFile
 
 if TYPE_CHECKING:
     from build_flows.steps.engine import Work
@@ -12,14 +12,13 @@ if TYPE_CHECKING:
 
 __all__ = ["OUTPUTS", "warn_of_other_split", "write_metrics"]
 
-METRICS_VERSION = 1
 OUTPUTS = ("checkpoint.safetensors", "metrics.json")
 """What a network that was trained here leaves."""
 
 
 def write_metrics(work: "Work", data: "Dataset", found: Mapping[str, Any]) -> None:
     """Writes ``metrics.json``: what was ``found``, and of what data."""
-    write_json(work.folder / "metrics.json", {"version": METRICS_VERSION, "data": data.name, "input": input_record(data), **found})
+    MetricsFile.model_validate({"data": data.name, "input": input_record(data), **found}).save(work.folder / "metrics.json")
 
 
 def warn_of_other_split(held: Held, trained: Mapping[str, Any], data: "Dataset", work: "Work") -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from build_flows.base.files import read_json, write_json
+from build_flows.artefacts.resources import ResourcesFile, SynthesisFile
 from build_flows.board.built import DESCRIPTION, vivado_figures
 from build_flows.steps.engine import Step, Work
 from hw.accelerator import build_id
@@ -22,4 +22,5 @@ def run(chosen: None, inputs: Mapping[str, Path], work: Work) -> None:
     """Writes ``resources.json``."""
     build = build_id(load(inputs["netlist"].read_text(encoding="utf-8")))
     vivado = vivado_figures(inputs["bitstream"], build) if "bitstream" in inputs else None
-    write_json(work.folder / "resources.json", {**read_json(inputs["synthesis"]), "vivado": vivado})
+    found = SynthesisFile.load(inputs["synthesis"])
+    ResourcesFile(**vars(found), vivado=vivado).save(work.folder / "resources.json")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from build_flows.base.files import write_json
+from build_flows.artefacts.simulation import AnytimeExit, AnytimeRecord, ExitFigures, Figures, SimulationFile, StageFigures
 from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.simulate_options import Options, options
@@ -59,7 +59,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     simulate(chosen, inputs, work)
 
 
-def simulate(chosen: Settings, inputs: Mapping[str, Path], work: Work, waves: Path | None = None) -> dict[str, Any]:
+def simulate(chosen: Settings, inputs: Mapping[str, Path], work: Work, waves: Path | None = None) -> Figures:
     """Simulate, compare with the golden model, write ``sim.json`` and return the published figures (:func:`figures`).
 
     Raises :class:`sim.errors.AgreementError` for the first sample that differs, and what :func:`sim.accelerator.run.simulate` raises.
@@ -91,12 +91,12 @@ def simulate(chosen: Settings, inputs: Mapping[str, Path], work: Work, waves: Pa
     if result.provisional is not None:
         compare_answers(golden.answers(logits, rules, gates), wanted.exit, result.provisional, confidence=fields["confidence"])
     found = figures(net, result, labels, int(agreed.sum()))
-    told = {"stall": chosen.stall, "seed": chosen.seed}
-    write_json(work.folder / "sim.json", {**result.to_json(), **told, "figures": found, "labels": labels.tolist()})
+    told = {"stall": chosen.stall, "seed": chosen.seed, "figures": found, "labels": labels.tolist()}
+    SimulationFile.model_validate({**result.to_json(), **told}).save(work.folder / "sim.json")
     return found
 
 
-def figures(netlist: Netlist, result: SimResult, labels: npt.NDArray[np.int64], agreed: int) -> dict[str, Any]:
+def figures(netlist: Netlist, result: SimResult, labels: npt.NDArray[np.int64], agreed: int) -> Figures:
     """The figures that ``offramp simulate --json`` publishes; names once published stay.
 
     ``accuracy`` and ``share`` from 0 to 1 (an exit's ``accuracy`` is null when no sample left there), ``cycles_per_sample`` at steady
@@ -104,32 +104,26 @@ def figures(netlist: Netlist, result: SimResult, labels: npt.NDArray[np.int64], 
     the share of samples that it gave a word for, and the ``accuracy`` and ``latency_median`` of these words.
     """
     right = result.label == labels
-    return {
-        **({} if result.provisional is None else {"anytime": _anytime(result, labels)}),
-        "samples": len(labels),
-        "agree": agreed,
-        "accuracy": float(right.mean()),
-        "exits": [_exit(right, result.exit == item.index, result) for item in netlist.exits],
-        "cycles_per_sample": result.cycles_per_sample,
-        "clock_mhz": netlist.clock_mhz,
-        "samples_per_second": netlist.clock_mhz * 1e6 / result.cycles_per_sample,
-        "limited_by": result.limited_by,
-        "sim_cycles_per_second": result.sim_cycles_per_second,
-        "cycles": result.cycles,
-        "stages": [{"reach": item.reach, "busy": item.busy, "unit": item.unit} for item in result.stages],
-    }
+    more = {} if result.provisional is None else {"anytime": _anytime(result, labels)}
+    return Figures(
+        samples=len(labels), agree=agreed, accuracy=float(right.mean()),
+        exits=[_exit(right, result.exit == item.index, result) for item in netlist.exits],
+        cycles_per_sample=result.cycles_per_sample, clock_mhz=netlist.clock_mhz,
+        samples_per_second=netlist.clock_mhz * 1e6 / result.cycles_per_sample, limited_by=result.limited_by,
+        sim_cycles_per_second=result.sim_cycles_per_second, cycles=result.cycles,
+        stages=[StageFigures(reach=item.reach, busy=item.busy, unit=item.unit) for item in result.stages], **more,
+    )
 
 
-def _exit(right: npt.NDArray[np.bool_], here: npt.NDArray[np.bool_], result: SimResult) -> dict[str, Any]:
+def _exit(right: npt.NDArray[np.bool_], here: npt.NDArray[np.bool_], result: SimResult) -> ExitFigures:
     latency: Sequence[int] | npt.NDArray[np.int64] = (result.cycle_out - result.cycle_in)[here]
-    return {
-        "share": float(here.mean()),
-        "accuracy": float(right[here].mean()) if here.any() else None,
-        "latency_median": float(np.median(latency)) if here.any() else None,
-    }
+    return ExitFigures(
+        share=float(here.mean()), accuracy=float(right[here].mean()) if here.any() else None,
+        latency_median=float(np.median(latency)) if here.any() else None,
+    )
 
 
-def _anytime(result: SimResult, labels: npt.NDArray[np.int64]) -> dict[str, Any]:
+def _anytime(result: SimResult, labels: npt.NDArray[np.int64]) -> AnytimeRecord:
     early = result.provisional
     assert early is not None
     exits = []
@@ -141,9 +135,8 @@ def _anytime(result: SimResult, labels: npt.NDArray[np.int64]) -> dict[str, Any]
             said = early.answered[:, k]
             label, cycle = np.append(label, early.label[said, k]), np.append(cycle, early.cycle_out[said, k])
             truth, begun = np.append(truth, labels[said]), np.append(begun, result.cycle_in[said])
-        exits.append({
-            "answered": len(label) / len(labels),
-            "accuracy": float((label == truth).mean()) if len(label) else None,
-            "latency_median": float(np.median(cycle - begun)) if len(label) else None,
-        })
-    return {"words_per_sample": result.words / len(labels), "exits": exits}
+        exits.append(AnytimeExit(
+            answered=len(label) / len(labels), accuracy=float((label == truth).mean()) if len(label) else None,
+            latency_median=float(np.median(cycle - begun)) if len(label) else None,
+        ))
+    return AnytimeRecord(words_per_sample=result.words / len(labels), exits=exits)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from build_flows.base.files import write_json
 from build_flows.base.parts import find_part
 from build_flows.steps.engine import Step, Work
 from build_flows.synthesis.measure import measure
@@ -32,4 +31,4 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     """Writes ``synthesis.json``; finished units are kept beside the output folder, for all projects there."""
     netlist = load(inputs["netlist"].read_text(encoding="utf-8"))
     found = measure(netlist, inputs["rtl"], find_part(chosen.part), work.caches / ".synthesis", work.ui, full=chosen.full)
-    write_json(work.folder / "synthesis.json", found)
+    found.save(work.folder / "synthesis.json")

@@ -5,6 +5,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from build_flows.artefacts.resources import (
+    Capacity,
+    Difference,
+    MemoryRecord,
+    Shares,
+    StageSums,
+    Sums,
+    SynthesisFile,
+    TimingRecord,
+    UnitRecord,
+    UnitTiming,
+    WholeSums,
+)
 from build_flows.base.parts import Part
 from build_flows.base.ui import Ui
 from build_flows.synthesis.estimate import compare_estimates
@@ -16,9 +29,8 @@ from build_flows.synthesis.timing import Timing, longest_path
 from build_flows.synthesis.units import ALIAS, TOP, ProjectUnit, project_units, whole_unit
 from hw.netlist import Netlist
 
-__all__ = ["RESOURCES", "VERSION", "measure", "shares", "shortages"]
+__all__ = ["RESOURCES", "measure", "shares", "shortages"]
 
-VERSION = 1
 RESOURCES = ("lut", "lutram", "ff", "bram36", "dsp")
 """What a part holds of; ``lut`` of a design is without its ``lutram``, that of a part is both."""
 
@@ -26,7 +38,7 @@ _WHOLE = "the whole top"
 _NAMES = {"lut": "LUT", "lutram": "LUTRAM", "ff": "FF", "bram36": "BRAM36", "dsp": "DSP48E1"}
 
 
-def measure(netlist: Netlist, rtl: Path, part: Part, cache: Path, ui: Ui, *, full: bool = False) -> dict[str, Any]:
+def measure(netlist: Netlist, rtl: Path, part: Part, cache: Path, ui: Ui, *, full: bool = False) -> SynthesisFile:
     """Synthesise every unit of ``rtl/`` (those in ``cache`` excepted) and say what docs/interfaces.md defines as ``resources.json``.
 
     ``full``: the complete top too, flattened and synthesised as one. Raises :class:`build_flows.synthesis.synthesise.SynthesisError` for
@@ -49,45 +61,48 @@ def measure(netlist: Netlist, rtl: Path, part: Part, cache: Path, ui: Ui, *, ful
     whole = found[_WHOLE] if full else None
     design = _design_timing(units, found) if whole is None else longest_path(whole.read_netlist(), TOP)
     taken = whole.resources if whole else summed
-    capacity = {name: getattr(part, name) for name in RESOURCES}
-    short = shortages(_sums(taken), part)
-    result: dict[str, Any] = {
-        "version": VERSION,
-        "part": part.name,
-        "capacity": capacity,
-        "clock_mhz": netlist.clock_mhz,
-        "total": _sums(taken),
-        "total_of": "whole top" if whole else "sum of units",
-        "sum_of_units": _sums(summed),
-        "whole": None if whole is None else {**_sums(whole.resources), "difference": _difference(summed, whole.resources)},
-        "shares": shares(_sums(taken), part),
-        "fits": not short,
-        "short": short,
-        "fmax_estimate_mhz": None if design.fmax_mhz is None else round(design.fmax_mhz, 1),
-        "timing": design.as_dict(),
-        "path": design.describe(),
-        "units": rows,
-        "stages": _stages(rows, len(netlist.stages)),
-        "exits_add": _exits_add(rows, summed),
-        "memories": [{"unit": item.name, **asdict(memory)} for item in units for memory in found[item.name].memories],
-        "memories_elsewhere": [f"{item.name}: {memory.describe()}" for item in units for memory in surprises(found[item.name].memories)],
-        "estimates": compare_estimates(netlist.layers, rows),
-    }
-    for line in result["memories_elsewhere"]:
+    sums = _sums(taken)
+    short = shortages(sums, part)
+    elsewhere = [f"{item.name}: {memory.describe()}" for item in units for memory in surprises(found[item.name].memories)]
+    for line in elsewhere:
         ui.info(f"warning: {line}")
-    return result
+    return SynthesisFile(
+        part=part.name,
+        capacity=Capacity(**{name: getattr(part, name) for name in RESOURCES}),
+        clock_mhz=netlist.clock_mhz,
+        total=sums,
+        total_of="whole top" if whole else "sum of units",
+        sum_of_units=_sums(summed),
+        whole=None if whole is None else WholeSums(**vars(_sums(whole.resources)), difference=_difference(summed, whole.resources)),
+        shares=shares(sums, part),
+        fits=not short,
+        short=short,
+        fmax_estimate_mhz=None if design.fmax_mhz is None else round(design.fmax_mhz, 1),
+        timing=TimingRecord(**design.as_dict()),
+        path=design.describe(),
+        units=rows,
+        stages=_stages(rows, len(netlist.stages)),
+        exits_add=_exits_add(rows, summed),
+        memories=[MemoryRecord(unit=item.name, **asdict(memory)) for item in units for memory in found[item.name].memories],
+        memories_elsewhere=elsewhere,
+        estimates=compare_estimates(netlist.layers, rows),
+    )
 
 
-def shares(taken: Mapping[str, float], part: Part) -> dict[str, float]:
+def shares(taken: Sums, part: Part) -> Shares:
     """The share of the part's capacity that ``taken`` uses, by resource; LUTs that are memory count as LUTs too."""
-    used = {**taken, "lut": taken["lut"] + taken["lutram"]}
-    return {name: round(used[name] / getattr(part, name), 4) for name in RESOURCES}
+    used = _used(taken)
+    return Shares(**{name: round(used[name] / getattr(part, name), 4) for name in RESOURCES})
 
 
-def shortages(taken: Mapping[str, float], part: Part) -> list[str]:
+def shortages(taken: Sums, part: Part) -> list[str]:
     """What the part has too little of, as ``DSP48E1: 240 of 220``; empty when the design fits."""
-    used = {**taken, "lut": taken["lut"] + taken["lutram"]}
+    used = _used(taken)
     return [f"{_NAMES[name]}: {used[name]:g} of {getattr(part, name)}" for name in RESOURCES if used[name] > getattr(part, name)]
+
+
+def _used(taken: Sums) -> dict[str, float]:
+    return {**{name: getattr(taken, name) for name in RESOURCES}, "lut": taken.lut + taken.lutram}
 
 
 def _size(item: ProjectUnit) -> float:
@@ -95,31 +110,36 @@ def _size(item: ProjectUnit) -> float:
     return item.layer.cost.get("lut", 0.0) + item.layer.cost.get("ff", 0.0) if item.layer else 0.0
 
 
-def _sums(found: Resources) -> dict[str, float]:
-    return {
-        "lut": found.lut, "lut_paired": found.lut_paired, "lutram": found.lutram, "ff": found.ff, "bram36": found.bram36, "dsp": found.dsp,
-    }
+def _sums(found: Resources) -> Sums:
+    return Sums(
+        lut=found.lut, lut_paired=found.lut_paired, lutram=found.lutram, ff=found.ff, bram36=found.bram36, dsp=found.dsp,
+    )
 
 
-def _difference(summed: Resources, whole: Resources) -> dict[str, float | None]:
+def _difference(summed: Resources, whole: Resources) -> Difference:
     """The sum of units against the whole, as a share of the whole; None where the whole has none and the sum has."""
     a, b = _sums(summed), _sums(whole)
-    return {name: round(a[name] / b[name] - 1, 4) if b[name] else (0.0 if not a[name] else None) for name in a}
+    names = Sums.model_fields
+    return Difference(**{
+        name: round(getattr(a, name) / getattr(b, name) - 1, 4) if getattr(b, name) else (0.0 if not getattr(a, name) else None)
+        for name in names
+    })
 
 
-def _row(item: ProjectUnit, found: Synthesised) -> dict[str, Any]:
+def _row(item: ProjectUnit, found: Synthesised) -> UnitRecord:
     module = _only(found)
     # The units that the top instantiates are rows of their own.
     module["cells"] = {name: cell for name, cell in module["cells"].items() if not cell["type"].startswith(f"{TOP}.")}
     timing = longest_path({"modules": {TOP: module}}, TOP)
-    return {
-        "name": item.name, "kind": item.kind, "op": item.layer.op if item.layer else None, "stage": item.stage, "head": item.head,
-        "exit_cost": item.exit_cost, **_sums(found.resources), "carry": found.resources.carry,
-        "timing": {
-            "fmax_mhz": None if timing.fmax_mhz is None else round(timing.fmax_mhz, 1), "path": _named(timing, item.name),
-            **{name: timing.as_dict()[name] for name in ("path_ns", "in_ns", "out_ns", "through_ns")},
-        },
-    }
+    told = timing.as_dict()
+    return UnitRecord(
+        name=item.name, kind=item.kind, op=item.layer.op if item.layer else None, stage=item.stage, head=item.head,
+        exit_cost=item.exit_cost, **vars(_sums(found.resources)), carry=found.resources.carry,
+        timing=UnitTiming(
+            fmax_mhz=None if timing.fmax_mhz is None else round(timing.fmax_mhz, 1), path=_named(timing, item.name),
+            path_ns=told["path_ns"], in_ns=told["in_ns"], out_ns=told["out_ns"], through_ns=told["through_ns"],
+        ),
+    )
 
 
 def _named(timing: Timing, name: str) -> str:
@@ -137,18 +157,23 @@ def _only(found: Synthesised) -> dict[str, Any]:
     return dict(module)
 
 
-def _stages(rows: Sequence[Mapping[str, Any]], count: int) -> list[dict[str, Any]]:
+def _stages(rows: Sequence[UnitRecord], count: int) -> list[StageSums]:
     """Sums by stage and head, and of what belongs to none."""
 
-    def add(stage: int | None, head: bool) -> dict[str, Any]:
-        chosen = [row for row in rows if row["stage"] == stage and row["head"] == head]
-        return {"stage": stage, "head": head, "units": len(chosen),
-                **{name: sum(row[name] for row in chosen) for name in ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp")}}
+    def add(stage: int | None, head: bool) -> StageSums:
+        chosen = [row for row in rows if row.stage == stage and row.head == head]
+        sums = {name: sum(getattr(row, name) for row in chosen) for name in Sums.model_fields}
+        return StageSums(stage=stage, head=head, units=len(chosen), **sums)
 
     return [*(add(stage, head) for stage in range(count) for head in (False, True)), add(None, False)]
 
 
-def _exits_add(rows: Sequence[Mapping[str, Any]], summed: Resources) -> dict[str, float]:
+def _exits_add(rows: Sequence[UnitRecord], summed: Resources) -> Shares:
     """The share of the sum of units that is there for early exits, by resource."""
     sums = _sums(summed)
-    return {name: round(sum(row[name] for row in rows if row["exit_cost"]) / sums[name], 4) if sums[name] else 0.0 for name in RESOURCES}
+
+    def share(name: str) -> float:
+        whole = getattr(sums, name)
+        return round(sum(getattr(row, name) for row in rows if row.exit_cost) / whole, 4) if whole else 0.0
+
+    return Shares(**{name: share(name) for name in RESOURCES})

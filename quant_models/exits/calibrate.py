@@ -1,9 +1,7 @@
 """Thresholds from the validation split: ``exits.json`` (docs/interfaces.md, section 3)."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +13,10 @@ from quant_models.exits.joint_search import MOST_EXITS, Cuts, WithinCost, Within
 from quant_models.exits.metrics import calibration_error, probabilities
 from quant_models.exits.policies import POLICIES, Head, Params, policy, real_threshold
 from quant_models.exits.price import Price
+from quant_models.exits.records import Calibration, ExitRecord, ExitsFile, ScaledRecord, Wanted
 from quant_models.exits.temperature import fit, log_loss
-from quant_models.files import atomic
 
-__all__ = ["ExitLogits", "Gates", "apply", "calibrate", "dump_exits", "scores"]
+__all__ = ["ExitLogits", "Gates", "apply", "calibrate", "scores"]
 
 Gates = Mapping[int, np.ndarray]
 """Logits of gate heads, int64 ``[n]``, by exit."""
@@ -71,16 +69,16 @@ def scores(
 
 
 def apply(
-    exits: Sequence[dict[str, Any]], logits: Sequence[np.ndarray], gates: Gates | None = None
+    exits: Sequence[ExitRecord], logits: Sequence[np.ndarray], gates: Gates | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """What ``exits`` (of ``exits.json``) make of integer ``logits`` (int64 ``[n, classes]`` per exit) and of the gate heads' logits
     ``gates``: class and exit of each sample, int64 ``[n]``."""
-    found = scores([entry["policy"] for entry in exits], [entry["params"] for entry in exits], logits, gates)
+    found = scores([entry.policy for entry in exits], [entry.params for entry in exits], logits, gates)
     label, taken = logits[-1].argmax(1), np.full(len(logits[-1]), len(exits) - 1)
     for entry, values, score in reversed(list(zip(exits[:-1], logits[:-1], found[:-1], strict=True))):
-        if entry["enabled"]:
-            leave = _leaves(entry["policy"], score, entry["threshold"], entry["params"], values)
-            label, taken = np.where(leave, values.argmax(1), label), np.where(leave, entry["index"], taken)
+        if entry.enabled:
+            leave = _leaves(entry.policy, score, entry.threshold, entry.params, values)
+            label, taken = np.where(leave, values.argmax(1), label), np.where(leave, entry.index, taken)
     return label, taken
 
 
@@ -97,7 +95,7 @@ def _leaves(name: str, score: np.ndarray, threshold: int, params: Params, logits
 def calibrate(
     exits: Sequence[ExitLogits], labels: np.ndarray, *, accuracy_loss: float | None = None, shares: Sequence[float] | None = None,
     mean_cost: float | None = None, price: Price | None = None, epsilon: float = EPSILON, temperature: bool = False,
-) -> dict[str, Any]:
+) -> ExitsFile:
     """Thresholds for all exits but the last, which has policy ``always``; gives the content of ``exits.json``.
 
     ``labels`` (int64 ``[n]``) and the logits are of the validation split, never of the test split. Either ``accuracy_loss`` (0
@@ -150,8 +148,8 @@ def calibrate(
     else:
         cuts = by_loss(ranked, last_right.astype(np.int64), accuracy_loss) if accuracy_loss is not None else by_shares(ranked, shares or ())
 
-    entries: list[dict[str, Any]] = []
-    real: dict[str, Any] = {}
+    entries: list[ExitRecord] = []
+    real: dict[str, float | list[float]] = {}
     bounds: dict[str, float] = {}
     for k, (item, constants, head) in enumerate(zip(exits, params, heads, strict=True)):
         rank, cut = (ranked[k], cuts[k]) if k < len(ranked) else (None, None)
@@ -169,34 +167,30 @@ def calibrate(
             else:
                 [threshold] = thresholds
                 real[str(k)] = real_threshold(item.policy, threshold, head, constants)
-        entries.append({
-            "index": k, "policy": item.policy, "threshold": threshold, "enabled": item.enabled, "scale": item.scale, "params": constants
-        })
-        if item.policy == "gate":
-            entries[-1]["gate_scale"] = item.gate_scale
-        if temperature:
-            entries[-1]["temperature"] = head.temperature
+        own: dict[str, float] = {"gate_scale": item.gate_scale} if item.policy == "gate" else {}
+        own |= {"temperature": head.temperature} if temperature else {}
+        entries.append(ExitRecord(
+            index=k, policy=item.policy, threshold=threshold, enabled=item.enabled, scale=item.scale, params=constants, **own
+        ))
     label, taken = apply(entries, [item.logits for item in exits], gates)
     right = label == labels
-    for entry in entries:
-        here = taken == entry["index"]
-        entry |= {"reach": float((taken >= entry["index"]).mean()), "leave": float(here.mean())}
-        entry["accuracy"] = float(right[here].mean()) if here.any() else None
-    wanted: dict[str, Any] = {"accuracy_loss": accuracy_loss} if shares is None else {"shares": [float(share) for share in shares]}
+    for k, entry in enumerate(entries):
+        here = taken == k
+        entries[k] = entry.replace(
+            reach=float((taken >= k).mean()), leave=float(here.mean()), accuracy=float(right[here].mean()) if here.any() else None
+        )
+    wanted = Wanted(accuracy_loss=accuracy_loss) if shares is None else Wanted(shares=[float(share) for share in shares])
+    more: dict[str, Any] = {}
     if mean_cost is not None:
-        wanted = {"mean_cost": mean_cost, "cost": price.unit}
-    told: dict[str, Any] = {
-        "wanted": wanted,
-        "samples": len(labels), "accuracy": float(right.mean()), "last_exit_accuracy": float(last_right.mean()),
-        "exit_accuracy": [float((item.logits.argmax(1) == labels).mean()) for item in exits],
-        "real_thresholds": real, "epsilon": bounds,
-    }
-    if mean_cost is not None:
+        wanted = Wanted(mean_cost=mean_cost, cost=price.unit)
         leave = [int((taken == k).sum()) for k in range(len(exits))]
-        told["mean_cost"] = float(price.mean(leave, len(labels))) / price.whole
+        more["mean_cost"] = float(price.mean(leave, len(labels))) / price.whole
     if temperature:
-        told["temperature"] = [_scaled(item, labels, own) for item, own in zip(exits, temperatures, strict=True)]
-    return {"version": 1, "exits": entries, "calibration": told}
+        more["temperature"] = [_scaled(item, labels, found) for item, found in zip(exits, temperatures, strict=True)]
+    return ExitsFile(exits=entries, calibration=Calibration(
+        wanted=wanted, samples=len(labels), accuracy=float(right.mean()), last_exit_accuracy=float(last_right.mean()),
+        exit_accuracy=[float((item.logits.argmax(1) == labels).mean()) for item in exits], real_thresholds=real, epsilon=bounds, **more,
+    ))
 
 
 def _by_cost(ranked: Sequence[Ranked | None], last_right: np.ndarray, price: Price, share: float) -> Cuts:
@@ -215,15 +209,15 @@ def _by_cost(ranked: Sequence[Ranked | None], last_right: np.ndarray, price: Pri
     return found
 
 
-def _scaled(item: ExitLogits, labels: np.ndarray, temperature: float) -> dict[str, Any]:
+def _scaled(item: ExitLogits, labels: np.ndarray, temperature: float) -> ScaledRecord:
     """Log loss and calibration error over the validation split, without and with the temperature."""
-    found: dict[str, Any] = {"temperature": temperature}
+    found: dict[str, float] = {"temperature": temperature}
     for suffix, own in (("", 1.0), ("_scaled", temperature)):
         found |= {
             f"log_loss{suffix}": log_loss(item.logits, item.scale, labels, own),
             f"ece{suffix}": calibration_error(probabilities(item.logits, item.scale / own), labels)["ece"],
         }
-    return found
+    return ScaledRecord(**found)
 
 
 def _params(item: ExitLogits, index: int, exits: Sequence[ExitLogits], head: Head) -> dict[str, Any]:
@@ -243,9 +237,3 @@ def _rank(item: ExitLogits, score: np.ndarray, labels: np.ndarray) -> Ranked:
     winner = item.logits.argmax(1)
     group = winner if own else np.zeros(len(score), np.int64)
     return Ranked(score if rising else -score, winner == labels, rising, group, item.logits.shape[1] if own else 1)
-
-
-def dump_exits(exits: dict[str, Any], path: Path) -> None:
-    """Write ``exits.json``, sorted by key and atomically: the same calibration gives the same bytes."""
-    with atomic(path) as temporary:
-        temporary.write_text(json.dumps(exits, indent=1, sort_keys=True) + "\n")

@@ -2,16 +2,18 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from quant_models.records import Artefact, Record
 
 __all__ = ["Calibration", "ExitRecord", "ExitsFile", "ScaledRecord", "Wanted"]
 
 
 class ExitRecord(Record):
-    """One exit: its ``policy`` with the integer ``threshold`` that the hardware compares with and the integer constants ``params`` (those of
-    each policy are its own), the real value ``scale`` of one unit of its logits; of the validation samples the shares that ``reach`` it and
-    ``leave`` there, 0 to 1, and the ``accuracy`` of those that leave, None when none does. ``gate_scale`` is one unit of a gate head's logit;
-    ``temperature`` is what softmax and entropy divide logits by."""
+    """One exit: its ``policy`` with the integer ``threshold`` that the hardware compares with and the integer constants ``params`` (those
+    of each policy are its own), the real value ``scale`` of one unit of its logits; of the validation samples the shares that ``reach`` it
+    and ``leave`` there, 0 to 1, and the ``accuracy`` of those that leave, None when none does. ``gate_scale`` is one unit of a gate head's
+    logit; ``temperature`` is what softmax and entropy divide logits by."""
 
     index: int
     policy: str
@@ -25,12 +27,17 @@ class ExitRecord(Record):
     gate_scale: float = 1.0
     temperature: float = 1.0
 
+    @property
+    def scaled(self) -> bool:
+        """Whether softmax and entropy compare logits over a temperature of this exit's own."""
+        return "temperature" in self.model_fields_set
+
 
 class Wanted(Record):
     """What calibration was asked for: one of the three."""
 
     accuracy_loss: float | None = None
-    shares: list[float] = []
+    shares: list[float] = Field(default_factory=list)
     mean_cost: float = 1.0
     cost: str = ""
 
@@ -46,9 +53,9 @@ class ScaledRecord(Record):
 
 
 class Calibration(Record):
-    """How the thresholds were found: what was ``wanted``; of the ``samples`` of the validation split the ``accuracy`` with exits, of the last
-    exit alone, and of every exit alone; by exit (its number as text) the real thresholds, a list by class for ``class_threshold``, and the
-    bound that integer constants keep to (``epsilon``)."""
+    """How the thresholds were found: what was ``wanted``; of the ``samples`` of the validation split the ``accuracy`` with exits, of the
+    last exit alone, and of every exit alone; by exit (its number as text) the real thresholds, a list by class for ``class_threshold``, and
+    the bound that integer constants keep to (``epsilon``)."""
 
     wanted: Wanted
     samples: int
@@ -58,7 +65,7 @@ class Calibration(Record):
     real_thresholds: dict[str, float | list[float]]
     epsilon: dict[str, float]
     mean_cost: float = 1.0
-    temperature: list[ScaledRecord] = []
+    temperature: list[ScaledRecord] = Field(default_factory=list)
 
 
 class ExitsFile(Artefact):

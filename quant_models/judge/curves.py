@@ -1,6 +1,6 @@
 """Accuracy against cost: every policy's curve, and what given thresholds make of samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from quant_models.exits.calibrate import Gates, apply, scores
 from quant_models.exits.policies import POLICIES, Head, policy
+from quant_models.exits.records import ExitRecord
 from quant_models.networks.cost import Cost
 
 __all__ = ["SWEPT", "Costs", "curves", "outcome"]
@@ -15,9 +16,9 @@ __all__ = ["SWEPT", "Costs", "curves", "outcome"]
 SWEPT = ("max_logit", "margin", "softmax", "entropy", "class_threshold", "patience")
 """The policies that need nothing but the exits' logits; ``gate`` is swept too where there are gate heads."""
 
-NEVER = {"policy": "never", "threshold": 0, "params": {}}
+NEVER: dict[str, Any] = {"policy": "never", "threshold": 0, "params": {}}
 
-Exits = Sequence[dict[str, Any]]
+Exits = Sequence[ExitRecord]
 Logits = Sequence[np.ndarray]
 
 
@@ -64,7 +65,7 @@ def curves(
     ``logits`` and ``labels`` of the test images; ``gates`` has the gate heads' logits of either. ``class_threshold`` composes with softmax,
     and has the level in every class.
     """
-    used = [entry["enabled"] and entry["policy"] != "never" for entry in exits[:-1]]
+    used = [entry.enabled and entry.policy != "never" for entry in exits[:-1]]
     if not any(used):
         return []
     found = []
@@ -72,7 +73,7 @@ def curves(
     for name in (*SWEPT, *(("gate",) if any(learned) else ())):
         here = learned if name == "gate" else used
         entries = [
-            _entry(entry, name, k == 0 or not used[k - 1], validation[k].shape[1]) if here[k] else {**entry, **NEVER}
+            _entry(entry, name, k == 0 or not used[k - 1], validation[k].shape[1]) if here[k] else entry.replace(**NEVER)
             for k, entry in enumerate(exits[:-1])
         ]
         rows = [{"level": level, **outcome(chosen, logits, labels, costs, gates[1])}
@@ -81,8 +82,8 @@ def curves(
     return found
 
 
-def _entry(entry: Mapping[str, Any], name: str, first: bool, classes: int) -> dict[str, Any]:
-    head = Head(classes=classes, scale=entry["scale"], temperature=entry.get("temperature", 1.0))
+def _entry(entry: ExitRecord, name: str, first: bool, classes: int) -> ExitRecord:
+    head = Head(classes=classes, scale=entry.scale, temperature=entry.temperature)
     if name == "class_threshold":
         params: dict[str, Any] = {
             "score": "softmax", "score_params": POLICIES["softmax"].constants(head), "thresholds": [0] * classes
@@ -91,32 +92,32 @@ def _entry(entry: Mapping[str, Any], name: str, first: bool, classes: int) -> di
         params = policy(name).constants(head)
     if name == "patience":
         params["first"] = first
-    return {**entry, "policy": name, "threshold": 0, "params": params}
+    return entry.replace(policy=name, threshold=0, params=params)
 
 
 def _levels(
-    name: str, entries: Sequence[dict[str, Any]], last: dict[str, Any], validation: Logits, points: int, gates: Gates
-) -> list[tuple[float, list[dict[str, Any]]]]:
+    name: str, entries: Sequence[ExitRecord], last: ExitRecord, validation: Logits, points: int, gates: Gates
+) -> list[tuple[float, list[ExitRecord]]]:
     """The exits at each level, the last one unchanged."""
     if name == "patience":
         return [
-            (float(run), [*({**entry, "threshold": run} if entry["policy"] == name else entry for entry in entries), last])
+            (float(run), [*(entry.replace(threshold=run) if entry.policy == name else entry for entry in entries), last])
             for run in range(1, len(entries) + 2)
         ]
-    found = scores([*(entry["policy"] for entry in entries), last["policy"]], [*(entry["params"] for entry in entries), last["params"]],
+    found = scores([*(entry.policy for entry in entries), last.policy], [*(entry.params for entry in entries), last.params],
                    validation, gates)
     levels = []
     for level in np.linspace(0, 1, points):
         chosen = []
         for entry, values, logits in zip(entries, found[:-1], validation[:-1], strict=True):
-            if entry["policy"] == "never":
+            if entry.policy == "never":
                 chosen.append(entry)
             elif name == "class_threshold":
                 winner = logits.argmax(1)
                 limits = [_cut(values[winner == label], level, False) for label in range(logits.shape[1])]
-                chosen.append({**entry, "params": {**entry["params"], "thresholds": limits}})
+                chosen.append(entry.replace(params={**entry.params, "thresholds": limits}))
             else:
-                chosen.append({**entry, "threshold": _cut(values, level, policy(name).rising)})
+                chosen.append(entry.replace(threshold=_cut(values, level, policy(name).rising)))
         levels.append((float(level), [*chosen, last]))
     return levels
 

@@ -53,8 +53,8 @@ class ImportRecord(Record):
 
 
 class OwnRecord(Record):
-    """The user's own network: where it is from, the file of its weights (None: the factory's own), what its logits were compared with, on how
-    many images, and how many of them lay on a rounding boundary."""
+    """The user's own network: where it is from, the file of its weights (None: the factory's own), what its logits were compared with, on
+    how many images, and how many of them lay on a rounding boundary."""
 
     from_: str = Field(alias="from")
     weights: str | None
@@ -75,8 +75,8 @@ class MetricsFile(Artefact):
     history: list[list[ExitMetrics]]
     train_samples: int
     validation_samples: int
-    scheme: dict[str, Any] = {}
-    kept_epochs: dict[str, dict[str, int]] = {}
+    scheme: dict[str, Any] = Field(default_factory=dict)
+    kept_epochs: dict[str, dict[str, int]] = Field(default_factory=dict)
     taken: TakenRecord | None = None
     import_: ImportRecord | None = Field(default=None, alias="import")
     own: OwnRecord | None = None

@@ -14,8 +14,8 @@ waiting: Callable[[], AbstractContextManager[object]] = nullcontext
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """The time in which this process holds the lock file ``path``, whose folder must exist. The lock is the operating system's, so that of a
-    dead process is free; the file stays, empty. Threads of one process wait for each other too."""
+    """The time in which this process holds the lock file ``path``, whose folder must exist. The lock is the operating system's, so that of
+    a dead process is free; the file stays, empty. Threads of one process wait for each other too."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:

@@ -263,8 +263,8 @@ def _identity(design: Design, tool: Tool, compile_: _Compile) -> str:
 def build(design: Design, cache: Path, *, jobs: int | None = None) -> Path:
     """The executable of ``design``, from ``cache`` when it was built before; ``jobs`` compilers at a time (None: one a core).
 
-    Safe to interrupt and to run twice at once: the second one waits for the first. Raises :class:`ToolError` for a missing tool and :class:`BuildError` with the first
-    complaints of Verilator or the compiler.
+    Safe to interrupt and to run twice at once: the second one waits for the first. Raises :class:`ToolError` for a missing tool and
+    :class:`BuildError` with the first complaints of Verilator or the compiler.
     """
     tool = find()
     compile_ = _Compile(tool, design.optimise, jobs or cores(), trace=design.trace)

@@ -4,8 +4,9 @@ clocked."""
 from quant_models.records import Artefact, Record
 
 __all__ = [
-    "Capacity", "Difference", "EstimateErrors", "EstimateRow", "Estimates", "LayerEstimate", "MemoryRecord", "PathHop", "Power", "ResourcesFile", "Shares",
-    "StageSums", "Sums", "SynthesisFile", "TimingRecord", "UnitRecord", "UnitTiming", "VivadoRecord", "VivadoTiming", "WholeSums",
+    "Capacity", "Difference", "EstimateErrors", "EstimateRow", "Estimates", "LayerEstimate", "MemoryRecord", "PathHop", "Power",
+    "ResourcesFile", "Shares", "StageSums", "Sums", "SynthesisFile", "TimingRecord", "UnitRecord", "UnitTiming", "VivadoRecord",
+    "VivadoTiming", "WholeSums",
 ]
 
 Number = int | float

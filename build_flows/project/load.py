@@ -11,7 +11,7 @@ from build_flows.project.config import Config
 from build_flows.project.sections import FOLDINGS, PATHS
 from build_flows.project.words import checked, toml
 
-__all__ = ["Project", "load", "parse"]
+__all__ = ["Project", "load", "parse", "resolved"]
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,11 @@ def load(path: Path, data_dir: Path | None = None) -> Project:
         raise ConfigError(f"{path} is a folder, not a config file", hint=f"did you mean {path / 'config.toml'}?") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
-    config = parse(text, str(path))
+    return resolved(parse(text, str(path)), path, data_dir)
+
+
+def resolved(config: Config, path: Path, data_dir: Path | None = None) -> Project:
+    """The project of a checked ``config`` whose file is, or is to be, ``path``; otherwise as :func:`load`."""
     base = path.resolve().parent
     data = Path(data_dir).resolve() if data_dir is not None else base / config.data.path if config.data.path else None
     if data is not None and not data.exists():

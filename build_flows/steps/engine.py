@@ -111,14 +111,17 @@ class Build:
 
     A context manager: entering makes the folder and takes its lock, or raises :class:`Busy` when another process holds it. The lock is the
     operating system's, so that of a dead process is free. It is not re-entrant: one Build per folder and process. ``file`` is the project's
-    configuration as errors name it, ``sources`` say what code stands behind a step. ``ran`` and ``skipped`` list the names of the steps so
-    far.
+    configuration as errors name it, ``sources`` say what code stands behind a step; from the output folders ``reuse`` the outputs of
+    steps of equal identity are taken instead of made. ``ran`` and ``skipped`` (taken ones among them) list the names of the steps so far.
     """
 
-    def __init__(self, folder: Path, ui: Ui | None = None, file: Path | None = None, sources: Sources | None = None) -> None:
+    def __init__(
+        self, folder: Path, ui: Ui | None = None, file: Path | None = None, sources: Sources | None = None, reuse: Sequence[Path] = ()
+    ) -> None:
         self.folder = folder
         self.ui: Ui = ui or SilentUi()
         self.file = file or folder
+        self.reuse = reuse
         self.ran: list[str] = []
         self.skipped: list[str] = []
         self.sources = sources or Sources(cache=folder / ".steps" / "sources.json")
@@ -155,6 +158,9 @@ class Build:
         if differing == [] or (differing is None and self._adopt(step, identity, parts)):
             self.skipped.append(step.name)
             return False
+        if self._take_over(step, identity, parts):
+            self.skipped.append(step.name)
+            return False
         if differing:
             self.ui.info(f"{', '.join(differing)}: not as step {step.name} left it, made anew")
         work = self._work(step, identity)
@@ -164,21 +170,18 @@ class Build:
         missing = [name for name in step.outputs if not (work / name).exists()]
         if missing:
             raise RuntimeError(f"step {step.name} did not write {', '.join(missing)}")
-        self._stamp(step).unlink(missing_ok=True)
-        for name in step.outputs:
-            move_into_place(work / name, self.folder / name)
-        self._write_stamp(step, identity, parts, seconds)
+        self._put_in_place(step, work, identity, parts, seconds)
         shutil.rmtree(work)
         self.ran.append(step.name)
         return True
 
-    def _stamp(self, step: Step) -> Path:
-        return self.folder / ".steps" / f"{step.name}.json"
+    def _stamp(self, step: Step, folder: Path | None = None) -> Path:
+        return (folder or self.folder) / ".steps" / f"{step.name}.json"
 
-    def _read_stamp(self, step: Step) -> dict[str, Any]:
-        """The stamp of ``step``; empty when there is none that can be read."""
+    def _read_stamp(self, step: Step, folder: Path | None = None) -> dict[str, Any]:
+        """The stamp of ``step`` in ``folder`` (this build's where None); empty when there is none that can be read."""
         try:
-            found = json.loads(self._stamp(step).read_text(encoding="utf-8"))
+            found = json.loads(self._stamp(step, folder).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) and isinstance(found.get("outputs"), dict) else {}
@@ -211,6 +214,34 @@ class Build:
         seconds = stamp.get("seconds")
         self._write_stamp(step, identity, parts, seconds if isinstance(seconds, int | float) else 0.0)
         return True
+
+    def _take_over(self, step: Step, identity: str, parts: Mapping[str, Any]) -> bool:
+        """Copy the outputs of ``step`` from a folder of ``reuse`` in which a step of this identity left them, and they are still as it
+        did."""
+        for folder in self.reuse:
+            stamp = self._read_stamp(step, folder)
+            if folder == self.folder or stamp.get("version") != VERSION or stamp.get("identity") != identity:
+                continue
+            work = self._work(step, identity)
+            copied = all((folder / name).exists() for name in step.outputs)
+            for name in step.outputs if copied else ():
+                copy = shutil.copytree if (folder / name).is_dir() else shutil.copyfile
+                copy(folder / name, work / name)
+                copied &= hash_path(work / name) == stamp["outputs"].get(name)
+            if copied:
+                self.ui.info(f"{', '.join(step.outputs)}: as in {folder}")
+                self._put_in_place(step, work, identity, parts, stamp["seconds"])
+            shutil.rmtree(work)
+            if copied:
+                return True
+        return False
+
+    def _put_in_place(self, step: Step, work: Path, identity: str, parts: Mapping[str, Any], seconds: float) -> None:
+        """Rename the outputs in ``work`` into the output folder, and write the stamp."""
+        self._stamp(step).unlink(missing_ok=True)
+        for name in step.outputs:
+            move_into_place(work / name, self.folder / name)
+        self._write_stamp(step, identity, parts, seconds)
 
     def _work(self, step: Step, identity: str) -> Path:
         work = self.folder / ".steps" / f"{step.name}.work"

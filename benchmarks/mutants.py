@@ -108,9 +108,8 @@ def run_tests(tests: Sequence[str], tree: Path, core: int | None = None) -> tupl
         return FOUND, f"no end within {LIMIT} s"
     lines = [line for line in (ran.stdout + ran.stderr).splitlines() if line.strip()] or [f"exit code {ran.returncode}"]
     told = next((line for line in lines if line.startswith(("FAILED", "ERROR"))), lines[-1])
-    # 2 is an error while tests are collected: the fault is seen there already, as long as it is not a missing test.
-    missing = any("not found:" in line or "no tests ran" in line for line in lines)
-    return SURVIVED if ran.returncode == 0 else FOUND if ran.returncode in (1, 2) and not missing else BROKEN, told
+    # Anything but 1 is no failing test: tests that are not there, or a fault that does not even import.
+    return {0: SURVIVED, 1: FOUND}.get(ran.returncode, BROKEN), told
 
 
 def kill(mutant: Mutant, tree: Path, core: int | None = None) -> Outcome:

@@ -201,7 +201,9 @@ class Build:
         stamp = self._read_stamp(step)
         if step.adopt is None or stamp.get("version") != 1 or set(stamp["outputs"]) != set(step.outputs):
             return False
-        if any(hash_path(self.folder / name) != found for name, found in stamp["outputs"].items()):
+        changed = [name for name, found in stamp["outputs"].items() if hash_path(self.folder / name) != found]
+        if changed:
+            self.ui.info(f"{', '.join(changed)}: not as step {step.name} left it, made anew")
             return False
         reason = step.adopt(step.settings, step.inputs, self.work(self.folder, step.named))
         if reason is not None:

@@ -107,11 +107,6 @@ class Config(Section):
         return tuple((item.gate_head or "pool") if item.policy == "gate" else None for item in self.exits[:-1])
 
     @property
-    def topology(self) -> dict[str, Any]:
-        """Where exits stand, with which heads and gate heads, as plain data for a step's identity."""
-        return {"layout": self.layout, **({"gates": self.gates} if any(self.gates) else {})}
-
-    @property
     def part(self) -> str:
         """The FPGA part on the board."""
         return BOARDS[self.target.board]

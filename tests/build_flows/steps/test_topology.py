@@ -10,7 +10,7 @@ from build_flows.base.files import read_json
 from build_flows.project.load import Project
 from build_flows.steps import calibrate, export, train
 from build_flows.steps.data import project_dataset
-from build_flows.steps.topology import built, topology, whole
+from build_flows.steps.topology import Topology, built, topology, whole
 from quant_models.networks.checkpoint import load_checkpoint
 from tests.build_flows.alone import alone, golden_meta, work_of
 from tests.build_flows.projects import changed, configured, with_data
@@ -24,6 +24,15 @@ def test_bits_of_single_layers(small: Project, tmp_path: Path) -> None:
     wrong = changed(small, {"model": {"layer_bits": {"stage9_conv0": {"weight": 8}}}})
     with pytest.raises(ConfigError, match=r"model\.layer_bits = \{stage9_conv0 = \{weight = 8\}\}: digits has no layer 'stage9_conv0'"):
         alone(wrong, train.step(wrong), tmp_path / "wrong")
+
+
+def test_places_heads_bits_and_gate_heads_are_those_of_the_configuration(small: Project) -> None:
+    assert topology(small) == Topology(
+        preset="digits", exits=((0, "preset"), (1, "preset")), gates=(None, None), weight_bits=3, act_bits=3, layer_bits={}, subnet=None
+    )
+    other = changed(configured(small.file.parent, [(0, "conv")], policy='"gate"'), {"model": {"layer_bits": {"head0_fc0": {"weight": 7}}}})
+    found = topology(other)
+    assert (found.exits, found.gates, found.layer_bits) == (((0, "conv"),), ("pool",), {"head0_fc0": {"weight": 7}})
 
 
 def test_the_network_has_as_many_classes_as_the_users_images(small: Project, tmp_path: Path) -> None:

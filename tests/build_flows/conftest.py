@@ -1,4 +1,4 @@
-"""Projects for all tests of this folder: a small one, sent through the real flow once, and a toy that is compiled already."""
+"""Projects for all tests of this folder: copies of the small one, and a toy that is compiled already."""
 
 import shutil
 from collections.abc import Callable
@@ -6,22 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from build_flows.base.ui import SilentUi
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
-from build_flows.steps import flow
-from tests.build_flows import projects
 from tests.build_flows.board.compiled import compiled
 from tests.build_flows.projects import configured
 from tests.test_layering import ROOT
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Project:
-    """The project after ``offramp simulate``; tests must not change it."""
-    made = projects.project(tmp_path_factory.mktemp("tiny"), model_cache)
-    flow.simulate(made, SilentUi(), samples=40)
-    return made
 
 
 @pytest.fixture

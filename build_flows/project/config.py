@@ -1,7 +1,6 @@
 """The whole configuration, as one typed object."""
 
 from itertools import pairwise
-from typing import Any
 
 from pydantic import ConfigDict, Field
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from build_flows.base.ui import SilentUi
-from build_flows.board.boards import find_board
 from build_flows.board import cosim
+from build_flows.board.boards import find_board
 from build_flows.board.cosim import CHECKS, CosimError, cosimulate
 from hw.netlist import dump
 from sim import golden

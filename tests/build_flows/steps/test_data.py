@@ -11,7 +11,14 @@ from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
 from build_flows.steps import take, train
 from build_flows.steps.data import (
-    Held, data_inputs, data_settings, dataset, held_out, input_record, project_dataset, split_off,
+    Held,
+    data_inputs,
+    data_settings,
+    dataset,
+    held_out,
+    input_record,
+    project_dataset,
+    split_off,
 )
 from build_flows.steps.engine import Step
 from quant_models.datasets import idx

@@ -20,7 +20,7 @@ VERSIONS = ("offramp", "torch", "brevitas", "qonnx", "finn-plus", "amaranth", "a
 class ReportData:
     """What a report is made of.
 
-    - ``config``: the configuration, section by section (``Project.values``).
+    - ``config``: the configuration as plain data, section by section.
     - ``results``: what ``offramp simulate --json`` prints.
     - ``netlist``, ``exits``: decoded ``netlist.json`` and ``exits.json``.
     - ``samples``: ``{"exit", "cycle_in", "cycle_out"}``, lists with one entry per simulated sample.
@@ -30,8 +30,7 @@ class ReportData:
     - ``gates``: ``[{"exit", "frames", "held", "kilobits", "loss", "utilisation"}]``: places, most frames held (None: not known), size,
       and what the queue model predicts: share of throughput lost to bursts, load of the stage behind.
     - ``resumed``: the run went on after an interruption, so that counters cover only a part of it.
-    - ``metrics``: decoded ``metrics.json``. ``curves``: what :func:`quant_models.judge.tradeoff.tradeoff`
-    returns.
+    - ``metrics``: decoded ``metrics.json``. ``curves``: what :func:`quant_models.judge.tradeoff.tradeoff` returns.
     - ``intervals``: measured cycles a frame of each stage by itself; None: those that the folding search predicted.
     - ``part``: what the part has, ``{"name", "lut", "ff", "bram18", "dsp"}``.
     - ``made``: how it was made, ``{heading: {name: value}}`` (command, versions, seeds, ...).

@@ -3,7 +3,6 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from build_flows.base.errors import ConfigError
 from build_flows.project.checks import impossible
@@ -83,11 +82,6 @@ class Project:
                 f"{self.file}: {told}: stages cannot be planned for what calibration finds of these heads; allowed: target.hard_share or "
                 "calibrate.shares set, or build.exchangeable_heads = false"
             )
-
-    def values(self, *sections: str) -> dict[str, Any]:
-        """The named sections (``"model"``, ``"train"``, ...) as plain data, for a step's identity."""
-        fields = {key for key, declared in Config.model_fields.items() if (declared.alias or key) in sections}
-        return self.config.model_dump(mode="json", include=fields)
 
 
 def load(path: Path, data_dir: Path | None = None) -> Project:

@@ -43,7 +43,7 @@ VERSION = 2
 class Work:
     """What a step works with beside settings and inputs, none of which its outputs depend on: the ``folder`` to write them into, ``ui`` to
     tell how far it is, ``caches``, the folder in which things are kept that may be used again by any project beside this one, and, for the
-    words of errors, the project's ``output`` folder, its configuration ``file``, and how that names some of the inputs (``named``)."""
+    words of errors, the project's ``output`` folder, its configuration ``file``, and how that names some of what the step was given (``named``)."""
 
     folder: Path
     ui: Ui
@@ -74,7 +74,7 @@ class Step:
     identity is the same; any other starts in an empty one.
 
     ``adopt(settings, inputs, work)``, where there is one, is asked about outputs that offramp 0.1 left in ``work.output``: it returns None
-    when they are what ``run`` would make, else why not, in words. ``named`` says for some inputs how the configuration names them.
+    when they are what ``run`` would make, else why not, in words. ``named`` says of some of what it is given how the configuration names it.
     ``apart`` are modules or packages of ours that are left out of the identity though ``run`` uses them, each for a reason that stands
     there.
     """
@@ -204,7 +204,9 @@ class Build:
         stamp = self._read_stamp(step)
         if step.adopt is None or stamp.get("version") != 1 or set(stamp["outputs"]) != set(step.outputs):
             return False
-        if any(hash_path(self.folder / name) != found for name, found in stamp["outputs"].items()):
+        changed = [name for name, found in stamp["outputs"].items() if hash_path(self.folder / name) != found]
+        if changed:
+            self.ui.info(f"{', '.join(changed)}: not as step {step.name} left it, made anew")
             return False
         reason = step.adopt(step.settings, step.inputs, self.work(self.folder, step.named))
         if reason is not None:

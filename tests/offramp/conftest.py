@@ -1,1 +1,1 @@
-from tests.build_flows.conftest import copy, tiny  # noqa: F401 - one small project, sent through the real flow
+from tests.build_flows.conftest import copy  # noqa: F401 - the small project, in a folder of the test's own

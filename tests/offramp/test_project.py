@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from build_flows.project.load import load as load_config
 from build_flows.steps.engine import Build
 from quant_models.exits.records import ExitsFile
 from tests.test_layering import ROOT
+
+Copy = Callable[..., Loaded]
 
 
 @pytest.fixture
@@ -100,7 +103,8 @@ def test_a_folder_in_use_is_busy(here: Path) -> None:
 
 
 @pytest.mark.cosim
-def test_a_finished_project_answers_with_types(tiny: Loaded) -> None:
+def test_a_finished_project_answers_with_types(copy: Copy) -> None:
+    tiny = copy()
     project = offramp.load(tiny.file, ui=None)
     trained, found = project.train(), project.simulate(samples=40)
     assert [item.policy for item in trained.exits] == ["softmax", "max_logit", "always"]
@@ -112,7 +116,8 @@ def test_a_finished_project_answers_with_types(tiny: Loaded) -> None:
 
 
 @pytest.mark.cosim
-def test_thresholds_move_while_nothing_is_built_again(tiny: Loaded) -> None:
+def test_thresholds_move_while_nothing_is_built_again(copy: Copy) -> None:
+    tiny = copy()
     project = offramp.load(tiny.file, ui=None)
     before = project.simulate(samples=40)
     none, all_ = project.simulate(samples=40, thresholds={0: 1.0, 1: 1e4}), project.simulate(samples=40, thresholds={0: 0.0})
@@ -126,7 +131,7 @@ def test_thresholds_move_while_nothing_is_built_again(tiny: Loaded) -> None:
 
 
 @pytest.mark.cosim
-def test_a_variant_takes_what_is_the_same_and_trains_nothing(tiny: Loaded, copy) -> None:
+def test_a_variant_takes_what_is_the_same_and_trains_nothing(copy: Copy) -> None:
     own = copy()
     project = offramp.load(own.file, ui=None)
     faster = project.replace(target={"cycles_per_sample": 400})

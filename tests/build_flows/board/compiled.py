@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from build_flows.base.ui import SilentUi
 from build_flows.project.load import Project
 from build_flows.steps.engine import Build
 from build_flows.steps.flow import Flow
@@ -13,14 +12,6 @@ from tests.toy_rtl import emit
 
 SUMS = {"lut": 100, "lut_paired": 90, "lutram": 10, "ff": 200, "bram36": 1, "dsp": 2}
 CAPACITY = {"lut": 53200, "lutram": 17400, "ff": 106400, "bram36": 140, "dsp": 220}
-
-
-class Listening(SilentUi):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def info(self, text: str) -> None:
-        self.said.append(text)
 
 
 class CompiledFlow(Flow):

@@ -1,14 +1,12 @@
-"""Figures are those of a whole bitstream of the very netlist, or none; resources.json follows it."""
+"""Figures are those of a whole bitstream of the very netlist, or none."""
 
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from build_flows.board.boards import BOARDS
-from build_flows.board.built import BITSTREAM, DESCRIPTION, described, is_built, vivado_figures
+from build_flows.board.built import DESCRIPTION, described, is_built, vivado_figures
 from build_flows.board.vivado import find_vivado
 from build_flows.board.vivado_reports import figures
 from build_flows.project.load import Project
@@ -17,7 +15,7 @@ from build_flows.steps.engine import Build
 from hw.accelerator import build_id
 from hw.netlist import load
 from tests.build_flows.board import fake_vivado
-from tests.build_flows.board.compiled import CAPACITY, SUMS, flow_of
+from tests.build_flows.board.compiled import flow_of
 from tests.build_flows.board.test_vivado_reports import REPORTS
 
 
@@ -48,28 +46,3 @@ def test_none_of_another_netlist_or_a_damaged_one(built: tuple[Path, int], tmp_p
     (folder / DESCRIPTION).write_text("{")
     assert described(folder) == {}
     assert not is_built(folder, build)
-
-
-def resources(project: Project) -> tuple[dict[str, Any], list[str]]:
-    with Build(project.output) as build:
-        return flow_of(project, build).synth(), build.ran
-
-
-def test_resources_hold_what_there_is_of_both(built: tuple[Path, int], project: Project) -> None:
-    found, ran = resources(project)
-    assert ran == ["resources"]
-    assert found == json.loads((project.output / "resources.json").read_text())
-    assert (found["total"], found["capacity"]) == (SUMS, CAPACITY)
-    assert found["vivado"]["utilisation"] == {"lut": 18214, "lutram": 5160, "ff": 30122, "bram36": 8.5, "dsp": 205}
-    assert resources(project)[1] == []
-    # Another netlist's bitstream says nothing of this one.
-    netlist = project.output / "netlist.json"
-    netlist.write_text(netlist.read_text().replace('"clock_mhz": 100.0', '"clock_mhz": 90.0'))
-    found, ran = resources(project)
-    assert (ran, found["vivado"]) == (["resources"], None)
-
-
-def test_resources_without_a_bitstream(project: Project) -> None:
-    found, _ = resources(project)
-    assert found["vivado"] is None
-    assert not (project.output / BITSTREAM).exists()

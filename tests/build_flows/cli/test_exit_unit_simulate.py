@@ -29,7 +29,7 @@ def instead(monkeypatch) -> list[work.Sweep]:
         row = {"name": "margin", "policy": "margin", "classes": 4, "pe": 2, "samples": sweep.samples, "agree": sweep.samples, "ii": 2,
                "latency_min": 5, "latency_median": 5.0, "latency_max": 7, "bubbles": 0, "sim_cycles_per_second": 1_500_000}
         faults = [] if len(sweep.specs) == 1 else ["margin_c8_pe2: sample 3 differs", "margin_c8_pe2: bubble"]
-        return {"units": [row] * len(sweep.specs), "faults": faults, "cycles": 3000, "sim_cycles_per_second": 1000, "seed": sweep.seed,
+        return {"units": [row] * len(sweep.specs), "faults": faults, "cycles": 3000, "sim_cycles_per_second": 1000, "seed": sweep.seed, "stall": sweep.stall,
                 "seconds": {"simulate": 3.0}}
 
     monkeypatch.setattr(work, "simulate", carry_out)
@@ -53,7 +53,9 @@ def test_the_answer_for_a_person(instead, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.exception
     (row,) = [line.split() for line in result.stdout.splitlines() if line.split()[:1] == ["margin"]]
     assert row == ["margin", "4", "2", "70", "2", "5/5/7", "0", "1.5"]
-    assert result.stdout.endswith(f"{tmp_path / 'sweep.json'}\n")
+    files = [tmp_path / name for name in ("throughput.png", "latency.png", "sweep.json")]
+    assert result.stdout.endswith("".join(f"{path}\n" for path in files))
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in files[:2])
     assert (instead[0].samples, instead[0].seed, instead[0].stall, instead[0].synth) == (70, 5, 0.0, False)
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from build_flows.base.errors import OfframpError
-from build_flows.base.ui import SilentUi
-from build_flows.exit_unit.generate import generate, of_project
+from build_flows.exit_unit.generate import generate, of_netlist
 from build_flows.exit_unit.spec import UnitSpec
 from hw.exits.unit import CONTROLS
+from hw.netlist import load
 from quant_models.exits.policies import POLICIES
 from sim.accelerator.bench import STYLE
 from sim.tools.verilator import find
@@ -233,33 +233,19 @@ def test_nothing_is_written_for_bad_input(change: dict[str, Any], how: dict[str,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_unit_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_unit_of_a_netlist(tmp_path: Path) -> None:
     """Its constants, threshold and bias are those of the netlist, to the last bit, even where they are not what we would choose."""
-    from build_flows.project.template import template
-    from build_flows.steps import flow
-
-    config = tmp_path / "config.toml"
-    config.write_text(template("digits"))
-    calls = []
     found = netlist()
     params = {**spec(scale=0.05).params, "conf_shift": 9}
     found["exits"][0].update(params=params, threshold=777, bias=list(range(10)), enabled=False)
-
-    def compile(project: Any, ui: Any) -> None:
-        calls.append(project.output)
-        project.output.mkdir(parents=True)
-        (project.output / "netlist.json").write_text(json.dumps(found))
-
-    monkeypatch.setattr(flow, "compile", compile)
-    item = found["exits"][0]
-    made, enabled = of_project(config, 0, SilentUi())
-    assert len(calls) == 1
+    item, read = found["exits"][0], load(json.dumps(found))
+    made, enabled = of_netlist(read, 0)
     manifest = generate(made, tmp_path / "out", enabled=enabled)
     names = {"logit_bits": "acc_bits", "integer_threshold": "threshold", **{name: name for name in (
         "policy", "classes", "pe", "scale", "params", "bias", "enabled")}}
     assert {name: manifest[name] for name in names} == {name: item[key] for name, key in names.items()}
     init = {register["name"]: register["init"] for register in manifest["registers"]}
     assert (init["THRESHOLD"], init["ENABLE"]) == (777, 0)
-    with pytest.raises(OfframpError, match="--exit must be from 0 to 2, not 3"):
-        of_project(config, 3, SilentUi())
-    assert len(calls) == 1
+    for index in (-1, 3):
+        with pytest.raises(OfframpError, match=f"--exit must be from 0 to 2, not {index}"):
+            of_netlist(read, index)

@@ -10,10 +10,6 @@ def row(policy, classes, pe, **more):
     return {"name": policy, "policy": policy, "classes": classes, "pe": pe, "ii": classes // pe, "latency_median": classes / pe + 3, **more}
 
 
-def test_the_bound() -> None:
-    assert [plots.bound(*pair) for pair in ((10, 10), (10, 1), (1000, 8), (2, 2), (12, 3))] == [22, 32, 268, 16, 24]
-
-
 @pytest.mark.parametrize(
     "rows",
     [
@@ -37,3 +33,9 @@ def test_units_without_a_measured_figure_are_left_out(tmp_path) -> None:
     none = [row("softmax", 10, 1, ii=None, latency_median=None)]
     plots.throughput(none, tmp_path / "none.png", 100.0)
     assert (tmp_path / "none.png").exists()
+
+
+def test_both_plots_of_a_sweep_are_written(tmp_path) -> None:
+    found = plots.write_plots({"units": [row("margin", 10, 1), row("softmax", 10, 1)], "stall": 0.4}, tmp_path)
+    assert found == (tmp_path / "throughput.png", tmp_path / "latency.png")
+    assert set(found) == set(tmp_path.iterdir())

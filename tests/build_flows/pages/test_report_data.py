@@ -1,6 +1,7 @@
 """The report is gathered from the artefacts as the steps write them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
 from build_flows.project.template import template
 from build_flows.steps import simulate as simulation
+from build_flows.steps.report import INPUTS
 from hw.netlist import load
 from sim.accelerator.run import SimResult, StageUse, StreamUse
 from tests.build_flows.report_samples import netlist, sample_data
@@ -27,6 +29,7 @@ def project(tmp_path: Path) -> Project:
     made = load_config(tmp_path / "config.toml")
     sample, output = sample_data(count=COUNT), made.output
     write_json(output / "netlist.json", netlist())
+    (output / "folding.toml").touch()
     write_json(output / "exits.json", sample.exits)
     write_json(output / "metrics.json", {"version": 1, **(sample.metrics or {})})
     write_json(output / "tradeoff.json", {"version": 1, "curves": sample.curves})
@@ -62,8 +65,16 @@ def project(tmp_path: Path) -> Project:
     return made
 
 
+VERSIONS = {"python": "3.11.0", "finn-plus": "1.2"}
+
+
+def given(project: Project) -> tuple[dict[str, Any], str, dict[str, str], dict[str, Path]]:
+    """What the report is gathered from."""
+    return project.config.model_dump(mode="json"), "config.toml", VERSIONS, {name: project.output / name for name in INPUTS}
+
+
 def test_everything_is_found(project: Project) -> None:
-    data = gather(project, project.output)
+    data = gather(*given(project))
     assert data.samples["cycle_out"][1] == 130 + 250
     assert data.intervals == [101, 290, 577]
     assert data.results["accuracy"] == 1.0
@@ -81,7 +92,7 @@ def test_everything_is_found(project: Project) -> None:
 
 
 def test_the_report_is_written_whole(project: Project, tmp_path: Path) -> None:
-    write_report(project, project.output, tmp_path / "report.html")
+    write_report(*given(project), tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text()
     for part in (
         "All 30 results",
@@ -92,6 +103,8 @@ def test_the_report_is_written_whole(project: Project, tmp_path: Path) -> None:
         "9 layers, 256 images",
         "3 frames",
         "30 % of the cycles",
+        "offramp run config.toml",
+        "finn-plus",
     ):
         assert part in html, part
     assert html.count("<svg") == 6
@@ -100,4 +113,4 @@ def test_the_report_is_written_whole(project: Project, tmp_path: Path) -> None:
 def test_a_missing_artefact_is_named(project: Project) -> None:
     (project.output / "sim.json").unlink()
     with pytest.raises(OfframpError, match=r"sim\.json is missing"):
-        gather(project, project.output)
+        gather(*given(project))

@@ -37,7 +37,8 @@ def text() -> str:
     lines = [
         "# offramp from Python", "",
         "The package `offramp` runs the same steps as the command line, with typed results. `examples/tour.ipynb` is a walk",
-        "through it. This page is written by `python -m benchmarks.python_docs` from the docstrings.", "", "```python", *EXAMPLE.strip().splitlines(), "```",
+        "through it. This page is written by `python -m benchmarks.python_docs` from the docstrings.", "", "```python",
+        *EXAMPLE.strip().splitlines(), "```",
     ]
     for name in ORDER:
         item: Any = getattr(offramp, name)

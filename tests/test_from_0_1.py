@@ -1,7 +1,7 @@
 """What offramp 0.1 left behind: its checkpoints are kept or it is told why not, and its packages work with the driver that is in them.
 
-``fixtures/offramp-0.1.tar.xz`` is a project that version 0.1 trained (300 of scikit-learn's digits, two epochs), compiled, simulated and packaged,
-with stand-ins for Vivado's files.
+``fixtures/offramp-0.1.tar.xz`` is a project that version 0.1 trained (300 of scikit-learn's digits, two epochs), compiled, simulated and
+packaged, with stand-ins for Vivado's files.
 """
 
 import json
@@ -83,7 +83,8 @@ def test_a_package_works_with_the_driver_that_is_in_it(old: Path, tmp_path: Path
     model = build_board(netlist, folder / "rtl", model_cache)
     job = BoardJob(model=model, rtl=folder / "rtl", dma_base=design.DMA_BASE, accelerator_base=design.ACCELERATOR_BASE, seed=1, faults={})
     ran = subprocess.run(
-        [sys.executable, str(folder / "package" / "selftest.py"), "--json"], env=environment(job), capture_output=True, text=True, check=False,
+        [sys.executable, str(folder / "package" / "selftest.py"), "--json"], env=environment(job), capture_output=True, text=True,
+        check=False,
     )
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout.splitlines()[-1])

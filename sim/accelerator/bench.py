@@ -53,7 +53,9 @@ class AcceleratorBench:
     ``optimise`` is the C++ optimisation: a large accelerator runs 6 % faster with ``O2`` than with ``O1``, and builds several times slower.
     """
 
-    def __init__(self, netlist: Netlist, rtl: Path, cache: Path, *, trace: bool = False, optimise: str = "O1", jobs: int | None = None) -> None:
+    def __init__(
+        self, netlist: Netlist, rtl: Path, cache: Path, *, trace: bool = False, optimise: str = "O1", jobs: int | None = None
+    ) -> None:
         self.netlist = netlist
         self.rtl = rtl.absolute()
         self.registers = registers(netlist)

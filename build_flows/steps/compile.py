@@ -26,6 +26,7 @@ from hw.exits.result_word import result_word
 from hw.netlist import Exit, Input, Netlist, Result, Stage, dump
 from hw.stage_probe import StageProbe
 from sim.accelerator.probe import VerilatedProbe, build_probe
+from sim.accelerator.shipped import simulation_files
 
 __all__ = ["SIZING_VERSION", "compile_project"]
 
@@ -50,7 +51,8 @@ class _Plan:
 
 
 def compile_project(project: Project, ui: Ui, *, model: Path, golden: Path, exits: Path, cache: Path, work: Path) -> None:
-    """Writes ``folding.toml``, ``dataflow.onnx``, ``netlist.json``, ``sizing.json`` and ``rtl/`` with ``filelist.f`` into ``work``.
+    """Writes ``folding.toml``, ``dataflow.onnx``, ``netlist.json``, ``sizing.json`` and ``rtl/`` into ``work``. ``rtl/filelist.f`` names
+    what is synthesised; :func:`~sim.accelerator.shipped.simulation_files` lie beside that.
 
     ``cache`` keeps Verilated models from run to run. Raises :class:`OfframpError` or one of the rooms' errors when something cannot be
     built.
@@ -83,6 +85,8 @@ def compile_project(project: Project, ui: Ui, *, model: Path, golden: Path, exit
     ui.info("top and file list")
     _write_verilog(rtl, rtl / "accelerator.v", Accelerator(netlist), "accelerator")
     write_text(rtl / "filelist.f", "".join(f"{name}\n" for name in (*graph.files, "accelerator.v")))
+    for name, text in simulation_files(netlist, rtl).items():
+        write_text(rtl / name, text)
     write_text(work / "netlist.json", dump(netlist))
     write_json(work / "sizing.json", _sizing(sizing, gates, plan))
 

@@ -239,7 +239,8 @@ class Flow:
             values={**project.values("project", "target", "build"), "exchangeable": project.config.exchangeable,
                     "hard_share": project.config.hard_share},
             tools=COMPILERS,
-            sources=("hw", *COMPILE_SOURCES, "sim.accelerator.probe", "sim.tools.verilator", "sim.hdl"),
+            sources=("hw", *COMPILE_SOURCES, *(f"sim.accelerator.{name}" for name in ("images", "probe", "protocol", "shipped", "waivers")),
+                     "sim.tools.verilator", "sim.hdl"),
         )
 
     def _agree(self) -> None:

@@ -77,7 +77,7 @@ module axi_lite_rules #(
     input  wire [3:0]           wstrb,
     input  wire [1:0]           bresp, rresp,
     input  wire                 awvalid, awready, wvalid, wready, bvalid, bready, arvalid, arready, rvalid, rready,
-    // The write that was carried out, in the first cycle in which its answer, OKAY, is on offer.
+    // The write that was carried out, in the first cycle in which its answer is on offer.
     output wire                 written,
     output wire [ADDR_BITS-3:0] word,
     output wire [31:0]          data,
@@ -107,7 +107,7 @@ module axi_lite_rules #(
     end
 
     wire answers = bvalid && !b_waits;
-    assign written = answers && bresp == 2'b00;
+    assign written = answers;
     assign word = held_word;
     assign {strobe, data} = held_data;
 
@@ -238,8 +238,7 @@ module batch_rules #(
         reg [BITS-1:0] at;
         for (back = 1; back <= OUTSIDE; back = back + 1) begin
             at = BITS'(begun - back);
-            if (back <= begun && words - start[at] <= ENTRY_WORDS && written != length[at] && !(others[at] != 0 && written == other[at]))
-            begin
+            if (words - start[at] <= ENTRY_WORDS && written != length[at] && !(others[at] != 0 && written == other[at])) begin
                 other[at]  = written;
                 others[at] = others[at] == 0 ? 2'd1 : 2'd2;
             end

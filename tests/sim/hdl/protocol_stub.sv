@@ -1,5 +1,5 @@
 // What protocol_checker.sv is tested on: an accelerator that computes nothing, and its surroundings, which play a script by the cycle.
-// Either breaks one rule when it is told so: +fault=NAME. Images are of three words; with ANYTIME each gives a word that is not final before.
+// Either breaks one rule when it is told so: +fault=NAME. Images have three words; with ANYTIME each gives a word that is not final first.
 
 module accelerator #(
     parameter ANYTIME = 0
@@ -93,7 +93,8 @@ module accelerator #(
     reg        valid = 0, last = 0, is_final = 0, irq_now = 0, irq_later = 0;
     reg [29:0] number = 0;
     wire       takes = s_axis_tvalid && s_axis_tready, gives = m_axis_tvalid && m_axis_tready;
-    assign s_axis_tready = (quiet == 0 || fault == "ready_after_reset") && (whole - answered < 4 || fault == "takes_too_many");
+    assign s_axis_tready = (quiet == 0 || fault == "ready_after_reset" || (fault == "ready_too_soon" && quiet == 1))
+                           && (whole - answered < 4 || fault == "takes_too_many");
     assign m_axis_tvalid = fault == "valid_waits_for_ready" ? valid && m_axis_tready : fault == "valid_in_reset" ? valid || !ap_rst_n
                            : fault == "valid_falls" ? valid && held != 2 : valid;
     assign m_axis_tdata  = fault == "data_unknown" ? 32'hx
@@ -101,7 +102,8 @@ module accelerator #(
     assign m_axis_tlast  = last ^ (fault == "last_changes" && held == 2);
     assign irq = fault == "irq_dead" ? 1'b0 : fault == "irq_twice" ? irq_now || irq_later : fault == "irq_late" ? irq_later
                  : fault == "irq_early" ? gives && m_axis_tlast : irq_now;
-    wire ends = fault == "last_early" ? sent + 1 == 2 : fault == "last_never" ? 1'b0 : fault == "length_of_now" ? sent + 1 == batch_length
+    wire [31:0] length_now = batch_length == 0 ? 1 : batch_length;
+    wire ends = fault == "last_early" ? sent + 1 == 2 : fault == "last_never" ? 1'b0 : fault == "length_of_now" ? sent + 1 == length_now
                 : fault == "length_of_16_bits" ? ((sent + 1) & 65535) == (length & 65535) : sent + 1 == length;
     always @(posedge ap_clk) begin
         irq_now   <= gives && m_axis_tlast;
@@ -109,10 +111,13 @@ module accelerator #(
         held      <= valid && !m_axis_tready ? held + 1 : 0;
         if (quiet != 0) quiet <= quiet - 1;
         if (takes) begin
-            if (whole == 0 && word == 0) length <= batch_length;
+            if (whole == 0 && word == 0) length <= length_now;
+            if (whole == 0 && word == 2 && fault == "length_of_entry") length <= length_now;
             if (word == 2) whole <= whole + 1;
             word <= word == 2 ? 0 : word + 1;
         end
+        // The first image may enter later than its first word is taken.
+        if (whole == 0 && word == 1 && length_now == 3 && fault == "length_between") length <= length_now;
         age <= whole > answered && !valid ? age + 1 : 0;
         if (!valid && (age == 4 || (fault == "result_too_many" && whole == 0 && quiet == 0 && batch_length == 3))) begin
             valid    <= 1;
@@ -126,7 +131,7 @@ module accelerator #(
                 sent     <= last ? 0 : sent + 1;
                 if (last) begin
                     whole  <= whole - answered - 1 + (takes && word == 2 ? 1 : 0);
-                    length <= batch_length;
+                    length <= length_now;
                 end
             end else begin
                 is_final <= 1;
@@ -173,10 +178,10 @@ module protocol_bench (
     wire        awready, wready, bvalid, arready, rvalid;
     wire [1:0]  bresp, rresp;
     wire [31:0] rdata;
-    task put(input [11:0] to, input [31:0] value);
+    task put(input [11:0] to, input [31:0] value, input [3:0] bytes);
         awaddr <= to;
         wdata <= value;
-        wstrb <= 4'hf;
+        wstrb <= bytes;
         awvalid <= 1;
         wvalid <= fault != "bvalid_before_data";
     endtask
@@ -224,23 +229,26 @@ module protocol_bench (
 
         case (cycle)
             20: rst_n <= 1;
-            40: put(12'h014, 3);
-            60: put(12'h020, 7);  // no register: SLVERR
+            40: put(12'h014, 3, 4'hf);
+            60: put(12'h020, 7, 4'hf);  // no register: SLVERR
             80: begin
                 arvalid <= 1;
                 araddr <= 12'h014;
             end
             100: words <= 9;
-            // Nothing is taken for a long while; then a batch of three, and ten of one, of which more wait than may be inside.
+            // Nothing is taken for a long while, and what is written to CONTROL is no soft reset; then a batch of three, and ten of one, of
+            // which more wait than may be inside.
+            300: put(12'h00c, 2, 4'hf);
+            320: put(12'h00c, 1, 4'he);
             400: pattern <= 4'b0100;
-            500: put(12'h014, 1);
+            500: put(12'h014, 0, 4'hf);
             530: begin
                 words <= 30;
                 pattern <= 4'b0000;
             end
             700: pattern <= 4'b1111;
             // A batch longer than 16 bits count is cut short: the source takes a word back, and a soft reset a result.
-            900: put(12'h014, 65538);
+            900: put(12'h014, 65538, 4'hf);
             930: begin
                 words <= 20;
                 pattern <= 4'b0001;
@@ -250,14 +258,21 @@ module protocol_bench (
                 words <= 0;
                 s_valid <= 0;
             end
-            1050: put(12'h00c, 1);
+            1050: put(12'h00c, 1, 4'hf);
             1080: pattern <= 4'b1111;
-            // A length written in a batch is for the next one.
-            1090: put(12'h014, 2);
-            1110: words <= 6;
-            1117: put(12'h014, 4);
-            1200: words <= 12;
-            // A reset in the middle of all.
+            // A length written in a batch is for the next one; one written while the first image may not have entered is for either.
+            1090: put(12'h014, 2, 4'h1);
+            1105: put(12'h014, 0, 4'he);
+            1125: words <= 6;
+            1128: put(12'h014, 4, 4'hf);
+            1178: put(12'h014, 5, 4'hf);
+            1180: words <= 12;
+            1240: put(12'h014, 2, 4'hf);
+            1255: words <= 1;
+            1260: put(12'h014, 3, 4'hf);
+            1270: put(12'h014, 9, 4'hf);
+            1285: words <= 8;
+            // A reset in the middle of all, and one with the last result of a batch.
             1300: begin
                 words <= 12;
                 pattern <= 4'b0000;
@@ -272,7 +287,15 @@ module protocol_bench (
                 words <= 3;
                 pattern <= 4'b1000;
             end
+            1420: begin
+                words <= 3;
+                pattern <= 4'b0000;
+            end
             1440: begin
+                rst_n <= 0;
+                m_ready <= 1;
+            end
+            1450: begin
                 $display("the end");
                 $finish;
             end

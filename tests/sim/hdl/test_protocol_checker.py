@@ -37,7 +37,8 @@ FAULTS = {
     "last_early": "m_axis_last", "last_never": "m_axis_last", "length_of_now": "m_axis_last", "length_of_16_bits": "m_axis_last",
     "irq_dead": "irq", "irq_twice": "irq", "irq_late": "irq", "irq_early": "irq",
     # Its images.
-    "ready_after_reset": "s_axis_ready_after_reset", "takes_too_many": "s_axis_images_inside",
+    "ready_after_reset": "s_axis_ready_after_reset", "ready_too_soon": "s_axis_ready_after_reset",
+    "takes_too_many": "s_axis_images_inside",
     "s_valid_falls_and_rises": "s_axis_valid_held", "s_data_changes": "s_axis_payload_stable", "s_last_changes": "s_axis_payload_stable",
     "s_valid_in_reset": "s_axis_valid_in_reset",
     # Writes.
@@ -56,6 +57,11 @@ FAULTS = {
     "rvalid_alone": "s_axilite_rvalid_without_read", "rvalid_due": "s_axilite_rvalid_due", "rresp_decerr": "s_axilite_rresp",
 }
 ANYTIME = {"last_not_final": "m_axis_last", "last_early": "m_axis_last", "last_never": "m_axis_last"}
+TOLD = {
+    "length_of_now": "tlast is 0 with result 2 of a batch of 2", "length_of_16_bits": "tlast is 1 with result 2 of a batch of 65538",
+    "last_never": "tlast is 0 with result 3 of a batch of 3", "last_early": "tlast is 1 with result 2 of a batch of 3",
+    "last_not_final": "tlast is high with a result that is not final", "takes_too_many": "7 images are inside",
+}
 UNKNOWN = {"data_unknown": "m_axis_unknown", "rdata_unknown": "s_axilite_r_unknown", "s_valid_unknown": "s_axis_unknown"}
 
 
@@ -76,8 +82,9 @@ def _run(model_cache, tmp_path_factory):
 
 @pytest.mark.cosim
 @pytest.mark.parametrize("anytime", [0, 1])
-def test_silent_where_all_is_as_it_should_be(run, anytime):
-    told, code = run("none", anytime)
+@pytest.mark.parametrize("variant", ["none", "length_of_entry", "length_between"])
+def test_silent_where_all_is_as_it_should_be(run, variant, anytime):
+    told, code = run(variant, anytime)
     assert code == 0
     assert "the end" in told
     assert "rule" not in told
@@ -89,7 +96,7 @@ def test_silent_where_all_is_as_it_should_be(run, anytime):
 def test_a_fault_breaks_its_rule_and_ends_the_simulation(run, fault, rule, anytime):
     told, code = run(fault, anytime)
     said = first_error(told.splitlines())
-    assert re.fullmatch(rf"protocol rule {rule} is broken at [1-9]\d*: .+", said)
+    assert re.fullmatch(rf"protocol rule {rule} is broken at [1-9]\d*: {TOLD.get(fault, '.+')}", said)
     assert code != 0
     assert "the end" not in told
 

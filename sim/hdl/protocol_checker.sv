@@ -24,9 +24,10 @@ module channel_rules #(
     input wire            valid, ready,
     input wire [BITS-1:0] payload
 );
-    reg            waits, stopped, after_reset, told;
+    reg            active, waits, stopped, after_reset, told;  // active: any of the next three
     reg [BITS-1:0] offered;
     initial begin
+        active      = 1'b1;
         waits       = 1'b0;
         stopped     = 1'b0;
         after_reset = 1'b1;
@@ -39,7 +40,7 @@ module channel_rules #(
     endtask
 
     always @(posedge clk) begin
-        if (valid || waits || stopped || after_reset || !rst_n) begin
+        if (valid || active || !rst_n) begin
             if (after_reset) begin
                 if (valid) broken("valid_in_reset", "valid is high in the cycle after one with a reset");
             end else if (waits && rst_n) begin
@@ -51,6 +52,7 @@ module channel_rules #(
             stopped     = MAY_STOP != 0 && (stopped || (waits && !valid)) && rst_n && !soft_reset;
             waits       = valid && !ready && rst_n && !(soft_reset && IS_OURS != 0);
             after_reset = !rst_n;
+            active      = waits || stopped || after_reset;
         end
 `ifndef VERILATOR
         if (rst_n) begin

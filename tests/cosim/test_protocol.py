@@ -126,7 +126,7 @@ def test_a_program_on_a_board_is_told(faulty, model_cache):
 def test_words_that_wait_outside(toy_rtl, model_cache, tmp_path, shape):
     """The accelerator is full: so many words of the next image are taken as may be taken before it enters."""
     netlist, rtl = toy_rtl(**SHAPE, max_in_flight=1, **shape)
-    bench = AcceleratorBench(netlist, rtl, model_cache)
+    bench = AcceleratorBench(netlist, rtl, model_cache, optimise="O0")
     images = toy.images(6, classes=netlist.classes)
     trace = bench.run(images, [Reset(), Stall(0, 1), Write("BATCH_LENGTH", 6), Send(0, 6 * bench.image_words), Cycles(1000), Read()],
                       work=tmp_path)

@@ -1,6 +1,7 @@
 """Compilation is relocatable and deterministic, and builds what was measured."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
 from build_flows.steps import compile
 from hw.netlist import Netlist, load
+from sim.tools.verilator import find
 from tests.build_flows.alone import alone
 from tests.build_flows.uis import Listening
 
@@ -59,6 +61,19 @@ def test_the_netlist_holds_what_was_measured(tiny: Project) -> None:
     listed = (tiny.output / "rtl" / "filelist.f").read_text().splitlines()
     assert listed[-1] == "accelerator.v"
     assert all((tiny.output / "rtl" / name).is_file() for name in listed)
+
+
+def test_the_rtl_gives_no_warning(tiny: Project) -> None:
+    """As it is shipped: what is synthesised alone, and with the checker of its ports."""
+    rtl, tool = tiny.output / "rtl", find()
+    listed = (rtl / "filelist.f").read_text().split()
+    others = sorted(path.relative_to(rtl).as_posix() for path in rtl.rglob("*") if path.is_file() and path.parent.name != "memories")
+    checker = ["protocol_checker.sv", "protocol_checker_bind.sv"]
+    assert others == sorted([*listed, *checker, "filelist.f", "verilator.vlt"])
+    for more in ([], checker):
+        command = [tool.binary, "-Wall", "--lint-only", "-f", "filelist.f", "verilator.vlt", *more, "--top-module", "accelerator"]
+        ran = subprocess.run(command, cwd=rtl, env={"VERILATOR_ROOT": str(tool.root)}, capture_output=True, text=True, check=False)
+        assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_too_few_samples_in_flight_are_warned_of(copy, tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ VERSION = 2
 class Work:
     """What a step works with beside settings and inputs, none of which its outputs depend on: the ``folder`` to write them into, ``ui`` to
     tell how far it is, ``caches``, the folder in which things are kept that may be used again by any project beside this one, and, for the
-    words of errors, the project's ``output`` folder, its configuration ``file``, and how that names some of what the step was given (``named``)."""
+    words of errors, the project's ``output`` folder, its configuration ``file``, and how that names some of what the step was given
+    (``named``)."""
 
     folder: Path
     ui: Ui
@@ -74,7 +75,8 @@ class Step:
     identity is the same; any other starts in an empty one.
 
     ``adopt(settings, inputs, work)``, where there is one, is asked about outputs that offramp 0.1 left in ``work.output``: it returns None
-    when they are what ``run`` would make, else why not, in words. ``named`` says of some of what it is given how the configuration names it.
+    when they are what ``run`` would make, else why not, in words. ``named`` says of some of what it is given how the configuration names
+    it.
     ``apart`` are modules or packages of ours that are left out of the identity though ``run`` uses them, each for a reason that stands
     there.
     """

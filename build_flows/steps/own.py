@@ -36,8 +36,8 @@ Logits = Sequence[npt.NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Which network: ``factory``, the function that makes it (None: a QONNX file); the project's ``name``, and how many ``exits`` it has; and
-    the images that measure it."""
+    """Which network: ``factory``, the function that makes it (None: a QONNX file); the project's ``name``, and how many ``exits`` it has;
+    and the images that measure it."""
 
     data: DataSettings
     held: Held

@@ -146,7 +146,8 @@ def run_identity(
     gates: GateHeads,
 ) -> dict[str, Any]:
     """What a checkpoint says, beside its network, of how :func:`train` made it, as JSON data: ``settings`` and ``scheme`` of :func:`told`,
-    digests of ``data``, ``start`` (None: new weights) and, where there are any, ``unlabelled``; where ``spec`` has gate heads, ``gates``."""
+    digests of ``data``, ``start`` (None: new weights) and, where there are any, ``unlabelled``; where ``spec`` has gate heads, ``gates``.
+    """
     return {
         **told(settings, scheme), "data": data_digest(data), "start": start and hashlib.sha256(start.read_bytes()).hexdigest(),
         **({"gates": gates.describe()} if spec.gates else {}),

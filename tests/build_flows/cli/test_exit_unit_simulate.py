@@ -29,8 +29,8 @@ def instead(monkeypatch) -> list[work.Sweep]:
         row = {"name": "margin", "policy": "margin", "classes": 4, "pe": 2, "samples": sweep.samples, "agree": sweep.samples, "ii": 2,
                "latency_min": 5, "latency_median": 5.0, "latency_max": 7, "bubbles": 0, "sim_cycles_per_second": 1_500_000}
         faults = [] if len(sweep.specs) == 1 else ["margin_c8_pe2: sample 3 differs", "margin_c8_pe2: bubble"]
-        return {"units": [row] * len(sweep.specs), "faults": faults, "cycles": 3000, "sim_cycles_per_second": 1000, "seed": sweep.seed, "stall": sweep.stall,
-                "seconds": {"simulate": 3.0}}
+        return {"units": [row] * len(sweep.specs), "faults": faults, "cycles": 3000, "sim_cycles_per_second": 1000, "seed": sweep.seed,
+                "stall": sweep.stall, "seconds": {"simulate": 3.0}}
 
     monkeypatch.setattr(work, "simulate", carry_out)
     return asked

@@ -49,6 +49,7 @@ def test_another_graph_is_found_out(tiny: Project, other: tuple[Path, Path], tmp
 
 
 def test_of_a_network_of_one_s_own_brevitas_is_not_asked(tiny: Project, tmp_path: Path) -> None:
-    alone(tiny, agree.step(tiny, {"golden": tiny.output / "golden.npz"}, tiny.output / "golden.npz", tiny.output / "dataflow.onnx"), tmp_path)
+    own = {"golden": tiny.output / "golden.npz"}
+    alone(tiny, agree.step(tiny, own, tiny.output / "golden.npz", tiny.output / "dataflow.onnx"), tmp_path)
     found = json.loads((tmp_path / "agreement.json").read_text())
     assert (found["brevitas"], found["finn"]) == (0, 4)

@@ -35,7 +35,8 @@ Copy = Callable[..., Project]
 
 def stamps(project: Project) -> dict[str, int]:
     """When each step ran last."""
-    return {item.stem: item.stat().st_mtime_ns for item in (project.output / ".steps").glob("*.json")}
+    found = (project.output / ".steps").glob("*.json")
+    return {item.stem: item.stat().st_mtime_ns for item in found if item.name != "sources.json"}
 
 
 def ran(project: Project, before: dict[str, int]) -> set[str]:

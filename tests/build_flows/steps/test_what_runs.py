@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,20 +46,22 @@ from build_flows.steps.engine import Build, Step
 from build_flows.steps.package import make_package
 from build_flows.steps.simulate_options import Options
 from build_flows.steps.sources import EXCLUDED, ROOMS, Sources
-from hw.netlist import load
+from hw.netlist import dump, load
 from quant_models.bring.float_net import train_float
 from quant_models.networks.presets import preset
 from quant_models.training.train import TrainSettings
 from sim import golden
 from sim.result_word import saturate
 from tests import toy
+from tests.build_flows import unseen
 from tests.build_flows.alone import alone
-from tests.build_flows.board.bitstreams import built_elsewhere, put_bitstream
+from tests.build_flows.board.bitstreams import built_elsewhere
 from tests.build_flows.board.compiled import CompiledFlow
 from tests.build_flows.board.golden_toy import write_filelist, write_golden
 from tests.build_flows.own_networks import FACTORY, own_project, two_exits
 from tests.build_flows.projects import changed, configured
 from tests.test_layering import ROOT
+from tests.toy_rtl import emit
 
 pytestmark = pytest.mark.cosim
 
@@ -82,11 +85,11 @@ HARNESS = (
 )
 """Of what is left out of every identity, what a step may have; with what they import it is loaded before anything is written down."""
 
-RUN = f"""
+RUN = """
 import importlib, os, pickle, sys
 from pathlib import Path
 
-for name in {HARNESS!r}:
+for name in sys.argv[4:]:
     importlib.import_module(name)
 from build_flows.base.ui import SilentUi
 from build_flows.steps.engine import Work
@@ -97,8 +100,8 @@ step.run(step.settings, step.inputs, Work(folder=Path(sys.argv[3]), ui=SilentUi(
 """
 
 
-def imported(project: Project, step: Step, folder: Path) -> set[str]:
-    """The modules of ours that were loaded while ``step`` of ``project`` ran, in its process and those below."""
+def imported(project: Project, step: Step, folder: Path, harness: tuple[str, ...] = HARNESS) -> set[str]:
+    """The modules of ours that were loaded while ``step`` of ``project`` ran, in its process and those below; without ``harness``."""
     (folder / "hook").mkdir()
     (folder / "hook" / "sitecustomize.py").write_text(HOOK)
     (folder / "given").write_bytes(pickle.dumps((step, project.output, project.file)))
@@ -106,8 +109,8 @@ def imported(project: Project, step: Step, folder: Path) -> set[str]:
     for name in step.outputs:
         (work / name).parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "hook"), str(ROOT)])}
-    words = [str(folder / name) for name in ("names", "given", "work")]
-    done = subprocess.run([sys.executable, "-c", RUN, *words], env=environment, cwd=folder, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", RUN, *(str(folder / name) for name in ("names", "given", "work")), *harness]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert all((work / name).exists() for name in step.outputs)
     names = set((folder / "names").read_text().split())
@@ -139,7 +142,7 @@ def train_import(tiny: Project, folder: Path) -> tuple[Project, Step]:
 
     settings = TrainSettings(epochs=1, batch=64, validation=0.2, seed=1)
     train_float(preset("digits"), project_dataset(tiny), settings, folder / "net.safetensors")
-    tables = {"train": {"epochs": 1, "scheme": "import"}, "import_": {"weights": "net.safetensors", "divisor": 256, "fine_tune": 1}}
+    tables = {"train": {"epochs": 1, "scheme": "import"}, "import": {"weights": "net.safetensors", "divisor": 256, "fine_tune": 1}}
     made = changed(tiny, tables, weights=folder / "net.safetensors")
     return made, flow.train_step(made)
 
@@ -184,14 +187,25 @@ def compile_finn(tiny: Project, folder: Path) -> tuple[Project, Step]:
     return made, compile_step.step(made, *(tiny.output / name for name in ("model.onnx", "golden.npz", "exits.json")))
 
 
-def evaluated(tiny: Project) -> Step:
-    return evaluate.step(tiny, tiny.output / "checkpoint.safetensors", tiny.output / "exits.json")
+def evaluated(tiny: Project, folder: Path, simulated: bool) -> tuple[Project, Step]:
+    with np.load(str(tiny.data)) as data:
+        np.savez(folder / "few.npz", **{key: data[key][: 200 if key.endswith("train") else 30] for key in data})
+    few = replace(tiny, data=folder / "few.npz")
+    step = evaluate.step(few, tiny.output / "checkpoint.safetensors", tiny.output / "exits.json")
+    return few, evaluate_hardware.step(step, paths(tiny, evaluate_hardware.INPUTS)) if simulated else step
 
 
 def match(tiny: Project, folder: Path) -> tuple[Project, Step]:
+    """Of the network without early exits."""
+    (folder / "digits.npz").write_bytes((tiny.file.parent / "digits.npz").read_bytes())
+    (folder / "net").write_bytes((tiny.output / "checkpoint.safetensors").read_bytes())
+    made = configured(folder, [], checkpoint='"net"')
+    alone(made, flow.train_step(made), folder / "taken")
+    alone(made, export.step(made, folder / "taken" / "checkpoint.safetensors"), folder / "taken")
     settings = compare.MatchSettings(part=find_part("pynq-z2"), allowed={"lut": 20000.0, "bram36": 20.0, "dsp": 50.0})
-    return tiny, Step(
-        name="match", run=partial(compare.run_match, match_file), outputs=("match.json",), inputs={"golden": tiny.output / "golden.npz"},
+    return made, Step(
+        name="match", run=partial(compare.run_match, match_file), outputs=("match.json",),
+        inputs={"golden": folder / "taken" / "golden.npz"},
         settings=settings, apart=("build_flows.pages", "build_flows.steps"),
     )
 
@@ -209,9 +223,7 @@ STEPS: dict[str, Callable[[Project, Path], tuple[Project, Step]]] = {
         tiny, {"checkpoint": tiny.output / "checkpoint.safetensors"}, tiny.output / "golden.npz", tiny.output / "dataflow.onnx")),
     "simulate": lambda tiny, folder: (tiny, simulate.step(tiny, paths(tiny, simulate.INPUTS))),
     "report": lambda tiny, folder: (tiny, report.step(tiny, paths(tiny, report.INPUTS))),
-    "evaluate": lambda tiny, folder: (tiny, evaluated(tiny)),
-    "evaluate, simulated": lambda tiny, folder: (
-        tiny, evaluate_hardware.step(evaluated(tiny), paths(tiny, evaluate_hardware.INPUTS))),
+    "evaluate": partial(evaluated, simulated=False), "evaluate, simulated": partial(evaluated, simulated=True),
     "match": match,
 }
 
@@ -227,8 +239,8 @@ def sources() -> Sources:
     return Sources()
 
 
-def check(project: Project, step: Step, folder: Path, sources: Sources) -> None:
-    found = imported(project, step, folder)
+def check(project: Project, step: Step, folder: Path, sources: Sources, harness: tuple[str, ...] = HARNESS) -> None:
+    found = imported(project, step, folder, harness)
     run: Any = step.run.func if isinstance(step.run, partial) else step.run
     assert run.__module__ in found
     missed = {name for name in found - allowed(step, sources) if not any(f"{name}.".startswith(f"{item}.") for item in EXCLUDED)}
@@ -254,8 +266,9 @@ def toys(project: Project, tmp_path: Path, model_cache: Path, monkeypatch: pytes
     write_filelist(project.output / "rtl")
     images = toy.images(60)
     np.savez(tmp_path / "toy.npz", x_train=images, y_train=np.arange(60) % 3, x_test=images, y_test=np.arange(60) % 3)
-    project.file.write_text(project.file.read_text().replace('name = "digits"\n', 'name = "npz"\npath = "toy.npz"\n').replace(
-        '[project]\nname = "npz"\npath = "toy.npz"\n', '[project]\nname = "digits"\n'))
+    head, data = project.file.read_text().split("[data]\n")
+    data = data.replace('name = "digits"\n', 'name = "npz"\npath = "toy.npz"\n', 1)
+    project.file.write_text(f"{head}[data]\n{data}")
     made = load_config(project.file)
     found = golden.decide(golden.load(golden_file).run(images), golden.load_exits(exits))
     confidence = saturate(found.confidence, next(item for item in netlist.result.fields if item.name == "confidence"))
@@ -265,8 +278,8 @@ def toys(project: Project, tmp_path: Path, model_cache: Path, monkeypatch: pytes
     if not models.exists():
         model_cache.mkdir(parents=True, exist_ok=True)
         models.symlink_to(model_cache.absolute())
-    results, board, kept = find_results(built_elsewhere(made, tmp_path)), BOARDS["pynq-z2"], {}
-    put_bitstream(made.output, netlist, reports="2022.2")
+    results, board = find_results(built_elsewhere(made, tmp_path)), BOARDS["pynq-z2"]
+    kept: dict[str, Step] = {}
 
     def keep(build: Build, step: Step) -> bool:
         kept[step.name] = step
@@ -276,7 +289,6 @@ def toys(project: Project, tmp_path: Path, model_cache: Path, monkeypatch: pytes
         opened = SimulatedFlow(made, SilentUi(), build)
         opened.synth()
         make_bitstream(opened, board, None, results)
-        put_bitstream(made.output, netlist, reports="2022.2")
         with monkeypatch.context() as patched:
             patched.setattr(Build, "run", keep)
             patched.setattr("build_flows.steps.cosim.read_json", lambda path: {})
@@ -284,7 +296,9 @@ def toys(project: Project, tmp_path: Path, model_cache: Path, monkeypatch: pytes
             make_package(opened, board)
             cosim.cosim(opened, board, samples=12)
     kept["resources"] = resources.step(*(made.output / name for name in ("synthesis.json", "netlist.json", "bitstream")))
-    kept["synth"] = synth.step(made.output / "netlist.json", made.output / "rtl", "xc7z020clg400-1", False)
+    small = emit(tmp_path / "small", exits=1)
+    (tmp_path / "small.json").write_text(dump(small))
+    kept["synth"] = synth.step(tmp_path / "small.json", tmp_path / "small", "xc7z020clg400-1", False)
     return kept
 
 
@@ -292,20 +306,11 @@ def toys(project: Project, tmp_path: Path, model_cache: Path, monkeypatch: pytes
 def test_a_step_after_compilation_depends_on_all_that_it_loads(
     name: str, toys: dict[str, Step], project: Project, tmp_path: Path, sources: Sources
 ) -> None:
-    check(load_config(project.file), toys[name], tmp_path, sources)
+    # Their modules hold the way to the step as well, by the steps before.
+    check(load_config(project.file), toys[name], tmp_path, sources, (*HARNESS, "build_flows.steps.flow"))
 
 
-def test_what_is_loaded_unseen_is_found(tiny: Project, tmp_path: Path, sources: Sources) -> None:
-    """The finder sees what a step loads by name alone."""
-    step = Step(name="export", run=unseen, outputs=("out",), settings=None)
-    found = imported(tiny, step, tmp_path)
-    assert {"hw.exits.token", "quant_models.training.names"} <= found
-
-
-def unseen(settings: None, inputs: object, work: Any) -> None:
-    """Loads one module by a name that is put together, and another in a process below."""
-    import importlib
-
-    importlib.import_module(".".join(["hw", "exits", "token"]))
-    subprocess.run([sys.executable, "-c", "import quant_models.training.names"], check=True)
-    (work.folder / "out").touch()
+def test_what_is_loaded_unseen_is_found(project: Project, tmp_path: Path) -> None:
+    """The finder sees what a function loads by name alone, and what a process below it loads."""
+    step = Step(name="unseen", run=unseen.run, outputs=("out",))
+    assert imported(project, step, tmp_path) == {"hw", "hw.streams", "quant_models", "quant_models.training", *unseen.NAMES}

@@ -1,0 +1,21 @@
+"""``offramp init`` writes a configuration to start from."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build_flows.project.load import load as load_config
+from tests.build_flows.cli.stand_in import offramp
+
+
+def test_init_writes_a_config_and_leaves_an_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    target = tmp_path / "my-net" / "config.toml"
+    assert offramp(monkeypatch, "init", str(target.parent), "--preset", "b_lenet", "--json") == 0
+    assert json.loads(capfd.readouterr().out) == {"config": str(target), "preset": "b_lenet"}
+    assert load_config(target).name == "my-net"
+    before = target.read_bytes()
+    assert offramp(monkeypatch, "init", str(target.parent)) == 1
+    assert "exists already" in capfd.readouterr().err
+    assert target.read_bytes() == before

@@ -70,7 +70,7 @@ def measure(project: Project, checkpoint: Path | None = None, changed: str | Non
         logits = integer_logits(model, images)
         found = outcome(entries, logits, labels, costs)
         alone = [float((item.argmax(1) == labels).mean()) for item in logits]
-        return {"accuracy": found["accuracy"], "exit_accuracy": alone, "exit_share": found["shares"]}
+        return {"accuracy": found.accuracy, "exit_accuracy": alone, "exit_share": found.shares}
 
     amounts = CORRUPTIONS[NOISE].amounts
     noisy = [{"strength": at, "deviation": amount, **look(corrupt(test, NOISE, at, seed))}

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from build_flows.pages.compare_plots import PAPER
-from build_flows.pages.report_plots import INK, RC, SERIES
+from build_flows.pages.plots import INK, PAPER, RC, SERIES
 
 __all__ = ["PLOTS", "png"]
 

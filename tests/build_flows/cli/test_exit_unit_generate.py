@@ -13,9 +13,11 @@ from click.testing import CliRunner, Result
 from build_flows.base.errors import OfframpError
 from build_flows.cli.exit_unit import exit_unit
 from build_flows.cli.exit_unit_generate import generate
-from build_flows.exit_unit import generate as work
 from build_flows.exit_unit.spec import UnitSpec
+from build_flows.project.load import Project
+from build_flows.steps import exit_unit as exit_unit_step
 from quant_models.exits.policies import POLICIES
+from tests.test_layering import ROOT
 
 SMALL = "--classes 4 --pe 2 --logit-bits 8 --scale 0.1"
 
@@ -112,14 +114,14 @@ def test_the_output_folder_must_be_said() -> None:
 def test_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def of_project(config: Path, index: int, ui: Any) -> tuple[UnitSpec, bool]:
-        asked.append((config, index))
+    def of_project(project: Project, index: int, ui: Any) -> tuple[UnitSpec, bool]:
+        asked.append((project.name, index))
         return UnitSpec(policy="never", classes=4, pe=1), False
 
-    monkeypatch.setattr(work, "of_project", of_project)
-    result = give(f"--from some.toml --exit 1 --json -o {tmp_path / 'out'}")
+    monkeypatch.setattr(exit_unit_step, "of_project", of_project)
+    result = give(f"--from {ROOT / 'examples' / 'digits.toml'} --exit 1 --json -o {tmp_path / 'out'}")
     assert result.exit_code == 0, result.exception
-    assert asked == [(Path("some.toml"), 1)]
+    assert asked == [("digits", 1)]
     assert json.loads(result.stdout)["enabled"] is False
 
 

@@ -8,7 +8,7 @@ from build_flows.pages.html import number, percent, times
 
 __all__ = ["render", "summary"]
 
-__sources__ = ("templates/compare.html.j2",)
+__sources__ = ("templates/compare.html.j2", "templates/wide.html.j2")
 
 NEAR = 0.99
 """Samples a second of layouts that are designed for the same rate differ by chance: so near, they are the same."""

@@ -15,7 +15,7 @@ from quant_models.judge.records import Curve, CurvePoint
 
 __all__ = ["render", "summary", "write_files"]
 
-__sources__ = ("templates/evaluate.html.j2",)
+__sources__ = ("templates/evaluate.html.j2", "templates/wide.html.j2")
 
 MOST_CLASSES = 20
 """With more classes confusion is a list of the commonest, not a square."""

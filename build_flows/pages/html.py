@@ -4,6 +4,8 @@ from typing import Any
 
 __all__ = ["cost", "markup", "number", "percent", "render", "times"]
 
+__sources__ = ("templates/base.html.j2",)
+
 
 def render(template: str, **values: object) -> str:
     """The ``template`` of :mod:`build_flows.pages` with ``values``, which it escapes; one that it names and is not given is an error.

@@ -1,9 +1,13 @@
 """How figures are told on every page, and that templates escape and miss nothing."""
 
+from pathlib import Path
+
 import jinja2
 import pytest
 
-from build_flows.pages import html
+from build_flows.pages import compare_page, evaluate_page, html
+from build_flows.pages import report as report_page
+from tests.build_flows import compare_samples, evaluate_samples, report_samples
 
 
 @pytest.mark.parametrize(("value", "told"), [
@@ -35,3 +39,24 @@ def test_pages_have_the_filters_and_escape(monkeypatch: pytest.MonkeyPatch) -> N
     assert text == "1,200 50.00 % 2.00 0.5 &lt;b&gt; <i>\n"
     with pytest.raises(jinja2.UndefinedError, match="'f' is undefined"):
         html.render("x.html.j2", a=1, b=1.0, c=1.0, d=1.0, e="")
+
+
+PAGES = {
+    "report": lambda: report_page.render(report_samples.sample_data()), "compare": lambda: compare_page.render(compare_samples.sample()),
+    "evaluate": lambda: evaluate_page.render(evaluate_samples.sample(), evaluate_samples.IMAGES),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_has_the_look_of_all_and_its_own_for_paper_behind_that_for_screens(name: str) -> None:
+    text = PAGES[name]()
+    base = (Path(html.__file__).parent / "templates" / "base.html.j2").read_text()
+    style, paper = text[text.index("<style>") : text.index("</style>")].split("@media print {\n")
+    for line in base[base.index("<style>") : base.index("{% block style %}")].splitlines():
+        assert line in style, line
+    # Rules of equal weight hold where they come last: those for paper must.
+    assert "nav { display: none; }" in paper
+    assert "main { max-width: none; padding: 0; }" in paper
+    assert "main { max-width: 1" in style
+    assert text.count("<style>") == text.count("<main>") == text.count("</html>") == 1
+    assert text.endswith("</html>\n")

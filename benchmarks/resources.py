@@ -15,9 +15,9 @@ from typing import Any
 
 import psutil
 
-from benchmarks.figures import Figures, run_json
+from benchmarks.figures import Figures, run_json, step_seconds
 from benchmarks.project import run_hard
-from build_flows.base.files import read_json
+from build_flows.artefacts.resources import ResourcesFile
 from build_flows.base.ui import Ui
 from build_flows.pages.compare_plots import PLOTS
 from build_flows.project.load import load as load_config
@@ -116,7 +116,7 @@ def _compared(figures: Figures) -> dict[str, Any]:
     began = time.time()
     whole, _, found = _timed([*_offramp(), "compare", "--sweep", str(SWEEP), "--json"])
     stamps = [stamp for stamp in output.glob("*/.steps/*.json") if stamp.stem in KEPT and stamp.stat().st_mtime >= began]
-    seconds = whole - sum(read_json(stamp)["seconds"] for stamp in stamps)
+    seconds = whole - sum(step_seconds(stamp.parents[1], stamp.stem) for stamp in stamps)
     for name in PLOTS:
         shutil.copyfile(output / f"compare_{name}.png", PICTURES / f"compare_{name}.png")
     count = len(found["layouts"])
@@ -130,11 +130,11 @@ def _compared(figures: Figures) -> dict[str, Any]:
 def _estimates(figures: Figures, found: Mapping[str, Any]) -> None:
     """The cost model against the synthesis of layouts that it has not seen."""
     folder = ROOT / "examples" / "build" / SWEEP.stem
-    totals = [read_json(file)["estimates"]["total"] for file in sorted(folder.glob("*/resources.json"))]
+    totals = [ResourcesFile.load(file).estimates.total for file in sorted(folder.glob("*/resources.json"))]
     limits = {"lut": 0.15, "ff": 0.15, "bram36": 0.0, "dsp": 0.0}
 
     def worst(side: str, name: str) -> float | None:
-        errors = [total["error"][side][name] for total in totals if total["error"][side][name] is not None]
+        errors = [error for total in totals if (error := getattr(getattr(total.error, side), name)) is not None]
         return max(errors, key=abs) if errors else None
 
     def told(side: str) -> str:

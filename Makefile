@@ -4,24 +4,32 @@ PYTHON ?= python3
 VENV   ?= .venv
 # More arguments for pip when it installs torch, e.g. --extra-index-url and the address of a CPU-only index.
 TORCH_ARGS ?=
+# Tests at a time.
+WORKERS ?= $(shell nproc)
 
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.offramp-setup
 PIP   := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench clean distclean
+.PHONY: help setup demo test test-slow mutants lint lock-check bench clean distclean
 
 help:  ## show this
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP)  ## create the virtual environment from requirements.lock (quick when nothing changed)
 
 demo: $(STAMP)  ## train, compile, simulate and report the three-exit digits network
 	$(BIN)/offramp run examples/digits.toml
 
-test: $(STAMP)  ## run the whole test suite
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## run the test suite, on every core
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+test-slow: $(STAMP)  ## run the tests that take long
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow
+
+mutants: $(STAMP)  ## plant every fault of tests/mutants.toml, and see that the tests find it (an hour or more)
+	$(BIN)/python -m benchmarks.mutants
 
 lint: $(STAMP)  ## check style and types
 	$(BIN)/ruff check .
@@ -29,12 +37,17 @@ lint: $(STAMP)  ## check style and types
 	@# The driver runs on PYNQ 3 images.
 	$(BIN)/mypy --python-version 3.10 -p offramp_driver
 
+lock-check: $(STAMP)  ## see that requirements.lock can be had for other versions of Python
+	@for version in 3.12 3.13; do echo "Python $$version"; \
+		$(PIP) install --dry-run --no-deps --only-binary=:all: --python-version $$version --target $(VENV)/lock-check \
+			-r requirements.lock || exit 1; done
+
 bench: $(STAMP)  ## measure the figures in the README
 	$(BIN)/python -m benchmarks.bench
 
 clean:  ## remove what builds and tests made; keep the virtual environment
 	rm -rf build examples/build sim_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find quant_models hw sim build_flows tests -name __pycache__ -prune -exec rm -rf {} +
+	find offramp quant_models hw sim build_flows offramp_driver benchmarks tests -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean  ## clean, and remove the virtual environment
 	rm -rf $(VENV) *.egg-info

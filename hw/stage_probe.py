@@ -5,6 +5,7 @@ FIFOs are only counters, with a capacity that can be set while it runs. It is si
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from amaranth.hdl import Array, Cat, ClockDomain, Module, Mux, Signal, Value
@@ -13,6 +14,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.exits.decision import ExitDecision
 from hw.layers.dataflow import Dataflow
+from hw.layers.layer_unit import LayerUnit
 from hw.netlist import Netlist, Stream
 
 __all__ = ["CountingFifo", "PacedSource", "StageProbe"]
@@ -144,7 +146,8 @@ class StageProbe(wiring.Component):
         now = Signal(WORD)
         m.d.sync += now.eq(now + 1)
 
-        flow = Dataflow(m, [layer for layer in netlist.layers if layer.stage in self.stages], rst_n=~self.rst, hollow=True)
+        flow = Dataflow(m, [layer for layer in netlist.layers if layer.stage in self.stages], rst_n=~self.rst,
+                        unit=partial(LayerUnit, hollow=True))
         learned: dict[tuple[str, int], Any] = {}
         for j, item in enumerate(self.streams):
             m.submodules[item.name] = fifo = CountingFifo(item.bits)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from pytest_timeout import _get_item_settings
@@ -18,6 +19,9 @@ if WORKER.startswith("gw"):
     # Before numpy and torch are imported: with one core to itself, a worker's libraries, compilers and simulators use one thread.
     _cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {_cores[int(WORKER.removeprefix("gw")) % len(_cores)]})
+
+if TYPE_CHECKING:
+    from build_flows.project.load import Project
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +46,22 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
         return folder
 
     return get
+
+
+@pytest.fixture(scope="session")
+def tiny(once: Callable[[str, Callable[[Path], None]], Path], model_cache: Path) -> "Project":
+    """One small project, sent through the real flow once, as it is after ``offramp simulate``; tests must not change it, nor run its steps:
+    all workers share it."""
+    # Here, since it loads torch.
+    from build_flows.base.ui import SilentUi
+    from build_flows.project.load import load
+    from build_flows.steps import flow
+    from tests.build_flows.projects import project
+
+    def make(folder: Path) -> None:
+        flow.simulate(project(folder, model_cache), SilentUi(), samples=40)
+
+    return load(once("tiny", make) / "config.toml")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -20,17 +20,18 @@ from build_flows.project.template import write_examples
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+GUIDE = (ROOT / "docs" / "guide.md").read_text()
 PAGES = [
     "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/interfaces.md", "docs/accelerator.md", "docs/testplan.md", "docs/exit_unit.md",
     "docs/proofs.md", "docs/training.md", "docs/personal.md", "docs/RESULTS.md", "docs/compare.md", "docs/resources.md",
-    "docs/cost_model.md", "docs/board.md",
+    "docs/cost_model.md", "docs/board.md", "docs/guide.md", "docs/python.md", "docs/steps.md",
 ]
 SWEEPS = set((ROOT / "examples").glob("layouts_*.toml"))
 CONFIGS = sorted(set((ROOT / "examples").glob("*.toml")) - SWEEPS)
 
 
 def make_targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 def shell_lines(text: str) -> list[str]:
@@ -58,7 +59,7 @@ def examples_in_help() -> list[list[str]]:
     return commands([re.sub(r"\s{3,}.*", "", line) for line in lines if line.startswith("offramp ")])
 
 
-README_COMMANDS = commands(shell_lines(README) + re.findall(r"`(offramp [^`]*)`", README))
+README_COMMANDS = commands(shell_lines(README + GUIDE) + re.findall(r"`(offramp [^`]*)`", README + GUIDE))
 
 
 @pytest.mark.parametrize("words", README_COMMANDS + examples_in_help(), ids=" ".join)
@@ -92,7 +93,7 @@ def test_make_targets_that_are_shown_exist() -> None:
     told = [line for page in PAGES for line in shell_lines((ROOT / page).read_text())]
     told += re.findall(r"`(make [^`]*)`", README)
     wanted = {
-        word for line in told if line.startswith("make") for word in shlex.split(line, comments=True)[1:] if re.fullmatch("[a-z]+", word)
+        word for line in told if line.startswith("make") for word in shlex.split(line, comments=True)[1:] if re.fullmatch("[a-z-]+", word)
     }
     assert {"demo", "test", "setup"} <= wanted <= make_targets()
 

@@ -60,16 +60,19 @@ ORDER = {
         ("compare", "explore"), ("cli",),
     ),
     "quant_models": (
-        ("errors", "files", "records"), ("datasets",), ("networks",), ("integers",), ("exits",), ("training",), ("bring",), ("judge",),
+        ("errors", "files"), ("records",), ("datasets",), ("networks",), ("integers",), ("exits",), ("training",), ("bring",), ("judge",),
     ),
-    "hw": (("netlist", "streams", "control"), ("exits", "layers"), ("accelerator", "stage_probe"), ("proofs",)),
+    "hw": (
+        ("netlist", "placing"), ("streams", "control"), ("exits", "layers"), ("core",), ("core_registers",), ("accelerator", "stage_probe"),
+        ("proofs",),
+    ),
     "sim": (
         ("errors", "golden", "result_word"), ("tools",), ("accelerator", "formal"), ("benches", "board", "units"),
     ),
 }
 """The parts of a room from the bottom up: a part imports what stands below it."""
 
-BESIDE = {("finn_bridge", "planning"), ("accelerator", "core")}
+BESIDE = {("finn_bridge", "planning")}
 """Parts of one height of which the first may import the second."""
 
 

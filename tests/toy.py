@@ -76,8 +76,8 @@ def _layer(rtl: Path | None, name: str, unit: object, *, stage: int, head: bool,
 def build(rtl: Path | None, *, exits: int = 2, classes: int = 3, size: int = 4, paces: Sequence[int] = (4, 8, 8, 8), frames: int = 2,
           order: str = "arrival", thresholds: Sequence[int] = (500,) * 8, policies: Sequence[str] = ("max_logit",) * 8,
           params: Sequence[dict] = ({},) * 8, biases: Sequence[Sequence[int]] | None = None, max_in_flight: int = 8, bus_bits: int = 32,
-          result_bits: int = 64, anytime: bool = False) -> Netlist:
-    """The netlist, and its layers' Verilog in folder ``rtl`` (None: netlist only)."""
+          result_bits: int = 64, anytime: bool = False, units: dict[str, object] | None = None) -> Netlist:
+    """The netlist, and its layers' Verilog in folder ``rtl`` (None: netlist only). ``units`` takes the layers' units by name."""
     pooled = size // 2
     pixels, bits = pooled * pooled, 8 * classes
     acc_bits = 8 + ceil_log2(pixels) + 1
@@ -85,6 +85,8 @@ def build(rtl: Path | None, *, exits: int = 2, classes: int = 3, size: int = 4, 
 
     def add(name: str, unit: object, outputs: Sequence[object], src: tuple[str, int] | None, **shape: object) -> None:
         layers.append(_layer(rtl, name, unit, outputs=outputs, **shape))
+        if units is not None:
+            units[name] = unit
         if src is not None:
             streams.append(Stream(name=f"{src[0]}__{name}", src=src, dst=(name, 0), bits=shape["in_bits"],
                                   frame_beats=shape["in_beats"], depth=2))

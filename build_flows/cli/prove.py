@@ -23,8 +23,8 @@ __all__ = ["prove"]
 def prove(units: tuple[str, ...], depth: int | None, vcd: Path | None, as_json: bool) -> None:
     """Prove that the streaming units keep their contract: every beat once, in order, right, without deadlock.
 
-    UNIT is exit_decision, exit_merge, frame_gate or stream_fork; all when none is given. Every input may do anything in any cycle, within
-    what docs/proofs.md says of the surroundings. Takes a few minutes. The exit code is 0 only when everything is proven.
+    UNIT is accelerator_core, exit_decision, exit_merge, frame_gate or stream_fork; all when none is given. Every input may do anything in
+    any cycle, within what docs/proofs.md says of the surroundings. Takes a few minutes. The exit code is 0 only when everything is proven.
 
     \b
     Examples:

@@ -5,6 +5,7 @@ from typing import Any
 
 from build_flows.project.config import Config
 from build_flows.project.own import impossible_own, impossible_source
+from build_flows.project.places import PLACES
 from build_flows.project.sections import DATA_SHAPES, PATHS, BuildSection, numbers
 from build_flows.project.training import impossible_import, impossible_training
 from build_flows.project.words import toml
@@ -52,14 +53,11 @@ def impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
     yield from _impossible_anytime(config)
     if config.build.folding == "search":
         yield "build.folding", "search", 'the search is called "optimal" now; allowed: "optimal" (the default), "finn" or a file'
-    for key, place in (
-        ("project.output", config.project.output), ("data.path", config.data.path), ("build.folding", config.build.folding),
-        ("train.checkpoint", config.train.checkpoint), ("train.start", config.train.start),
-        ("consistent.samples", config.consistent.samples), ("personal.samples", config.personal.samples),
-        ("import.weights", config.import_.weights), ("model.qonnx", config.model.qonnx), ("model.weights", config.model.weights),
-    ):
+    tables = config.model_dump()
+    for table, key in PLACES:
+        place = tables[table][key]
         if place is not None and "\0" in place:
-            yield key, place, "no path can hold a NUL character; allowed: a path"
+            yield f"{table}.{key}", place, "no path can hold a NUL character; allowed: a path"
     yield from impossible_training(config.train, config.exits_only, config.consistent, config.personal, count)
     yield from impossible_import(config.train, config.import_, DATA_SHAPES.get(config.data.name, (None,))[-1])
     yield from _impossible_calibration(config, policies)

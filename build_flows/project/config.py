@@ -1,7 +1,6 @@
 """The whole configuration, as one typed object."""
 
 from itertools import pairwise
-from typing import Any
 
 from pydantic import ConfigDict, Field
 
@@ -105,11 +104,6 @@ class Config(Section):
     def gates(self) -> tuple[str | None, ...]:
         """The gate head of every exit but the last, nothing left unset; None where there is none."""
         return tuple((item.gate_head or "pool") if item.policy == "gate" else None for item in self.exits[:-1])
-
-    @property
-    def topology(self) -> dict[str, Any]:
-        """Where exits stand, with which heads and gate heads, as plain data for a step's identity."""
-        return {"layout": self.layout, **({"gates": self.gates} if any(self.gates) else {})}
 
     @property
     def part(self) -> str:

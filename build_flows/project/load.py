@@ -3,7 +3,6 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from build_flows.base.errors import ConfigError
 from build_flows.project.checks import impossible
@@ -11,7 +10,7 @@ from build_flows.project.config import Config
 from build_flows.project.sections import FOLDINGS, PATHS
 from build_flows.project.words import checked, toml
 
-__all__ = ["Project", "load", "parse"]
+__all__ = ["Project", "load", "parse", "resolved"]
 
 
 @dataclass(frozen=True)
@@ -84,11 +83,6 @@ class Project:
                 "calibrate.shares set, or build.exchangeable_heads = false"
             )
 
-    def values(self, *sections: str) -> dict[str, Any]:
-        """The named sections (``"model"``, ``"train"``, ...) as plain data, for a step's identity."""
-        fields = {key for key, declared in Config.model_fields.items() if (declared.alias or key) in sections}
-        return self.config.model_dump(mode="json", include=fields)
-
 
 def load(path: Path, data_dir: Path | None = None) -> Project:
     """Read and check the configuration at ``path``; ``data_dir`` (the command line's ``--data``) goes before ``data.path``.
@@ -104,7 +98,11 @@ def load(path: Path, data_dir: Path | None = None) -> Project:
         raise ConfigError(f"{path} is a folder, not a config file", hint=f"did you mean {path / 'config.toml'}?") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
-    config = parse(text, str(path))
+    return resolved(parse(text, str(path)), path, data_dir)
+
+
+def resolved(config: Config, path: Path, data_dir: Path | None = None) -> Project:
+    """The project of a checked ``config`` whose file is, or is to be, ``path``; otherwise as :func:`load`."""
     base = path.resolve().parent
     data = Path(data_dir).resolve() if data_dir is not None else base / config.data.path if config.data.path else None
     if data is not None and not data.exists():

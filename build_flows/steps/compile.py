@@ -30,6 +30,7 @@ from hw.netlist import Exit, Input, Netlist, Result, Stage, dump
 from hw.stage_probe import StageProbe
 from quant_models.exits.records import ExitRecord, ExitsFile
 from sim.accelerator.probe import VerilatedProbe, build_probe
+from sim.accelerator.shipped import simulation_files
 
 if TYPE_CHECKING:
     from build_flows.project.load import Project
@@ -87,7 +88,8 @@ class _Plan:
 
 
 def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
-    """Writes ``folding.toml``, ``dataflow.onnx``, ``netlist.json``, ``sizing.json`` and ``rtl/`` with ``filelist.f``.
+    """Writes ``folding.toml``, ``dataflow.onnx``, ``netlist.json``, ``sizing.json`` and ``rtl/``, in which ``filelist.f`` names what is
+    synthesised; :func:`~sim.accelerator.shipped.simulation_files` lie beside that.
 
     Raises :class:`OfframpError` or one of the rooms' errors when something cannot be built.
     """
@@ -120,6 +122,8 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     ui.info("top and file list")
     _write_verilog(rtl, rtl / "accelerator.v", Accelerator(netlist), "accelerator")
     write_text(rtl / "filelist.f", "".join(f"{name}\n" for name in (*graph.files, "accelerator.v")))
+    for name, text in simulation_files(netlist, rtl).items():
+        write_text(rtl / name, text)
     write_text(work.folder / "netlist.json", dump(netlist))
     _sizing(sizing, gates, plan).save(work.folder / "sizing.json")
 

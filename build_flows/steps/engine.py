@@ -43,7 +43,8 @@ VERSION = 2
 class Work:
     """What a step works with beside settings and inputs, none of which its outputs depend on: the ``folder`` to write them into, ``ui`` to
     tell how far it is, ``caches``, the folder in which things are kept that may be used again by any project beside this one, and, for the
-    words of errors, the project's ``output`` folder, its configuration ``file``, and how that names some of the inputs (``named``)."""
+    words of errors, the project's ``output`` folder, its configuration ``file``, and how that names some of what the step was given
+    (``named``)."""
 
     folder: Path
     ui: Ui
@@ -74,8 +75,8 @@ class Step:
     identity is the same; any other starts in an empty one.
 
     ``adopt(settings, inputs, work)``, where there is one, is asked about outputs that offramp 0.1 left in ``work.output``: it returns None
-    when they are what ``run`` would make, else why not, in words. ``named`` says for some inputs how the configuration names them.
-    ``apart`` are modules or packages of ours that are left out of the identity though ``run`` uses them, each for a reason that stands
+    when they are what ``run`` would make, else why not, in words. ``named`` says of some of what it is given how the configuration names
+    it. ``apart`` are modules or packages of ours that are left out of the identity though ``run`` uses them, each for a reason that stands
     there.
     """
 
@@ -111,14 +112,17 @@ class Build:
 
     A context manager: entering makes the folder and takes its lock, or raises :class:`Busy` when another process holds it. The lock is the
     operating system's, so that of a dead process is free. It is not re-entrant: one Build per folder and process. ``file`` is the project's
-    configuration as errors name it, ``sources`` say what code stands behind a step. ``ran`` and ``skipped`` list the names of the steps so
-    far.
+    configuration as errors name it, ``sources`` say what code stands behind a step; from the output folders ``reuse`` the outputs of
+    steps of equal identity are taken instead of made. ``ran`` and ``skipped`` (taken ones among them) list the names of the steps so far.
     """
 
-    def __init__(self, folder: Path, ui: Ui | None = None, file: Path | None = None, sources: Sources | None = None) -> None:
+    def __init__(
+        self, folder: Path, ui: Ui | None = None, file: Path | None = None, sources: Sources | None = None, reuse: Sequence[Path] = ()
+    ) -> None:
         self.folder = folder
         self.ui: Ui = ui or SilentUi()
         self.file = file or folder
+        self.reuse = reuse
         self.ran: list[str] = []
         self.skipped: list[str] = []
         self.sources = sources or Sources(cache=folder / ".steps" / "sources.json")
@@ -155,6 +159,9 @@ class Build:
         if differing == [] or (differing is None and self._adopt(step, identity, parts)):
             self.skipped.append(step.name)
             return False
+        if self._take_over(step, identity, parts):
+            self.skipped.append(step.name)
+            return False
         if differing:
             self.ui.info(f"{', '.join(differing)}: not as step {step.name} left it, made anew")
         work = self._work(step, identity)
@@ -164,21 +171,18 @@ class Build:
         missing = [name for name in step.outputs if not (work / name).exists()]
         if missing:
             raise RuntimeError(f"step {step.name} did not write {', '.join(missing)}")
-        self._stamp(step).unlink(missing_ok=True)
-        for name in step.outputs:
-            move_into_place(work / name, self.folder / name)
-        self._write_stamp(step, identity, parts, seconds)
+        self._put_in_place(step, work, identity, parts, seconds)
         shutil.rmtree(work)
         self.ran.append(step.name)
         return True
 
-    def _stamp(self, step: Step) -> Path:
-        return self.folder / ".steps" / f"{step.name}.json"
+    def _stamp(self, step: Step, folder: Path | None = None) -> Path:
+        return (folder or self.folder) / ".steps" / f"{step.name}.json"
 
-    def _read_stamp(self, step: Step) -> dict[str, Any]:
-        """The stamp of ``step``; empty when there is none that can be read."""
+    def _read_stamp(self, step: Step, folder: Path | None = None) -> dict[str, Any]:
+        """The stamp of ``step`` in ``folder`` (this build's where None); empty when there is none that can be read."""
         try:
-            found = json.loads(self._stamp(step).read_text(encoding="utf-8"))
+            found = json.loads(self._stamp(step, folder).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) and isinstance(found.get("outputs"), dict) else {}
@@ -201,7 +205,9 @@ class Build:
         stamp = self._read_stamp(step)
         if step.adopt is None or stamp.get("version") != 1 or set(stamp["outputs"]) != set(step.outputs):
             return False
-        if any(hash_path(self.folder / name) != found for name, found in stamp["outputs"].items()):
+        changed = [name for name, found in stamp["outputs"].items() if hash_path(self.folder / name) != found]
+        if changed:
+            self.ui.info(f"{', '.join(changed)}: not as step {step.name} left it, made anew")
             return False
         reason = step.adopt(step.settings, step.inputs, self.work(self.folder, step.named))
         if reason is not None:
@@ -211,6 +217,34 @@ class Build:
         seconds = stamp.get("seconds")
         self._write_stamp(step, identity, parts, seconds if isinstance(seconds, int | float) else 0.0)
         return True
+
+    def _take_over(self, step: Step, identity: str, parts: Mapping[str, Any]) -> bool:
+        """Copy the outputs of ``step`` from a folder of ``reuse`` in which a step of this identity left them, and they are still as it
+        did."""
+        for folder in self.reuse:
+            stamp = self._read_stamp(step, folder)
+            if folder == self.folder or stamp.get("version") != VERSION or stamp.get("identity") != identity:
+                continue
+            work = self._work(step, identity)
+            copied = all((folder / name).exists() for name in step.outputs)
+            for name in step.outputs if copied else ():
+                copy = shutil.copytree if (folder / name).is_dir() else shutil.copyfile
+                copy(folder / name, work / name)
+                copied &= hash_path(work / name) == stamp["outputs"].get(name)
+            if copied:
+                self.ui.info(f"{', '.join(step.outputs)}: as in {folder}")
+                self._put_in_place(step, work, identity, parts, stamp["seconds"])
+            shutil.rmtree(work)
+            if copied:
+                return True
+        return False
+
+    def _put_in_place(self, step: Step, work: Path, identity: str, parts: Mapping[str, Any], seconds: float) -> None:
+        """Rename the outputs in ``work`` into the output folder, and write the stamp."""
+        self._stamp(step).unlink(missing_ok=True)
+        for name in step.outputs:
+            move_into_place(work / name, self.folder / name)
+        self._write_stamp(step, identity, parts, seconds)
 
     def _work(self, step: Step, identity: str) -> Path:
         work = self.folder / ".steps" / f"{step.name}.work"

@@ -4,7 +4,7 @@ Every function here runs the steps it needs first; a step whose inputs did not c
 in a file of its name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,9 +225,10 @@ def train_step(project: Project) -> Step:
 
 
 @contextmanager
-def open_flow(project: Project, ui: Ui) -> Iterator[Flow]:
-    """The steps of ``project``, its output folder locked meanwhile (:class:`build_flows.steps.engine.Build` says what that raises)."""
-    with Build(project.output, ui, project.file) as build:
+def open_flow(project: Project, ui: Ui, reuse: Sequence[Path] = ()) -> Iterator[Flow]:
+    """The steps of ``project``, its output folder locked meanwhile (:class:`build_flows.steps.engine.Build` says what that raises, and what
+    ``reuse`` is)."""
+    with Build(project.output, ui, project.file, reuse=reuse) as build:
         yield Flow(project, ui, build)
 
 

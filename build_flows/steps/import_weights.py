@@ -39,7 +39,7 @@ def step(project: "Project") -> Step:
     return Step(
         name="train", run=run, outputs=OUTPUTS, inputs={**data_inputs(project), "import": project.weights},
         settings=Settings(train=train.settings(project), own=project.config.import_.model_copy(update={"weights": None})), resumable=True,
-        apart=train.APART, named={"import": project.named("import.weights")},
+        apart=train.APART, named={"import": project.named("import.weights")}, adopt=adopt,
     )
 
 
@@ -61,6 +61,11 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
         metrics["settings"] = how["settings"]
         start.unlink()
     write_metrics(work, data, {**metrics, "import": found["import"]})
+
+
+def adopt(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> str:
+    """Why an import of offramp 0.1 is made anew: after fine-tuning a checkpoint does not tell of which float weights it was."""
+    return "float weights are imported again"
 
 
 def seen(own: ImportSection, data: "Dataset") -> "Seen":

@@ -36,14 +36,14 @@ Logits = Sequence[npt.NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Which network: ``factory``, the function that makes it (None: a QONNX file); the project's ``name``, and its exits' ``policies``; and
-    the images that measure it."""
+    """Which network: ``factory``, the function that makes it (None: a QONNX file); the project's ``name``, and how many ``exits`` it has;
+    and the images that measure it."""
 
     data: DataSettings
     held: Held
     factory: str | None
     name: str
-    policies: tuple[str, ...]
+    exits: int
     threads: int
 
 
@@ -52,12 +52,15 @@ def step(project: "Project") -> Step:
     module."""
     config = project.config
     key = f"model.{'factory' if config.model.factory else 'qonnx'}"
-    named = {"network": project.named(key)} | ({"weights": project.named("model.weights")} if config.model.weights else {})
+    policies = [item.policy for item in config.exits]
+    named = {"network": project.named(key), "exits": f"exits = {toml(policies)}"}
+    if config.model.weights:
+        named["weights"] = project.named("model.weights")
     return Step(
         name="train", run=run, outputs=OUTPUTS, inputs={**data_inputs(project), **own_source(project)},
         settings=Settings(
             data=data_settings(project), held=held_out(project), factory=config.model.factory, name=project.name,
-            policies=tuple(item.policy for item in config.exits), threads=config.train.threads,
+            exits=len(policies), threads=config.train.threads,
         ),
         named=named,
     )
@@ -160,12 +163,10 @@ def _module(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> "nn.Mod
 
 def _fits(chosen: Settings, work: Work, network: OwnNetwork, data: "Dataset") -> None:
     """Images, classes and exits must be those of data set and configuration."""
-    count = len(chosen.policies)
-    if len(network.heads) != count:
+    if len(network.heads) != chosen.exits:
         raise ConfigError(
-            f"{work.file}: exits = {toml(list(chosen.policies))}: the network has {len(network.heads)} "
-            "outputs, "
-            f"not {count}; allowed: one [[exits]] table for each"
+            f"{work.file}: {work.named['exits']}: the network has {len(network.heads)} outputs, not {chosen.exits}; "
+            "allowed: one [[exits]] table for each"
         )
     if network.shape != tuple(data.shape):
         shapes = ["x".join(map(str, shape)) for shape in (network.shape, data.shape)]

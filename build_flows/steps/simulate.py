@@ -2,7 +2,7 @@
 it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +30,13 @@ BATCH = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The images, and how to run."""
+    """The images, and how to run; ``thresholds`` are integer ones by exit that are written to registers first."""
 
     data: DataSettings
     samples: int | None
     stall: float
     seed: int
+    thresholds: Mapping[int, int]
 
 
 INPUTS = ("netlist.json", "rtl", "golden.npz", "exits.json")
@@ -43,7 +44,7 @@ INPUTS = ("netlist.json", "rtl", "golden.npz", "exits.json")
 
 def settings(project: "Project", chosen: Options) -> Settings:
     """The project's images, run with the options ``chosen``."""
-    return Settings(data=data_settings(project), samples=chosen.samples, stall=chosen.stall, seed=chosen.seed)
+    return Settings(data=data_settings(project), samples=chosen.samples, stall=chosen.stall, seed=chosen.seed, thresholds=chosen.thresholds)
 
 
 def step(project: "Project", artefacts: Mapping[str, Path]) -> Step:
@@ -70,7 +71,9 @@ def simulate(chosen: Settings, inputs: Mapping[str, Path], work: Work, waves: Pa
     count = len(images) if chosen.samples is None else min(chosen.samples, len(images))
     images, labels = images[:count], labels[:count]
     ui.info(f"golden model: {count:,} images")
-    rules = golden.load_exits(inputs["exits.json"])
+    rules = [
+        replace(rule, threshold=chosen.thresholds.get(k, rule.threshold)) for k, rule in enumerate(golden.load_exits(inputs["exits.json"]))
+    ]
     gates: dict[int, npt.NDArray[np.int64]] = {}
     logits = golden.load(inputs["golden.npz"]).run(images, gates=gates)
     wanted = golden.decide(logits, rules, gates)
@@ -83,6 +86,7 @@ def simulate(chosen: Settings, inputs: Mapping[str, Path], work: Work, waves: Pa
         result = run_accelerator(
             net, inputs["rtl"], images, work=work.folder / "run", cache=work.models, stall_in=chosen.stall, stall_out=chosen.stall,
             seed=chosen.seed, batches=batches, waves=waves, progress=tell,
+            writes={f"THRESHOLD_{k}": value for k, value in chosen.thresholds.items()},
         )
     fields = {item.name: item for item in net.result.fields}
     ids = expected_ids(batches, fields["id"].width)

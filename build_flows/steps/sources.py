@@ -39,6 +39,9 @@ DISTRIBUTIONS = {
 }
 """Distributions that are not called as the package in them is."""
 
+ELSEWHERE = ("pynq",)
+"""Packages of the board alone: code of ours that imports them is packed here, or run beside a stand-in."""
+
 _ROOT = Path(__file__).resolve().parents[2]
 _VERSION = 1
 
@@ -105,7 +108,7 @@ class Sources:
                 top = imported.partition(".")[0]
                 if top in ROOMS:
                     waiting += self._ours(imported)
-                elif top not in sys.stdlib_module_names and top != "__future__":
+                elif top not in sys.stdlib_module_names and top not in ("__future__", *ELSEWHERE):
                     tools.add(DISTRIBUTIONS.get(top, top))
             tools.update(found.tools)
             for declared in found.sources:

@@ -101,32 +101,42 @@ def fit(chosen: Settings, inputs: Mapping[str, Path], work: Work, data: "Dataset
 
 
 def adopt(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> str | None:
-    """Whether offramp 0.1 trained the checkpoint on this data with these settings; None, or what differs."""
-    import hashlib
-
-    from quant_models.datasets.digest import data_digest
+    """Whether offramp 0.1 trained the checkpoint as :func:`run` would: None, or what was otherwise then."""
     from quant_models.errors import QuantModelError
     from quant_models.networks.checkpoint import load_checkpoint
-    from quant_models.training.train import told
+    from quant_models.training.gate_head import GateHeads
+    from quant_models.training.train import run_identity
 
+    how, start = chosen.training, inputs.get("start")
     try:
         found = load_checkpoint(work.output / OUTPUTS[0])
-        data = trained_on(chosen.training, inputs, dataset(chosen.data, inputs, work.caches), found.spec)
+        data = dataset(chosen.data, inputs, work.caches)
         spec = whole(chosen.network, data.classes, data.shape, work)
+        wanted = run_identity(
+            spec, trained_on(how, inputs, data, spec), train_settings(how, chosen.held), train_scheme(how), start=start,
+            unlabelled=unlabelled(how, inputs, data), gates=GateHeads(epochs=how.gate_epochs),
+        )
     except (QuantModelError, OfframpError) as error:
         return str(error)
-    trained = found.progress.get("run") or {}
-    how = told(train_settings(chosen.training, chosen.held), train_scheme(chosen.training))
-    start = inputs.get("start")
-    wanted = {
-        "network": spec == found.spec,
-        "settings of training": {**how["settings"]} == trained.get("settings"),
-        "scheme": how["scheme"] == trained.get("scheme"),
-        "data": data_digest(data) == trained.get("data"),
-        "train.start": (start and hashlib.sha256(start.read_bytes()).hexdigest()) == trained.get("start"),
-    }
-    differing = [name for name, same in wanted.items() if not same]
-    return f"{', '.join(differing)} differ{'s' if len(differing) == 1 else ''} from what it was trained with" if differing else None
+    other = [] if spec == found.spec else ["another network"]
+    other += _otherwise(wanted, found.progress.get("run") or {})
+    return f"it was trained with {', '.join(other)}" if other else None
+
+
+def _otherwise(wanted: Mapping[str, Any], trained: Mapping[str, Any]) -> list[str]:
+    """What of the training ``trained`` is not as ``wanted``, in words; both as a checkpoint holds them."""
+    told = {"data": "other images", "start": "another train.start", "unlabelled": "other samples without labels"}
+    found: dict[str, str] = {}
+    for part in dict.fromkeys((*wanted, *trained)):
+        now, then = wanted.get(part), trained.get(part)
+        if now == then:
+            continue
+        if isinstance(now, dict) and isinstance(then, dict):
+            # What stands in both the settings and the scheme is told once.
+            found |= {key: f"{key} = {then.get(key)}, not {now.get(key)}" for key in (*now, *then) if now.get(key) != then.get(key)}
+        else:
+            found[part] = told.get(part, f"other {part}")
+    return list(found.values())
 
 
 def _stopped(work: Work, error: "Diverged") -> OfframpError:

@@ -12,6 +12,7 @@ from hw.exits.admission import BATCH_BITS
 from hw.exits.router import result_layout
 from hw.exits.token import STAMP_BITS
 from hw.netlist import ResultField
+from hw.placing import place
 from hw.streams.fifo import Fifo
 
 __all__ = ["ExitMerge"]
@@ -132,7 +133,7 @@ class ExitMerge(wiring.Component):
         m = Module()
         batch = Signal(self.result["token"].shape["batch"].width)
         # Two lengths wait here with what is asked first of each, so that nothing before depends on which result is taken.
-        m.submodules.lengths = lengths = Fifo(BATCH_BITS + 1, 2)
+        lengths = place(m, "lengths", Fifo(BATCH_BITS + 1, 2))
         length, single = lengths.o.payload[:BATCH_BITS], lengths.o.payload[BATCH_BITS]
         m.d.comb += [
             lengths.i.valid.eq(self.length.valid),
@@ -183,7 +184,7 @@ class ExitMerge(wiring.Component):
         word = self._pack(m, picked.exit, picked.result)
 
         # Two places, so that nothing here depends on ``o.ready``.
-        m.submodules.words = words = Fifo(self.word.size, 2)
+        words = place(m, "words", Fifo(self.word.size, 2))
         leave, leaving, last = Signal(), Signal(self.bits), Signal()
         counted = Signal()  # one of the batch
         if self.order == "arrival":

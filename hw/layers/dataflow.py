@@ -8,38 +8,35 @@ from amaranth.lib import wiring
 
 from hw.layers.layer_unit import LayerUnit
 from hw.netlist import Layer, Netlist, NetlistError, Stream
-from hw.streams.fifo import Fifo
+from hw.placing import place
+from hw.streams.join import check_width, join_stream
 
-__all__ = ["Dataflow"]
+__all__ = ["Dataflow", "attach_layers"]
 
 
 class Dataflow:
-    """The layers and inner streams of a netlist, or of a part of it, inside module ``m``.
+    """The layers of a netlist, or of a part of it, inside module ``m``.
 
-    Every layer becomes a submodule of its own name and every stream with a FIFO another one. ``wrap`` is applied to our own units (to give
-    them a reset, say). ``hollow`` layers do not compute (:class:`hw.layers.layer_unit.LayerUnit`).
+    Every layer becomes a submodule of its own name, made by ``unit``: a component with the members of
+    :class:`hw.layers.layer_unit.LayerUnit`.
     """
 
-    def __init__(self, m: Module, layers: Iterable[Layer], *, rst_n: Value, wrap: Callable[[Any], Any] = lambda unit: unit,
-                 hollow: bool = False) -> None:
-        self._m = m
-        self._wrap = wrap
-        self._units: dict[str, LayerUnit] = {}
-        self.fifos: dict[str, Fifo] = {}
+    def __init__(self, m: Module, layers: Iterable[Layer], *, rst_n: Value, unit: Callable[[Layer], wiring.Component] = LayerUnit) -> None:
+        self._units: dict[str, Any] = {}
         for layer in layers:
-            self._units[layer.name] = m.submodules[layer.name] = unit = LayerUnit(layer, hollow=hollow)
-            m.d.comb += unit.rst_n.eq(rst_n)
+            self._units[layer.name] = ports = place(m, layer.name, unit(layer))
+            m.d.comb += ports.rst_n.eq(rst_n)
 
-    def source(self, place: tuple[str, int]) -> Any:
-        """The output stream of layer ``place[0]`` with index ``place[1]``."""
-        return self._end(place, "o")
+    def source(self, where: tuple[str, int]) -> Any:
+        """The output stream of layer ``where[0]`` with index ``where[1]``."""
+        return self._end(where, "o")
 
-    def sink(self, place: tuple[str, int]) -> Any:
-        """The input stream of layer ``place[0]`` with index ``place[1]``."""
-        return self._end(place, "i")
+    def sink(self, where: tuple[str, int]) -> Any:
+        """The input stream of layer ``where[0]`` with index ``where[1]``."""
+        return self._end(where, "i")
 
-    def _end(self, place: tuple[str, int], side: str) -> Any:
-        name, index = place
+    def _end(self, where: tuple[str, int], side: str) -> Any:
+        name, index = where
         if name not in self._units:
             raise NetlistError(f"no layer is called {name!r}")
         end = getattr(self._units[name], f"{side}{index}", None)
@@ -47,22 +44,34 @@ class Dataflow:
             raise NetlistError(f"layer {name!r} has no {'output' if side == 'o' else 'input'} {index}")
         return end
 
-    def connect(self, item: Stream, src: Any, dst: Any) -> Fifo | None:
-        """Wire ``src`` to ``dst`` through the stream's FIFO, whose level is then to be read; a plain wire when the depth is 0."""
-        for end in (src, dst):
-            if len(Value.cast(end.payload)) != item.bits:
-                raise NetlistError(f"stream {item.name!r} has bits={item.bits}, but one end of it is {len(Value.cast(end.payload))} wide")
-        if item.depth == 0:
-            wiring.connect(self._m, src, dst)
-            return None
-        fifo = Fifo(item.bits, item.depth)
-        self._m.submodules[item.name] = self._wrap(fifo)
-        wiring.connect(self._m, src, fifo.i)
-        wiring.connect(self._m, fifo.o, dst)
-        self.fifos[item.name] = fifo
-        return fifo
-
     @staticmethod
     def inner(netlist: Netlist) -> list[Stream]:
         """The streams from one layer to another: all but the image's and the logits'."""
         return [item for item in netlist.streams if item.src[0] != "input" and not item.dst[0].startswith("exit")]
+
+
+def attach_layers(m: Module, netlist: Netlist, core: Any, wrap: Callable[[Any], Any],
+                  unit: Callable[[Layer], wiring.Component] = LayerUnit) -> None:
+    """Places all layers of ``netlist`` in ``m`` and joins them to each other and to the streams of ``core``, a
+    :class:`hw.core.AcceleratorCore`, whose ``core_reset`` resets them.
+
+    ``wrap`` gives that reset to the FIFOs between layers; ``unit`` is that of :class:`Dataflow`. Raises :class:`NetlistError` for a stream
+    or gate that does not fit the layers at its ends.
+    """
+    flow = Dataflow(m, netlist.layers, rst_n=~core.core_reset, unit=unit)
+    for item in Dataflow.inner(netlist):
+        join_stream(m, item, flow.source(item.src), flow.sink(item.dst), wrap)
+
+    def attach(name: str, bits: int, src: Any, dst: Any) -> None:
+        check_width(name, bits, src, dst)
+        wiring.connect(m, src, dst)
+
+    for item in netlist.streams:
+        if item.src[0] == "input":
+            attach(f"stream {item.name!r}", item.bits, core.to_stage0, flow.sink(item.dst))
+        elif item.dst[0].startswith("exit"):
+            end = f"to_{item.dst[0]}{'_gate' if item.dst[1] else ''}"
+            attach(f"stream {item.name!r}", item.bits, flow.source(item.src), getattr(core, end))
+    for gate in netlist.gates:
+        attach(f"gate {gate.exit}", gate.bits, flow.source(gate.src), getattr(core, f"to_gate{gate.exit}"))
+        attach(f"gate {gate.exit}", gate.bits, getattr(core, f"to_stage{gate.exit + 1}"), flow.sink(gate.dst))

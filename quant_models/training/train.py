@@ -31,7 +31,7 @@ from quant_models.training.gate_head import GateHeads
 from quant_models.training.optimiser import SCHEDULES, Schedule, flatten, optimiser, rate, unflatten
 from quant_models.training.schemes import UNLABELLED, Batch, Joint, Part, Scheme
 
-__all__ = ["Progress", "TrainSettings", "device", "evaluate", "told", "train"]
+__all__ = ["Progress", "TrainSettings", "device", "evaluate", "run_identity", "told", "train"]
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -139,6 +139,20 @@ def told(settings: TrainSettings, scheme: Scheme) -> dict[str, Any]:
     """``settings`` and ``scheme`` as the JSON data that a checkpoint and ``metrics.json`` hold: ``{"settings", "scheme"}``."""
     described = scheme.describe()
     return {"settings": {**dataclasses.asdict(settings), "exit_weights": described.get("exit_weights")}, "scheme": described}
+
+
+def run_identity(
+    spec: NetSpec, data: Dataset, settings: TrainSettings, scheme: Scheme, *, start: Path | None, unlabelled: np.ndarray | None,
+    gates: GateHeads,
+) -> dict[str, Any]:
+    """What a checkpoint says, beside its network, of how :func:`train` made it, as JSON data: ``settings`` and ``scheme`` of :func:`told`,
+    digests of ``data``, ``start`` (None: new weights) and, where there are any, ``unlabelled``; where ``spec`` has gate heads,
+    ``gates``."""
+    return {
+        **told(settings, scheme), "data": data_digest(data), "start": start and hashlib.sha256(start.read_bytes()).hexdigest(),
+        **({"gates": gates.describe()} if spec.gates else {}),
+        **({} if unlabelled is None else {"unlabelled": array_digest(unlabelled)}),
+    }
 
 
 @dataclass
@@ -345,12 +359,9 @@ def train(
     kept, held = split(data, settings.validation, settings.seed)
     x, y = data.x_train[kept], data.y_train[kept]
     y = np.where(scheme.labelled(y, settings.seed), y, UNLABELLED)
-    identity = {**told(settings, scheme), "data": data_digest(data), "start": start and hashlib.sha256(start.read_bytes()).hexdigest()}
     gates = gates or GateHeads()
-    if spec.gates:
-        identity["gates"] = gates.describe()
+    identity = run_identity(spec, data, settings, scheme, start=start, unlabelled=unlabelled, gates=gates)
     if unlabelled is not None:
-        identity["unlabelled"] = array_digest(unlabelled)
         x, y = np.concatenate([x, unlabelled]), np.concatenate([y, np.full(len(unlabelled), UNLABELLED)])
     model = _model(spec, scheme, settings.seed, start, build)
     if model.kind != MultiExitNet.kind:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from hw.accelerator import registers
 from hw.netlist import Netlist
-from sim.accelerator.bench import waivers
 from sim.accelerator.images import pack
+from sim.accelerator.waivers import waivers
 from sim.errors import SimulationError
 from sim.tools.verilator import HDL, Design, build, read_filelist
 

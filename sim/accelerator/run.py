@@ -16,6 +16,7 @@ import numpy.typing as npt
 from hw.netlist import Netlist
 from sim.accelerator.bench import AcceleratorBench
 from sim.accelerator.parts import Parts
+from sim.accelerator.protocol import entry_words
 from sim.accelerator.result import SimResult, StageUse, StreamUse, assemble
 from sim.accelerator.scenario import Read, Reset, Results, Send, Sent, Stall, Step, Write
 from sim.tools.cocotb_process import Cancel, Progress
@@ -40,11 +41,6 @@ def _split(length: int, batches: Sequence[int] | None) -> list[int]:
     if any(item < 1 for item in batches) or sum(batches) != length:
         raise ValueError(f"batches must be positive and add up to {length} images, not {list(batches)}")
     return list(batches)
-
-
-def _held(netlist: Netlist) -> int:
-    """Bus words that may have been taken before their image's first beat has entered: two in a FIFO, those of a beat, and one more."""
-    return 3 + -(-netlist.input.beat_bits // netlist.input.bus_bits)
 
 
 def _steps(batches: Sequence[int], words: int, held: int, writes: Mapping[str, int], stall: Stall) -> list[Step]:
@@ -134,8 +130,9 @@ def simulate(
         first = sum(sum(other) for other in shares[:index]) + sum(share[: part.done])
         try:
             part.traces.append(bench.run(
-                images[first : first + sum(rest)], _steps(rest, bench.image_words, _held(netlist), writes, stall), work=folders[index],
-                seed=seed + index, waves=waves, idle_limit=limit, tick=tick, progress=total.share(index), cancel=cancel))
+                images[first : first + sum(rest)], _steps(rest, bench.image_words, entry_words(netlist), writes, stall),
+                work=folders[index], seed=seed + index, waves=waves, idle_limit=limit, tick=tick, progress=total.share(index),
+                cancel=cancel))
         except BaseException as error:
             part.keep()
             failures.append(error)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sim.errors import SimulationError
+from sim.tools.model_messages import first_error
 
 __all__ = ["ENVIRONMENT", "FAULTS", "MEMORY_BASE", "Board", "BoardJob", "BusError", "environment", "job_from"]
 
@@ -144,6 +145,7 @@ class Board:
             if kind == "stop":
                 self._why = f"protocol error: {rest}"
                 raise SimulationError(self._why)
+            self._why = self._why or first_error([line]) or ""
         raise self._ended()
 
     def _ended(self) -> SimulationError:

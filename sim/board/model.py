@@ -4,7 +4,8 @@ from pathlib import Path
 
 from hw.control.register_map import ADDR_WIDTH
 from hw.netlist import Netlist
-from sim.accelerator.bench import waivers
+from sim.accelerator.protocol import BINDING, CHECKER, binding
+from sim.accelerator.waivers import waivers
 from sim.tools.verilator import HDL, Design, build, read_filelist
 
 __all__ = ["build_board"]
@@ -18,7 +19,7 @@ def build_board(netlist: Netlist, rtl: Path, cache: Path, *, jobs: int | None = 
     """
     sources, includes = read_filelist(rtl.absolute() / "filelist.f")
     return build(Design(
-        top="board", sources=[HDL / "board.sv", *sources], includes=includes, waive=waivers(sources), assertions=False, optimise="O1",
-        main=HDL / "board_main.cpp",
+        top="board", sources=[HDL / "board.sv", CHECKER, *sources], includes=includes, waive=waivers(sources), assertions=False,
+        optimise="O1", main=HDL / "board_main.cpp", texts={BINDING: binding(netlist)},
         parameters={"BUS_BITS": netlist.input.bus_bits, "RESULT_BITS": netlist.result.bits, "ADDR_BITS": ADDR_WIDTH},
     ), cache, jobs=jobs)

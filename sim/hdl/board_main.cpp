@@ -3,7 +3,8 @@
 //
 // Arguments are name=value (see `Options`). Commands come on stdin, one a line, with numbers in hexadecimal: "r ADDRESS", "w ADDRESS VALUE",
 // "n" (cycles so far), "q"; each is answered by "ok VALUE" or, where a processor would get a bus error, "error TEXT". Every access takes
-// `access_cycles` of simulated time. What PG021 leaves undefined ends the program with "stop TEXT": hardware might do anything.
+// `access_cycles` of simulated time. What PG021 leaves undefined ends the program with "stop TEXT": hardware might do anything. So does an
+// $error of the design, in Verilator's own words; its time is in cycles.
 
 #include <sys/mman.h>
 
@@ -269,6 +270,7 @@ class Board {
 public:
     Board(const Options& options, uint8_t* memory)
         : options_(options), random_(options["seed"]), top_(new Vtop{&context_, "board"}), memory_(memory) {
+        context_.fatalOnError(false);
         top_->rst_n = 0;
         top_->clk = 0;
         top_->eval();
@@ -295,7 +297,11 @@ public:
         const bool last = top_->m_tlast;
         top_->clk = 1;
         top_->eval();
-        ++cycles_;
+        context_.time(++cycles_);
+        if (context_.gotFinish()) {  // an $error, which has been told
+            std::fflush(stdout);
+            std::exit(3);
+        }
         if (resetting_) {
             --resetting_;
             return;

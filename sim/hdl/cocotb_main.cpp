@@ -57,6 +57,7 @@ int main(int argc, char** argv) {
     context->commandArgs(argc, argv);
     const std::unique_ptr<Vtop> top{new Vtop{context, ""}};
     context->fatalOnVpiError(false);  // cocotb asks for objects that may not exist
+    context->fatalOnError(false);     // an $error ends the simulation, and what was recorded is kept
 
 #if VM_TRACE
     std::unique_ptr<VerilatedFstC> trace;

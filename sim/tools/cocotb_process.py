@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.errors import SimulationError, ToolError
+from sim.tools.model_messages import first_error
 from sim.tools.verilator import cocotb_libraries
 
 __all__ = ["Cancel", "Progress", "run_cocotb"]
@@ -68,7 +69,8 @@ def run_cocotb(
     env: Mapping[str, str] | None = None, progress: Progress | None = None, timeout: float | None = None,
     cancel: Cancel | None = None,
 ) -> None:
-    """Run every cocotb test of the Python ``module`` on ``model``; raises :class:`SimulationError` unless all of them pass.
+    """Run every cocotb test of the Python ``module`` on ``model``; raises :class:`SimulationError` unless all of them pass, with what the
+    model's first ``$error`` said, if there was one.
 
     The log goes to ``folder/sim.log``. ``cwd`` is where the design finds its memory files. ``progress`` gets each JSON object the bench
     prints behind ``@offramp``. ``timeout`` is in seconds; ``cancel`` ends the run from another thread.
@@ -115,7 +117,10 @@ def run_cocotb(
 
 
 def _judge(code: int, results: Path, log: Path) -> None:
-    tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-25:])
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    if said := first_error(lines):
+        raise SimulationError(f"{said}; the log is {log}")
+    tail = "\n".join(lines[-25:])
     try:
         cases = list(ElementTree.parse(results).iter("testcase"))
     except (OSError, ElementTree.ParseError):

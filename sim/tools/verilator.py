@@ -26,7 +26,7 @@ from sim.errors import BuildError, ToolError
 from sim.tools.jobs import cores
 from sim.tools.lock import locked
 
-__all__ = ["Design", "Tool", "build", "find", "read_filelist"]
+__all__ = ["Design", "Tool", "build", "find", "lint_off", "read_filelist"]
 
 MINIMUM = (5, 36)
 HDL = Path(__file__).parent.parent / "hdl"
@@ -105,6 +105,12 @@ def read_filelist(path: Path) -> tuple[list[Path], list[Path]]:
     return sources, includes
 
 
+def lint_off(waive: Mapping[str, Sequence[str]]) -> list[str]:
+    """Lines of a configuration file that pass over warnings, by file pattern; no rules are all rules."""
+    return [line for pattern, rules in sorted(waive.items())
+            for line in [f'lint_off -rule {rule} -file "{pattern}"' for rule in rules] or [f'lint_off -file "{pattern}"']]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Design:
     """What a model is made of.
@@ -113,6 +119,7 @@ class Design:
     (Verilator's, ``*`` and ``?``), none meaning all of them; any other warning is an error. ``public`` are ``{module: signals}`` that
     cocotb may see, and nothing else is. Without ``assertions`` the model is built and runs faster. ``optimise`` is the C++ compiler's
     level, ``O2`` for long runs. ``main`` is the C++ program, ours for cocotb unless given; a ``main`` of one's own is built without VPI.
+    ``texts`` are sources that lie in no file, by the name that messages give them.
     """
 
     top: str
@@ -127,13 +134,12 @@ class Design:
     assertions: bool = True
     optimise: str = "O2"
     main: Path | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def control(self) -> str:
         """Verilator's configuration file for this design."""
-        lines = ["`verilator_config"]
-        for pattern, rules in sorted(self.waive.items()):
-            lines += [f'lint_off -rule {rule} -file "{pattern}"' for rule in rules] or [f'lint_off -file "{pattern}"']
+        lines = ["`verilator_config", *lint_off(self.waive)]
         lines += [f'public_flat_rw -module "{module}" -var "{name}"' for module, names in self.public.items() for name in names]
         return "\n".join(lines) + "\n"
 
@@ -254,6 +260,7 @@ def _identity(design: Design, tool: Tool, compile_: _Compile) -> str:
     parts += [f"{key}={value}" for key, value in sorted({**design.parameters, **{f"+{k}": v for k, v in design.defines.items()}}.items())]
     for source in design.sources:
         parts += [source.name, _file_digest(source)]
+    parts += [part for text in sorted(design.texts.items()) for part in text]
     for folder in design.includes:
         for header in sorted(item for item in folder.iterdir() if item.suffix in (".vh", ".svh", ".v", ".sv", ".h")):
             parts += [header.name, _file_digest(header)]
@@ -335,5 +342,7 @@ def _verilate(design: Design, tool: Tool, target: Path) -> None:
     command += [f"-G{key}={value}" for key, value in sorted(design.parameters.items())]
     command += [f"-D{key}={value}" for key, value in sorted(design.defines.items())]
     command += [f"-I{folder}" for folder in design.includes]
-    command += [control, *design.sources]
+    for name, text in design.texts.items():
+        (target.parent / name).write_text(text, encoding="utf-8")
+    command += [control, *design.sources, *(target.parent / name for name in design.texts)]
     _run(command, "Verilator", VERILATOR_ROOT=str(tool.root))

@@ -18,7 +18,7 @@ from amaranth.lib import wiring
 
 import hw
 from hw.exits.decision import ExitDecision
-from sim.accelerator.bench import waivers
+from sim.accelerator.waivers import waivers
 from sim.errors import BuildError
 from sim.tools.children import Child, run_children
 from sim.tools.verilator import HDL, Design, build, find

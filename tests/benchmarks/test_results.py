@@ -12,7 +12,7 @@ from benchmarks import results
 from benchmarks.results_records import Entry, ResultsFile
 from benchmarks.results_runs import CIFAR10, RUNS, Run
 from build_flows.project.load import Project
-from build_flows.steps import training
+from build_flows.steps.data import project_dataset
 from sim import golden
 from tests.benchmarks.results_samples import entry
 
@@ -20,7 +20,7 @@ from tests.benchmarks.results_samples import entry
 @pytest.mark.cosim
 def test_figures_are_those_of_the_golden_model(tiny: Project) -> None:
     found = results.measure(tiny)
-    data = training.dataset(tiny)
+    data = project_dataset(tiny)
     logits = golden.load(tiny.output / "golden.npz").run(data.x_test)
     wanted = golden.decide(logits, golden.load_exits(tiny.output / "exits.json"))
     assert found.accuracy == pytest.approx((wanted.label == data.y_test).mean())

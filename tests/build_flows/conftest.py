@@ -1,4 +1,4 @@
-"""One small project, sent through the real flow once, for all tests of this folder that need what it makes."""
+"""Projects for all tests of this folder: copies of the small one, and a toy that is compiled already."""
 
 import shutil
 from collections.abc import Callable
@@ -6,18 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from build_flows.base.ui import SilentUi
 from build_flows.project.load import Project
-from build_flows.steps import flow
-from tests.build_flows.projects import configured, project
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Project:
-    """The project after ``offramp simulate``; tests must not change it."""
-    made = project(tmp_path_factory.mktemp("tiny"), model_cache)
-    flow.simulate(made, SilentUi(), samples=40)
-    return made
+from build_flows.project.load import load as load_config
+from tests.build_flows.board.compiled import compiled
+from tests.build_flows.projects import configured
+from tests.test_layering import ROOT
 
 
 @pytest.fixture
@@ -30,3 +23,13 @@ def copy(tiny: Project, tmp_path: Path) -> Callable[..., Project]:
         return configured(folder, **changes)
 
     return make
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """The digits' configuration in a folder of its own, whose output holds the netlist and the RTL of a toy with two exits."""
+    file = tmp_path / "digits.toml"
+    file.write_text((ROOT / "examples" / "digits.toml").read_text())
+    found = load_config(file)
+    compiled(tmp_path, found)
+    return found

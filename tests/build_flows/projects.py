@@ -1,10 +1,13 @@
 """Small projects for the tests of the flow: three exits, a few hundred of scikit-learn's digits."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from build_flows.project.config import Config
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
 
@@ -79,3 +82,19 @@ def configured(folder: Path, exits: Sequence[tuple[int, str]] | None = None, **c
         lines[place] = f"{key} = {value}"
     (folder / "config.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return load_config(folder / "config.toml")
+
+
+def changed(project: Project, tables: Mapping[str, Mapping[str, Any]], **files: Path) -> Project:
+    """``project`` with other values by table and key, and with ``files`` (start, samples)."""
+    raw = project.config.model_dump()
+    for table, values in tables.items():
+        raw[table] = raw[table] | values
+    return dataclasses.replace(project, config=Config.model_validate(raw), **files)
+
+
+def with_data(project: Project, **arrays: np.ndarray) -> Project:
+    """``project`` with some arrays of its data set replaced."""
+    assert project.data is not None
+    with np.load(project.data, allow_pickle=False) as found:
+        np.savez(project.data, **{**found, **arrays})
+    return project

@@ -207,11 +207,12 @@ def test_soft_reset_after_a_batch_cut_short(bench, tmp_path, cut):
     assert trace.snapshots[0]["SAMPLES_IN"] == trace.snapshots[0]["SAMPLES_OUT"] == 30
 
 
-def test_lengths_of_batches_of_images_of_few_words(toy_rtl, model_cache, tmp_path):
-    """A whole image waits inside the bus's FIFO while another one is in the accelerator."""
-    netlist, rtl = toy_rtl(exits=2, thresholds=(900,), max_in_flight=1, bus_bits=128, paces=(40,))
+@pytest.mark.parametrize("shape", [{"bus_bits": 128}, {"bus_bits": 64, "classes": 12, "size": 2}], ids=["3 words", "6 words"])
+def test_lengths_of_batches_of_images_of_few_words(toy_rtl, model_cache, tmp_path, shape):
+    """A whole image waits in the FIFOs before admission while another one is in the accelerator."""
+    netlist, rtl = toy_rtl(exits=2, thresholds=(240,), max_in_flight=1, paces=(40,), **shape)
     lengths = [2, 1, 3, 1, 2, 1, 4, 1, 1, 1, 4]
-    images = toy.images(sum(lengths), seed=1)
+    images = toy.images(sum(lengths), seed=1, classes=netlist.classes, size=netlist.input.height)
     result = simulate(netlist, rtl, images, work=tmp_path, cache=model_cache, batches=lengths, jobs=1, optimise="O1")
     agrees(netlist, images, result, lengths)
 

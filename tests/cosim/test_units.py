@@ -3,7 +3,7 @@
 import pytest
 from amaranth.back import verilog
 
-from sim.accelerator.bench import waivers
+from sim.accelerator.waivers import waivers
 from sim.tools.cocotb_process import run_cocotb
 from sim.tools.verilator import Design, build
 from tests.cosim.units import AllUnits

@@ -60,6 +60,17 @@ def test_built_once_and_again_when_a_source_changes(design, model_cache):
     assert not [item for item in model_cache.iterdir() if item.name.startswith("counter-") and not (item / "model").is_file()]
 
 
+def test_a_source_may_be_a_text(design, model_cache):
+    text = TOP.replace("count + 1;", "count + STEP;").replace("module counter (", "module counter import steps::*; (")
+
+    def stepping(step):
+        return build(design(text=text, texts={"steps.sv": f"package steps; localparam logic [7:0] STEP = {step}; endpackage"}), model_cache)
+
+    assert [run(stepping(step)) for step in (1, 2)] == ["10", "20"]
+    with pytest.raises(BuildError, match=r"steps\.sv:1:"):
+        stepping("?")
+
+
 def test_our_warnings_are_errors_and_waived_ones_are_not(design, model_cache):
     text = TOP.replace("count + 1", "count + 9'd1")
     with pytest.raises(BuildError, match=r"Verilator failed:\n%Warning-WIDTHTRUNC: .*counter\.sv"):
@@ -69,14 +80,15 @@ def test_our_warnings_are_errors_and_waived_ones_are_not(design, model_cache):
 
 def test_the_bench_is_clean_even_with_all_warnings(toy_rtl, model_cache):
     from sim.accelerator.bench import PORTS
+    from sim.accelerator.protocol import BINDING, CHECKER, binding
     from sim.tools.verilator import HDL
 
     netlist, rtl = toy_rtl(exits=1)
     sources, _ = read_filelist(rtl / "filelist.f")
     waive = {f"*/{source.name}": () for source in sources}
     parameters = {"BUS_BITS": netlist.input.bus_bits, "RESULT_BITS": netlist.result.bits}
-    model = build(Design(top="bench", sources=[HDL / "bench.sv", *sources], waive=waive, warnings=["-Wall"], public={"bench": PORTS},
-                         parameters=parameters, optimise="O0"), model_cache)
+    model = build(Design(top="bench", sources=[HDL / "bench.sv", CHECKER, *sources], waive=waive, warnings=["-Wall"],
+                         public={"bench": PORTS}, parameters=parameters, optimise="O0", texts={BINDING: binding(netlist)}), model_cache)
     assert model.is_file()
 
 

@@ -1,5 +1,6 @@
 """An FST of a run, read back here: layers and streams are in it under their own names."""
 
+import re
 import struct
 
 import pytest
@@ -61,5 +62,8 @@ def test_layers_and_streams_keep_their_names(toy_rtl, model_cache, tmp_path):
     found = names(waves)
     for name in [*(layer.name for layer in netlist.layers), *(item.name for item in netlist.streams if item.depth)]:
         assert any(name in item for item in found), name
+    streams = ("gate0_i", "gate0_o", "stage0_pool0__fork0_o", "merge_o")
+    nets = {f"{name}_{part}" for name in streams for part in ("payload", "valid", "ready")}
+    assert nets | {"stall_gate0", "occupancy_exit1", "gate0_level", "core_reset"} <= {re.sub(r"^\W*|\W.*$", "", item) for item in found}
     plain = simulate(netlist, rtl, images, work=tmp_path / "plain", cache=model_cache, optimise="O0")
     assert plain.cycle_out.tolist() == result.cycle_out.tolist()

@@ -51,6 +51,39 @@ def test_layers_and_streams_are_submodules_of_their_names():
         assert re.search(rf"^  \\?accelerator\.{name}\s+{name} \(|^  \\accelerator\.{name}  {name} \(", text, re.M), name
 
 
+NET = re.compile(r"^  (?:(?:input|output|wire|reg) )+(?:signed )?(?:\[-?\d+:\d+\] )?(?:\\(\S+) |(\w+))(?= ?[;=])", re.M)
+NUMBERED = re.compile(r"[^$].*\$\d")
+RUNS = {"id_bits": 16, "run_bits": 3}
+FOUR = {"exits": 4, "policies": ("gate", "patience", "patience"), "params": ({"gate_bits": 11}, {**RUNS, "first": True}, RUNS)}
+
+
+def nets(netlist):
+    """The top's nets that have a name: all but Amaranth's own, ``$1`` and so on."""
+    text = convert(netlist)
+    body = text[text.index("module accelerator("):text.index("endmodule")]
+    return {escaped or plain for escaped, plain in NET.findall(body) if not escaped.startswith("$")}
+
+
+@pytest.mark.parametrize("shape", [{"exits": 1}, {"exits": 3, "anytime": True}, {"exits": 2, "order": "input"}, FOUR],
+                         ids=["one", "anytime", "input-order", "four"])
+def test_nets_of_the_top_have_names_that_tell_what_they_are(shape):
+    """No two units' nets have one name, which Amaranth would number: ``o__valid$53``. There are as many as ports and fields, no more."""
+    netlist = toy.build(None, **shape)
+    netlist = dataclasses.replace(netlist, streams=tuple(
+        dataclasses.replace(item, depth=0) if item.name.startswith("fork0__") else item for item in netlist.streams))
+    found = nets(netlist)
+    assert not {name for name in found if NUMBERED.match(name)}
+    parts = ("payload", "valid", "ready")
+    streams = {f"{item.name}{end}" for item in netlist.streams for end in (("_i", "_o") if item.depth else ("",))}
+    streams |= {f"gate{gate.exit}_{end}" for gate in netlist.gates for end in "io"}
+    streams |= {f"{layer.name}_{end}" for layer in netlist.layers for end in ("i0", "o0")} | {"merge_o", "admission_token", "tokens0_o"}
+    assert {f"{name}_{part}" for name in streams for part in parts} <= found
+    counters = {f"{kind}_{name}" for kind in ("stall", "occupancy") for name in counted_streams(netlist)}
+    counters |= {"cycles", "samples_in", "samples_out", "exit_count0", "core_reset", *(f"gate{gate.exit}_level" for gate in netlist.gates)}
+    assert counters <= found
+    assert len(found) < 90 + 175 * len(netlist.exits)
+
+
 def test_registers_start_as_calibrated():
     netlist = toy.build(None, exits=3, thresholds=(700, -3))
     found = {item.name: item.init for item in registers(netlist)}

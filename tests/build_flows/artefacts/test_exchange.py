@@ -13,11 +13,12 @@ from build_flows.base.errors import ConfigError
 from build_flows.base.ui import SilentUi
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
-from build_flows.steps import flow, training
-from build_flows.steps import simulate as simulation
-from build_flows.steps.compile import compile_project
+from build_flows.steps import calibrate, compile, export, flow, simulate
+from build_flows.steps.data import data_inputs, project_dataset
+from build_flows.steps.simulate_options import Options
 from hw.netlist import load
 from quant_models.networks.checkpoint import load_checkpoint, save_checkpoint
+from tests.build_flows.alone import alone, work_of
 
 
 def other_heads(source: Path, target: Path) -> None:
@@ -33,13 +34,10 @@ def other_heads(source: Path, target: Path) -> None:
     save_checkpoint(target, dataclasses.replace(found, model={key: other(key, value) for key, value in found.model.items()}))
 
 
-def compiled(project: Project, work: Path, cache: Path, checkpoint: Path) -> Path:
-    work.mkdir(parents=True)
-    training.calibrate(project, SilentUi(), checkpoint, work)
-    training.export(project, SilentUi(), checkpoint, work)
-    compile_project(project, SilentUi(), model=work / "model.onnx", golden=work / "golden.npz", exits=work / "exits.json", cache=cache,
-                    work=work)
-    return work
+def compiled(project: Project, work: Path, checkpoint: Path) -> Path:
+    alone(project, calibrate.step(project, {"checkpoint": checkpoint}), work)
+    alone(project, export.step(project, checkpoint), work)
+    return alone(project, compile.step(project, work / "model.onnx", work / "golden.npz", work / "exits.json"), work)
 
 
 def with_build(project: Project, text: str) -> Project:
@@ -48,12 +46,12 @@ def with_build(project: Project, text: str) -> Project:
 
 
 @pytest.mark.cosim
-def test_two_sets_of_heads_differ_in_memories_alone(copy: Callable[..., Project], tmp_path: Path, model_cache: Path) -> None:
+def test_two_sets_of_heads_differ_in_memories_alone(copy: Callable[..., Project], tmp_path: Path) -> None:
     tiny = copy()
     project = with_build(tiny, "exchangeable_heads = true")
     first = project.output / "checkpoint.safetensors"
     other_heads(first, tmp_path / "other.safetensors")
-    works = [compiled(project, tmp_path / name, model_cache, path)
+    works = [compiled(project, tmp_path / name, path)
              for name, path in (("first", first), ("second", tmp_path / "other.safetensors"))]
     netlists = [load((work / "netlist.json").read_text()) for work in works]
     assert netlists[0].exchangeable
@@ -68,13 +66,11 @@ def test_two_sets_of_heads_differ_in_memories_alone(copy: Callable[..., Project]
     assert (works[0] / "sizing.json").read_bytes() == (works[1] / "sizing.json").read_bytes()
 
     # Every result is the golden model's, and the heads do decide differently.
-    data = training.dataset(project)
-    figures = [
-        simulation.run(netlist=work / "netlist.json", rtl=work / "rtl", golden_file=work / "golden.npz", exits=work / "exits.json",
-                       images=data.x_test, labels=np.asarray(data.y_test, np.int64), options=simulation.Options(samples=40), ui=SilentUi(),
-                       work=work / "sim", cache=model_cache)
-        for work in works
-    ]
+    figures = []
+    for work in works:
+        (work / "sim").mkdir()
+        inputs = {**{name: work / name for name in simulate.INPUTS}, **data_inputs(project)}
+        figures.append(simulate.simulate(simulate.settings(project, Options(samples=40)), inputs, work_of(project, work / "sim")))
     assert [item["agree"] for item in figures] == [40, 40]
     assert figures[0]["accuracy"] != figures[1]["accuracy"]
 
@@ -83,7 +79,7 @@ def test_two_sets_of_heads_differ_in_memories_alone(copy: Callable[..., Project]
 def test_a_users_project_has_the_rtl_it_started_from(copy: Callable[..., Project]) -> None:
     everybody = with_build(copy(), "exchangeable_heads = true")
     assert flow.compile(everybody, SilentUi()).exchange is None
-    data = training.dataset(everybody)
+    data = project_dataset(everybody)
     np.savez(everybody.file.parent / "user.npz", x=data.x_train[:200], y=data.y_train[:200])
     text = everybody.file.read_text().replace("exchangeable_heads = true\n", "").replace('"tiny"', '"user"').replace("out/tiny", "out/user")
     text = text.replace("[train]\n", '[train]\nscheme = "personal"\nstart = "out/tiny/checkpoint.safetensors"\n')

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from build_flows.artefacts.resources import Difference, ResourcesFile, Sums, SynthesisFile, WholeSums
-from build_flows.base.ui import SilentUi
 from build_flows.project.load import Project
 from build_flows.steps.engine import Build
 from build_flows.steps.flow import Flow
@@ -13,14 +12,6 @@ from tests.build_flows.compare_samples import resources
 from tests.toy_rtl import emit
 
 SUMS = Sums(lut=100, lut_paired=90, lutram=10, ff=200, bram36=1, dsp=2)
-
-
-class Listening(SilentUi):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def info(self, text: str) -> None:
-        self.said.append(text)
 
 
 class CompiledFlow(Flow):

@@ -20,9 +20,9 @@ from build_flows.board.stand_in import write_stand_in
 from hw.netlist import Netlist
 from sim.board.link import environment
 from tests import toy
-from tests.build_flows.board.compiled import Listening
 from tests.build_flows.board.golden_toy import write_golden
 from tests.build_flows.board.sshd import SSHD, Remote, server
+from tests.build_flows.uis import Listening
 from tests.sim.board.conftest import toy_job  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.skipif(SSHD is None, reason="no sshd: apt-get install openssh-server")

@@ -134,7 +134,7 @@ def test_a_clock_that_cannot_be_had_is_told_at_once(call: Call, project: Project
 def test_ctrl_c_ends_vivado_and_leaves_the_folder_free(project: Project, tmp_path: Path) -> None:
     """The real command, in a process of its own; only training and synthesis are left out."""
     fake_vivado.install(tmp_path / "bin", "slow")
-    program = ("from build_flows import flow; from tests.build_flows.board.compiled import CompiledFlow; flow.Flow = CompiledFlow; "
+    program = ("from build_flows.steps import flow; from tests.build_flows.board.compiled import CompiledFlow; flow.Flow = CompiledFlow; "
                "from build_flows.cli.main import main; main()")
     environment = {**os.environ, "PATH": fake_vivado.path_with(tmp_path / "bin"), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", program, "build", str(project.file)]

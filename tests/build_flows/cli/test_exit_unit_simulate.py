@@ -59,8 +59,9 @@ def test_the_answer_for_a_person(instead, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.exception
     (row,) = [line.split() for line in result.stdout.splitlines() if line.split()[:1] == ["margin"]]
     assert row == ["margin", "4", "2", "70", "2", "5/5/7", "0", "1.5"]
-    assert result.stdout.endswith(f"{tmp_path / 'sweep.json'}\n")
-    assert {path.name for path in tmp_path.iterdir()} == {"throughput.png", "latency.png"}
+    files = [tmp_path / name for name in ("throughput.png", "latency.png", "sweep.json")]
+    assert result.stdout.endswith("".join(f"{path}\n" for path in files))
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in files[:2])
     assert (instead[0].samples, instead[0].seed, instead[0].stall, instead[0].synth) == (70, 5, 0.0, False)
 
 

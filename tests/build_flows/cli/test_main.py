@@ -50,8 +50,9 @@ class Flow(SimpleNamespace):
         self._called("train")
         return {"accuracy": 0.97}
 
-    def compile(self, project: Any, ui: Any) -> None:
+    def compile(self, project: Any, ui: Any) -> dict[str, Any]:
         self._called("compile")
+        return {"stages": []}
 
     def simulate(self, project: Any, ui: Any, **how: Any) -> dict[str, Any]:
         self._called("simulate", **how)
@@ -66,11 +67,11 @@ class Flow(SimpleNamespace):
 
 @pytest.fixture
 def flow(monkeypatch: pytest.MonkeyPatch) -> Flow:
-    import build_flows
+    from build_flows import steps
 
     stand_in = Flow()
     monkeypatch.setitem(sys.modules, "build_flows.steps.flow", stand_in)  # type: ignore[misc]
-    monkeypatch.setattr(build_flows, "flow", stand_in, raising=False)
+    monkeypatch.setattr(steps, "flow", stand_in, raising=False)
     return stand_in
 
 
@@ -95,7 +96,7 @@ def offramp(monkeypatch: pytest.MonkeyPatch, *args: str) -> int:
     ("args", "keys"),
     [
         (["train"], {"project", "output", "accuracy"}),
-        (["compile"], {"project", "output"}),
+        (["compile"], {"project", "output", "stages"}),
         (["simulate"], set(RESULT)),
         (["report"], {"project", "report"}),
         (["run"], {*RESULT, "report"}),
@@ -235,8 +236,8 @@ def test_help_loads_nothing_heavy() -> None:
 def test_a_signal_ends_it_cleanly(number: signal.Signals, code: int, config: str, tmp_path: Path) -> None:
     script = f"""
 import sys, time, types, pathlib
-import build_flows
-from build_flows import cli
+import build_flows.steps
+from build_flows.cli import main as cli
 from build_flows.base.files import atomic_path
 def train(project, ui):
     with atomic_path(pathlib.Path({str(tmp_path / "checkpoint")!r})) as temporary:

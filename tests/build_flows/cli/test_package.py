@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from build_flows.base.errors import OfframpError
 from build_flows.cli.main import cli
 from build_flows.project.load import Project
-from build_flows.steps import flow, training
+from build_flows.steps import flow, package
 from hw.accelerator import build_id
 from hw.netlist import load
 from tests.build_flows.board.bitstreams import put_bitstream, toy_data
@@ -24,7 +24,7 @@ def call(project: Project, monkeypatch: pytest.MonkeyPatch) -> Call:
     """``call(*options)``: ``offramp package`` of the toy."""
     write_golden(project.output, load((project.output / "netlist.json").read_text()))
     monkeypatch.setattr(flow, "Flow", CompiledFlow)
-    monkeypatch.setattr(training, "dataset", toy_data)
+    monkeypatch.setattr(package, "dataset", toy_data)
     return lambda *options: CliRunner().invoke(cli, ["package", str(project.file), *options])
 
 

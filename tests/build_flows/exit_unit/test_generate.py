@@ -247,5 +247,6 @@ def test_the_unit_of_a_netlist(tmp_path: Path) -> None:
     assert (manifest.params, manifest.enabled) == (params, False)
     init = {register.name: register.init for register in manifest.registers}
     assert (init["THRESHOLD"], init["ENABLE"]) == (777, 0)
-    with pytest.raises(OfframpError, match="--exit must be from 0 to 2, not 3"):
-        of_netlist(built, 3)
+    for index in (-1, 3):
+        with pytest.raises(OfframpError, match=f"--exit must be from 0 to 2, not {index}"):
+            of_netlist(built, index)

@@ -24,7 +24,7 @@ from tests.build_flows.report_samples import metrics, netlist, sample_data
 
 COUNT = 30
 CONFIG = parse(template("digits"))
-VERSIONS = {"offramp": "0.2.0"}
+VERSIONS = {"python": "3.11.0", "finn-plus": "1.2"}
 
 
 @pytest.fixture
@@ -125,6 +125,8 @@ def test_the_report_is_written_whole(artefacts: dict[str, Path], tmp_path: Path)
         "9 layers, 256 images",
         "3 frames",
         "30 % of the cycles",
+        "offramp run digits.toml",
+        "finn-plus",
     ):
         assert part in html, part
     assert html.count("<svg") == 6

@@ -114,8 +114,7 @@ def test_float_weights_are_found_beside_the_configuration(tmp_path: Path) -> Non
     (tmp_path / "net.pt").touch()
     found = load_config(file)
     assert found.weights == tmp_path / "net.pt"
-    assert found.values("import", "model").keys() == {"import", "model"}
-    assert found.values("import")["import"]["weights"] == "net.pt"
+    assert found.named("import.weights") == 'import.weights = "net.pt"'
     assert Config.model_validate(found.config.model_dump()) == found.config
     file.write_text(text.replace('scheme = "import"', 'scheme = "joint"'))
     assert load_config(file).weights is None

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from build_flows.base.errors import OfframpError
-from build_flows.base.ui import SilentUi
 from build_flows.project.load import Project
-from build_flows.steps.agree import verify
+from build_flows.steps import agree
 from quant_models.integers.export import export_golden
 from quant_models.networks.checkpoint import load_checkpoint, save_checkpoint
 from quant_models.networks.net import MultiExitNet
+from tests.build_flows.alone import alone
 
 pytestmark = pytest.mark.cosim
 
@@ -39,11 +39,17 @@ def test_what_belongs_together_agrees(tiny: Project) -> None:
 
 def test_another_checkpoint_is_found_out(tiny: Project, other: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(OfframpError, match=r"logits of exit 0, sample \d+.*the golden model has .*Brevitas' integer view"):
-        verify(tiny, SilentUi(), checkpoint=other[0], golden_file=tiny.output / "golden.npz", dataflow=tiny.output / "dataflow.onnx",
-               work=tmp_path)
+        alone(tiny, agree.step(tiny, {"checkpoint": other[0]}, tiny.output / "golden.npz", tiny.output / "dataflow.onnx"), tmp_path)
     assert not (tmp_path / "agreement.json").exists()
 
 
 def test_another_graph_is_found_out(tiny: Project, other: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(OfframpError, match=r"logits of exit 0, sample 0.*the golden model has .*FINN's graph"):
-        verify(tiny, SilentUi(), checkpoint=other[0], golden_file=other[1], dataflow=tiny.output / "dataflow.onnx", work=tmp_path)
+        alone(tiny, agree.step(tiny, {"checkpoint": other[0]}, other[1], tiny.output / "dataflow.onnx"), tmp_path)
+
+
+def test_of_a_network_of_one_s_own_brevitas_is_not_asked(tiny: Project, tmp_path: Path) -> None:
+    golden = tiny.output / "golden.npz"
+    alone(tiny, agree.step(tiny, {"golden": golden}, golden, tiny.output / "dataflow.onnx"), tmp_path)
+    found = json.loads((tmp_path / "agreement.json").read_text())
+    assert (found["brevitas"], found["finn"]) == (0, 4)

@@ -1,4 +1,4 @@
-"""Vivado runs when it must and only then; what it left is taken in whole, of this design and in time, or not at all."""
+"""Vivado runs when it must and only then; what went wrong leaves the earlier bitstream."""
 
 import json
 import re
@@ -14,18 +14,18 @@ from build_flows.board import vivado
 from build_flows.board.boards import BOARDS
 from build_flows.board.built import BITSTREAM
 from build_flows.board.design import design_name, file_name
+from build_flows.board.results import BitstreamError, find_results
 from build_flows.board.vivado import VivadoError, find_vivado
 from build_flows.project.load import Project
-from build_flows.steps import bitstream
-from build_flows.steps.bitstream import PROJECT, BitstreamError, check_results, find_results, make_bitstream, make_project
+from build_flows.steps.bitstream import PROJECT, make_bitstream
 from build_flows.steps.engine import Build
 from hw.accelerator import build_id
 from hw.netlist import Netlist, load
 from tests.build_flows.board import fake_vivado
-from tests.build_flows.board.compiled import Listening, compiled, flow_of
-from tests.build_flows.board.test_vivado_reports import REPORTS
+from tests.build_flows.board.bitstreams import built_elsewhere
+from tests.build_flows.board.compiled import compiled, flow_of
+from tests.build_flows.uis import Listening
 
-BOARD = BOARDS["pynq-z2"]
 Run = Callable[..., tuple[Path, list[str]]]
 
 
@@ -112,12 +112,6 @@ def test_without_vivado_and_bitstream(runs: Run, project: Project) -> None:
 
 @pytest.mark.parametrize(("mode", "told"), [
     ("missed", r"misses timing by 0\.312 ns: 96\.9 MHz instead of 100 MHz, worst path digits_"),
-    ("too large", r"does not fit xc7z020clg400-1: LUT: 56422 of 53200, 3222 too many; DSP48E1: 240 of 220, 20 too many"),
-    ("placer", r"does not fit xc7z020clg400-1: LUT as Logic: 60112 of 53200, 6912 too many"),
-    ("licence", "Vivado has no licence for xc7z020clg400-1"),
-    ("error", r"Vivado stopped: \[Synth 8-439\] module 'fifo' not found"),
-    ("killed", r"Vivado was ended by signal 9 \(SIGKILL\)"),
-    ("killed below", r"Vivado was ended by signal 9 \(SIGKILL\)"),
     ("silent", "Vivado ended with exit code 3"),
     ("no bitstream", r"results lacks build\.txt, \w+\.bit, \w+\.hwh$"),
 ])
@@ -154,22 +148,8 @@ def test_what_vivado_leaves_in_the_project_does_not_count(runs: Run, project: Pr
     assert (folder / "vivado.jou").is_file()
 
 
-def elsewhere(project: Project, tmp_path: Path, version: str = "2022.2", board: str = "pynq-z2") -> Path:
-    """The project folder, built on another machine."""
-    with Build(project.output) as build:
-        folder = make_project(flow_of(project, build), BOARDS[board])
-    away = tmp_path / f"away {version} {board}"
-    shutil.copytree(folder, away)
-    bin_folder = tmp_path / "their bin"
-    fake_vivado.install(bin_folder, version=version, netlist=project.output / "netlist.json")
-    tool = vivado.Vivado(command=bin_folder / "vivado", version=version)
-    given = (away / "build.sh").read_text().split("exec vivado ")[1].split()
-    assert vivado.run_vivado(tool, given, away, lambda *_: None) == 0
-    return away
-
-
 def test_what_was_built_elsewhere_is_taken_in(runs: Run, project: Project, tmp_path: Path) -> None:
-    away = elsewhere(project, tmp_path, "2024.2")
+    away = built_elsewhere(project, tmp_path, "2024.2")
     folder, _ = runs(None, source=find_results(away))
     assert json.loads((folder / "bitstream.json").read_text())["vivado"] == "2024.2"
     assert times(tmp_path) == 0
@@ -182,7 +162,7 @@ def test_what_was_built_elsewhere_is_taken_in(runs: Run, project: Project, tmp_p
 
 
 def test_another_build_of_the_same_project_replaces_the_first(runs: Run, project: Project, tmp_path: Path) -> None:
-    away = elsewhere(project, tmp_path)
+    away = built_elsewhere(project, tmp_path)
     folder, _ = runs(None, source=find_results(away))
     power = away / "results" / "reports" / "power.rpt"
     power.write_text(power.read_text().replace("1.832", "1.999"))
@@ -191,7 +171,7 @@ def test_another_build_of_the_same_project_replaces_the_first(runs: Run, project
 
 
 def test_results_of_another_design_or_board(runs: Run, project: Project, tmp_path: Path) -> None:
-    away = elsewhere(project, tmp_path)
+    away = built_elsewhere(project, tmp_path)
     first = design_name(netlist_of(project))
     with pytest.raises(BitstreamError, match=r"build\.txt: board must be pynq-z1, not pynq-z2"):
         runs(None, source=find_results(away), board="pynq-z1")
@@ -201,69 +181,4 @@ def test_results_of_another_design_or_board(runs: Run, project: Project, tmp_pat
     with pytest.raises(BitstreamError, match=f"results is of design {first}, not {second}") as caught:
         runs(None, source=find_results(away))
     assert "--project-only" in (caught.value.hint or "")
-    assert not (project.output / BITSTREAM).exists()
-
-
-@pytest.mark.parametrize(("name", "change", "told"), [
-    ("build.txt", lambda data: data.replace(b"part xc7z020", b"part xc7z010"), "part must be xc7z020clg400-1, not xc7z010clg400-1"),
-    ("build.txt", lambda data: data.replace(b"vivado 2022.2", b"vivado ?"), r"vivado must be a version, not \?"),
-    ("build.txt", lambda data: data.replace(b"vivado 2022.2", b"vivado 2021.1"), r"was built by Vivado 2021\.1; 2022\.2 or newer"),
-    (".bit", lambda data: data[:-8], r"\.bit (must hold|ends within its header)"),
-    (".bit", lambda data: data.replace(b"_wrapper;UserID", b"_trapper;UserID"), r"\.bit: design must be \w+_wrapper, not \w+_trapper"),
-    (".bit", lambda data: data.replace(b"7z020", b"7z010"), r"\.bit: part must be 7z020clg400, not 7z010clg400"),
-    (".bit", lambda data: re.sub(rb"UserID=0X\w{8}", b"UserID=0XFFFFFFFF", data), r"\.bit: UserID must be 0x\w{8}, not 0xffffffff"),
-    (".hwh", lambda data: re.sub(rb'(?<=SYSTEMINFO )(.*?)NAME="\w+"', rb'\1NAME="other_00000000"', data, count=1),
-     r"\.hwh: design must be \w+, not other_00000000"),
-    (".hwh", None, r"lacks \w+\.hwh"),
-    ("reports/power.rpt", None, r"lacks reports/power\.rpt"),
-    ("reports/timing.rpt", lambda data: (REPORTS / "2022.2" / "timing_missed.rpt").read_bytes(), r"misses timing by 0\.312 ns"),
-])
-def test_results_that_are_not_whole(
-    name: str, change: Callable[[bytes], bytes] | None, told: str, project: Project, tmp_path: Path
-) -> None:
-    results, netlist = elsewhere(project, tmp_path) / "results", netlist_of(project)
-    assert check_results(results, netlist, BOARD)["vivado"] == "2022.2"
-    path = results / (f"{file_name(netlist)}{name}" if name.startswith(".") else name)
-    if change is None:
-        path.unlink()
-    else:
-        data = path.read_bytes()
-        assert change(data) != data
-        path.write_bytes(change(data))
-    with pytest.raises(OfframpError, match=told):
-        check_results(results, netlist, BOARD)
-
-
-def test_a_folder_without_results(tmp_path: Path) -> None:
-    with pytest.raises(BitstreamError, match="none is no folder"):
-        find_results(tmp_path / "none")
-    with pytest.raises(BitstreamError, match=r"holds no build\.txt, nor does results/ in it") as caught:
-        find_results(tmp_path)
-    assert "build.sh" in (caught.value.hint or "")
-
-
-@pytest.mark.parametrize(("name", "sample", "told"), [
-    ("timing.rpt", "timing_missed.rpt", r"misses timing by 0\.312 ns: 96\.9 MHz instead of 100 MHz"),
-    ("utilisation_synth.rpt", "utilisation_synth_too_large.rpt", "does not fit: LUT: 56422 of 53200, 3222 too many"),
-])
-def test_a_build_that_ended_early_elsewhere_tells_why(name: str, sample: str, told: str, tmp_path: Path) -> None:
-    reports = tmp_path / "results" / "reports"
-    reports.mkdir(parents=True)
-    shutil.copyfile(REPORTS / "2022.2" / sample, reports / name)
-    with pytest.raises(BitstreamError, match=told):
-        find_results(tmp_path)
-
-
-def test_results_that_change_while_they_are_copied(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    results = elsewhere(project, tmp_path) / "results"
-    copy = shutil.copyfile
-
-    def slow(source: Path, target: Path) -> None:
-        with source.open("ab") as file:
-            file.write(b"x")
-        copy(source, target)
-
-    monkeypatch.setattr(bitstream.shutil, "copyfile", slow)
-    with Build(project.output) as build, pytest.raises(BitstreamError, match="changed while it was copied"):
-        make_bitstream(flow_of(project, build), BOARD, None, results)
     assert not (project.output / BITSTREAM).exists()

@@ -1,46 +1,39 @@
 """Compilation is relocatable and deterministic, and builds what was measured."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from build_flows.base.ui import SilentUi
 from build_flows.finn_bridge.finn_folding import finn_folding
 from build_flows.planning.folding import read_toml
 from build_flows.planning.network import read_network
 from build_flows.project.load import Project
-from build_flows.steps.compile import compile_project
+from build_flows.project.load import load as load_config
+from build_flows.steps import compile
 from hw.netlist import Netlist, load
+from sim.tools.verilator import find
+from tests.build_flows.alone import alone
+from tests.build_flows.uis import Listening
 
 pytestmark = pytest.mark.cosim
-
-
-class Listening(SilentUi):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def info(self, text: str) -> None:
-        self.said.append(text)
 
 
 def files(folder: Path) -> dict[str, bytes]:
     return {item.relative_to(folder).as_posix(): item.read_bytes() for item in sorted(folder.rglob("*")) if item.is_file()}
 
 
-def compiled(project: Project, work: Path, model_cache: Path) -> Listening:
-    ui = Listening()
-    work.mkdir(parents=True)
-    output = project.output
-    compile_project(project, ui, model=output / "model.onnx", golden=output / "golden.npz", exits=output / "exits.json", cache=model_cache,
-                    work=work)
+def compiled(project: Project, work: Path) -> Listening:
+    ui, output = Listening(), project.output
+    alone(project, compile.step(project, output / "model.onnx", output / "golden.npz", output / "exits.json"), work, ui)
     return ui
 
 
-def test_the_same_inputs_give_the_same_bytes_in_any_folder(tiny: Project, tmp_path: Path, model_cache: Path) -> None:
+def test_the_same_inputs_give_the_same_bytes_in_any_folder(tiny: Project, tmp_path: Path) -> None:
     work = tmp_path / "quite" / "another-place"
-    compiled(tiny, work, model_cache)
+    compiled(tiny, work)
     for name in ("rtl", "netlist.json", "folding.toml", "sizing.json", "dataflow.onnx"):
         first, second = tiny.output / name, work / name
         if first.is_dir():
@@ -70,21 +63,32 @@ def test_the_netlist_holds_what_was_measured(tiny: Project) -> None:
     assert all((tiny.output / "rtl" / name).is_file() for name in listed)
 
 
-def test_too_few_samples_in_flight_are_warned_of(copy, tmp_path: Path, model_cache: Path) -> None:
+def test_the_rtl_gives_no_warning(tiny: Project) -> None:
+    """As it is shipped: what is synthesised alone, and with the checker of its ports."""
+    rtl, tool = tiny.output / "rtl", find()
+    listed = (rtl / "filelist.f").read_text().split()
+    others = sorted(path.relative_to(rtl).as_posix() for path in rtl.rglob("*") if path.is_file() and path.parent.name != "memories")
+    checker = ["protocol_checker.sv", "protocol_checker_bind.sv"]
+    assert others == sorted([*listed, *checker, "filelist.f", "verilator.vlt"])
+    for more in ([], checker):
+        command = [tool.binary, "-Wall", "--lint-only", "-f", "filelist.f", "verilator.vlt", *more, "--top-module", "accelerator"]
+        ran = subprocess.run(command, cwd=rtl, env={"VERILATOR_ROOT": str(tool.root)}, capture_output=True, text=True, check=False)
+        assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_too_few_samples_in_flight_are_warned_of(copy, tmp_path: Path) -> None:
     project = copy()
     text = project.file.read_text()
     project.file.write_text(text.replace("[build]\n", '[build]\nmax_in_flight = 2\norder = "input"\n'))
-    from build_flows.project.load import load as load_config
-
-    ui = compiled(load_config(project.file), tmp_path / "work", model_cache)
+    ui = compiled(load_config(project.file), tmp_path / "work")
     assert any(line.startswith("warning: build.max_in_flight = 2 may set the pace; ") for line in ui.said)
     netlist = load((tmp_path / "work" / "netlist.json").read_text())
     assert (netlist.max_in_flight, netlist.order) == (2, "input")
 
 
-def test_finns_own_folding_compiles_too(copy: Callable[..., Project], tmp_path: Path, model_cache: Path) -> None:
+def test_finns_own_folding_compiles_too(copy: Callable[..., Project], tmp_path: Path) -> None:
     project = copy(folding='"finn"')
-    compiled(project, tmp_path / "work", model_cache)
+    compiled(project, tmp_path / "work")
     found = read_toml(tmp_path / "work" / "folding.toml", read_network(project.output / "golden.npz"))
     targets = [stage["target"] for stage in json.loads((tmp_path / "work" / "sizing.json").read_text())["stages"]]
     assert found == finn_folding(project.output / "model.onnx", project.output / "golden.npz", targets, project.config.part)

@@ -1,121 +1,52 @@
-"""The board's driver on the Verilated toy: results compared, errors told and mended, and what is planted is found."""
+"""``offramp cosim`` as a step of a small project: it runs when what it depends on has changed, and only then."""
 
-import dataclasses
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from build_flows.base.ui import SilentUi
 from build_flows.board.boards import find_board
+from build_flows.project.load import Project
 from build_flows.steps import cosim
-from build_flows.steps.cosim import CHECKS, CosimError
-from hw.netlist import dump
+from build_flows.steps.engine import Build
+from build_flows.steps.simulate_options import Options
+from hw.netlist import load
 from sim import golden
 from sim.result_word import saturate
 from tests import toy
+from tests.build_flows.board.compiled import CompiledFlow
 from tests.build_flows.board.golden_toy import write_filelist, write_golden
-from tests.toy_rtl import emit
-
-pytestmark = pytest.mark.cosim
-
-Z2 = find_board("pynq-z2")
-COUNT = 60
 
 
-@pytest.fixture
-def given(tmp_path: Path, model_cache: Path) -> dict[str, Any]:
-    """What :func:`cosim.run` takes, of a toy whose simulation gave the golden model's results."""
-    netlist = emit(tmp_path / "rtl", thresholds=(880,) * 8)
-    write_filelist(tmp_path / "rtl")
-    (tmp_path / "netlist.json").write_text(dump(netlist))
-    golden_file, exits = write_golden(tmp_path, netlist)
-    images = toy.images(COUNT, seed=3)
+class SimulatedFlow(CompiledFlow):
+    """Its simulation is the golden model's results; its data set is the toy's images."""
+
+    def simulate(self, chosen: Options) -> dict[str, Any]:
+        return {}
+
+
+@pytest.mark.cosim
+def test_it_is_a_step_that_is_skipped_while_nothing_changes(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    netlist = load((project.output / "netlist.json").read_text())
+    golden_file, exits = write_golden(project.output, netlist)
+    write_filelist(project.output / "rtl")
+    images = toy.images(20)
     found = golden.decide(golden.load(golden_file).run(images), golden.load_exits(exits))
     confidence = saturate(found.confidence, next(item for item in netlist.result.fields if item.name == "confidence"))
     rows = [{"label": int(a), "exit": int(b), "confidence": int(c)} for a, b, c in zip(found.label, found.exit, confidence, strict=True)]
-    assert {row["exit"] for row in rows} == {0, 1}
-    (tmp_path / "sim.json").write_text(json.dumps({"version": 1, "samples": rows, "cycles_per_sample": 20.0}))
-    return {
-        "netlist": tmp_path / "netlist.json", "rtl": tmp_path / "rtl", "golden_file": golden_file, "exits": exits,
-        "simulated": tmp_path / "sim.json", "images": images, "labels": np.arange(COUNT) % 3, "board": Z2, "samples": None, "seed": 1,
-        "ui": SilentUi(), "work": tmp_path / "run", "cache": model_cache,
-    }
+    (project.output / "sim.json").write_text(json.dumps({"version": 1, "samples": rows, "cycles_per_sample": 20.0}))
 
+    class Data:
+        x_test, y_test = images, np.arange(20) % 3
 
-def test_all_images_and_all_checks(given: dict[str, Any]) -> None:
-    found = cosim.run(**given)
-    assert (found["samples"], found["agree"]) == (COUNT, COUNT)
-    assert [row["name"] for row in found["checks"]] == ["selftest.py", *(check.name for check in CHECKS)]
-    told = {row["name"]: row["told"] for row in found["checks"]}
-    assert told["selftest.py"].startswith(f"{COUNT} of {COUNT} samples agree")
-    assert "8 images in, 1 results out" in told["DMA timeout"]
-    assert sum(found["exits"]) == COUNT
-    assert found["counters"]["samples_out"] == COUNT
-    assert found["counters"]["exits"] == found["exits"]
-    # 48 bytes on 32 bits: 12 words an image, which cannot go faster than one a cycle.
-    assert found["dma"][0]["words"] == found["dma"][0]["least"] == 12
-    assert 12 < found["cycles_per_sample"] < 200
-    json.dumps(found, allow_nan=False)
-
-
-@pytest.mark.parametrize("samples", [10, 1])
-def test_fewer_images_and_another_seed(samples: int, given: dict[str, Any]) -> None:
-    found = cosim.run(**(given | {"samples": samples, "seed": 5}))
-    assert (found["samples"], found["agree"], found["seed"]) == (samples, samples, 5)
-    assert len(found["checks"]) == 1 + len(CHECKS)
-
-
-@pytest.mark.parametrize("field", ["label", "exit", "confidence"])
-def test_a_result_that_differs_is_named(field: str, given: dict[str, Any]) -> None:
-    told = json.loads(given["simulated"].read_text())
-    before = told["samples"][7][field]
-    told["samples"][7][field] = before + 1
-    told["samples"][9][field] += 1
-    given["simulated"].write_text(json.dumps(told))
-    with pytest.raises(CosimError, match=rf"^2 of {COUNT} results of the driver are not those of the simulation; the first is that of "
-                                         rf"image 7: {field} {before} instead of {before + 1}$"):
-        cosim.run(**given)
-
-
-def test_a_driver_that_forgets_to_flush_is_found(given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    from build_flows.board import package
-
-    def forgetful(folder: Path, **rest: Any) -> dict[str, Any]:
-        made = write(folder, **rest)
-        path = folder / "offramp_driver" / "transfer.py"
-        text = path.read_text()
-        assert text.count("self._memory.flush()") == 1
-        path.write_text(text.replace("self._memory.flush()", "pass"))
-        return made
-
-    write = package.write_package
-    monkeypatch.setattr(package, "write_package", forgetful)
-    with pytest.raises(CosimError, match="results of the driver are not those of the simulation"):
-        cosim.run(**given)
-
-
-def test_a_check_that_does_not_fail_as_it_should_is_told(given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    harmless = dataclasses.replace(CHECKS[0], name="nothing wrong", faults={})
-    monkeypatch.setattr(cosim, "CHECKS", (harmless,))
-    with pytest.raises(CosimError, match=r"^nothing wrong: AssertionError: no DmaError was raised$"):
-        cosim.run(**given)
-    monkeypatch.setattr(cosim, "CHECKS", (dataclasses.replace(CHECKS[0], told="words that no driver says"),))
-    with pytest.raises(CosimError, match="must tell of words that no driver says, not: a batch of 8 images did not end"):
-        cosim.run(**given)
-
-
-def test_a_self_test_that_fails_is_told(given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    from build_flows.board import package
-
-    known = package.golden_samples
-
-    def wrong(**rest: Any) -> Any:
-        samples = known(**rest)
-        return dataclasses.replace(samples, expected_label=samples.expected_label + 1)
-
-    monkeypatch.setattr(package, "golden_samples", wrong)
-    with pytest.raises(CosimError, match=r"selftest\.py: image 0: label"):
-        cosim.run(**given)
+    monkeypatch.setattr(cosim, "dataset", lambda *_: Data)
+    with Build(project.output) as build:
+        flow = SimulatedFlow(project, build.ui, build)
+        found = cosim.cosim(flow, find_board("pynq-z2"), samples=12)
+        assert (found["samples"], found["agree"]) == (12, 12)
+        assert cosim.cosim(flow, find_board("pynq-z2"), samples=12) == found
+        assert (build.ran, build.skipped) == (["cosim"], ["cosim"])
+        assert cosim.cosim(flow, find_board("pynq-z2"), samples=12, seed=2)["seed"] == 2
+        assert build.ran == ["cosim", "cosim"]
+        assert json.loads((project.output / "cosim.json").read_text())["seed"] == 2

@@ -18,6 +18,7 @@ from build_flows.project.sections import TargetSection
 from build_flows.steps.data import Held
 from build_flows.steps.engine import Build, Step, Work, plain
 from build_flows.steps.sources import Closure, Sources
+from tests.build_flows.uis import Listening
 
 
 class FixedSources(Sources):
@@ -218,7 +219,9 @@ def test_what_version_0_1_left_is_kept_when_it_would_be_made_again(tmp_path: Pat
 
 @pytest.mark.parametrize("stamp", [{"version": 1, "identity": "", "outputs": {"out.txt": "", "rtl": ""}}, {"version": 1, "outputs": {}}])
 def test_what_was_changed_since_version_0_1_is_made_again(tmp_path: Path, stamp: dict[str, Any]) -> None:
-    with opened(tmp_path / "out") as build:
+    ui = Listening()
+    with opened(tmp_path / "out", ui=ui) as build:
         build.run(step(tmp_path))
         build.path(".steps/copy.json").write_text(json.dumps(stamp))
         assert build.run(step(tmp_path, adopt=lambda *_: None))
+    assert ui.said == (["out.txt, rtl: not as step copy left it, made anew"] if stamp["outputs"] else [])

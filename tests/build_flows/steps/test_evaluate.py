@@ -10,11 +10,13 @@ import pytest
 from build_flows.base.files import read_json
 from build_flows.base.ui import SilentUi
 from build_flows.project.load import Project
-from build_flows.steps import flow, training
+from build_flows.steps import evaluate, flow
+from build_flows.steps.data import project_dataset
 from build_flows.steps.engine import Build
-from build_flows.steps.evaluate import evaluate, spread
+from build_flows.steps.evaluate import spread
 from quant_models.judge.corruptions import CORRUPTIONS
 from sim import golden
+from tests.build_flows.alone import work_of
 from tests.build_flows.projects import configured, project
 
 pytestmark = pytest.mark.cosim
@@ -31,7 +33,7 @@ def evaluated(tiny: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 def test_the_operating_point_is_what_the_golden_model_decides(evaluated: tuple[Project, dict[str, Any]]) -> None:
     made, found = evaluated
-    data = training.dataset(made)
+    data = project_dataset(made)
     logits = golden.load(made.output / "golden.npz").run(data.x_test)
     wanted = golden.decide(logits, golden.load_exits(made.output / "exits.json"))
     here = found["operating"]
@@ -57,7 +59,7 @@ def test_exits_are_told_one_by_one(evaluated: tuple[Project, dict[str, Any]]) ->
 
 def test_pictures_are_of_samples_that_leave_there(evaluated: tuple[Project, dict[str, Any]]) -> None:
     made, found = evaluated
-    data = training.dataset(made)
+    data = project_dataset(made)
     for side, row in zip(found["pictures"], found["exits"], strict=True):
         assert len(side["easiest"]) == min(8, max(1, round(60 * row["share"]) // 2 if round(60 * row["share"]) < 16 else 8))
         both = [item["index"] for kind in ("easiest", "hardest") for item in side[kind]]
@@ -94,15 +96,17 @@ def test_the_attack_costs_but_the_rtl_never_falls_below_all_hard(evaluated: tupl
     assert found["measured_cycles"] == read_json(made.output / "sim.json")["figures"]["cycles_per_sample"]
 
 
-def test_nothing_changed_nothing_is_done_and_the_same_again_gives_the_same(evaluated: tuple[Project, dict[str, Any]]) -> None:
+def test_nothing_changed_nothing_is_done_and_the_same_again_gives_the_same(
+    evaluated: tuple[Project, dict[str, Any]], tmp_path: Path
+) -> None:
     made, found = evaluated
     with Build(made.output, SilentUi()) as build:
         again = flow.Flow(made, SilentUi(), build)
         assert again.evaluate() == found
         assert build.ran == []
-    exits, checkpoint = read_json(made.output / "exits.json"), made.output / "checkpoint.safetensors"
-    first, images = evaluate(made, SilentUi(), checkpoint, exits)
-    second, same = evaluate(made, SilentUi(), checkpoint, exits)
+    step, work = evaluate.step(made, made.output / "checkpoint.safetensors", made.output / "exits.json"), work_of(made, tmp_path)
+    first, images = evaluate.evaluate(step.settings, step.inputs, work)
+    second, same = evaluate.evaluate(step.settings, step.inputs, work)
     assert first == second
     assert (images == same).all()
     assert first["corruptions"]["kinds"][0]["strengths"][3]["accuracy"] == found["corruptions"]["kinds"][0]["strengths"][3]["accuracy"]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,10 +18,10 @@ from build_flows.base.ui import Progress, SilentUi
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
 from build_flows.steps import flow
-from build_flows.steps.engine import Build, Step
+from build_flows.steps.data import project_dataset
+from build_flows.steps.sources import Sources
 from tests.build_flows.projects import configured
 from tests.build_flows.projects import project as small
-from tests.test_layering import ROOT, imports
 
 pytestmark = pytest.mark.cosim
 
@@ -127,9 +128,7 @@ def test_a_subnet_is_one_exit_of_the_whole_network(copy: Copy) -> None:
     assert found["mode"] == "subnet"
     assert [item["accuracy"] for item in found["exits"]] == [trained[1]["accuracy"]]
 
-    from build_flows.steps import training
-
-    images = training.dataset(project).x_test[:40]
+    images = project_dataset(project).x_test[:40]
     whole = integer_logits(load_model(project.output / "checkpoint.safetensors"), images)
     labels = [sample["label"] for sample in simulated["samples"]]
     assert labels == whole[1].argmax(1).tolist()
@@ -146,7 +145,7 @@ def test_mode_anytime_gives_an_answer_of_every_exit(copy: Copy) -> None:
     project.file.write_text(project.file.read_text().replace('[build]\n', '[build]\nmode = "anytime"\n'))
     project = load_config(project.file)
     page = flow.report(project, SilentUi()).read_text()
-    assert ran(project, before) == {"compile", "verify", "simulate", "report"} & set(STEPS)
+    assert ran(project, before) == {"compile", "simulate", "report"}
     simulated = json.loads((project.output / "sim.json").read_text())
     figures = simulated["figures"]
     assert figures["agree"] == figures["samples"] == 40
@@ -209,77 +208,14 @@ def test_damaged_artefacts_are_made_anew(copy: Copy) -> None:
     assert ran(project, before) == {"train", "calibrate", "simulate"}
 
 
-ENTRY = {
-    "train": "quant_models.training.train", "calibrate": "build_flows.steps.training", "export": "quant_models.integers.export", "compile": "build_flows.steps.compile",
-    "agree": "build_flows.steps.agree", "simulate": "build_flows.steps.simulate", "report": "build_flows.pages.report",
-}
-PLUMBING = {
-    "build_flows.project.config", "build_flows.project.own", "build_flows.project.section", "build_flows.project.training", "build_flows.project.words",
-    "build_flows.base.errors", "build_flows.base.files", "build_flows.base.ui", "sim.errors",
-    # Where the configuration has the names of policies from.
-    "quant_models.errors", "quant_models.exits.fidelity", "quant_models.exits.policies",
-}
-# Networks of one's own are read by a step of their own.
-OWN = ("build_flows.finn_bridge.", "build_flows.steps.own", "build_flows.artefacts.own_layers", "quant_models.bring.own")
-FREE = {
-    # How weights are stored must not cost hours of training.
-    "train": ("quant_models.networks.checkpoint", "quant_models.errors", "quant_models.files", "quant_models.integers.view"),
-    "calibrate": ("build_flows.steps.import_weights", "build_flows.base.parts", "build_flows.steps.train_setup", "sim.golden", *OWN),
-    # What FINN's execution imports but does not run.
-    "agree": (
-        "build_flows.planning.cost_model", "build_flows.steps.import_weights", "build_flows.planning.layer_costs", "build_flows.planning.memory_map", "build_flows.planning.network",
-        "build_flows.base.parts", "build_flows.steps.train_setup", "quant_models.judge.tradeoff", "build_flows.steps.training", "build_flows.planning.unit_terms", "hw.",
-        *OWN,
-    ),
-    # Of the gateware only one constant.
-    "report": ("hw.",),
-}
+def test_training_depends_on_the_chosen_scheme_and_the_content_of_its_files(tmp_path: Path, model_cache: Path) -> None:
+    made, sources = small(tmp_path, model_cache), Sources()
 
-
-def behind(module: str) -> set[str]:
-    """Modules of ours that ``module`` imports, directly or not, and itself."""
-    found: set[str] = set()
-    todo = [module]
-    while todo:
-        name = todo.pop()
-        path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
-        if name not in found and path.is_file():
-            found.add(name)
-            todo += imports(path)
-    return found
-
-
-def test_the_identity_of_a_step_holds_all_code_behind_it(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps: dict[str, Step] = {}
-    monkeypatch.setattr(Build, "run", lambda build, step: steps.setdefault(step.name, step) is None)
-    flow.report(copy(), SilentUi())
-    assert set(steps) == set(STEPS) == set(ENTRY)
-    for name, step in steps.items():
-        hashed = tuple(f"{source}." for source in step.sources)
-        missing = {item for item in behind(ENTRY[name]) - PLUMBING if not f"{item}.".startswith((*hashed, *FREE.get(name, ("-",))))}
-        assert not missing, f"step {name} does not depend on {sorted(missing)}"
-
-
-def test_training_depends_on_the_chosen_scheme_and_the_content_of_its_files(
-    tmp_path: Path, model_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = small(tmp_path, model_cache)
-
-    def training(train: str = "", tables: str = "") -> str:
-        """The identity of the training with more lines in [train], and more tables."""
-        steps: list[Step] = []
-
-        def stop(build: Build, step: Step) -> None:
-            steps.append(step)
-            raise KeyboardInterrupt
-
+    def training(train: str = "", tables: str = "") -> dict[str, Any]:
+        """All that the training with more lines in [train], and more tables, depends on."""
         file = made.file.with_name("other.toml")
         file.write_text(made.file.read_text().replace("threads = 1\n", f"threads = 1\n{train}\n") + tables)
-        with monkeypatch.context() as patched:
-            patched.setattr(Build, "run", stop)
-            with pytest.raises(KeyboardInterrupt):
-                flow.train(load_config(file), SilentUi())
-        return steps[0].identity()
+        return flow.train_step(load_config(file)).parts(sources)
 
     for name, content in (("a", b"1"), ("b", b"1"), ("c", b"2")):
         (tmp_path / name).write_bytes(content)

@@ -9,7 +9,8 @@ from build_flows.board.boards import BOARDS
 from build_flows.board.manifest import manifest
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
-from build_flows.steps import flow, training
+from build_flows.steps import export, flow
+from build_flows.steps.data import project_dataset
 from build_flows.steps.engine import Build
 from hw.netlist import load
 from quant_models.integers.view import integer_outputs
@@ -38,7 +39,7 @@ def test_the_rtl_decides_as_the_golden_model_and_brevitas(gated: Project) -> Non
     assert figures["agree"] == figures["samples"] == 40
     shares = [item["share"] for item in figures["exits"]]
     assert 0 < shares[0] < 1
-    images = training.dataset(gated).x_test[:40]
+    images = project_dataset(gated).x_test[:40]
     net, gates = golden.load(gated.output / "golden.npz"), {}
     net.run(images, gates=gates)
     _, learned = integer_outputs(load_model(gated.output / "checkpoint.safetensors"), images)
@@ -89,12 +90,10 @@ def test_another_gate_head_is_trained_and_another_policy_drops_it(gated: Project
     """Whether a step is stale, of configurations that differ in the gate head alone."""
     text = gated.file.read_text()
     assert 'policy = "gate"' in text
+    checkpoint = gated.output / "checkpoint.safetensors"
     with Build(gated.output, SilentUi()) as build:
-        assert build.fresh(flow.Flow(gated, SilentUi(), build)._export_step())
+        assert build.fresh(export.step(gated, checkpoint))
         for new in ('policy = "gate"\ngate_head = "linear"', 'policy = "max_logit"'):
             gated.file.write_text(text.replace('policy = "gate"', new))
-            from build_flows.project.load import load as load_config
-
-            other = load_config(gated.file)
-            assert not build.fresh(flow.Flow(other, SilentUi(), build)._export_step())
+            assert not build.fresh(export.step(load_config(gated.file), checkpoint))
     gated.file.write_text(text)

@@ -2,6 +2,7 @@
 
 import json
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import torch
 from safetensors.torch import save_file
 
 from build_flows.base.errors import ConfigError
-from build_flows.base.files import write_json
+from build_flows.base.files import read_json, write_json
 from build_flows.base.ui import SilentUi, Ui
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
-from build_flows.steps import flow, training
+from build_flows.steps import calibrate, export, flow, import_weights
+from build_flows.steps.data import project_dataset
+from build_flows.steps.engine import Work
 from build_flows.steps.import_weights import seen
 from quant_models.bring.float_net import train_float
 from quant_models.bring.importing import seen_pixels, seen_values
@@ -25,8 +28,9 @@ from quant_models.networks.checkpoint import load_checkpoint, load_model
 from quant_models.networks.presets import preset
 from quant_models.training.evaluate import evaluate
 from quant_models.training.train import TrainSettings
+from tests.build_flows.alone import alone
 from tests.build_flows.projects import project
-from tests.build_flows.steps.test_training import Interrupting, Listening
+from tests.build_flows.uis import Interrupting, Listening
 
 NAMES = {
     "stages.0.stage0_conv0.linear": "c1", "stages.0.stage0_conv0.norm": "b1", "heads.0.head0_fc0.1": "exits.0",
@@ -39,7 +43,7 @@ NAMES = {
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of a float network trained on the project's data, by offramp's names, and beside them as ``theirs.pt`` by others."""
     folder = tmp_path_factory.mktemp("float")
-    data = training.dataset(project(folder, folder / "cache"))
+    data = project_dataset(project(folder, folder / "cache"))
     train_float(preset("digits"), data, TrainSettings(epochs=12, batch=32, validation=0.2, seed=1), folder / "net.safetensors")
     state = read_weights(folder / "net.safetensors").tensors
     theirs = OrderedDict()
@@ -61,10 +65,8 @@ def importing(folder: Path, cache: Path, trained: Path, own: str = "", **changes
     return load_config(small.file)
 
 
-def run(chosen: Project, work: Path, ui: Any = None) -> dict[str, Any]:
-    work.mkdir(exist_ok=True)
-    training.train(chosen, ui or SilentUi(), work)
-    found: dict[str, Any] = json.loads((work / "metrics.json").read_text())
+def run(chosen: Project, work: Path, ui: Ui | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = read_json(alone(chosen, import_weights.step(chosen), work, ui) / "metrics.json")
     return found
 
 
@@ -84,17 +86,18 @@ def test_at_8_bits_the_import_is_as_good_as_the_float_network(trained: Path, tmp
     assert found["exits"] == told["quantised"]
     assert (found["history"], found["settings"]["epochs"], found["scheme"]["name"]) == ([], 0, "import")
     assert (told["calibration_images"], told["layers"]["head0_fc0"]) == (512, "heads.0.head0_fc0.1")
-    data = training.dataset(chosen)
+    data = project_dataset(chosen)
     _, held = split(data, 0.2, 1)
     model = load_model(tmp_path / "work" / "checkpoint.safetensors")
     assert evaluate(model, data.x_train[held], data.y_train[held]) == found["exits"]
-    assert ui.told[0] == f"importing float weights from {tmp_path / 'net.safetensors'}"
-    assert ui.told[1].startswith("layers: stage0_conv0 from stages.0.stage0_conv0.linear and stages.0.stage0_conv0.norm, ")
-    assert ui.told[2].startswith("float: ")
-    assert ui.told[4].startswith("warning: where the float network was trained on the validation split too, ")
-    training.calibrate(chosen, SilentUi(), tmp_path / "work" / "checkpoint.safetensors", tmp_path)
-    training.export(chosen, SilentUi(), tmp_path / "work" / "checkpoint.safetensors", tmp_path)
-    assert len(json.loads((tmp_path / "exits.json").read_text())["exits"]) == 3
+    assert ui.said[0] == f"importing float weights from {tmp_path / 'net.safetensors'}"
+    assert ui.said[1].startswith("layers: stage0_conv0 from stages.0.stage0_conv0.linear and stages.0.stage0_conv0.norm, ")
+    assert ui.said[2].startswith("float: ")
+    assert ui.said[4].startswith("warning: where the float network was trained on the validation split too, ")
+    checkpoint = tmp_path / "work" / "checkpoint.safetensors"
+    alone(chosen, calibrate.step(chosen, {"checkpoint": checkpoint}), tmp_path)
+    alone(chosen, export.step(chosen, checkpoint), tmp_path)
+    assert len(read_json(tmp_path / "exits.json")["exits"]) == 3
     with np.load(tmp_path / "golden.npz", allow_pickle=False) as golden:
         assert json.loads(str(golden["meta"]))["classes"] == 10
 
@@ -137,16 +140,17 @@ def test_the_step_is_done_again_when_the_weights_change_and_only_then(
 ) -> None:
     chosen = importing(tmp_path, model_cache, trained, "calibration_images = 40")
 
-    def thresholds(project: Project, ui: Ui, checkpoint: Path, work: Path) -> None:
+    def thresholds(chosen: calibrate.Settings, inputs: Mapping[str, Path], work: Work) -> None:
         """What calibration would take long to find."""
-        write_json(work / "exits.json", {"version": 1, "exits": [{"leave": 0.5, "threshold": 0}] * 3})
-        write_json(work / "tradeoff.json", {})
+        write_json(work.folder / "exits.json", {"version": 1, "exits": [{"leave": 0.5, "threshold": 0}] * 3})
+        write_json(work.folder / "tradeoff.json", {})
 
     def done() -> tuple[list[float], int]:
         found = flow.train(chosen, SilentUi())
         return [item["accuracy"] for item in found["exits"]], (chosen.output / "checkpoint.safetensors").stat().st_mtime_ns
 
-    monkeypatch.setattr(training, "calibrate", thresholds)
+    thresholds.__module__ = calibrate.__name__
+    monkeypatch.setattr(calibrate, "run", thresholds)
     first, again = done(), done()
     assert first == again
     tensors = dict(read_weights(tmp_path / "net.safetensors").tensors)
@@ -171,11 +175,11 @@ def test_weights_that_do_not_fit_are_told_with_file_key_and_tensor(trained: Path
 
 def test_what_the_float_network_saw(trained: Path, tmp_path: Path, model_cache: Path) -> None:
     chosen = importing(tmp_path, model_cache, trained, "mean = [0.5]\nstd = [0.25]")
-    data = training.dataset(chosen)
-    assert seen(chosen, data) == seen_pixels(1, 256, (0.5,), (0.25,))
+    data = project_dataset(chosen)
+    assert seen(chosen.config.import_, data) == seen_pixels(1, 256, (0.5,), (0.25,))
     chosen.file.write_text(chosen.file.read_text().replace("divisor = 256\n", ""))
     chosen = load_config(chosen.file)
-    assert seen(chosen, data) == seen_pixels(1, 255, (0.5,), (0.25,))
+    assert seen(chosen.config.import_, data) == seen_pixels(1, 255, (0.5,), (0.25,))
     arrays = {key: getattr(data, key) for key in ("x_train", "y_train", "x_test", "y_test")}
     sensors = Dataset(name="sensors", **arrays, scale=ChannelScale(low=(-3.0,), step=(0.5,)))
-    assert seen(chosen, sensors) == seen_values((-3.0,), (0.5,), (0.5,), (0.25,))
+    assert seen(chosen.config.import_, sensors) == seen_values((-3.0,), (0.5,), (0.5,), (0.25,))

@@ -3,6 +3,7 @@ from."""
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,113 +18,18 @@ from build_flows.finn_bridge.read_qonnx import read_qonnx
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
 from build_flows.steps import flow
-from build_flows.steps.own import compare_float, integer_view
+from build_flows.steps.own import compare_float
 from sim import golden
 from tests.build_flows.artefacts.test_own_layers import network
+from tests.build_flows.own_networks import FACTORY, own_project, two_exits
 
 pytestmark = pytest.mark.cosim
-
-FACTORY = """
-import torch
-from brevitas import nn as qnn
-from brevitas.inject.enum import ScalingImplType
-from brevitas.quant import Int8ActPerTensorFloat, Int8WeightPerTensorFloat, Int16Bias, Uint8ActPerTensorFloat
-from torch import nn
-
-
-class Pixels(Uint8ActPerTensorFloat):
-    scaling_impl_type = ScalingImplType.CONST
-    scaling_init = 255 / 256
-
-
-def logits(size):
-    return qnn.QuantLinear(size, 10, bias=True, weight_quant=Int8WeightPerTensorFloat, weight_bit_width=3, bias_quant=Int16Bias)
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.pixels = qnn.QuantIdentity(Pixels, return_quant_tensor=True)
-        self.first = qnn.QuantConv2d(1, 4, (3, 3), stride=2, padding=1, bias=True, weight_bit_width=3)
-        self.norm = nn.BatchNorm2d(4)
-        self.act = qnn.QuantReLU(bit_width=3, return_quant_tensor=True)
-        self.pool, self.early = nn.MaxPool2d(2), logits(16)
-        self.second = qnn.QuantConv2d(4, 6, (3, 1), bias=False, weight_bit_width=4)
-        self.act2 = qnn.QuantIdentity(Int8ActPerTensorFloat, bit_width=4, return_quant_tensor=True)
-        self.mean, self.act3 = nn.AdaptiveAvgPool2d(1), qnn.QuantIdentity(Int8ActPerTensorFloat, bit_width=6, return_quant_tensor=True)
-        self.late = logits(6)
-
-    def forward(self, x):
-        x = self.act(self.norm(self.first(self.pixels(x))))
-        late = self.act3(self.mean(self.act2(self.second(x))))
-        return self.early(self.pool(x).flatten(1)), self.late(late.view(late.shape[0], -1))
-
-
-def make():
-    torch.manual_seed(5)
-    net = Net()
-    with torch.no_grad():
-        net.norm.weight[1] = -0.7
-        net.norm.bias.uniform_(-1, 1)
-        for _ in range(40):
-            net(torch.randint(0, 256, (16, 1, 8, 8)) / 256)
-    return net.eval()
-"""
-
-TOML = """
-[project]
-name = "tiny"
-output = "out/tiny"
-[data]
-name = "npz"
-path = "digits.npz"
-validation = 0.2
-[model]
-SOURCE
-[train]
-threads = 1
-[[exits]]
-policy = "softmax"
-[[exits]]
-policy = "max_logit"
-[[exits]]
-policy = "always"
-[calibrate]
-shares = [0.5, 0.3]
-[target]
-cycles_per_sample = 512
-[simulate]
-samples = 40
-finn_images = 4
-"""
-
-
-def project(tiny: Project, folder: Path, source: str, **changes: str) -> Project:
-    """A project in ``folder`` with the images of ``tiny`` and a network of one's own."""
-    (folder / "out").mkdir(parents=True, exist_ok=True)
-    shutil.copy(tiny.file.parent / "digits.npz", folder)
-    models = folder / "out" / ".models"
-    if not models.exists():
-        models.symlink_to((tiny.output.parent / ".models").resolve())
-    text = TOML.replace("SOURCE", source)
-    for old, new in changes.items():
-        assert f"{old} = " in text
-        text = "\n".join(f"{old} = {new}" if line.startswith(f"{old} = ") else line for line in text.splitlines())
-    (folder / "config.toml").write_text(text)
-    return load_config(folder / "config.toml")
-
-
-def two_exits(made: Project) -> Project:
-    text = made.file.read_text().replace('[[exits]]\npolicy = "max_logit"\n', "").replace("[0.5, 0.3]", "[0.5]")
-    made.file.write_text(text)
-    return load_config(made.file)
-
 
 def test_a_presets_qonnx_gives_the_presets_hardware(tiny: Project, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
     shutil.copy(tiny.output / "model.onnx", mine / "net.onnx")
-    made = project(tiny, mine, 'qonnx = "net.onnx"')
+    made = own_project(tiny, mine, 'qonnx = "net.onnx"')
     flow.compile(made, SilentUi())
     with np.load(made.output / "golden.npz") as found, np.load(tiny.output / "golden.npz") as wanted:
         metas = [{**json.loads(str(item["meta"])), "name": ""} for item in (found, wanted)]
@@ -138,7 +44,7 @@ def test_a_presets_qonnx_gives_the_presets_hardware(tiny: Project, tmp_path: Pat
 
 
 def test_a_factorys_network_runs_in_the_rtl_bit_for_bit(tiny: Project, tmp_path: Path) -> None:
-    made = project(tiny, tmp_path, 'factory = "nets:make"', samples="12")
+    made = own_project(tiny, tmp_path, 'factory = "nets:make"', samples="12")
     (tmp_path / "nets.py").write_text(FACTORY)
     page = flow.report(two_exits(made), SilentUi()).read_text()
     metrics, simulated, agreed = (
@@ -154,17 +60,53 @@ def test_a_factorys_network_runs_in_the_rtl_bit_for_bit(tiny: Project, tmp_path:
     assert [[layer["name"] for layer in stage["layers"]] for stage in stages] == [["stage0_conv0"], ["stage1_conv0"]]
 
 
-def test_a_changed_module_is_taken_anew(tiny: Project, tmp_path: Path) -> None:
-    made = project(tiny, tmp_path, 'factory = "nets:make"')
-    (tmp_path / "nets.py").write_text(FACTORY)
+@pytest.fixture
+def steps_of() -> Callable[[Project], set[str]]:
+    """``steps_of(project)``: the steps of ``offramp train`` that ran."""
+
+    def train(made: Project) -> set[str]:
+        with flow.open_flow(made, SilentUi()) as opened:
+            opened.train()
+            return set(opened.build.ran)
+
+    return train
+
+
+Ran = Callable[[Project], set[str]]
+
+
+def test_a_changed_module_or_helper_is_taken_anew(tiny: Project, tmp_path: Path, steps_of: Ran) -> None:
+    made = own_project(tiny, tmp_path, 'factory = "nets:make"')
+    (tmp_path / "nets.py").write_text(f"from helper import SEED\n{FACTORY.replace('manual_seed(5)', 'manual_seed(SEED)')}")
+    (tmp_path / "helper.py").write_text("from deeper import SEED\n")
+    (tmp_path / "deeper.py").write_text("SEED = 5\n")
+    (tmp_path / "other.py").write_text("SEED = 5\n")
     made = two_exits(made)
-    flow.train(made, SilentUi())
-    before = (made.output / "metrics.json").stat().st_mtime_ns
-    flow.train(made, SilentUi())
-    assert (made.output / "metrics.json").stat().st_mtime_ns == before
-    (tmp_path / "nets.py").write_text(FACTORY.replace("manual_seed(5)", "manual_seed(6)"))
-    flow.train(made, SilentUi())
-    assert (made.output / "metrics.json").stat().st_mtime_ns != before
+    assert steps_of(made) == {"train", "calibrate"}
+    assert steps_of(made) == set()
+    for file, text in (("deeper", "SEED = 66\n"), ("nets", FACTORY)):
+        before = hash_path(made.output / "golden.npz")
+        (tmp_path / f"{file}.py").write_text(text)
+        assert steps_of(made) == {"train", "calibrate"}, file
+        assert hash_path(made.output / "golden.npz") != before
+    (tmp_path / "other.py").write_text("SEED = 6\n")
+    assert steps_of(made) == set()
+
+
+def test_another_seed_holds_other_images_out(tiny: Project, tmp_path: Path, steps_of: Ran) -> None:
+    """Of those both the accuracies and the thresholds are."""
+    shutil.copy(tiny.output / "model.onnx", tmp_path / "net.onnx")
+    made = own_project(tiny, tmp_path, 'qonnx = "net.onnx"')
+    assert steps_of(made) == {"train", "calibrate"}
+    before = {name: hash_path(made.output / name) for name in ("golden.npz", "metrics.json", "tradeoff.json")}
+    made.file.write_text(made.file.read_text().replace("threads = 1\n", "threads = 1\nseed = 2\n"))
+    other = load_config(made.file)
+    assert steps_of(other) == {"train", "calibrate"}
+    same = {name for name, found in before.items() if hash_path(made.output / name) == found}
+    assert same == {"golden.npz"}
+    other.file.write_text(other.file.read_text().replace('policy = "softmax"', 'policy = "margin"'))
+    # How samples leave is nothing that is taken.
+    assert steps_of(load_config(other.file)) == {"calibrate"}
 
 
 @pytest.mark.parametrize(
@@ -190,12 +132,12 @@ def test_what_cannot_be_taken_is_one_line(source: str, message: str, tiny: Proje
     (tmp_path / "other.py").write_text("number = 3\n")
     torch.save({}, tmp_path / "wrong.pt")
     with pytest.raises(ConfigError, match=message):
-        flow.train(project(tiny, tmp_path, source), SilentUi())
+        flow.train(own_project(tiny, tmp_path, source), SilentUi())
 
 
 def test_images_and_classes_must_be_those_of_the_data(tiny: Project, tmp_path: Path) -> None:
     shutil.copy(tiny.output / "model.onnx", tmp_path / "net.onnx")
-    made = project(tiny, tmp_path, 'qonnx = "net.onnx"')
+    made = own_project(tiny, tmp_path, 'qonnx = "net.onnx"')
     with np.load(tmp_path / "digits.npz") as held:
         arrays = dict(held)
     few = {key: value[arrays[f"y_{key[2:]}"] < 9] for key, value in arrays.items()}
@@ -213,7 +155,7 @@ def test_other_logits_stop_it_and_name_the_first(tiny: Project, tmp_path: Path) 
     write_golden(read, "tiny", tmp_path / "golden.npz")
     net = golden.load(tmp_path / "golden.npz")
     images = np.random.default_rng(1).integers(0, 256, (6, 8, 8, 1), dtype=np.uint8)
-    logits, scales = integer_view(tmp_path / "golden.npz", images)
+    logits, scales = net.run(images), net.scales
     real = [item * scale for item, scale in zip(logits, scales, strict=True)]
     assert compare_float(read, net, images, real, "Brevitas") == 0
     real[1][4, 7] += scales[1]

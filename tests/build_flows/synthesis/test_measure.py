@@ -13,19 +13,12 @@ from build_flows.synthesis.measure import RESOURCES, measure, shares, shortages
 from build_flows.synthesis.memories import Memory
 from build_flows.synthesis.resources import count_cells
 from build_flows.synthesis.synthesise import Synthesised, SynthesisError
+from tests.build_flows.uis import Listening
 from tests.toy_rtl import emit
 
 PART = find_part("xc7z020clg400-1")
 SUMS = ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp")
 CACHE = "cache"
-
-
-class Listening(SilentUi):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def info(self, text: str) -> None:
-        self.said.append(text)
 
 
 @pytest.fixture(scope="module")

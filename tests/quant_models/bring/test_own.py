@@ -1,6 +1,5 @@
-"""A user's factory: found, run, refused with one line; its network exported and run in float."""
+"""A user's factory: run, refused with one line; its network exported and run in float."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from quant_models.bring.modules import find_source, importable
+from quant_models.bring.modules import importable
 from quant_models.bring.own import export_own, float_logits, load_weights, make_network, run_network
 from quant_models.errors import QuantModelError
 from quant_models.networks.net import MultiExitNet
@@ -46,29 +45,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "own_test_needs.py").write_text("import own_test_absent\n")
     with importable(tmp_path):
         yield tmp_path
-
-
-def test_modules_of_the_folder_are_found_and_forgotten(folder: Path, tmp_path: Path) -> None:
-    assert isinstance(make_network("own_test_nets:make"), nn.Module)
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "own_test_lone.py").write_text("make = 1\n")
-    before = list(sys.path)
-    with importable(other), pytest.raises(QuantModelError, match="make must be a function"):
-        make_network("own_test_lone:make")
-    assert sys.path == before
-    assert "own_test_lone" not in sys.modules
-    assert "own_test_nets" in sys.modules
-
-
-def test_the_source_is_found_without_running_it(tmp_path: Path) -> None:
-    (tmp_path / "own_test_broken.py").write_text("1 / 0\n")
-    (tmp_path / "own_test_pack").mkdir()
-    (tmp_path / "own_test_pack" / "__init__.py").write_text("1 / 0\n")
-    assert find_source("own_test_broken:make", tmp_path) == tmp_path / "own_test_broken.py"
-    assert find_source("own_test_pack.deep.er:make", tmp_path) == tmp_path / "own_test_pack"
-    with pytest.raises(QuantModelError, match="there is no module own_test_gone in "):
-        find_source("own_test_gone:make", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from quant_models.errors import QuantModelError
 from quant_models.integers.view import integer_logits
 from quant_models.networks.checkpoint import Checkpoint, load_model, save_checkpoint
 from quant_models.networks.layouts import layout
-from quant_models.networks.subnet import subnet, subnet_spec
+from quant_models.networks.subnet import subnet
+from quant_models.networks.subnet_spec import subnet_spec
 from tests.quant_models.conftest import build_model, build_spec
 
 SHARED = layout("digits", [(0, "preset"), (0, "linear"), (1, "conv")])
@@ -27,9 +27,3 @@ def test_every_exit_by_itself(tmp_path, spec):
         save_checkpoint(tmp_path / "alone.safetensors", found)
         [logits] = integer_logits(load_model(tmp_path / "alone.safetensors", found.spec), images)
         assert np.array_equal(logits, wanted[index])
-
-
-def test_an_exit_that_is_not_there():
-    for index in (-1, 4):
-        with pytest.raises(QuantModelError, match=f"exit must be 0 to 3 of digits, not {index}"):
-            subnet_spec(SHARED, index)

@@ -1,7 +1,6 @@
 """Gate heads learn last, from the network's own mistakes, and leave everything else as it was."""
 
 import dataclasses
-import itertools
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ import torch
 
 from quant_models.datasets.load import Dataset, load, split
 from quant_models.errors import QuantModelError
-from quant_models.integers.gate_units import gate_units
 from quant_models.integers.view import integer_outputs
 from quant_models.networks.checkpoint import load_checkpoint, load_model
 from quant_models.networks.gate_layout import with_gates
@@ -47,27 +45,6 @@ def gated(tmp_path_factory, digits):
     """The same with gate heads, and its metrics."""
     path = tmp_path_factory.mktemp("gated") / "net"
     return path, train(GATED, digits, SETTINGS, path, gates=GateHeads(epochs=8))
-
-
-def test_leaving_is_fine_when_right_or_when_no_later_exit_is():
-    right = [np.array([1, 0, 0, 0, 1, 0], bool), np.array([0, 1, 0, 0, 0, 1], bool), np.array([0, 0, 1, 0, 1, 1], bool)]
-    wanted = [[1, 0, 0, 1, 1, 0], [1, 1, 0, 1, 0, 1], [1, 1, 1, 1, 1, 1]]
-    assert [item.astype(int).tolist() for item in targets(right)] == wanted
-    assert [item.int().tolist() for item in targets([torch.from_numpy(item) for item in right])] == wanted
-
-
-def test_targets_for_every_pattern_of_answers():
-    rows = np.array(list(itertools.product([False, True], repeat=4)))
-    for k, found in enumerate(targets(list(rows.T))):
-        assert found.tolist() == [bool(row[k] or not row[k + 1 :].any()) for row in rows]
-
-
-def test_judged_by_hand():
-    fine = np.array([1, 1, 1, 0, 0], bool)
-    assert judged(np.array([3.0, 1.0, -1.0, -2.0, 1.0]), fine) == {"gate_accuracy": pytest.approx((2 / 3 + 1 / 2) / 2),
-                                                                   "gate_auc": pytest.approx((2 + 1.5 + 1) / 6)}
-    assert judged(np.array([1.0, -1.0]), np.array([True, True])) == {"gate_accuracy": 0.5, "gate_auc": 0.5}
-    assert judged(np.zeros(0), np.zeros(0, bool)) == {"gate_accuracy": 0.5, "gate_auc": 0.5}
 
 
 def test_all_else_is_bit_for_bit_what_it_is_without_gate_heads(plain, gated, digits):
@@ -146,20 +123,6 @@ def test_samples_without_labels_take_no_part():
     nothing, _ = scheme.loss(model, Batch(x, torch.full((20,), UNLABELLED)), 0, generator)
     assert float(nothing.detach()) == 0
     nothing.backward()
-
-
-def test_widths_hold_every_logit(gated, digits):
-    model = load_model(gated[0])
-    _, gates = integer_outputs(model, digits.x_test)
-    with torch.no_grad():
-        features = list(model.features(torch.from_numpy(digits.x_test).permute(0, 3, 1, 2) / 256))
-    units = gate_units(model)
-    assert set(units) == {0, 1}
-    for k, unit in units.items():
-        assert -(1 << (unit.bits - 1)) <= gates[k].min() < gates[k].max() < 1 << (unit.bits - 1)
-        with torch.no_grad():
-            real = model.gate(k, features[k])[:, 0].numpy()
-        assert np.abs(real / unit.scale - gates[k]).max() < 0.01
 
 
 def test_wrong_epochs():

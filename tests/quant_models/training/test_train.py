@@ -10,12 +10,14 @@ from quant_models.datasets.load import Dataset, load, split
 from quant_models.errors import Diverged, QuantModelError
 from quant_models.integers.view import integer_logits
 from quant_models.networks.checkpoint import load_checkpoint, load_model, save_checkpoint
+from quant_models.networks.gate_layout import with_gates
 from quant_models.networks.layouts import layout
 from quant_models.networks.net import MultiExitNet
 from quant_models.networks.presets import preset
 from quant_models.training.evaluate import evaluate
+from quant_models.training.gate_head import GateHeads
 from quant_models.training.schemes import Consistent, Distill, ExitsOnly, Joint, Personal
-from quant_models.training.train import TrainSettings, _augment, device, train
+from quant_models.training.train import TrainSettings, _augment, device, run_identity, train
 
 SPEC = preset("digits")
 
@@ -112,6 +114,18 @@ def test_interrupted_run_ends_as_the_uninterrupted_one(tmp_path, few, start, sch
     assert sorted(item.name for item in tmp_path.iterdir()) == ["parts", "whole"]
     assert load_checkpoint(tmp_path / "whole").progress["metrics"] == whole
     assert load_checkpoint(tmp_path / "whole").progress["run"]["scheme"] == scheme.describe()
+
+
+def test_a_checkpoint_tells_how_it_was_made(tmp_path, few, start):
+    scheme, more = Consistent(ramp=2), few.x_test[:40]
+    train(SPEC, few, SETTINGS, tmp_path / "net", scheme=scheme, start=start, unlabelled=more)
+    found = load_checkpoint(tmp_path / "net").progress["run"]
+    assert found == run_identity(SPEC, few, SETTINGS, scheme, start=start, unlabelled=more, gates=GateHeads())
+    assert set(found) == {"settings", "scheme", "data", "start", "unlabelled"}
+    gated = with_gates(SPEC, ["pool", None], 4, 4)
+    bare = run_identity(gated, few, SETTINGS, Joint(), start=None, unlabelled=None, gates=GateHeads(epochs=3))
+    assert (set(bare), bare["start"]) == ({"settings", "scheme", "data", "start", "gates"}, None)
+    assert bare["gates"] == GateHeads(epochs=3).describe()
 
 
 def test_other_settings_start_afresh(tmp_path, few):

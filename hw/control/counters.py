@@ -1,0 +1,27 @@
+"""Counters and highest levels that are cleared together."""
+
+from amaranth.hdl import Module, Signal, Value
+
+__all__ = ["Counters"]
+
+
+class Counters:
+    """Makes registers of module ``m`` count. All of them are 0 after a cycle in which ``clear`` is high, whatever else happens in it."""
+
+    def __init__(self, m: Module, clear: Value) -> None:
+        self._m = m
+        self._clear = clear
+
+    def count(self, register: Signal, event: Value) -> None:
+        """``register`` counts the cycles in which ``event`` is high, and wraps."""
+        with self._m.If(self._clear):
+            self._m.d.sync += register.eq(0)
+        with self._m.Elif(event):
+            self._m.d.sync += register.eq(register + 1)
+
+    def highest(self, register: Signal, level: Value) -> None:
+        """``register`` keeps the highest ``level`` so far; it is to be as wide as that."""
+        with self._m.If(self._clear):
+            self._m.d.sync += register.eq(0)
+        with self._m.Elif(level > register):
+            self._m.d.sync += register.eq(level)

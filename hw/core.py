@@ -1,0 +1,242 @@
+"""The accelerator without its layers: from bus words to result words, with a stream port wherever layers attach."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from amaranth.hdl import Const, Module, ResetInserter, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.control.counters import Counters
+from hw.control.soft_reset import stretch_reset
+from hw.exits.admission import BATCH_BITS, Admission
+from hw.exits.control import ExitControl
+from hw.exits.exit_path import ExitPath, exit_decision, label_bits, result_depth
+from hw.exits.merge import ExitMerge
+from hw.exits.runs import join_runs
+from hw.exits.token import STAMP_BITS, token_layout
+from hw.netlist import Netlist, NetlistError, Stream
+from hw.placing import place
+from hw.streams.bus_unpack import BusUnpack
+from hw.streams.fifo import Fifo
+from hw.streams.join import join_bits, join_stream, queue
+
+__all__ = ["COUNTER_BITS", "RESET_CYCLES", "AcceleratorCore", "check_exits", "counted_streams", "stream_to"]
+
+RESET_CYCLES = 16
+"""How long a soft reset holds everything: FINN's units were checked with resets of 1, 2 and 16 cycles."""
+
+INPUT_WORDS = 2
+"""Bus words that wait at the input."""
+
+COUNTER_BITS = 32
+"""Width of counters, all but that of the cycles."""
+
+
+def counted_streams(netlist: Netlist) -> list[str]:
+    """The streams with stall and occupancy counters, in the order of their registers: the image input, what enters each later
+    stage, each exit's logits, and the results."""
+    return ["input", *(f"gate{gate.exit}" for gate in netlist.gates), *(f"exit{item.index}" for item in netlist.exits), "output"]
+
+
+def check_exits(netlist: Netlist) -> None:
+    """Raises :class:`NetlistError` unless exits and gates are in order and every exit can give the answers that are asked of it."""
+    if [item.index for item in netlist.exits] != list(range(len(netlist.exits))):
+        raise NetlistError(f"exits must be numbered from 0 in order, not {[item.index for item in netlist.exits]}")
+    if [gate.exit for gate in netlist.gates] != list(range(len(netlist.exits) - 1)):
+        raise NetlistError(f"every exit but the last needs one gate, in order, not {[gate.exit for gate in netlist.gates]}")
+    if netlist.anytime:
+        if netlist.order != "arrival":
+            raise NetlistError(f"where every exit answers, order must be 'arrival', not {netlist.order!r}")
+        mute = [item.index for item in netlist.exits if item.policy == "never"]
+        if mute:
+            raise NetlistError(f"exit {mute[0]} has policy never, which finds no class, and every exit must answer")
+
+
+def stream_to(netlist: Netlist, dst: str, index: int = 0) -> Stream:
+    """The stream that ends at input ``index`` of ``dst``; raises :class:`NetlistError` when there is none."""
+    for item in netlist.streams:
+        if item.dst == (dst, index):
+            return item
+    raise NetlistError(f"no stream ends at {f'input {index} of ' if index else ''}{dst!r}")
+
+
+class AcceleratorCore(wiring.Component):
+    """Admits images, decides at every exit what its head's logits say, gates the frames of later stages, and merges results.
+
+    The layers are outside: between ``to_stage<k>`` and, of the same stage, ``to_exit<k>`` (the logits of its head) and ``to_gate<k>`` (what
+    the next stage works on). Every frame that leaves on ``to_stage<k>`` must come back as one frame of logits and, but for the last stage,
+    one frame for the gate, in the order of the frames and at any pace. FIFOs that the netlist has on its streams to the first layer and to
+    the exits are inside.
+
+    Throughput: one bus word, beat, decision and result a cycle. Latency: 3 cycles from the word that completes a frame's first beat to that
+    beat on ``to_stage0``; from a sample's last logits on ``to_exit<k>`` to its result that of the ``ExitDecision``, 1 cycle and that of
+    the ``ExitMerge``; either and that of the stream's FIFO, if it has one. Reset: everything is cleared. ``soft_reset`` clears everything
+    but what is set from outside, and takes ``reset_cycles`` + 1 cycles from the next one on, in which ``core_reset`` is high, nothing is
+    taken from ``images`` or given on ``results``, and the layers are to be reset too.
+
+    Parameters
+    ----------
+    netlist : what to build; of its layers only what stands in streams and gates
+    reset_cycles : how long a soft reset holds everything, less one; at least 1
+    beside : adds to the core's own module what stands around the core, which then shares its level of the hierarchy; called with the module
+        and the core
+
+    Members
+    -------
+    images : bus words, each image starting on one
+    results : ``{word, last}``, ``last`` with the last result of a batch
+    to_stage<k> : frames for the first layer of stage k: images, or what gate k - 1 let pass
+    to_gate<k> : frames for gate k, for all exits but the last
+    to_exit<k> : logits of exit k
+    to_exit<k>_gate : logits of exit k's gate head, where its policy takes them
+    soft_reset, clear_counters : high for one cycle each
+    batch_length : samples per batch, taken over with the first beat of a batch's first image; 0 counts as 1
+    exit<k> : ``ExitControl`` of exit k
+    core_reset : active-high reset of all that belongs to the core: for the layers
+    busy, in_flight : samples are inside, a result has not been taken, or a reset is going on; samples inside
+    batch_done : high for the cycle after the one in which the last result of a batch was taken
+    cycles, samples_in, samples_out, exit_count<k> : counters: cycles, samples that entered, (final) results that left, of exit k
+    stall_<name>, occupancy_<name> : cycles in which a counted stream was valid and not ready; the most that its FIFO held
+    gate_occupancy<k> : the most frames that gate k held
+    """
+
+    def __init__(self, netlist: Netlist, *, beside: "Callable[[Module, AcceleratorCore], None] | None" = None,
+                 reset_cycles: int = RESET_CYCLES) -> None:
+        check_exits(netlist)
+        self.netlist = netlist
+        self.reset_cycles = reset_cycles
+        self._beside = beside
+        self._entry = next(item for item in netlist.streams if item.src[0] == "input")
+        self._logits = [stream_to(netlist, f"exit{item.index}") for item in netlist.exits]
+        self._learned = {k: item for k in range(len(netlist.exits)) for item in netlist.streams if item.dst == (f"exit{k}", 1)}
+        self._id_bits = next(item.width for item in netlist.result.fields if item.name == "id")
+        self._token = token_layout(id_bits=self._id_bits, max_in_flight=netlist.max_in_flight)
+        self._decisions = [exit_decision(netlist, item.index) for item in netlist.exits]
+        waiting = _sum([Const(result_depth(netlist, item.index)) for item in netlist.exits])
+        levels: dict[str, Any] = {"input": range(INPUT_WORDS + 1), "output": waiting.shape()}
+        levels |= {f"gate{gate.exit}": range(gate.frames + 1) for gate in netlist.gates}
+        levels |= {f"exit{k}": range(max(2, item.depth + 1)) for k, item in enumerate(self._logits)}
+        super().__init__({
+            "images": In(stream.Signature(netlist.input.bus_bits)),
+            "results": Out(stream.Signature(data.StructLayout({"word": netlist.result.bits, "last": 1}))),
+            "to_stage0": Out(stream.Signature(self._entry.bits)),
+            **{f"to_stage{gate.exit + 1}": Out(stream.Signature(gate.bits)) for gate in netlist.gates},
+            **{f"to_gate{gate.exit}": In(stream.Signature(gate.bits)) for gate in netlist.gates},
+            **{f"to_exit{k}": In(stream.Signature(item.bits)) for k, item in enumerate(self._logits)},
+            **{f"to_exit{k}_gate": In(stream.Signature(item.bits)) for k, item in self._learned.items()},
+            "soft_reset": In(1), "clear_counters": In(1), "batch_length": In(BATCH_BITS),
+            **{f"exit{k}": In(ExitControl(decision)) for k, decision in enumerate(self._decisions)},
+            "core_reset": Out(1, init=1), "busy": Out(1), "in_flight": Out(range(netlist.max_in_flight + 1)), "batch_done": Out(1),
+            "cycles": Out(2 * COUNTER_BITS), "samples_in": Out(COUNTER_BITS), "samples_out": Out(COUNTER_BITS),
+            **{f"exit_count{item.index}": Out(COUNTER_BITS) for item in netlist.exits},
+            **{f"stall_{name}": Out(COUNTER_BITS) for name in counted_streams(netlist)},
+            **{f"occupancy_{name}": Out(levels[name]) for name in counted_streams(netlist)},
+            **{f"gate_occupancy{gate.exit}": Out(range(gate.frames + 1)) for gate in netlist.gates},
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        stretch_reset(m, self.soft_reset, self.core_reset, self.reset_cycles)
+        wrap = ResetInserter({"sync": self.core_reset})
+        now, clear = Signal(STAMP_BITS), Signal(name="clear")
+        m.d.sync += now.eq(now + 1)
+        m.d.comb += clear.eq(self.core_reset | self.clear_counters)
+        counters = Counters(m, clear)
+        counters.count(self.cycles, Const(1))
+
+        admission = self._admit(m, wrap, counters, now)
+        paths = self._decide(m, wrap, counters, admission.token)
+        merge = self._merge(m, wrap, counters, now, paths)
+        lengths = queue(m, "lengths", admission.length, self.netlist.max_in_flight, wrap)
+        wiring.connect(m, lengths.o, merge.length)
+        m.d.comb += [
+            admission.release.eq(merge.release),
+            admission.release_half.eq(merge.release_half),
+            self.in_flight.eq(admission.in_flight),
+            self.busy.eq((admission.in_flight != 0) | merge.o.valid | self.core_reset),
+        ]
+        self._watch(counters, "output", self.results, _sum([path.results_level for path in paths]))
+        if self._beside is not None:
+            self._beside(m, self)
+        return m
+
+    def _admit(self, m: Module, wrap: ResetInserter, counters: Counters, now: Value) -> Any:
+        """Images from the bus to the first stage; gives the ports of their admission."""
+        shape = self.netlist.input
+        words = place(m, "input_words", Fifo(shape.bus_bits, INPUT_WORDS), wrap)
+        unpack = place(m, "unpack", BusUnpack(shape.bus_bits, shape.beat_bits, shape.frame_beats), wrap)
+        # Between the two, so that admission decides in one cycle and the cutting of words follows in another.
+        beats = place(m, "input_beats", Fifo(shape.beat_bits, 2), wrap)
+        admission = place(m, "admission", Admission(
+            width=shape.beat_bits, frame_beats=shape.frame_beats, id_bits=self._id_bits, max_in_flight=self.netlist.max_in_flight,
+            overtaking=self.netlist.order == "arrival"), wrap)
+        m.d.comb += [
+            words.i.payload.eq(self.images.payload),
+            words.i.valid.eq(self.images.valid & ~self.core_reset),
+            self.images.ready.eq(words.i.ready & ~self.core_reset),
+            admission.now.eq(now),
+            admission.batch_length.eq(self.batch_length),
+        ]
+        wiring.connect(m, words.o, unpack.i)
+        wiring.connect(m, unpack.o, beats.i)
+        wiring.connect(m, beats.o, admission.i)
+        join_stream(m, self._entry, admission.o, wiring.flipped(self.to_stage0), wrap)
+        counters.count(self.samples_in, admission.admitted)
+        self._watch(counters, "input", self.images, words.level)
+        return admission
+
+    def _decide(self, m: Module, wrap: ResetInserter, counters: Counters, token: Any) -> list[ExitPath]:
+        """Every exit with its gate, the samples' tokens through them all, from ``token`` on."""
+        netlist = self.netlist
+        tokens = queue(m, "tokens0", token, netlist.max_in_flight, wrap).o
+        paths = []
+        for k, (unit, item) in enumerate(zip(self._decisions, self._logits, strict=True)):
+            path = ExitPath(m, netlist, k, unit, token=self._token, tokens=tokens, control=getattr(self, f"exit{k}"), wrap=wrap)
+            paths.append(path)
+            fifo = join_stream(m, item, wiring.flipped(getattr(self, f"to_exit{k}")), path.decision.logits, wrap)
+            self._watch(counters, f"exit{k}", path.decision.logits, Const(0) if fifo is None else fifo.level)
+            counters.count(getattr(self, f"exit_count{k}"), path.taken)
+            if "gate" in unit.score.ports:
+                learned = stream_to(netlist, f"exit{k}", 1)
+                join_stream(m, learned, wiring.flipped(getattr(self, f"to_exit{k}_gate")), path.decision.gate, wrap)
+            if path.gate is not None:
+                wiring.connect(m, wiring.flipped(getattr(self, f"to_gate{k}")), path.gate.i)
+                wiring.connect(m, path.gate.o, wiring.flipped(getattr(self, f"to_stage{k + 1}")))
+                self._watch(counters, f"gate{k}", path.gate.o, path.gate.level)
+                counters.highest(getattr(self, f"gate_occupancy{k}"), path.gate.level)
+            tokens = path.passed
+        join_runs(m, [(unit, path.decision) for unit, path in zip(self._decisions, paths, strict=True)], netlist.max_in_flight, wrap)
+        return paths
+
+    def _merge(self, m: Module, wrap: ResetInserter, counters: Counters, now: Value, paths: Sequence[ExitPath]) -> Any:
+        """All exits' results into one stream; gives the ports of the merge."""
+        netlist = self.netlist
+        unit = ExitMerge(
+            exits=len(netlist.exits), token=self._token, max_in_flight=netlist.max_in_flight, label_bits=label_bits(netlist.classes),
+            confidence_bits=self._decisions[0].confidence_bits, bits=netlist.result.bits, fields=netlist.result.fields, order=netlist.order,
+            anytime=netlist.anytime)
+        merge = place(m, "merge", unit, wrap)
+        for k, path in enumerate(paths):
+            join_bits(m, path.results, merge.i[k])
+        sent = self.results.valid & self.results.ready
+        if netlist.anytime:
+            sent &= merge.o.payload.word.bit_select(next(item.offset for item in netlist.result.fields if item.name == "final"), 1)
+        m.d.comb += [
+            merge.now.eq(now),
+            self.results.payload.eq(merge.o.payload),
+            self.results.valid.eq(merge.o.valid & ~self.core_reset),
+            merge.o.ready.eq(self.results.ready),
+        ]
+        m.d.sync += self.batch_done.eq(merge.batch_done & ~self.core_reset)
+        counters.count(self.samples_out, sent)
+        return merge
+
+    def _watch(self, counters: Counters, name: str, where: Any, level: Value) -> None:
+        """Counts the stalls of the counted stream ``name``, which is to be seen at ``where``, and keeps its highest level."""
+        counters.count(getattr(self, f"stall_{name}"), where.valid & ~where.ready)
+        counters.highest(getattr(self, f"occupancy_{name}"), level)
+
+
+def _sum(values: Sequence[Value]) -> Value:
+    return sum(values[1:], start=values[0])

@@ -1,0 +1,88 @@
+"""One exit of the accelerator: its decision, what follows from it, and the gate to the next stage."""
+
+from collections.abc import Callable
+from typing import Any
+
+from amaranth.hdl import Module, Value
+from amaranth.lib import data, wiring
+from amaranth.utils import ceil_log2
+
+from hw.exits.control import apply_control
+from hw.exits.decision import ExitDecision
+from hw.exits.frame_gate import FrameGate
+from hw.exits.router import ExitRouter
+from hw.netlist import Netlist
+from hw.placing import place
+from hw.streams.join import join_bits, queue
+
+__all__ = ["RESULT_DEPTH", "ExitPath", "exit_decision", "label_bits", "result_depth"]
+
+RESULT_DEPTH = 4
+"""Results an exit may have waiting at the merge before its decisions wait too. (Where every exit answers: the last exit's; of an early
+one as many as samples may be inside, so that none waits for results of the batch before.)"""
+
+
+def result_depth(netlist: Netlist, index: int) -> int:
+    """Results of exit ``index`` that may wait at the merge."""
+    early = index < len(netlist.exits) - 1
+    return max(RESULT_DEPTH, netlist.max_in_flight) if netlist.anytime and early else RESULT_DEPTH
+
+
+def label_bits(classes: int) -> int:
+    """Width of the number of one of ``classes`` classes."""
+    return max(1, int(ceil_log2(classes)))
+
+
+def exit_decision(netlist: Netlist, index: int) -> ExitDecision:
+    """The decision of exit ``index``."""
+    item = netlist.exits[index]
+    return ExitDecision(classes=item.classes, pe=item.pe, acc_bits=item.acc_bits, bias=item.bias, policy=item.policy, params=item.params,
+                        exchangeable=netlist.exchangeable)
+
+
+class ExitPath:
+    """Places exit ``index`` of ``netlist`` in module ``m``: ``unit`` as ``decision<k>``, ``router<k>`` and the FIFO ``results<k>``; unless
+    it is the last one, also ``gate<k>`` with the FIFO ``verdicts<k>`` before it, and the FIFO ``tokens<k + 1>`` of the samples that go on.
+
+    Every sample whose logits came takes the next of ``tokens``. It becomes a result (with ``netlist.anytime`` in any case), or its token
+    goes on and its frame with it. A sample that can do neither waits, and its logits with it. ``wrap`` is that of :func:`hw.placing.place`.
+
+    Parameters
+    ----------
+    unit : the exit's decision
+    token : layout of a token
+    tokens : stream of the tokens of the samples that reach this exit, in their order
+    control : ``ExitControl``
+
+    Attributes
+    ----------
+    decision : the ports of ``unit``: ``logits`` and the policy's own streams are for the caller to join
+    results : the samples that leave here, stream of ``{token, label, confidence}`` as bits
+    results_level : how many of them wait
+    taken : high in each cycle in which a sample leaves here
+    passed : stream of the tokens of samples that go on, as bits; None at the last exit
+    gate : the ports of the ``FrameGate``: frames into ``i``, those that go on out of ``o``; None at the last exit
+    """
+
+    def __init__(self, m: Module, netlist: Netlist, index: int, unit: ExitDecision, *, token: data.StructLayout, tokens: Any, control: Any,
+                 wrap: Callable[[Any], Any]) -> None:
+        k, last = index, index == len(netlist.exits) - 1
+        self.decision: Any = place(m, f"decision{k}", unit, wrap)
+        apply_control(m, control, unit, self.decision)
+        router = place(m, f"router{k}", ExitRouter(
+            token=token, label_bits=label_bits(netlist.classes), confidence_bits=unit.confidence_bits, last=last,
+            anytime=netlist.anytime), wrap)
+        join_bits(m, self.decision.o, router.decision)
+        join_bits(m, tokens, router.token)
+        results = queue(m, f"results{k}", router.result, result_depth(netlist, k), wrap)
+        self.results: Any = results.o
+        self.results_level: Value = results.level
+        self.taken: Value = router.taken
+        self.passed: Any = None
+        self.gate: Any = None
+        if not last:
+            gate = netlist.gates[k]
+            self.gate = place(m, f"gate{k}", FrameGate(gate.bits, gate.frame_beats, gate.frames), wrap)
+            verdicts = queue(m, f"verdicts{k}", router.keep, gate.frames + 1, wrap)
+            wiring.connect(m, verdicts.o, self.gate.keep)
+            self.passed = queue(m, f"tokens{k + 1}", router.passed, netlist.max_in_flight, wrap).o

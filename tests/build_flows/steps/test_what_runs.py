@@ -1,0 +1,311 @@
+"""Every module of ours that is loaded while a step runs stands in what the step depends on: what is found without running anything
+(``build_flows/steps/sources.py``) must not miss what runs.
+
+Each step's function is run alone, in a process of its own, on the artefacts of the small project or of a toy; a finder in that process, and
+in those that it starts, writes down what is imported.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from build_flows.base.parts import find_part
+from build_flows.base.ui import SilentUi
+from build_flows.board.boards import BOARDS
+from build_flows.board.results import find_results
+from build_flows.compare import compare
+from build_flows.compare.matching import match_file
+from build_flows.project.load import Project
+from build_flows.project.load import load as load_config
+from build_flows.steps import (
+    agree,
+    calibrate,
+    cosim,
+    evaluate,
+    evaluate_hardware,
+    export,
+    flow,
+    report,
+    resources,
+    simulate,
+    subnet,
+    synth,
+)
+from build_flows.steps import compile as compile_step
+from build_flows.steps.bitstream import make_bitstream
+from build_flows.steps.engine import Build, Step
+from build_flows.steps.package import make_package
+from build_flows.steps.simulate_options import Options
+from build_flows.steps.sources import EXCLUDED, ROOMS, Sources
+from hw.netlist import load
+from quant_models.bring.float_net import train_float
+from quant_models.networks.presets import preset
+from quant_models.training.train import TrainSettings
+from sim import golden
+from sim.result_word import saturate
+from tests import toy
+from tests.build_flows.alone import alone
+from tests.build_flows.board.bitstreams import built_elsewhere, put_bitstream
+from tests.build_flows.board.compiled import CompiledFlow
+from tests.build_flows.board.golden_toy import write_filelist, write_golden
+from tests.build_flows.own_networks import FACTORY, own_project, two_exits
+from tests.build_flows.projects import changed, configured
+from tests.test_layering import ROOT
+
+pytestmark = pytest.mark.cosim
+
+HOOK = f"""
+import os, sys
+
+class Recorder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        place = os.environ.get("IMPORTED")
+        if place and name.partition(".")[0] in {ROOMS!r}:
+            with open(place, "a") as file:
+                file.write(name + "\\n")
+
+sys.meta_path.insert(0, Recorder)
+"""
+
+HARNESS = (
+    "build_flows.base.ui", "build_flows.project.load", "build_flows.project.template", "build_flows.steps.engine",
+    "build_flows.steps.sources", "sim.errors", "sim.golden.errors",
+)
+"""Of what is left out of every identity, what a step may have; with what they import it is loaded before anything is written down."""
+
+RUN = f"""
+import importlib, os, pickle, sys
+from pathlib import Path
+
+for name in {HARNESS!r}:
+    importlib.import_module(name)
+from build_flows.base.ui import SilentUi
+from build_flows.steps.engine import Work
+
+os.environ["IMPORTED"] = sys.argv[1]
+step, output, file = pickle.loads(Path(sys.argv[2]).read_bytes())
+step.run(step.settings, step.inputs, Work(folder=Path(sys.argv[3]), ui=SilentUi(), output=output, file=file, named=step.named))
+"""
+
+
+def imported(project: Project, step: Step, folder: Path) -> set[str]:
+    """The modules of ours that were loaded while ``step`` of ``project`` ran, in its process and those below."""
+    (folder / "hook").mkdir()
+    (folder / "hook" / "sitecustomize.py").write_text(HOOK)
+    (folder / "given").write_bytes(pickle.dumps((step, project.output, project.file)))
+    work = folder / "work"
+    for name in step.outputs:
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "hook"), str(ROOT)])}
+    words = [str(folder / name) for name in ("names", "given", "work")]
+    done = subprocess.run([sys.executable, "-c", RUN, *words], env=environment, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all((work / name).exists() for name in step.outputs)
+    names = set((folder / "names").read_text().split())
+    # What was looked for and is no module is the name of something in one.
+    return {name for name in names if any(ROOT.joinpath(*name.split(".")).with_suffix(end).exists() for end in (".py", ""))}
+
+
+def paths(project: Project, names: tuple[str, ...]) -> dict[str, Path]:
+    return {name: project.output / name for name in names}
+
+
+def train(tiny: Project, folder: Path) -> tuple[Project, Step]:
+    made = changed(tiny, {"train": {"epochs": 1}})
+    return made, flow.train_step(made)
+
+
+def train_personal(tiny: Project, folder: Path) -> tuple[Project, Step]:
+    with np.load(str(tiny.data)) as data:
+        np.savez(folder / "user.npz", x=data["x_train"][:120], y=data["y_train"][:120])
+    made = changed(
+        tiny, {"train": {"epochs": 1, "batch_size": 16, "scheme": "personal"}}, start=tiny.output / "checkpoint.safetensors",
+        samples=folder / "user.npz",
+    )
+    return made, flow.train_step(made)
+
+
+def train_import(tiny: Project, folder: Path) -> tuple[Project, Step]:
+    from build_flows.steps.data import project_dataset
+
+    settings = TrainSettings(epochs=1, batch=64, validation=0.2, seed=1)
+    train_float(preset("digits"), project_dataset(tiny), settings, folder / "net.safetensors")
+    tables = {"train": {"epochs": 1, "scheme": "import"}, "import_": {"weights": "net.safetensors", "divisor": 256, "fine_tune": 1}}
+    made = changed(tiny, tables, weights=folder / "net.safetensors")
+    return made, flow.train_step(made)
+
+
+def train_take(tiny: Project, folder: Path) -> tuple[Project, Step]:
+    made = changed(tiny, {"train": {"checkpoint": "net"}}, checkpoint=tiny.output / "checkpoint.safetensors")
+    return made, flow.train_step(made)
+
+
+def train_factory(tiny: Project, folder: Path) -> tuple[Project, Step]:
+    (folder / "nets.py").write_text(FACTORY)
+    made = two_exits(own_project(tiny, folder, 'factory = "nets:make"'))
+    return made, flow.train_step(made)
+
+
+def train_qonnx(tiny: Project, folder: Path) -> tuple[Project, Step]:
+    (folder / "net.onnx").write_bytes((tiny.output / "model.onnx").read_bytes())
+    made = own_project(tiny, folder, 'qonnx = "net.onnx"')
+    return made, flow.train_step(made)
+
+
+def calibrate_own(tiny: Project, folder: Path) -> tuple[Project, Step]:
+    (folder / "net.onnx").write_bytes((tiny.output / "model.onnx").read_bytes())
+    made = own_project(tiny, folder, 'qonnx = "net.onnx"')
+    return made, calibrate.step(made, {"golden": tiny.output / "golden.npz"})
+
+
+def calibrate_gates(tiny: Project, folder: Path) -> tuple[Project, Step]:
+    (folder / "digits.npz").write_bytes((tiny.file.parent / "digits.npz").read_bytes())
+    made = configured(folder, [(0, "global")], policy='"gate"', epochs="1")
+    alone(made, flow.train_step(made), folder / "trained")
+    return made, calibrate.step(made, {"checkpoint": folder / "trained" / "checkpoint.safetensors"})
+
+
+def subnet_of(tiny: Project, folder: Path) -> tuple[Project, Step]:
+    made = changed(tiny, {"build": {"mode": "subnet", "exit": 1}})
+    return made, subnet.step(made, tiny.output / "checkpoint.safetensors")
+
+
+def compile_finn(tiny: Project, folder: Path) -> tuple[Project, Step]:
+    made = changed(tiny, {"build": {"folding": "finn", "exchangeable_heads": True}})
+    return made, compile_step.step(made, *(tiny.output / name for name in ("model.onnx", "golden.npz", "exits.json")))
+
+
+def evaluated(tiny: Project) -> Step:
+    return evaluate.step(tiny, tiny.output / "checkpoint.safetensors", tiny.output / "exits.json")
+
+
+def match(tiny: Project, folder: Path) -> tuple[Project, Step]:
+    settings = compare.MatchSettings(part=find_part("pynq-z2"), allowed={"lut": 20000.0, "bram36": 20.0, "dsp": 50.0})
+    return tiny, Step(
+        name="match", run=partial(compare.run_match, match_file), outputs=("match.json",), inputs={"golden": tiny.output / "golden.npz"},
+        settings=settings, apart=("build_flows.pages", "build_flows.steps"),
+    )
+
+
+STEPS: dict[str, Callable[[Project, Path], tuple[Project, Step]]] = {
+    "train": train, "train, personal": train_personal, "train, import": train_import, "train, checkpoint": train_take,
+    "train, factory": train_factory, "train, qonnx": train_qonnx, "calibrate, own": calibrate_own, "calibrate, gates": calibrate_gates,
+    "subnet": subnet_of,
+    "calibrate": lambda tiny, folder: (tiny, calibrate.step(tiny, {"checkpoint": tiny.output / "checkpoint.safetensors"})),
+    "export": lambda tiny, folder: (tiny, export.step(tiny, tiny.output / "checkpoint.safetensors")),
+    "compile": lambda tiny, folder: (tiny, compile_step.step(
+        tiny, *(tiny.output / name for name in ("model.onnx", "golden.npz", "exits.json")))),
+    "compile, finn": compile_finn,
+    "agree": lambda tiny, folder: (tiny, agree.step(
+        tiny, {"checkpoint": tiny.output / "checkpoint.safetensors"}, tiny.output / "golden.npz", tiny.output / "dataflow.onnx")),
+    "simulate": lambda tiny, folder: (tiny, simulate.step(tiny, paths(tiny, simulate.INPUTS))),
+    "report": lambda tiny, folder: (tiny, report.step(tiny, paths(tiny, report.INPUTS))),
+    "evaluate": lambda tiny, folder: (tiny, evaluated(tiny)),
+    "evaluate, simulated": lambda tiny, folder: (
+        tiny, evaluate_hardware.step(evaluated(tiny), paths(tiny, evaluate_hardware.INPUTS))),
+    "match": match,
+}
+
+
+def allowed(step: Step, sources: Sources) -> set[str]:
+    """What a step may load: what it depends on, with what is left out of that and whatever only this imports."""
+    run = step.run.func if isinstance(step.run, partial) else step.run
+    return set(sources.closure(run.__module__).modules)
+
+
+@pytest.fixture(scope="module")
+def sources() -> Sources:
+    return Sources()
+
+
+def check(project: Project, step: Step, folder: Path, sources: Sources) -> None:
+    found = imported(project, step, folder)
+    run: Any = step.run.func if isinstance(step.run, partial) else step.run
+    assert run.__module__ in found
+    missed = {name for name in found - allowed(step, sources) if not any(f"{name}.".startswith(f"{item}.") for item in EXCLUDED)}
+    assert not missed, f"step {step.name} does not depend on {sorted(missed)}, but loads it"
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_depends_on_all_that_it_loads(name: str, tiny: Project, tmp_path: Path, sources: Sources) -> None:
+    check(*STEPS[name](tiny, tmp_path), tmp_path, sources)
+
+
+class SimulatedFlow(CompiledFlow):
+    def simulate(self, chosen: Options) -> dict[str, Any]:
+        return {}
+
+
+@pytest.fixture
+def toys(project: Project, tmp_path: Path, model_cache: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Step]:
+    """The steps after a compilation, of the toy: with its images as a data set, the golden model's answers as its simulation, and a
+    bitstream."""
+    netlist = load((project.output / "netlist.json").read_text())
+    golden_file, exits = write_golden(project.output, netlist)
+    write_filelist(project.output / "rtl")
+    images = toy.images(60)
+    np.savez(tmp_path / "toy.npz", x_train=images, y_train=np.arange(60) % 3, x_test=images, y_test=np.arange(60) % 3)
+    project.file.write_text(project.file.read_text().replace('name = "digits"\n', 'name = "npz"\npath = "toy.npz"\n').replace(
+        '[project]\nname = "npz"\npath = "toy.npz"\n', '[project]\nname = "digits"\n'))
+    made = load_config(project.file)
+    found = golden.decide(golden.load(golden_file).run(images), golden.load_exits(exits))
+    confidence = saturate(found.confidence, next(item for item in netlist.result.fields if item.name == "confidence"))
+    rows = [{"label": int(a), "exit": int(b), "confidence": int(c)} for a, b, c in zip(found.label, found.exit, confidence, strict=True)]
+    (project.output / "sim.json").write_text(f'{{"version": 1, "samples": {rows}, "cycles_per_sample": 20.0}}'.replace("'", '"'))
+    models = made.output.parent / ".models"
+    if not models.exists():
+        model_cache.mkdir(parents=True, exist_ok=True)
+        models.symlink_to(model_cache.absolute())
+    results, board, kept = find_results(built_elsewhere(made, tmp_path)), BOARDS["pynq-z2"], {}
+    put_bitstream(made.output, netlist, reports="2022.2")
+
+    def keep(build: Build, step: Step) -> bool:
+        kept[step.name] = step
+        return False
+
+    with Build(made.output, SilentUi(), made.file) as build:
+        opened = SimulatedFlow(made, SilentUi(), build)
+        opened.synth()
+        make_bitstream(opened, board, None, results)
+        put_bitstream(made.output, netlist, reports="2022.2")
+        with monkeypatch.context() as patched:
+            patched.setattr(Build, "run", keep)
+            patched.setattr("build_flows.steps.cosim.read_json", lambda path: {})
+            make_bitstream(opened, board, None, results)
+            make_package(opened, board)
+            cosim.cosim(opened, board, samples=12)
+    kept["resources"] = resources.step(*(made.output / name for name in ("synthesis.json", "netlist.json", "bitstream")))
+    kept["synth"] = synth.step(made.output / "netlist.json", made.output / "rtl", "xc7z020clg400-1", False)
+    return kept
+
+
+@pytest.mark.parametrize("name", ["synth", "resources", "vivado-project", "bitstream", "package", "cosim"])
+def test_a_step_after_compilation_depends_on_all_that_it_loads(
+    name: str, toys: dict[str, Step], project: Project, tmp_path: Path, sources: Sources
+) -> None:
+    check(load_config(project.file), toys[name], tmp_path, sources)
+
+
+def test_what_is_loaded_unseen_is_found(tiny: Project, tmp_path: Path, sources: Sources) -> None:
+    """The finder sees what a step loads by name alone."""
+    step = Step(name="export", run=unseen, outputs=("out",), settings=None)
+    found = imported(tiny, step, tmp_path)
+    assert {"hw.exits.token", "quant_models.training.names"} <= found
+
+
+def unseen(settings: None, inputs: object, work: Any) -> None:
+    """Loads one module by a name that is put together, and another in a process below."""
+    import importlib
+
+    importlib.import_module(".".join(["hw", "exits", "token"]))
+    subprocess.run([sys.executable, "-c", "import quant_models.training.names"], check=True)
+    (work.folder / "out").touch()

@@ -1,0 +1,46 @@
+"""What tests listen with, and interrupt."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from build_flows.base.ui import SilentUi
+
+__all__ = ["Bar", "Interrupting", "Listening"]
+
+
+class Listening(SilentUi):
+    """Remembers every line that was told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def info(self, text: str) -> None:
+        self.said.append(text)
+
+
+class Bar:
+    """Interrupts when so many steps are done; remembers where it began."""
+
+    def __init__(self, stop: float) -> None:
+        self.stop = stop
+        self.first: float | None = None
+
+    def advance(self, amount: float = 1) -> None:
+        pass
+
+    def update(self, *, completed: float | None = None, total: float | None = None, text: str | None = None) -> None:
+        assert completed is not None
+        self.first = completed if self.first is None else self.first
+        if completed >= self.stop:
+            raise KeyboardInterrupt
+
+
+class Interrupting(SilentUi):
+    """Ctrl-C when ``stop`` steps of a training are done."""
+
+    def __init__(self, stop: float) -> None:
+        self.bar = Bar(stop)
+
+    @contextmanager
+    def progress(self, description: str, total: float | None = None) -> Iterator[Bar]:
+        yield self.bar

@@ -1,0 +1,36 @@
+import random
+
+from amaranth.hdl import Module, Signal
+from amaranth.sim import Simulator
+
+from hw.control.counters import Counters
+
+
+def test_counts_and_highest_levels_against_a_model():
+    rng = random.Random(4)
+    m, clear, event, level = Module(), Signal(), Signal(), Signal(3)
+    count, top = Signal(4), Signal(3)
+    counters = Counters(m, clear)
+    counters.count(count, event)
+    counters.highest(top, level)
+    cleared = wrapped = 0
+
+    async def bench(ctx):
+        nonlocal cleared, wrapped
+        expected, highest = 0, 0
+        for _ in range(600):
+            now = rng.random() < 0.02, rng.random() < 0.7, rng.choice((0, 1, 2, 3, 5, 7))
+            for signal, value in zip((clear, event, level), now, strict=True):
+                ctx.set(signal, value)
+            assert (ctx.get(count), ctx.get(top)) == (expected, highest)
+            await ctx.tick()
+            cleared += now[0] and now[1] and now[2] > 0
+            wrapped += expected == 15 and now[1]
+            expected, highest = (0, 0) if now[0] else ((expected + now[1]) % 16, max(highest, now[2]))
+
+    sim = Simulator(m)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.run()
+    assert cleared  # together with an event and a level
+    assert wrapped

@@ -18,7 +18,7 @@ from build_flows.exit_unit.generate import generate, of_netlist
 from build_flows.exit_unit.spec import UnitSpec
 from hw.exits.unit import CONTROLS
 from quant_models.exits.policies import POLICIES
-from sim.accelerator.bench import STYLE
+from sim.accelerator.waivers import STYLE
 from sim.tools.verilator import find
 from sim.tools.yosys import run_yosys
 from tests.build_flows.report_samples import netlist

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.figures import SEED, Figures, run_json
+from build_flows.artefacts.cosim import CosimFile
 from build_flows.artefacts.simulation import SimulationFile
 from build_flows.base.ui import RichUi
 from build_flows.board.check import check_project
@@ -53,15 +54,16 @@ def _cosim(figures: Figures, project: Project, samples: int, target: str) -> Non
     # Another seed first: what can be kept is made then, and the run itself is not taken from there.
     _offramp("cosim", file, "--samples", "1", "--seed", str(SEED + 1))
     started = time.monotonic()
-    found = _offramp("cosim", file, "--samples", str(samples), "--seed", str(SEED))
+    _offramp("cosim", file, "--samples", str(samples), "--seed", str(SEED))
     seconds = time.monotonic() - started
-    right = found["agree"] == found["samples"] == samples and seconds < COSIM_SECONDS
+    found = CosimFile.load(project.output / "cosim.json")
+    right = found.agree == found.samples == samples and seconds < COSIM_SECONDS
     figures.add(
         f"cosim, {project.name}, {samples:,} images, driver unchanged", target,
-        f"{found['agree']:,} of {found['samples']:,} equal; self-test and {len(found['checks']) - 1} kinds of failure passed; "
+        f"{found.agree:,} of {found.samples:,} equal; self-test and {len(found.checks) - 1} kinds of failure passed; "
         f"{seconds:.0f} s; "
-        f"{found['cycles_per_sample']:,.1f} cycles a sample in a batch of {found['batch']}, drain included "
-        f"(without DMA, steady: {found['simulated_cycles_per_sample']:,.1f})",
+        f"{found.cycles_per_sample:,.1f} cycles a sample in a batch of {found.batch}, drain included "
+        f"(without DMA, steady: {found.simulated_cycles_per_sample:,.1f})",
         right, f"`offramp cosim {file} --samples {samples}`",
     )
 

@@ -21,10 +21,11 @@ from amaranth.hdl import UnusedElaboratable
 
 from benchmarks.board import board
 from benchmarks.exit_unit import exit_units
-from benchmarks.figures import SEED, Figures, run_json
+from benchmarks.figures import SEED, Figures, run_json, step_seconds
 from benchmarks.project import ProjectFiles, run_hard
 from benchmarks.resources import resources
-from build_flows.base.files import read_json
+from build_flows.artefacts.agreement import AgreementFile
+from build_flows.artefacts.sizing import SizingFile
 from build_flows.base.ui import RichUi
 from build_flows.project.load import load as load_config
 from build_flows.steps.data import project_dataset
@@ -74,7 +75,7 @@ class _Bench:
             started = time.monotonic()
             usage = _peak([*_offramp(), "compile", str(project / "config.toml"), "--json"], ROOT)
             whole = time.monotonic() - started
-            seconds = sum(read_json(output / ".steps" / f"{step}.json")["seconds"] for step in ("export", "compile"))
+            seconds = step_seconds(output, "export", "compile")
         self.add("compile of b_lenet, checkpoint to RTL", "under 60 s", f"{seconds:.0f} s", seconds < 60,
                  "`offramp compile examples/b_lenet_fashion.toml`, nothing built before "
                  f"(with the agreement of FINN and Brevitas: {whole:.0f} s)")
@@ -83,8 +84,8 @@ class _Bench:
     def digits_agree(self) -> None:
         """Every test image of digits, all four models."""
         found = run_json([*_offramp(), "run", str(self.digits.file), "--json"], ROOT)
-        agreed = read_json(self.digits.output / "agreement.json")
-        same = found["agree"] == found["samples"] == 360 == agreed["brevitas"]
+        agreed = AgreementFile.load(self.digits.output / "agreement.json")
+        same = found["agree"] == found["samples"] == 360 == agreed.brevitas
         self.add("digits, test images through the RTL", "360 of 360 equal golden and Brevitas",
                  f"{found['agree']} of {found['samples']}; accuracy {100 * found['accuracy']:.2f} %", same,
                  "`offramp run examples/digits.toml`")
@@ -118,7 +119,7 @@ class _Bench:
         files = ProjectFiles(self.b_lenet)
         images = project_dataset(self.b_lenet).x_test
         result, _ = files.simulate(images[:HARD_SAMPLES], [HARD_SAMPLES], writes={"ENABLE_0": 0})
-        slowest = max(item["interval"] for item in read_json(files.folder / "sizing.json")["stages"])
+        slowest = max(item.interval for item in SizingFile.load(files.folder / "sizing.json").stages)
         ratio = result.cycles_per_sample / slowest
         met = bool((result.exit == 1).all()) and abs(ratio - 1) < 0.01 and "stage 1" in result.limited_by
         value = f"{result.cycles_per_sample:.0f} cycles a sample; the slowest stage alone takes {slowest}; limited by {result.limited_by}"

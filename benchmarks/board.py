@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks.figures import SEED, Figures, run_json
-from build_flows.base.files import read_json, write_json
+from build_flows.artefacts.cosim import CosimFile
+from build_flows.artefacts.simulation import SimulationFile
 from build_flows.base.ui import RichUi
 from build_flows.board.check import check_project
 from build_flows.board.dma_traffic import traffic
 from build_flows.board.stand_in import write_stand_in
+from build_flows.pages.html import percent
 from build_flows.project.load import Project, load
+from hw.netlist import load as load_netlist
 
 __all__ = ["board"]
 
@@ -51,15 +54,16 @@ def _cosim(figures: Figures, project: Project, samples: int, target: str) -> Non
     # Another seed first: what can be kept is made then, and the run itself is not taken from there.
     _offramp("cosim", file, "--samples", "1", "--seed", str(SEED + 1))
     started = time.monotonic()
-    found = _offramp("cosim", file, "--samples", str(samples), "--seed", str(SEED))
+    _offramp("cosim", file, "--samples", str(samples), "--seed", str(SEED))
     seconds = time.monotonic() - started
-    right = found["agree"] == found["samples"] == samples and seconds < COSIM_SECONDS
+    found = CosimFile.load(project.output / "cosim.json")
+    right = found.agree == found.samples == samples and seconds < COSIM_SECONDS
     figures.add(
         f"cosim, {project.name}, {samples:,} images, driver unchanged", target,
-        f"{found['agree']:,} of {found['samples']:,} equal; self-test and {len(found['checks']) - 1} kinds of failure passed; "
+        f"{found.agree:,} of {found.samples:,} equal; self-test and {len(found.checks) - 1} kinds of failure passed; "
         f"{seconds:.0f} s; "
-        f"{found['cycles_per_sample']:,.1f} cycles a sample in a batch of {found['batch']}, drain included "
-        f"(without DMA, steady: {found['simulated_cycles_per_sample']:,.1f})",
+        f"{found.cycles_per_sample:,.1f} cycles a sample in a batch of {found.batch}, drain included "
+        f"(without DMA, steady: {found.simulated_cycles_per_sample:,.1f})",
         right, f"`offramp cosim {file} --samples {samples}`",
     )
 
@@ -69,7 +73,6 @@ def _packing(figures: Figures, project: Project) -> None:
     from build_flows.base.files import hash_path
     from build_flows.board.boards import find_board
     from build_flows.board.manifest import manifest
-    from hw.netlist import load as load_netlist
     from offramp_driver.manifest import load_manifest
     from offramp_driver.packing import Packing, Unpacking
 
@@ -77,7 +80,7 @@ def _packing(figures: Figures, project: Project) -> None:
     target = find_board(project.config.target.board)
     with tempfile.TemporaryDirectory() as folder:
         bit, hwh = write_stand_in(Path(folder), netlist, target)
-        write_json(bit.with_suffix(".json"), manifest(netlist, target, {path.name: hash_path(path) for path in (bit, hwh)}))
+        manifest(netlist, target, {path.name: hash_path(path) for path in (bit, hwh)}).save(bit.with_suffix(".json"))
         told = load_manifest(bit)
     packing, unpacking = Packing(told.input), Unpacking(told.result_bits, told.fields, told.order)
     rng = np.random.default_rng(SEED)
@@ -101,15 +104,15 @@ def _packing(figures: Figures, project: Project) -> None:
 
 
 def _words(figures: Figures, project: Project) -> None:
-    netlist, simulated = read_json(project.output / "netlist.json"), read_json(project.output / "sim.json")
-    images, results = traffic(netlist, simulated["figures"]["samples_per_second"])
-    limit = min(images["stream_mb_per_second"], images["port_mb_per_second"])
+    netlist = load_netlist((project.output / "netlist.json").read_text(encoding="utf-8"))
+    images, results = traffic(netlist, SimulationFile.load(project.output / "sim.json").figures.samples_per_second)
+    limit = min(images.stream_mb_per_second, images.port_mb_per_second)
     figures.add(
         f"DMA words an image and a result, {project.name}", "the fewest that the widths allow",
-        f"{images['words']} of {images['bits']} bits in (at least {images['least']}), {results['words']} of {results['bits']} bits out "
-        f"(at least {results['least']}); {images['mb_per_second']:,.1f} of {limit:,.0f} MB/s "
-        f"({100 * images['used']:.0f} %; the port alone: {images['port_mb_per_second']:,.0f})",
-        images["words"] == images["least"] and results["words"] == results["least"], "`report.html`, In and out",
+        f"{images.words} of {images.bits} bits in (at least {images.least}), {results.words} of {results.bits} bits out "
+        f"(at least {results.least}); {images.mb_per_second:,.1f} of {limit:,.0f} MB/s "
+        f"({percent(images.used, 0)}; the port alone: {images.port_mb_per_second:,.0f})",
+        images.words == images.least and results.words == results.least, "`report.html`, In and out",
     )
 
 

@@ -21,10 +21,10 @@ from amaranth.back import verilog
 from amaranth.hdl import Module, Value
 from scipy.optimize import nnls
 
-from build_flows.base.files import write_json, write_text
+from build_flows.base.files import write_text
 from build_flows.base.parts import PARTS, Part
 from build_flows.finn_bridge.compile_graph import CompiledGraph, compile_graph
-from build_flows.planning.cost_model import FILE, FITTED, VERSION, memory_luts, weigh
+from build_flows.planning.cost_model import FILE, FITTED, CostModel, Fit, FitError, FitRow, memory_luts, weigh
 from build_flows.planning.folding import Folding, evaluate
 from build_flows.planning.layer_costs import Fold, Unit, fold_options, unit_names
 from build_flows.planning.network import Layer, Network, read_network
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = synthesise_rows(samples(options.seed), options.cache)
     write_model(rows, options.output, options.seed)
     for kind, found in errors(rows, fit(rows)).items():
-        print(f"{kind:16}", *(f"{name} {row['model']:.1%} of {row['units']} units" for name, row in found.items()))
+        print(f"{kind:16}", *(f"{name} {row.model:.1%} of {row.units} units" for name, row in found.items()))
 
 
 def samples(seed: int, cases: Iterable[Case] = CASES, quota: Mapping[str, int] = QUOTA) -> dict[str, "_Sample"]:
@@ -166,14 +166,13 @@ def _weights(rows: list[Row], resource: str) -> dict[str, float]:
     return {name: float(f"{weight:.4g}") for name, weight in zip(names, weights, strict=True) if weight > 1e-6}
 
 
-def errors(rows: Iterable[Row], units: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, dict[str, float]]]:
-    """By kind and resource, over the held-out units: their number, the mean error of the model and of FINN's estimate, each weighed by
-    size (sum of absolute errors over the sum found), and the model's ``worst`` of a unit. FINN's is None where it has no model."""
+def errors(rows: Iterable[Row], units: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, FitError]]:
+    """By kind and resource, over the held-out units; mean errors are the sum of absolute ones over the sum found."""
     kinds: dict[str, list[Row]] = {}
     for row in rows:
         if row.held_out:
             kinds.setdefault(row.kind, []).append(row)
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, FitError]] = {}
     for kind, held in sorted(kinds.items()):
         for name in FITTED:
             sizes = [row.found[name] for row in held]
@@ -182,35 +181,34 @@ def errors(rows: Iterable[Row], units: Mapping[str, Mapping[str, Mapping[str, fl
             off = [abs(weigh(row.terms, units[kind][name]) - row.found[name]) for row in held]
             # FINN counts LUTs that are memory among the others.
             finn = [abs(row.finn[name] - row.found[name] - row.found["lutram"] * (name == "lut")) for row in held if name in row.finn]
-            found.setdefault(kind, {})[name] = {
-                "units": len(held), "model": round(sum(off) / sum(sizes), 4),
-                "worst": round(max(error / max(size, FLOOR[name]) for error, size in zip(off, sizes, strict=True)), 4),
-                "finn": round(sum(finn) / sum(sizes), 4) if len(finn) == len(held) else None,
-            }
+            found.setdefault(kind, {})[name] = FitError(
+                units=len(held), model=round(sum(off) / sum(sizes), 4),
+                worst=round(max(error / max(size, FLOOR[name]) for error, size in zip(off, sizes, strict=True)), 4),
+                finn=round(sum(finn) / sum(sizes), 4) if len(finn) == len(held) else None,
+            )
     return found
 
 
 def write_model(rows: list[Row], path: Path, seed: int) -> None:
     """Write coefficients, how they were fitted, errors and all rows to ``path``."""
     units = fit(rows)
-    write_json(path, {
-        "version": VERSION,
-        "units": units,
-        "fit": {
-            "command": f"python -m benchmarks.cost_fit --cache FOLDER --seed {seed}",
-            "method": "non-negative least squares of the relative error, kind by kind; every fifth unit of a kind held out",
-            "synthesis": f"{version()}, synth_xilinx -family xc7, unit by unit", "finn": metadata.version("finn-plus"),
-            "networks": [f"{case.network}, {case.weight_bits} bit weights, {case.act_bits} bit activations, {case.foldings} foldings"
-                         for case in CASES],
-            "units": {kind: sum(row.kind == kind for row in rows) for kind in units},
-            "errors": errors(rows, units),
-        },
-        "rows": [
-            {"name": row.name, "kind": row.kind, "held_out": row.held_out, "terms": row.terms, "found": row.found, "finn": row.finn,
-             "lutram": row.lutram, "bram18": row.bram18, "dsp": row.dsp}
+    CostModel(
+        units=units,
+        fit=Fit(
+            command=f"python -m benchmarks.cost_fit --cache FOLDER --seed {seed}",
+            method="non-negative least squares of the relative error, kind by kind; every fifth unit of a kind held out",
+            synthesis=f"{version()}, synth_xilinx -family xc7, unit by unit", finn=metadata.version("finn-plus"),
+            networks=[f"{case.network}, {case.weight_bits} bit weights, {case.act_bits} bit activations, {case.foldings} foldings"
+                      for case in CASES],
+            units={kind: sum(row.kind == kind for row in rows) for kind in units},
+            errors=errors(rows, units),
+        ),
+        rows=[
+            FitRow(name=row.name, kind=row.kind, held_out=row.held_out, terms=dict(row.terms), found=dict(row.found), finn=dict(row.finn),
+                   lutram=row.lutram, bram18=row.bram18, dsp=row.dsp)
             for row in rows
         ],
-    })
+    ).save(path)
 
 
 def _export(folder: Path, case: Case, seed: int) -> None:

@@ -5,11 +5,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmarks.figures import SEED, Figures, run_json
+from build_flows.artefacts.exit_unit import SweepFile, SweepRow
 from build_flows.base.ui import Ui
 from build_flows.exit_unit.simulate import plain_unit
 from build_flows.exit_unit.spec import UnitSpec
@@ -55,24 +55,23 @@ def exit_units(ui: Ui) -> str:
     return figures.write(PAGE, PART, DATA)
 
 
-def _simulate(work: Path, *options: str) -> tuple[dict[str, Any], str]:
-    """The JSON of a sweep, and the command as users give it."""
+def _simulate(work: Path, *options: str) -> tuple[SweepFile, str]:
+    """What a sweep found, and the command as users give it."""
     command = ["exit-unit", "simulate", *options, "--seed", str(SEED)]
-    found = run_json([sys.executable, "-m", "build_flows.cli.main", *command, "--json", "-o", str(work / "units")], ROOT)
-    return found, f"`offramp {' '.join(command)}`"
+    run_json([sys.executable, "-m", "build_flows.cli.main", *command, "--json", "-o", str(work / "units")], ROOT)
+    return SweepFile.load(work / "units" / "sweep.json"), f"`offramp {' '.join(command)}`"
 
 
 def _rate(figures: Figures, work: Path) -> None:
     """Full rate over many samples, and the latency of ten classes at once."""
     found, how = _simulate(work, "--policy", "all", "--classes", "10", "--pe", "1,10", "--samples", str(LONG))
-    units = found["units"]
-    exact = [unit for unit in units if unit["ii"] == unit["classes"] // unit["pe"] and not unit["bubbles"]
-             and unit["agree"] == unit["samples"] == LONG]
+    units = found.units
+    exact = [unit for unit in units if unit.ii == unit.classes // unit.pe and not unit.bubbles and unit.agree == unit.samples == LONG]
     figures.add("interval of any policy, 100,000 samples, no stalls", "classes / pe cycles, no bubble",
                 f"{len(exact)} of {len(units)} units: 10 and 1 cycles, no bubble, every sample equal to the golden model",
                 len(exact) == len(units), how)
     for name, most in LATENCY.items():
-        latency = next(unit["latency_max"] for unit in units if (unit["policy"], unit["pe"]) == (name, 10))
+        latency = next(_latency(unit) for unit in units if (unit.policy, unit.pe) == (name, 10))
         figures.add(f"latency of `{name}`, 10 classes at once", f"at most {most} cycles", f"{latency} cycles", latency <= most,
                     "first beat accepted to result valid, in the same run")
 
@@ -82,18 +81,18 @@ def _sweep(figures: Figures, work: Path) -> None:
     started = time.monotonic()
     found, how = _simulate(work, "--policy", "all", "--classes", "2,10,100,1000", "--pe", "1,2,5,10", "--samples", "1000")
     seconds = time.monotonic() - started
-    units = found["units"]
-    within = [unit for unit in units if unit["latency_max"] <= unit["latency_bound"]]
-    worst = max(units, key=lambda unit: unit["latency_max"] - unit["latency_bound"])
-    spare = worst["latency_bound"] - worst["latency_max"]
+    units = found.units
+    within = [unit for unit in units if _latency(unit) <= unit.latency_bound]
+    worst = max(units, key=lambda unit: _latency(unit) - unit.latency_bound)
+    spare = worst.latency_bound - _latency(worst)
     figures.add("latency in general", "at most 2 · classes / pe + 2 · ⌈log2 pe⌉ + 12 cycles",
-                f"{len(within)} of {len(units)} units (least to spare: {spare} cycles, `{worst['policy']}`, {worst['classes']} classes, pe "
-                f"{worst['pe']})", len(within) == len(units), how)
+                f"{len(within)} of {len(units)} units (least to spare: {spare} cycles, `{worst.policy}`, {worst.classes} classes, pe "
+                f"{worst.pe})", len(within) == len(units), how)
     for name in PICTURES:
         shutil.copyfile(work / "units" / f"{name}.png", PAGE.parent / f"exit_unit_{name}.png")
-    agree = sum(unit["agree"] for unit in units)
+    agree = sum(unit.agree for unit in units)
     figures.add("that sweep: every sample verified", f"{1000 * len(units):,}", f"{agree:,} in {seconds:.0f} s, Verilog and models built "
-                f"({found['sim_cycles_per_second'] / 1e3:,.0f} k cycles a second)", agree == 1000 * len(units), "the same run")
+                f"({found.sim_cycles_per_second / 1e3:,.0f} k cycles a second)", agree == 1000 * len(units), "the same run")
 
 
 def _area(figures: Figures, work: Path) -> None:
@@ -101,27 +100,34 @@ def _area(figures: Figures, work: Path) -> None:
     for scale, allowed in LUTS.items():
         found, how = _simulate(work, "--policy", ",".join(allowed), "--classes", "10", "--pe", "1", "--scale", str(scale),
                                "--samples", "1000", "--synth")
-        for unit in found["units"]:
-            most, dsps = allowed[unit["policy"]], int(unit["policy"] == "entropy")
-            figures.add(f"`{unit['policy']}`, 10 classes of 16 bits, pe 1, logit scale {scale}", f"at most {most} LUT, {dsps} DSP, 0 BRAM",
-                        _cost(unit), unit["lut"] <= most and unit["dsp"] <= dsps and not unit["bram36"], how)
+        for unit in found.units:
+            most, dsps = allowed[unit.policy], int(unit.policy == "entropy")
+            figures.add(f"`{unit.policy}`, 10 classes of 16 bits, pe 1, logit scale {scale}", f"at most {most} LUT, {dsps} DSP, 0 BRAM",
+                        _cost(unit), unit.lut <= most and unit.dsp <= dsps and not unit.bram36, how)
     found, how = _simulate(work, "--policy", "softmax", "--classes", "10", "--pe", "10", "--scale", "0.002", "--samples", "1000", "--synth")
-    [unit] = found["units"]
+    [unit] = found.units
     figures.add("`softmax`, 10 classes at once, a sample a cycle, logit scale 0.002", "at most 1,800 LUT, 0 DSP, 0 BRAM",
-                f"{_cost(unit)}; {unit['latency_max']} cycles deep, a sample every cycle; {PEER}",
-                unit["lut"] <= 1800 and not unit["dsp"] and not unit["bram36"], how)
+                f"{_cost(unit)}; {_latency(unit)} cycles deep, a sample every cycle; {PEER}",
+                unit.lut <= 1800 and not unit.dsp and not unit.bram36, how)
 
 
-def _cost(unit: dict[str, Any]) -> str:
-    return (f"{unit['lut']:,} LUT (paired {unit['lut_paired']:,}), {unit['lutram']} LUT as memory, {unit['ff']:,} FF, {unit['dsp']} DSP, "
-            f"{unit['bram36']:g} BRAM36")
+def _cost(unit: SweepRow) -> str:
+    return (f"{unit.lut:,} LUT (paired {unit.lut_paired:,}), {unit.lutram} LUT as memory, {unit.ff:,} FF, {unit.dsp} DSP, "
+            f"{unit.bram36:g} BRAM36")
+
+
+def _latency(unit: SweepRow) -> int:
+    """The greatest one; a unit without a result has been told as a fault."""
+    if unit.latency_max is None:
+        raise AssertionError(f"{unit.name} gave no result")
+    return unit.latency_max
 
 
 def _wide(figures: Figures, work: Path) -> None:
     found, how = _simulate(work, "--policy", "softmax", "--classes", "1000", "--pe", "8", "--samples", "1000")
-    [unit] = found["units"]
-    figures.add("`softmax`, 1000 classes, pe 8", "1000 samples verified", f"{unit['agree']} of {unit['samples']}, interval {unit['ii']}, "
-                f"latency {unit['latency_max']}", unit["agree"] == 1000, how)
+    [unit] = found.units
+    figures.add("`softmax`, 1000 classes, pe 8", "1000 samples verified", f"{unit.agree} of {unit.samples}, interval {unit.ii}, "
+                f"latency {_latency(unit)}", unit.agree == 1000, how)
 
 
 def _fashion(figures: Figures, work: Path) -> None:

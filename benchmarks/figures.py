@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.tables import fill, table
-from build_flows.base.files import write_json, write_text
+from build_flows.base.files import read_json, write_json, write_text
 from build_flows.base.ui import Ui
 
-__all__ = ["SEED", "Figure", "Figures", "figure_table", "machine", "run_json"]
+__all__ = ["SEED", "Figure", "Figures", "figure_table", "machine", "run_json", "step_seconds"]
 
 SEED = 1
 VERSION = 1
@@ -72,3 +72,9 @@ def run_json(command: Sequence[str], folder: Path, check: Callable[[int], bool] 
         raise subprocess.CalledProcessError(ran.returncode, list(command))
     found: dict[str, Any] = json.loads(ran.stdout)
     return found
+
+
+def step_seconds(output: Path, *steps: str) -> float:
+    """Seconds that the named steps of the project in ``output`` took when they last ran; raises
+    :class:`build_flows.base.errors.OfframpError` for one that never did."""
+    return sum(float(read_json(output / ".steps" / f"{step}.json", version=None)["seconds"]) for step in steps)

@@ -1,6 +1,5 @@
 """Measures the figures of ``docs/resources.md``: what layouts take, how long it takes to know, and how good the estimates are."""
 
-import json
 import os
 import re
 import shutil
@@ -9,15 +8,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import psutil
 
-from benchmarks.figures import Figures, run_json
+from benchmarks.figures import Figures, run_json, step_seconds
 from benchmarks.project import run_hard
-from build_flows.base.files import read_json
+from build_flows.artefacts.compare import CompareFile
+from build_flows.artefacts.resources import ResourcesFile
 from build_flows.base.ui import Ui
 from build_flows.pages.compare_plots import PLOTS
 from build_flows.project.load import load as load_config
@@ -44,8 +43,8 @@ def resources(ui: Ui) -> str:
     _whole(figures)
     with tempfile.TemporaryDirectory() as folder:
         _finn_folding(figures, Path(folder))
-    found = _compared(figures)
-    _estimates(figures, found)
+    _compared(figures)
+    _estimates(figures)
     return figures.write(PAGE, PART, DATA)
 
 
@@ -53,60 +52,68 @@ def _offramp() -> list[str]:
     return [sys.executable, "-m", "build_flows.cli.main"]
 
 
+def _synthesised(config: Path, *options: str) -> ResourcesFile:
+    """What ``offramp synth`` finds."""
+    run_json([*_offramp(), "synth", str(config), *options, "--json"], ROOT)
+    return ResourcesFile.load(load_config(config).output / "resources.json")
+
+
 def _synth(figures: Figures, folder: Path) -> None:
     """The compiled project in a place where nothing was synthesised before."""
     config = _copy(folder)
-    seconds, peak, found = _timed([*_offramp(), "synth", str(config), "--json"])
+    seconds, peak = _timed([*_offramp(), "synth", str(config), "--json"])
+    units = ResourcesFile.load(load_config(config).output / "resources.json").units
     how = "`offramp synth examples/b_lenet_fashion.toml`, compiled before, nothing synthesised before"
-    figures.add("synthesis of b_lenet, unit by unit", "under 6 min", f"{seconds / 60:.1f} min ({len(found['units'])} units)",
+    figures.add("synthesis of b_lenet, unit by unit", "under 6 min", f"{seconds / 60:.1f} min ({len(units)} units)",
                 seconds < 360, how)
     figures.add("its peak memory", "under 6 GB", f"{peak / 1e9:.1f} GB", peak < 6e9, "all processes of that command together")
-    again, _, _ = _timed([*_offramp(), "synth", str(config), "--json"])
-    other, _, _ = _timed([*_offramp(), "synth", str(config), "--part", "xc7z010clg400-1", "--json"])
+    again, _ = _timed([*_offramp(), "synth", str(config), "--json"])
+    other, _ = _timed([*_offramp(), "synth", str(config), "--part", "xc7z010clg400-1", "--json"])
     figures.add("the same, cached", "under 10 s", f"{again:.1f} s; {other:.1f} s for another part, units cached", again < 10,
                 "the same command again, and with `--part xc7z010clg400-1`")
 
 
 def _whole(figures: Figures) -> None:
-    found = run_json([*_offramp(), "synth", str(B_LENET), "--full", "--json"], ROOT)
-    whole, summed = found["whole"], found["sum_of_units"]
+    found = _synthesised(B_LENET, "--full")
+    whole, summed = found.whole, found.sum_of_units
+    if whole is None:
+        raise AssertionError(f"{B_LENET}: the whole top was not synthesised")
     limits = {"lut": 0.10, "ff": 0.05, "bram36": 0.0, "dsp": 0.0}
-    differences = {name: whole["difference"][name] for name in limits}
-    told = ", ".join(f"{name.upper()} {summed[name]:,g} / {whole[name]:,g} ({100 * differences[name]:+.1f} %)" for name in limits)
+    differences = {name: getattr(whole.difference, name) for name in limits}
+    told = ", ".join(f"{name.upper()} {getattr(summed, name):,g} / {getattr(whole, name):,g} ({100 * differences[name]:+.1f} %)"
+                     for name in limits)
     figures.add("sum of units against the whole top, b_lenet", "LUT within 10 %, FF 5 %, BRAM and DSP equal", told,
                 all(abs(differences[name]) <= limit for name, limit in limits.items()),
                 "`offramp synth examples/b_lenet_fashion.toml --full`")
     run = run_hard(load_config(B_LENET))
-    shares = ", ".join(f"{name.upper()} {100 * found['shares'][name]:.0f} %" for name in ("lut", "ff", "bram36", "dsp"))
-    fits = "fits" if found["fits"] else f"does not fit: {', '.join(found['short'])}"
+    shares = ", ".join(f"{name.upper()} {100 * getattr(found.shares, name):.0f} %" for name in ("lut", "ff", "bram36", "dsp"))
+    fits = "fits" if found.fits else f"does not fit: {', '.join(found.short)}"
     figures.add("b_lenet, 4-bit weights, 25 % hard", "at most 1340 cycles a sample, fits xc7z020",
-                f"{run.describe()}; {fits} ({shares})", run.cycles_per_sample <= 1340 and run.agreed == run.samples and found["fits"],
+                f"{run.describe()}; {fits} ({shares})", run.cycles_per_sample <= 1340 and run.agreed == run.samples and found.fits,
                 "whole top; test images drawn at random")
-    figures.add("its clock, estimated", f"{found['clock_mhz']:g} MHz", f"{found['fmax_estimate_mhz']:g} MHz",
-                found["fmax_estimate_mhz"] >= found["clock_mhz"], found["path"])
+    fmax = found.fmax_estimate_mhz or 0.0
+    figures.add("its clock, estimated", f"{found.clock_mhz:g} MHz", f"{fmax:g} MHz", fmax >= found.clock_mhz, found.path)
 
 
 def _finn_folding(figures: Figures, folder: Path) -> None:
     """The same network at the same targets, folded by FINN's own transformation."""
-    config = _copy(folder, folding="finn")
-    finn = run_json([*_offramp(), "synth", str(config), "--json"], ROOT)
-    ours = run_json([*_offramp(), "synth", str(B_LENET), "--json"], ROOT)
+    finn, ours = _synthesised(_copy(folder, folding="finn")), _synthesised(B_LENET)
     layers = {side: _layers(found) for side, found in (("optimal", ours), ("finn", finn))}
     told = "; ".join(f"{side}: {sums['dsp']:g} DSP, {sums['lut'] + sums['lutram']:,} LUT, {sums['ff']:,} FF, {sums['bram36']:g} BRAM36"
                      for side, sums in layers.items())
-    fits = "" if finn["fits"] else f" ({', '.join(finn['short'])})"
+    fits = "" if finn.fits else f" ({', '.join(finn.short)})"
     met = 2 * layers["optimal"]["dsp"] <= layers["finn"]["dsp"] and (
         layers["optimal"]["lut"] + layers["optimal"]["lutram"] <= layers["finn"]["lut"] + layers["finn"]["lutram"])
     figures.add("`optimal` against `finn` folding, b_lenet, the same cycles, layers synthesised", "at most half the DSP, no more LUT",
                 told + fits, met, '`offramp synth` with `build.folding = "finn"` and without')
 
 
-def _layers(found: Mapping[str, Any]) -> dict[str, float]:
-    rows = [row for row in found["units"] if row["kind"] == "layer"]
-    return {name: sum(row[name] for row in rows) for name in ("lut", "lutram", "ff", "bram36", "dsp")}
+def _layers(found: ResourcesFile) -> dict[str, float]:
+    rows = [row for row in found.units if row.kind == "layer"]
+    return {name: sum(getattr(row, name) for row in rows) for name in ("lut", "lutram", "ff", "bram36", "dsp")}
 
 
-def _compared(figures: Figures) -> dict[str, Any]:
+def _compared(figures: Figures) -> None:
     """The example sweep with nothing compiled or synthesised before; what was trained or simulated in that run is taken off its time."""
     output = ROOT / "examples" / "build" / SWEEP.stem
     shutil.rmtree(output / ".synthesis", ignore_errors=True)
@@ -114,27 +121,26 @@ def _compared(figures: Figures) -> dict[str, Any]:
         if stamp.stem not in KEPT:
             stamp.unlink()
     began = time.time()
-    whole, _, found = _timed([*_offramp(), "compare", "--sweep", str(SWEEP), "--json"])
+    whole, _ = _timed([*_offramp(), "compare", "--sweep", str(SWEEP), "--json"])
     stamps = [stamp for stamp in output.glob("*/.steps/*.json") if stamp.stem in KEPT and stamp.stat().st_mtime >= began]
-    seconds = whole - sum(read_json(stamp)["seconds"] for stamp in stamps)
+    seconds = whole - sum(step_seconds(stamp.parents[1], stamp.stem) for stamp in stamps)
     for name in PLOTS:
         shutil.copyfile(output / f"compare_{name}.png", PICTURES / f"compare_{name}.png")
-    count = len(found["layouts"])
+    count = len(CompareFile.load(output / "compare.json").layouts)
     figures.add(f"{count} layouts compared, training and simulation cached", "eight in under 20 min",
                 f"{seconds / 60:.1f} min ({seconds / count / 60:.1f} min a layout)", 8 * seconds / count < 1200,
                 "`offramp compare --sweep examples/layouts_b_lenet.toml`, nothing compiled or synthesised before; time without "
                 f"training and simulation ({whole / 60:.1f} min with what of these was not cached)")
-    return found
 
 
-def _estimates(figures: Figures, found: Mapping[str, Any]) -> None:
+def _estimates(figures: Figures) -> None:
     """The cost model against the synthesis of layouts that it has not seen."""
     folder = ROOT / "examples" / "build" / SWEEP.stem
-    totals = [read_json(file)["estimates"]["total"] for file in sorted(folder.glob("*/resources.json"))]
+    totals = [ResourcesFile.load(file).estimates.total for file in sorted(folder.glob("*/resources.json"))]
     limits = {"lut": 0.15, "ff": 0.15, "bram36": 0.0, "dsp": 0.0}
 
     def worst(side: str, name: str) -> float | None:
-        errors = [total["error"][side][name] for total in totals if total["error"][side][name] is not None]
+        errors = [error for total in totals if (error := getattr(getattr(total.error, side), name)) is not None]
         return max(errors, key=abs) if errors else None
 
     def told(side: str) -> str:
@@ -165,27 +171,25 @@ def _copy(folder: Path, folding: str | None = None) -> Path:
     return config
 
 
-def _timed(command: Sequence[str]) -> tuple[float, int, dict[str, Any]]:
-    """Seconds, bytes of memory that all its processes had at a time at most, and what it printed."""
+def _timed(command: Sequence[str]) -> tuple[float, int]:
+    """Seconds, and bytes of memory that all its processes had at a time at most."""
     peak, done = [0], threading.Event()
     began = time.monotonic()
-    with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, env=dict(os.environ))
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env=dict(os.environ))
 
-        def watch() -> None:
-            while not done.wait(0.5):
-                peak[0] = max(peak[0], _memory(process.pid))
+    def watch() -> None:
+        while not done.wait(0.5):
+            peak[0] = max(peak[0], _memory(process.pid))
 
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        code = process.wait()
-        seconds = time.monotonic() - began
-        done.set()
-        watcher.join()
-        if code:
-            raise subprocess.CalledProcessError(code, list(command))
-        output.seek(0)
-        return seconds, peak[0], json.load(output)
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    code = process.wait()
+    seconds = time.monotonic() - began
+    done.set()
+    watcher.join()
+    if code:
+        raise subprocess.CalledProcessError(code, list(command))
+    return seconds, peak[0]
 
 
 def _memory(process: int) -> int:

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from benchmarks.figures import machine
+from benchmarks.figures import machine, step_seconds
 from benchmarks.results_page import write_page
+from benchmarks.results_records import Entry, Epoch, Imported, Measured, Noisy, ResultsFile, User, Worth
 from benchmarks.results_runs import CIFAR10, FASHION, RUNS, Run, config_text
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import read_json, write_bytes, write_json, write_text
@@ -30,12 +31,13 @@ from build_flows.project.load import Project, load
 from build_flows.steps.data import project_dataset
 from build_flows.steps.evaluate import spread
 from build_flows.steps.flow import open_flow
+from quant_models.exits.records import ExitsFile
 from quant_models.judge.curves import Costs, outcome
+from quant_models.training.records import MetricsFile
 
 if TYPE_CHECKING:
     from quant_models.datasets.load import Dataset
     from quant_models.networks.spec import NetSpec
-from quant_models.exits.records import ExitsFile
 
 __all__ = ["main", "measure"]
 
@@ -48,10 +50,9 @@ MIDDLE = 3
 USER_SAMPLES = 1000
 
 
-def measure(project: Project, checkpoint: Path | None = None, changed: str | None = None) -> dict[str, Any]:
-    """What the trained and calibrated ``project`` is worth on its test images, all decisions by the exact integer logits:
-    ``accuracy`` and ``exit_share`` at its thresholds, ``exit_accuracy`` of each exit alone, ``noisy``, the same three under Gaussian noise
-    at five strengths (those of ``offramp evaluate``).
+def measure(project: Project, checkpoint: Path | None = None, changed: str | None = None) -> Measured:
+    """What the trained and calibrated ``project`` is worth on its test images, all decisions by the exact integer logits; the strengths of
+    noise are those of ``offramp evaluate``.
 
     ``checkpoint``: of other weights than the project's own; ``changed``: a corruption that all test images have, at the middle strength.
     """
@@ -66,39 +67,39 @@ def measure(project: Project, checkpoint: Path | None = None, changed: str | Non
     labels, seed = np.asarray(data.y_test, np.int64), project.config.train.seed
     test = data.x_test if changed is None else corrupt(data.x_test, changed, MIDDLE, seed)
 
-    def look(images: np.ndarray) -> dict[str, Any]:
+    def look(images: np.ndarray) -> Worth:
         logits = integer_logits(model, images)
         found = outcome(entries, logits, labels, costs)
         alone = [float((item.argmax(1) == labels).mean()) for item in logits]
-        return {"accuracy": found["accuracy"], "exit_accuracy": alone, "exit_share": found["shares"]}
+        return Worth(accuracy=found.accuracy, exit_accuracy=alone, exit_share=found.shares)
 
     amounts = CORRUPTIONS[NOISE].amounts
-    noisy = [{"strength": at, "deviation": amount, **look(corrupt(test, NOISE, at, seed))}
+    noisy = [Noisy(strength=at, deviation=amount, **vars(look(corrupt(test, NOISE, at, seed))))
              for at, amount in zip(STRENGTHS, amounts, strict=True)]
-    return {**look(test), "test_samples": len(labels), "noisy": noisy}
+    return Measured(**vars(look(test)), test_samples=len(labels), noisy=noisy)
 
 
-def _entry(run: Run, project: Project, ui: Ui) -> dict[str, Any]:
+def _entry(run: Run, project: Project, ui: Ui) -> Entry:
     """One entry of ``results.json``; training and calibration are skipped when they were done before."""
     with open_flow(project, ui) as flow:
         flow.train()
-    stamp, metrics = read_json(project.output / ".steps" / "train.json"), read_json(project.output / "metrics.json")
-    config, user = project.config, None
+    config, user, imported = project.config, None, None
     measured = measure(project, changed=run.user)
     if run.user is not None:
         before = measure(project, project.start, run.user)
-        user = {"change": run.user, "strength": MIDDLE, "samples": USER_SAMPLES, "before": before["exit_accuracy"]}
-    imported = None
+        user = User(change=run.user, strength=MIDDLE, samples=USER_SAMPLES, before=before.exit_accuracy)
     if run.floats is not None and not config.import_.fine_tune:
-        imported = {"float_accuracy": _float_accuracy(run, project), "quantised_accuracy": measured["exit_accuracy"]}
-    return {
-        "name": run.name, "scheme": run.scheme, "variant": run.variant, "network": run.network, "data": run.data,
-        "source": config.data.name, "seed": run.seed, "weight_bits": run.bits, "act_bits": run.bits, "epochs": len(metrics["history"]),
-        **measured,
-        "user": user, "imported": imported, "policy": run.policy, "shares_wanted": list(run.shares), "start": run.start,
-        "settings": {"train": dict(run.train), run.scheme: dict(run.own)},
-        "training_seconds": stamp["seconds"], "machine": machine(),
-    }
+        imported = Imported(float_accuracy=_float_accuracy(run, project), quantised_accuracy=measured.exit_accuracy)
+    return Entry(
+        name=run.name, scheme=run.scheme, variant=run.variant, network=run.network, data=run.data, source=config.data.name, seed=run.seed,
+        weight_bits=run.bits, act_bits=run.bits, epochs=len(MetricsFile.load(project.output / "metrics.json").history), **vars(measured),
+        user=user, imported=imported, policy=run.policy, shares_wanted=list(run.shares), start=run.start, settings=_settings(run),
+        training_seconds=step_seconds(project.output, "train"), machine=machine(),
+    )
+
+
+def _settings(run: Run) -> dict[str, dict[str, Any]]:
+    return {"train": dict(run.train), run.scheme: dict(run.own)}
 
 
 def _checkpoint(name: str) -> Path:
@@ -183,30 +184,27 @@ def write_user(change: str, project: Project, samples: Path) -> None:
     write_bytes(samples, buffer.getvalue())
 
 
-def _known(name: str, settings: Mapping[str, Any]) -> bool:
+def _known(run: Run) -> bool:
     """Whether ``results.json`` has this run with these settings."""
-    return any(item["name"] == name and item["settings"] == settings for item in _results()["entries"])
+    return any(item.name == run.name and item.settings == _settings(run) for item in _results().entries)
 
 
-def _results() -> dict[str, Any]:
+def _results() -> ResultsFile:
     file = DOCS / "results.json"
-    if not file.is_file():
-        return {"version": VERSION, "entries": [], "epoch": None}
-    found: dict[str, Any] = read_json(file)
-    return found
+    return ResultsFile.load(file) if file.is_file() else ResultsFile(entries=[], epoch=None)
 
 
-def _take(entry: Mapping[str, Any]) -> None:
+def _take(entry: Entry) -> None:
     """``entry`` in place of an earlier one of its name, the order being that of :data:`RUNS`."""
     found = _results()
     order = {run.name: index for index, run in enumerate(RUNS)}
-    rows = [item for item in found["entries"] if item["name"] != entry["name"]] + [dict(entry)]
-    found["entries"] = sorted(rows, key=lambda item: (order.get(item["name"], len(order)), item["name"]))
-    write_json(DOCS / "results.json", found)
+    rows = [*(item for item in found.entries if item.name != entry.name), entry]
+    entries = sorted(rows, key=lambda item: (order.get(item.name, len(order)), item.name))
+    found.replace(entries=entries).save(DOCS / "results.json")
 
 
-def epoch_figure() -> dict[str, Any]:
-    """Seconds and peak memory (bytes, of the whole process) of ``offramp train`` over one epoch of b_lenet on Fashion-MNIST, all cores."""
+def epoch_figure() -> Epoch:
+    """``offramp train`` over one epoch of b_lenet on Fashion-MNIST, all cores."""
     run = next(item for item in RUNS if item.data == FASHION and item.scheme == "joint")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "epoch.toml"
@@ -214,9 +212,9 @@ def epoch_figure() -> dict[str, Any]:
         started = time.monotonic()
         subprocess.run([sys.executable, "-m", "build_flows.cli.main", "train", str(file)], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
         whole = time.monotonic() - started
-        step = read_json(Path(folder) / run.name / ".steps" / "train.json")["seconds"]
+        seconds = step_seconds(Path(folder) / run.name, "train")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    return {"seconds": step, "command_seconds": round(whole, 1), "peak_bytes": peak, "cores": os.cpu_count(), "machine": machine()}
+    return Epoch(seconds=seconds, command_seconds=round(whole, 1), peak_bytes=peak, cores=os.cpu_count() or 1, machine=machine())
 
 
 def _chosen(patterns: Sequence[str]) -> list[Run]:
@@ -252,7 +250,7 @@ def main(only: tuple[str, ...], cifar10: Path | None, again: bool, epoch: bool, 
     try:
         chosen = _chosen(only)
         for run in [] if page else chosen:
-            known = _known(run.name, {"train": dict(run.train), run.scheme: dict(run.own)})
+            known = _known(run)
             if listed:
                 click.echo(f"{'measured' if known else '-':<10}{run.name}")
             elif not known or again:
@@ -261,7 +259,7 @@ def main(only: tuple[str, ...], cifar10: Path | None, again: bool, epoch: bool, 
         if listed:
             return
         if epoch:
-            write_json(DOCS / "results.json", {**_results(), "epoch": epoch_figure()})
+            _results().replace(epoch=epoch_figure()).save(DOCS / "results.json")
         write_page(_results(), DOCS)
     except OfframpError as error:
         click.echo(f"error: {error}" + (f"\n  {error.hint}" if error.hint else ""), err=True)

@@ -1,6 +1,6 @@
 """``docs/RESULTS.md`` and its plots, from the content of ``docs/results.json`` alone."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +8,13 @@ import numpy as np
 
 from benchmarks.figures import Figure, figure_table
 from benchmarks.results_plots import PLOTS, png
+from benchmarks.results_records import Entry, Epoch, ResultsFile
 from benchmarks.results_runs import NOTES
 from benchmarks.tables import table
 from build_flows.base.files import write_bytes, write_text
 
 __all__ = ["figures", "page", "write_page"]
 
-Entry = Mapping[str, Any]
 MIDDLE = 3
 """The middle one of the five strengths of noise."""
 OPERATING = {("b_lenet", "fashion-mnist"): (0.89, 0.70), ("b_alexnet", "cifar10"): (0.7919, 0.656)}
@@ -23,49 +23,48 @@ EPOCH_SECONDS, EPOCH_BYTES = 45, 3e9
 IMPORT_LOSS = 0.005
 
 
-def write_page(found: Mapping[str, Any], folder: Path) -> None:
-    """Write ``RESULTS.md`` and the plots into ``folder``; ``found`` is the content of ``results.json``."""
+def write_page(found: ResultsFile, folder: Path) -> None:
+    """Write ``RESULTS.md`` and the plots into ``folder``."""
     for name in PLOTS:
-        image = png(name, found["entries"])
+        image = png(name, found.entries)
         if image is not None:
             write_bytes(folder / f"results_{name}.png", image)
     write_text(folder / "RESULTS.md", page(found))
 
 
-def figures(found: Mapping[str, Any]) -> list[Figure]:
+def figures(found: ResultsFile) -> list[Figure]:
     """The figures with a target, as far as they were measured."""
-    entries = found["entries"]
+    entries = found.entries
     return [item for row in (_operating(entries), _against(entries, "consistent"), _against(entries, "distill"), _imported(entries),
-                             _epoch(found.get("epoch"))) for item in row]
+                             _epoch(found.epoch)) for item in row]
 
 
 def _operating(entries: Sequence[Entry]) -> Iterator[Figure]:
     for (network, data), (accuracy, share) in OPERATING.items():
-        rows = [item for item in entries if (item["network"], item["data"], item["weight_bits"]) == (network, data, 4)
-                and item["scheme"] != "personal"]
+        rows = [item for item in entries if (item.network, item.data, item.weight_bits) == (network, data, 4)
+                and item.scheme != "personal"]
         if not rows:
             continue
-        best = max(rows, key=lambda item: (item["exit_share"][0] >= share, item["accuracy"]))
+        best = max(rows, key=lambda item: (item.exit_share[0] >= share, item.accuracy))
         yield Figure(
             name=f"{network}, {data}, 4 bits: best at its operating point",
             target=f"at least {_percent(accuracy)} with at least {_percent(share)} leaving at exit 0",
-            value=f"{_percent(best['accuracy'])} with {_percent(best['exit_share'][0])} leaving at exit 0",
-            met=best["accuracy"] >= accuracy and best["exit_share"][0] >= share, how=f"`{best['name']}`",
+            value=f"{_percent(best.accuracy)} with {_percent(best.exit_share[0])} leaving at exit 0",
+            met=best.accuracy >= accuracy and best.exit_share[0] >= share, how=f"`{best.name}`",
         )
 
 
 def _pairs(entries: Sequence[Entry], scheme: str) -> list[tuple[Entry, Entry]]:
     """Runs of ``scheme`` on b_lenet each beside that of ``joint`` with the same seed and epochs."""
-    rows = [item for item in entries if (item["network"], item["data"], item["variant"]) == ("b_lenet", "fashion-mnist", "")]
-    joint = {(item["seed"], item["epochs"]): item for item in rows if item["scheme"] == "joint"}
-    return [(item, joint[item["seed"], item["epochs"]]) for item in rows
-            if item["scheme"] == scheme and (item["seed"], item["epochs"]) in joint]
+    rows = [item for item in entries if (item.network, item.data, item.variant) == ("b_lenet", "fashion-mnist", "")]
+    joint = {(item.seed, item.epochs): item for item in rows if item.scheme == "joint"}
+    return [(item, joint[item.seed, item.epochs]) for item in rows
+            if item.scheme == scheme and (item.seed, item.epochs) in joint]
 
 
 def _exit0(item: Entry, strength: int = 0) -> float:
     """Accuracy of exit 0 alone, in per cent."""
-    place = item if strength == 0 else next(row for row in item["noisy"] if row["strength"] == strength)
-    return float(100 * place["exit_accuracy"][0])
+    return 100 * item.at(strength).exit_accuracy[0]
 
 
 def _points(values: Sequence[float]) -> str:
@@ -78,7 +77,7 @@ def _against(entries: Sequence[Entry], scheme: str) -> Iterator[Figure]:
     pairs = _pairs(entries, scheme)
     if not pairs:
         return
-    how = f"b_lenet, Fashion-MNIST, 4 bits, {pairs[0][0]['epochs']} epochs each, same seeds"
+    how = f"b_lenet, Fashion-MNIST, 4 bits, {pairs[0][0].epochs} epochs each, same seeds"
     clean = [_exit0(own) - _exit0(joint) for own, joint in pairs]
     if scheme == "distill":
         yield Figure(name="`distill` against `joint`, exit 0 alone", target="better", value=_points(clean), met=float(np.mean(clean)) > 0,
@@ -93,25 +92,25 @@ def _against(entries: Sequence[Entry], scheme: str) -> Iterator[Figure]:
 
 def _imported(entries: Sequence[Entry]) -> Iterator[Figure]:
     for item in entries:
-        before = item["imported"]
-        if not before or item["weight_bits"] != 8:
+        before = item.imported
+        if not before or item.weight_bits != 8:
             continue
-        losses = [own - at for own, at in zip(before["float_accuracy"], before["quantised_accuracy"], strict=True)]
+        losses = [own - at for own, at in zip(before.float_accuracy, before.quantised_accuracy, strict=True)]
         yield Figure(
-            name=f"`import` of a float {item['network']} at 8 bits, before fine-tuning, {item['data']}",
+            name=f"`import` of a float {item.network} at 8 bits, before fine-tuning, {item.data}",
             target="every exit within 0.5 points of float",
             value=", ".join(f"exit {k}: {_percent(own)} to {_percent(at)}" for k, (own, at) in
-                            enumerate(zip(before["float_accuracy"], before["quantised_accuracy"], strict=True))),
-            met=max(losses) <= IMPORT_LOSS, how=f"`{item['name']}`",
+                            enumerate(zip(before.float_accuracy, before.quantised_accuracy, strict=True))),
+            met=max(losses) <= IMPORT_LOSS, how=f"`{item.name}`",
         )
 
 
-def _epoch(found: Mapping[str, Any] | None) -> Iterator[Figure]:
-    if found:
+def _epoch(found: Epoch | None) -> Iterator[Figure]:
+    if found is not None:
         yield Figure(
             name="one epoch of b_lenet on Fashion-MNIST", target="under 45 s on two cores; memory under 3 GB",
-            value=f"{found['seconds']:.0f} s on {found['cores']} cores, validation included; peak {found['peak_bytes'] / 1e9:.2f} GB",
-            met=found["seconds"] < EPOCH_SECONDS and found["peak_bytes"] < EPOCH_BYTES,
+            value=f"{found.seconds:.0f} s on {found.cores} cores, validation included; peak {found.peak_bytes / 1e9:.2f} GB",
+            met=found.seconds < EPOCH_SECONDS and found.peak_bytes < EPOCH_BYTES,
             how="`offramp train`, one epoch, loading included",
         )
 
@@ -128,7 +127,7 @@ def _groups(entries: Sequence[Entry]) -> dict[tuple[Any, ...], list[Entry]]:
     """Entries by all but their seed, in their order."""
     found: dict[tuple[Any, ...], list[Entry]] = {}
     for item in entries:
-        key = tuple(item[name] for name in ("network", "data", "weight_bits", "act_bits", "scheme", "variant", "epochs"))
+        key = (item.network, item.data, item.weight_bits, item.act_bits, item.scheme, item.variant, item.epochs)
         found.setdefault(key, []).append(item)
     return found
 
@@ -143,46 +142,46 @@ def _summary(entries: Sequence[Entry]) -> str:
     header = ("network, data", "bits", "scheme", "seeds", "epochs", "exits alone, %", "leaving early, %",
               "accuracy at the operating point, %", "last exit alone, %", f"exit 0 under noise {MIDDLE} of 5, %")
     lines = []
-    usual = [item for item in entries if not item["user"]]
+    usual = [item for item in entries if not item.user]
     for (network, data, weight_bits, act_bits, scheme, variant, epochs), rows in _groups(usual).items():
         bits = str(weight_bits) if weight_bits == act_bits else f"{weight_bits}/{act_bits}"
-        alone = " / ".join(_spread(rows, lambda item, k=k: item["exit_accuracy"][k]) for k in range(len(rows[0]["exit_accuracy"])))  # type: ignore[misc]
-        early = _spread(rows, lambda item: sum(item["exit_share"][:-1]))
+        alone = " / ".join(_spread(rows, lambda item, k=k: item.exit_accuracy[k]) for k in range(len(rows[0].exit_accuracy)))  # type: ignore[misc]
+        early = _spread(rows, lambda item: sum(item.exit_share[:-1]))
         noisy = _spread(rows, lambda item: _exit0(item, MIDDLE) / 100)
         lines.append((f"{network}, {data}", bits, scheme + (f" ({variant})" if variant else ""), str(len(rows)), str(epochs), alone, early,
-                      _spread(rows, lambda item: item["accuracy"]), _spread(rows, lambda item: item["exit_accuracy"][-1]), noisy))
+                      _spread(rows, lambda item: item.accuracy), _spread(rows, lambda item: item.exit_accuracy[-1]), noisy))
     return table(header, lines)
 
 
 def _users(entries: Sequence[Entry]) -> str:
     """What personalising gained, a line per run."""
     lines = [
-        f"- {item['network']}, {item['data']}, a user all of whose images have the corruption {item['user']['change']} of strength "
-        f"{item['user']['strength']}: exits alone on that user's test images {_list(item['user']['before'])} % before, "
-        f"{_list(item['exit_accuracy'])} % after, from {item['user']['samples']:,} labelled samples (`{item['name']}`).\n"
-        for item in entries if item["user"]
+        f"- {item.network}, {item.data}, a user all of whose images have the corruption {item.user.change} of strength "
+        f"{item.user.strength}: exits alone on that user's test images {_list(item.user.before)} % before, "
+        f"{_list(item.exit_accuracy)} % after, from {item.user.samples:,} labelled samples (`{item.name}`).\n"
+        for item in entries if item.user is not None
     ]
     return "".join(["`personal` re-trains the early heads alone, the RTL is the same:\n\n", *lines, "\n"]) if lines else ""
 
 
 def _runs(entries: Sequence[Entry]) -> str:
     return table(("run", "exits alone, %", "leaving at each exit, %", "accuracy, %", "seconds", "settings"), [
-        (f"`{item['name']}`", _list(item["exit_accuracy"]), _list(item["exit_share"]), f"{100 * item['accuracy']:.2f}",
-         f"{item['training_seconds']:,.0f}", _settings(item))
+        (f"`{item.name}`", _list(item.exit_accuracy), _list(item.exit_share), f"{100 * item.accuracy:.2f}",
+         f"{item.training_seconds:,.0f}", _settings(item))
         for item in entries
     ])
 
 
 def _settings(item: Entry) -> str:
     return "; ".join(f"[{title}] " + ", ".join(f"{key} = {value}" for key, value in rows.items())
-                     for title, rows in item["settings"].items() if rows)
+                     for title, rows in item.settings.items() if rows)
 
 
-def page(found: Mapping[str, Any]) -> str:
+def page(found: ResultsFile) -> str:
     """The Markdown text."""
-    entries = found["entries"]
-    machines = sorted({item["machine"] for item in entries})
-    lossy = any(item["data"] == "cifar10" and item["source"] == "folder" for item in entries)
+    entries = found.entries
+    machines = sorted({item.machine for item in entries})
+    lossy = any(item.data == "cifar10" and item.source == "folder" for item in entries)
     note = ("CIFAR-10 was read from an image folder of JPEG copies of its images, a little lossy.\n\n" if lossy else "")
     notes = "".join(f"- {item}\n" for item in NOTES)
     shown = "".join(f"![{told}](results_{name}.png)\n\n" for name, (told, *_) in PLOTS.items() if png(name, entries) is not None)
@@ -211,5 +210,5 @@ Means over the seeds, with the sample's standard deviation where there are sever
 
 {_runs(entries)}
 Noise is Gaussian, added to 8-bit pixels, its standard deviation at strengths 1 to 5
-{', '.join(f"{row['deviation']:g}" for row in entries[0]['noisy']) if entries else '-'}; `results.json` has every exit at every strength.
+{', '.join(f"{row.deviation:g}" for row in entries[0].noisy) if entries else '-'}; `results.json` has every exit at every strength.
 """

@@ -1,17 +1,15 @@
 """The plots of ``docs/RESULTS.md``: PNG files in the colours of a page in light."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from build_flows.pages.compare_plots import PAPER
-from build_flows.pages.report_plots import INK, RC, SERIES
+from benchmarks.results_records import Entry
+from build_flows.pages.plots import INK, PAPER, RC, SERIES
 
 __all__ = ["PLOTS", "png"]
-
-Entry = Mapping[str, Any]
 
 
 def png(name: str, entries: Sequence[Entry]) -> bytes | None:
@@ -35,24 +33,24 @@ def png(name: str, entries: Sequence[Entry]) -> bytes | None:
 
 
 def _b_lenet(entries: Sequence[Entry]) -> list[Entry]:
-    return [item for item in entries if item["network"] == "b_lenet" and item["weight_bits"] == 4 and not item["variant"]
-            and item["scheme"] != "personal"]
+    return [item for item in entries if item.network == "b_lenet" and item.weight_bits == 4 and not item.variant
+            and item.scheme != "personal"]
 
 
 def _schemes(rows: Sequence[Entry]) -> dict[str, list[Entry]]:
     found: dict[str, list[Entry]] = {}
     for item in rows:
-        found.setdefault(item["scheme"], []).append(item)
+        found.setdefault(item.scheme, []).append(item)
     return found
 
 
 def _noise(figure: Any, rows: Sequence[Entry]) -> None:
     """A panel per exit: accuracy alone against the deviation of the noise, a line per scheme, a band from the worst seed to the best."""
-    panels = figure.subplots(1, len(rows[0]["exit_accuracy"]), sharey=True)
+    panels = figure.subplots(1, len(rows[0].exit_accuracy), sharey=True)
     for k, axes in enumerate(panels):
         for (scheme, items), colour in zip(_schemes(rows).items(), SERIES, strict=False):
-            x = [0, *(row["deviation"] for row in items[0]["noisy"])]
-            y = np.array([[100 * at["exit_accuracy"][k] for at in (item, *item["noisy"])] for item in items])
+            x = [0, *(row.deviation for row in items[0].noisy)]
+            y = np.array([[100 * at.exit_accuracy[k] for at in (item, *item.noisy)] for item in items])
             axes.plot(x, y.mean(0), marker="o", markersize=4, color=PAPER[colour], label=scheme)
             axes.fill_between(x, y.min(0), y.max(0), color=PAPER[colour], alpha=0.15, linewidth=0)
         axes.set_title(f"exit {k} alone", fontsize=10)
@@ -65,15 +63,15 @@ def _noise(figure: Any, rows: Sequence[Entry]) -> None:
 def _bars(figure: Any, rows: Sequence[Entry]) -> None:
     """Accuracy by scheme: each exit alone, and at the operating point; a mark for each seed."""
     axes, schemes = figure.add_subplot(), _schemes(rows)
-    exits = len(rows[0]["exit_accuracy"])
+    exits = len(rows[0].exit_accuracy)
     told = [*(f"exit {k} alone" for k in range(exits)), "at the operating point"]
     for series, (name, colour) in enumerate(zip(told, SERIES, strict=False)):
         for place, items in enumerate(schemes.values()):
-            values = [100 * (item["exit_accuracy"][series] if series < exits else item["accuracy"]) for item in items]
+            values = [100 * (item.exit_accuracy[series] if series < exits else item.accuracy) for item in items]
             x = place + (series - (len(told) - 1) / 2) * 0.25
             axes.bar(x, np.mean(values), 0.22, color=PAPER[colour], label=name if place == 0 else None)
             axes.plot([x] * len(values), values, "_", color=PAPER[INK], markersize=8)
-    low = min(min(item["exit_accuracy"]) for item in rows)
+    low = min(min(item.exit_accuracy) for item in rows)
     axes.set_ylim(bottom=np.floor(100 * low) - 2)
     axes.set_xticks(range(len(schemes)), list(schemes))
     axes.grid(visible=False, axis="x")

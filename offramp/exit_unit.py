@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from build_flows.artefacts.exit_unit import UnitManifest
 from build_flows.base.ui import Ui
 from build_flows.exit_unit.generate import generate
 from build_flows.exit_unit.simulate import COLUMNS, Sweep, row_cells, simulate
@@ -21,16 +22,16 @@ class UnitFiles(Shown):
     """A generated unit: the ``folder`` with Verilog, README, golden vectors and a bench that needs no Python, and its ``manifest``."""
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: UnitManifest
 
     def tables(self) -> list[Table]:
         """What a designer has to know first."""
-        latency = self.manifest["latency"]
-        rows = [
-            ("module", self.manifest["module"]), ("policy", self.manifest["policy"]),
-            ("classes, a beat", f"{self.manifest['classes']}, {self.manifest['pe']}"),
-            ("cycles a sample", self.manifest["initiation_interval"]),
-            ("cycles from the last beat to the result", latency["last_beat_to_result"]),
+        unit = self.manifest
+        rows: list[tuple[object, ...]] = [
+            ("module", unit.module), ("policy", unit.policy),
+            ("classes, a beat", f"{unit.classes}, {unit.pe}"),
+            ("cycles a sample", unit.initiation_interval),
+            ("cycles from the last beat to the result", unit.latency.last_beat_to_result),
         ]
         return [Table(str(self.folder), ("", ""), rows)]
 
@@ -91,6 +92,8 @@ class ExitUnit:
         sweep = Sweep(specs=[self.spec], samples=samples, stall=stall, seed=seed)
         with TemporaryDirectory(prefix="offramp-unit-") as scratch:
             found = simulate(sweep, Path(out or scratch), self._ui)
-        (row,) = found["units"]
-        latency = None if row["latency_min"] is None else (row["latency_min"], row["latency_median"], row["latency_max"])
-        return UnitSimulation(samples, row["agree"], row["ii"], latency, found["faults"], row_cells(row))
+        (row,) = found.units
+        latency = None
+        if row.latency_min is not None and row.latency_median is not None and row.latency_max is not None:
+            latency = (row.latency_min, row.latency_median, row.latency_max)
+        return UnitSimulation(samples, row.agree, row.ii, latency, found.faults, row_cells(row))

@@ -70,12 +70,16 @@ class Artefact(Record):
             raise ArtefactError(f"{path} is not JSON: {error}", _AGAIN) from None
         return cls.parse(value, str(path))
 
+    def dump(self) -> str:
+        """The file's text, JSON sorted by key: equal artefacts give equal text. NaN is refused (ValueError)."""
+        return json.dumps({"version": self.VERSION, **self.to_json()}, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
     def save(self, path: Path) -> None:
-        """Write it to ``path`` as JSON sorted by key, whole or not at all: equal artefacts give equal bytes. NaN is refused
-        (ValueError)."""
+        """Write it to ``path``, whole or not at all; the folder is made where there is none."""
+        text = self.dump()
+        path.parent.mkdir(parents=True, exist_ok=True)
         with atomic(path) as temporary:
-            temporary.write_text(json.dumps({"version": self.VERSION, **self.to_json()}, indent=1, sort_keys=True, allow_nan=False) + "\n",
-                                 encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8")
 
 
 _AGAIN = "run the command again: the step that makes this file is repeated when the file is removed"

@@ -1,9 +1,139 @@
-"""What ``compare.json`` holds."""
+"""``compare.json`` (docs/compare.md) and ``match.json``: layouts of exits side by side, and what the second baseline was designed for."""
 
-__all__ = ["COUNTS", "GROUPS"]
+from build_flows.artefacts.resources import Capacity, Shares, Sums
+from quant_models.records import Artefact, Record
+
+__all__ = ["COUNTS", "GROUPS", "CompareFile", "Failure", "MatchFile", "Matched", "Row", "RowExit", "Speedup", "Taken", "Use"]
+
+Number = int | float
 
 COUNTS = ("lut", "lutram", "ff", "bram36", "dsp")
 """The resources of a row, by key."""
 
 GROUPS = ("backbone", "heads", "decisions", "gates", "streams", "control")
-"""What units are for, in the order in which they are shown."""
+"""What units are for, in the order in which they are shown: the backbone's layers (with the last exit's own), the early exits' heads, all
+decisions, gates with routers and forks, FIFOs, and everything else."""
+
+
+class Taken(Record):
+    """What a design takes, or may take, of what must fit; ``lut`` is all LUTs, those used as memory too."""
+
+    lut: Number
+    bram36: Number
+    dsp: Number
+
+
+class MatchFile(Artefact):
+    """``match.json``: ``cycles`` a sample to design for; ``fits`` False: even the slowest design is too large, and ``cycles`` are its own.
+    What the layers take by the cost model (``predicted``), and may take (``allowed``)."""
+
+    cycles: int
+    fits: bool
+    predicted: Taken
+    allowed: Taken
+
+
+class Matched(Record):
+    """What the baseline in the resources of layout ``layout`` was designed for: that layout's ``total``, the rest as in
+    :class:`MatchFile`."""
+
+    layout: str
+    total: Sums
+    fits: bool
+    predicted: Taken
+    allowed: Taken
+
+
+class RowExit(Record):
+    """An exit ``after`` a block with a ``head`` (None: the last one), and, measured in the RTL, the ``share`` of samples that leave there
+    and their ``accuracy``, 0 to 1, None when none does."""
+
+    after: int | None
+    head: str | None
+    policy: str
+    share: float
+    accuracy: float | None
+
+
+class Speedup(Record):
+    """Samples a second by those of the baseline at the same ``rate`` and of the one with the same ``resources``; None without it."""
+
+    rate: float | None
+    resources: float | None
+
+
+class Use(Record):
+    """What units take that are for ``group``, one of :data:`GROUPS`, in ``stage`` (None: not of the backbone)."""
+
+    group: str
+    stage: int | None
+    lut: int
+    lutram: int
+    ff: int
+    bram36: Number
+    dsp: int
+
+
+class Row(Record):
+    """A layout. ``baseline`` is ``rate`` or ``resources`` (None: it is none). ``accuracy`` (0 to 1) and ``samples`` are of the test images
+    through the RTL, ``cycles_per_sample`` is measured at steady state, ``samples_per_second`` at ``clock_mhz``; ``lut`` are logic LUTs,
+    ``lutram`` LUTs that are memory or shift register, both counted in ``samples_per_second_per_klut``. ``shares`` are of the part,
+    ``exits_add`` of the layout's own total. ``pareto``: it is on the front. ``config`` is its configuration's file."""
+
+    name: str
+    baseline: str | None
+    exits: list[RowExit]
+    accuracy: float
+    samples: int
+    target_cycles_per_sample: int
+    cycles_per_sample: float
+    samples_per_second: float
+    clock_mhz: float
+    limited_by: str
+    lut: int
+    lutram: int
+    ff: int
+    bram36: Number
+    dsp: int
+    shares: Shares
+    fits: bool
+    short: list[str]
+    fmax_estimate_mhz: float | None
+    samples_per_second_per_klut: float | None
+    exits_add: Shares
+    speedup: Speedup
+    pareto: bool
+    matched: Matched | None
+    uses: list[Use]
+    config: str
+
+    @property
+    def luts(self) -> int:
+        """All LUTs, those that are memory too."""
+        return self.lut + self.lutram
+
+
+class Failure(Record):
+    """A layout that failed, and what to do about it (unset: nothing known)."""
+
+    name: str
+    error: str
+    hint: str = ""
+
+
+class CompareFile(Artefact):
+    """The whole file: ``layouts``, baselines first; the ``part`` and its ``capacity``; ``pareto`` names the rows that no other one beats in
+    the ``objectives``; ``reference`` the layout whose resources the second baseline got (None: there is no such baseline); ``weights``
+    says where the weights come from; ``full``: totals are of whole tops; what ``failed``."""
+
+    name: str
+    source: str
+    layouts: list[Row]
+    part: str
+    capacity: Capacity
+    objectives: list[str]
+    pareto: list[str]
+    reference: str | None
+    weights: str
+    full: bool
+    failed: list[Failure]

@@ -192,11 +192,12 @@ class SynthesisFile(Artefact):
 
 
 class VivadoTiming(Record):
-    """Worst slack of setup and of hold in ns, and over all end points; the clock, whether it is met, and the one that would just be."""
+    """Worst slack of setup and of hold (None: there is no such path) in ns, and over all end points; the clock, whether it is met, and the
+    one that would just be."""
 
     wns_ns: float
     tns_ns: float
-    whs_ns: float
+    whs_ns: float | None
     met: bool
     fmax_mhz: float
     clock_mhz: float
@@ -204,7 +205,7 @@ class VivadoTiming(Record):
 
 
 class Power(Record):
-    """Vivado's estimate, with the processing system, in W."""
+    """Vivado's estimate in W, with the processing system; from assumed activity unless the report says otherwise."""
 
     total_w: float
     dynamic_w: float

@@ -1,7 +1,6 @@
 """Co-simulation: the board's own driver and self-test, out of the package, against the Verilated accelerator behind models of AXI DMA,
 AXI4-Lite and memory; every result must be that of ``offramp simulate``."""
 
-import json
 import subprocess
 import sys
 import time
@@ -12,13 +11,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ConfigDict
 
+from build_flows.artefacts.cosim import CheckRecord, CosimFile, Counters
+from build_flows.artefacts.selftest import Selftest
+from build_flows.artefacts.simulation import SimulationFile
 from build_flows.base.errors import OfframpError
-from build_flows.base.files import read_json, write_json
+from build_flows.base.files import write_json
 from build_flows.base.ui import Ui
 from build_flows.board import design
 from build_flows.board.boards import Board
 from build_flows.board.dma_traffic import traffic
+from quant_models.records import Record
 
 __all__ = ["CHECKS", "CosimError", "cosimulate"]
 
@@ -58,10 +62,29 @@ CHECKS = (
 """What goes wrong on the way, and must be told and mended."""
 
 
+class Pace(Record):
+    """Of what the driver's ``benchmark`` gives: cycles a sample over a ``batch`` of images."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    cycles_per_sample: float
+    batch: int
+
+
+class Said(Record):
+    """What the program on a simulated board says, a line or all of them: images ``done`` so far, the driver's counters and its pace, and
+    the message of its error."""
+
+    done: int | None = None
+    counters: Counters | None = None
+    benchmark: Pace | None = None
+    error: str = ""
+
+
 def cosimulate(
     *, netlist: Path, rtl: Path, golden_file: Path, exits: Path, simulated: Path, images: npt.NDArray[Any], labels: Values, board: Board,
     samples: int | None, seed: int, ui: Ui, work: Path, cache: Path,
-) -> dict[str, Any]:
+) -> CosimFile:
     """Co-simulate the first ``samples`` of ``images`` and give the content of ``cosim.json``; files of the run go to ``work``.
 
     ``simulated`` is the ``sim.json`` to equal. Raises :class:`CosimError`, and what building the model raises.
@@ -74,10 +97,9 @@ def cosimulate(
 
     started = time.perf_counter()
     net = load(netlist.read_text(encoding="utf-8"))
-    told = read_json(simulated)
-    rows = told["samples"]
-    count = min(len(rows), len(images), samples or len(rows))
-    wanted = {name: np.array([row[name] for row in rows[:count]], np.int64) for name in FIELDS}
+    told = SimulationFile.load(simulated)
+    count = min(len(told.samples), len(images), samples or len(told.samples))
+    wanted = {name: np.array([getattr(row, name) for row in told.samples[:count]], np.int64) for name in FIELDS}
     ui.info("building the accelerator's model behind the DMA in Verilator (kept for the next run)")
     model = build_board(net, rtl, cache)
     package = work / "package"
@@ -96,27 +118,27 @@ def cosimulate(
 
     boards = _Boards(work, package, bit.name, job)
     with ui.progress("the driver's images through the simulated board", total=count) as bar:
-        said = boards.program("classify", "classify", {}, lambda line: bar.update(completed=line["done"]) if "done" in line else None)
+        said = boards.program("classify", "classify", {}, lambda line: None if line.done is None else bar.update(completed=line.done))
     agree = _compare(wanted, boards.results("classify"))
-    figures = said["benchmark"]
+    assert said.benchmark is not None and said.counters is not None  # noqa: PT018 - its last line has both
     ui.info("the package's self-test, and transfers that go wrong")
-    checks = [{"name": "selftest.py", "told": boards.selftest()}]
+    checks = [CheckRecord(name="selftest.py", told=boards.selftest())]
     for check in CHECKS:
-        message = boards.program(check.name, check.case, check.faults)["error"]
+        message = boards.program(check.name, check.case, check.faults).error
         if check.told not in message:
             raise CosimError(f"{check.name}: the driver's message must tell of {check.told}, not: {message}")
         if check.case == "fail_and_recover":
             expected = {name: getattr(known, f"expected_{name}")[:FEW] for name in FIELDS}
             _compare(expected, boards.results(check.name), f"{check.name}, after the recovery: ")
-        checks.append({"name": check.name, "told": message})
-    rate = 1e6 * net.clock_mhz / figures["cycles_per_sample"]
-    return {
-        "version": 1, "samples": count, "agree": agree, "board": board.name, "seed": seed, "build": manifest["build"],
-        "exits": [int(value) for value in np.bincount(wanted["exit"], minlength=len(net.exits))],
-        "checks": checks, "cycles_per_sample": figures["cycles_per_sample"], "batch": figures["batch"],
-        "simulated_cycles_per_sample": told["cycles_per_sample"], "counters": said["counters"],
-        "dma": traffic(json.loads(netlist.read_text(encoding="utf-8")), rate), "seconds": round(time.perf_counter() - started, 1),
-    }
+        checks.append(CheckRecord(name=check.name, told=message))
+    pace = said.benchmark
+    return CosimFile(
+        samples=count, agree=agree, board=board.name, seed=seed, build=manifest.build,
+        exits=[int(value) for value in np.bincount(wanted["exit"], minlength=len(net.exits))],
+        checks=checks, cycles_per_sample=pace.cycles_per_sample, batch=pace.batch,
+        simulated_cycles_per_sample=told.cycles_per_sample, counters=said.counters,
+        dma=traffic(net, 1e6 * net.clock_mhz / pace.cycles_per_sample), seconds=round(time.perf_counter() - started, 1),
+    )
 
 
 def _compare(wanted: Mapping[str, Values], found: Mapping[str, Values], where: str = "") -> int:
@@ -154,18 +176,19 @@ class _Boards:
             return {key: file[key] for key in file.files}
 
     def program(
-        self, name: str, case: str, faults: Mapping[str, int], tell: Callable[[dict[str, Any]], object] = lambda line: None
-    ) -> dict[str, Any]:
-        """Run ``case`` on a board with ``faults``; all that it says, as one dictionary, each line passed to ``tell`` as it comes."""
+        self, name: str, case: str, faults: Mapping[str, int], tell: Callable[[Said], object] = lambda line: None
+    ) -> Said:
+        """Run ``case`` on a board with ``faults``; all that it says, each line passed to ``tell`` as it comes."""
         plan = self.work / f"{name.replace(' ', '_')}.json"
         images = self.work / f"images_{'all' if case == 'classify' else 'few'}.npz"
         write_json(plan, {"package": str(self.package), "bit": self.bit, "images": str(images),
                           "results": str(self._results(name)), "case": case})
-        said: dict[str, Any] = {}
+        said = Said()
 
         def line(text: str) -> None:
-            told = json.loads(text)
-            said.update(told)
+            nonlocal said
+            told = Said.model_validate_json(text)
+            said = said.replace(**{key: getattr(told, key) for key in told.model_fields_set})
             tell(told)
 
         self._child(name, [sys.executable, str(PROGRAM), str(plan)], faults, line)
@@ -178,11 +201,11 @@ class _Boards:
             self._child("selftest.py", [sys.executable, str(self.package / "selftest.py"), "--json"], {}, lines.append)
         except CosimError as error:
             # It says on standard output what it found.
-            if lines and (errors := json.loads(lines[-1])["errors"]):
+            if lines and (errors := Selftest.model_validate_json(lines[-1]).errors):
                 raise CosimError(f"selftest.py: {errors[0]}", hint=error.hint) from error
             raise
-        told = json.loads(lines[-1])
-        return f"{told['agree']} of {told['samples']} samples agree, counters and thresholds are right"
+        told = Selftest.model_validate_json(lines[-1])
+        return f"{told.agree} of {told.samples} samples agree, counters and thresholds are right"
 
     def _child(self, name: str, command: Sequence[str], faults: Mapping[str, int], said: Callable[[str], None]) -> None:
         from sim.board.link import environment

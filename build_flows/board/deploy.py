@@ -10,12 +10,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from pydantic import ValidationError
+
+from build_flows.artefacts.manifest import ManifestFile
+from build_flows.artefacts.selftest import Selftest
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import hash_path
 from build_flows.base.ui import Ui
-from build_flows.board.manifest import VERSION
 from build_flows.board.package import SUMS
 from build_flows.board.ssh import RemoteError, Ssh
 
@@ -34,12 +36,13 @@ class DeployError(OfframpError):
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
-    """A package that was found whole: its ``folder``, ``name``, ``manifest``, the SHA-256 sum of every file by its path, and the
-    ``digest`` of those (12 digits), which tells packages apart."""
+    """A package that was found whole: its ``folder``, ``name``, the ``board`` that it is for and what that one's Linux calls it
+    (``label``), the SHA-256 sum of every file by its path, and the ``digest`` of those (12 digits), which tells packages apart."""
 
     folder: Path
     name: str
-    manifest: Mapping[str, Any]
+    board: str
+    label: str
     sums: Mapping[str, str]
     digest: str
 
@@ -85,12 +88,15 @@ def check_package(folder: Path) -> Package:
     try:
         manifest = json.loads((folder / manifests[0]).read_text(encoding="utf-8"))
         version = manifest.get("version")
-    except (ValueError, AttributeError):
+        if version != ManifestFile.VERSION:
+            raise DeployError(f"the package in {folder} is of version {version!r}, and this is offramp with version {ManifestFile.VERSION}",
+                              hint=again)
+        # No more is looked at: another offramp's manifest of this version may have more in it.
+        board, label = manifest["board"], manifest["board_label"]
+    except (ValueError, AttributeError, KeyError):
         raise DeployError(f"{folder / manifests[0]} is no manifest", hint=again) from None
-    if version != VERSION:
-        raise DeployError(f"the package in {folder} is of version {version!r}, and this is offramp with version {VERSION}", hint=again)
-    return Package(folder=folder, name=manifests[0].removesuffix(".json"), manifest=manifest, sums={**sums, SUMS: hash_path(folder / SUMS)},
-                   digest=hashlib.sha256(text.encode()).hexdigest()[:12])
+    return Package(folder=folder, name=manifests[0].removesuffix(".json"), board=board, label=label,
+                   sums={**sums, SUMS: hash_path(folder / SUMS)}, digest=hashlib.sha256(text.encode()).hexdigest()[:12])
 
 
 def deploy(package: Package, ssh: Ssh, ui: Ui, *, any_board: bool = False, sudo_password: str | None = None) -> Deployed:
@@ -200,7 +206,7 @@ def _beginning(package: Package, file: str, found: _Found) -> int:
 
 
 def _check_board(package: Package, board: str, host: str, any_board: bool) -> None:
-    wanted = str(package.manifest.get("board_label"))
+    wanted = package.label
     if any_board or board.lower() == wanted.lower():
         return
     hint = "build and package for the other board (--board), or take it all the same: --any-board"
@@ -279,11 +285,11 @@ def _place(ssh: Ssh, package: Package, incoming: str, ui: Ui, sudo: str, passwor
                 "needs sudo (--ask-sudo)")
 
 
-def run_selftest(package: Package, ssh: Ssh, *, python: str | None = None, sudo_password: str | None = None) -> dict[str, Any]:
-    """Run the package's self-test on the board as root, with the environment of a login shell, and give its JSON (docs/interfaces.md).
+def run_selftest(package: Package, ssh: Ssh, *, python: str | None = None, sudo_password: str | None = None) -> Selftest:
+    """Run the package's self-test on the board as root, with the environment of a login shell, and give what it printed.
 
     ``python`` is the board's Python (None: that of a PYNQ image). ``sudo_password`` is for a board whose user needs one. Raises
-    :class:`DeployError` when it cannot be run; whether it passed is in the JSON.
+    :class:`DeployError` when it cannot be run; whether it passed is in what it printed.
     """
     # sudo and sshd start with an environment of their own; what PYNQ's XRT and tools need is set by the files that login shells read, which
     # are for bash.
@@ -303,11 +309,10 @@ def run_selftest(package: Package, ssh: Ssh, *, python: str | None = None, sudo_
         tried = " and no ".join(PYTHONS) if python is None else python
         raise DeployError(f"there is no {tried} on {ssh.host}", hint="name one: --python PATH")
     try:
-        found = json.loads(said.strip().splitlines()[-1])
-        assert isinstance(found, dict)
+        found = Selftest.model_validate_json(said.strip().splitlines()[-1])
         # What dies after its last line has not passed.
-        assert code == 0 or not found.get("ok")
-    except (IndexError, ValueError, AssertionError):
+        assert code == 0 or not found.ok
+    except (IndexError, ValidationError, AssertionError):
         lines = [line for line in complaints.splitlines() if line.strip()]
         raise DeployError(f"the self-test on {ssh.host} ended with code {code} and no result: {lines[-1] if lines else 'it said nothing'}",
                           hint=f"log in and run ~/offramp/{package.name}/selftest.py as root") from None

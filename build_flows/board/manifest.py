@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
+from build_flows.artefacts.manifest import Dma, ImageRecord, Instance, ManifestExit, ManifestFile, ResultFieldRecord, ResultRecord
 from build_flows.base.errors import OfframpError
 from build_flows.board.boards import Board
 from build_flows.board.design import ACCELERATOR, DMA, LENGTH_BITS, actual_clock, design_name
@@ -12,14 +13,12 @@ from hw.control import register_map
 from hw.exits.decision import ExitDecision
 from hw.netlist import Exit, Netlist
 
-__all__ = ["VERSION", "manifest", "threshold_range"]
-
-VERSION = 1
+__all__ = ["manifest", "threshold_range"]
 
 _NO_THRESHOLD = ("always", "never")
 
 
-def manifest(netlist: Netlist, board: Board, files: Mapping[str, str]) -> dict[str, Any]:
+def manifest(netlist: Netlist, board: Board, files: Mapping[str, str]) -> ManifestFile:
     """What ``NAME.json`` holds for ``netlist`` on ``board``; ``files`` are the SHA-256 sums (hex) of .bit and .hwh by their names.
 
     Raises :class:`OfframpError` when the netlist is made for another part than ``board``'s, or its clock cannot be had there.
@@ -33,38 +32,39 @@ def manifest(netlist: Netlist, board: Board, files: Mapping[str, str]) -> dict[s
     words = -(-8 * entry.height * entry.width * entry.channels // entry.bus_bits)
     slowest = {stage.index: max((layer.cycles for layer in netlist.layers if layer.stage == stage.index), default=0)
                for stage in netlist.stages}
-    return {
-        "version": VERSION,
-        "name": netlist.name,
-        "offramp": metadata.version("offramp"),
-        "board": board.name,
-        "board_label": board.label,
-        "part": netlist.part,
-        "clock_mhz": actual_clock(netlist.clock_mhz),
-        "build": build_id(netlist),
-        "design": design_name(netlist),
-        "register_map": register_map.VERSION,
-        "files": dict(files),
-        "input": {
-            "height": entry.height, "width": entry.width, "channels": entry.channels, "bits": entry.bits, "signed": entry.signed,
-            "bus_bits": entry.bus_bits, "words": words,
-        },
-        "result": {
-            "bits": result.bits,
-            "fields": [{"name": item.name, "offset": item.offset, "width": item.width, "signed": item.signed} for item in result.fields],
-        },
-        "order": netlist.order,
-        "classes": netlist.classes,
-        "max_in_flight": netlist.max_in_flight,
+    return ManifestFile(
+        name=netlist.name,
+        offramp=metadata.version("offramp"),
+        board=board.name,
+        board_label=board.label,
+        part=netlist.part,
+        clock_mhz=actual_clock(netlist.clock_mhz),
+        build=build_id(netlist),
+        design=design_name(netlist),
+        register_map=register_map.VERSION,
+        files=dict(files),
+        input=ImageRecord(
+            height=entry.height, width=entry.width, channels=entry.channels, bits=entry.bits, signed=entry.signed,
+            bus_bits=entry.bus_bits, words=words,
+        ),
+        result=ResultRecord(
+            bits=result.bits,
+            fields=[
+                ResultFieldRecord(name=item.name, offset=item.offset, width=item.width, signed=item.signed) for item in result.fields
+            ],
+        ),
+        order=netlist.order,
+        classes=netlist.classes,
+        max_in_flight=netlist.max_in_flight,
         # Every image comes in over the bus, a word a cycle.
-        "cycles_per_sample": float(max(words, *(stage.reach * slowest[stage.index] for stage in netlist.stages))),
-        "cycles_all_hard": max(words, *slowest.values()),
-        "streams": counted_streams(netlist),
-        "gates": len(netlist.gates),
-        "dma": {"instance": DMA, "length_bits": LENGTH_BITS},
-        "accelerator": {"instance": ACCELERATOR},
-        "exits": [_exit(item, netlist.exchangeable) for item in netlist.exits],
-    }
+        cycles_per_sample=float(max(words, *(stage.reach * slowest[stage.index] for stage in netlist.stages))),
+        cycles_all_hard=max(words, *slowest.values()),
+        streams=list(counted_streams(netlist)),
+        gates=len(netlist.gates),
+        dma=Dma(instance=DMA, length_bits=LENGTH_BITS),
+        accelerator=Instance(instance=ACCELERATOR),
+        exits=[_exit(item, netlist.exchangeable) for item in netlist.exits],
+    )
 
 
 def threshold_range(item: Exit, exchangeable: bool = False) -> tuple[int, int] | None:
@@ -79,17 +79,16 @@ def threshold_range(item: Exit, exchangeable: bool = False) -> tuple[int, int] |
     return span[0], span[-1]
 
 
-def _exit(item: Exit, exchangeable: bool) -> dict[str, Any]:
+def _exit(item: Exit, exchangeable: bool) -> ManifestExit:
     params = _scalars(item.params)
     scale = {"gate_scale": params.pop("gate_scale")} if "gate_scale" in params else {}
     if item.policy == "class_threshold":
         params |= {"score": item.params["score"], "thresholds": list(item.params["thresholds"]),
                    "score_params": _scalars(item.params.get("score_params", {}))}
-    span = threshold_range(item, exchangeable)
-    return {
-        "policy": item.policy, "classes": item.classes, "threshold": item.threshold, "enabled": item.enabled, "scale": item.scale,
-        "threshold_range": None if span is None else list(span), "params": params, **scale,
-    }
+    return ManifestExit(
+        policy=item.policy, classes=item.classes, threshold=item.threshold, enabled=item.enabled, scale=item.scale,
+        threshold_range=threshold_range(item, exchangeable), params=params, **scale,
+    )
 
 
 def _scalars(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import shutil
 import tarfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from build_flows.artefacts.manifest import ManifestFile
 from build_flows.base.errors import OfframpError
-from build_flows.base.files import atomic_path, hash_path, move_into_place, write_json, write_text
+from build_flows.base.files import atomic_path, hash_path, move_into_place, write_text
 from build_flows.board.boards import Board
 from build_flows.board.design import file_name
 from build_flows.board.manifest import manifest
@@ -72,7 +72,7 @@ def golden_samples(
                    expected_exit=wanted.exit, expected_confidence=saturate(wanted.confidence, confidence))
 
 
-def write_package(folder: Path, *, netlist: Netlist, board: Board, bit: Path, hwh: Path, samples: Samples) -> dict[str, Any]:
+def write_package(folder: Path, *, netlist: Netlist, board: Board, bit: Path, hwh: Path, samples: Samples) -> ManifestFile:
     """Make ``folder`` the package of ``netlist`` for ``board``, replacing what is there, and give its manifest.
 
     ``bit`` and ``hwh`` may have any names; they are checked against the netlist first, and nothing is written when they are not its own
@@ -112,7 +112,7 @@ def write_archive(folder: Path, name: str, target: Path) -> None:
                     archive.addfile(entry, file)
 
 
-def _fill(work: Path, netlist: Netlist, board: Board, bit: Path, hwh: Path, samples: Samples) -> dict[str, Any]:
+def _fill(work: Path, netlist: Netlist, board: Board, bit: Path, hwh: Path, samples: Samples) -> ManifestFile:
     name = file_name(netlist)
     copies = {f"{name}.bit": bit, f"{name}.hwh": hwh, f"{name}.ipynb": _PAYLOAD / "notebook.ipynb"}
     copies |= {script: _PAYLOAD / script for script in ("selftest.py", "benchmark.py")}
@@ -121,14 +121,14 @@ def _fill(work: Path, netlist: Netlist, board: Board, bit: Path, hwh: Path, samp
         (work / target).parent.mkdir(exist_ok=True)
         shutil.copyfile(source, work / target)
     found = manifest(netlist, board, {file: hash_path(work / file) for file in (f"{name}.bit", f"{name}.hwh")})
-    write_json(work / f"{name}.json", found)
+    found.save(work / f"{name}.json")
     samples.write(work / "samples.npz")
     write_text(work / "README.md", _readme(name, found, len(samples.images)))
     write_text(work / SUMS, _sums(work))
     return found
 
 
-def _readme(name: str, found: Mapping[str, Any], samples: int) -> str:
+def _readme(name: str, found: ManifestFile, samples: int) -> str:
     import jinja2
 
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)

@@ -5,8 +5,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from build_flows.artefacts.bitstream import BitstreamFile
 from build_flows.base.errors import OfframpError
-from build_flows.base.files import hash_path, write_json
+from build_flows.base.files import hash_path
 from build_flows.board import vivado, vivado_reports
 from build_flows.board.boards import Board
 from build_flows.board.built import DESCRIPTION
@@ -89,10 +90,10 @@ def collect(results: Path, target: Path, netlist: Netlist, board: Board) -> None
     copied = {name: hash_path(target / name) for name in files}
     if copied != files:
         raise BitstreamError(f"{results} changed while it was copied", hint="wait until nothing writes there, then try again")
-    write_json(target / DESCRIPTION, {
-        "version": 1, "design": said["design"], "build": build_id(netlist), "board": board.name, "part": board.part,
-        "vivado": said["vivado"], "clock_mhz": actual_clock(netlist.clock_mhz), "files": files,
-    })
+    BitstreamFile(
+        design=said["design"], build=build_id(netlist), board=board.name, part=board.part, vivado=said["vivado"],
+        clock_mhz=actual_clock(netlist.clock_mhz), files=files,
+    ).save(target / DESCRIPTION)
 
 
 def hashes(results: Path, netlist: Netlist) -> dict[str, str]:

@@ -7,13 +7,13 @@ What they hold is told in UG906 (utilisation and timing) and UG907 (power); the 
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from build_flows.artefacts.resources import Capacity, Power, VivadoRecord, VivadoTiming
 from build_flows.base.errors import OfframpError
 
-__all__ = ["POWER", "TIMING", "UTILISATION", "UTILISATION_SYNTH", "Power", "ReportError", "Timing", "Utilisation", "figures", "read_power",
+__all__ = ["POWER", "TIMING", "UTILISATION", "UTILISATION_SYNTH", "ReportError", "Timing", "Utilisation", "figures", "read_power",
            "read_timing", "read_utilisation"]
 
 UTILISATION, TIMING, POWER = "utilisation.rpt", "timing.rpt", "power.rpt"
@@ -95,27 +95,17 @@ class Timing:
         return "; ".join(told)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Power:
-    """Vivado's estimate in watts, processing system and all; from assumed activity unless the report says otherwise."""
-
-    total_w: float
-    dynamic_w: float
-    static_w: float
-
-
-def figures(folder: Path) -> dict[str, Any]:
-    """What the reports in ``folder`` say, as ``resources.json`` holds it: ``utilisation``, ``capacity``, ``timing`` and ``power``."""
+def figures(folder: Path, *, vivado: str, board: str, part: str) -> VivadoRecord:
+    """What the reports in ``folder`` say of a design that ``vivado`` (its version) built for ``board`` with ``part``."""
     utilisation, timing, power = read_utilisation(folder / UTILISATION), read_timing(folder / TIMING), read_power(folder / POWER)
-    return {
-        "utilisation": dict(utilisation.used),
-        "capacity": dict(utilisation.capacity),
-        "timing": {
-            "wns_ns": timing.wns_ns, "tns_ns": timing.tns_ns, "whs_ns": timing.whs_ns, "met": timing.met, "fmax_mhz": timing.fmax_mhz,
-            "clock_mhz": timing.clock_mhz, "path": timing.path,
-        },
-        "power": asdict(power),
-    }
+    return VivadoRecord(
+        vivado=vivado, board=board, part=part, utilisation=Capacity(**utilisation.used), capacity=Capacity(**utilisation.capacity),
+        timing=VivadoTiming(
+            wns_ns=timing.wns_ns, tns_ns=timing.tns_ns, whs_ns=timing.whs_ns, met=timing.met, fmax_mhz=timing.fmax_mhz,
+            clock_mhz=timing.clock_mhz, path=timing.path,
+        ),
+        power=power,
+    )
 
 
 def read_utilisation(path: Path) -> Utilisation:

@@ -1,16 +1,15 @@
 """``offramp build``: a bitstream by Vivado, or the folder that makes one elsewhere."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from build_flows.base.errors import OfframpError
 from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
 
 if TYPE_CHECKING:
+    from build_flows.artefacts.resources import VivadoRecord
     from build_flows.board.boards import Board
     from build_flows.steps.flow import Flow
 
@@ -55,35 +54,38 @@ def build(config: Path, board: str | None, tool: str, project_only: bool, source
         chosen = find_board(board or project.config.target.board)
         actual_clock(project.config.target.clock_mhz)  # a clock that cannot be had is told before anything is trained
         with open_flow(project, ui) as flow:
-            told: dict[str, Any] = {"project": project.name, "output": str(project.output), "board": chosen.name, "part": chosen.part}
             if project_only:
                 from build_flows.steps.bitstream import make_project
 
-                told |= {"folder": str(make_project(flow, chosen)), "vivado": None}
+                folder, vivado = make_project(flow, chosen), None
             else:
-                told |= _build(flow, chosen, source)
+                folder, vivado = _build(flow, chosen, source)
     if as_json:
-        print_json(told)
-    elif project_only:
-        click.echo(told["folder"])
+        print_json({
+            "project": project.name, "output": str(project.output), "board": chosen.name, "part": chosen.part, "folder": str(folder),
+            "vivado": None if vivado is None else vivado.to_json(),
+        })
+    elif vivado is None:
+        click.echo(folder)
         click.echo("now: run build.sh in it where Vivado 2022.2 or newer is on PATH,\n"
-                   f"then: offramp build {config} --from {told['folder']}, with its results/ copied back")
+                   f"then: offramp build {config} --from {folder}, with its results/ copied back")
     else:
         from build_flows.cli.synth import vivado_verdict
 
-        answer().table(f"{project.name} on {chosen.name}, by Vivado {told['vivado']['vivado']}", ("", "used", "of", "share"),
-                        _rows(told["vivado"]))
-        for line in (*vivado_verdict(told["vivado"]), f"bitstream: {told['folder']}"):
+        answer().table(f"{project.name} on {chosen.name}, by Vivado {vivado.vivado}", ("", "used", "of", "share"), _rows(vivado))
+        for line in (*vivado_verdict(vivado), f"bitstream: {folder}"):
             click.echo(line)
 
 
-def _build(flow: "Flow", board: "Board", source: Path | None) -> dict[str, Any]:
-    """All up to bitstream and ``resources.json``; what is wrong with Vivado or ``source`` is told before anything is trained."""
-    from build_flows.base.files import read_json
+def _build(flow: "Flow", board: "Board", source: Path | None) -> "tuple[Path, VivadoRecord]":
+    """All up to bitstream and ``resources.json``: the bitstream's folder, and what Vivado found. What is wrong with Vivado or ``source`` is
+    told before anything is trained."""
+    from build_flows.artefacts.resources import SynthesisFile
     from build_flows.board.built import BITSTREAM, described
     from build_flows.board.results import find_results
     from build_flows.board.vivado import VivadoError, find_vivado
     from build_flows.steps.bitstream import make_bitstream
+    from quant_models.records import ArtefactError
 
     results = None if source is None else find_results(source)
     tool = None
@@ -92,25 +94,25 @@ def _build(flow: "Flow", board: "Board", source: Path | None) -> dict[str, Any]:
             tool = find_vivado()
         except VivadoError:
             # A bitstream that is there needs no Vivado as long as it is fresh, which only the step can tell.
-            if not described(flow.path(BITSTREAM)):
+            if described(flow.path(BITSTREAM)) is None:
                 raise
     # Synthesised again as it was, so that a whole top is not lost.
     whole = False
     if flow.path("synthesis.json").is_file():
-        with suppress(OfframpError, KeyError):
-            whole = read_json(flow.path("synthesis.json"))["whole"] is not None
+        with suppress(ArtefactError):
+            whole = SynthesisFile.load(flow.path("synthesis.json")).whole is not None
     expected = flow.synth(full=whole)
-    if not expected["fits"] and results is None:
-        flow.ui.info(f"warning: by Yosys' count it does not fit {expected['part']}: {', '.join(expected['short'])}")
-    folder = make_bitstream(flow, board, tool, results)
-    return {"folder": str(folder), "vivado": flow.resources()["vivado"]}
+    if not expected.fits and results is None:
+        flow.ui.info(f"warning: by Yosys' count it does not fit {expected.part}: {', '.join(expected.short)}")
+    folder, vivado = make_bitstream(flow, board, tool, results), flow.resources().vivado
+    assert vivado is not None  # of the bitstream that was just made
+    return folder, vivado
 
 
-def _rows(vivado: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    used, there = vivado["utilisation"], vivado["capacity"]
+def _rows(vivado: "VivadoRecord") -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for label, name in ROWS:
+        used, there = getattr(vivado.utilisation, name), getattr(vivado.capacity, name)
         # All LUTs are there for logic; of those for memory, memory only.
-        share = f"{100 * used[name] / there[name]:.1f} %" if there[name] else "-"
-        rows.append((label, f"{used[name]:,}", f"{there[name]:,}", share))
+        rows.append((label, f"{used:,}", f"{there:,}", f"{100 * used / there:.1f} %" if there else "-"))
     return rows

@@ -1,17 +1,18 @@
 """``offramp compare``: one row per exit layout, beside the network without exits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from build_flows.base.errors import OfframpError
 from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, print_json, working
 
+if TYPE_CHECKING:
+    from build_flows.artefacts.compare import Failure, Row
+
 __all__ = ["compare"]
-
-
 
 @click.command()
 @click.argument("configs", metavar="[CONFIG]...", type=EXISTING, nargs=-1)
@@ -56,41 +57,40 @@ def compare(
         found = run(plan, ui, flow, part=part, data=data, full=full, objectives=objectives)
         files = write_files(found, output or plan.output)
     if as_json:
-        print_json({**found, "files": {name: str(path) for name, path in files.items()}})
+        print_json({**found.to_json(), "files": {name: str(path) for name, path in files.items()}})
     else:
-        rows = [row for row in found["layouts"] if pareto is None or row["pareto"] or row["baseline"]]
-        answer().table(f"{found['name']}: measured in the RTL", SPEED, [_speed(row) for row in rows])
-        answer().table(f"{found['name']}: synthesised, for {found['part']}", COST, [_cost(row) for row in rows])
+        rows = [row for row in found.layouts if pareto is None or row.pareto or row.baseline]
+        answer().table(f"{found.name}: measured in the RTL", SPEED, [_speed(row) for row in rows])
+        answer().table(f"{found.name}: synthesised, for {found.part}", COST, [_cost(row) for row in rows])
         if pareto is not None:
-            click.echo(f"{len(found['layouts']) - len(rows)} rows are not shown: others beat them in {', '.join(objectives)}")
+            click.echo(f"{len(found.layouts) - len(rows)} rows are not shown: others beat them in {', '.join(objectives)}")
         click.echo(files["html"])
-    _refuse(found["failed"])
+    _refuse(found.failed)
 
 
 SPEED = ("layout", "early exits: block, head, policy, share", "accuracy", "cycles", "samples/s", "per kLUT", "front")
 COST = ("layout", "LUT", "LUTRAM", "FF", "BRAM36", "DSP", "fits", "MHz est.", "exits add, LUT")
 
 
-def _speed(row: Mapping[str, Any]) -> tuple[object, ...]:
-    early = [f"{item['after']} {item['head']} {item['policy']} {100 * item['share']:.0f} %" for item in row["exits"][:-1]]
-    rate = row["samples_per_second_per_klut"]
-    told = {None: "-", "rate": "none: same target rate", "resources": "none: same resources"}[row["baseline"]]
+def _speed(row: "Row") -> tuple[object, ...]:
+    early = [f"{item.after} {item.head} {item.policy} {100 * item.share:.0f} %" for item in row.exits[:-1]]
+    rate = row.samples_per_second_per_klut
+    told = {None: "-", "rate": "none: same target rate", "resources": "none: same resources"}[row.baseline]
     return (
-        row["name"], "\n".join(early) or told, f"{100 * row['accuracy']:.2f} %", f"{row['cycles_per_sample']:,.1f}",
-        f"{row['samples_per_second']:,.0f}", "-" if rate is None else f"{rate:,.0f}", "yes" if row["pareto"] else "",
+        row.name, "\n".join(early) or told, f"{100 * row.accuracy:.2f} %", f"{row.cycles_per_sample:,.1f}",
+        f"{row.samples_per_second:,.0f}", "-" if rate is None else f"{rate:,.0f}", "yes" if row.pareto else "",
     )
 
 
-def _cost(row: Mapping[str, Any]) -> tuple[object, ...]:
-    added, fmax = row["exits_add"].get("lut"), row["fmax_estimate_mhz"]
+def _cost(row: "Row") -> tuple[object, ...]:
+    fmax = row.fmax_estimate_mhz
     return (
-        row["name"], f"{row['lut']:,}", f"{row['lutram']:,}", f"{row['ff']:,}", f"{row['bram36']:g}", f"{row['dsp']:,}",
-        "yes" if row["fits"] else "\n".join(["no", *row["short"]]), "-" if fmax is None else f"{fmax:,.0f}",
-        "-" if added is None else f"{100 * added:.1f} %",
+        row.name, f"{row.lut:,}", f"{row.lutram:,}", f"{row.ff:,}", f"{row.bram36:g}", f"{row.dsp:,}",
+        "yes" if row.fits else "\n".join(["no", *row.short]), "-" if fmax is None else f"{fmax:,.0f}", f"{100 * row.exits_add.lut:.1f} %",
     )
 
 
-def _refuse(failed: Sequence[Mapping[str, str]]) -> None:
+def _refuse(failed: Sequence["Failure"]) -> None:
     """Layouts that failed are an error, one line each, after the others' results were written."""
     if failed:
-        raise OfframpError("\n".join(f"layout {item['name']}: {item['error']}" for item in failed), hint=failed[0].get("hint"))
+        raise OfframpError("\n".join(f"layout {item.name}: {item.error}" for item in failed), hint=failed[0].hint or None)

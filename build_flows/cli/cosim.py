@@ -1,11 +1,15 @@
 """``offramp cosim``: the board's own driver against the Verilated accelerator."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
+from build_flows.pages.html import percent
+
+if TYPE_CHECKING:
+    from build_flows.artefacts.cosim import CosimFile
 
 __all__ = ["cosim"]
 
@@ -42,23 +46,23 @@ def cosim(config: Path, samples: int | None, seed: int, board: str | None, data:
         with open_flow(project, ui) as flow:
             found = co.cosim(flow, chosen, samples=samples, seed=seed)
     if as_json:
-        print_json({"project": project.name, **found})
+        print_json({"project": project.name, **found.to_json()})
         return
     tables = answer()
-    tables.table(f"{project.name}: the driver on a simulated {found['board']}", ("figure", "value"), _figures(found))
-    tables.table(f"{project.name}: checks", ("check", "what came"), [(row["name"], row["told"]) for row in found["checks"]])
+    tables.table(f"{project.name}: the driver on a simulated {found.board}", ("figure", "value"), _figures(found))
+    tables.table(f"{project.name}: checks", ("check", "what came"), [(row.name, row.told) for row in found.checks])
 
 
-def _figures(found: dict[str, Any]) -> list[tuple[str, str]]:
-    images, results = found["dma"]
-    limit = min(images["stream_mb_per_second"], images["port_mb_per_second"])
+def _figures(found: "CosimFile") -> list[tuple[str, str]]:
+    images, results = found.dma
+    limit = min(images.stream_mb_per_second, images.port_mb_per_second)
     return [
-        ("images through driver, DMA and RTL", f"{found['samples']:,}"),
-        ("equal to the simulation", f"{found['agree']:,}"),
-        (f"cycles per sample, {found['batch']} in a batch", f"{found['cycles_per_sample']:,.1f}"),
-        ("without a DMA, at steady state", f"{found['simulated_cycles_per_sample']:,.1f}"),
-        ("DMA words an image (at least)", f"{images['words']:,} of {images['bits']} bits ({images['least']:,})"),
-        ("DMA words a result (at least)", f"{results['words']} of {results['bits']} bits ({results['least']})"),
-        ("input bandwidth used", f"{images['mb_per_second']:,.1f} of {limit:,.0f} MB/s ({100 * images['used']:.1f} %)"),
-        ("seconds", f"{found['seconds']:,.1f}"),
+        ("images through driver, DMA and RTL", f"{found.samples:,}"),
+        ("equal to the simulation", f"{found.agree:,}"),
+        (f"cycles per sample, {found.batch} in a batch", f"{found.cycles_per_sample:,.1f}"),
+        ("without a DMA, at steady state", f"{found.simulated_cycles_per_sample:,.1f}"),
+        ("DMA words an image (at least)", f"{images.words:,} of {images.bits} bits ({images.least:,})"),
+        ("DMA words a result (at least)", f"{results.words} of {results.bits} bits ({results.least})"),
+        ("input bandwidth used", f"{images.mb_per_second:,.1f} of {limit:,.0f} MB/s ({percent(images.used)})"),
+        ("seconds", f"{found.seconds:,.1f}"),
     ]

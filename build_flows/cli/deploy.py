@@ -1,13 +1,15 @@
 """``offramp deploy``: the package onto the board, and its self-test there."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from build_flows.base.errors import OfframpError
 from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
+
+if TYPE_CHECKING:
+    from build_flows.artefacts.selftest import Selftest
 
 __all__ = ["deploy"]
 
@@ -46,7 +48,7 @@ def deploy(
     """
     with working() as ui:
         project = load_project(config, data)
-        from build_flows.base.files import write_json
+        from build_flows.artefacts.selftest import SelftestFile
         from build_flows.board import deploy as work
         from build_flows.board.boards import find_board
         from build_flows.board.ssh import Ssh
@@ -67,24 +69,22 @@ def deploy(
                 if test:
                     ui.info(f"running the self-test on {host}")
                     found = work.run_selftest(package, ssh, python=python, sudo_password=password)
-                    write_json(flow.path("selftest.json"), {"version": 1, "host": host, **found})
-    told = {"project": project.name, "host": host, "board": package.manifest.get("board"), **vars(done), "selftest": found}
+                    SelftestFile(host=host, **found.to_json()).save(flow.path("selftest.json"))
     if as_json:
-        print_json(told)
+        tested = None if found is None else found.to_json()
+        print_json({"project": project.name, "host": host, "board": package.board, **vars(done), "selftest": tested})
     else:
         rows = [("folder", done.folder), ("files", f"{done.files}, {done.bytes / 1e6:.1f} MB"),
                 ("sent", "nothing: it was there" if not done.sent else f"{done.sent / 1e6:.1f} MB"), *_tested(found)]
         answer().table(f"{project.name} on {host}", ("", ""), rows)
-    if found is not None and not found.get("ok"):
-        errors = [str(line) for line in found.get("errors", [])]
-        more = f", and {len(errors) - SHOWN} more" if len(errors) > SHOWN else ""
-        raise OfframpError(f"the self-test failed on {host}: {'; '.join(errors[:SHOWN]) or 'it does not say why'}{more}",
+    if found is not None and not found.ok:
+        more = f", and {len(found.errors) - SHOWN} more" if len(found.errors) > SHOWN else ""
+        raise OfframpError(f"the self-test failed on {host}: {'; '.join(found.errors[:SHOWN]) or 'it does not say why'}{more}",
                            hint=f"its result is in {project.output / 'selftest.json'}")
 
 
-def _tested(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+def _tested(found: "Selftest | None") -> list[tuple[str, str]]:
     if found is None:
         return []
-    return [("self-test", "passed" if found.get("ok") else "FAILED"),
-            ("images as expected", f"{found.get('agree')} of {found.get('samples')}"),
-            ("board's Python, numpy", f"{found.get('python')}, {found.get('numpy')}")]
+    return [("self-test", "passed" if found.ok else "FAILED"), ("images as expected", f"{found.agree} of {found.samples}"),
+            ("board's Python, numpy", f"{found.python}, {found.numpy}")]

@@ -1,15 +1,17 @@
 """``offramp evaluate``: what a trained network's exits are worth."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
+from build_flows.pages.html import percent
+
+if TYPE_CHECKING:
+    from build_flows.artefacts.evaluation import EvaluatedExit, EvaluationFile, Kind, Slowdown
 
 __all__ = ["evaluate"]
-
 
 
 @click.command()
@@ -35,57 +37,54 @@ def evaluate(config: Path, data: Path | None, as_json: bool) -> None:
 
         found = flow.evaluate(project, ui)
     if as_json:
-        print_json({**found, "output": str(project.output)})
+        print_json({**found.to_json(), "output": str(project.output)})
         return
     tables = answer()
-    tables.table(f"{project.name}: exits, on {found['samples']['test']:,} test images",
-                 ("exit", "policy", "accuracy, all", "share", "accuracy there", "ECE, all", "scaled"),
-                 [_exit(row) for row in found["exits"]])
+    tables.table(f"{project.name}: exits, on {found.samples.test:,} test images",
+                 ("exit", "policy", "accuracy, all", "share", "accuracy there", "ECE, all", "scaled"), [_exit(row) for row in found.exits])
     tables.table(f"{project.name}: at the thresholds in use", ("figure", "value", "last exit alone"), _operating(found))
-    tables.table(f"{project.name}: {found['corruptions']['samples']:,} corrupted test images, accuracy at strengths 0 to 5",
-                 ("corruption", *map(str, range(6))), [_corruption(row) for row in found["corruptions"]["kinds"]])
-    for line in _slowdown(found["slowdown"]):
+    tables.table(f"{project.name}: {found.corruptions.samples:,} corrupted test images, accuracy at strengths 0 to 5",
+                 ("corruption", *map(str, range(6))), [_corruption(row) for row in found.corruptions.kinds])
+    for line in _slowdown(found.slowdown):
         click.echo(line)
-    if found["measured_cycles"] is None:
+    if found.measured_cycles is None:
         click.echo("cycles: not known; `offramp simulate` first, then this again")
     click.echo(project.output / "evaluation.html")
 
 
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f} %"
+def _exit(row: "EvaluatedExit") -> tuple[object, ...]:
+    shares = (row.accuracy, row.share, row.accuracy_there, row.calibration.ece, row.calibration_scaled.ece)
+    return (row.index, row.policy, *(percent(share, 2) for share in shares))
 
 
-def _exit(row: Mapping[str, Any]) -> tuple[object, ...]:
-    return (row["index"], row["policy"], _percent(row["accuracy"]), _percent(row["share"]), _percent(row["accuracy_there"]),
-            _percent(row["calibration"]["ece"]), _percent(row["calibration_scaled"]["ece"]))
-
-
-def _operating(found: Mapping[str, Any]) -> list[tuple[object, ...]]:
-    here, alone = found["operating"], found["last_alone"]
-    rows: list[tuple[object, ...]] = [("accuracy", _percent(here["accuracy"]), _percent(alone["accuracy"]))]
-    rows += [(f"{told} a sample", f"{here[key]:,.0f}", f"{alone[key]:,.0f}")
-             for key, told in (("macs", "MACs"), ("bitops", "bit operations"))]
-    if found["measured_cycles"] is not None:
-        rows.append(("cycles a sample, predicted", f"{here['cycles']:,.1f}", f"{alone['cycles']:,.1f}"))
-        rows.append(("cycles a sample, measured in the RTL", f"{found['measured_cycles']:,.1f}", ""))
+def _operating(found: "EvaluationFile") -> list[tuple[object, ...]]:
+    here, alone = found.operating, found.last_alone
+    rows: list[tuple[object, ...]] = [
+        ("accuracy", percent(here.accuracy, 2), percent(alone.accuracy, 2)),
+        ("MACs a sample", f"{here.macs:,.0f}", f"{alone.macs:,.0f}"),
+        ("bit operations a sample", f"{here.bitops:,.0f}", f"{alone.bitops:,.0f}"),
+    ]
+    if found.measured_cycles is not None:
+        rows.append(("cycles a sample, predicted", f"{here.cycles:,.1f}", f"{alone.cycles:,.1f}"))
+        rows.append(("cycles a sample, measured in the RTL", f"{found.measured_cycles:,.1f}", ""))
     return rows
 
 
-def _corruption(row: Mapping[str, Any]) -> tuple[object, ...]:
-    return (row["name"], *(f"{100 * item['accuracy']:.1f} %" for item in row["strengths"]))
+def _corruption(row: "Kind") -> tuple[object, ...]:
+    return (row.name, *(percent(item.accuracy) for item in row.strengths))
 
 
-def _slowdown(found: Mapping[str, Any]) -> list[str]:
-    before, after = found["clean"], found["attacked"]
+def _slowdown(found: "Slowdown") -> list[str]:
+    before, after = found.clean, found.attacked
     lines = [
-        f"slowdown attack on {found['samples']:,} validation images: MACs a sample {before['macs']:,.0f} to {after['macs']:,.0f} "
-        f"({100 * found['macs_rise']:+.1f} %), leaving at the last exit {_percent(before['shares'][-1])} to {_percent(after['shares'][-1])}"
+        f"slowdown attack on {found.samples:,} validation images: MACs a sample {before.macs:,.0f} to {after.macs:,.0f} "
+        f"({100 * found.macs_rise:+.1f} %), leaving at the last exit {percent(before.shares[-1], 2)} to {percent(after.shares[-1], 2)}"
     ]
-    if found["rtl"]:
-        rtl = found["rtl"]
-        told = "does not fall below" if rtl["holds"] else "FALLS BELOW"
+    if found.rtl is not None:
+        rtl = found.rtl
+        told = "does not fall below" if rtl.holds else "FALLS BELOW"
         lines.append(
-            f"in the RTL: {rtl['clean']:,.1f} to {rtl['attacked']:,.1f} cycles a sample; throughput {told} that of all-hard samples "
-            f"({rtl['all_hard']:,.1f} cycles)"
+            f"in the RTL: {rtl.clean:,.1f} to {rtl.attacked:,.1f} cycles a sample; throughput {told} that of all-hard samples "
+            f"({rtl.all_hard:,.1f} cycles)"
         )
     return lines

@@ -96,17 +96,16 @@ def generate(
             spec = _asked(options)
         manifest = work.generate(spec, output, name=name, control=control, enabled=enabled, force=force)
     if as_json:
-        print_json(manifest)
+        print_json(manifest.to_json())
         return
-    latency = manifest["latency"]
     rows = [
-        ("policy", manifest["policy"]), ("classes, a beat", f"{manifest['classes']}, {manifest['pe']}"),
-        ("cycles a sample", manifest["initiation_interval"]), ("latency from the last beat, cycles", latency["last_beat_to_result"]),
-        ("latency from the first beat, cycles", latency["first_beat_to_result"]),
-        ("threshold", "-" if manifest["threshold"] is None else f"{manifest['threshold']:.6g} = {manifest['integer_threshold']}"),
-        ("epsilon", f"{manifest['epsilon']:.3g}"), ("samples in the bench", manifest["vectors"]["samples"]),
+        ("policy", manifest.policy), ("classes, a beat", f"{manifest.classes}, {manifest.pe}"),
+        ("cycles a sample", manifest.initiation_interval), ("latency from the last beat, cycles", manifest.latency.last_beat_to_result),
+        ("latency from the first beat, cycles", manifest.latency.first_beat_to_result),
+        ("threshold", "-" if manifest.threshold is None else f"{manifest.threshold:.6g} = {manifest.integer_threshold}"),
+        ("epsilon", f"{manifest.epsilon:.3g}"), ("samples in the bench", manifest.vectors.samples),
     ]
-    answer().table(f"{manifest['module']}: {output}", ("figure", "value"), rows)
+    answer().table(f"{manifest.module}: {output}", ("figure", "value"), rows)
     click.echo(f"{output}\nnow: make -C {output} test")
 
 

@@ -74,17 +74,17 @@ def simulate(
         sweep = work.Sweep(specs=units, samples=samples, stall=stall, seed=seed, synth=synth)
         result = work.simulate(sweep, output, ui)
         throughput, latency = write_plots(result, output)
-    faults = result["faults"]
+    faults = result.faults
     if as_json:
-        print_json({**result, "left_out": notes, "output": str(output)})
+        print_json({**result.to_json(), "left_out": notes, "output": str(output)})
     else:
         columns = work.COLUMNS + (work.SYNTHESIS_COLUMNS if synth else ())
         title = f"exit-decision units, {samples:,} samples each" + (f", stalls {stall:g}" if stall else "")
         tables = answer()
         if not tables.console.is_terminal:
             tables.console.width = 200
-        tables.table(title, columns, [work.row_cells(row) for row in result["units"]])
-        told = f"{result['cycles']:,} cycles in {result['seconds']['simulate']:.1f} s, {result['sim_cycles_per_second']:,} a second"
+        tables.table(title, columns, [work.row_cells(row) for row in result.units])
+        told = f"{result.cycles:,} cycles in {result.seconds.simulate:.1f} s, {result.sim_cycles_per_second:,} a second"
         click.echo(f"{told}\n{throughput}\n{latency}\n{output / 'sweep.json'}")
     if faults:
         more = f" (and {len(faults) - 1} more: sweep.json has them all)" if len(faults) > 1 else ""

@@ -30,7 +30,7 @@ def package(config: Path, board: str | None, tar: bool, data: Path | None, as_js
     """
     with working() as ui:
         project = load_project(config, data)
-        from build_flows.base.files import read_json
+        from build_flows.artefacts.manifest import ManifestFile
         from build_flows.board.boards import find_board
         from build_flows.board.design import file_name
         from build_flows.steps.flow import open_flow
@@ -42,18 +42,18 @@ def package(config: Path, board: str | None, tar: bool, data: Path | None, as_js
             archive = make_archive(flow, chosen) if tar else None
             folder = flow.path(PACKAGE) if tar else make_package(flow, chosen)
             name = file_name(load(flow.path("netlist.json").read_text(encoding="utf-8")))
-            manifest = read_json(folder / f"{name}.json")
+            manifest = ManifestFile.load(folder / f"{name}.json")
             files = sorted(path for path in folder.rglob("*") if path.is_file())
             size = sum(path.stat().st_size for path in files)
             told = {
                 "project": project.name, "output": str(project.output), "folder": str(folder),
                 "archive": None if archive is None else str(archive),
-                "board": chosen.name, "build": manifest["build"], "files": len(files), "bytes": size,
+                "board": chosen.name, "build": manifest.build, "files": len(files), "bytes": size,
             }
     if as_json:
         print_json(told)
         return
-    rows = [("board", f"{manifest['board_label']}, {manifest['part']}"), ("build", f"{manifest['build']:08x}"),
+    rows = [("board", f"{manifest.board_label}, {manifest.part}"), ("build", f"{manifest.build:08x}"),
             ("files", f"{len(files)}, {size / 1e6:.1f} MB"), ("folder", str(folder)), *([("archive", str(archive))] if archive else [])]
     answer().table(f"{project.name}: package", ("", ""), rows)
     click.echo(f"now: offramp deploy {config} --host xilinx@192.168.2.99 --run")

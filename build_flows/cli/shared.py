@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -71,12 +71,12 @@ def answer() -> "RichUi":
     return RichUi(Console(file=sys.stdout))
 
 
-def print_json(value: Mapping[str, Any]) -> None:
+def print_json(value: Mapping[str, object]) -> None:
     """One JSON object on stdout, sorted by key."""
     click.echo(json.dumps(value, sort_keys=True, allow_nan=False))
 
 
-def done(project: "Project", result: Mapping[str, Any], as_json: bool) -> None:
+def done(project: "Project", result: Mapping[str, object], as_json: bool) -> None:
     """The answer of a command whose product is the output folder."""
     if as_json:
         print_json({**result, "project": project.name, "output": str(project.output)})

@@ -1,20 +1,24 @@
 """``offramp synth``: what a project takes of its part."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
+from build_flows.pages.html import percent
 
-__all__ = ["synth"]
+if TYPE_CHECKING:
+    from build_flows.artefacts.resources import LayerEstimate, ResourcesFile, StageSums, Sums, UnitRecord, VivadoRecord
+
+__all__ = ["synth", "vivado_verdict"]
 
 COLUMNS = ("LUT", "LUT paired", "LUTRAM", "FF", "BRAM36", "DSP")
 UNIT_COLUMNS = ("LUT", "LUTRAM", "FF", "BRAM36", "DSP")
 UNIT_FIELDS = ("lut", "lutram", "ff", "bram36", "dsp")
-SIDES = ("synthesised", "corrected", "finn")
 FIELDS = ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp")
+PART_FIELDS = FIELDS[2:]
+"""What a part's capacity has beside ``lut``."""
 
 
 @click.command()
@@ -46,88 +50,89 @@ def synth(config: Path, part: str | None, full: bool, data: Path | None, as_json
 
         found = flow.synth(project, ui, part=part, full=full)
     if as_json:
-        print_json({"project": project.name, **found})
+        print_json({"project": project.name, **found.to_json()})
         return
     tables = answer()
-    tables.table(f"{project.name}: units", ("unit", *UNIT_COLUMNS, "MHz"), [_unit(row) for row in found["units"]])
-    rows = [*found["estimates"]["layers"], {"layer": "all layers", **found["estimates"]["total"]}]
+    tables.table(f"{project.name}: units", ("unit", *UNIT_COLUMNS, "MHz"), [_unit(row) for row in found.units])
+    rows = [(row.layer, row) for row in found.estimates.layers] + [("all layers", found.estimates.total)]
     tables.table(f"{project.name}: LUT (with LUTRAM) and FF of layers, and by how much estimates miss them",
-                 ("layer", "LUT", "ours", "FINN", "FF", "ours"), [_fitted(row) for row in rows])
+                 ("layer", "LUT", "ours", "FINN", "FF", "ours"), [_fitted(name, row) for name, row in rows])
     tables.table(f"{project.name}: BRAM36 and DSP of layers, and what was estimated",
                  ("layer", "BRAM36", "ours", "FINN", "DSP", "ours", "FINN"),
-                 [_exact(row) for row in rows if any(row[side][name] for side in SIDES for name in ("bram36", "dsp"))])
-    tables.table(f"{project.name}: stages", ("stage", "units", *COLUMNS), [_stage(row) for row in found["stages"]])
-    tables.table(f"{project.name} on {found['part']}", ("", *COLUMNS), _totals(found))
-    for line in _verdict(found):
-        click.echo(line)
-    for line in vivado_verdict(found["vivado"]) if found.get("vivado") else []:
+                 [(name, *map(_exact, counts)) for name, row in rows if any(counts := _blocks(row))])
+    tables.table(f"{project.name}: stages", ("stage", "units", *COLUMNS), [_stage(row) for row in found.stages])
+    tables.table(f"{project.name} on {found.part}", ("", *COLUMNS), _totals(found))
+    for line in (*_verdict(found), *(vivado_verdict(found.vivado) if found.vivado is not None else ())):
         click.echo(line)
 
 
-def _unit(row: Mapping[str, Any]) -> tuple[object, ...]:
-    fmax = row["timing"]["fmax_mhz"]
-    return (row["name"], *(f"{row[name]:,g}" for name in UNIT_FIELDS), "-" if fmax is None else f"{fmax:.0f}")
+def _unit(row: "UnitRecord") -> tuple[object, ...]:
+    fmax = row.timing.fmax_mhz
+    return (row.name, *(f"{getattr(row, name):,g}" for name in UNIT_FIELDS), "-" if fmax is None else f"{fmax:.0f}")
 
 
-def _fitted(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _fitted(name: str, row: "LayerEstimate") -> tuple[str, ...]:
     """LUTs and flip-flops found, and the errors of the estimates; a dash where there is no model."""
-    def error(side: str, name: str) -> str:
-        value = row["error"][side][name]
-        return "-" if row[side][name] is None or value is None else f"{100 * value:+.0f} %"
+    def error(estimate: float | None, missed: float | None) -> str:
+        return "-" if estimate is None or missed is None else f"{100 * missed:+.0f} %"
 
-    found = row["synthesised"]
-    luts = f"{found['lut']:,}", error("corrected", "lut"), error("finn", "lut")
-    return (row["layer"], *luts, f"{found['ff']:,}", error("corrected", "ff"))
-
-
-def _exact(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Block RAMs and DSPs found, and as estimated."""
-    cells = [row[side][name] for name in ("bram36", "dsp") for side in SIDES]
-    return (row["layer"], *("-" if value is None else f"{value:g}" for value in cells))
+    finn, ours, errors = row.finn, row.corrected, row.error
+    return (
+        name, f"{row.synthesised.lut:,}", error(ours.lut, errors.corrected.lut), error(finn.lut, errors.finn.lut),
+        f"{row.synthesised.ff:,}", error(ours.ff, errors.corrected.ff),
+    )
 
 
-def _stage(row: Mapping[str, Any]) -> tuple[object, ...]:
-    name = "between and around" if row["stage"] is None else f"{'head' if row['head'] else 'stage'} {row['stage']}"
-    return (name, row["units"], *_sums(row))
+def _blocks(row: "LayerEstimate") -> tuple[float | None, ...]:
+    """Block RAMs and DSPs found, and as estimated: ours, then FINN's."""
+    sides = (row.synthesised, row.corrected, row.finn)
+    return (*(side.bram36 for side in sides), *(side.dsp for side in sides))
 
 
-def _sums(row: Mapping[str, Any]) -> list[str]:
-    return [f"{row[name]:,g}" for name in FIELDS]
+def _exact(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"
 
 
-def _totals(found: Mapping[str, Any]) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = [("sum of units", *_sums(found["sum_of_units"]))]
-    if found["whole"]:
-        rows.append(("whole top", *_sums(found["whole"])))
-        difference = found["whole"]["difference"]
-        rows.append(("sum against whole", *("-" if difference[name] is None else f"{100 * difference[name]:+.1f} %" for name in FIELDS)))
-    vivado = found.get("vivado")
-    if vivado:
-        used = vivado["utilisation"]
-        rows.append(("Vivado, with DMA", f"{used['lut']:,}", "", *(f"{used[name]:,g}" for name in FIELDS[2:])))
-    capacity = found["capacity"]
-    rows.append(("the part has", f"{capacity['lut']:,}", "", *(f"{capacity[name]:,}" for name in FIELDS[2:])))
-    shares = found["shares"]
-    rows.append(("share (LUT with LUTRAM)", f"{100 * shares['lut']:.1f} %", "", *(f"{100 * shares[name]:.1f} %" for name in FIELDS[2:])))
+def _stage(row: "StageSums") -> tuple[object, ...]:
+    name = "between and around" if row.stage is None else f"{'head' if row.head else 'stage'} {row.stage}"
+    return (name, row.units, *_sums(row))
+
+
+def _sums(row: "Sums") -> list[str]:
+    return [f"{getattr(row, name):,g}" for name in FIELDS]
+
+
+def _totals(found: "ResourcesFile") -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = [("sum of units", *_sums(found.sum_of_units))]
+    if found.whole is not None:
+        rows.append(("whole top", *_sums(found.whole)))
+        differences = [getattr(found.whole.difference, name) for name in FIELDS]
+        rows.append(("sum against whole", *("-" if value is None else f"{100 * value:+.1f} %" for value in differences)))
+    if found.vivado is not None:
+        used = found.vivado.utilisation
+        rows.append(("Vivado, with DMA", f"{used.lut:,}", "", *(f"{getattr(used, name):,g}" for name in PART_FIELDS)))
+    capacity, shares = found.capacity, found.shares
+    rows.append(("the part has", f"{capacity.lut:,}", "", *(f"{getattr(capacity, name):,}" for name in PART_FIELDS)))
+    rows.append(("share (LUT with LUTRAM)", percent(shares.lut), "", *(percent(getattr(shares, name)) for name in PART_FIELDS)))
     return rows
 
 
-def vivado_verdict(vivado: Mapping[str, Any]) -> list[str]:
-    """What Vivado found of clock and power, a line each; ``vivado`` is that key of ``resources.json``."""
-    timing, power = vivado["timing"], vivado["power"]
-    lines = [f"clock, routed by Vivado {vivado['vivado']}: meets {timing['clock_mhz']:g} MHz by {timing['wns_ns']:.3f} ns "
-             f"(about {timing['fmax_mhz']:g} MHz)",
-             f"power, estimated by Vivado: {power['total_w']:.2f} W, of which {power['static_w']:.2f} W static, processors and all"]
-    if timing["path"]:
-        lines.insert(1, f"  least slack: {timing['path']}")
+def vivado_verdict(vivado: "VivadoRecord") -> list[str]:
+    """What Vivado found of clock and power, a line each."""
+    timing, power = vivado.timing, vivado.power
+    lines = [f"clock, routed by Vivado {vivado.vivado}: meets {timing.clock_mhz:g} MHz by {timing.wns_ns:.3f} ns "
+             f"(about {timing.fmax_mhz:g} MHz)",
+             f"power, estimated by Vivado: {power.total_w:.2f} W, of which {power.static_w:.2f} W static, processors and all"]
+    if timing.path:
+        lines.insert(1, f"  least slack: {timing.path}")
     return lines
 
 
-def _verdict(found: Mapping[str, Any]) -> list[str]:
-    told = f"fits {found['part']}" if found["fits"] else f"does not fit {found['part']}: {', '.join(found['short'])}"
-    added = ", ".join(f"{100 * found['exits_add'][name]:.0f} % of {label}" for name, label in zip(FIELDS, COLUMNS, strict=True)
-                      if found["exits_add"].get(name))
-    lines = [told, f"clock, estimated: {found['path']}"]
+def _verdict(found: "ResourcesFile") -> list[str]:
+    told = f"fits {found.part}" if found.fits else f"does not fit {found.part}: {', '.join(found.short)}"
+    added = ", ".join(f"{100 * share:.0f} % of {label}" for name, label in zip(UNIT_FIELDS, UNIT_COLUMNS, strict=True)
+                      if (share := getattr(found.exits_add, name)))
+    lines = [told, f"clock, estimated: {found.path}"]
     if added:
         lines.append(f"early exits add {added} (heads, forks, decisions, gates, tokens, merge)")
     return lines

@@ -7,18 +7,21 @@ where it was.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from build_flows.artefacts.compare import CompareFile, Failure, Matched, MatchFile, Row, Taken
+from build_flows.artefacts.resources import Capacity, ResourcesFile, Sums, UnitRecord
+from build_flows.artefacts.simulation import Figures
 from build_flows.base.errors import OfframpError, explain
-from build_flows.base.files import read_json, write_bytes, write_json, write_text
+from build_flows.base.files import write_bytes, write_text
 from build_flows.base.parts import Part, find_part
 from build_flows.base.ui import Ui
-from build_flows.compare.matching import Match, allowance, match_file
+from build_flows.compare.matching import allowance, match_file
 from build_flows.compare.pareto import front
-from build_flows.compare.rows import Row, finish, make_row, to_csv
+from build_flows.compare.rows import finish, make_row, to_csv
 from build_flows.compare.sweep import RESOURCES, Layout, Plan, write
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
@@ -29,28 +32,28 @@ __all__ = ["OBJECTIVES", "Steps", "compare", "write_files"]
 OBJECTIVES = ("accuracy", "throughput", "lut")
 """What the front weighs unless told otherwise."""
 
-VERSION = 1
+Matching = Callable[[Path, Part, Taken], MatchFile]
+"""The fastest network without exits, of a ``golden.npz``, that fits: :func:`build_flows.compare.matching.match_file`."""
 
 
 class Steps(Protocol):
     """The steps of one project, as :mod:`build_flows.steps.flow` has them."""
 
-    def train(self, project: Project, ui: Ui, /) -> Mapping[str, Any]:
+    def train(self, project: Project, ui: Ui, /) -> object:
         """Train and calibrate."""
 
-    def simulate(self, project: Project, ui: Ui, /, samples: int | None, stall: float, seed: int) -> Mapping[str, Any]:
+    def simulate(self, project: Project, ui: Ui, /, samples: int | None, stall: float, seed: int) -> Figures:
         """All up to the simulation; its figures."""
 
-    def synth(self, project: Project, ui: Ui, /, *, part: str | None, full: bool) -> Mapping[str, Any]:
+    def synth(self, project: Project, ui: Ui, /, *, part: str | None, full: bool) -> ResourcesFile:
         """All up to ``resources.json``; what it holds."""
 
 
 def compare(
     plan: Plan, ui: Ui, steps: Steps, *, part: str | None = None, data: Path | None = None, full: bool = False,
-    objectives: Sequence[str] = OBJECTIVES, matching: Callable[..., Match] = match_file,
-) -> dict[str, Any]:
-    """What ``compare.json`` holds: ``layouts`` (the rows of :func:`build_flows.compare.rows.make_row`, baselines first), ``part`` with its
-    ``capacity``, ``objectives`` and the names of the rows on their front as ``pareto``, ``reference``, ``weights`` and ``failed``.
+    objectives: Sequence[str] = OBJECTIVES, matching: Matching = match_file,
+) -> CompareFile:
+    """What ``compare.json`` holds.
 
     ``part`` None: that of each configuration's board. A layout that fails is told at once, kept in ``failed`` with its error, and the
     others go on; an error of ours, Ctrl-C and a failing training pass through. Raises :class:`OfframpError` when no row is left, when the
@@ -74,36 +77,25 @@ def compare(
     rows |= {layout.name: run.measure(layout, None) for layout in others if layout is not reference}
 
     ordered = [rows[plan.rate.name], alone, *(rows[layout.name] for layout in others)]
-    found = [row for row in ordered if row is not None]
+    found = finish([row for row in ordered if row is not None])
     if not found:
-        raise OfframpError("no layout could be measured:\n" + "\n".join(f"{item['name']}: {item['error']}" for item in run.failed))
-    finish(found)
+        raise OfframpError("no layout could be measured:\n" + "\n".join(f"{item.name}: {item.error}" for item in run.failed))
     best = front(found, objectives)
-    for index in best:
-        found[index]["pareto"] = True
-    return {
-        "version": VERSION,
-        "name": plan.name,
-        "source": Path(plan.source).name,
-        "layouts": found,
-        "part": run.part_name or chosen.name,
-        "capacity": run.capacity,
-        "objectives": list(objectives),
-        "pareto": [found[index]["name"] for index in best],
-        "reference": plan.reference,
-        "weights": plan.weights,
-        "full": full,
-        "failed": run.failed,
-    }
+    assert run.capacity is not None
+    return CompareFile(
+        version=CompareFile.VERSION, name=plan.name, source=Path(plan.source).name,
+        layouts=[row.replace(pareto=index in best) for index, row in enumerate(found)],
+        part=run.part_name or chosen.name, capacity=run.capacity, objectives=list(objectives),
+        pareto=[found[index].name for index in best], reference=plan.reference, weights=plan.weights, full=full, failed=run.failed,
+    )
 
 
-def write_files(found: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+def write_files(found: CompareFile, folder: Path) -> dict[str, Path]:
     """Write ``compare.json``, ``compare.csv``, ``compare.html`` and the plots (PNG and SVG) into ``folder``, each whole or not at all; the
     configurations' paths in them are relative to it. Returns the files by name. The same comparison gives the same bytes."""
     from build_flows.pages import compare_page, compare_plots
 
-    rows = [row | {"config": _relative(row["config"], folder)} for row in found["layouts"]]
-    told = {**found, "layouts": rows}
+    told = found.replace(layouts=[row.replace(config=_relative(row.config, folder)) for row in found.layouts])
     files = {"json": folder / "compare.json", "csv": folder / "compare.csv", "html": folder / "compare.html"}
     drawn = {f"{name}.{kind}": content for name in compare_plots.PLOTS for kind, content in compare_plots.files(name, told).items()}
     page = compare_page.render(told)
@@ -111,8 +103,8 @@ def write_files(found: Mapping[str, Any], folder: Path) -> dict[str, Path]:
         files[name] = folder / f"compare_{name}"
         write_bytes(files[name], content)
     write_text(files["html"], page)
-    write_text(files["csv"], to_csv(rows))
-    write_json(files["json"], told)
+    write_text(files["csv"], to_csv(told.layouts))
+    told.save(files["json"])
     return files
 
 
@@ -136,11 +128,11 @@ class _Run:
         self.plan = plan
         self.count = len({plan.rate.name, *(layout.name for layout in plan.layouts)}) + (plan.reference is not None)
         self.done = 0
-        self.failed: list[dict[str, str]] = []
-        self.units: Sequence[Mapping[str, Any]] | None = None
-        self.totals: dict[str, Mapping[str, float]] = {}
+        self.failed: list[Failure] = []
+        self.units: Sequence[UnitRecord] | None = None
+        self.totals: dict[str, Sums] = {}
         self.part_name: str | None = None
-        self.capacity: Mapping[str, float] = {}
+        self.capacity: Capacity | None = None
 
     def measure(self, layout: Layout, baseline: str | None) -> Row | None:
         """The row of ``layout``; None, with its error told and kept, when it fails."""
@@ -155,7 +147,8 @@ class _Run:
             told = explain(error)
             if told is None:
                 raise
-            self.failed.append({"name": name, "error": told.message} | ({"hint": told.hint} if told.hint else {}))
+            hint = {"hint": told.hint} if told.hint else {}
+            self.failed.append(Failure(name=name, error=told.message, **hint))
             self.ui.info(f"layout {name} failed: {told.message}")
             return None
 
@@ -163,22 +156,22 @@ class _Run:
         project = load_config(layout.file, self.data)
         chosen = project.config.simulate
         figures = self.steps.simulate(project, self.ui, samples=chosen.samples, stall=chosen.stall, seed=chosen.seed)
-        if figures["agree"] != figures["samples"]:
-            raise OfframpError(f"only {figures['agree']} of {figures['samples']} samples agree with the golden model")
+        if figures.agree != figures.samples:
+            raise OfframpError(f"only {figures.agree} of {figures.samples} samples agree with the golden model")
         resources = self.steps.synth(project, self.ui, part=self.part, full=self.full)
-        self.part_name, self.capacity = resources["part"], resources["capacity"]
-        self.totals[layout.name] = resources["total"]
+        self.part_name, self.capacity = resources.part, resources.capacity
+        self.totals[layout.name] = resources.total
         if baseline == "rate":
-            self.units = resources["units"]
-        return make_row(layout.name, baseline, project.config, figures, resources) | {"config": str(layout.file)}
+            self.units = resources.units
+        return make_row(layout.name, baseline, project.config, figures, resources, str(layout.file))
 
-    def at_resources(self, reference: str, part: Part, matching: Callable[..., Match]) -> Row | None:
+    def at_resources(self, reference: str, part: Part, matching: Matching) -> Row | None:
         """The row of the network without exits in the resources of layout ``reference``."""
         self.done += 1
         self.ui.info(f"layout {self.done} of {self.count}: {RESOURCES}, without exits in the resources of {reference}")
         return self._caught(RESOURCES, lambda: self._at_resources(reference, part, matching))
 
-    def _at_resources(self, reference: str, part: Part, matching: Callable[..., Match]) -> Row:
+    def _at_resources(self, reference: str, part: Part, matching: Matching) -> Row:
         for needed, known in ((self.plan.rate.name, self.units), (reference, self.totals.get(reference))):
             if known is None:
                 raise OfframpError(f"it is made from layout {needed}, which failed")
@@ -187,13 +180,13 @@ class _Run:
         golden = load_config(self.plan.rate.file, self.data).output / "golden.npz"
         folder = self.plan.at_resources(1).file.parent
         found = _match(folder, self.ui, golden, part, allowed, matching)
-        if not found["fits"]:
+        if not found.fits:
             self.ui.info(f"warning: without exits, even the slowest design takes more than {reference} by the cost model")
-        layout = self.plan.at_resources(found["cycles"])
+        layout = self.plan.at_resources(found.cycles)
         write(layout)
-        told = {key: found[key] for key in ("fits", "predicted", "allowed")}
-        matched = {"layout": reference, "total": dict(self.totals[reference]), **told}
-        return self._measure(layout, "resources") | {"matched": matched}
+        return self._measure(layout, "resources").replace(matched=Matched(
+            layout=reference, total=self.totals[reference], fits=found.fits, predicted=found.predicted, allowed=found.allowed,
+        ))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,19 +194,19 @@ class MatchSettings:
     """What the network without exits has to fit into."""
 
     part: Part
-    allowed: Mapping[str, float]
+    allowed: Taken
 
 
-def _match(folder: Path, ui: Ui, golden: Path, part: Part, allowed: Mapping[str, float], matching: Callable[..., Match]) -> Any:
+def _match(folder: Path, ui: Ui, golden: Path, part: Part, allowed: Taken, matching: Matching) -> MatchFile:
     """:func:`build_flows.compare.matching.match_file` as a step in ``folder``, skipped when nothing changed."""
     with Build(folder, ui) as build:
         build.run(Step(
             name="match", run=partial(run_match, matching), outputs=("match.json",), inputs={"golden": golden},
             settings=MatchSettings(part=part, allowed=allowed), apart=("build_flows.pages", "build_flows.steps"),
         ))
-        return read_json(build.path("match.json"))
+        return MatchFile.load(build.path("match.json"))
 
 
-def run_match(matching: Callable[..., Match], chosen: MatchSettings, inputs: Mapping[str, Path], work: Work) -> None:
+def run_match(matching: Matching, chosen: MatchSettings, inputs: Mapping[str, Path], work: Work) -> None:
     """Writes ``match.json``."""
-    write_json(work.folder / "match.json", {"version": VERSION, **asdict(matching(inputs["golden"], chosen.part, chosen.allowed))})
+    matching(inputs["golden"], chosen.part, chosen.allowed).save(work.folder / "match.json")

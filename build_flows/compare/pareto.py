@@ -1,22 +1,20 @@
 """Which rows of a comparison no other row beats."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
+from build_flows.artefacts.compare import Row
 from build_flows.base.errors import OfframpError
 
 __all__ = ["OBJECTIVES", "ParetoError", "front"]
 
-Row = Mapping[str, Any]
-
-OBJECTIVES: dict[str, tuple[str, Callable[[Row], float | None]]] = {
-    "accuracy": ("most", lambda row: row["accuracy"]),
-    "throughput": ("most", lambda row: row["samples_per_second"]),
-    "lut": ("least", lambda row: row["lut"] + row["lutram"]),
-    "lutram": ("least", lambda row: row["lutram"]),
-    "ff": ("least", lambda row: row["ff"]),
-    "bram36": ("least", lambda row: row["bram36"]),
-    "dsp": ("least", lambda row: row["dsp"]),
+OBJECTIVES: dict[str, tuple[str, Callable[[Row], float]]] = {
+    "accuracy": ("most", lambda row: row.accuracy),
+    "throughput": ("most", lambda row: row.samples_per_second),
+    "lut": ("least", lambda row: row.luts),
+    "lutram": ("least", lambda row: row.lutram),
+    "ff": ("least", lambda row: row.ff),
+    "bram36": ("least", lambda row: row.bram36),
+    "dsp": ("least", lambda row: row.dsp),
 }
 """What can be weighed: whether most or least is best, and its value in a row. ``lut`` is all LUTs, those used as memory too, since the
 part's LUTs hold both."""
@@ -41,10 +39,7 @@ def front(rows: Sequence[Row], objectives: Sequence[str]) -> list[int]:
 def _worth(row: Row, name: str) -> float:
     """The more the better."""
     best, value = OBJECTIVES[name]
-    found = value(row)
-    if found is None:
-        return float("-inf")
-    return found if best == "most" else -found
+    return value(row) if best == "most" else -value(row)
 
 
 def _beats(a: Sequence[float], b: Sequence[float]) -> bool:

@@ -2,93 +2,71 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from build_flows.artefacts.compare import COUNTS, GROUPS
+from build_flows.artefacts.compare import COUNTS, GROUPS, Row, RowExit, Speedup, Use
+from build_flows.artefacts.resources import ResourcesFile, UnitRecord
+from build_flows.artefacts.simulation import Figures
 from build_flows.project.config import Config
 
 __all__ = ["finish", "make_row", "to_csv", "uses"]
-
-Row = dict[str, Any]
-
-"""What resources are for: the backbone's layers (with the last exit's own), the early exits' heads, all decisions, gates with routers and
-forks, FIFOs, and everything else."""
 
 _KINDS = {"decision": "decisions", "gate": "gates", "router": "gates", "fork": "gates", "fifo": "streams", "stream": "streams"}
 _JOINED = {"after": "after", "head": "head", "policy": "policy", "share": "exit_share", "accuracy": "exit_accuracy"}
 _LEFT_OUT = ("uses", "matched")
 
 
-def make_row(name: str, baseline: str | None, config: Config, figures: Mapping[str, Any], resources: Mapping[str, Any]) -> Row:
-    """One row: what the simulation's ``figures`` (those of :mod:`build_flows.steps.simulate`) and ``resources.json`` say of a layout.
-
-    ``accuracy`` and ``share`` are from 0 to 1, of the test images through the RTL; ``cycles_per_sample`` is measured at steady state;
-    ``lut`` are logic LUTs, ``lutram`` LUTs that are memory or shift register; ``samples_per_second_per_klut`` counts both.
-    ``shares`` are of the part, ``exits_add`` of the layout's own total. :func:`finish` fills in what depends on the other rows.
-    """
-    total = resources["total"]
-    places = [*config.layout, (None, None)]
+def make_row(name: str, baseline: str | None, config: Config, figures: Figures, resources: ResourcesFile, file: str) -> Row:
+    """One row: what the simulation's ``figures`` and ``resources.json`` say of the layout whose configuration ``config`` is ``file``.
+    :func:`finish` fills in what depends on the other rows."""
+    total = resources.total
     exits = [
-        {"after": after, "head": head, "policy": item.policy, "share": found["share"], "accuracy": found["accuracy"]}
-        for (after, head), item, found in zip(places, config.exits, figures["exits"], strict=True)
+        RowExit(after=after, head=head, policy=item.policy, share=found.share, accuracy=found.accuracy)
+        for (after, head), item, found in zip([*config.layout, (None, None)], config.exits, figures.exits, strict=True)
     ]
-    luts = total["lut"] + total["lutram"]
-    return {
-        "name": name,
-        "baseline": baseline,
-        "exits": exits,
-        "accuracy": figures["accuracy"],
-        "samples": figures["samples"],
-        "target_cycles_per_sample": config.target.cycles_per_sample,
-        "cycles_per_sample": figures["cycles_per_sample"],
-        "samples_per_second": figures["samples_per_second"],
-        "clock_mhz": figures["clock_mhz"],
-        "limited_by": figures["limited_by"],
-        **{key: total[key] for key in COUNTS},
-        "shares": dict(resources["shares"]),
-        "fits": resources["fits"],
-        "short": list(resources["short"]),
-        "fmax_estimate_mhz": resources["fmax_estimate_mhz"],
-        "samples_per_second_per_klut": 1000 * figures["samples_per_second"] / luts if luts else None,
-        "exits_add": dict(resources["exits_add"]),
-        "speedup": {"rate": None, "resources": None},
-        "pareto": False,
-        "matched": None,
-        "uses": uses(resources["units"]),
-        "config": None,
-    }
+    luts = total.lut + total.lutram
+    return Row(
+        name=name, baseline=baseline, exits=exits, accuracy=figures.accuracy, samples=figures.samples,
+        target_cycles_per_sample=config.target.cycles_per_sample, cycles_per_sample=figures.cycles_per_sample,
+        samples_per_second=figures.samples_per_second, clock_mhz=figures.clock_mhz, limited_by=figures.limited_by,
+        lut=total.lut, lutram=total.lutram, ff=total.ff, bram36=total.bram36, dsp=total.dsp,
+        shares=resources.shares, fits=resources.fits, short=resources.short, fmax_estimate_mhz=resources.fmax_estimate_mhz,
+        samples_per_second_per_klut=1000 * figures.samples_per_second / luts if luts else None, exits_add=resources.exits_add,
+        speedup=Speedup(rate=None, resources=None), pareto=False, matched=None, uses=uses(resources.units), config=file,
+    )
 
 
-def uses(units: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The synthesised ``units`` summed by what they are for: ``group`` (one of :data:`GROUPS`), ``stage`` (of the backbone's groups, else
-    None) and :data:`COUNTS`; in the order of the groups, those that are not there left out."""
-    found: dict[tuple[str, int | None], dict[str, Any]] = {}
+def uses(units: Iterable[UnitRecord]) -> list[Use]:
+    """The synthesised ``units`` summed by what they are for, in the order of the groups, those that are not there left out."""
+    found: dict[tuple[str, int | None], list[UnitRecord]] = {}
     for unit in units:
         group = _group(unit)
-        stage = unit["stage"] if group == "backbone" else None
-        entry = found.setdefault((group, stage), {"group": group, "stage": stage} | dict.fromkeys(COUNTS, 0))
-        for key in COUNTS:
-            entry[key] += unit[key]
-    return [found[key] for key in sorted(found, key=lambda key: (GROUPS.index(key[0]), -1 if key[1] is None else key[1]))]
+        found.setdefault((group, unit.stage if group == "backbone" else None), []).append(unit)
+    keys = sorted(found, key=lambda key: (GROUPS.index(key[0]), -1 if key[1] is None else key[1]))
+    return [
+        Use(group=group, stage=stage, **{key: sum(getattr(unit, key) for unit in found[group, stage]) for key in COUNTS})
+        for group, stage in keys
+    ]
 
 
-def _group(unit: Mapping[str, Any]) -> str:
-    if unit["kind"] == "layer":
-        return "heads" if unit["head"] and unit["exit_cost"] else "backbone"
-    return _KINDS.get(unit["kind"], "control")
+def _group(unit: UnitRecord) -> str:
+    if unit.kind == "layer":
+        return "heads" if unit.head and unit.exit_cost else "backbone"
+    return _KINDS.get(unit.kind, "control")
 
 
-def finish(rows: Sequence[Row]) -> None:
-    """Fill in each row's ``speedup`` over the baselines among ``rows``: samples a second by the baseline's, None where it is missing."""
-    for kind in ("rate", "resources"):
-        base = next((row for row in rows if row["baseline"] == kind), None)
-        for row in rows:
-            if base is not None and base["samples_per_second"]:
-                row["speedup"][kind] = row["samples_per_second"] / base["samples_per_second"]
+def finish(rows: Sequence[Row]) -> list[Row]:
+    """The ``rows`` with their ``speedup`` over the baselines among them: samples a second by the baseline's, None where it is missing."""
+    rate, resources = (next((row for row in rows if row.baseline == kind), None) for kind in ("rate", "resources"))
+    return [row.replace(speedup=Speedup(rate=_times(row, rate), resources=_times(row, resources))) for row in rows]
 
 
-def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+def _times(row: Row, base: Row | None) -> float | None:
+    return None if base is None or not base.samples_per_second else row.samples_per_second / base.samples_per_second
+
+
+def to_csv(rows: Sequence[Row]) -> str:
     """``rows`` as CSV with a line of names: the same values as in JSON, with ``shares``, ``speedup`` and ``exits_add`` one column a key
     (``shares_lut``), and ``exits`` as their number and one column a key, values from first to last exit joined by ``;`` (the last one's
     place and head are empty). ``uses`` and ``matched`` are in JSON only."""
@@ -101,9 +79,9 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _flat(row: Mapping[str, Any]) -> dict[str, str]:
+def _flat(row: Row) -> dict[str, str]:
     found: dict[str, str] = {}
-    for name, value in row.items():
+    for name, value in row.to_json().items():
         if name in _LEFT_OUT:
             continue
         if name == "exits":

@@ -1,9 +1,8 @@
 """What is in a generated unit's folder, as text: Verilog, bench, vectors, README and manifest."""
 
 import hashlib
-import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from amaranth.back import verilog
 
+from build_flows.artefacts.exit_unit import Latency, UnitManifest, VectorCounts
 from build_flows.base.errors import OfframpError
 from build_flows.exit_unit.bench_files import bench_files
 from build_flows.exit_unit.spec import UnitSpec
@@ -20,10 +20,8 @@ from hw.exits.unit import RESULT_FIELDS, ExitUnit
 from quant_models.exits.policies import POLICIES, integer_threshold, real_threshold
 from sim.golden.policies import POLICIES as GOLDEN
 
-__all__ = ["MANIFEST", "VERSION", "Contents"]
+__all__ = ["MANIFEST", "Contents"]
 
-VERSION = 1
-"""Of ``manifest.json``."""
 MANIFEST = "manifest.json"
 BENCH = Path(__file__).parent / "exit_unit_bench.v"
 __sources__ = ("exit_unit_bench.v", "templates")
@@ -76,30 +74,29 @@ class Contents:
         return draw(self.unit, self.rule, scale=self.spec.scale)
 
     @cached_property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> UnitManifest:
         """All about the unit, but for the files."""
         spec, unit = self.spec, self.unit
         by_class = unit.has_classes
         reals = [self._back(value) for value in self.rule.classes] if spec.made else spec.class_thresholds
         limits = unit.decision.score.value_range if by_class else unit.decision.threshold_range
         compared = unit.has_threshold or by_class
-        return {
-            "version": VERSION, "made_by": f"offramp {metadata.version('offramp')}", "module": self.name, "policy": spec.policy,
-            "score": spec.scoring, "classes": spec.classes, "pe": spec.pe, "logit_bits": spec.logit_bits, "scale": spec.scale,
-            "bias": list(spec.bias or [0] * spec.classes), "params": spec.params,
-            "threshold": self._real if unit.has_threshold else None,
-            "integer_threshold": spec.integer if unit.has_threshold else None,
-            "class_thresholds": list(reals or [spec.real] * spec.classes) if by_class else None,
-            "integer_class_thresholds": list(self.rule.classes) if by_class else None,
-            "threshold_unit": POLICIES[spec.scoring].unit if compared else None,
-            "threshold_range": [limits[0], limits[-1]] if compared else None,
-            "enabled": self.enabled, "epsilon": spec.bound if spec.bound is not None else 0.0,
-            "latency": {"first_beat_to_result": unit.beats - 1 + unit.latency, "last_beat_to_result": unit.latency},
-            "initiation_interval": unit.beats, "control": self.control, "ports": [asdict(pin) for pin in unit.pins],
-            "result": [asdict(item) for item in RESULT_FIELDS], "token": [asdict(item) for item in self.token],
-            "registers": [asdict(item) for item in unit.registers],
-            "vectors": {"samples": len(self.vectors), "leave": self.vectors.left, "writes": len(self.vectors.writes)},
-        }
+        return UnitManifest(
+            version=UnitManifest.VERSION, made_by=f"offramp {metadata.version('offramp')}", module=self.name, policy=spec.policy,
+            score=spec.scoring, classes=spec.classes, pe=spec.pe, logit_bits=spec.logit_bits, scale=spec.scale,
+            bias=list(spec.bias or [0] * spec.classes), params=spec.params,
+            threshold=self._real if unit.has_threshold else None,
+            integer_threshold=spec.integer if unit.has_threshold else None,
+            class_thresholds=list(reals or [spec.real] * spec.classes) if by_class else None,
+            integer_class_thresholds=list(self.rule.classes) if by_class else None,
+            threshold_unit=POLICIES[spec.scoring].unit if compared else None,
+            threshold_range=(limits[0], limits[-1]) if compared else None,
+            enabled=self.enabled, epsilon=spec.bound if spec.bound is not None else 0.0,
+            latency=Latency(first_beat_to_result=unit.beats - 1 + unit.latency, last_beat_to_result=unit.latency),
+            initiation_interval=unit.beats, control=self.control, ports=list(unit.pins), result=list(RESULT_FIELDS), token=list(self.token),
+            registers=list(unit.registers),
+            vectors=VectorCounts(samples=len(self.vectors), leave=self.vectors.left, writes=len(self.vectors.writes)),
+        )
 
     @property
     def _inner(self) -> dict[str, Any]:
@@ -141,8 +138,8 @@ class Contents:
         return (f"// {self.name}: exit decision of a multi-exit network; policy {spec.policy}, {spec.classes} classes, {spec.pe} a beat.\n"
                 f"// Ports, registers, timing and how to use it: README.md\n{text}")
 
-    def files(self) -> dict[str, bytes]:
-        """All files by their path in the folder; the manifest, which has the hashes of all others, comes last."""
+    def files(self) -> tuple[dict[str, bytes], UnitManifest]:
+        """All files by their path in the folder, and the manifest, the last of them, which has the hashes of all others."""
         import jinja2
 
         environment = jinja2.Environment(loader=jinja2.PackageLoader("build_flows.exit_unit"), undefined=jinja2.StrictUndefined,
@@ -165,5 +162,5 @@ class Contents:
         }
         files = {name: text.encode() for name, text in texts.items()}
         hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-        manifest = json.dumps({**self.manifest, "files": hashes}, indent=1, sort_keys=True, allow_nan=False) + "\n"
-        return {**files, MANIFEST: manifest.encode()}
+        manifest = self.manifest.replace(files=hashes)
+        return {**files, MANIFEST: manifest.dump().encode()}, manifest

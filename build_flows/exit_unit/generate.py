@@ -3,11 +3,11 @@
 import json
 from contextlib import ExitStack, suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from build_flows.artefacts.exit_unit import UnitManifest
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import atomic_path
-from build_flows.exit_unit.contents import MANIFEST, VERSION, Contents
+from build_flows.exit_unit.contents import MANIFEST, Contents
 from build_flows.exit_unit.spec import UnitSpec
 from hw.netlist import Netlist
 
@@ -16,7 +16,7 @@ __all__ = ["check_exit", "generate", "of_netlist"]
 
 def generate(
     spec: UnitSpec, out: Path, *, name: str = "exit_unit", control: str = "axi4lite", enabled: bool = True, force: bool = False,
-) -> dict[str, Any]:
+) -> UnitManifest:
     """Write the unit into folder ``out`` and give its manifest.
 
     A folder that is not empty is written to when it holds a unit made before: its files are replaced, all others left alone. Anything else
@@ -26,7 +26,7 @@ def generate(
     contents = Contents(spec=spec, name=name, control=control, enabled=enabled)
     before = _named(out)
     _check_folder(out, before, {f"{name}.v", "README.md", "Makefile", MANIFEST}, force=force)
-    files = contents.files()
+    files, manifest = contents.files()
     _check_folder(out, before, set(files), force=force)
     with ExitStack() as stack:
         # Renamed in the opposite order, the manifest last, when all of them are written.
@@ -35,7 +35,6 @@ def generate(
     for path in before - set(files):
         with suppress(OSError):
             (out / path).unlink(missing_ok=True)
-    manifest: dict[str, Any] = json.loads(files[MANIFEST])
     return manifest
 
 
@@ -45,7 +44,9 @@ def _named(out: Path) -> set[str]:
         found = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return set()
-    if not isinstance(found, dict) or found.get("version") != VERSION or not isinstance(found.get("files"), dict) or "policy" not in found:
+    if not isinstance(found, dict) or found.get("version") != UnitManifest.VERSION:
+        return set()
+    if not isinstance(found.get("files"), dict) or "policy" not in found:
         return set()
     # A manifest from elsewhere must not make us touch anything outside its folder.
     paths = {name: PurePosixPath(name) for name in found["files"]}

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from build_flows.artefacts.exit_unit import SweepFile, SweepRow, SweepSeconds
 from build_flows.base.errors import OfframpError
-from build_flows.base.files import write_json
 from build_flows.base.ui import Ui
 from build_flows.exit_unit.spec import UnitSpec, latency_bound
 from build_flows.synthesis import synthesise as synthesis
@@ -78,7 +78,7 @@ def plain_unit(spec: UnitSpec) -> Unit:
                 threshold=spec.integer, limits=(limits[0], limits[-1]), scale=spec.scale, bias=tuple(spec.bias or ()))
 
 
-def simulate(sweep: Sweep, output: Path, ui: Ui) -> dict[str, Any]:
+def simulate(sweep: Sweep, output: Path, ui: Ui) -> SweepFile:
     """Runs the sweep and writes ``sweep.json`` into ``output``; gives what is in it.
 
     Verilog and models are kept in ``output/.models`` and found there again. Faults are in the result, under ``faults``: nothing is raised
@@ -116,45 +116,46 @@ def simulate(sweep: Sweep, output: Path, ui: Ui) -> dict[str, Any]:
         rows.append(_row(spec, unit, verdict, run, sweep))
         faults += [f"{unit.name}: {fault}" for fault in verdict.faults]
     if sweep.synth:
-        _synthesise(rows, verilogs, cache / "synthesis", ui)
+        rows = _synthesised(rows, verilogs, cache / "synthesis", ui)
     cycles = sum(run.cycles for run in measured)
-    result = {
-        "units": rows, "faults": faults, "seed": sweep.seed, "stall": sweep.stall, "cycles": cycles,
-        "sim_cycles_per_second": round(cycles / (ended - ready)),
-        "seconds": {"build": round(built - started, 2), "draw": round(ready - built, 2), "simulate": round(ended - ready, 2)},
-    }
-    write_json(output / "sweep.json", {"version": 1, **result})
+    result = SweepFile(
+        units=rows, faults=faults, seed=sweep.seed, stall=sweep.stall, cycles=cycles, sim_cycles_per_second=round(cycles / (ended - ready)),
+        seconds=SweepSeconds(build=round(built - started, 2), draw=round(ready - built, 2), simulate=round(ended - ready, 2)),
+    )
+    result.save(output / "sweep.json")
     return result
 
 
-def _row(spec: UnitSpec, unit: Unit, verdict: Verdict, run: Measured, sweep: Sweep) -> dict[str, Any]:
+def _row(spec: UnitSpec, unit: Unit, verdict: Verdict, run: Measured, sweep: Sweep) -> SweepRow:
     least, median, most = verdict.latency or (None, None, None)
-    row = {
-        "name": unit.policy if unit.policy == unit.scoring else f"{unit.policy} ({unit.scoring})",
-        "policy": unit.policy, "classes": unit.classes, "pe": unit.pe, "samples": sweep.samples, "agree": verdict.agree,
-        "ii": verdict.ii, "latency_min": least, "latency_median": median, "latency_max": most,
-        "latency_bound": latency_bound(unit.classes, unit.pe), "bubbles": verdict.bubbles, "coverage": verdict.coverage,
-        "logit_bits": unit.bits, "scale": unit.scale, "epsilon": spec.bound,
-        "threshold": spec.real if POLICIES[spec.scoring].unit is not None else None,
-        "cycles": run.cycles, "sim_cycles_per_second": round(run.cycles / max(run.seconds, 1e-6)),
-    }
-    return row if unit.policy == unit.scoring else {**row, "score": unit.scoring}
+    alone = unit.policy == unit.scoring
+    row = SweepRow(
+        name=unit.policy if alone else f"{unit.policy} ({unit.scoring})",
+        policy=unit.policy, classes=unit.classes, pe=unit.pe, samples=sweep.samples, agree=verdict.agree,
+        ii=verdict.ii, latency_min=least, latency_median=median, latency_max=most,
+        latency_bound=latency_bound(unit.classes, unit.pe), bubbles=verdict.bubbles, coverage=verdict.coverage,
+        logit_bits=unit.bits, scale=unit.scale, epsilon=spec.bound,
+        threshold=spec.real if POLICIES[spec.scoring].unit is not None else None,
+        cycles=run.cycles, sim_cycles_per_second=round(run.cycles / max(run.seconds, 1e-6)),
+    )
+    return row if alone else row.replace(score=unit.scoring)
 
 
-def _synthesise(rows: Sequence[dict[str, Any]], verilogs: dict[str, str], cache: Path, ui: Ui) -> None:
-    """Adds to every row what its unit takes."""
+def _synthesised(rows: Sequence[SweepRow], verilogs: dict[str, str], cache: Path, ui: Ui) -> list[SweepRow]:
+    """The rows with what their units take."""
     with ui.progress("synthesising: units done", len(verilogs)) as bar:
         found = synthesis.synthesise_all({name: synthesis.Unit(top=name, verilog=text) for name, text in verilogs.items()}, cache,
                                          progress=lambda name, unit: bar.advance())
-    for row, name in zip(rows, verilogs, strict=True):
-        row |= {field: getattr(found[name].resources, field) for field in _RESOURCES}
+    return [
+        row.replace(**{field: getattr(found[name].resources, field) for field in _RESOURCES})
+        for row, name in zip(rows, verilogs, strict=True)
+    ]
 
 
-def row_cells(row: dict[str, Any]) -> tuple[object, ...]:
+def row_cells(row: SweepRow) -> tuple[object, ...]:
     """A row of the table, under ``COLUMNS``, and under ``SYNTHESIS_COLUMNS`` where the unit was synthesised."""
-    cycles = [row[f"latency_{what}"] for what in ("min", "median", "max")]
-    verified = row["agree"] if row["agree"] == row["samples"] else f"{row['agree']:,} of {row['samples']:,}"
-    cells = (row["policy"], row["classes"], row["pe"], verified, "-" if row["ii"] is None else row["ii"],
-             "-" if cycles[0] is None else "/".join(f"{value:g}" for value in cycles), row["bubbles"],
-             f"{row['sim_cycles_per_second'] / 1e6:.1f}")
-    return cells + tuple(row[field] for field in _RESOURCES if field in row)
+    cycles = [value for value in (row.latency_min, row.latency_median, row.latency_max) if value is not None]
+    verified = row.agree if row.agree == row.samples else f"{row.agree:,} of {row.samples:,}"
+    cells = (row.policy, row.classes, row.pe, verified, "-" if row.ii is None else row.ii,
+             "/".join(f"{value:g}" for value in cycles) or "-", row.bubbles, f"{row.sim_cycles_per_second / 1e6:.1f}")
+    return cells + tuple(getattr(row, field) for field in _RESOURCES if field in row.model_fields_set)

@@ -1,23 +1,16 @@
 """The comparison's plots: as SVG that takes its colours from the page, and as PNG and SVG files of their own.
 
-All take what :func:`build_flows.compare.compare.compare` returns.
+All take the content of ``compare.json``.
 """
 
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from build_flows.artefacts.compare import GROUPS
-from build_flows.pages import report_plots
+from build_flows.artefacts.compare import GROUPS, CompareFile, Row
+from build_flows.pages import plots
+from build_flows.pages.plots import INK, SERIES, Colours, thousands
 
 __all__ = ["PLOTS", "files", "svg"]
-
-Found = Mapping[str, Any]
-
-INK, GRID, SERIES = report_plots.INK, report_plots.GRID, report_plots.SERIES
-_LIGHT = ("#1b2330", "#dde2e9", "#2f6fde", "#d9822b", "#2a9d76", "#a64ac9", "#c9406a", "#6b7a90")
-PAPER = dict(zip((INK, GRID, *SERIES), _LIGHT, strict=True))
-"""The page's colours in light, for files that stand alone."""
 
 PANELS = (("LUT, logic and memory", ("lut", "lutram"), "lut"), ("flip-flops", ("ff",), "ff"), ("BRAM36", ("bram36",), "bram36"),
           ("DSP48E1", ("dsp",), "dsp"))
@@ -27,81 +20,59 @@ SHADES = (1.0, 0.68, 0.44, 0.28, 0.18)
 """How solid the colour of each stage of the backbone is."""
 
 
-def svg(name: str, found: Found) -> str:
+def svg(name: str, found: CompareFile) -> str:
     """Plot ``name`` of :data:`PLOTS` as an ``<svg>`` element whose colours are the page's CSS variables."""
-    text = _image(name, found, "svg", {"Date": None, "Creator": None}).decode()
-    text = text[text.index("<svg") :]
-    for colour, variable in report_plots.CSS.items():
-        text = text.replace(colour, variable)
-    return text.replace("<svg ", '<svg role="img" ', 1)
+    return plots.svg(*_drawn(name, found))
 
 
-def files(name: str, found: Found) -> dict[str, bytes]:
+def files(name: str, found: CompareFile) -> dict[str, bytes]:
     """Plot ``name`` of :data:`PLOTS` as files that stand alone, by their suffix: ``png`` and ``svg``. The same data give the same bytes."""
-    text = _image(name, found, "svg", {"Date": None, "Creator": None}).decode()
-    for colour, real in PAPER.items():
-        text = text.replace(colour, real)
-    return {"png": _image(name, found, "png", {"Software": None}, PAPER), "svg": text.encode()}
+    return plots.files(*_drawn(name, found))
 
 
-def _image(name: str, found: Found, kind: str, metadata: Mapping[str, None], colours: Mapping[str, str] | None = None) -> bytes:
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    chosen = {name: name for name in (INK, GRID, *SERIES)} if colours is None else colours
-    rc = {key: chosen.get(value, value) if isinstance(value, str) else value for key, value in report_plots.RC.items()}
+def _drawn(name: str, found: CompareFile) -> tuple[str, plots.Draw, tuple[float, float]]:
     draw, size = PLOTS[name]
-    with matplotlib.rc_context(rc | {"svg.hashsalt": f"compare {name}"}):
-        figure = Figure(figsize=size(found["layouts"]), layout="constrained")
-        FigureCanvasAgg(figure)
-        draw(figure, found, chosen)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, dpi=150, transparent=kind == "svg", metadata=dict(metadata))
-    return buffer.getvalue()
+    return f"compare {name}", lambda figure, colours: draw(figure, found, colours), size(len(found.layouts))
 
 
-Colours = Mapping[str, str]
-
-
-def _look(row: Mapping[str, Any], colours: Colours) -> tuple[str, str]:
+def _look(row: Row, colours: Colours) -> tuple[str, str]:
     """Mark and colour of a row: squares are baselines."""
-    if row["baseline"]:
-        return ("s" if row["baseline"] == "rate" else "D"), colours[SERIES[1]]
-    return "o", colours[SERIES[0] if len(row["exits"]) > 1 else SERIES[5]]
+    if row.baseline:
+        return ("s" if row.baseline == "rate" else "D"), colours[SERIES[1]]
+    return "o", colours[SERIES[0] if len(row.exits) > 1 else SERIES[5]]
 
 
-def _accuracy(figure: Any, found: Found, colours: Colours) -> None:
+def _accuracy(figure: Any, found: CompareFile, colours: Colours) -> None:
     """Accuracy against samples a second; the names keep clear of each other and of the marks."""
-    axes, rows = figure.add_subplot(), found["layouts"]
-    at = [(row["samples_per_second"], 100 * row["accuracy"]) for row in rows]
+    axes, rows = figure.add_subplot(), found.layouts
+    at = [(row.samples_per_second, 100 * row.accuracy) for row in rows]
     for row, (x, y) in zip(rows, at, strict=True):
         mark, colour = _look(row, colours)
         axes.plot(x, y, mark, color=colour, markersize=7, zorder=3)
-        if row["pareto"]:
+        if row.pareto:
             axes.plot(x, y, "o", markerfacecolor="none", markeredgecolor=colours[INK], markersize=13, zorder=2)
     _legend_of_marks(figure, axes, found, colours)
     axes.set_xlabel(f"samples a second at {_clock(rows)}, measured in the RTL")
     axes.set_ylabel("accuracy of the test images, %")
-    axes.xaxis.set_major_formatter(_thousands)
+    axes.xaxis.set_major_formatter(thousands)
     axes.margins(0.18, 0.18)
     if min(x for x, _ in at) > 0:
         axes.set_xlim(left=max(0.0, axes.get_xlim()[0]))
-    _name_points(figure, axes, at, [row["name"] for row in rows], colours[INK])
+    _name_points(figure, axes, at, [row.name for row in rows], colours[INK])
 
 
-def _legend_of_marks(figure: Any, axes: Any, found: Found, colours: Colours) -> None:
-    rows = found["layouts"]
+def _legend_of_marks(figure: Any, axes: Any, found: CompareFile, colours: Colours) -> None:
+    rows = found.layouts
     kinds = [("baseline: no exits, same target rate", "rate"), ("baseline: no exits, same resources", "resources")]
     handles = [
         axes.plot([], [], *_look(row, colours)[:1], color=_look(row, colours)[1], label=told)[0]
-        for told, kind in kinds for row in rows if row["baseline"] == kind
+        for told, kind in kinds for row in rows if row.baseline == kind
     ]
-    if any(not row["baseline"] and len(row["exits"]) > 1 for row in rows):
+    if any(not row.baseline and len(row.exits) > 1 for row in rows):
         handles.append(axes.plot([], [], "o", color=colours[SERIES[0]], label="with early exits")[0])
-    if any(not row["baseline"] and len(row["exits"]) == 1 for row in rows):
+    if any(not row.baseline and len(row.exits) == 1 for row in rows):
         handles.append(axes.plot([], [], "o", color=colours[SERIES[5]], label="other layouts without exits")[0])
-    told = f"on the front of {', '.join(found['objectives'])}"
+    told = f"on the front of {', '.join(found.objectives)}"
     handles.append(axes.plot([], [], "o", markerfacecolor="none", markeredgecolor=colours[INK], markersize=11, label=told)[0])
     figure.legend(handles=handles, loc="outside upper left", ncols=2, fontsize=9)
 
@@ -152,55 +123,56 @@ def _common(a: Sequence[float], b: Sequence[float]) -> float:
     return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
-def _resources(figure: Any, found: Found, colours: Colours) -> None:
+def _resources(figure: Any, found: CompareFile, colours: Colours) -> None:
     """What each layout takes of the part, by what it is for."""
-    rows, capacity = found["layouts"], found["capacity"]
+    rows, capacity = found.layouts, found.capacity
     groups = sorted(
-        {(use["group"], use["stage"]) for row in rows for use in row["uses"]},
+        {(use.group, use.stage) for row in rows for use in row.uses},
         key=lambda item: (GROUPS.index(item[0]), -1 if item[1] is None else item[1]),
     )
     grid = figure.subplots(1, len(PANELS), sharey=True)
     handles: dict[str, Any] = {}
     for axes, (title, keys, limit) in zip(grid, PANELS, strict=True):
         top = 1.0
+        whole = getattr(capacity, limit)
         for index, row in enumerate(rows):
             left = 0.0
             for group, stage in groups:
-                size = sum(use[key] for use in row["uses"] if (use["group"], use["stage"]) == (group, stage) for key in keys)
+                size = sum(getattr(use, key) for use in row.uses if (use.group, use.stage) == (group, stage) for key in keys)
                 if not size and TOLD[group].format(stage) in handles:
                     continue
                 colour = colours[SERIES[GROUPS.index(group)]]
                 shade = SHADES[min(stage or 0, len(SHADES) - 1)]
-                bar = axes.barh(index, 100 * size / capacity[limit], left=left, height=0.66, color=colour, alpha=shade, linewidth=0)
+                bar = axes.barh(index, 100 * size / whole, left=left, height=0.66, color=colour, alpha=shade, linewidth=0)
                 handles[TOLD[group].format(stage)] = bar
-                left += 100 * size / capacity[limit]
+                left += 100 * size / whole
             top = max(top, left)
         axes.axvline(100, color=colours[INK], linewidth=1.4)
         axes.set_xlim(0, max(112.0, 1.05 * top))
-        axes.set_title(f"{title}\n100 % = {capacity[limit]:,g}", fontsize=9, color=colours[INK])
-        axes.set_xlabel(f"% of {found['part']}" if axes is grid[0] else "%", fontsize=9)
+        axes.set_title(f"{title}\n100 % = {whole:,g}", fontsize=9, color=colours[INK])
+        axes.set_xlabel(f"% of {found.part}" if axes is grid[0] else "%", fontsize=9)
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
     _name_rows(grid[0], rows)
     figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=4, fontsize=9)
 
 
-def _exits(figure: Any, found: Found, colours: Colours) -> None:
+def _exits(figure: Any, found: CompareFile, colours: Colours) -> None:
     """Share of the samples that leaves at each exit."""
-    axes, rows = figure.add_subplot(), found["layouts"]
-    most = max(len(row["exits"]) for row in rows)
+    axes, rows = figure.add_subplot(), found.layouts
+    most = max(len(row.exits) for row in rows)
     handles: dict[str, Any] = {}
     for index, row in enumerate(rows):
         left = 0.0
-        for number, item in enumerate(row["exits"]):
-            last = number == len(row["exits"]) - 1
+        for number, item in enumerate(row.exits):
+            last = number == len(row.exits) - 1
             colour = colours[SERIES[5] if last else SERIES[number % 5]]
-            bar = axes.barh(index, 100 * item["share"], left=left, height=0.66, color=colour)
+            bar = axes.barh(index, 100 * item.share, left=left, height=0.66, color=colour)
             handles.setdefault("last exit" if last else f"exit {number}", bar)
-            if item["share"] >= 0.08:
-                told = f"{100 * item['share']:.0f} %"
-                axes.text(left + 50 * item["share"], index, told, ha="center", va="center", color="#ffffff", fontsize=9)
-            left += 100 * item["share"]
+            if item.share >= 0.08:
+                told = f"{100 * item.share:.0f} %"
+                axes.text(left + 50 * item.share, index, told, ha="center", va="center", color="#ffffff", fontsize=9)
+            left += 100 * item.share
     names = [*(f"exit {number}" for number in range(most - 1)), "last exit"]
     axes.set_xlim(0, 100)
     axes.set_xlabel("share of the test images that leaves there, %, measured in the RTL")
@@ -210,46 +182,42 @@ def _exits(figure: Any, found: Found, colours: Colours) -> None:
     figure.legend([handles[name] for name in shown], shown, loc="outside upper right", ncols=4, fontsize=9)
 
 
-def _efficiency(figure: Any, found: Found, colours: Colours) -> None:
+def _efficiency(figure: Any, found: CompareFile, colours: Colours) -> None:
     """Samples a second for each thousand LUTs."""
-    axes, rows = figure.add_subplot(), found["layouts"]
-    values = [row["samples_per_second_per_klut"] or 0.0 for row in rows]
+    axes, rows = figure.add_subplot(), found.layouts
+    values = [row.samples_per_second_per_klut or 0.0 for row in rows]
     for index, (row, value) in enumerate(zip(rows, values, strict=True)):
         axes.barh(index, value, height=0.66, color=_look(row, colours)[1])
         axes.text(value, index, f" {value:,.0f}", va="center", fontsize=9)
     for row, value in zip(rows, values, strict=True):
-        if row["baseline"]:
-            dashes = (0, (4, 3)) if row["baseline"] == "rate" else (0, (1, 2))
+        if row.baseline:
+            dashes = (0, (4, 3)) if row.baseline == "rate" else (0, (1, 2))
             axes.axvline(value, color=colours[SERIES[1]], linewidth=0.9, linestyle=dashes)
     axes.set_xlim(0, 1.15 * max([*values, 1e-9]))
     axes.set_xlabel("samples a second per thousand LUTs; broken lines: baselines")
-    axes.xaxis.set_major_formatter(_thousands)
+    axes.xaxis.set_major_formatter(thousands)
     axes.grid(axis="y", visible=False)
     _name_rows(axes, rows)
 
 
-def _name_rows(axes: Any, rows: Sequence[Mapping[str, Any]]) -> None:
-    axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
+def _name_rows(axes: Any, rows: Sequence[Row]) -> None:
+    axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
 
 
-def _thousands(value: float, position: int | None = None) -> str:
-    return f"{value:,.0f}"
-
-
-def _clock(rows: Sequence[Mapping[str, Any]]) -> str:
-    clocks = sorted({row["clock_mhz"] for row in rows})
+def _clock(rows: Sequence[Row]) -> str:
+    clocks = sorted({row.clock_mhz for row in rows})
     return f"{clocks[0]:g} MHz" if len(clocks) == 1 else "each layout's clock"
 
 
-Draw = Callable[[Any, Found, Colours], None]
-Size = Callable[[Sequence[Any]], tuple[float, float]]
+Draw = Callable[[Any, CompareFile, Colours], None]
+Size = Callable[[int], tuple[float, float]]
 
 PLOTS: dict[str, tuple[Draw, Size]] = {
-    "accuracy": (_accuracy, lambda rows: (9.0, 4.8 + 0.05 * len(rows))),
-    "resources": (_resources, lambda rows: (11.0, 1.9 + 0.3 * len(rows))),
-    "exits": (_exits, lambda rows: (7.6, 1.2 + 0.3 * len(rows))),
-    "efficiency": (_efficiency, lambda rows: (7.6, 0.9 + 0.3 * len(rows))),
+    "accuracy": (_accuracy, lambda rows: (9.0, 4.8 + 0.05 * rows)),
+    "resources": (_resources, lambda rows: (11.0, 1.9 + 0.3 * rows)),
+    "exits": (_exits, lambda rows: (7.6, 1.2 + 0.3 * rows)),
+    "efficiency": (_efficiency, lambda rows: (7.6, 0.9 + 0.3 * rows)),
 }
 """The plots by name: how each is drawn, and its size in inches for so many rows."""

@@ -9,21 +9,68 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from build_flows.base.files import read_json
 from build_flows.base.parts import Part
 from build_flows.planning.unit_terms import Terms
+from quant_models.records import Artefact, Record
 
-__all__ = ["FILE", "FITTED", "VERSION", "Cost", "coefficients", "memory_luts", "price", "read_model", "weigh"]
+__all__ = [
+    "FILE", "FITTED", "Cost", "CostModel", "Fit", "FitError", "FitRow", "coefficients", "memory_luts", "price", "read_model", "weigh",
+]
 
 FILE = Path(__file__).parent / "cost_model.json"
 __sources__ = ("cost_model.json",)
-VERSION = 1
 FITTED = ("lut", "ff")
 """What is fitted; ``lut`` in the file is logic alone."""
 
 Coefficients = Mapping[str, Mapping[str, float]]
+Numbers = dict[str, int | float]
+
+
+class FitError(Record):
+    """Over ``units`` held out: the mean error of the ``model`` and of FINN's estimate (None: it has none), each weighed by size, and the
+    ``worst`` of a unit."""
+
+    units: int
+    model: float
+    worst: float
+    finn: float | None
+
+
+class Fit(Record):
+    """How coefficients were found: the ``command``, ``method`` and tools, the ``networks`` whose ``units`` (by kind, how many) were
+    synthesised, and the errors by kind and resource."""
+
+    command: str
+    method: str
+    synthesis: str
+    finn: str
+    networks: list[str]
+    units: dict[str, int]
+    errors: dict[str, dict[str, FitError]]
+
+
+class FitRow(Record):
+    """A synthesised unit: whether it was ``held_out`` of the fit, what it is made of (``terms``), what was ``found`` of it by resource and
+    what FINN estimated, and what follows from its RTL."""
+
+    name: str
+    kind: str
+    held_out: bool
+    terms: Numbers
+    found: Numbers
+    finn: Numbers
+    lutram: int
+    bram18: int
+    dsp: int
+
+
+class CostModel(Artefact):
+    """``cost_model.json``: coefficients by kind of ``units``, resource and term, and what they were found from."""
+
+    units: dict[str, dict[str, dict[str, float]]]
+    fit: Fit
+    rows: list[FitRow]
 
 
 @dataclass(frozen=True)
@@ -50,16 +97,14 @@ class Cost:
 
 
 @cache
-def read_model(path: Path = FILE) -> dict[str, Any]:
-    """The file whole. Raises :class:`build_flows.base.errors.OfframpError` when it cannot be used."""
-    found: dict[str, Any] = read_json(path, version=VERSION)
-    return found
+def read_model(path: Path = FILE) -> CostModel:
+    """The file whole. Raises :class:`quant_models.records.ArtefactError` when it cannot be used."""
+    return CostModel.load(path)
 
 
 def coefficients(kind: str) -> Coefficients:
     """What each term of a unit of ``kind`` weighs, by resource (:data:`FITTED`). Raises KeyError for an unknown kind."""
-    found: Coefficients = read_model()["units"][kind]
-    return found
+    return read_model().units[kind]
 
 
 def price(kind: str, terms: Terms, *, bram18: int = 0, dsp: int = 0) -> Cost:

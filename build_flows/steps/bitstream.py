@@ -67,13 +67,16 @@ def make_bitstream(flow: Flow, board: Board, tool: Vivado | None, source: Path |
     """
     project = make_project(flow, board)
     netlist, target = load(flow.path("netlist.json").read_text(encoding="utf-8")), flow.path(BITSTREAM)
-    if source is None:
-        version = tool.version if tool is not None else described(target).get("vivado")
-    else:
-        version = check_results(source, netlist, board)["vivado"]
-        if hashes(source, netlist) != described(target).get("files"):
+    there = described(target)
+    if source is not None:
+        version: str | None = check_results(source, netlist, board)["vivado"]
+        if there is None or hashes(source, netlist) != there.files:
             # The step's inputs are the project's, so it cannot tell one build of it from another.
             flow.path(f".steps/{_STEP}.json").unlink(missing_ok=True)
+    elif tool is not None:
+        version = tool.version
+    else:
+        version = None if there is None else there.vivado
     flow.build.run(Step(
         name=_STEP, run=partial(run, project, flow.path("netlist.json"), tool, source), outputs=(BITSTREAM,),
         inputs={name: project / name for name in FILES}, settings=Settings(board=board.name, vivado=version),

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from build_flows.base.files import read_json, write_json
+from build_flows.artefacts.cosim import CosimFile
 from build_flows.board.boards import Board, find_board
 from build_flows.board.cosim import cosimulate
 from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset
@@ -30,7 +29,7 @@ class Settings:
     seed: int
 
 
-def cosim(flow: Flow, board: Board, *, samples: int | None = None, seed: int = 1) -> dict[str, Any]:
+def cosim(flow: Flow, board: Board, *, samples: int | None = None, seed: int = 1) -> CosimFile:
     """All up to ``<output>/cosim.json``, and what it holds (docs/interfaces.md): the first ``samples`` test images (None: all that were
     simulated), memory latencies drawn from ``seed``.
 
@@ -42,16 +41,14 @@ def cosim(flow: Flow, board: Board, *, samples: int | None = None, seed: int = 1
         name="cosim", run=run, outputs=("cosim.json",), inputs={**{name: flow.path(name) for name in INPUTS}, **data_inputs(flow.project)},
         settings=Settings(data=data_settings(flow.project), board=board.name, samples=samples, seed=seed),
     ))
-    found: dict[str, Any] = read_json(flow.path("cosim.json"))
-    return found
+    return CosimFile.load(flow.path("cosim.json"))
 
 
 def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     """Writes ``cosim.json``."""
     data = dataset(chosen.data, inputs, work.caches)
-    found = cosimulate(
+    cosimulate(
         netlist=inputs["netlist.json"], rtl=inputs["rtl"], golden_file=inputs["golden.npz"], exits=inputs["exits.json"],
         simulated=inputs["sim.json"], images=data.x_test, labels=np.asarray(data.y_test, np.int64), board=find_board(chosen.board),
         samples=chosen.samples, seed=chosen.seed, ui=work.ui, work=work.folder / "run", cache=work.models,
-    )
-    write_json(work.folder / "cosim.json", found)
+    ).save(work.folder / "cosim.json")

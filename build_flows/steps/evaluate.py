@@ -7,6 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from build_flows.artefacts.evaluation import (
+    Corruptions,
+    CostCounts,
+    EvaluatedExit,
+    EvaluationFile,
+    Kind,
+    LastAlone,
+    LayerCounts,
+    Picture,
+    Pictures,
+    Rtl,
+    SampleCounts,
+    Slowdown,
+    Strength,
+)
 from build_flows.base.ui import Ui
 from build_flows.steps.data import DataSettings, Held, data_inputs, data_settings, dataset, held_out
 from build_flows.steps.engine import Step, Work
@@ -22,9 +37,8 @@ from quant_models.networks.cost import exit_costs, last_alone, layer_costs
 if TYPE_CHECKING:
     from build_flows.project.load import Project
 
-__all__ = ["ATTACKED", "CORRUPTED", "OUTPUTS", "VERSION", "Hardware", "Settings", "evaluate", "run", "spread", "step"]
+__all__ = ["ATTACKED", "CORRUPTED", "OUTPUTS", "Hardware", "Settings", "evaluate", "run", "spread", "step"]
 
-VERSION = 1
 OUTPUTS = ("evaluation.json", "evaluation.html", "evaluation")
 CORRUPTED = 1000
 """Test images that are corrupted, at most."""
@@ -89,8 +103,8 @@ def spread(count: int, most: int) -> np.ndarray:
 
 def evaluate(
     chosen: Settings, inputs: Mapping[str, Path], work: Work, hardware: Hardware | None = None
-) -> tuple[dict[str, Any], np.ndarray]:
-    """What ``evaluation.json`` holds, and the test images that it shows, uint8 NHWC, in the order of their indices in ``pictures``.
+) -> tuple[EvaluationFile, np.ndarray]:
+    """What ``evaluation.json`` holds, and the test images that it shows (``shown``), uint8 NHWC.
 
     All decisions are made with the exact integer logits of the network in the checkpoint. The same network, data and seed give the same
     figures. ``hardware`` None: nothing is said of cycles.
@@ -110,68 +124,60 @@ def evaluate(
     last = last_alone(model.spec)
 
     ui.info("accuracy against cost, for every policy")
-    found: dict[str, Any] = {
-        "version": VERSION, "project": chosen.name, "data": data.name, "names": list(data.names), "seed": seed,
-        "mode": chosen.mode, "subnet": chosen.subnet,
-        "samples": {"test": len(labels), "validation": len(held)},
-        "layers": [{"name": item.name, "where": item.where, "index": item.index, "macs": item.cost.macs, "bitops": item.cost.bitops}
-                   for item in layer_costs(model.spec)],
-        "costs": [{"macs": item.macs, "bitops": item.bitops} for item in costs.exits],
-        "last_alone": {
-            "accuracy": float((logits[-1].argmax(1) == labels).mean()), "macs": last.macs, "bitops": last.bitops,
-            "cycles": None if hardware is None else max(hardware.intervals),
-        },
-        "operating": outcome(entries, logits, labels, costs, gates),
-        "measured_cycles": None if hardware is None else hardware.cycles,
-        "clock_mhz": None if hardware is None else hardware.clock_mhz,
-        "curves": curves(entries, validation, logits, labels, costs, gates=(held_gates, gates)),
-    }
+    operating = outcome(entries, logits, labels, costs, gates)
+    swept = curves(entries, validation, logits, labels, costs, gates=(held_gates, gates))
     label, taken = apply(entries, logits, gates)
     seen = np.asarray(data.y_train[held], np.int64)
-    found["exits"] = [
-        {**_exit(entry, k, logits[k], labels, label, taken), **_scaled(entry, validation[k], seen, logits[k], labels, taken == k)}
-        for k, entry in enumerate(entries)
-    ]
-    found["overthinking"] = overthinking([item.argmax(1) for item in logits], labels)
-    found["pictures"] = _pictures(entries, logits, gates, labels, label, taken)
-    shown = sorted({row["index"] for side in found["pictures"] for kind in ("easiest", "hardest") for row in side[kind]})
-    found["corruptions"] = _corruptions(ui, entries, data.x_test, labels, lambda images: integer_outputs(model, images), costs, seed)
-    found["slowdown"] = _slowdown(ui, model, entries, data.x_train[held], seen, costs, hardware)
-    return found, data.x_test[shown]
+    found = EvaluationFile(
+        project=chosen.name, data=data.name, names=list(data.names), seed=seed, mode=chosen.mode, subnet=chosen.subnet,
+        samples=SampleCounts(test=len(labels), validation=len(held)),
+        layers=[LayerCounts(name=item.name, where=item.where, index=item.index, macs=item.cost.macs, bitops=item.cost.bitops)
+                for item in layer_costs(model.spec)],
+        costs=[CostCounts(macs=item.macs, bitops=item.bitops) for item in costs.exits],
+        last_alone=LastAlone(
+            accuracy=float((logits[-1].argmax(1) == labels).mean()), macs=last.macs, bitops=last.bitops,
+            cycles=None if hardware is None else max(hardware.intervals),
+        ),
+        operating=operating,
+        measured_cycles=None if hardware is None else hardware.cycles,
+        clock_mhz=None if hardware is None else hardware.clock_mhz,
+        curves=swept,
+        exits=[_exit(entry, k, (validation[k], seen), (logits[k], labels), label, taken == k) for k, entry in enumerate(entries)],
+        overthinking=overthinking([item.argmax(1) for item in logits], labels),
+        pictures=_pictures(entries, logits, gates, labels, label, taken),
+        corruptions=_corruptions(ui, entries, data.x_test, labels, lambda images: integer_outputs(model, images), costs, seed),
+        slowdown=_slowdown(ui, model, entries, data.x_train[held], seen, costs, hardware),
+    )
+    return found, data.x_test[found.shown]
 
 
 def _exit(
-    entry: ExitRecord, k: int, logits: np.ndarray, labels: np.ndarray, label: np.ndarray, taken: np.ndarray
-) -> dict[str, Any]:
-    here = taken == k
-    sure = probabilities(logits, entry.scale)
-    return {
-        "index": k, "policy": entry.policy, "enabled": entry.enabled, "share": float(here.mean()),
-        "accuracy": float((logits.argmax(1) == labels).mean()),
-        "accuracy_there": float((label[here] == labels[here]).mean()) if here.any() else None,
-        "calibration": calibration_error(sure, labels), "ece_there": calibration_error(sure[here], labels[here])["ece"],
-        "confusion": confusion(labels, logits.argmax(1), logits.shape[1]),
-        "confusion_there": confusion(labels[here], label[here], logits.shape[1]),
-    }
+    entry: ExitRecord, k: int, validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], label: np.ndarray,
+    here: np.ndarray,
+) -> EvaluatedExit:
+    """Exit ``k`` of ``entry``, by its integer logits and the labels of the ``validation`` and of the ``test`` images; of these all exits
+    together find the classes ``label``, and those of ``here`` leave at this one.
 
-
-def _scaled(
-    entry: ExitRecord, validation: np.ndarray, seen: np.ndarray, logits: np.ndarray, labels: np.ndarray, here: np.ndarray
-) -> dict[str, Any]:
-    """What a temperature found on the validation split (its integer logits and labels ``seen``) makes of the calibration error of the test
-    images; that of ``exits.json`` where the policies use one."""
-    used = entry.scaled
-    temperature = entry.temperature if used else fit(validation, entry.scale, seen)
-    sure = probabilities(logits, entry.scale / temperature)
-    return {
-        "temperature": temperature, "temperature_used": used, "calibration_scaled": calibration_error(sure, labels),
-        "ece_there_scaled": calibration_error(sure[here], labels[here])["ece"],
-    }
+    The temperature is that of ``exits.json`` where the policies use one, else found on the validation split.
+    """
+    logits, labels = test
+    temperature = entry.temperature if entry.scaled else fit(validation[0], entry.scale, validation[1])
+    sure, scaled = (probabilities(logits, entry.scale / by) for by in (1, temperature))
+    return EvaluatedExit(
+        index=k, policy=entry.policy, enabled=entry.enabled, share=float(here.mean()),
+        accuracy=float((logits.argmax(1) == labels).mean()),
+        accuracy_there=float((label[here] == labels[here]).mean()) if here.any() else None,
+        calibration=calibration_error(sure, labels), ece_there=calibration_error(sure[here], labels[here]).ece,
+        confusion=confusion(labels, logits.argmax(1), logits.shape[1]),
+        confusion_there=confusion(labels[here], label[here], logits.shape[1]),
+        temperature=temperature, temperature_used=entry.scaled, calibration_scaled=calibration_error(scaled, labels),
+        ece_there_scaled=calibration_error(scaled[here], labels[here]).ece,
+    )
 
 
 def _pictures(
     entries: Sequence[ExitRecord], logits: Logits, gates: Gates, labels: np.ndarray, label: np.ndarray, taken: np.ndarray
-) -> list[dict[str, Any]]:
+) -> list[Pictures]:
     """By exit, the samples that leave there, the surest ones and the least sure ones by the exit's own score (where that is one of its
     logits alone or of its gate head; else, and at the last exit, by the softmax)."""
     found = []
@@ -184,47 +190,42 @@ def _pictures(
         there = np.flatnonzero(taken == k)
         order = there[np.argsort(-ranked[there], kind="stable")]
         half = min(SHOWN, len(order) // 2 if len(order) < 2 * SHOWN else SHOWN)
-        sides = {"easiest": order[: max(half, min(1, len(order)))], "hardest": order[::-1][:half]}
-        found.append({
-            "exit": k,
-            **{
-                kind: [{"index": int(i), "label": int(labels[i]), "predicted": int(label[i]), "probability": float(sure[i])} for i in rows]
-                for kind, rows in sides.items()
-            },
-        })
+        easiest, hardest = (
+            [Picture(index=int(i), label=int(labels[i]), predicted=int(label[i]), probability=float(sure[i])) for i in rows]
+            for rows in (order[: max(half, min(1, len(order)))], order[::-1][:half])
+        )
+        found.append(Pictures(exit=k, easiest=easiest, hardest=hardest))
     return found
 
 
 def _corruptions(
     ui: Ui, entries: Sequence[ExitRecord], images: np.ndarray, labels: np.ndarray, run: Callable[[np.ndarray], tuple[Logits, Gates]],
     costs: Costs, seed: int,
-) -> dict[str, Any]:
+) -> Corruptions:
     """Accuracy, shares and cost under every corruption, the thresholds as they are; strength 0 is the clean images."""
     chosen = spread(len(labels), CORRUPTED)
     images, labels = images[chosen], labels[chosen]
 
-    def measure(strength: int, changed: np.ndarray) -> dict[str, Any]:
+    def measure(strength: int, changed: np.ndarray) -> Strength:
         logits, gates = run(changed)
         alone = [float((item.argmax(1) == labels).mean()) for item in logits]
-        return {"strength": strength, "exit_accuracy": alone, **outcome(entries, logits, labels, costs, gates)}
+        return Strength(strength=strength, exit_accuracy=alone, **vars(outcome(entries, logits, labels, costs, gates)))
 
     clean = measure(0, images)
-    found: dict[str, Any] = {"samples": len(labels), "kinds": []}
+    kinds = []
     with ui.progress("corruptions", total=len(CORRUPTIONS) * len(STRENGTHS)) as bar:
         for name, row in CORRUPTIONS.items():
             rows = [clean]
             for strength in STRENGTHS:
                 rows.append(measure(strength, corrupt(images, name, strength, seed)))
                 bar.advance()
-            found["kinds"].append(
-                {"name": name, "summary": row.summary, "unit": row.unit, "amounts": list(row.amounts), "strengths": rows}
-            )
-    return found
+            kinds.append(Kind(name=name, summary=row.summary, unit=row.unit, amounts=list(row.amounts), strengths=rows))
+    return Corruptions(samples=len(labels), kinds=kinds)
 
 
 def _slowdown(
     ui: Ui, model: Any, entries: Sequence[ExitRecord], images: np.ndarray, labels: np.ndarray, costs: Costs, hardware: Hardware | None
-) -> dict[str, Any]:
+) -> Slowdown:
     """What images crafted against the exits cost, beside the same images as they were; and in the RTL, beside all-hard images."""
     from quant_models.integers.view import integer_outputs
     from quant_models.judge.slowdown import slow_down
@@ -237,14 +238,13 @@ def _slowdown(
     before, after = (outcome(entries, logits, labels, costs, gates) for logits, gates in answers)
     most = costs.exits[-1].macs
     # 1: no image gains anything from leaving early any more; 0: the attack did nothing.
-    room = most - before["macs"]
-    found: dict[str, Any] = {
-        "samples": len(labels), "eps": EPS, "steps": STEPS, "step": STEP, "clean": before, "attacked": after,
-        "macs_rise": after["macs"] / before["macs"] - 1, "saving_lost": (after["macs"] - before["macs"]) / room if room else None,
-        "rtl": None,
-    }
+    room = most - before.macs
+    rtl = None
     if hardware is not None:
         ui.info("the attacked images through the RTL, and again with all early exits switched off")
         clean, attacked, hard = hardware.run(images, False), hardware.run(crafted, False), hardware.run(crafted, True)
-        found["rtl"] = {"clean": clean, "attacked": attacked, "all_hard": hard, "holds": attacked <= hard * (1 + TOLERANCE)}
-    return found
+        rtl = Rtl(clean=clean, attacked=attacked, all_hard=hard, holds=attacked <= hard * (1 + TOLERANCE))
+    return Slowdown(
+        samples=len(labels), eps=EPS, steps=STEPS, step=STEP, clean=before, attacked=after, macs_rise=after.macs / before.macs - 1,
+        saving_lost=(after.macs - before.macs) / room if room else None, rtl=rtl,
+    )

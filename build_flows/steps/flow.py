@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from build_flows.artefacts.evaluation import EvaluationFile
+from build_flows.artefacts.exchange import Exchange, differences
 from build_flows.artefacts.resources import ResourcesFile
 from build_flows.artefacts.simulation import Figures, SimulationFile
 from build_flows.artefacts.sizing import SizingFile
 from build_flows.base.errors import OfframpError
-from build_flows.base.files import read_json
 from build_flows.base.parts import find_part
 from build_flows.base.ui import Ui
 from build_flows.project.load import Project
@@ -55,12 +56,13 @@ class Compiled:
     """What was measured and sized, and how the RTL differs from that of the project it was exchanged with (None: of none)."""
 
     sizing: SizingFile
-    exchange: dict[str, Any] | None
+    exchange: Exchange | None
 
     def to_json(self) -> dict[str, Any]:
         """What ``offramp compile --json`` publishes."""
         return {
-            "cost": self.sizing.cost.to_json(), "stages": [stage.to_json() for stage in self.sizing.stages], "exchange": self.exchange,
+            "cost": self.sizing.cost.to_json(), "stages": [stage.to_json() for stage in self.sizing.stages],
+            "exchange": None if self.exchange is None else self.exchange.to_json(),
         }
 
 
@@ -113,16 +115,14 @@ class Flow:
             self.build.run(step)
         return Compiled(sizing=SizingFile.load(self.path("sizing.json")), exchange=self._exchange())
 
-    def _exchange(self) -> dict[str, Any] | None:
+    def _exchange(self) -> Exchange | None:
         """How the RTL differs from that of the project that ``train.start`` is of, where heads are exchangeable and that was compiled."""
-        from build_flows.artefacts.exchange import differences
-
         start = self.project.start
         if not self.project.config.exchangeable or start is None or not (start.parent / "rtl").is_dir():
             return None
-        found = differences(start.parent / "rtl", self.path("rtl"))
-        self.ui.info(found.told(start.parent))
-        return found.to_json(start.parent)
+        found = differences(start.parent, self.build.folder)
+        self.ui.info(found.told())
+        return found
 
     def _export_steps(self) -> list[Step]:
         """A network of the user's own is exported when it is taken."""
@@ -165,7 +165,7 @@ class Flow:
             # An artefact or a tool that they need is missing.
             return False
 
-    def evaluate(self) -> dict[str, Any]:
+    def evaluate(self) -> EvaluationFile:
         """evaluation.json, evaluation.html and plots; with cycles where the network was simulated as it is now.
 
         Raises :class:`OfframpError` for a network of the user's own, of which the training's model is not here.
@@ -183,8 +183,7 @@ class Flow:
         if self._simulated():
             step = evaluate_hardware.step(step, self.paths(evaluate_hardware.INPUTS))
         self.build.run(step)
-        found: dict[str, Any] = read_json(self.path("evaluation.json"))
-        return found
+        return EvaluationFile.load(self.path("evaluation.json"))
 
     def synth(self, part: str | None = None, full: bool = False) -> ResourcesFile:
         """synthesis.json, and resources.json with it."""
@@ -263,7 +262,7 @@ def synth(project: Project, ui: Ui, *, part: str | None = None, full: bool = Fal
         return flow.synth(part, full)
 
 
-def evaluate(project: Project, ui: Ui) -> dict[str, Any]:
+def evaluate(project: Project, ui: Ui) -> EvaluationFile:
     """Train, calibrate and measure what the exits are worth; what ``evaluation.json`` holds."""
     with open_flow(project, ui) as flow:
         return flow.evaluate()

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
+from build_flows.artefacts.bitstream import BitstreamFile
 from build_flows.base.errors import OfframpError
 from build_flows.board.boards import Board, find_board
 from build_flows.board.built import BITSTREAM, DESCRIPTION, described, is_built
@@ -21,6 +21,7 @@ __all__ = ["PACKAGE", "Settings", "make_archive", "make_package", "run"]
 
 PACKAGE = "package"
 """The package's folder in the output folder."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -39,11 +40,12 @@ def make_package(flow: Flow, board: Board) -> Path:
     """
     flow.project.refuse_for_board()
     folder, name = flow.path(BITSTREAM), flow.project.name
-    if not described(folder):
+    found = described(folder)
+    if found is None:
         raise _missing(flow, f"{name} has no bitstream yet: {folder / DESCRIPTION} is missing")
     flow.compile()
     netlist = load(flow.path("netlist.json").read_text(encoding="utf-8"))
-    _check(flow, folder, described(folder), build_id(netlist), board)
+    _check(flow, folder, found, build_id(netlist), board)
     file = file_name(netlist)
     flow.build.run(Step(
         name="package", run=run, outputs=(PACKAGE,),
@@ -81,18 +83,13 @@ def archive_package(name: str, inputs: Mapping[str, Path], work: Work) -> None:
     write_archive(inputs["package"], name, work.folder / f"{name}-package.tar.gz")
 
 
-def _check(flow: Flow, folder: Path, found: Mapping[str, Any], build: int, board: Board) -> None:
-    if found.get("board") != board.name:
-        raise _missing(flow, f"the bitstream in {folder} is for {found.get('board')}, not for {board.name}", f" --board {board.name}")
-    if not isinstance(found.get("build"), int) or found["build"] != build:
-        raise _missing(flow, f"the bitstream in {folder} is of an earlier network: its build is {_build(found.get('build'))}, "
-                             f"not {_build(build)}")
+def _check(flow: Flow, folder: Path, found: BitstreamFile, build: int, board: Board) -> None:
+    if found.board != board.name:
+        raise _missing(flow, f"the bitstream in {folder} is for {found.board}, not for {board.name}", f" --board {board.name}")
+    if found.build != build:
+        raise _missing(flow, f"the bitstream in {folder} is of an earlier network: its build is {found.build:08x}, not {build:08x}")
     if not is_built(folder, build):
         raise _missing(flow, f"the bitstream in {folder} is not whole: files were removed or changed since it was made")
-
-
-def _build(value: object) -> str:
-    return f"{value:08x}" if isinstance(value, int) else "unknown"
 
 
 def _missing(flow: Flow, message: str, option: str = "") -> OfframpError:

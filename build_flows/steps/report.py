@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from build_flows.pages.report import write_report
 from build_flows.pages.report_data import VERSIONS
+from build_flows.project.config import Config
 from build_flows.steps.engine import Step, Work
 
 if TYPE_CHECKING:
@@ -21,10 +22,9 @@ INPUTS = ("metrics.json", "exits.json", "tradeoff.json", "sizing.json", "netlist
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the page shows beside the artefacts: the whole configuration as plain data, its file's name, and the versions of what made
-    all this."""
+    """What the page shows beside the artefacts: the whole configuration, its file's name, and the versions of what made all this."""
 
-    config: Mapping[str, Any]
+    config: Config
     file: str
     versions: Mapping[str, str]
 
@@ -34,7 +34,7 @@ def step(project: "Project", artefacts: Mapping[str, Path]) -> Step:
     versions = {"python": platform.python_version()} | {name: metadata.version(name) for name in VERSIONS}
     return Step(
         name="report", run=run, outputs=("report.html",), inputs=artefacts,
-        settings=Settings(config=project.config.model_dump(mode="json"), file=project.file.name, versions=versions),
+        settings=Settings(config=project.config, file=project.file.name, versions=versions),
     )
 
 

@@ -13,7 +13,6 @@ from build_flows.artefacts.resources import (
     StageSums,
     Sums,
     SynthesisFile,
-    TimingRecord,
     UnitRecord,
     UnitTiming,
     WholeSums,
@@ -77,8 +76,8 @@ def measure(netlist: Netlist, rtl: Path, part: Part, cache: Path, ui: Ui, *, ful
         shares=shares(sums, part),
         fits=not short,
         short=short,
-        fmax_estimate_mhz=None if design.fmax_mhz is None else round(design.fmax_mhz, 1),
-        timing=TimingRecord(**design.as_dict()),
+        fmax_estimate_mhz=design.record().fmax_mhz,
+        timing=design.record(),
         path=design.describe(),
         units=rows,
         stages=_stages(rows, len(netlist.stages)),
@@ -131,13 +130,13 @@ def _row(item: ProjectUnit, found: Synthesised) -> UnitRecord:
     # The units that the top instantiates are rows of their own.
     module["cells"] = {name: cell for name, cell in module["cells"].items() if not cell["type"].startswith(f"{TOP}.")}
     timing = longest_path({"modules": {TOP: module}}, TOP)
-    told = timing.as_dict()
+    told = timing.record()
     return UnitRecord(
         name=item.name, kind=item.kind, op=item.layer.op if item.layer else None, stage=item.stage, head=item.head,
         exit_cost=item.exit_cost, **vars(_sums(found.resources)), carry=found.resources.carry,
         timing=UnitTiming(
-            fmax_mhz=None if timing.fmax_mhz is None else round(timing.fmax_mhz, 1), path=_named(timing, item.name),
-            path_ns=told["path_ns"], in_ns=told["in_ns"], out_ns=told["out_ns"], through_ns=told["through_ns"],
+            fmax_mhz=told.fmax_mhz, path=_named(timing, item.name), path_ns=told.path_ns, in_ns=told.in_ns, out_ns=told.out_ns,
+            through_ns=told.through_ns,
         ),
     )
 

@@ -23,17 +23,17 @@ from pathlib import Path
 from typing import Any
 
 from build_flows.base.errors import OfframpError
-from build_flows.base.files import move_into_place, read_json, write_bytes, write_json
+from build_flows.base.files import move_into_place, write_bytes
 from build_flows.synthesis.memories import Memory
 from build_flows.synthesis.resources import CellError, Resources, count_cells
 from build_flows.synthesis.worker import IF_MEMORY
+from quant_models.records import Artefact, ArtefactError
 from sim.tools.yosys import version
 
 __all__ = ["FAMILIES", "Source", "SynthesisError", "Synthesised", "Unit", "synthesise", "synthesise_all"]
 
 FAMILIES = ("xc7",)
 
-_VERSION = 2
 _VERILOG = "unit.v"
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 _REFUSED = re.compile(r"(?:(?P<file>[^\s:]+):(?P<line>\d+)[\d.:-]*: )?(?:ERROR|error): (?P<what>.*)")
@@ -76,6 +76,16 @@ class Unit:
                 raise ValueError(f"top must be a Verilog name, not {name!r}")
         if bool(self.system) != bool(self.roots):
             raise ValueError(f"system and roots come together, not system={len(self.system)} files, roots={self.roots}")
+
+
+class Counted(Artefact):
+    """What the worker counted of a unit, and what is kept of it: ``cells`` by name, Yosys' estimate of LUTs after pairing, memories."""
+
+    VERSION = 2
+
+    cells: dict[str, int]
+    lut_paired: int
+    memories: list[Memory]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,7 +257,7 @@ def _file(unit: Unit, cache: Path, part_family: str) -> Path:
     # Where the package lies is no part of a unit.
     commands = [command.replace(str(_MAPS), "") for command in _commands(unit, part_family)]
     sources = [[(source.name, source.text) for source in group] for group in (unit.system, unit.data)]
-    parts = [_VERSION, version(), commands, unit.verilog, sources, maps]
+    parts = [Counted.VERSION, version(), commands, unit.verilog, sources, maps]
     return cache / f"{unit.top}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}.json"
 
 
@@ -259,18 +269,17 @@ def _kept(file: Path) -> Synthesised | None:
     if not file.is_file() or not _netlist(file).is_file():
         return None
     try:
-        return _result(file.name, read_json(file, version=_VERSION), _netlist(file))
-    except (OfframpError, KeyError, TypeError):  # not ours: it is made anew
+        return _result(file.name, Counted.load(file), _netlist(file))
+    except (ArtefactError, SynthesisError):  # not ours: it is made anew
         return None
 
 
-def _result(name: str, value: Mapping[str, Any], netlist: Path) -> Synthesised:
+def _result(name: str, counted: Counted, netlist: Path) -> Synthesised:
     try:
-        resources = count_cells(value["cells"], value["lut_paired"])
+        resources = count_cells(counted.cells, counted.lut_paired)
     except CellError as error:
         raise SynthesisError(f"{name}: {error.message}") from None
-    memories = tuple(Memory(**item) for item in value["memories"])
-    return Synthesised(resources=resources, memories=memories, netlist=netlist)
+    return Synthesised(resources=resources, memories=tuple(counted.memories), netlist=netlist)
 
 
 def _measure(processes: _Processes, name: str, unit: Unit, file: Path, part_family: str) -> Synthesised:
@@ -286,11 +295,11 @@ def _measure(processes: _Processes, name: str, unit: Unit, file: Path, part_fami
             process.communicate(json.dumps({"commands": _commands(unit, part_family), "top": unit.top}))
         if process.returncode:
             raise _refused(name, unit, folder, file.parent / "refused" / re.sub(r"[^\w.=-]+", "_", name))
-        value = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        counted = Counted.model_validate_json((folder / "result.json").read_text(encoding="utf-8"))
         netlist = (folder / "netlist.json.gz").read_bytes()
-    result = _result(name, value, _netlist(file))
+    result = _result(name, counted, _netlist(file))
     write_bytes(_netlist(file), netlist)
-    write_json(file, {"version": _VERSION, **value})
+    counted.save(file)
     return result
 
 

@@ -8,10 +8,11 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
+from build_flows.artefacts.resources import PathHop, TimingRecord
 from build_flows.base.errors import OfframpError
 from build_flows.synthesis.cell_delays import SOURCE, CellDelays, cell_delays
 from build_flows.synthesis.cell_models import Pin
@@ -102,15 +103,20 @@ class Timing:
     path: tuple[Hop, ...]
     assumptions: tuple[str, ...] = ASSUMPTIONS
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON; numbers are rounded to a picosecond (frequencies to 0.1 MHz)."""
-        value = asdict(self)
-        for name in ("path_ns", "period_ns", "in_ns", "out_ns", "through_ns"):
-            value[name] = None if value[name] is None else round(value[name], 3)
-        value["fmax_mhz"] = None if self.fmax_mhz is None else round(self.fmax_mhz, 1)
-        value["path"] = [{**hop, "net_ns": round(hop["net_ns"], 3), "cell_ns": round(hop["cell_ns"], 3)} for hop in value["path"]]
-        value["assumptions"] = list(self.assumptions)
-        return value
+    def record(self) -> TimingRecord:
+        """The same, rounded to a picosecond (frequencies to 0.1 MHz)."""
+        def rounded(value: float | None, digits: int = 3) -> float | None:
+            return None if value is None else round(value, digits)
+
+        return TimingRecord(
+            path_ns=rounded(self.path_ns), period_ns=rounded(self.period_ns), fmax_mhz=rounded(self.fmax_mhz, 1), in_ns=rounded(self.in_ns),
+            out_ns=rounded(self.out_ns), through_ns=rounded(self.through_ns), assumptions=list(self.assumptions),
+            path=[
+                PathHop(name=hop.name, cell=hop.cell, into=hop.into, out=hop.out, net_ns=round(hop.net_ns, 3),
+                        cell_ns=round(hop.cell_ns, 3), fanout=hop.fanout)
+                for hop in self.path
+            ],
+        )
 
     def describe(self) -> str:
         """One line: estimated frequency, and from which register, through what, to which."""

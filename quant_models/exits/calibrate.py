@@ -211,13 +211,13 @@ def _by_cost(ranked: Sequence[Ranked | None], last_right: np.ndarray, price: Pri
 
 def _scaled(item: ExitLogits, labels: np.ndarray, temperature: float) -> ScaledRecord:
     """Log loss and calibration error over the validation split, without and with the temperature."""
-    found: dict[str, float] = {"temperature": temperature}
-    for suffix, own in (("", 1.0), ("_scaled", temperature)):
-        found |= {
-            f"log_loss{suffix}": log_loss(item.logits, item.scale, labels, own),
-            f"ece{suffix}": calibration_error(probabilities(item.logits, item.scale / own), labels)["ece"],
-        }
-    return ScaledRecord(**found)
+    def measured(own: float) -> tuple[float, float]:
+        error = calibration_error(probabilities(item.logits, item.scale / own), labels).ece
+        assert error is not None  # there are samples
+        return log_loss(item.logits, item.scale, labels, own), error
+
+    (loss, ece), (loss_scaled, ece_scaled) = measured(1.0), measured(temperature)
+    return ScaledRecord(temperature=temperature, log_loss=loss, ece=ece, log_loss_scaled=loss_scaled, ece_scaled=ece_scaled)
 
 
 def _params(item: ExitLogits, index: int, exits: Sequence[ExitLogits], head: Head) -> dict[str, Any]:

@@ -1,11 +1,49 @@
 """What predictions of several exits are worth, beyond accuracy. Pure numpy, over int64 ``labels`` ``[n]``."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-__all__ = ["calibration_error", "confusion", "overthinking", "probabilities"]
+from quant_models.records import Record
+
+__all__ = [
+    "Overthinking", "Overthought", "Reliability", "ReliabilityBin", "calibration_error", "confusion", "overthinking", "probabilities",
+]
+
+
+class ReliabilityBin(Record):
+    """Of the ``samples`` of a bin the mean ``confidence``, and their ``accuracy``, 0 to 1."""
+
+    confidence: float
+    accuracy: float
+    samples: int
+
+
+class Reliability(Record):
+    """The expected calibration error, 0 to 1, None without samples, and the bins that have any."""
+
+    ece: float | None
+    bins: list[ReliabilityBin]
+
+
+class Overthought(Record):
+    """Of an exit before the last the shares of all samples that are right here and wrong at the last exit (``lost``), and wrong here and
+    right there (``gained``)."""
+
+    lost: float
+    gained: float
+
+
+class Overthinking(Record):
+    """Shares of all samples. ``exits``: of each exit but the last. ``destructive``: right at some exit before the last and wrong at the
+    last. ``any``: right at some exit, what an exit policy that always chose well would reach. ``first``: by exit, the samples that no exit
+    before it gets right and it does. ``pairs``: (i, j, share) for every exit i before exit j, right at i and wrong at j."""
+
+    exits: list[Overthought]
+    destructive: float
+    any: float
+    first: list[float]
+    pairs: list[tuple[int, int, float]]
 
 
 def probabilities(logits: np.ndarray, scale: float) -> np.ndarray:
@@ -15,21 +53,17 @@ def probabilities(logits: np.ndarray, scale: float) -> np.ndarray:
     return found
 
 
-def calibration_error(found: np.ndarray, labels: np.ndarray, bins: int = 15) -> dict[str, Any]:
+def calibration_error(found: np.ndarray, labels: np.ndarray, bins: int = 15) -> Reliability:
     """The expected calibration error (Guo et al., 2017) of the probabilities ``found`` (``[n, classes]``), over ``bins`` bins of the
-    greatest one, all of one width.
-
-    ``{"ece", "bins"}``: ``ece`` is 0 to 1, null without samples; each bin that has samples is ``{"confidence", "accuracy", "samples"}``,
-    means over its samples.
-    """
+    greatest one, all of one width."""
     sure, right = found.max(1), found.argmax(1) == labels
     place = np.minimum((sure * bins).astype(np.int64), bins - 1)
     rows = [
-        {"confidence": float(sure[here].mean()), "accuracy": float(right[here].mean()), "samples": int(here.sum())}
+        ReliabilityBin(confidence=float(sure[here].mean()), accuracy=float(right[here].mean()), samples=int(here.sum()))
         for here in (place == index for index in range(bins)) if here.any()
     ]
-    gap = sum(row["samples"] * abs(row["accuracy"] - row["confidence"]) for row in rows)
-    return {"ece": gap / len(labels) if len(labels) else None, "bins": rows}
+    gap = sum(row.samples * abs(row.accuracy - row.confidence) for row in rows)
+    return Reliability(ece=gap / len(labels) if len(labels) else None, bins=rows)
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> list[list[int]]:
@@ -39,24 +73,16 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> list[l
     return [[int(item) for item in row] for row in found]
 
 
-def overthinking(predicted: Sequence[np.ndarray], labels: np.ndarray) -> dict[str, Any]:
-    """Overthinking (Kaya et al., 2019) of ``predicted``, the classes that each exit finds for all samples, int64 ``[n]`` each.
-
-    Shares of all samples. ``exits``, for each exit but the last: ``lost``, right here and wrong at the last exit, and ``gained``, wrong
-    here and right there. ``destructive``: right at some exit before the last and wrong at the last. ``any``: right at some exit, what an
-    exit policy that always chose well would reach. ``first``: by exit, the samples that no exit before it gets right and it does.
-    ``pairs``: ``[[i, j, share]]`` for every exit i before exit j, right at i and wrong at j.
-    """
+def overthinking(predicted: Sequence[np.ndarray], labels: np.ndarray) -> Overthinking:
+    """Overthinking (Kaya et al., 2019) of ``predicted``, the classes that each exit finds for all samples, int64 ``[n]`` each."""
     right = np.array([item == labels for item in predicted])
     last, early = right[-1], right[:-1]
     seen = np.cumsum(right, 0) > 0
     new = np.concatenate([seen[:1], seen[1:] & ~seen[:-1]])
-    return {
-        "exits": [{"lost": float((item & ~last).mean()), "gained": float((~item & last).mean())} for item in early],
-        "destructive": float((early.any(0) & ~last).mean()),
-        "any": float(right.any(0).mean()),
-        "first": [float(item.mean()) for item in new],
-        "pairs": [
-            [i, j, float((right[i] & ~right[j]).mean())] for i in range(len(right)) for j in range(i + 1, len(right))
-        ],
-    }
+    return Overthinking(
+        exits=[Overthought(lost=float((item & ~last).mean()), gained=float((~item & last).mean())) for item in early],
+        destructive=float((early.any(0) & ~last).mean()),
+        any=float(right.any(0).mean()),
+        first=[float(item.mean()) for item in new],
+        pairs=[(i, j, float((right[i] & ~right[j]).mean())) for i in range(len(right)) for j in range(i + 1, len(right))],
+    )

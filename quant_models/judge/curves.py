@@ -9,14 +9,13 @@ import numpy as np
 from quant_models.exits.calibrate import Gates, apply, scores
 from quant_models.exits.policies import POLICIES, Head, policy
 from quant_models.exits.records import ExitRecord
+from quant_models.judge.records import Curve, CurvePoint, MeanCost, Outcome
 from quant_models.networks.cost import Cost
 
 __all__ = ["SWEPT", "Costs", "curves", "outcome"]
 
 SWEPT = ("max_logit", "margin", "softmax", "entropy", "class_threshold", "patience")
 """The policies that need nothing but the exits' logits; ``gate`` is swept too where there are gate heads."""
-
-NEVER: dict[str, Any] = {"policy": "never", "threshold": 0, "params": {}}
 
 Exits = Sequence[ExitRecord]
 Logits = Sequence[np.ndarray]
@@ -29,41 +28,35 @@ class Costs:
     exits: Sequence[Cost]
     intervals: Sequence[int] | None = None
 
-    def mean(self, taken: np.ndarray) -> dict[str, float | None]:
-        """``macs``, ``bitops`` and ``cycles`` a sample on the whole, of samples that leave at ``taken`` (int64 ``[n]``).
-
-        ``cycles`` are predicted: the slowest stage sets the pace, each taking its interval for the share that reaches it; null without
-        intervals.
-        """
+    def mean(self, taken: np.ndarray) -> MeanCost:
+        """What samples cost that leave at ``taken`` (int64 ``[n]``)."""
         share = np.bincount(taken, minlength=len(self.exits)) / len(taken)
         cycles = None
         if self.intervals is not None:
             cycles = max(float((taken >= k).mean()) * interval for k, interval in enumerate(self.intervals))
-        return {
-            "macs": float(share @ [item.macs for item in self.exits]), "bitops": float(share @ [item.bitops for item in self.exits]),
-            "cycles": cycles,
-        }
+        return MeanCost(
+            macs=float(share @ [item.macs for item in self.exits]), bitops=float(share @ [item.bitops for item in self.exits]),
+            cycles=cycles,
+        )
 
 
-def outcome(exits: Exits, logits: Logits, labels: np.ndarray, costs: Costs, gates: Gates | None = None) -> dict[str, Any]:
-    """``{"accuracy", "shares", "macs", "bitops", "cycles"}`` of samples decided by ``exits`` (of ``exits.json``) with integer ``logits``
-    (int64 ``[n, classes]`` by exit) and those of gate heads: shares (0 to 1) by exit, costs a sample on the whole."""
+def outcome(exits: Exits, logits: Logits, labels: np.ndarray, costs: Costs, gates: Gates | None = None) -> Outcome:
+    """What becomes of samples decided by ``exits`` (of ``exits.json``) with integer ``logits`` (int64 ``[n, classes]`` by exit) and those
+    of gate heads."""
     label, taken = apply(exits, logits, gates)
     shares = np.bincount(taken, minlength=len(exits)) / len(taken)
-    return {"accuracy": float((label == labels).mean()), "shares": [float(item) for item in shares], **costs.mean(taken)}
+    return Outcome(accuracy=float((label == labels).mean()), shares=[float(item) for item in shares], **vars(costs.mean(taken)))
 
 
 def curves(
     exits: Exits, validation: Logits, logits: Logits, labels: np.ndarray, costs: Costs, points: int = 41,
     gates: tuple[Gates, Gates] = ({}, {}),
-) -> list[dict[str, Any]]:
-    """For each policy of :data:`SWEPT`, ``{"policy", "points"}``: the policy at every early exit that is in use (enabled, and not
-    ``never``), its thresholds swept together; and for ``gate``, at those of them that have a gate head, the others letting none go.
+) -> list[Curve]:
+    """For each policy of :data:`SWEPT` the policy at every early exit that is in use (enabled, and not ``never``), its thresholds swept
+    together; and for ``gate``, at those of them that have a gate head, the others letting none go.
 
-    A point is :func:`outcome` and ``level``: every exit would let this share of the validation samples go, were all to reach it
-    (``patience``: the exits in a row that must agree). Thresholds are set by the logits of the ``validation`` split and measured with
-    ``logits`` and ``labels`` of the test images; ``gates`` has the gate heads' logits of either. ``class_threshold`` composes with softmax,
-    and has the level in every class.
+    Thresholds are set by the logits of the ``validation`` split and measured with ``logits`` and ``labels`` of the test images; ``gates``
+    has the gate heads' logits of either. ``class_threshold`` composes with softmax, and has the level in every class.
     """
     used = [entry.enabled and entry.policy != "never" for entry in exits[:-1]]
     if not any(used):
@@ -73,12 +66,13 @@ def curves(
     for name in (*SWEPT, *(("gate",) if any(learned) else ())):
         here = learned if name == "gate" else used
         entries = [
-            _entry(entry, name, k == 0 or not used[k - 1], validation[k].shape[1]) if here[k] else entry.replace(**NEVER)
+            _entry(entry, name, k == 0 or not used[k - 1], validation[k].shape[1]) if here[k]
+            else entry.replace(policy="never", threshold=0, params={})
             for k, entry in enumerate(exits[:-1])
         ]
-        rows = [{"level": level, **outcome(chosen, logits, labels, costs, gates[1])}
+        rows = [CurvePoint(level=level, **vars(outcome(chosen, logits, labels, costs, gates[1])))
                 for level, chosen in _levels(name, entries, exits[-1], validation, points, gates[0])]
-        found.append({"policy": name, "points": rows})
+        found.append(Curve(policy=name, points=rows))
     return found
 
 

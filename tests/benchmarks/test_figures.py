@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
-from benchmarks.figures import SEED, Figures, figure_table, machine, run_json
+from benchmarks.figures import SEED, Figures, figure_table, machine, run_json, step_seconds
 from benchmarks.tables import marks
+from build_flows.base.errors import OfframpError
 from build_flows.base.ui import SilentUi
+from build_flows.steps import engine
 
 
 def test_figures_go_into_the_page_and_beside_it(tmp_path):
@@ -32,3 +34,12 @@ def test_a_command_that_fails_is_no_figure(tmp_path):
     with pytest.raises(subprocess.CalledProcessError):
         run_json([sys.executable, "-c", program, "1"], tmp_path)
     assert run_json([sys.executable, "-c", program, "1"], tmp_path, check=lambda code: code == 1) == {"a": 1}
+
+
+def test_the_seconds_of_steps_are_those_in_their_stamps(tmp_path):
+    (tmp_path / ".steps").mkdir()
+    for name, seconds in (("one", 3.5), ("two", 2.25)):
+        (tmp_path / ".steps" / f"{name}.json").write_text(json.dumps({"version": engine.VERSION, "seconds": seconds}))
+    assert step_seconds(tmp_path, "one", "two") == 5.75
+    with pytest.raises(OfframpError, match=r"three\.json is missing"):
+        step_seconds(tmp_path, "three")

@@ -1,6 +1,5 @@
 """The pages about the accelerator say what the gateware and the tests are, and so do the driver's constants."""
 
-import json
 import re
 import runpy
 
@@ -13,7 +12,6 @@ from benchmarks.tables import marks
 from hw.accelerator import Accelerator
 from hw.control.register_map import ADDR_WIDTH, MAGIC, VERSION, accelerator_registers
 from hw.exits.decision import Mode
-from hw.netlist import load
 from tests.build_flows.report_samples import netlist
 
 ROOT = PAGE.parent.parent
@@ -48,7 +46,7 @@ def test_every_port_is_told_with_its_direction_and_width() -> None:
     told = PAGE.read_text(encoding="utf-8").split("## Images in")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (\w+ \| [^|]+) \|", told, re.MULTILINE))
     parameters = {"s_axis_tdata": "`input.bus_bits`", "m_axis_tdata": "`result.bits` (32 or 64)"}
-    top = Accelerator(load(json.dumps(netlist())))
+    top = Accelerator(netlist())
     assert rows == {
         name: f"{'in' if member.flow == In else 'out'} | {parameters.get(name, str(member.shape))}"
         for name, member in top.signature.members.items()

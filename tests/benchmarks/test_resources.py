@@ -11,7 +11,6 @@ HOLDS = """
 import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; x = bytearray(b'1' * 200_000_000); time.sleep(2)"])
 child.wait()
-print('{"answer": 42}')
 """
 
 
@@ -23,8 +22,7 @@ def test_the_page_has_the_marks_and_the_figures_of_the_last_run() -> None:
     assert figure_table(figures) in page
 
 
-def test_memory_of_all_processes_and_the_answer() -> None:
-    seconds, peak, found = bench_resources._timed([sys.executable, "-c", HOLDS])
-    assert found == {"answer": 42}
+def test_memory_of_all_processes() -> None:
+    seconds, peak = bench_resources._timed([sys.executable, "-c", HOLDS])
     assert peak > 200_000_000
     assert seconds >= 2

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import results
+from benchmarks.results_records import Entry, ResultsFile
 from benchmarks.results_runs import CIFAR10, RUNS, Run
 from build_flows.project.load import Project
 from build_flows.steps.data import project_dataset
@@ -22,11 +23,11 @@ def test_figures_are_those_of_the_golden_model(tiny: Project) -> None:
     data = project_dataset(tiny)
     logits = golden.load(tiny.output / "golden.npz").run(data.x_test)
     wanted = golden.decide(logits, golden.load_exits(tiny.output / "exits.json"))
-    assert found["accuracy"] == pytest.approx((wanted.label == data.y_test).mean())
-    assert found["exit_share"] == pytest.approx([(wanted.exit == k).mean() for k in range(3)])
-    assert found["exit_accuracy"] == pytest.approx([(item.argmax(1) == data.y_test).mean() for item in logits])
-    assert [row["strength"] for row in found["noisy"]] == [1, 2, 3, 4, 5]
-    assert np.mean(found["noisy"][4]["exit_accuracy"]) < np.mean(found["exit_accuracy"])
+    assert found.accuracy == pytest.approx((wanted.label == data.y_test).mean())
+    assert found.exit_share == pytest.approx([(wanted.exit == k).mean() for k in range(3)])
+    assert found.exit_accuracy == pytest.approx([(item.argmax(1) == data.y_test).mean() for item in logits])
+    assert [row.strength for row in found.noisy] == [1, 2, 3, 4, 5]
+    assert np.mean(found.noisy[4].exit_accuracy) < np.mean(found.exit_accuracy)
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def run(*words: str) -> tuple[int, str]:
 def test_measured_runs_are_kept_and_others_are_made(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
 
-    def measured(item: Run, project: Project, ui: Any) -> dict[str, Any]:
+    def measured(item: Run, project: Project, ui: Any) -> Entry:
         made.append(item.name)
         return entry(item.scheme, item.seed, name=item.name, settings={"train": dict(item.train), item.scheme: dict(item.own)})
 
@@ -67,7 +68,7 @@ def test_measured_runs_are_kept_and_others_are_made(places: Path, monkeypatch: p
 def test_other_settings_are_measured_again(places: Path) -> None:
     item = RUNS[-1]
     settings = {"train": {**item.train, "epochs": 1}, item.scheme: dict(item.own)}
-    (places / "docs" / "results.json").write_text(json.dumps({"version": 1, "entries": [entry(name=item.name, settings=settings)]}))
+    (places / "docs" / "results.json").write_text(ResultsFile(entries=[entry(name=item.name, settings=settings)]).dump())
     assert f"-         {item.name}" in run("--list", "--only", item.name)[1]
 
 

@@ -7,17 +7,17 @@ import pytest
 
 from benchmarks.figures import Figure
 from benchmarks.results_page import figures, page, write_page
-from build_flows.base.files import read_json
+from benchmarks.results_records import Entry, Epoch, Imported, ResultsFile
 from tests.benchmarks.results_samples import entry
 
 ROOT = Path(__file__).parents[2]
 
 
-def found(*entries: dict[str, Any], epoch: dict[str, Any] | None = None) -> dict[str, Any]:
-    return {"version": 1, "entries": list(entries), "epoch": epoch}
+def found(*entries: Entry, epoch: Epoch | None = None) -> ResultsFile:
+    return ResultsFile(entries=list(entries), epoch=epoch)
 
 
-def one(name: str, *entries: dict[str, Any], **more: Any) -> Figure:
+def one(name: str, *entries: Entry, **more: Any) -> Figure:
     [figure] = [item for item in figures(found(*entries, **more)) if name in item.name]
     return figure
 
@@ -57,15 +57,14 @@ def test_every_exit_of_an_import_counts() -> None:
     figure = one("import", row)
     assert not figure.met
     assert "exit 1: 92.00 % to 91.40 %" in figure.value
-    row["imported"]["quantised_accuracy"] = [0.901, 0.916]
-    assert one("import", row).met
+    assert one("import", row.replace(imported=Imported(float_accuracy=[0.9, 0.92], quantised_accuracy=[0.901, 0.916]))).met
 
 
 def test_memory_and_time_of_an_epoch_both_count() -> None:
-    good = {"seconds": 20.0, "command_seconds": 25.0, "peak_bytes": 1e9, "cores": 2, "machine": "m"}
+    good = Epoch(seconds=20.0, command_seconds=25.0, peak_bytes=1e9, cores=2, machine="m")
     assert one("epoch", epoch=good).met
-    assert not one("epoch", epoch={**good, "peak_bytes": 3.1e9}).met
-    assert not one("epoch", epoch={**good, "seconds": 46.0}).met
+    assert not one("epoch", epoch=good.replace(peak_bytes=3.1e9)).met
+    assert not one("epoch", epoch=good.replace(seconds=46.0)).met
 
 
 def test_the_summary_has_mean_and_deviation_over_seeds() -> None:
@@ -97,4 +96,4 @@ def test_plots_are_where_the_page_looks_for_them(tmp_path: Path) -> None:
 
 
 def test_the_page_in_the_repository_is_that_of_its_data() -> None:
-    assert (ROOT / "docs" / "RESULTS.md").read_text(encoding="utf-8") == page(read_json(ROOT / "docs" / "results.json"))
+    assert (ROOT / "docs" / "RESULTS.md").read_text(encoding="utf-8") == page(ResultsFile.load(ROOT / "docs" / "results.json"))

@@ -2,12 +2,28 @@
 
 from typing import Any
 
+from build_flows.artefacts.compare import COUNTS, CompareFile, Matched, Taken
+from build_flows.artefacts.resources import (
+    Capacity,
+    EstimateErrors,
+    EstimateRow,
+    Estimates,
+    LayerEstimate,
+    ResourcesFile,
+    Shares,
+    Sums,
+    TimingRecord,
+    UnitRecord,
+    UnitTiming,
+)
+from build_flows.artefacts.simulation import ExitFigures, Figures
 from build_flows.compare.pareto import front
 from build_flows.compare.rows import finish, make_row
 from build_flows.project.config import Config
 
-CAPACITY = {"lut": 53200, "lutram": 17400, "ff": 106400, "bram36": 140, "dsp": 220}
+CAPACITY = Capacity(lut=53200, lutram=17400, ff=106400, bram36=140, dsp=220)
 KEYS = ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp")
+NO_ESTIMATE = EstimateRow(lut=None, ff=None, bram36=None, dsp=None)
 
 
 def config(exits: list[dict[str, Any]], cycles: int = 1296, name: str = "x") -> Config:
@@ -18,16 +34,18 @@ def config(exits: list[dict[str, Any]], cycles: int = 1296, name: str = "x") -> 
     })
 
 
-def unit(name: str, kind: str, size: int, *, stage: int | None = None, head: bool = False, exit_cost: bool = False) -> dict[str, Any]:
+def unit(name: str, kind: str, size: int, *, stage: int | None = None, head: bool = False, exit_cost: bool = False) -> UnitRecord:
     """A synthesised unit of about ``size`` LUTs."""
     layer = kind == "layer"
-    return {
-        "name": name, "kind": kind, "stage": stage, "head": head, "exit_cost": exit_cost, "lut": size, "lut_paired": size * 9 // 10,
-        "lutram": size // 8, "ff": size * 3 // 2, "bram36": size / 2000 // 0.5 * 0.5 if layer else 0, "dsp": size // 90 if layer else 0,
-    }
+    return UnitRecord(
+        name=name, kind=kind, op="MVAU_rtl" if layer else None, stage=stage, head=head, exit_cost=exit_cost, lut=size,
+        lut_paired=size * 9 // 10, lutram=size // 8, ff=size * 3 // 2, bram36=size / 2000 // 0.5 * 0.5 if layer else 0,
+        dsp=size // 90 if layer else 0, carry=0,
+        timing=UnitTiming(fmax_mhz=120.0, path="a to b", path_ns=8.3, in_ns=None, out_ns=None, through_ns=None),
+    )
 
 
-def resources(early: int, size: int = 6000) -> dict[str, Any]:
+def resources(early: int, size: int = 6000) -> ResourcesFile:
     """``resources.json`` of a layout with ``early`` early exits, whose backbone takes about ``size`` LUTs."""
     units = [unit(f"stage{k}_conv0", "layer", size // (k + 1), stage=k) for k in range(early + 1)]
     units += [unit(f"head{early}_fc0", "layer", 900, stage=early, head=True), unit("decision_last", "decision", 90, stage=early)]
@@ -38,32 +56,40 @@ def resources(early: int, size: int = 6000) -> dict[str, Any]:
             unit(f"gate{k}", "gate", 350, stage=k, exit_cost=True), unit(f"fork{k}", "fork", 60, stage=k, exit_cost=True),
         ]
     units += [unit("fifo0", "fifo", 120, stage=0), unit("merge", "merge", 150), unit("registers", "control", 300)]
-    total = {key: sum(item[key] for item in units) for key in KEYS}
-    added = [item for item in units if item["exit_cost"]]
-    used = {**total, "lut": total["lut"] + total["lutram"]}
-    short = [f"{key.upper()}: {used[key]} of {CAPACITY[key]}" for key in CAPACITY if used[key] > CAPACITY[key]]
-    return {
-        "version": 1, "part": "xc7z020clg400-1", "capacity": CAPACITY, "total": total, "units": units, "stages": [],
-        "fits": not short, "short": short,
-        "shares": {key: used[key] / CAPACITY[key] for key in CAPACITY}, "fmax_estimate_mhz": 118.4 - 9 * early,
-        "exits_add": {key: sum(item[key] for item in added) / total[key] if total[key] else 0.0 for key in CAPACITY},
-    }
+    total: dict[str, Any] = {key: sum(getattr(item, key) for item in units) for key in KEYS}
+    added = [item for item in units if item.exit_cost]
+    used: dict[str, Any] = {**total, "lut": total["lut"] + total["lutram"]}
+    there = CAPACITY.to_json()
+    short = [f"{key.upper()}: {used[key]} of {there[key]}" for key in COUNTS if used[key] > there[key]]
+    unknown = LayerEstimate(finn=NO_ESTIMATE, corrected=NO_ESTIMATE, synthesised=NO_ESTIMATE,
+                            error=EstimateErrors(finn=NO_ESTIMATE, corrected=NO_ESTIMATE))
+    return ResourcesFile(
+        part="xc7z020clg400-1", capacity=CAPACITY, clock_mhz=100.0, total=Sums(**total), total_of="sum of units",
+        sum_of_units=Sums(**total), whole=None, shares=Shares(**{key: used[key] / there[key] for key in COUNTS}), fits=not short,
+        short=short, fmax_estimate_mhz=118.4 - 9 * early,
+        timing=TimingRecord(fmax_mhz=118.4 - 9 * early, period_ns=8.4, path_ns=8.4, in_ns=None, out_ns=None, through_ns=None, path=[],
+                            assumptions=[]),
+        path="about 118 MHz", units=units, stages=[],
+        exits_add=Shares(**{key: sum(getattr(item, key) for item in added) / total[key] if total[key] else 0.0 for key in COUNTS}),
+        memories=[], memories_elsewhere=[], estimates=Estimates(layers=[], total=unknown), vivado=None,
+    )
 
 
-def figures(shares: list[float], accuracy: float, cycles: float) -> dict[str, Any]:
+def figures(shares: list[float], accuracy: float, cycles: float) -> Figures:
     """What the simulation says of a run in which ``shares`` leave at each exit."""
-    return {
-        "samples": 10000, "agree": 10000, "accuracy": accuracy, "cycles_per_sample": cycles, "clock_mhz": 100.0,
-        "samples_per_second": 1e8 / cycles, "limited_by": "stage 0, stage0_conv0_mvau",
-        "exits": [{"share": share, "accuracy": accuracy if share else None, "latency_median": 900.0} for share in shares],
-    }
+    return Figures(
+        samples=10000, agree=10000, accuracy=accuracy, cycles_per_sample=cycles, clock_mhz=100.0,
+        samples_per_second=1e8 / cycles, limited_by="stage 0, stage0_conv0_mvau", sim_cycles_per_second=1e6, cycles=int(10000 * cycles),
+        exits=[ExitFigures(share=share, accuracy=accuracy if share else None, latency_median=900.0 if share else None) for share in shares],
+        stages=[],
+    )
 
 
 def exit_at(after: int, head: str, policy: str) -> dict[str, Any]:
     return {"after": after, "head": head, "policy": policy}
 
 
-def sample() -> dict[str, Any]:
+def sample() -> CompareFile:
     """What ``compare`` returns for ten layouts."""
     layouts: list[tuple[str, str | None, list[dict[str, Any]], list[float], float, float, int]] = [
         ("no-exits", "rate", [], [1.0], 0.9084, 1300.0, 9000),
@@ -79,21 +105,24 @@ def sample() -> dict[str, Any]:
     ]
     rows = []
     for name, baseline, exits, shares, accuracy, cycles, size in layouts:
-        row = make_row(name, baseline, config(exits, 2150 if baseline == "resources" else 1296),
-                       figures(shares, accuracy, cycles), resources(len(exits), size))
-        rows.append(row | {"config": f"{name}/config.toml"})
-    rows[1]["matched"] = {
-        "layout": "early-conv-max-logit", "total": dict(resources(1)["total"]), "fits": True,
-        "predicted": {"lut": 9000.0, "bram36": 3.5, "dsp": 100.0}, "allowed": {"lut": 9500.0, "bram36": 4.0, "dsp": 103.0},
-    }
-    finish(rows)
+        rows.append(make_row(name, baseline, config(exits, 2150 if baseline == "resources" else 1296), figures(shares, accuracy, cycles),
+                             resources(len(exits), size), f"{name}/config.toml"))
+    rows[1] = rows[1].replace(matched=Matched(
+        layout="early-conv-max-logit", total=resources(1).total, fits=True,
+        predicted=Taken(lut=9000.0, bram36=3.5, dsp=100.0), allowed=Taken(lut=9500.0, bram36=4.0, dsp=103.0),
+    ))
+    rows = finish(rows)
     objectives = ["accuracy", "throughput", "lut"]
     best = front(rows, objectives)
-    for index in best:
-        rows[index]["pareto"] = True
-    return {
-        "version": 1, "name": "layouts_b_lenet", "source": "layouts_b_lenet.toml", "layouts": rows, "part": "xc7z020clg400-1",
-        "capacity": CAPACITY, "objectives": objectives, "pareto": [rows[index]["name"] for index in best],
-        "reference": "early-conv-max-logit", "full": False, "failed": [],
-        "weights": "All layouts and baselines take their weights from one training of all their exits together.",
-    }
+    return CompareFile(
+        version=1, name="layouts_b_lenet", source="layouts_b_lenet.toml",
+        layouts=[row.replace(pareto=index in best) for index, row in enumerate(rows)], part="xc7z020clg400-1",
+        capacity=CAPACITY, objectives=objectives, pareto=[rows[index].name for index in best],
+        reference="early-conv-max-logit", full=False, failed=[],
+        weights="All layouts and baselines take their weights from one training of all their exits together.",
+    )
+
+
+def changed(found: CompareFile, layout: str, **changes: object) -> CompareFile:
+    """``found`` with other values of the row of ``layout``."""
+    return found.replace(layouts=[row.replace(**changes) if row.name == layout else row for row in found.layouts])

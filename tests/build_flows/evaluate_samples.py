@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from build_flows.artefacts.evaluation import EvaluationFile
+
 IMAGES = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6, 1)
 """The pictures of :func:`sample`, by rising index."""
 
@@ -11,13 +13,18 @@ IMAGES = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6, 1)
 def outcome(accuracy: float, early: float) -> dict[str, Any]:
     """A point that lets the share ``early`` go first."""
     return {
-        "accuracy": accuracy, "shares": [early, 1 - early], "macs": 1000 * early + 9000 * (1 - early),
-        "bitops": 32000.0 * early + 200000 * (1 - early), "cycles": max(100, 400 * (1 - early)),
+        "accuracy": accuracy, "shares": [early, 1 - early], "macs": 1000.0 * early + 9000 * (1 - early),
+        "bitops": 32000.0 * early + 200000 * (1 - early), "cycles": max(100.0, 400 * (1 - early)),
     }
 
 
-def sample(compiled: bool = True) -> dict[str, Any]:
-    """The content of ``evaluation.json``."""
+def sample(compiled: bool = True) -> EvaluationFile:
+    """An evaluation, with cycles where it is ``compiled``."""
+    return EvaluationFile.parse(content(compiled), "evaluation.json")
+
+
+def content(compiled: bool = True) -> dict[str, Any]:
+    """The same as ``evaluation.json`` holds it."""
     exits = [
         {
             "index": k, "policy": policy, "enabled": True, "share": share, "accuracy": accuracy, "accuracy_there": there,

@@ -1,16 +1,19 @@
 """Plausible artefacts of a digits run, for the tests of the report."""
 
 import itertools
-import json
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from build_flows.pages.report import ReportData
+from build_flows.artefacts.simulation import ExitFigures, Figures, SampleRecord
+from build_flows.base.parts import find_part
+from build_flows.pages.report_data import CountedStream, ReportData
 from build_flows.project.load import parse
 from build_flows.project.template import template
 from hw import netlist as nl
+from quant_models.exits.records import Calibration, ExitRecord, ExitsFile, Wanted
+from quant_models.judge.records import TradeoffCurve, TradeoffPoint
+from quant_models.training.records import ExitMetrics, InputRecord, MetricsFile, TakenRecord
 
 LAYERS = [
     # name, stage, head, cycles, folding, DSP, LUT
@@ -24,8 +27,8 @@ LAYERS = [
 ]
 
 
-def netlist() -> dict[str, Any]:
-    """A three-exit accelerator, as ``netlist.json`` holds it."""
+def netlist() -> nl.Netlist:
+    """A three-exit accelerator."""
     layers = tuple(
         nl.Layer(
             name=name,
@@ -45,7 +48,7 @@ def netlist() -> dict[str, Any]:
         for name, stage, head, cycles, folding, dsp, lut in LAYERS
     )
     policies = (("softmax", 69905, 0.031), ("max_logit", 41, 0.052), ("always", 0, 0.02))
-    made = nl.Netlist(
+    return nl.Netlist(
         name="digits",
         part="xc7z020clg400-1",
         clock_mhz=100.0,
@@ -73,9 +76,6 @@ def netlist() -> dict[str, Any]:
             for k, (policy, threshold, scale) in enumerate(policies)
         ),
     )
-    decoded: dict[str, Any] = json.loads(nl.dump(made))
-    return decoded
-
 
 def sample_data(leave: Sequence[float] = (0.65, 0.23, 0.12), count: int = 360) -> ReportData:
     """Plausible artefacts of a digits run."""
@@ -86,56 +86,71 @@ def sample_data(leave: Sequence[float] = (0.65, 0.23, 0.12), count: int = 360) -
     right = [0.99, 0.96, 0.9]
     shares = [float((taken == k).mean()) for k in range(3)]
     names = [layer[0] for layer in LAYERS]
-    streams: list[dict[str, Any]] = [
-        {
-            "name": f"{a}__{b}",
-            "depth": 32,
-            "max": int(random.integers(2, 31)),
-            "stalls": int(random.integers(0, 9000)),
-            "cycles": count * 131,
-        }
+    streams = [
+        CountedStream(name=f"{a}__{b}", depth=32, most=int(random.integers(2, 31)), stalls=int(random.integers(0, 9000)),
+                      cycles=count * 131)
         for a, b in itertools.pairwise(names)
     ]
-    streams += [{"name": "gate0", "depth": 6, "max": 4, "stalls": 12, "cycles": count * 131}, {"name": "results"}]
+    streams += [CountedStream(name="gate0", depth=6, most=4, stalls=12, cycles=count * 131), CountedStream(name="results")]
     share = np.linspace(0, 1, 40)
-    entries = [
-        {"index": k, "policy": p, "threshold": 1, "enabled": True, "scale": 0.1, "params": {}, "reach": 1.0, "leave": s, "accuracy": 0.97}
-        for k, (p, s) in enumerate(zip(("softmax", "max_logit", "always"), (0.64, 0.24, 0.12), strict=True))
-    ]
-    calibration = {"last_exit_accuracy": 0.978, "exit_accuracy": [0.92, 0.96, 0.978], "real_thresholds": {"0": 0.937}, "accuracy": 0.974}
-    config = parse(template("digits")).model_dump(mode="json")
     return ReportData(
-        config=config,
-        results={
-            "samples": count,
-            "agree": count,
-            "accuracy": 0.9722,
-            "exits": [{"share": s, "accuracy": a if s else None} for s, a in zip(shares, right, strict=True)],
-            "cycles_per_sample": 131.2,
-            "clock_mhz": 100.0,
-            "samples_per_second": 762195.1,
-            "limited_by": "stage0_conv0",
-            "sim_cycles_per_second": 2_140_000.0,
-        },
+        config=parse(template("digits")),
+        results=Figures(
+            samples=count,
+            agree=count,
+            accuracy=0.9722,
+            exits=[ExitFigures(share=s, accuracy=a if s else None, latency_median=None) for s, a in zip(shares, right, strict=True)],
+            cycles_per_sample=131.2,
+            clock_mhz=100.0,
+            samples_per_second=762195.1,
+            limited_by="stage0_conv0",
+            sim_cycles_per_second=2_140_000.0,
+            cycles=131 * count,
+            stages=[],
+        ),
         netlist=netlist(),
-        exits={"version": 1, "exits": entries, "calibration": calibration},
-        samples={"exit": taken.tolist(), "cycle_in": first.tolist(), "cycle_out": (first + took).tolist()},
+        exits=exits(),
+        samples=[
+            SampleRecord(id=k, label=0, exit=exit, confidence=0, cycle_in=start, cycle_out=start + cycles)
+            for k, (exit, start, cycles) in enumerate(zip(taken.tolist(), first.tolist(), took.tolist(), strict=True))
+        ],
         streams=streams,
-        metrics={"history": [[{"accuracy": 0.98 - 0.5 / (e + 1) - 0.03 * (2 - k), "loss": 1.0} for k in range(3)] for e in range(40)]},
+        metrics=metrics(),
         curves=[
-            {
-                "exit": k,
-                "threshold": list(range(40)),
-                "share": share.tolist(),
-                "accuracy": (0.976 - (0.05 - 0.02 * k) * share**4).tolist(),
-                "at": {"share": 0.6, "accuracy": 0.973},
-            }
+            TradeoffCurve(
+                exit=k,
+                threshold=list(range(40)),
+                share=share.tolist(),
+                accuracy=(0.976 - (0.05 - 0.02 * k) * share**4).tolist(),
+                at=TradeoffPoint(share=0.6, accuracy=0.973),
+            )
             for k in range(2)
         ],
-        part={"name": "xc7z020clg400-1", "lut": 53200, "ff": 106400, "bram18": 280, "dsp": 220},
+        part=find_part("pynq-z2"),
         made={
             "Command": {"command": "offramp run examples/digits.toml"},
             "Versions": {"offramp": "0.1.0", "finn-plus": "1.6.1"},
             "Seeds": {"train": 1},
         },
+    )
+
+
+def exits() -> ExitsFile:
+    """The exits of :func:`netlist` as calibration left them."""
+    entries = [
+        ExitRecord(index=k, policy=p, threshold=1, enabled=True, scale=0.1, params={}, reach=1.0, leave=s, accuracy=0.97)
+        for k, (p, s) in enumerate(zip(("softmax", "max_logit", "always"), (0.64, 0.24, 0.12), strict=True))
+    ]
+    return ExitsFile(exits=entries, calibration=Calibration(
+        wanted=Wanted(accuracy_loss=0.005), samples=144, accuracy=0.974, last_exit_accuracy=0.978, exit_accuracy=[0.92, 0.96, 0.978],
+        real_thresholds={"0": 0.937}, epsilon={},
+    ))
+
+
+def metrics(epochs: int = 40, taken: TakenRecord | None = None) -> MetricsFile:
+    """What a training of so many ``epochs`` left, or weights that were ``taken``."""
+    history = [[ExitMetrics(accuracy=0.98 - 0.5 / (e + 1) - 0.03 * (2 - k), loss=1.0) for k in range(3)] for e in range(epochs)]
+    return MetricsFile(
+        data="digits", input=InputRecord(shape=(8, 8, 1), names=[], scale=None), settings=None, exits=history[-1] if history else [],
+        history=history, train_samples=1000, validation_samples=144, **({} if taken is None else {"taken": taken}),
     )

@@ -1,16 +1,16 @@
-import json
 from pathlib import Path
 
 import pytest
 
 import offramp
+from build_flows.artefacts.exit_unit import UnitManifest
 
 
 def test_a_unit_is_generated(tmp_path: Path) -> None:
     unit = offramp.ExitUnit(policy="softmax", classes=10, pe=2, scale=0.0123, threshold=0.9, ui=None)
     made = unit.generate(tmp_path / "out")
     assert (tmp_path / "out" / "exit_unit.v").is_file()
-    assert made.manifest == json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert made.manifest == UnitManifest.load(tmp_path / "out" / "manifest.json")
     assert ("cycles a sample", 5) in made.tables()[0].rows
     with pytest.raises(offramp.OfframpError, match="holds no unit made before"):
         unit.generate(tmp_path)

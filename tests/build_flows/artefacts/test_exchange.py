@@ -58,8 +58,8 @@ def test_two_sets_of_heads_differ_in_memories_alone(copy: Callable[..., Project]
     assert [item.bias for item in netlists[0].exits] != [item.bias for item in netlists[1].exits]
     assert [item.params for item in netlists[0].exits] != [item.params for item in netlists[1].exits]
     assert [item.acc_bits for item in netlists[0].exits] == [item.acc_bits for item in netlists[1].exits]
-    found = differences(works[0] / "rtl", works[1] / "rtl")
-    assert found.others == ()
+    found = differences(*works)
+    assert found.others == []
     assert {"memories/accelerator_settings.dat", "memories/decision0_bias.dat", "memories/decision0_exponents0.dat"} <= set(found.memories)
     heads = ("memories/accelerator_", "memories/decision", "memories/head")
     assert all(name.startswith(heads) for name in found.memories)
@@ -78,7 +78,7 @@ def test_two_sets_of_heads_differ_in_memories_alone(copy: Callable[..., Project]
 @pytest.mark.cosim
 def test_a_users_project_has_the_rtl_it_started_from(copy: Callable[..., Project]) -> None:
     everybody = with_build(copy(), "exchangeable_heads = true")
-    assert flow.compile(everybody, SilentUi())["exchange"] is None
+    assert flow.compile(everybody, SilentUi()).exchange is None
     data = project_dataset(everybody)
     np.savez(everybody.file.parent / "user.npz", x=data.x_train[:200], y=data.y_train[:200])
     text = everybody.file.read_text().replace("exchangeable_heads = true\n", "").replace('"tiny"', '"user"').replace("out/tiny", "out/user")
@@ -86,29 +86,29 @@ def test_a_users_project_has_the_rtl_it_started_from(copy: Callable[..., Project
     file = everybody.file.with_name("user.toml")
     file.write_text(f'{text}[personal]\nsamples = "user.npz"\n')
     user = load_config(file)
-    found = flow.compile(user, SilentUi())["exchange"]
-    assert (found["start"], found["same_rtl"], found["others"]) == (str(everybody.output), True, [])
-    assert {"memories/accelerator_settings.dat", "memories/head0_fc0_mvau_memblock.dat"} <= set(found["memories"])
+    found = flow.compile(user, SilentUi()).exchange
+    assert found is not None
+    assert (found.start, found.same_rtl, found.others) == (str(everybody.output), True, [])
+    assert {"memories/accelerator_settings.dat", "memories/head0_fc0_mvau_memblock.dat"} <= set(found.memories)
     # Its last head is the one that all share.
-    assert not any(name.startswith("memories/head2") for name in found["memories"])
+    assert not any(name.startswith("memories/head2") for name in found.memories)
 
 
 def test_files_that_differ_are_told(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        (tmp_path / name / "memories").mkdir(parents=True)
-        (tmp_path / name / "top.v").write_text("same")
-        (tmp_path / name / "memories" / "a.dat").write_text(name)
+        (tmp_path / name / "rtl" / "memories").mkdir(parents=True)
+        (tmp_path / name / "rtl" / "top.v").write_text("same")
+        (tmp_path / name / "rtl" / "memories" / "a.dat").write_text(name)
     one, two = tmp_path / "one", tmp_path / "two"
     found = differences(one, two)
-    assert (found.memories, found.others) == (("memories/a.dat",), ())
-    assert found.told(Path("start")) == "the RTL is that of start, with other contents in these of its memories: memories/a.dat"
-    assert found.to_json(Path("start")) == {"start": "start", "same_rtl": True, "memories": ["memories/a.dat"], "others": []}
-    (two / "top.v").write_text("other")
-    (two / "memories" / "b.dat").write_text("")
+    assert found.to_json() == {"start": str(one), "same_rtl": True, "memories": ["memories/a.dat"], "others": []}
+    assert found.told() == f"the RTL is that of {one}, with other contents in these of its memories: memories/a.dat"
+    (two / "rtl" / "top.v").write_text("other")
+    (two / "rtl" / "memories" / "b.dat").write_text("")
     found = differences(one, two)
-    assert found.others == ("memories/b.dat", "top.v")
-    assert found.told(Path("start")).startswith("warning: the RTL is not that of start: memories/b.dat and 1 more differ; ")
-    assert differences(one, one).memories == ()
+    assert (found.same_rtl, found.others) == (False, ["memories/b.dat", "top.v"])
+    assert found.told().startswith(f"warning: the RTL is not that of {one}: memories/b.dat and 1 more differ; ")
+    assert differences(one, one).told().endswith("in these of its memories: none")
 
 
 def test_stages_must_be_planned_without_the_weights(copy: Callable[..., Project]) -> None:

@@ -1,29 +1,29 @@
 """A flow whose network is compiled already, for tests of what comes after: the toy of ``tests/toy.py``, with no training."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from build_flows.artefacts.resources import Difference, ResourcesFile, Sums, SynthesisFile, WholeSums
 from build_flows.project.load import Project
 from build_flows.steps.engine import Build
 from build_flows.steps.flow import Flow
 from hw.netlist import Netlist, dump
+from tests.build_flows.compare_samples import resources
 from tests.toy_rtl import emit
 
-SUMS = {"lut": 100, "lut_paired": 90, "lutram": 10, "ff": 200, "bram36": 1, "dsp": 2}
-CAPACITY = {"lut": 53200, "lutram": 17400, "ff": 106400, "bram36": 140, "dsp": 220}
+SUMS = Sums(lut=100, lut_paired=90, lutram=10, ff=200, bram36=1, dsp=2)
 
 
 class CompiledFlow(Flow):
     """Compiles nothing; its synthesis is a few invented numbers."""
 
-    def compile(self) -> dict[str, Any]:
-        return {}
+    def compile(self) -> Any:
+        return None
 
-    def synth(self, part: str | None = None, full: bool = False) -> dict[str, Any]:
-        found = {"version": 1, "part": "xc7z020clg400-1", "capacity": CAPACITY, "total": SUMS, "whole": SUMS if full else None,
-                 "fits": True, "short": []}
-        self.path("synthesis.json").write_text(json.dumps(found))
+    def synth(self, part: str | None = None, full: bool = False) -> ResourcesFile:
+        whole = WholeSums(**vars(SUMS), difference=Difference(**dict.fromkeys(Sums.model_fields, 0.0))) if full else None
+        found = {**vars(resources(1)), "total": SUMS, "whole": whole}
+        SynthesisFile(**{name: found[name] for name in SynthesisFile.model_fields if name != "version"}).save(self.path("synthesis.json"))
         return self.resources()
 
 

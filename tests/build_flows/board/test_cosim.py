@@ -17,6 +17,7 @@ from sim import golden
 from sim.result_word import saturate
 from tests import toy
 from tests.build_flows.board.golden_toy import write_filelist, write_golden
+from tests.build_flows.simulation_samples import simulation
 from tests.toy_rtl import emit
 
 pytestmark = pytest.mark.cosim
@@ -35,9 +36,8 @@ def given(tmp_path: Path, model_cache: Path) -> dict[str, Any]:
     images = toy.images(COUNT, seed=3)
     found = golden.decide(golden.load(golden_file).run(images), golden.load_exits(exits))
     confidence = saturate(found.confidence, next(item for item in netlist.result.fields if item.name == "confidence"))
-    rows = [{"label": int(a), "exit": int(b), "confidence": int(c)} for a, b, c in zip(found.label, found.exit, confidence, strict=True)]
-    assert {row["exit"] for row in rows} == {0, 1}
-    (tmp_path / "sim.json").write_text(json.dumps({"version": 1, "samples": rows, "cycles_per_sample": 20.0}))
+    assert set(found.exit.tolist()) == {0, 1}
+    simulation(found.label, found.exit, confidence).save(tmp_path / "sim.json")
     return {
         "netlist": tmp_path / "netlist.json", "rtl": tmp_path / "rtl", "golden_file": golden_file, "exits": exits,
         "simulated": tmp_path / "sim.json", "images": images, "labels": np.arange(COUNT) % 3, "board": Z2, "samples": None, "seed": 1,
@@ -47,25 +47,25 @@ def given(tmp_path: Path, model_cache: Path) -> dict[str, Any]:
 
 def test_all_images_and_all_checks(given: dict[str, Any]) -> None:
     found = cosimulate(**given)
-    assert (found["samples"], found["agree"]) == (COUNT, COUNT)
-    assert [row["name"] for row in found["checks"]] == ["selftest.py", *(check.name for check in CHECKS)]
-    told = {row["name"]: row["told"] for row in found["checks"]}
+    assert (found.samples, found.agree) == (COUNT, COUNT)
+    assert [row.name for row in found.checks] == ["selftest.py", *(check.name for check in CHECKS)]
+    told = {row.name: row.told for row in found.checks}
     assert told["selftest.py"].startswith(f"{COUNT} of {COUNT} samples agree")
     assert "8 images in, 1 results out" in told["DMA timeout"]
-    assert sum(found["exits"]) == COUNT
-    assert found["counters"]["samples_out"] == COUNT
-    assert found["counters"]["exits"] == found["exits"]
+    assert sum(found.exits) == COUNT
+    assert found.counters.samples_out == COUNT
+    assert found.counters.exits == found.exits
     # 48 bytes on 32 bits: 12 words an image, which cannot go faster than one a cycle.
-    assert found["dma"][0]["words"] == found["dma"][0]["least"] == 12
-    assert 12 < found["cycles_per_sample"] < 200
-    json.dumps(found, allow_nan=False)
+    assert found.dma[0].words == found.dma[0].least == 12
+    assert 12 < found.cycles_per_sample < 200
+    assert found.simulated_cycles_per_sample == 20.0
 
 
 @pytest.mark.parametrize("samples", [10, 1])
 def test_fewer_images_and_another_seed(samples: int, given: dict[str, Any]) -> None:
     found = cosimulate(**(given | {"samples": samples, "seed": 5}))
-    assert (found["samples"], found["agree"], found["seed"]) == (samples, samples, 5)
-    assert len(found["checks"]) == 1 + len(CHECKS)
+    assert (found.samples, found.agree, found.seed) == (samples, samples, 5)
+    assert len(found.checks) == 1 + len(CHECKS)
 
 
 @pytest.mark.parametrize("field", ["label", "exit", "confidence"])

@@ -189,7 +189,7 @@ def test_names_with_spaces(tmp_path: Path) -> None:
         deploy(package, ssh, SilentUi())
         assert contents(found.home / "offramp" / "toy") == contents(folder)
         python = found.program("board python", 'echo "{\\"ok\\": true}"')
-        assert run_selftest(package, ssh, python=str(python)) == {"ok": True}
+        assert run_selftest(package, ssh, python=str(python)).to_json() == {"ok": True}
 
 
 @pytest.mark.parametrize(("label", "told"), [("Pynq-Z1", "board is a Pynq-Z1, and the package is for a Pynq-Z2"),
@@ -296,6 +296,7 @@ def test_packages_that_are_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [('{"version": 0}', "is of version 0, and this is offramp with version 1"), ("[]", "is no manifest"),
+     ('{"version": 1, "board": "pynq-z2"}', "is no manifest"),
      (None, "it must have one manifest, not none")],
 )
 def test_manifests_of_another_time(text: str | None, told: str, tmp_path: Path) -> None:
@@ -314,7 +315,7 @@ def test_the_self_test_of_the_board(package: Package, board: Remote) -> None:
     put(package, board)
     python = board.program("board_python", 'echo noise; pwd > "$HOME"/where; echo "{\\"ok\\": true, \\"told\\": \\"$*\\"}"')
     with Ssh("board", config=board.config) as ssh:
-        assert run_selftest(package, ssh, python=str(python)) == {"ok": True, "told": "selftest.py --json"}
+        assert run_selftest(package, ssh, python=str(python)).to_json() == {"ok": True, "told": "selftest.py --json"}
     assert (board.home / "where").read_text() == f"{board.home}/offramp/toy\n"
 
 
@@ -332,13 +333,14 @@ def test_the_self_test_has_what_a_login_shell_sets(root: bool, package: Package,
     board.program("board_python", "printf '{\"ok\": true, \"xrt\": \"%s\", \"tool\": \"%s\", \"in\": \"%s\"}' $XILINX_XRT $(tool) $PWD")
     with Ssh("board", config=board.config) as ssh:
         found = run_selftest(package, ssh, python="board_python")
-    assert found == {"ok": True, "xrt": "/some/where", "tool": "right", "in": f"{board.home}/offramp/toy"}
+    assert found.to_json() == {"ok": True, "xrt": "/some/where", "tool": "right", "in": f"{board.home}/offramp/toy"}
 
 
 @pytest.mark.parametrize(
     ("script", "told"),
     [("echo Traceback >&2; echo 'ImportError: no pynq' >&2; exit 1", "ended with code 1 and no result: ImportError: no pynq"),
      ("exit 0", "ended with code 0 and no result: it said nothing"), ("echo [1]", "ended with code 0 and no result: it said nothing"),
+     ("echo '{\"ok\": true, \"errors\": 3}'", "ended with code 0 and no result: it said nothing"),
      ("echo '{\"ok\": true}'; echo Aborted >&2; exit 134", "ended with code 134 and no result: Aborted")],
 )
 def test_a_self_test_without_a_result(script: str, told: str, package: Package, board: Remote) -> None:
@@ -363,9 +365,9 @@ def test_who_is_not_root_needs_sudo(package: Package, board: Remote) -> None:
         with pytest.raises(DeployError, match="the self-test needs root on board, and sudo does not give it"):
             run_selftest(package, ssh, python="board_python")
         board.program("sudo", '[ "$1" = -n ] || exit 1; shift; BY=sudo exec "$@"')
-        assert run_selftest(package, ssh, python="board_python") == {"ok": True, "by": "sudo"}
+        assert run_selftest(package, ssh, python="board_python").to_json() == {"ok": True, "by": "sudo"}
         board.program("sudo", '[ "$1 $2" = "-S -p" ] || exit 1; read -r word; [ "$word" = secret ] || exit 1; shift 3; BY=word exec "$@"')
-        assert run_selftest(package, ssh, python="board_python", sudo_password="secret") == {"ok": True, "by": "word"}
+        assert run_selftest(package, ssh, python="board_python", sudo_password="secret").to_json() == {"ok": True, "by": "word"}
         with pytest.raises(DeployError, match="needs root"):
             run_selftest(package, ssh, python="board_python", sudo_password="wrong")
 
@@ -415,7 +417,7 @@ def test_the_real_self_test_runs_on_a_simulated_board(toy_job, board: Remote, tm
     python = board.program("board_python", f"{names}exec {sys.executable} \"$@\"")
     with Ssh("board", config=board.config) as ssh:
         found = run_selftest(package, ssh, python=str(python))
-    assert (found["ok"], found["samples"], found["agree"], found["errors"]) == (True, 40, 40, [])
+    assert (found.ok, found.samples, found.agree, found.errors) == (True, 40, 40, [])
     assert contents(board.home / "offramp" / "toy") == contents(package.folder)
     # A bitstream of another network is noticed, and told.
     other, _ = toy_job(bus_bits=128, result_bits=32, order="input")
@@ -423,7 +425,7 @@ def test_the_real_self_test_runs_on_a_simulated_board(toy_job, board: Remote, tm
     put(foreign, board)
     with Ssh("board", config=board.config) as ssh:
         found = run_selftest(foreign, ssh, python=str(python))
-    assert not found["ok"]
-    assert "BUILD" in found["errors"][0] or "build" in found["errors"][0]
+    assert not found.ok
+    assert "BUILD" in found.errors[0] or "build" in found.errors[0]
 
 

@@ -1,12 +1,15 @@
+"""What the manifest tells of a netlist."""
+
 import dataclasses
+import json
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from build_flows.artefacts.manifest import ManifestExit
 from build_flows.base.errors import OfframpError
-from build_flows.base.files import write_json
 from build_flows.board.boards import BOARDS, find_board
 from build_flows.board.manifest import manifest, threshold_range
 from build_flows.exit_unit.spec import UnitSpec
@@ -26,9 +29,9 @@ def _exit(policy: str, score: str | None = None) -> Exit:
                 params=unit.params)
 
 
-def _with(item: Exit) -> dict:
+def _with(item: Exit) -> ManifestExit:
     netlist = toy.build(None)
-    return manifest(dataclasses.replace(netlist, exits=(item, *netlist.exits[1:])), Z2, {})["exits"][0]
+    return manifest(dataclasses.replace(netlist, exits=(item, *netlist.exits[1:])), Z2, {}).exits[0]
 
 
 def test_toy_in_full() -> None:
@@ -36,7 +39,7 @@ def test_toy_in_full() -> None:
     files = {"toy.bit": "ab", "toy.hwh": "cd"}
     found = manifest(netlist, Z2, files)
     build = build_id(netlist)
-    assert found == {
+    assert json.loads(found.dump()) == {
         "version": 1, "name": "toy", "offramp": metadata.version("offramp"), "board": "pynq-z2", "board_label": "Pynq-Z2",
         "part": "xc7z020clg400-1",
         "clock_mhz": 100.0, "build": build, "design": f"toy_{build:08x}", "register_map": 1, "files": files,
@@ -55,7 +58,7 @@ def test_toy_in_full() -> None:
 
 def test_the_driver_reads_it(tmp_path: Path) -> None:
     netlist = toy.build(None, exits=3)
-    write_json(tmp_path / "toy.json", manifest(netlist, Z2, {"toy.bit": "ab"}))
+    manifest(netlist, Z2, {"toy.bit": "ab"}).save(tmp_path / "toy.json")
     read = load_manifest(tmp_path / "toy.bit")
     assert read.build == build_id(netlist)
     assert [item.threshold_range for item in read.exits] == [(-1024, 1024), (-1024, 1024), None]
@@ -64,20 +67,20 @@ def test_the_driver_reads_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("paces", "planned", "hard"), [((4,), 16.0, 16), ((16,), 32.0, 64), ((40,), 80.0, 160)])
 def test_cycles_are_those_of_the_slowest_stage(paces: tuple[int], planned: float, hard: int) -> None:
     found = manifest(toy.build(None, paces=paces), Z2, {})
-    assert (found["cycles_per_sample"], found["cycles_all_hard"]) == (planned, hard)
+    assert (found.cycles_per_sample, found.cycles_all_hard) == (planned, hard)
 
 
 def test_a_narrow_bus_sets_the_pace() -> None:
     found = manifest(toy.build(None, bus_bits=8), Z2, {})
-    assert (found["input"]["words"], found["cycles_per_sample"], found["cycles_all_hard"]) == (48, 48.0, 48)
+    assert (found.input.words, found.cycles_per_sample, found.cycles_all_hard) == (48, 48.0, 48)
 
 
 def test_the_clock_is_the_one_there_will_be() -> None:
-    assert manifest(dataclasses.replace(toy.build(None), clock_mhz=123.0), Z2, {})["clock_mhz"] == 125.0
+    assert manifest(dataclasses.replace(toy.build(None), clock_mhz=123.0), Z2, {}).clock_mhz == 125.0
 
 
 def test_constants_are_scalars_and_tables_stay_behind() -> None:
-    params = _with(_exit("softmax"))["params"]
+    params = _with(_exit("softmax")).params
     assert {"frac_bits", "table_bits"} <= set(params)
     assert all(isinstance(value, int) for value in params.values())
 
@@ -85,7 +88,7 @@ def test_constants_are_scalars_and_tables_stay_behind() -> None:
 @pytest.mark.parametrize("score", INNER)
 def test_thresholds_of_classes(score: str) -> None:
     item = _exit("class_threshold", score)
-    params = _with(item)["params"]
+    params = _with(item).params
     assert (params["score"], params["thresholds"]) == (score, item.params["thresholds"])
     assert all(isinstance(value, int) for value in params["score_params"].values())
 
@@ -105,6 +108,14 @@ def test_at_one_end_of_the_range_none_leaves_and_at_the_other_all(policy: str, s
         side = Side(gate=random.integers(-2**15, 2**15, 400) if policy == "gate" else None)
         left.add(int(POLICIES[policy](logits, threshold, params, side).leaves.sum()))
     assert left == {0, 400}
+
+
+def test_the_unit_of_a_gate_heads_logit_stands_beside_the_constants() -> None:
+    item = _exit("gate")
+    told = _with(dataclasses.replace(item, params={**item.params, "gate_scale": 0.25}))
+    assert told.gate_scale == 0.25
+    assert "gate_scale" not in told.params
+    assert "gate_scale" not in _with(item).to_json()
 
 
 @pytest.mark.parametrize("policy", ["always", "never"])

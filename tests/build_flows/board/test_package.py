@@ -1,6 +1,5 @@
 import dataclasses
 import hashlib
-import json
 import subprocess
 import tarfile
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from build_flows.artefacts.manifest import ManifestFile
 from build_flows.base.errors import OfframpError
 from build_flows.board.boards import find_board
 from build_flows.board.package import SUMS, Samples, golden_samples, write_archive, write_package
@@ -30,7 +30,7 @@ def _samples(folder: Path, netlist: Netlist = NETLIST, count: int = 100, of: int
     return golden_samples(netlist=netlist, golden_file=golden, exits=exits, images=toy.images(of), labels=np.arange(of) % 3, count=count)
 
 
-def _package(place: Path, netlist: Netlist = NETLIST) -> tuple[Path, dict]:
+def _package(place: Path, netlist: Netlist = NETLIST) -> tuple[Path, ManifestFile]:
     bit, hwh = write_stand_in(place, netlist, Z2)
     return place / "package", write_package(place / "package", netlist=netlist, board=Z2, bit=bit, hwh=hwh,
                                             samples=_samples(place / "golden"))
@@ -46,9 +46,9 @@ def test_what_is_inside(tmp_path: Path) -> None:
         "toy.bit", "toy.hwh", "toy.json", "toy.ipynb", "samples.npz", "selftest.py", "benchmark.py", "README.md", SUMS,
         *(f"offramp_driver/{name}" for name in DRIVER)}
     assert "offramp_driver/accelerator.py" in _contents(folder)
-    assert json.loads((folder / "toy.json").read_text()) == found
-    assert found["files"] == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("toy.bit", "toy.hwh")}
-    assert found["build"] == build_id(NETLIST)
+    assert (folder / "toy.json").read_text() == found.dump()
+    assert found.files == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("toy.bit", "toy.hwh")}
+    assert found.build == build_id(NETLIST)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
@@ -111,7 +111,7 @@ def test_files_of_another_netlist_leave_the_earlier_package(tmp_path: Path) -> N
 def test_names_with_a_dash_are_identifiers_on_the_board(tmp_path: Path) -> None:
     folder, found = _package(tmp_path, dataclasses.replace(NETLIST, name="my-net"))
     assert {"my_net.bit", "my_net.hwh", "my_net.json", "my_net.ipynb"} <= set(_contents(folder))
-    assert (found["name"], sorted(found["files"])) == ("my-net", ["my_net.bit", "my_net.hwh"])
+    assert (found.name, sorted(found.files)) == ("my-net", ["my_net.bit", "my_net.hwh"])
     assert load_manifest(folder / "my_net.bit").name == "my-net"
 
 
@@ -163,7 +163,7 @@ def test_readme_tells_of_this_network(tmp_path: Path) -> None:
     folder, found = _package(tmp_path)
     text = (folder / "README.md").read_text()
     for told in ("# toy on Pynq-Z2", "4 x 4 x 3 images", "3 classes, 2 exits (max_logit, always), 100 MHz", "100 test images",
-                 f"build `{found['build']:08x}`", "uint8 [n, 4, 4, 3]", "toy.ipynb"):
+                 f"build `{found.build:08x}`", "uint8 [n, 4, 4, 3]", "toy.ipynb"):
         assert told in text
     assert "{{" not in text
     for name in ("toy.bit", "toy.hwh", "toy.json", "samples.npz", "selftest.py", "benchmark.py", "toy.ipynb", SUMS):

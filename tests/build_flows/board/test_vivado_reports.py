@@ -1,12 +1,14 @@
 """Reports of 2022.2 and of 2024.2 are read; a cut or foreign one is told by what it lacks."""
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from build_flows.artefacts.resources import Power, VivadoTiming
 from build_flows.base.parts import PARTS
 from build_flows.board.vivado_reports import ReportError, figures, read_power, read_timing, read_utilisation
 
@@ -119,12 +121,24 @@ def test_a_warning_beside_the_power(tmp_path: Path) -> None:
 
 
 def test_figures_of_resources_json() -> None:
-    found = figures(REPORTS / "2024.2")
-    assert set(found) == {"utilisation", "capacity", "timing", "power"}
-    assert found["utilisation"]["bram36"] == 8.5
-    assert found["timing"] == {"wns_ns": 0.312, "tns_ns": 0.0, "whs_ns": 0.043, "met": True, "fmax_mhz": 103.2, "clock_mhz": 100.0,
-                               "path": PATH.replace("10.096", "9.472")}
-    assert found["power"] == {"total_w": 1.829, "dynamic_w": 1.689, "static_w": 0.14}
+    found = figures(REPORTS / "2024.2", vivado="2024.2", board="pynq-z1", part="xc7z020clg400-1")
+    assert (found.vivado, found.board, found.part) == ("2024.2", "pynq-z1", "xc7z020clg400-1")
+    assert found.utilisation.bram36 == 8.5
+    assert found.timing == VivadoTiming(wns_ns=0.312, tns_ns=0.0, whs_ns=0.043, met=True, fmax_mhz=103.2, clock_mhz=100.0,
+                                        path=PATH.replace("10.096", "9.472"))
+    assert found.power == Power(total_w=1.829, dynamic_w=1.689, static_w=0.14)
+
+
+def test_a_design_without_hold_paths_has_figures(tmp_path: Path) -> None:
+    reports = tmp_path / "reports"
+    shutil.copytree(REPORTS / "2022.2", reports)
+    path = reports / "timing.rpt"
+    text = path.read_text()
+    row = next(line for line in text.splitlines() if line.split()[:2] == ["0.312", "0.000"])
+    words = row.split()
+    path.write_text(text.replace(row, " ".join([*words[:4], "NA", *words[5:]])))
+    found = figures(reports, vivado="2022.2", board="pynq-z1", part="xc7z020clg400-1")
+    assert (found.timing.whs_ns, found.timing.met) == (None, True)
 
 
 @pytest.mark.parametrize(("read", "name", "cut", "told"), [

@@ -103,6 +103,6 @@ def test_mishaps_are_told(sweep, tmp_path):
 def test_the_columns_fit_the_rows():
     from tests.build_flows.compare_samples import sample
 
-    for row in sample()["layouts"]:
+    for row in sample().layouts:
         assert len(compare_command._speed(row)) == len(compare_command.SPEED)
         assert len(compare_command._cost(row)) == len(compare_command.COST)

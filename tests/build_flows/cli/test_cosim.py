@@ -4,18 +4,11 @@ import subprocess
 import sys
 
 from build_flows.cli.cosim import _figures
-
-DMA = [
-    {"name": "images in", "bits": 32, "words": 16, "least": 16, "payload": 1.0, "mb_per_second": 46.0, "stream_mb_per_second": 400.0,
-     "port_mb_per_second": 800.0, "used": 0.115, "most_samples": 6.25e6},
-    {"name": "results out", "bits": 64, "words": 1, "least": 1, "payload": 0.97, "mb_per_second": 5.8, "stream_mb_per_second": 800.0,
-     "port_mb_per_second": 800.0, "used": 0.007, "most_samples": 1e8},
-]
+from tests.build_flows.artefacts.test_cosim import sample
 
 
 def test_what_a_person_is_told() -> None:
-    rows = dict(_figures({"samples": 1300, "agree": 1300, "batch": 500, "cycles_per_sample": 138.25, "simulated_cycles_per_sample": 130.4,
-                          "dma": DMA, "seconds": 21.84}))
+    rows = dict(_figures(sample()))
     assert rows == {
         "images through driver, DMA and RTL": "1,300", "equal to the simulation": "1,300", "cycles per sample, 500 in a batch": "138.2",
         "without a DMA, at steady state": "130.4", "DMA words an image (at least)": "16 of 32 bits (16)",

@@ -1,20 +1,20 @@
 """What ``offramp evaluate`` prints of evaluation.json."""
 
 import json
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from build_flows.artefacts.evaluation import EvaluationFile
 from build_flows.cli.main import cli
 from build_flows.steps import flow
-from tests.build_flows.evaluate_samples import sample
+from tests.build_flows.evaluate_samples import content, sample
 from tests.test_layering import ROOT
 
 CONFIG = str(ROOT / "examples" / "digits.toml")
 
 
-def invoke(monkeypatch: pytest.MonkeyPatch, found: dict[str, Any], *options: str) -> str:
+def invoke(monkeypatch: pytest.MonkeyPatch, found: EvaluationFile, *options: str) -> str:
     monkeypatch.setattr(flow, "evaluate", lambda project, ui: found)
     ran = CliRunner().invoke(cli, ["evaluate", CONFIG, *options], catch_exceptions=False)
     assert ran.exit_code == 0
@@ -30,8 +30,9 @@ def test_tables_and_what_the_attack_does(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_throughput_below_all_hard_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = sample()
-    found["slowdown"]["rtl"] |= {"attacked": 500.0, "holds": False}
+    slowdown = sample().slowdown
+    assert slowdown.rtl is not None
+    found = sample().replace(slowdown=slowdown.replace(rtl=slowdown.rtl.replace(attacked=500.0, holds=False)))
     assert "throughput FALLS BELOW" in invoke(monkeypatch, found)
 
 
@@ -44,4 +45,4 @@ def test_without_simulation_it_says_how_to_get_cycles(monkeypatch: pytest.Monkey
 def test_json_is_all_there_is_on_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
     told = json.loads(invoke(monkeypatch, sample(), "--json"))
     assert told.pop("output").endswith("digits")
-    assert told == sample()
+    assert told == content()

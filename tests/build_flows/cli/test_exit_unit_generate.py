@@ -15,9 +15,9 @@ from build_flows.cli.exit_unit import exit_unit
 from build_flows.cli.exit_unit_generate import generate
 from build_flows.exit_unit.spec import UnitSpec
 from build_flows.project.load import Project
-from build_flows.project.template import template
-from build_flows.steps import exit_unit as steps
+from build_flows.steps import exit_unit as exit_unit_step
 from quant_models.exits.policies import POLICIES
+from tests.test_layering import ROOT
 
 SMALL = "--classes 4 --pe 2 --logit-bits 8 --scale 0.1"
 
@@ -115,14 +115,13 @@ def test_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
     def of_project(project: Project, index: int, ui: Any) -> tuple[UnitSpec, bool]:
-        asked.append((project.file, index))
+        asked.append((project.name, index))
         return UnitSpec(policy="never", classes=4, pe=1), False
 
-    monkeypatch.setattr(steps, "of_project", of_project)
-    (tmp_path / "some.toml").write_text(template("digits"))
-    result = give(f"--from {tmp_path / 'some.toml'} --exit 1 --json -o {tmp_path / 'out'}")
+    monkeypatch.setattr(exit_unit_step, "of_project", of_project)
+    result = give(f"--from {ROOT / 'examples' / 'digits.toml'} --exit 1 --json -o {tmp_path / 'out'}")
     assert result.exit_code == 0, result.exception
-    assert asked == [(tmp_path / "some.toml", 1)]
+    assert asked == [("digits", 1)]
     assert json.loads(result.stdout)["enabled"] is False
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from build_flows.artefacts.exit_unit import SweepFile, SweepRow, SweepSeconds
 from build_flows.base.errors import OfframpError
 from build_flows.cli.exit_unit_simulate import simulate
 from build_flows.exit_unit import simulate as work
@@ -26,12 +27,16 @@ def instead(monkeypatch) -> list[work.Sweep]:
 
     def carry_out(sweep, output, ui):
         asked.append(sweep)
-        row = {"name": "margin", "policy": "margin", "classes": 4, "pe": 2, "samples": sweep.samples, "agree": sweep.samples, "ii": 2,
-               "latency_min": 5, "latency_median": 5.0, "latency_max": 7, "bubbles": 0, "sim_cycles_per_second": 1_500_000}
+        row = SweepRow(
+            name="margin", policy="margin", classes=4, pe=2, samples=sweep.samples, agree=sweep.samples, ii=2, latency_min=5,
+            latency_median=5.0, latency_max=7, latency_bound=18, bubbles=0, coverage={}, logit_bits=12, scale=0.01, epsilon=None,
+            threshold=1.0, cycles=1500, sim_cycles_per_second=1_500_000,
+        )
         faults = [] if len(sweep.specs) == 1 else ["margin_c8_pe2: sample 3 differs", "margin_c8_pe2: bubble"]
-        return {"units": [row] * len(sweep.specs), "faults": faults, "cycles": 3000, "sim_cycles_per_second": 1000,
-                "seed": sweep.seed, "stall": sweep.stall,
-                "seconds": {"simulate": 3.0}}
+        return SweepFile(
+            units=[row] * len(sweep.specs), faults=faults, seed=sweep.seed, stall=sweep.stall, cycles=3000, sim_cycles_per_second=1000,
+            seconds=SweepSeconds(build=1.0, draw=1.0, simulate=3.0),
+        )
 
     monkeypatch.setattr(work, "simulate", carry_out)
     return asked
@@ -66,6 +71,9 @@ def test_json_is_one_object_and_notes_what_was_left_out(instead, tmp_path: Path)
     told = json.loads(result.stdout)
     assert told["left_out"] == ["pe 3 does not divide 4 classes: left out"]
     assert told["units"][0]["agree"] == 1000
+    assert set(told) == {
+        "units", "faults", "seed", "stall", "cycles", "sim_cycles_per_second", "seconds", "left_out", "output",
+    }
     assert instead[0].stall == 0.25
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import tomli_w
 
+from build_flows.artefacts.compare import CompareFile, Failure, Matched, MatchFile, Speedup, Taken
+from build_flows.artefacts.resources import ResourcesFile
+from build_flows.artefacts.simulation import Figures
 from build_flows.base.errors import OfframpError
 from build_flows.base.parts import PartError
 from build_flows.base.ui import SilentUi
 from build_flows.compare.compare import compare, write_files
-from build_flows.compare.matching import Match
 from build_flows.compare.pareto import ParetoError
 from build_flows.compare.sweep import plan_configs, plan_sweep
 from build_flows.project.load import Project
@@ -37,6 +39,9 @@ exits = [{ after = 0, head = "conv", policy = "softmax" }, { after = 1, head = "
 """
 
 
+PREDICTED = Taken(lut=1.0, bram36=0.5, dsp=2.0)
+
+
 class Fake:
     """Steps that write what later ones look for, and fail where they are told to."""
 
@@ -45,13 +50,12 @@ class Fake:
         self.fail, self.error = fail, error or OfframpError("no folding", hint="raise the target")
         self.agree = 10000
 
-    def train(self, project: Project, ui: Any) -> dict[str, Any]:
+    def train(self, project: Project, ui: Any) -> None:
         self.calls.append(("train", project.name))
         project.output.mkdir(parents=True, exist_ok=True)
         (project.output / "checkpoint.safetensors").write_bytes(b"")
-        return {}
 
-    def simulate(self, project: Project, ui: Any, samples: int | None, stall: float, seed: int) -> dict[str, Any]:
+    def simulate(self, project: Project, ui: Any, samples: int | None, stall: float, seed: int) -> Figures:
         self.calls.append(("simulate", project.name))
         if project.name == self.fail:
             raise self.error
@@ -59,22 +63,22 @@ class Fake:
         (project.output / "golden.npz").write_bytes(b"golden")
         early = len(project.config.exits) - 1
         found = figures([*[0.4] * early, 1 - 0.4 * early], 0.9 - early / 100, float(project.config.target.cycles_per_sample))
-        return found | {"agree": self.agree}
+        return found.replace(agree=self.agree)
 
-    def synth(self, project: Project, ui: Any, *, part: str | None, full: bool) -> dict[str, Any]:
+    def synth(self, project: Project, ui: Any, *, part: str | None, full: bool) -> ResourcesFile:
         self.calls.append(("synth", project.name, str(part), str(full)))
         return resources(len(project.config.exits) - 1)
 
 
 class Matching:
     def __init__(self, fits: bool = True) -> None:
-        self.asked: list[dict[str, float]] = []
+        self.asked: list[Taken] = []
         self.fits = fits
 
-    def __call__(self, golden: Path, part: Any, allowed: dict[str, float]) -> Match:
+    def __call__(self, golden: Path, part: Any, allowed: Taken) -> MatchFile:
         assert golden.read_bytes() == b"golden"
-        self.asked.append(dict(allowed))
-        return Match(cycles=2600, fits=self.fits, predicted={"lut": 1.0, "bram36": 0.5, "dsp": 2.0}, allowed=dict(allowed))
+        self.asked.append(allowed)
+        return MatchFile(cycles=2600, fits=self.fits, predicted=PREDICTED, allowed=allowed)
 
 
 class Notes(SilentUi):
@@ -96,7 +100,7 @@ def sweep(tmp_path: Path) -> Path:
 def test_rows_and_baselines(sweep: Path) -> None:
     steps, matching, ui = Fake(), Matching(), Notes()
     found = compare(plan_sweep(sweep), ui, steps, matching=matching)
-    assert [(row["name"], row["baseline"]) for row in found["layouts"]] == [
+    assert [(row.name, row.baseline) for row in found.layouts] == [
         ("none", "rate"), ("baseline-resources", "resources"), ("early", None), ("both", None),
     ]
     # Training first, then what the second baseline needs.
@@ -108,39 +112,37 @@ def test_rows_and_baselines(sweep: Path) -> None:
         "layout 1 of 4: none, without exits at the same target rate", "layout 2 of 4: both",
         "layout 3 of 4: baseline-resources, without exits in the resources of both", "layout 4 of 4: early",
     ]
-    assert found["reference"] == "both"
-    assert found["part"] == "xc7z020clg400-1"
-    assert found["failed"] == []
+    assert (found.reference, found.part, found.failed) == ("both", "xc7z020clg400-1", [])
 
 
 def test_the_second_baseline_may_take_what_the_reference_takes(sweep: Path) -> None:
     matching = Matching()
-    row = compare(plan_sweep(sweep), SilentUi(), Fake(), matching=matching)["layouts"][1]
-    total = resources(2)["total"]
-    beside = [unit for unit in resources(0)["units"] if unit["kind"] != "layer"]
-    wanted = {
-        "lut": total["lut"] + total["lutram"] - sum(unit["lut"] + unit["lutram"] for unit in beside),
-        "bram36": total["bram36"] - sum(unit["bram36"] for unit in beside), "dsp": total["dsp"] - sum(unit["dsp"] for unit in beside),
-    }
+    row = compare(plan_sweep(sweep), SilentUi(), Fake(), matching=matching).layouts[1]
+    total = resources(2).total
+    beside = [unit for unit in resources(0).units if unit.kind != "layer"]
+    wanted = Taken(
+        lut=total.lut + total.lutram - sum(unit.lut + unit.lutram for unit in beside),
+        bram36=total.bram36 - sum(unit.bram36 for unit in beside), dsp=total.dsp - sum(unit.dsp for unit in beside),
+    )
     assert matching.asked == [wanted]
-    assert row["target_cycles_per_sample"] == 2600
-    assert row["matched"] == {
-        "layout": "both", "total": total, "fits": True, "predicted": {"lut": 1.0, "bram36": 0.5, "dsp": 2.0}, "allowed": wanted,
-    }
-    assert row["speedup"] == {"rate": 0.5, "resources": 1.0}
+    assert row.target_cycles_per_sample == 2600
+    assert row.matched == Matched(layout="both", total=total, fits=True, predicted=PREDICTED, allowed=wanted)
+    assert row.speedup == Speedup(rate=0.5, resources=1.0)
 
 
 def test_what_does_not_fit_is_told(sweep: Path) -> None:
     ui = Notes()
     found = compare(plan_sweep(sweep), ui, Fake(), matching=Matching(fits=False))
-    assert found["layouts"][1]["matched"]["fits"] is False
+    matched = found.layouts[1].matched
+    assert matched is not None
+    assert matched.fits is False
     assert any("even the slowest design takes more than both" in line for line in ui.lines)
 
 
 def test_the_front_is_marked(sweep: Path) -> None:
     found = compare(plan_sweep(sweep), SilentUi(), Fake(), matching=Matching(), objectives=("accuracy",))
-    assert found["pareto"] == ["none", "baseline-resources"] == [row["name"] for row in found["layouts"] if row["pareto"]]
-    assert found["objectives"] == ["accuracy"]
+    assert found.pareto == ["none", "baseline-resources"] == [row.name for row in found.layouts if row.pareto]
+    assert found.objectives == ["accuracy"]
 
 
 def test_options_reach_the_steps(sweep: Path) -> None:
@@ -163,7 +165,7 @@ def test_a_killed_run_goes_on_where_it_was(sweep: Path) -> None:
     config = sweep.parent / "build" / "trial" / "none" / "config.toml"
     before = config.stat().st_ino
     found = compare(plan_sweep(sweep), SilentUi(), Fake(), matching=matching)
-    assert len(found["layouts"]) == 4
+    assert len(found.layouts) == 4
     assert config.stat().st_ino == before
     assert len(matching.asked) == 1
 
@@ -171,16 +173,16 @@ def test_a_killed_run_goes_on_where_it_was(sweep: Path) -> None:
 def test_a_layout_that_fails_leaves_the_others(sweep: Path) -> None:
     ui = Notes()
     found = compare(plan_sweep(sweep), ui, Fake(fail="early"), matching=Matching())
-    assert [row["name"] for row in found["layouts"]] == ["none", "baseline-resources", "both"]
-    assert found["failed"] == [{"name": "early", "error": "no folding", "hint": "raise the target"}]
+    assert [row.name for row in found.layouts] == ["none", "baseline-resources", "both"]
+    assert found.failed == [Failure(name="early", error="no folding", hint="raise the target")]
     assert "layout early failed: no folding" in ui.lines
 
 
 @pytest.mark.parametrize("name", ["none", "both"])
 def test_without_what_it_is_made_from_there_is_no_second_baseline(sweep: Path, name: str) -> None:
     found = compare(plan_sweep(sweep), SilentUi(), Fake(fail=name), matching=Matching())
-    assert "baseline-resources" not in [row["name"] for row in found["layouts"]]
-    assert found["failed"][1] == {"name": "baseline-resources", "error": f"it is made from layout {name}, which failed"}
+    assert "baseline-resources" not in [row.name for row in found.layouts]
+    assert found.failed[1].to_json() == {"name": "baseline-resources", "error": f"it is made from layout {name}, which failed"}
 
 
 def test_results_that_do_not_agree_are_a_failure(sweep: Path) -> None:
@@ -210,16 +212,16 @@ def test_configurations_of_ones_own(sweep: Path) -> None:
     other.write_text(tomli_w.dumps(BASE | {"project": {"name": "other"}, "exits": [{"policy": "entropy"}, {"policy": "always"}]}))
     steps = Fake()
     found = compare(plan_configs([sweep.parent / "base.toml", other]), SilentUi(), steps, matching=Matching())
-    assert [row["name"] for row in found["layouts"]] == ["baseline-rate", "baseline-resources", "base", "other"]
+    assert [row.name for row in found.layouts] == ["baseline-rate", "baseline-resources", "base", "other"]
     assert steps.calls[0] == ("train", "base")
-    assert found["layouts"][0]["config"] == str(sweep.parent / "build" / "base_baseline-rate" / "config.toml")
+    assert found.layouts[0].config == str(sweep.parent / "build" / "base_baseline-rate" / "config.toml")
 
 
 def test_without_early_exits_there_is_one_baseline(sweep: Path) -> None:
     alone = sweep.parent / "alone.toml"
     alone.write_text(tomli_w.dumps(BASE | {"project": {"name": "alone"}, "exits": [{"policy": "always"}]}))
     found = compare(plan_configs([alone]), SilentUi(), Fake())
-    assert [(row["name"], row["baseline"]) for row in found["layouts"]] == [("alone", "rate")]
+    assert [(row.name, row.baseline) for row in found.layouts] == [("alone", "rate")]
 
 
 def test_files(sweep: Path, tmp_path: Path) -> None:
@@ -231,6 +233,7 @@ def test_files(sweep: Path, tmp_path: Path) -> None:
     told = json.loads(files["json"].read_text())
     assert told["layouts"][0]["config"] == "../build/trial/none/config.toml"
     assert [row["name"] for row in told["layouts"]] == [row["name"] for row in csv.DictReader(files["csv"].open())]
-    assert {**told, "layouts": None} == {**json.loads(json.dumps(found)), "layouts": None}
+    assert {**told, "layouts": None} == {**found.to_json(), "layouts": None}
+    assert CompareFile.load(files["json"]).dump() == files["json"].read_text()
     before = {name: path.read_bytes() for name, path in files.items()}
     assert {name: path.read_bytes() for name, path in write_files(found, tmp_path / "out").items()} == before

@@ -1,12 +1,19 @@
+"""Which rows are on the front."""
+
 import itertools
 
 import pytest
 
+from build_flows.artefacts.compare import Row
 from build_flows.compare.pareto import OBJECTIVES, ParetoError, front
+from tests.build_flows.compare_samples import sample
+
+ROW = sample().layouts[0]
 
 
-def row(accuracy, rate, lut, lutram=0, **more):
-    return {"accuracy": accuracy, "samples_per_second": rate, "lut": lut, "lutram": lutram, "ff": 1, "bram36": 0.5, "dsp": 1} | more
+def row(accuracy: float, rate: float, lut: int, lutram: int = 0, **more: float) -> Row:
+    return ROW.replace(**{"accuracy": accuracy, "samples_per_second": rate, "lut": lut, "lutram": lutram, "ff": 1, "bram36": 0.5, "dsp": 1}
+                       | more)
 
 
 def test_only_rows_that_none_beats_are_on_the_front():
@@ -33,7 +40,7 @@ def test_luts_are_those_used_as_memory_too():
 
 @pytest.mark.parametrize("name", ["ff", "bram36", "dsp"])
 def test_less_is_better_of_every_resource(name):
-    assert front([row(1, 1, 1, **{name: 3}), row(1, 1, 1, **{name: 2.5})], [name]) == [1]
+    assert front([row(1, 1, 1, **{name: 3}), row(1, 1, 1, **{name: 2})], [name]) == [1]
 
 
 @pytest.mark.parametrize(("objectives", "message"), [

@@ -64,20 +64,20 @@ SPECS = [UnitSpec(policy=policy, classes=4, pe=2, **COMMON) for policy in ("soft
 @pytest.mark.cosim
 def test_a_sweep_from_end_to_end(kept) -> None:
     result = work.simulate(work.Sweep(specs=SPECS, samples=300), kept, SilentUi())
-    assert result["faults"] == []
-    rows = result["units"]
-    assert [(row["policy"], row["classes"], row["pe"], row["samples"], row["agree"], row["ii"], row["bubbles"]) for row in rows] == [
+    assert result.faults == []
+    rows = result.units
+    assert [(row.policy, row.classes, row.pe, row.samples, row.agree, row.ii, row.bubbles) for row in rows] == [
         ("softmax", 4, 2, 300, 300, 2, 0), ("patience", 4, 2, 300, 300, 2, 0), ("gate", 4, 2, 300, 300, 2, 0),
         ("class_threshold", 4, 1, 300, 300, 4, 0)]
     for row, spec in zip(rows, SPECS, strict=True):
         expected = spec.beats - 1 + spec.decision().latency
-        assert row["latency_min"] == row["latency_median"] == row["latency_max"] == expected <= row["latency_bound"]
-        assert row["coverage"]["back_to_back"] == 299
-        assert row["sim_cycles_per_second"] > 0
-    assert rows[3]["score"] == "margin"
-    assert result["sim_cycles_per_second"] > 0
-    assert json.loads((kept / "sweep.json").read_text())["units"] == rows
-    # Plots are the command's.
+        assert row.latency_min == row.latency_median == row.latency_max == expected <= row.latency_bound
+        assert row.coverage["back_to_back"] == 299
+        assert row.sim_cycles_per_second > 0
+    assert rows[3].score == "margin"
+    assert result.sim_cycles_per_second > 0
+    assert json.loads((kept / "sweep.json").read_text()) == {"version": 1, **result.to_json()}
+    assert "score" not in rows[0].to_json()
     assert {path.name for path in kept.iterdir()} == {".models", "sweep.json"}
     assert work.row_cells(rows[0])[:5] == ("softmax", 4, 2, 300, 2)
 
@@ -93,20 +93,19 @@ def test_the_same_seed_gives_the_same_and_the_model_is_not_built_again(kept, mon
     monkeypatch.setattr("sim.tools.verilator._verilate", never)
     again = work.simulate(work.Sweep(specs=SPECS, samples=100, stall=0.5, seed=9), kept, SilentUi())
     other = work.simulate(work.Sweep(specs=SPECS, samples=100, stall=0.5, seed=10), kept, SilentUi())
-    timeless = [[{key: value for key, value in row.items() if key != "sim_cycles_per_second"} for row in result["units"]]
-                for result in (first, again, other)]
+    timeless = [[row.replace(sim_cycles_per_second=0) for row in result.units] for result in (first, again, other)]
     assert timeless[0] == timeless[1] != timeless[2]
-    assert all(result["faults"] == [] for result in (first, again, other))
-    assert min(row["coverage"]["stalled_output"] for row in first["units"]) > 0
-    assert first["units"][0]["ii"] > 2
+    assert all(result.faults == [] for result in (first, again, other))
+    assert min(row.coverage["stalled_output"] for row in first.units) > 0
+    assert first.units[0].ii > 2
 
 
 @pytest.mark.cosim
 def test_a_single_sample_has_no_initiation_interval(kept) -> None:
     result = work.simulate(work.Sweep(specs=SPECS, samples=1), kept, SilentUi())
-    assert [row["ii"] for row in result["units"]] == [None] * 4
-    assert result["faults"] == []
-    assert work.row_cells(result["units"][0])[4] == "-"
+    assert [row.ii for row in result.units] == [None] * 4
+    assert result.faults == []
+    assert work.row_cells(result.units[0])[4] == "-"
 
 
 @pytest.mark.cosim
@@ -121,10 +120,10 @@ def test_a_fault_names_configuration_sample_got_and_expected(kept, monkeypatch) 
 
     monkeypatch.setattr(work, "expect", wrong)
     result = work.simulate(work.Sweep(specs=SPECS, samples=60), kept, SilentUi())
-    assert [row["agree"] for row in result["units"]] == [59] * 4
-    assert len(result["faults"]) == 4
-    assert result["faults"][0].startswith("softmax_c4_pe2: 1 of 60 samples differ: sample 42 gave label ")
-    assert work.row_cells(result["units"][0])[3] == "59 of 60"
+    assert [row.agree for row in result.units] == [59] * 4
+    assert len(result.faults) == 4
+    assert result.faults[0].startswith("softmax_c4_pe2: 1 of 60 samples differ: sample 42 gave label ")
+    assert work.row_cells(result.units[0])[3] == "59 of 60"
 
 
 @pytest.mark.cosim
@@ -138,8 +137,8 @@ def test_synthesis_adds_what_units_take(kept, monkeypatch) -> None:
 
     monkeypatch.setattr(work.synthesis, "synthesise_all", synthesise_all)
     result = work.simulate(work.Sweep(specs=SPECS, samples=20, synth=True), kept, SilentUi())
-    assert [row["lut"] for row in result["units"]] == [0, 1, 2, 3]
-    assert {key: result["units"][0][key] for key in ("lut_paired", "lutram", "ff", "dsp", "bram36")} == {
-        "lut_paired": 2, "lutram": 3, "ff": 4, "dsp": 5, "bram36": 0.5}
+    assert [row.lut for row in result.units] == [0, 1, 2, 3]
+    row = result.units[0]
+    assert (row.lut_paired, row.lutram, row.ff, row.dsp, row.bram36) == (2, 3, 4, 5, 0.5)
     assert all(f"module {name}(" in unit.verilog for name, unit in given.items())
-    assert len(work.row_cells(result["units"][0])) == len(work.COLUMNS + work.SYNTHESIS_COLUMNS)
+    assert len(work.row_cells(row)) == len(work.COLUMNS + work.SYNTHESIS_COLUMNS)

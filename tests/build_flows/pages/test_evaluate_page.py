@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from build_flows.artefacts.evaluation import EvaluationFile
 from build_flows.base.files import read_json
 from build_flows.pages.evaluate_page import render, summary, write_files
 from build_flows.pages.evaluate_plots import PLOTS
-from tests.build_flows.evaluate_samples import IMAGES, sample
+from tests.build_flows.evaluate_samples import IMAGES, content, sample
 from tests.build_flows.html_balance import Balance
 
 
@@ -58,34 +59,32 @@ def test_what_was_not_simulated_says_nothing_of_cycles() -> None:
 
 
 def test_bad_news_is_told() -> None:
-    found = sample()
-    found["slowdown"]["rtl"]["holds"] = False
+    slowdown = sample().slowdown
+    assert slowdown.rtl is not None
+    found = sample().replace(slowdown=slowdown.replace(rtl=slowdown.rtl.replace(holds=False)))
     assert "Throughput falls below" in render(found, IMAGES)
     assert any("SLOWER than all-hard" in line for line in summary(found))
 
 
 def test_without_early_exits_there_is_no_curve() -> None:
-    found = sample()
-    found["curves"] = []
-    text = render(found, IMAGES)
+    text = render(sample().replace(curves=[]), IMAGES)
     assert "there is nothing to sweep" in text
     assert text.count("<svg") == len(PLOTS) - 1
 
 
 def test_many_classes_are_a_list_of_the_commonest_mistakes() -> None:
-    found, counts = sample(), np.diag(np.full(30, 7))
+    counts = np.diag(np.full(30, 7))
     counts[3, 4], counts[5, 6] = 2, 3
-    found["names"] = [f"class{k}" for k in range(30)]
-    for row in found["exits"]:
-        row["confusion"] = counts.tolist()
-    text = render(found, IMAGES)
+    exits = [row.replace(confusion=counts.tolist()) for row in sample().exits]
+    text = render(sample().replace(names=[f"class{k}" for k in range(30)], exits=exits), IMAGES)
     assert 'class="square"' not in text
     assert text.index("<td>class5</td><td>class6</td>") < text.index("<td>class3</td><td>class4</td>")
 
 
 def test_files_are_written(tmp_path: Path) -> None:
     write_files(sample(), IMAGES, tmp_path)
-    assert read_json(tmp_path / "evaluation.json") == sample()
+    assert read_json(tmp_path / "evaluation.json") == content()
+    assert EvaluationFile.load(tmp_path / "evaluation.json") == sample()
     assert (tmp_path / "evaluation.html").read_text(encoding="utf-8") == render(sample(), IMAGES)
     names = {path.name for path in (tmp_path / "evaluation").iterdir()}
     assert names == {f"{name}.{suffix}" for name in PLOTS for suffix in ("png", "svg")}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from build_flows.pages.evaluate_plots import GRID, INK, PLOTS, SERIES, files, svg
+from build_flows.pages.evaluate_plots import PLOTS, files, svg
+from build_flows.pages.plots import CSS
 from tests.build_flows.evaluate_samples import sample
 
 
@@ -15,7 +16,7 @@ def test_the_same_figures_give_the_same_bytes_and_no_stand_in_colour_is_left(nam
     found = files(name, sample())
     assert found == files(name, sample())
     assert found["png"].startswith(b"\x89PNG")
-    for colour in (INK, GRID, *SERIES):
+    for colour in CSS:
         assert colour not in text
         assert colour.encode() not in found["svg"]
     assert b"var(" not in found["svg"]
@@ -23,8 +24,8 @@ def test_the_same_figures_give_the_same_bytes_and_no_stand_in_colour_is_left(nam
 
 def test_every_policy_is_on_one_plot_with_each_cost() -> None:
     text = svg("curves", sample())
-    for curve in sample()["curves"]:
-        assert f">{curve['policy']}<" in text
+    for curve in sample().curves:
+        assert f">{curve.policy}<" in text
     for told in ("thousands of MACs a sample", "thousands of bit operations a sample", "cycles a sample, predicted", "measured in the RTL"):
         assert told in text
     assert "cycles" not in svg("curves", sample(compiled=False))
@@ -38,6 +39,6 @@ def test_exits_and_corruptions_are_named() -> None:
 
 
 def test_other_figures_give_another_plot() -> None:
-    found = sample()
-    found["slowdown"]["attacked"]["shares"] = [0.5, 0.5]
+    slowdown = sample().slowdown
+    found = sample().replace(slowdown=slowdown.replace(attacked=slowdown.attacked.replace(shares=[0.5, 0.5])))
     assert svg("slowdown", found) != svg("slowdown", sample())

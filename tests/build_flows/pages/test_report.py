@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from build_flows.pages.report import ReportData, overloaded, render
+from build_flows.artefacts.simulation import AnytimeExit, AnytimeRecord
+from build_flows.pages.report import overloaded, render
+from build_flows.pages.report_data import CountedStream, ReportData, SizedFifo, SizedGate
 from quant_models.exits.policies import POLICIES
+from quant_models.training.records import TakenRecord
 from tests.build_flows.html_balance import Balance
-from tests.build_flows.report_samples import sample_data
+from tests.build_flows.report_samples import metrics, sample_data
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +43,10 @@ def test_it_tells_what_the_artefacts_hold(html: str) -> None:
 def _with_exit(policy: str, params: dict[str, Any], threshold: int, real: Any) -> ReportData:
     """Sample data with another first exit, and its threshold in real numbers as calibration tells it."""
     data = sample_data()
-    built = {**data.netlist["exits"][0], "policy": policy, "params": params, "threshold": threshold}
-    calibration = {**data.exits["calibration"], "real_thresholds": {} if real is None else {"0": real}}
-    return replace(data, netlist={**data.netlist, "exits": [built, *data.netlist["exits"][1:]]},
-                   exits={**data.exits, "calibration": calibration})
+    first, *others = data.netlist.exits
+    built = replace(first, policy=policy, params=params, threshold=threshold)
+    calibration = data.exits.calibration.replace(real_thresholds={} if real is None else {"0": real})
+    return replace(data, netlist=replace(data.netlist, exits=(built, *others)), exits=data.exits.replace(calibration=calibration))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +75,7 @@ def test_it_tells_when_a_sample_leaves(policy: str, params: dict[str, Any], thre
 
 
 def test_a_fifo_that_was_made_smaller_is_no_overflow() -> None:
-    fifos = [{"name": "a_swg_to_a_mvau", "bits": 64, "depth": 2, "reached": 34}, {"name": "a_to_b", "bits": 8, "depth": 13, "reached": 11}]
+    fifos = [SizedFifo(name="a_swg_to_a_mvau", bits=64, depth=2, reached=34), SizedFifo(name="a_to_b", bits=8, depth=13, reached=11)]
     html = render(replace(sample_data(), fifos=fifos))
     assert html.count("made smaller, same cycles a frame") == 1
     assert '<td class="n">34</td><td class="n">2</td>' in html
@@ -81,7 +84,7 @@ def test_a_fifo_that_was_made_smaller_is_no_overflow() -> None:
 def test_what_is_predicted_says_so() -> None:
     data = sample_data()
     assert "Predicted, from" not in render(data)
-    gates = [{"exit": 0, "frames": 6, "held": None, "kilobits": 8.0, "loss": 0.2, "utilisation": 0.8}]
+    gates = [SizedGate(exit=0, frames=6, held=None, kilobits=8.0, loss=0.2, utilisation=0.8)]
     html = " ".join(render(replace(data, intervals=[128, 300, 500], gates=gates)).split())
     # 1 * 128 is more than 0.35 * 300 and 0.12 * 500; bursts take a fifth of the throughput
     assert "for the reach it was built for: 160." in html
@@ -110,16 +113,27 @@ def test_the_same_data_give_the_same_bytes(html: str) -> None:
 
 def test_what_is_not_known_is_left_out() -> None:
     data = sample_data()
-    bare = replace(data, samples={}, streams=(), metrics=None, curves=(), part=None, made={})
+    bare = replace(data, samples=(), streams=(), metrics=None, curves=(), part=None, made={})
     html = render(bare)
     assert html.count("<svg") == 2
     assert 'id="streams"' not in html
 
 
-def test_a_short_run_has_no_steady_state() -> None:
-    data = sample_data(count=2)
-    data = replace(data, results={**data.results, "cycles_per_sample": None, "samples_per_second": None, "sim_cycles_per_second": None})
-    assert "All 2 results" in render(data)
+def test_a_short_run_has_no_course_of_its_throughput() -> None:
+    html = render(sample_data(count=2))
+    assert "All 2 results" in html
+    assert "Cycles per sample over the run" not in html
+    assert "Cycles per sample over the run" in render(sample_data(count=3))
+
+
+def test_answers_of_every_exit_are_told() -> None:
+    data = sample_data()
+    exits = [AnytimeExit(answered=1.0, accuracy=0.9, latency_median=240.0), AnytimeExit(answered=0.0, accuracy=None, latency_median=None)]
+    html = " ".join(render(replace(data, results=data.results.replace(anytime=AnytimeRecord(words_per_sample=1.474, exits=exits)))).split())
+    assert "<b>1.47</b> result words per sample" in html
+    assert '<td class="n">100.0 %</td><td class="n">90.00 %</td><td class="n">240 cycles</td>' in html
+    assert '<td class="n">0.0 %</td><td class="n">-</td><td class="n">-</td>' in html
+    assert "result words per sample" not in render(data)
 
 
 def test_an_overloaded_stage_is_named() -> None:
@@ -135,7 +149,7 @@ def test_an_overloaded_stage_is_named() -> None:
 
 def test_weights_taken_from_another_training_are_told() -> None:
     data = sample_data()
-    html = render(replace(data, metrics={"history": [], "taken": {"digest": "x", "exits": [1, 4, 6]}}))
+    html = render(replace(data, metrics=metrics(0, TakenRecord(digest="x", exits=[1, 4, 6]))))
     told = "Not trained here: the weights are those of another training, of a network with 7 exits, of which these are 1, 4, 6."
     assert told in " ".join(html.split())
     assert "Accuracy of each exit alone, on the validation split." not in html
@@ -144,14 +158,14 @@ def test_weights_taken_from_another_training_are_told() -> None:
 
 def test_names_cannot_inject_markup() -> None:
     data = sample_data()
-    html = render(replace(data, made={"Command": {"x": "<script>alert(1)</script>"}}, streams=[{"name": "<b>"}]))
+    html = render(replace(data, made={"Command": {"x": "<script>alert(1)</script>"}}, streams=[CountedStream(name="<b>")]))
     assert "<script" not in html
     assert "&lt;b&gt;" in html
 
 
 def test_disagreement_is_not_dressed_up() -> None:
     data = sample_data()
-    html = render(replace(data, results={**data.results, "agree": 359}))
+    html = render(replace(data, results=data.results.replace(agree=359)))
     assert "Only 359 of 360" in html
     assert "✓" not in html
 

@@ -1,29 +1,29 @@
 """The drawing holds every stage, head, gate and exit, and is well-formed."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from build_flows.pages.report_diagram import diagram
+from tests.build_flows.report_samples import netlist
 
-NETLIST = {
-    "input": {"height": 28, "width": 28, "channels": 1},
-    "stages": [{"index": 0, "reach": 1.0, "target_cycles": 1296}, {"index": 1, "reach": 0.25, "target_cycles": 4147}],
-    "layers": [
-        {"name": f"{part}{stage}_{name}", "op": op, "stage": stage, "head": part == "head", "folding": {"pe": 4, "simd": 9}}
-        for stage in (0, 1)
-        for part in ("stage", "head")
-        for name, op in (("a<b_mvau", "MVAU_rtl"), ("thr", "Thresholding_rtl"))
-    ],
-    "gates": [{"exit": 0, "frames": 7}],
-    "exits": [{"policy": "max_logit", "threshold": 9}, {"policy": "always", "threshold": 0}],
-    "order": "input",
-    "result": {"bits": 32},
-}
+SAMPLE = netlist()
+NETLIST = replace(
+    SAMPLE, input=replace(SAMPLE.input, height=28, width=28), order="input", result=replace(SAMPLE.result, bits=32),
+    stages=(replace(SAMPLE.stages[0], target_cycles=1296), replace(SAMPLE.stages[1], reach=0.25, target_cycles=4147)),
+    layers=tuple(
+        replace(SAMPLE.layers[0], name=f"{part}{stage}_{name}", op=op, stage=stage, head=part == "head", folding={"pe": 4, "simd": 9})
+        for stage in (0, 1) for part in ("stage", "head") for name, op in (("a<b_mvau", "MVAU_rtl"), ("thr", "Thresholding_rtl"))
+    ),
+    gates=(replace(SAMPLE.gates[0], frames=7),),
+    exits=(replace(SAMPLE.exits[0], policy="max_logit", threshold=9), replace(SAMPLE.exits[1], policy="always", threshold=0)),
+)
 
 
 def test_everything_is_drawn() -> None:
     text = diagram(NETLIST, [0.75, 0.25])
     ElementTree.fromstring(text)
     for part in (
+        "28x28x1",
         "stage 0",
         "stage 1",
         "head 1",
@@ -42,7 +42,7 @@ def test_everything_is_drawn() -> None:
 
 
 def test_measured_intervals_stand_beside_the_plan() -> None:
-    text = diagram(NETLIST, [0.75, None], [1300, 4000])
+    text = diagram(NETLIST, [0.75, 0.25], [1300, 4000])
     ElementTree.fromstring(text)
     assert "4,000 cycles a frame (of 4,147)" in text
-    assert "go on" not in text
+    assert "may take" not in text

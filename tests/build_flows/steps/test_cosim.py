@@ -1,11 +1,10 @@
 """``offramp cosim`` as a step of a small project: it runs when what it depends on has changed, and only then."""
 
-import json
-from typing import Any
-
 import numpy as np
 import pytest
 
+from build_flows.artefacts.cosim import CosimFile
+from build_flows.artefacts.simulation import Figures, SimulationFile
 from build_flows.board.boards import find_board
 from build_flows.project.load import Project
 from build_flows.steps import cosim
@@ -17,13 +16,14 @@ from sim.result_word import saturate
 from tests import toy
 from tests.build_flows.board.compiled import CompiledFlow
 from tests.build_flows.board.golden_toy import write_filelist, write_golden
+from tests.build_flows.simulation_samples import simulation
 
 
 class SimulatedFlow(CompiledFlow):
     """Its simulation is the golden model's results; its data set is the toy's images."""
 
-    def simulate(self, chosen: Options) -> dict[str, Any]:
-        return {}
+    def simulate(self, chosen: Options) -> Figures:
+        return SimulationFile.load(self.path("sim.json")).figures
 
 
 @pytest.mark.cosim
@@ -34,8 +34,7 @@ def test_it_is_a_step_that_is_skipped_while_nothing_changes(project: Project, mo
     images = toy.images(20)
     found = golden.decide(golden.load(golden_file).run(images), golden.load_exits(exits))
     confidence = saturate(found.confidence, next(item for item in netlist.result.fields if item.name == "confidence"))
-    rows = [{"label": int(a), "exit": int(b), "confidence": int(c)} for a, b, c in zip(found.label, found.exit, confidence, strict=True)]
-    (project.output / "sim.json").write_text(json.dumps({"version": 1, "samples": rows, "cycles_per_sample": 20.0}))
+    simulation(found.label, found.exit, confidence).save(project.output / "sim.json")
 
     class Data:
         x_test, y_test = images, np.arange(20) % 3
@@ -43,10 +42,10 @@ def test_it_is_a_step_that_is_skipped_while_nothing_changes(project: Project, mo
     monkeypatch.setattr(cosim, "dataset", lambda *_: Data)
     with Build(project.output) as build:
         flow = SimulatedFlow(project, build.ui, build)
-        found = cosim.cosim(flow, find_board("pynq-z2"), samples=12)
-        assert (found["samples"], found["agree"]) == (12, 12)
-        assert cosim.cosim(flow, find_board("pynq-z2"), samples=12) == found
+        told = cosim.cosim(flow, find_board("pynq-z2"), samples=12)
+        assert (told.samples, told.agree) == (12, 12)
+        assert cosim.cosim(flow, find_board("pynq-z2"), samples=12) == told
         assert (build.ran, build.skipped) == (["cosim"], ["cosim"])
-        assert cosim.cosim(flow, find_board("pynq-z2"), samples=12, seed=2)["seed"] == 2
+        assert cosim.cosim(flow, find_board("pynq-z2"), samples=12, seed=2).seed == 2
         assert build.ran == ["cosim", "cosim"]
-        assert json.loads((project.output / "cosim.json").read_text())["seed"] == 2
+        assert CosimFile.load(project.output / "cosim.json").seed == 2

@@ -1,8 +1,6 @@
 """An exit of a project as a unit of its own: of the very netlist, and told before anything is trained when there is no such exit."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,19 +11,18 @@ from build_flows.project.load import load as load_config
 from build_flows.project.template import template
 from build_flows.steps.exit_unit import of_project
 from build_flows.steps.flow import Flow
-from hw.netlist import load
+from hw.netlist import dump, load
 from tests.build_flows.report_samples import netlist
 
 
 def test_the_unit_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "config.toml"
     file.write_text(template("digits"))
-    project, text, calls = load_config(file), json.dumps(netlist()), []
+    project, text, calls = load_config(file), dump(netlist()), []
 
-    def compile(flow: Flow) -> dict[str, Any]:
+    def compile(flow: Flow) -> None:
         calls.append(flow.project.output)
         flow.path("netlist.json").write_text(text)
-        return {}
 
     monkeypatch.setattr(Flow, "compile", compile)
     assert of_project(project, 1, SilentUi()) == of_netlist(load(text), 1)

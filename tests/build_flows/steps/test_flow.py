@@ -126,8 +126,8 @@ def test_a_subnet_is_one_exit_of_the_whole_network(copy: Copy) -> None:
     assert simulated["figures"]["agree"] == simulated["figures"]["samples"] == 40
     assert not any(item["name"].startswith(("stage1", "head1", "fork")) for item in netlist["layers"])
     found = flow.train(project, SilentUi())
-    assert found["mode"] == "subnet"
-    assert [item["accuracy"] for item in found["exits"]] == [trained[1]["accuracy"]]
+    assert found.mode == "subnet"
+    assert [item.accuracy for item in found.alone] == [trained[1]["accuracy"]]
 
     images = project_dataset(project).x_test[:40]
     whole = integer_logits(load_model(project.output / "checkpoint.safetensors"), images)
@@ -135,8 +135,8 @@ def test_a_subnet_is_one_exit_of_the_whole_network(copy: Copy) -> None:
     assert labels == whole[1].argmax(1).tolist()
     assert labels != whole[0].argmax(1).tolist()
     told = flow.evaluate(project, SilentUi())
-    assert (told["mode"], told["subnet"], len(told["exits"])) == ("subnet", 1, 1)
-    assert told["measured_cycles"] == simulated["figures"]["cycles_per_sample"]
+    assert (told.mode, told.subnet, len(told.exits)) == ("subnet", 1, 1)
+    assert told.measured_cycles == simulated["figures"]["cycles_per_sample"]
     assert "Mode subnet: exit 1 of the trained" in (project.output / "evaluation.html").read_text()
 
 
@@ -192,7 +192,7 @@ def test_two_exits_after_one_block_are_trained_but_not_compiled(copy: Copy) -> N
         f"{both.file}: exits[1].after = 0: two exits after block 0 can be trained together, but not compiled; allowed: one of them"
     )
     assert ran(project, before) == set()
-    assert len(flow.train(both, SilentUi())["exits"]) == 3
+    assert len(flow.train(both, SilentUi()).alone) == 3
 
 
 def test_damaged_artefacts_are_made_anew(copy: Copy) -> None:
@@ -238,7 +238,7 @@ def test_bits_of_single_layers_go_all_the_way(copy: Copy) -> None:
     bits = "{ stage0_conv0 = { weight = 6, act = 5 }, stage1_conv0 = { act = 2 }, head0_fc0 = { weight = 7 }, head2_gap0 = { act = 4 } }"
     made.file.write_text(made.file.read_text().replace("act_bits = 3\n", f"act_bits = 3\nlayer_bits = {bits}\n"))
     found = flow.simulate(load_config(made.file), SilentUi(), samples=20)
-    assert found["agree"] == found["samples"] == 20
+    assert found.agree == found.samples == 20
     netlist = json.loads((made.output / "netlist.json").read_text())
     streams = {item["dst"][0]: item["bits"] for item in netlist["streams"]}
     assert [streams[name] for name in ("fork0", "head0_fc0_mvau", "fork1", "head1_fc0_mvau", "head2_gap0", "head2_fc0_mvau")] == [
@@ -277,7 +277,7 @@ def test_an_interruption_leaves_what_was_there(text: str, updates: int, changes:
         assert len(json.loads((project.output / "metrics.json").read_text())["history"]) == 3
     else:
         found = flow.simulate(project, SilentUi(), samples=project.config.simulate.samples)
-        assert found["agree"] == found["samples"] == project.config.simulate.samples
+        assert found.agree == found.samples == project.config.simulate.samples
 
 
 def test_simulate_on_the_command_line(copy: Copy) -> None:

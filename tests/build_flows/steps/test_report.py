@@ -16,7 +16,7 @@ def test_what_the_page_shows_beside_the_artefacts_counts(small: Project, tmp_pat
     artefacts = {name: tmp_path / name for name in report.INPUTS}
     step = report.step(small, artefacts)
     assert (step.name, list(step.outputs), step.inputs) == ("report", ["report.html"], artefacts)
-    assert step.settings.config == small.config.model_dump(mode="json")
+    assert step.settings.config == small.config
     assert step.settings.file == "config.toml"
     assert set(step.settings.versions) == {"python", *VERSIONS}
     assert step.settings.versions["torch"] == metadata.version("torch")

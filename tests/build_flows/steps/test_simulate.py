@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
+from build_flows.artefacts.simulation import Figures, SimulationFile
 from build_flows.project.load import Project
 from build_flows.steps import simulate
 from build_flows.steps.simulate_options import Options
@@ -16,7 +16,7 @@ from tests.build_flows.alone import work_of
 pytestmark = pytest.mark.cosim
 
 
-def simulated(tiny: Project, work: Path, options: Options, **changes: Path) -> dict[str, Any]:
+def simulated(tiny: Project, work: Path, options: Options, **changes: Path) -> Figures:
     """The figures of a run with ``options``; ``changes`` of artefacts by name."""
     work.mkdir(exist_ok=True)
     inputs = {**simulate.step(tiny, {name: tiny.output / name for name in simulate.INPUTS}).inputs, **changes}
@@ -24,34 +24,34 @@ def simulated(tiny: Project, work: Path, options: Options, **changes: Path) -> d
 
 
 def test_figures_are_those_of_the_samples(tiny: Project) -> None:
-    found = json.loads((tiny.output / "sim.json").read_text())
-    figures, labels = found["figures"], np.array(found["labels"])
-    label, leaves = (np.array([sample[key] for sample in found["samples"]]) for key in ("label", "exit"))
-    assert figures["samples"] == figures["agree"] == len(labels) == 40
-    assert figures["accuracy"] == pytest.approx(float((label == labels).mean()))
-    for index, item in enumerate(figures["exits"]):
+    found = SimulationFile.load(tiny.output / "sim.json")
+    figures, labels = found.figures, np.array(found.labels)
+    label, leaves = np.array([(sample.label, sample.exit) for sample in found.samples]).T
+    assert figures.samples == figures.agree == len(labels) == 40
+    assert figures.accuracy == pytest.approx(float((label == labels).mean()))
+    for index, item in enumerate(figures.exits):
         here = leaves == index
-        assert item["share"] == pytest.approx(float(here.mean()))
-        assert item["accuracy"] == (pytest.approx(float((label == labels)[here].mean())) if here.any() else None)
-    assert sum(item["share"] for item in figures["exits"]) == pytest.approx(1)
-    assert figures["samples_per_second"] == pytest.approx(1e6 * figures["clock_mhz"] / figures["cycles_per_sample"])
+        assert item.share == pytest.approx(float(here.mean()))
+        assert item.accuracy == (pytest.approx(float((label == labels)[here].mean())) if here.any() else None)
+    assert sum(item.share for item in figures.exits) == pytest.approx(1)
+    assert figures.samples_per_second == pytest.approx(1e6 * figures.clock_mhz / figures.cycles_per_sample)
 
 
 def test_stalls_cost_cycles_and_change_nothing_else(tiny: Project, tmp_path: Path) -> None:
-    plain = json.loads((tiny.output / "sim.json").read_text())["figures"]
+    plain = SimulationFile.load(tiny.output / "sim.json").figures
     stalled = simulated(tiny, tmp_path, Options(samples=40, stall=0.9, seed=3))
-    assert stalled["agree"] == 40
-    assert [item["share"] for item in stalled["exits"]] == [item["share"] for item in plain["exits"]]
-    assert stalled["cycles"] > plain["cycles"]
+    assert stalled.agree == 40
+    assert [item.share for item in stalled.exits] == [item.share for item in plain.exits]
+    assert stalled.cycles > plain.cycles
     assert json.loads((tmp_path / "sim.json").read_text())["stall"] == 0.9
 
 
 def test_one_sample_and_more_than_there_are(tiny: Project, tmp_path: Path) -> None:
     one = simulated(tiny, tmp_path, Options(samples=1))
-    assert (one["samples"], one["agree"]) == (1, 1)
-    assert one["cycles_per_sample"] > 0
-    json.dumps(one, allow_nan=False)
-    assert simulated(tiny, tmp_path, Options(samples=1000))["samples"] == 60
+    assert (one.samples, one.agree) == (1, 1)
+    assert one.cycles_per_sample > 0
+    json.dumps(one.to_json(), allow_nan=False)
+    assert simulated(tiny, tmp_path, Options(samples=1000)).samples == 60
 
 
 def test_a_result_that_differs_is_named(tiny: Project, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from build_flows.artefacts.resources import PathHop
 from build_flows.synthesis.cell_delays import UnknownCellError
 from build_flows.synthesis.timing import (
     ASSUMPTIONS,
@@ -291,20 +292,19 @@ def test_fifty_thousand_cells_and_a_path_through_all() -> None:
     assert found.path_ns == pytest.approx(CLOCK_TO_Q + 50_000 * (TABLE + 0.127))
 
 
-def test_plain_data_and_lines() -> None:
+def test_a_record_and_lines() -> None:
     found = timing({"f": flop("x", "a"), "l": table(["a", "1"], "b"), "g": flop("b", "q")}, "clk", "b")
-    value = found.as_dict()
-    assert json.loads(json.dumps(value, allow_nan=False)) == value
-    assert value["path_ns"] == round(CLOCK_TO_Q + TABLE + 0.238, 3)
-    assert value["path"][1] == {"cell": "LUT2", "name": "b", "into": "I0", "out": "O", "net_ns": TABLE, "cell_ns": 0.238, "fanout": 1}
-    assert value["in_ns"] is None
-    assert value["assumptions"] == list(ASSUMPTIONS)
+    value = found.record()
+    assert value.path_ns == round(CLOCK_TO_Q + TABLE + 0.238, 3)
+    assert value.path[1] == PathHop(cell="LUT2", name="b", into="I0", out="O", net_ns=TABLE, cell_ns=0.238, fanout=1)
+    assert value.in_ns is None
+    assert value.assumptions == list(ASSUMPTIONS)
     lines = format_path(found).splitlines()
     assert lines[0] == found.describe()
     assert lines[1].split(maxsplit=2) == ["0.303", "+0.303", "FDRE clock to Q: a"]
     assert lines[2].split(maxsplit=2) == [f"{CLOCK_TO_Q + TABLE:.3f}", f"{TABLE:+.3f}", "connection, fan-out 1"]
     assert lines[-1].split(maxsplit=2) == [f"{CLOCK_TO_Q + TABLE + 0.238:.3f}", "+0.000", "FDRE setup of D: q"]
-    assert float(lines[-1].split()[0]) == value["path_ns"]
+    assert float(lines[-1].split()[0]) == value.path_ns
     slow = replace(found, path_ns=10.0, period_ns=10.0, fmax_mhz=100.0)
     assert slow.describe() == "about 100 MHz: 10.00 ns from a (FDRE) through 1 LUT to q (FDRE)"
 

@@ -9,7 +9,7 @@ import pytest
 
 from hw.exits.decision import ExitDecision
 from quant_models.errors import QuantModelError, Unreachable
-from quant_models.exits.calibrate import ExitLogits, apply, calibrate, dump_exits, scores
+from quant_models.exits.calibrate import ExitLogits, apply, calibrate, scores
 from quant_models.exits.metrics import probabilities
 from quant_models.exits.policies import POLICIES, policy
 from quant_models.exits.price import Price
@@ -43,11 +43,11 @@ def by_class(made, score):
 def test_two_exits_leave_as_early_as_the_loss_allows(name, loss):
     made, labels = exits([name, "always"])
     found = calibrate(made, labels, accuracy_loss=loss)
-    report = found["calibration"]
-    assert report["accuracy"] >= report["last_exit_accuracy"] - loss - 1e-12
+    report = found.calibration
+    assert report.accuracy >= report.last_exit_accuracy - loss - 1e-12
     # Every other threshold either loses too much or lets fewer go.
     early, rule = made[0], policy(name)
-    params = found["exits"][0]["params"]
+    params = found.exits[0].params
     last = made[1].logits.argmax(1) == labels
     right = early.logits.argmax(1) == labels
     best = 0.0
@@ -55,7 +55,7 @@ def test_two_exits_leave_as_early_as_the_loss_allows(name, loss):
         leave = rule.leaves(early.logits, int(threshold), params)
         if np.where(leave, right, last).mean() >= last.mean() - loss - 1e-12:
             best = max(best, leave.mean())
-    assert found["exits"][0]["leave"] == best > 0
+    assert found.exits[0].leave == best > 0
 
 
 @pytest.mark.parametrize("name", SCORED)
@@ -64,11 +64,11 @@ def test_a_threshold_for_each_class_is_no_worse_than_one_for_all(name, seed):
     made, labels = exits([name, "always"], seed=seed)
     for loss in (0.0, 0.01, 0.05):
         common, own = (calibrate(items, labels, accuracy_loss=loss) for items in (made, by_class(made, name)))
-        assert own["calibration"]["accuracy"] >= own["calibration"]["last_exit_accuracy"] - loss - 1e-12
-        assert own["exits"][0]["leave"] >= common["exits"][0]["leave"]
-        params = own["exits"][0]["params"]
-        assert (params["score"], len(params["thresholds"]), own["exits"][0]["threshold"]) == (name, 5, 0)
-        assert params["score_params"] == common["exits"][0]["params"]
+        assert own.calibration.accuracy >= own.calibration.last_exit_accuracy - loss - 1e-12
+        assert own.exits[0].leave >= common.exits[0].leave
+        params = own.exits[0].params
+        assert (params["score"], len(params["thresholds"]), own.exits[0].threshold) == (name, 5, 0)
+        assert params["score_params"] == common.exits[0].params
         assert len(set(params["thresholds"])) > 1
 
 
@@ -76,7 +76,7 @@ def test_a_threshold_for_each_class_is_no_worse_than_one_for_all(name, seed):
 def test_nor_is_it_with_few_samples(n, seed, loss):
     made, labels = exits(["max_logit", "always"], n=n, seed=seed, classes=3)
     common, own = (calibrate(items, labels, accuracy_loss=loss) for items in (made, by_class(made, "max_logit")))
-    assert own["exits"][0]["leave"] >= common["exits"][0]["leave"]
+    assert own.exits[0].leave >= common.exits[0].leave
 
 
 def test_each_class_gets_the_threshold_that_it_can_bear():
@@ -87,35 +87,35 @@ def test_each_class_gets_the_threshold_that_it_can_bear():
     made = [ExitLogits(policy="class_threshold", score="margin", logits=first, scale=0.1),
             ExitLogits(policy="always", logits=last, scale=1.0)]
     found = calibrate(made, labels, accuracy_loss=0.0)
-    assert found["exits"][0]["params"]["thresholds"] == [1, 10]
-    assert found["exits"][0]["leave"] == 31 / 40
-    assert found["calibration"]["real_thresholds"] == {"0": pytest.approx([0.1, 1.0])}
-    assert calibrate([dataclasses.replace(made[0], policy="margin"), made[1]], labels, accuracy_loss=0.0)["exits"][0]["leave"] == 22 / 40
+    assert found.exits[0].params["thresholds"] == [1, 10]
+    assert found.exits[0].leave == 31 / 40
+    assert found.calibration.real_thresholds == {"0": pytest.approx([0.1, 1.0])}
+    assert calibrate([dataclasses.replace(made[0], policy="margin"), made[1]], labels, accuracy_loss=0.0).exits[0].leave == 22 / 40
 
 
 def test_three_exits_jointly():
     made, labels = exits(["max_logit", "softmax", "always"])
     found = calibrate(made, labels, accuracy_loss=0.02)
-    report, entries = found["calibration"], found["exits"]
-    assert report["accuracy"] >= report["last_exit_accuracy"] - 0.02 - 1e-12
-    assert sum(item["leave"] for item in entries) == pytest.approx(1)
-    assert entries[1]["reach"] == pytest.approx(1 - entries[0]["leave"])
+    report, entries = found.calibration, found.exits
+    assert report.accuracy >= report.last_exit_accuracy - 0.02 - 1e-12
+    assert sum(item.leave for item in entries) == pytest.approx(1)
+    assert entries[1].reach == pytest.approx(1 - entries[0].leave)
     # Spending all on either exit alone is among what was tried.
     for alone in (0, 1):
         other = [item if k in (alone, 2) else dataclasses.replace(item, policy="never") for k, item in enumerate(made)]
-        single = calibrate(other, labels, accuracy_loss=0.02)["exits"]
-        stages = [sum(item["reach"] for item in result) for result in (entries, single)]
+        single = calibrate(other, labels, accuracy_loss=0.02).exits
+        stages = [sum(item.reach for item in result) for result in (entries, single)]
         assert stages[0] <= stages[1] + 1e-12
 
 
 def test_shares():
     made, labels = exits(["softmax", "max_logit", "always"])
     found = calibrate(made, labels, shares=[0.5, 0.25])
-    assert [item["leave"] for item in found["exits"]] == pytest.approx([0.5, 0.25, 0.25], abs=0.01)
-    assert set(found["calibration"]["real_thresholds"]) == {"0", "1"}
-    none = calibrate(made, labels, shares=[0.0, 1.0])["exits"]
-    assert [item["leave"] for item in none] == [0.0, 1.0, 0.0]
-    assert (none[0]["accuracy"], none[2]["accuracy"]) == (None, None)
+    assert [item.leave for item in found.exits] == pytest.approx([0.5, 0.25, 0.25], abs=0.01)
+    assert set(found.calibration.real_thresholds) == {"0", "1"}
+    none = calibrate(made, labels, shares=[0.0, 1.0]).exits
+    assert [item.leave for item in none] == [0.0, 1.0, 0.0]
+    assert (none[0].accuracy, none[2].accuracy) == (None, None)
 
 
 @pytest.mark.parametrize("name", SCORED)
@@ -123,8 +123,8 @@ def test_shares_of_thresholds_by_class(name):
     made, labels = exits([name, "always"])
     found = by_class(made, name), made
     own, common = (calibrate(items, labels, shares=[0.6]) for items in found)
-    assert own["exits"][0]["leave"] == common["exits"][0]["leave"] == pytest.approx(0.6, abs=0.01)
-    assert set(own["exits"][0]["params"]["thresholds"]) == {common["exits"][0]["threshold"]}
+    assert own.exits[0].leave == common.exits[0].leave == pytest.approx(0.6, abs=0.01)
+    assert set(own.exits[0].params["thresholds"]) == {common.exits[0].threshold}
 
 
 def with_gate(made, labels, *places):
@@ -142,17 +142,17 @@ def with_gate(made, labels, *places):
 def test_a_gate_head_lets_as_many_go_as_the_loss_allows(loss):
     made, labels = exits(["max_logit", "always"])
     found = calibrate(with_gate(made, labels, 0), labels, accuracy_loss=loss)
-    entry, told = found["exits"][0], found["calibration"]
-    assert told["accuracy"] >= told["last_exit_accuracy"] - loss - 1e-12
-    assert (entry["policy"], entry["params"], entry["gate_scale"]) == ("gate", {"gate_bits": 9}, 0.25)
-    assert told["real_thresholds"]["0"] == entry["threshold"] * 0.25
+    entry, told = found.exits[0], found.calibration
+    assert told.accuracy >= told.last_exit_accuracy - loss - 1e-12
+    assert (entry.policy, entry.params, entry.gate_scale) == ("gate", {"gate_bits": 9}, 0.25)
+    assert told.real_thresholds["0"] == entry.threshold * 0.25
     right, last = (item.logits.argmax(1) == labels for item in made)
     best = 0.0
     for threshold in np.unique(made[0].gate):
         leave = made[0].gate >= threshold
         if np.where(leave, right, last).mean() >= last.mean() - loss - 1e-12:
             best = max(best, leave.mean())
-    assert entry["leave"] == best > 0.3
+    assert entry.leave == best > 0.3
 
 
 def test_gate_heads_among_other_policies_are_the_golden_models():
@@ -160,13 +160,13 @@ def test_gate_heads_among_other_policies_are_the_golden_models():
     made = with_gate(made, labels, 1, 3)
     found = calibrate(made, labels, accuracy_loss=0.03)
     logits, gates = [item.logits for item in made], {1: made[1].gate, 3: made[3].gate}
-    told = decide(logits, parse_exits(json.loads(json.dumps(found))), gates)
-    label, taken = apply(found["exits"], logits, gates)
+    told = decide(logits, parse_exits(json.loads(found.dump())), gates)
+    label, taken = apply(found.exits, logits, gates)
     assert np.array_equal(label, told.label)
     assert np.array_equal(taken, told.exit)
     assert {1, 3} <= set(taken.tolist())
     with pytest.raises(QuantModelError, match="exit 1: policy gate needs the logits of a gate head"):
-        apply(found["exits"], logits, {3: made[3].gate})
+        apply(found.exits, logits, {3: made[3].gate})
 
 
 RUNS = [
@@ -180,12 +180,12 @@ def test_patience_counts_the_exits_that_agree(policies):
     """Against a loop over samples; only exits of that policy right before count, enabled or not."""
     made, labels = exits(policies, n=80)
     made[policies.index("patience")] = dataclasses.replace(made[policies.index("patience")], enabled=False)
-    entries = calibrate(made, labels, accuracy_loss=0.05)["exits"]
-    found = scores(policies, [entry["params"] for entry in entries], [item.logits for item in made])
+    entries = calibrate(made, labels, accuracy_loss=0.05).exits
+    found = scores(policies, [entry.params for entry in entries], [item.logits for item in made])
     for k, name in enumerate(policies):
         if name != "patience":
             continue
-        assert entries[k]["params"]["first"] == (k == 0 or policies[k - 1] != "patience")
+        assert entries[k].params["first"] == (k == 0 or policies[k - 1] != "patience")
         for n in range(80):
             run, at = 1, k
             while at > 0 and policies[at - 1] == "patience" and made[at - 1].logits[n].argmax() == made[k].logits[n].argmax():
@@ -209,12 +209,12 @@ def test_the_golden_model_lets_the_same_samples_leave(policies, wanted):
     if "shares" in wanted:
         wanted = {"shares": [0.0 if name == "never" else 0.25 for name in policies[:-1]]}
     found = calibrate(made, labels, **wanted)
-    told = decide([item.logits for item in made], parse_exits(json.loads(json.dumps(found))))
-    label, taken = apply(found["exits"], [item.logits for item in made])
+    told = decide([item.logits for item in made], parse_exits(json.loads(found.dump())))
+    label, taken = apply(found.exits, [item.logits for item in made])
     assert (told.label == label).all()
     assert (told.exit == taken).all()
-    assert [entry["leave"] for entry in found["exits"]] == [(told.exit == k).mean() for k in range(len(policies))]
-    assert found["calibration"]["accuracy"] == (told.label == labels).mean()
+    assert [entry.leave for entry in found.exits] == [(told.exit == k).mean() for k in range(len(policies))]
+    assert found.calibration.accuracy == (told.label == labels).mean()
 
 
 def too_sure(policies, times=4, **more):
@@ -227,16 +227,16 @@ def test_temperatures_of_all_exits_are_told_and_change_nothing_but_softmax_and_e
     policies = ["max_logit", "softmax", "entropy", "class_threshold", "margin", "always"]
     made, labels = too_sure(policies)
     plain, scaled = (calibrate(made, labels, shares=[0.2] * 5, temperature=on) for on in (False, True))
-    assert all("temperature" not in entry for entry in plain["exits"])
-    assert "temperature" not in plain["calibration"]
-    for item, before, after, told in zip(made, plain["exits"], scaled["exits"], scaled["calibration"]["temperature"], strict=True):
-        assert after["temperature"] == told["temperature"] == fit(item.logits, item.scale, labels) > 1.5
-        assert (after["scale"], after["policy"]) == (before["scale"], before["policy"])
-        assert told["log_loss_scaled"] < told["log_loss"] - 0.05
-        assert told["ece_scaled"] < told["ece"]
+    assert all("temperature" not in entry.to_json() for entry in plain.exits)
+    assert "temperature" not in plain.calibration.to_json()
+    for item, before, after, told in zip(made, plain.exits, scaled.exits, scaled.calibration.temperature, strict=True):
+        assert after.temperature == told.temperature == fit(item.logits, item.scale, labels) > 1.5
+        assert (after.scale, after.policy) == (before.scale, before.policy)
+        assert told.log_loss_scaled < told.log_loss - 0.05
+        assert told.ece_scaled < told.ece
         if item.policy in ("max_logit", "margin", "always"):
-            assert after["params"] == before["params"]
-    assert [k for k in range(6) if plain["exits"][k]["params"] != scaled["exits"][k]["params"]] == [1, 2, 3]
+            assert after.params == before.params
+    assert [k for k in range(6) if plain.exits[k].params != scaled.exits[k].params] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("own", [False, True])
@@ -247,16 +247,16 @@ def test_thresholds_are_of_probabilities_that_a_temperature_scaled(name, real, o
     """Who leaves is who does by the real score of the scaled logits, but within the bound of the threshold; the gateware takes it."""
     made, labels = too_sure([name, "always"])
     found = calibrate(by_class(made, name) if own else made, labels, shares=[0.4], temperature=True)
-    entry, told = found["exits"][0], found["calibration"]
-    score = real(probabilities(made[0].logits, made[0].scale / entry["temperature"]))
-    limit = np.broadcast_to(told["real_thresholds"]["0"], 5)[made[0].logits.argmax(1)]
-    _, taken = apply(found["exits"], [item.logits for item in made])
-    near = np.abs(score - limit) <= told["epsilon"]["0"] + 2e-4
+    entry, told = found.exits[0], found.calibration
+    score = real(probabilities(made[0].logits, made[0].scale / entry.temperature))
+    limit = np.broadcast_to(told.real_thresholds["0"], 5)[made[0].logits.argmax(1)]
+    _, taken = apply(found.exits, [item.logits for item in made])
+    near = np.abs(score - limit) <= told.epsilon["0"] + 2e-4
     assert ((taken == 0) == (score >= limit if name == "softmax" else score <= limit))[~near].all()
     assert near.mean() < 0.05
-    decision = decide([item.logits for item in made], parse_exits(json.loads(json.dumps(found))))
+    decision = decide([item.logits for item in made], parse_exits(json.loads(found.dump())))
     assert (decision.exit == taken).all()
-    inner = entry["params"].get("score_params", entry["params"])
+    inner = entry.params.get("score_params", entry.params)
     ExitDecision(classes=5, pe=1, acc_bits=16, bias=[0] * 5, policy=name, params=inner)
 
 
@@ -265,22 +265,22 @@ def test_what_is_told_of_thresholds_and_bounds():
     made, labels = exits(policies)
     made[3] = dataclasses.replace(made[3], score="entropy")
     found = calibrate(made, labels, shares=[0.2, 0.1, 0.1, 0.1, 0.1, 0.0], epsilon=0.004)
-    entries, told = found["exits"], found["calibration"]
-    assert set(told["real_thresholds"]) == {"0", "1", "2", "3", "4"}
-    assert told["real_thresholds"]["0"] == pytest.approx(entries[0]["threshold"] * 0.03)
-    assert told["real_thresholds"]["1"] == pytest.approx(min(1, 2 ** entries[1]["params"]["frac_bits"] / entries[1]["threshold"]))
-    for k, inner, threshold in ((2, entries[2]["params"], entries[2]["threshold"]),
-                                (3, entries[3]["params"]["score_params"], entries[3]["params"]["thresholds"][4])):
+    entries, told = found.exits, found.calibration
+    assert set(told.real_thresholds) == {"0", "1", "2", "3", "4"}
+    assert told.real_thresholds["0"] == pytest.approx(entries[0].threshold * 0.03)
+    assert told.real_thresholds["1"] == pytest.approx(min(1, 2 ** entries[1].params["frac_bits"] / entries[1].threshold))
+    for k, inner, threshold in ((2, entries[2].params, entries[2].threshold),
+                                (3, entries[3].params["score_params"], entries[3].params["thresholds"][4])):
         nats = (threshold + inner["offset"]) * math.log(2) / 2 ** inner["threshold_frac"]
-        assert np.ravel(told["real_thresholds"][str(k)])[-1] == pytest.approx(nats)
-    assert len(told["real_thresholds"]["3"]) == 5
-    assert told["real_thresholds"]["4"] == entries[4]["threshold"]
-    assert set(told["epsilon"]) == {"1", "2", "3"}
-    assert all(0.0004 < bound <= 0.004 for bound in told["epsilon"].values())
-    assert told["wanted"] == {"shares": [0.2, 0.1, 0.1, 0.1, 0.1, 0.0]}
-    assert told["samples"] == 600
-    smaller = calibrate(made, labels, accuracy_loss=0.01)["calibration"]["epsilon"]
-    assert all(smaller[k] <= 0.001 < told["epsilon"][k] for k in smaller)
+        assert np.ravel(told.real_thresholds[str(k)])[-1] == pytest.approx(nats)
+    assert len(told.real_thresholds["3"]) == 5
+    assert told.real_thresholds["4"] == entries[4].threshold
+    assert set(told.epsilon) == {"1", "2", "3"}
+    assert all(0.0004 < bound <= 0.004 for bound in told.epsilon.values())
+    assert told.wanted.to_json() == {"shares": [0.2, 0.1, 0.1, 0.1, 0.1, 0.0]}
+    assert told.samples == 600
+    smaller = calibrate(made, labels, accuracy_loss=0.01).calibration.epsilon
+    assert all(smaller[k] <= 0.001 < told.epsilon[k] for k in smaller)
 
 
 @pytest.mark.parametrize("score", [
@@ -292,11 +292,11 @@ def test_the_gateware_has_a_threshold_at_which_none_leaves(score, own):
     labels = np.array([1, 1, 2])
     first, last = np.array([[32767, -32768, -32768], [0, 40, 0], [0, 0, 30]]), 9 * np.eye(3, dtype=np.int64)[labels]
     made = [ExitLogits(policy=score, logits=first, scale=0.05), ExitLogits(policy="always", logits=last, scale=1.0)]
-    entry = calibrate(by_class(made, score) if own else made, labels, accuracy_loss=0.0)["exits"][0]
-    params = entry["params"].get("score_params", entry["params"])
+    entry = calibrate(by_class(made, score) if own else made, labels, accuracy_loss=0.0).exits[0]
+    params = entry.params.get("score_params", entry.params)
     unit = ExitDecision(classes=3, pe=1, acc_bits=16, bias=[0] * 3, policy=score, params=params)
-    assert entry["leave"] == (0.0 if not own else 2 / 3)
-    for threshold in entry["params"].get("thresholds", [entry["threshold"]]):
+    assert entry.leave == (0.0 if not own else 2 / 3)
+    for threshold in entry.params.get("thresholds", [entry.threshold]):
         assert threshold in unit.threshold_range
 
 
@@ -304,31 +304,31 @@ def test_report_agrees_with_apply_and_exits_that_take_no_part():
     made, labels = exits(["never", "max_logit", "always"])
     made[0] = ExitLogits(policy="max_logit", logits=made[0].logits, scale=0.03, enabled=False)
     found = calibrate(made, labels, accuracy_loss=0.05)
-    label, taken = apply(found["exits"], [item.logits for item in made])
-    assert found["calibration"]["accuracy"] == (label == labels).mean()
+    label, taken = apply(found.exits, [item.logits for item in made])
+    assert found.calibration.accuracy == (label == labels).mean()
     assert not (taken == 0).any()
     assert (taken == 1).any()
-    for entry in found["exits"]:
-        here = taken == entry["index"]
-        assert entry["leave"] == here.mean()
-        assert entry["accuracy"] == ((label == labels)[here].mean() if here.any() else None)
+    for entry in found.exits:
+        here = taken == entry.index
+        assert entry.leave == here.mean()
+        assert entry.accuracy == ((label == labels)[here].mean() if here.any() else None)
 
 
 def test_every_policy_that_logits_suffice_for_can_be_calibrated():
     for name in sorted(set(POLICIES) - {"always", "gate"}):
         made, labels = exits([name, "always"], n=60)
-        assert calibrate(made, labels, accuracy_loss=0.1)["exits"][0]["policy"] == name
+        assert calibrate(made, labels, accuracy_loss=0.1).exits[0].policy == name
 
 
 def test_only_one_exit():
     made, labels = exits(["always"])
-    assert calibrate(made, labels, accuracy_loss=0.01)["exits"][0]["leave"] == 1.0
+    assert calibrate(made, labels, accuracy_loss=0.01).exits[0].leave == 1.0
 
 
 def test_file_is_stable_and_plain_json(tmp_path):
     made, labels = exits(["softmax", "always"])
     for name in ("a", "b"):
-        dump_exits(calibrate(made, labels, shares=[0.75]), tmp_path / name)
+        calibrate(made, labels, shares=[0.75]).save(tmp_path / name)
     text = (tmp_path / "a").read_text()
     assert text == (tmp_path / "b").read_text()
     assert text.endswith("}\n")
@@ -365,12 +365,12 @@ def test_a_mean_cost_is_kept_to_with_the_most_right_answers():
     accuracies = []
     for share in (0.3, 0.6, 1.0):
         found = calibrate(three, labels, mean_cost=share, price=price)
-        told = found["calibration"]
-        leave = np.array([item["leave"] for item in found["exits"]])
-        assert told["mean_cost"] == pytest.approx(float(np.cumsum([2, 3, 5]) @ leave) / 9)
-        assert told["mean_cost"] <= share
-        assert told["wanted"] == {"mean_cost": share, "cost": "stages"}
-        accuracies.append(told["accuracy"])
+        told = found.calibration
+        leave = np.array([item.leave for item in found.exits])
+        assert told.mean_cost == pytest.approx(float(np.cumsum([2, 3, 5]) @ leave) / 9)
+        assert told.mean_cost <= share
+        assert told.wanted.to_json() == {"mean_cost": share, "cost": "stages"}
+        accuracies.append(told.accuracy)
     assert accuracies == sorted(accuracies)
     assert accuracies[0] < accuracies[-1]
     with pytest.raises(Unreachable, match=r"cannot be reached: the best is 0\.2222") as caught:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from quant_models.exits.metrics import calibration_error, confusion, overthinking, probabilities
+from quant_models.exits.metrics import Overthinking, Overthought, Reliability, calibration_error, confusion, overthinking, probabilities
 
 
 def test_probabilities_are_those_of_real_logits() -> None:
@@ -16,13 +16,15 @@ def test_probabilities_are_those_of_real_logits() -> None:
 def test_calibration_error_by_hand() -> None:
     found = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.6, 0.4]])
     told = calibration_error(found, np.array([0, 0, 1, 1]), bins=10)
-    assert [row["samples"] for row in told["bins"]] == [1, 3]
-    assert told["ece"] == pytest.approx((3 * abs(2 / 3 - 0.9) + abs(0 - 0.6)) / 4)
+    assert [row.samples for row in told.bins] == [1, 3]
+    assert [row.confidence for row in told.bins] == pytest.approx([0.6, 0.9])
+    assert [row.accuracy for row in told.bins] == pytest.approx([0, 2 / 3])
+    assert told.ece == pytest.approx((3 * abs(2 / 3 - 0.9) + abs(0 - 0.6)) / 4)
 
 
 def test_certainty_that_is_right_has_no_error() -> None:
-    assert calibration_error(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 1]))["ece"] == 0
-    assert calibration_error(np.zeros((0, 2)), np.zeros(0, np.int64)) == {"ece": None, "bins": []}
+    assert calibration_error(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 1])).ece == 0
+    assert calibration_error(np.zeros((0, 2)), np.zeros(0, np.int64)) == Reliability(ece=None, bins=[])
 
 
 def test_confusion_counts_rows_of_truth() -> None:
@@ -32,13 +34,13 @@ def test_confusion_counts_rows_of_truth() -> None:
 def test_overthinking_by_hand() -> None:
     labels = np.zeros(4, np.int64)
     told = overthinking([np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.array([0, 1, 1, 0])], labels)
-    assert told == {
-        "exits": [{"lost": 0.25, "gained": 0.25}, {"lost": 0.25, "gained": 0.25}],
-        "destructive": 0.5, "any": 1.0, "first": [0.5, 0.25, 0.25],
-        "pairs": [[0, 1, 0.25], [0, 2, 0.25], [1, 2, 0.25]],
-    }
+    assert told == Overthinking(
+        exits=[Overthought(lost=0.25, gained=0.25), Overthought(lost=0.25, gained=0.25)], destructive=0.5, any=1.0,
+        first=[0.5, 0.25, 0.25], pairs=[(0, 1, 0.25), (0, 2, 0.25), (1, 2, 0.25)],
+    )
+    assert told.to_json()["pairs"] == [[0, 1, 0.25], [0, 2, 0.25], [1, 2, 0.25]]
 
 
 def test_a_single_exit_cannot_overthink() -> None:
     told = overthinking([np.array([0, 1])], np.array([0, 0]))
-    assert (told["exits"], told["destructive"], told["any"], told["pairs"]) == ([], 0.0, 0.5, [])
+    assert (told.exits, told.destructive, told.any, told.pairs) == ([], 0.0, 0.5, [])

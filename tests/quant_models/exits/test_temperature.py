@@ -42,7 +42,7 @@ def test_no_other_temperature_has_less_loss(seed):
 def test_what_is_too_sure_is_not_so_any_more():
     logits, labels = drawn(2.7)
     scaled = SCALE / fit(logits, SCALE, labels)
-    before, after = (calibration_error(probabilities(logits, scale), labels)["ece"] for scale in (SCALE, scaled))
+    before, after = (calibration_error(probabilities(logits, scale), labels).ece for scale in (SCALE, scaled))
     assert before > 0.15
     assert after < 0.03
 

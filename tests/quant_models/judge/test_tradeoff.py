@@ -5,18 +5,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quant_models.exits.records import ExitRecord
 from quant_models.judge.tradeoff import tradeoff
 from sim.golden import decide, parse_exits
 
-COMMON = {"enabled": True, "scale": 0.1, "params": {}}
-ALWAYS = {"policy": "always", "threshold": 0, **COMMON}
+COMMON: dict[str, Any] = {"enabled": True, "scale": 0.1, "params": {}}
+ALWAYS: dict[str, Any] = {"policy": "always", "threshold": 0, **COMMON}
 
 
-def _exits(*entries: dict[str, Any]) -> dict[str, Any]:
-    return {"version": 1, "exits": [{"index": k, **entry} for k, entry in enumerate(entries)]}
+def _exits(*entries: dict[str, Any]) -> list[ExitRecord]:
+    return [ExitRecord(index=k, **entry) for k, entry in enumerate(entries)]
 
 
-def _some() -> dict[str, Any]:
+def _some() -> list[ExitRecord]:
     return _exits({"policy": "max_logit", "threshold": 5, **COMMON}, {"policy": "never", "threshold": 0, **COMMON}, ALWAYS)
 
 
@@ -29,11 +30,11 @@ def _draw(count: int) -> tuple[list[np.ndarray], np.ndarray]:
 def test_a_curve_is_what_each_threshold_gives() -> None:
     logits, labels = _draw(3)
     exits = _some()
-    [curve] = tradeoff(exits, logits, labels, points=9)
-    assert curve["exit"] == 0
-    assert 2 <= len(curve["threshold"]) <= 9
+    [curve] = tradeoff(exits, logits, labels, points=9).curves
+    assert curve.exit == 0
+    assert 2 <= len(curve.threshold) <= 9
     for threshold, share, accuracy in zip(
-        [*curve["threshold"], 5], [*curve["share"], curve["at"]["share"]], [*curve["accuracy"], curve["at"]["accuracy"]], strict=True
+        [*curve.threshold, 5], [*curve.share, curve.at.share], [*curve.accuracy, curve.at.accuracy], strict=True
     ):
         leaves = logits[0].max(1) >= threshold
         label = np.where(leaves, logits[0].argmax(1), logits[2].argmax(1))
@@ -61,16 +62,15 @@ EXITS = {
 def test_curves_are_what_the_golden_model_gives(name: str) -> None:
     """A curve of thresholds by class is over one for all of them, and ``at`` is where the ones in use are."""
     exits = EXITS[name]
-    logits, labels = _draw(len(exits["exits"]))
-    curves = tradeoff(exits, logits, labels, points=9)
-    assert [curve["exit"] for curve in curves] == list(range(len(logits) - 1))
+    logits, labels = _draw(len(exits))
+    curves = tradeoff(exits, logits, labels, points=9).curves
+    assert [curve.exit for curve in curves] == list(range(len(logits) - 1))
     seen = set()
     for curve in curves:
-        points = zip([None, *curve["threshold"]], [curve["at"]["share"], *curve["share"]], [curve["at"]["accuracy"], *curve["accuracy"]],
-                     strict=True)
+        points = zip([None, *curve.threshold], [curve.at.share, *curve.share], [curve.at.accuracy, *curve.accuracy], strict=True)
         for threshold, share, accuracy in points:
-            tried = parse_exits(exits)
-            entry = tried[curve["exit"]]
+            tried = parse_exits({"version": 1, "exits": [item.to_json() for item in exits]})
+            entry = tried[curve.exit]
             if threshold is not None and "thresholds" in entry.params:
                 entry.params["thresholds"] = [threshold] * 4
             elif threshold is not None:
@@ -80,4 +80,4 @@ def test_curves_are_what_the_golden_model_gives(name: str) -> None:
             assert (found.label == labels).mean() == accuracy
             seen.add(share)
     assert len(seen) >= (12 if name == "class_threshold" else 4)
-    assert EXITS["class_threshold"]["exits"][0]["params"]["thresholds"] == THRESHOLDS
+    assert EXITS["class_threshold"][0].params["thresholds"] == THRESHOLDS

@@ -1,0 +1,53 @@
+"""What the pages have in common: the templates' environment, and how figures are told."""
+
+from typing import Any
+
+__all__ = ["cost", "markup", "number", "percent", "render", "times"]
+
+__sources__ = ("templates/base.html.j2",)
+
+
+def render(template: str, **values: object) -> str:
+    """The ``template`` of :mod:`build_flows.pages` with ``values``, which it escapes; one that it names and is not given is an error.
+    The same values give the same bytes."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("build_flows.pages"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+    )
+    environment.filters |= {"percent": percent, "number": number, "times": times, "cost": cost}
+    return environment.get_template(template).render(**values)
+
+
+def markup(text: str) -> Any:
+    """``text``, markup of our own, which no template escapes."""
+    from markupsafe import Markup
+
+    return Markup(text)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """The share ``value`` (1: all) in percent; a dash for none."""
+    return "-" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def number(value: float | None) -> str:
+    """``value`` with one decimal where that is part of its first five digits or so; a dash for none."""
+    if value is None:
+        return "-"
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.1f}" if abs(value) < 10_000 else f"{value:,.0f}"
+
+
+def times(value: float | None) -> str:
+    """So many times; a dash for none."""
+    return "-" if value is None else f"{value:.2f}"
+
+
+def cost(value: float | None) -> str:
+    """A predicted cost: whole, or one decimal where that is much of it (half a block RAM); a dash for none."""
+    if not value:
+        return "-" if value is None else "0"
+    return f"{value:,.1f}" if value < 10 and not float(value).is_integer() else f"{value:,.0f}"

@@ -1,16 +1,23 @@
-"""The top: ports, registers and refusals; what it does is tested where it runs (tests/cosim, tests/build_flows/steps/test_scenarios.py)."""
+"""The top: ports, registers and refusals; what else it does is tested where it runs (tests/cosim, test_scenarios.py of steps)."""
 
 import dataclasses
 import re
+from functools import partial
 
 import pytest
 from amaranth.back import verilog
+from amaranth.sim import Simulator
 
 from hw.accelerator import Accelerator, build_id, counted_streams, registers, result_depth
 from hw.control.registers import offsets
+from hw.layers.dataflow import attach_layers
 from hw.netlist import NetlistError, dump
 from hw.streams.interface_attributes import interface_attributes
+from sim.accelerator.images import pack
+from sim.golden import Exit, decide
+from sim.result_word import unpack
 from tests import toy
+from tests.hw.toy_core import toy_layers
 
 PORTS = {
     "ap_clk": 1, "ap_rst_n": 1, "s_axis_tdata": 32, "s_axis_tvalid": 1, "s_axis_tready": 1, "s_axis_tlast": 1, "m_axis_tdata": 64,
@@ -38,6 +45,54 @@ def test_every_port_tells_a_block_design_what_it_is():
     declared = re.findall(r"^((?:  \(\* .* \*\)\n)*)  (?:input|output) (?:\[\d+:0\] )?(\w+);", body, re.M)
     found = {port: dict(re.findall(r'\(\* (X_\w+) = "(.*)" \*\)', lines)) for lines, port in declared}
     assert found == interface_attributes(PORTS)
+
+
+@pytest.mark.parametrize("waits", [0, 20])
+def test_what_the_ports_do(monkeypatch, waits):
+    """Two batches of three images, with layers in Amaranth, and a sink that is ready ``waits`` cycles after valid at the earliest."""
+    netlist, unit = toy_layers(exits=2, thresholds=(900,))
+    monkeypatch.setattr("hw.accelerator.attach_layers", partial(attach_layers, unit=unit))
+    top, images = Accelerator(netlist), toy.images(6, seed=3)
+    words = [int.from_bytes(word.tobytes(), "little") for image in pack(images, netlist.input.bus_bits) for word in image]
+    taken, irq = [], []
+
+    async def bench(ctx):
+        ctx.set(top.ap_rst_n, 1)
+        ctx.set(top.s_axilite_awaddr, offsets(top.registers)["BATCH_LENGTH"])
+        ctx.set(top.s_axilite_wdata, 3)
+        ctx.set(top.s_axilite_wstrb, 15)
+        sent, patience, held = 0, waits, None
+        for cycle in range(360):
+            for channel in ("aw", "w"):
+                ctx.set(getattr(top, f"s_axilite_{channel}valid"), cycle == 20)
+            ctx.set(top.s_axis_tvalid, cycle > 30 and sent < len(words))
+            ctx.set(top.s_axis_tdata, words[sent] if sent < len(words) else 0)
+            valid = ctx.get(top.m_axis_tvalid)
+            assert valid or held is None, "a result on offer was taken back"
+            ctx.set(top.m_axis_tready, valid and not patience)
+            if valid:
+                word = ctx.get(top.m_axis_tdata), ctx.get(top.m_axis_tlast)
+                assert held in (None, word), "a result on offer changed"
+                if not patience:
+                    taken.append((cycle, *word))
+                held, patience = (word, patience - 1) if patience else (None, waits)
+            if ctx.get(top.irq):
+                irq.append(cycle)
+            sent += sent < len(words) and cycle > 30 and ctx.get(top.s_axis_tready)
+            await ctx.tick()
+
+    sim = Simulator(top)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.run()
+    found = unpack([word for _, word, _ in taken], netlist.result)
+    exits = [Exit(index=item.index, policy=item.policy, threshold=item.threshold, params=item.params) for item in netlist.exits]
+    want = decide(toy.logits(images, netlist), exits)
+    order = [3 * (n // 3) + id_ for n, id_ in enumerate(found["id"].tolist())]
+    assert sorted(order) == list(range(6))
+    assert (found["label"].tolist(), found["exit"].tolist()) == (want.label[order].tolist(), want.exit[order].tolist())
+    assert [last for _, _, last in taken] == [0, 0, 1, 0, 0, 1]
+    assert irq == [cycle + 1 for cycle, _, last in taken if last]
 
 
 def test_the_same_netlist_gives_the_same_text():

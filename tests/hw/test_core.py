@@ -88,6 +88,18 @@ def test_every_exit_answers_at_any_time(gaps, stalls):
     assert ran.status["exit_count2"] == int((want.exit == 2).sum())
 
 
+def test_ids_that_come_round():
+    """One hard sample takes as long as 20 easy ones, and there are 16 ids."""
+    core = toy_core(exits=2, thresholds=(500,), paces=(100,), id_bits=4)
+    images = (255 - toy.images(34) // 16).astype(np.uint8)
+    images[3] //= 4
+    want = expected(core.netlist, images)
+    assert np.flatnonzero(want.exit).tolist() == [3]
+    ran = run(core, images, [34])
+    agrees(core.netlist, ran, [34], want)
+    assert ran.fields(core.netlist)["exit"].tolist().index(1) == 15
+
+
 @pytest.mark.parametrize("how", ["enable", "mode"])
 def test_exits_that_are_off(how):
     core = toy_core(**ARRIVAL)

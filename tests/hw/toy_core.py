@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from amaranth.sim import Simulator
 
 from hw.core import AcceleratorCore
 from hw.layers.dataflow import attach_layers
-from hw.netlist import Layer
+from hw.netlist import Layer, Netlist
 from sim.accelerator.images import pack
 from sim.result_word import unpack
 from tests import toy
@@ -37,13 +37,22 @@ class ToyLayer(wiring.Component):
         return m
 
 
-def toy_core(**shape: Any) -> AcceleratorCore:
-    """The core of ``toy.build(None, **shape)``, its layers beside it."""
+def toy_layers(*, id_bits: int | None = None, **shape: Any) -> tuple[Netlist, Callable[[Layer], ToyLayer]]:
+    """``toy.build(None, **shape)``, with ids of ``id_bits`` bits if that is given, and what makes its layers in Amaranth."""
     units: dict[str, Any] = {}
     netlist = toy.build(None, units=units, **shape)
+    if id_bits is not None:
+        fields = tuple(replace(item, width=id_bits) if item.name == "id" else item for item in netlist.result.fields)
+        netlist = replace(netlist, result=replace(netlist.result, fields=fields))
+    return netlist, lambda layer: ToyLayer(layer, units[layer.name])
+
+
+def toy_core(**shape: Any) -> AcceleratorCore:
+    """The core of :func:`toy_layers`, its layers beside it."""
+    netlist, unit = toy_layers(**shape)
 
     def beside(m: Module, core: AcceleratorCore) -> None:
-        attach_layers(m, netlist, core, ResetInserter({"sync": core.core_reset}), unit=lambda layer: ToyLayer(layer, units[layer.name]))
+        attach_layers(m, netlist, core, ResetInserter({"sync": core.core_reset}), unit=unit)
 
     return AcceleratorCore(netlist, beside=beside)
 

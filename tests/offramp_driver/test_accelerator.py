@@ -59,6 +59,15 @@ def test_the_length_register_limits_a_batch(opened: Open) -> None:
     assert {item[1] for item in board.log if item[0] in ("send", "receive")} == {7 * 16, 7 * 8, 3 * 16, 3 * 8}
 
 
+def test_the_length_register_limits_the_results_of_a_batch(opened: Open) -> None:
+    """Of images smaller than a result word: 31 go into 127 bytes, and 15 results."""
+    shape = {"height": 2, "width": 2, "channels": 1, "bits": 8, "signed": False, "bus_bits": 32, "words": 1}
+    board, acc = opened(dma={"instance": "axi_dma_0", "length_bits": 7}, input=shape)
+    images = draw(40)[:, :2, :2]
+    assert agree(acc.classify(images), images)
+    assert {item[1] for item in board.log if item[0] == "receive"} == {15 * 8, 10 * 8}
+
+
 def test_an_image_larger_than_a_buffer_goes_alone(opened: Open) -> None:
     board, acc = opened(open={"buffer_bytes": 1})
     images = draw(3)

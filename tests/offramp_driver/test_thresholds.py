@@ -94,6 +94,21 @@ def test_every_class_has_its_own(opened: Open) -> None:
     assert acc.thresholds.unit(0) == "logit"
 
 
+@pytest.mark.parametrize("mode", ["policy", "all", "none"])
+def test_a_threshold_of_a_class_leaves_the_mode_alone(opened: Open, mode: str) -> None:
+    """The class is in the register of the mode."""
+    board, acc = opened(exits=by_class([100] * 5))
+    acc.modes[0] = mode
+    acc.thresholds[0, 3] = 30
+    assert acc.modes[0] == mode
+    assert board.modes[0] == 3 << 16 | {"policy": 0, "all": 1, "none": 2}[mode]
+    acc.thresholds[0] = 77
+    assert acc.modes[0] == mode
+    assert board.table == [77] * 5
+    if mode != "policy":
+        assert set(acc.classify(draw(20)).exit) == {0 if mode == "all" else 1}
+
+
 def test_thresholds_of_classes_outlive_a_reset(opened: Open) -> None:
     board, acc = opened(exits=by_class([100] * 5))
     acc.thresholds[0, 1] = 7

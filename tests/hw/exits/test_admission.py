@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from amaranth.hdl import ResetInserter, Signal
 from amaranth.sim import Simulator
 
 from hw.exits.admission import Admission
@@ -112,6 +113,70 @@ def test_no_id_comes_again_while_its_sample_is_inside(id_bits, batch_length):
     assert early == list(range(1 << id_bits))
     assert len(entered) == len(early) + 199  # and none waits for nothing
     assert ids == [id_ for _, id_ in entered[:-1]]  # the last one's token would come in the next cycle
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_id_comes_again_while_others_of_its_half_leave(seed):
+    """Samples leave at random, newer ones rather than older ones, often in the cycle in which another one enters."""
+    dut, rng = Admission(width=8, frame_beats=1, id_bits=2, max_in_flight=3), random.Random(seed)
+    inside, entered = [], 0
+
+    async def bench(ctx):
+        nonlocal entered
+        ctx.set(dut.batch_length, 1000)
+        for unit in (dut.o, dut.token, dut.length):
+            ctx.set(unit.ready, 1)
+        for _ in range(1500):
+            leaving = [id_ for id_ in inside[::-1] if rng.random() < (0.7 if id_ != inside[0] else 0.1)][:1]
+            ctx.set(dut.release, len(leaving))
+            ctx.set(dut.release_half, leaving[0] >> 1 if leaving else 0)
+            ctx.set(dut.i.valid, rng.random() < 0.8)
+            assert ctx.get(dut.in_flight) == len(inside)
+            if ctx.get(dut.admitted):
+                assert entered % 4 not in inside, f"sample {entered} has the id of one that is inside"
+                inside.append(entered % 4)
+                entered += 1
+            for id_ in leaving:
+                inside.remove(id_)
+            await ctx.tick()
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.run()
+    assert entered > 200
+
+
+def test_lengths_of_batches_count_all_32_bits():
+    """The third sample of a batch of 2**bit + 1 or + 2 is of the same batch as the first, whatever bits are looked at."""
+    dut, lengths = Admission(width=8, frame_beats=1, id_bits=8, max_in_flight=4), []
+    tokens = []
+
+    async def bench(ctx):
+        for unit in (dut.i, dut.o, dut.token, dut.length):
+            ctx.set(unit.valid if unit is dut.i else unit.ready, 1)
+        for bit in range(2, 32):
+            for length in ((1 << bit) + 1, (1 << bit) + 2):
+                ctx.set(dut.batch_length, length)
+                ctx.set(dut.i.valid, 1)
+                for _ in range(3):
+                    assert ctx.get(dut.admitted)
+                    await ctx.tick()
+                    if ctx.get(dut.length.valid):
+                        lengths.append(ctx.get(dut.length.payload))
+                    tokens.append((ctx.get(dut.token.payload.id), ctx.get(dut.token.payload.batch)))
+                ctx.set(dut.i.valid, 0)
+                ctx.set(reset, 1)
+                await ctx.tick()
+                ctx.set(reset, 0)
+
+    reset = Signal()
+    sim = Simulator(ResetInserter(reset)(dut))
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.run()
+    assert lengths == [(1 << bit) + more for bit in range(2, 32) for more in (1, 2)]
+    assert tokens == [(0, 0), (1, 0), (2, 0)] * 60
 
 
 def test_tokens_wait_to_be_taken():

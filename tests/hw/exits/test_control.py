@@ -74,7 +74,11 @@ def test_a_class_has_its_threshold_written():
             ctx.set(dut.control.class_index, index)
             ctx.set(dut.control.threshold_written, written)
             ctx.set(dut.control.threshold, value)
+            ctx.set(dut.control.mode, Mode.NEVER)
+            ctx.set(dut.control.enable, 1)
             assert ctx.get(dut.decision.class_write) == (written and index < 3)
+            # Whatever is written, no sample is decided on by another rule meanwhile.
+            assert (ctx.get(dut.decision.mode), ctx.get(dut.decision.enable)) == (Mode.NEVER, 1)
             assert ctx.get(dut.decision.class_index) == index % 4
             assert ctx.get(dut.decision.class_value) == min(value, dut.unit.score.value_range[-1])
 

@@ -4,6 +4,7 @@ import itertools
 import random
 
 import pytest
+from amaranth.hdl import ResetInserter, Signal
 from amaranth.sim import Simulator
 
 from hw.exits.merge import ExitMerge
@@ -117,6 +118,62 @@ def test_exits_take_turns_at_full_rate():
 def test_cycles_saturate():
     words, *_ = run(merge(), 120, [120], stall=0.9)
     assert max(word >> 24 for word, _, _ in words) == 255
+
+
+@pytest.mark.parametrize("order", ["arrival", "input"])
+def test_lengths_of_batches_count_all_32_bits(order):
+    """The first three results of a batch of 2**bit + 1 or + 2 do not end it, whatever bits are looked at."""
+    dut, reset, ends = merge(order, exits=1), Signal(), []
+
+    async def bench(ctx):
+        ctx.set(dut.o.ready, 1)
+        for bit in range(2, 32):
+            for length in ((1 << bit) + 1, (1 << bit) + 2):
+                ctx.set(dut.length.payload, length)
+                given, last = 0, []
+                for cycle in range(20):
+                    ctx.set(dut.length.valid, cycle == 0)
+                    ctx.set(dut.i[0].valid, given < 3)
+                    ctx.set(dut.i[0].payload, {"token": {"id": given, "slot": given, "batch": 0, "stamp": 0}, "label": 0, "confidence": 0})
+                    if ctx.get(dut.o.valid):
+                        last.append(ctx.get(dut.o.payload.last))
+                    assert not ctx.get(dut.batch_done)
+                    given += given < 3 and ctx.get(dut.i[0].ready)
+                    await ctx.tick()
+                ends.append(last)
+                ctx.set(reset, 1)
+                await ctx.tick()
+                ctx.set(reset, 0)
+
+    sim = Simulator(ResetInserter(reset)(dut))
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.run()
+    assert ends == [[0, 0, 0]] * 60
+
+
+def test_a_release_tells_the_half_of_the_ids():
+    """With each release the top bit of the sample's id: of 256 ids, and a single exit, whose results keep their order."""
+    dut, halves = merge(exits=1), []
+
+    async def bench(ctx):
+        ctx.set(dut.length.payload, 300)
+        ctx.set(dut.i[0].valid, 1)
+        ctx.set(dut.o.ready, 1)
+        given = 0
+        while len(halves) < 300:
+            ctx.set(dut.length.valid, given == 0)
+            ctx.set(dut.i[0].payload, {"token": {"id": given % 256, "slot": 0, "batch": 0, "stamp": 0}, "label": 0, "confidence": 0})
+            if ctx.get(dut.release):
+                halves.append(ctx.get(dut.release_half))
+            given += ctx.get(dut.i[0].ready)
+            await ctx.tick()
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.run()
+    assert halves == [n % 256 >> 7 for n in range(300)]
 
 
 def test_a_single_exit_is_enough():

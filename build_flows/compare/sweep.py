@@ -5,7 +5,6 @@ one training of all exits together.
 """
 
 import copy
-import os
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from build_flows.base.files import write_text
 from build_flows.project.config import Config
 from build_flows.project.load import Project, parse
 from build_flows.project.load import load as load_config
+from build_flows.project.places import moved_places, relative_place
 from build_flows.project.section import Section
 from build_flows.project.sections import FOLDINGS, BuildSection, CalibrateSection, ExitSection, TargetSection
 from build_flows.project.words import checked, toml
@@ -315,7 +315,7 @@ def _derived(
     origin: _Origin, folder: Path, name: str, exits: Sequence[Mapping[str, Any]], own: Mapping[str, Mapping[str, Any]], own_home: Path
 ) -> dict[str, Any]:
     """The base's values with ``exits`` and, table by table, with ``own`` keys before the base's; for a file that lies in ``folder``."""
-    values: dict[str, Any] = copy.deepcopy(dict(origin.raw))
+    values = moved_places(copy.deepcopy(dict(origin.raw)), origin.home, folder)
     values["project"] = {"name": name, "output": "."}
     for key in origin.unset:
         section, _, field = key.partition(".")
@@ -328,9 +328,7 @@ def _derived(
             values.get(section, {}).pop(field, None)
     # Numbers of the base's own exits say nothing here.
     values.get("exits_only", {}).pop("exits", None)
-    _move(values, origin.home, folder)
-    moved = copy.deepcopy({section: dict(table) for section, table in own.items() if table})
-    _move(moved, own_home, folder)
+    moved = moved_places({section: dict(table) for section, table in own.items() if table}, own_home, folder)
     if TARGETS & moved.get("calibrate", {}).keys():
         values["calibrate"] = {key: item for key, item in values.get("calibrate", {}).items() if key not in TARGETS}
     for section, table in moved.items():
@@ -338,21 +336,6 @@ def _derived(
     if "calibrate" in values and not TARGETS & values["calibrate"].keys():
         values["calibrate"]["accuracy_loss"] = Config.model_fields["calibrate"].default.accuracy_loss
     if origin.weights is not None:
-        values.setdefault("train", {})["checkpoint"] = _relative(origin.weights, folder)
+        values.setdefault("train", {})["checkpoint"] = relative_place(origin.weights, folder)
     values["exits"] = [*({**item} for item in exits), {"policy": "always"}]
     return values
-
-
-def _move(values: dict[str, Any], home: Path, folder: Path) -> None:
-    """Make paths that were relative to ``home`` relative to ``folder``."""
-    for section, key in (
-        ("data", "path"), ("build", "folding"), ("train", "checkpoint"), ("train", "start"), ("consistent", "samples"),
-        ("personal", "samples"), ("import", "weights"),
-    ):
-        place = values.get(section, {}).get(key)
-        if isinstance(place, str) and not Path(place).is_absolute() and not (key == "folding" and place in FOLDINGS):
-            values[section][key] = _relative(home / place, folder)
-
-
-def _relative(place: Path, folder: Path) -> str:
-    return Path(os.path.relpath(place, folder)).as_posix()

@@ -20,6 +20,9 @@ if WORKER.startswith("gw"):
     _cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {_cores[int(WORKER.removeprefix("gw")) % len(_cores)]})
 
+# Models of tests run for a second or two, and take many to compile.
+os.environ.setdefault("OFFRAMP_OPTIMISE", "O0")
+
 if TYPE_CHECKING:
     from build_flows.project.load import Project
 

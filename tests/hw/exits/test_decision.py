@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from hw.exits.decision import ExitDecision
 from tests import plain_policies as plain
+from tests.in_pairs import in_pairs
 
 SHAPES = [(2, 1), (2, 2), (10, 1), (10, 2), (10, 5), (10, 10), (35, 7), (100, 1), (100, 20), (1000, 1), (1000, 25)]
 SMALL = [(2, 1), (2, 2), (10, 1), (10, 5), (10, 10)]
@@ -351,18 +352,19 @@ def test_full_rate(policy, classes, pe):
     assert unit.policy in ("always", "never") or 0 < sum(leaves for _, leaves, _ in played.results) < len(samples)
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize(("classes", "pe"), [(2, 2), (10, 1), (10, 5), (10, 10)])
-@pytest.mark.parametrize(("gap", "stall"), [(0.5, 0.0), (0.3, 0.3), (0.0, 0.8)])
+@in_pairs({
+    "policy": POLICIES, ("classes", "pe"): [(2, 2), (10, 1), (10, 5), (10, 10)], ("gap", "stall"): [(0.5, 0.0), (0.3, 0.3), (0.0, 0.8)],
+})
 def test_gaps_and_stalls(policy, classes, pe, gap, stall):
     """Whatever the other sides do, nothing is lost, doubled or mixed up."""
     unit = build(policy, classes, pe, seed=3)
     check(unit, draw(random.Random(4), unit, 25), gap=gap, stall=stall, side_gap=gap, token_stall=stall, seed=5)
 
 
-@pytest.mark.parametrize("policy", ["patience", "patience/first", "gate", "class_threshold/gate"])
-@pytest.mark.parametrize("stall", [0.0, 0.6])
-@pytest.mark.parametrize(("side_gap", "token_stall"), [(0.7, 0.0), (0.0, 0.7), (0.5, 0.5)])
+@in_pairs({
+    "policy": ["patience", "patience/first", "gate", "class_threshold/gate"], "stall": [0.0, 0.6],
+    ("side_gap", "token_stall"): [(0.7, 0.0), (0.0, 0.7), (0.5, 0.5)],
+})
 def test_a_decision_waits_for_its_policys_own_streams(policy, stall, side_gap, token_stall):
     unit = build(policy, 10, 10)
     samples = draw(random.Random(12), unit, 60)
@@ -378,9 +380,10 @@ def test_gaps_do_not_delay(policy, classes, pe):
     assert [out - last - unit.dut.latency for last, out in zip(played.taken, played.given_out, strict=True)] == [0] * 10
 
 
-@pytest.mark.parametrize("policy", [name for name in POLICIES if name != "never"])
-@pytest.mark.parametrize(("classes", "pe"), [(10, 2), (10, 10)])
-@pytest.mark.parametrize(("after", "gap", "stall"), [(1, 0, 0), (7, 0, 0), (18, 0.3, 0.3), (23, 0, 0), (24, 0, 0.8), (25, 0.4, 0)])
+@in_pairs({
+    "policy": [name for name in POLICIES if name != "never"], ("classes", "pe"): [(10, 2), (10, 10)],
+    ("after", "gap", "stall"): [(1, 0, 0), (7, 0, 0), (18, 0.3, 0.3), (23, 0, 0), (24, 0, 0.8), (25, 0.4, 0)],
+})
 def test_reset(policy, classes, pe, after, gap, stall):
     """A reset of one cycle, in the middle of a sample or not, leaves nothing behind."""
     unit = build(policy, classes, pe)
@@ -388,9 +391,10 @@ def test_reset(policy, classes, pe, after, gap, stall):
     check(unit, samples, reset_after=after, gap=gap, stall=stall, side_gap=gap, token_stall=stall, seed=after)
 
 
-@pytest.mark.parametrize("score", ["max_logit", "margin", "softmax", "entropy", "gate"])
-@pytest.mark.parametrize(("classes", "pe"), [(2, 2), (10, 5), (10, 10)])
-@pytest.mark.parametrize(("gap", "stall", "reset_after"), [(0, 0, None), (0.3, 0.6, None), (0.2, 0.5, 9)])
+@in_pairs({
+    "score": ["max_logit", "margin", "softmax", "entropy", "gate"], ("classes", "pe"): [(2, 2), (10, 5), (10, 10)],
+    ("gap", "stall", "reset_after"): [(0, 0, None), (0.3, 0.6, None), (0.2, 0.5, 9)],
+})
 def test_thresholds_of_classes_written_at_any_time(score, classes, pe, gap, stall, reset_after):
     """Each sample is compared with the table as it is in one cycle, ``lead`` moves of the pipeline before its result; a reset keeps it."""
     unit = build(f"class_threshold/{score}", classes, pe, bias_range=3)
@@ -420,18 +424,16 @@ def test_tokens_while_thresholds_of_classes_are_written(policy):
         assert [number for number, _, _ in played.tokens] == [k % ids for k, (_, leaves, _) in enumerate(played.results) if not leaves]
 
 
-@pytest.mark.parametrize("policy", [*SCORED, "gate"])
-@pytest.mark.parametrize("confidence_bits", [1, 8, 32])
-@pytest.mark.parametrize(("acc_bits", "bias_range"), [(8, 0), (8, 100_000), (32, 2**31)])
+@in_pairs({
+    "policy": [*SCORED, "gate"], "confidence_bits": [1, 8, 32], ("acc_bits", "bias_range"): [(8, 0), (8, 100_000), (32, 2**31)],
+})
 def test_widths(policy, confidence_bits, acc_bits, bias_range):
     """Biases much wider than the logits, 32-bit logits, and confidences narrower and wider than the score."""
     unit = build(policy, 10, 5, acc_bits=acc_bits, bias_range=bias_range, confidence_bits=confidence_bits)
     check(unit, cases(unit))
 
 
-@pytest.mark.parametrize("policy", SCORED)
-@pytest.mark.parametrize(("classes", "pe"), [(64, 1), (65, 1), (130, 2), (20, 20), (6, 2)])
-@pytest.mark.parametrize("biased", [False, True])
+@in_pairs({"policy": SCORED, ("classes", "pe"): [(64, 1), (65, 1), (130, 2), (20, 20), (6, 2)], "biased": [False, True]})
 def test_biases(policy, classes, pe, biased):
     """Biases cost no cycle when they are all 0, one when LUTs choose them, two when a memory does; a single one is enough."""
     plain_unit = build(policy, classes, pe, bias_range=0)
@@ -467,12 +469,10 @@ def test_logit_bits(bias, bits):
     assert ExitDecision(classes=2, pe=1, acc_bits=8, bias=bias, policy="max_logit", params={}).logit_bits == bits
 
 
-@pytest.mark.parametrize("policy", ["softmax", "entropy"])
-@pytest.mark.parametrize("scale", [0.0007, 0.003, 0.05, 0.7, 40.0])
-@pytest.mark.parametrize("more", [
+@in_pairs({"policy": ["softmax", "entropy"], "scale": [0.0007, 0.003, 0.05, 0.7, 40.0], "more": [
     {}, {"split": (3, 3, 3), "conf_shift": 4, "guard_bits": 0, "widths": (2, 6, 6)},
     {"frac_bits": 12, "split": (0, 0, 0), "guard_bits": 5, "widths": (3,), "conf_shift": 1},
-])
+]})
 def test_scales(policy, scale, more):
     """At any logit scale, from distances that all count to distances that are all beyond the tables."""
     params = {"softmax": plain.exponential_params, "entropy": plain.entropy_params}[policy](scale, **more)

@@ -75,6 +75,7 @@ def test_a_checkpoint_of_other_settings_is_not_and_it_is_told_before_training(ol
     assert (project.output / "checkpoint.safetensors").read_bytes() != before
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_a_package_works_with_the_driver_that_is_in_it(old: Path, tmp_path: Path, model_cache: Path) -> None:
     """Its own self-test, unchanged, on a simulated board with the RTL that it was made with."""

@@ -172,8 +172,8 @@ BUNDLE = 500_000
 PLAIN_BUNDLE = 2_500_000
 """The same of what is not optimised, which compiles several times faster."""
 
-LEVEL = "OFFRAMP_OPTIMISE"
-"""Environment variable with the C++ compiler's level for every model, before what each asks for: ``O0`` for the fastest builds."""
+LEVEL, LEVELS = "OFFRAMP_OPTIMISE", ("O0", "O1", "O2", "O3")
+"""Environment variable with the C++ compiler's level for every model, in place of what each asks for: ``O0`` for the fastest builds."""
 
 
 class _Compile:
@@ -275,6 +275,13 @@ def _identity(design: Design, tool: Tool, compile_: _Compile) -> str:
     return _digest(parts)
 
 
+def _level(design: Design) -> str:
+    level = os.environ.get(LEVEL) or design.optimise
+    if level not in LEVELS:
+        raise ToolError(f"{LEVEL} must be one of {', '.join(LEVELS)}, not {level!r}")
+    return level
+
+
 def build(design: Design, cache: Path, *, jobs: int | None = None) -> Path:
     """The executable of ``design``, from ``cache`` when it was built before; ``jobs`` compilers at a time (None: one a core).
 
@@ -282,7 +289,7 @@ def build(design: Design, cache: Path, *, jobs: int | None = None) -> Path:
     :class:`BuildError` with the first complaints of Verilator or the compiler.
     """
     tool = find()
-    compile_ = _Compile(tool, os.environ.get(LEVEL, design.optimise), jobs or cores(), trace=design.trace)
+    compile_ = _Compile(tool, _level(design), jobs or cores(), trace=design.trace)
     for source in design.sources:
         if not source.is_file():
             raise BuildError(f"{source} is missing")

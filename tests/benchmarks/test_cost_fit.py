@@ -61,6 +61,7 @@ def test_the_file_is_what_its_rows_give():
     assert not any("b_lenet" in case.network for case in CASES)
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_units_are_drawn_alike_and_synthesised(tmp_path):
     quota = {"padding": 1, "threshold": 1, "converter_up": 1}

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.cosim
 BENCHES = ("tests.cosim.unit_bench", "tests.cosim.bare_bench", "tests.cosim.register_bench")
 
 
+@pytest.mark.slow
 def test_units(model_cache, tmp_path):
     top = AllUnits()
     source = tmp_path / "units.v"

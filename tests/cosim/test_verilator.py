@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from sim.errors import BuildError
+from sim.errors import BuildError, ToolError
 from sim.tools.verilator import Design, build, find, read_filelist
 
 pytestmark = pytest.mark.cosim
@@ -69,6 +69,19 @@ def test_a_source_may_be_a_text(design, model_cache):
     assert [run(stepping(step)) for step in (1, 2)] == ["10", "20"]
     with pytest.raises(BuildError, match=r"steps\.sv:1:"):
         stepping("?")
+
+
+def test_the_environment_sets_the_compilers_level(design, model_cache, monkeypatch):
+    monkeypatch.setenv("OFFRAMP_OPTIMISE", "O0")
+    first = build(design(), model_cache)
+    monkeypatch.setenv("OFFRAMP_OPTIMISE", "O1")
+    second = build(design(), model_cache)
+    assert (second != first, run(second)) == (True, "10")
+    monkeypatch.delenv("OFFRAMP_OPTIMISE")
+    assert build(design(), model_cache) == first  # as this design asks for
+    monkeypatch.setenv("OFFRAMP_OPTIMISE", "fast")
+    with pytest.raises(ToolError, match="OFFRAMP_OPTIMISE must be one of O0, O1, O2, O3, not 'fast'"):
+        build(design(), model_cache)
 
 
 def test_our_warnings_are_errors_and_waived_ones_are_not(design, model_cache):

@@ -86,6 +86,7 @@ def test_too_few_samples_in_flight_are_warned_of(copy, tmp_path: Path) -> None:
     assert (netlist.max_in_flight, netlist.order) == (2, "input")
 
 
+@pytest.mark.slow
 def test_finns_own_folding_compiles_too(copy: Callable[..., Project], tmp_path: Path) -> None:
     project = copy(folding='"finn"')
     compiled(project, tmp_path / "work")

@@ -92,6 +92,7 @@ def test_a_change_runs_only_what_depends_on_it(copy: Copy) -> None:
     assert (project.output / "exits.json").read_bytes() != exits
 
 
+@pytest.mark.slow
 def test_a_network_without_early_exits_goes_all_the_way(tiny: Project, tmp_path: Path) -> None:
     folder = tmp_path / "plain"
     (folder / "out").mkdir(parents=True)
@@ -108,6 +109,7 @@ def test_a_network_without_early_exits_goes_all_the_way(tiny: Project, tmp_path:
     assert [item["share"] for item in figures["exits"]] == [1.0]
 
 
+@pytest.mark.slow
 def test_a_subnet_is_one_exit_of_the_whole_network(copy: Copy) -> None:
     from quant_models.integers.view import integer_logits
     from quant_models.networks.checkpoint import load_model
@@ -140,6 +142,7 @@ def test_a_subnet_is_one_exit_of_the_whole_network(copy: Copy) -> None:
     assert "Mode subnet: exit 1 of the trained" in (project.output / "evaluation.html").read_text()
 
 
+@pytest.mark.slow
 def test_mode_anytime_gives_an_answer_of_every_exit(copy: Copy) -> None:
     project = copy()
     before, plain = stamps(project), json.loads((project.output / "sim.json").read_text())
@@ -232,6 +235,7 @@ def test_training_depends_on_the_chosen_scheme_and_the_content_of_its_files(tmp_
     assert taken not in (plain, training('checkpoint = "c"'))
 
 
+@pytest.mark.slow
 def test_bits_of_single_layers_go_all_the_way(copy: Copy) -> None:
     """To RTL that computes what the trained network does."""
     made = copy(epochs="1")

@@ -33,6 +33,7 @@ def gated(tmp_path_factory, model_cache) -> Project:
     return made
 
 
+@pytest.mark.slow
 def test_the_rtl_decides_as_the_golden_model_and_brevitas(gated: Project) -> None:
     found = read_json(gated.output / "sim.json")
     figures = found["figures"]
@@ -59,6 +60,7 @@ def golden_layers(net: golden.GoldenNet) -> list[str]:
     return [layer.name for chain in chains for layer in chain]
 
 
+@pytest.mark.slow
 def test_the_netlist_has_the_gate_heads_stream_width_and_bias(gated: Project) -> None:
     netlist = load((gated.output / "netlist.json").read_text())
     streams = {item.dst: item for item in netlist.streams}
@@ -77,6 +79,7 @@ def test_the_netlist_has_the_gate_heads_stream_width_and_bias(gated: Project) ->
     assert told.threshold_range[0] <= entry["threshold"] <= told.threshold_range[1]
 
 
+@pytest.mark.slow
 def test_what_training_found_is_told(gated: Project) -> None:
     early = read_json(gated.output / "metrics.json")["exits"][0]
     assert 0 <= early["gate_accuracy"] <= 1
@@ -86,6 +89,7 @@ def test_what_training_found_is_told(gated: Project) -> None:
     assert [curve["exit"] for curve in curves] == [0]
 
 
+@pytest.mark.slow
 def test_another_gate_head_is_trained_and_another_policy_drops_it(gated: Project, tmp_path) -> None:
     """Whether a step is stale, of configurations that differ in the gate head alone."""
     text = gated.file.read_text()

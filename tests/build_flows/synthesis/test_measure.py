@@ -29,6 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[SynthesisFile, Path]
     return measure(netlist, folder / "rtl", PART, folder / CACHE, SilentUi(), full=True), folder
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_units_add_up(made: tuple[SynthesisFile, Path]) -> None:
     found, _ = made
@@ -42,6 +43,7 @@ def test_units_add_up(made: tuple[SynthesisFile, Path]) -> None:
     assert 0.2 < found.exits_add.ff < 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_the_whole_is_near_the_sum_and_counts(made: tuple[SynthesisFile, Path]) -> None:
     found, _ = made
@@ -54,6 +56,7 @@ def test_the_whole_is_near_the_sum_and_counts(made: tuple[SynthesisFile, Path]) 
     assert found.shares.lut == round((found.total.lut + found.total.lutram) / 53200, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_timing_follows_paths_from_unit_to_unit(made: tuple[SynthesisFile, Path]) -> None:
     found, folder = made
@@ -69,6 +72,7 @@ def test_timing_follows_paths_from_unit_to_unit(made: tuple[SynthesisFile, Path]
     assert "this_unit" not in parts.replace(memories=[]).dump()
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_what_is_kept_needs_no_yosys(made: tuple[SynthesisFile, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     found, folder = made
@@ -78,6 +82,7 @@ def test_what_is_kept_needs_no_yosys(made: tuple[SynthesisFile, Path], monkeypat
     assert again.capacity.dsp == 80
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_a_refused_unit_names_the_users_file(made: tuple[SynthesisFile, Path], tmp_path: Path) -> None:
     netlist = emit(tmp_path / "rtl", exits=2)

@@ -15,11 +15,13 @@ def test_proven_for_runs_of_any_length(variant):
     assert result.depth is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proof", OURS[1:], ids=lambda proof: proof.variant)
 def test_the_others_for_some_cycles(proof):
     assert prove(proof, depth=10).passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("variant", "old", "new", "claim"), [
     # A result that waits is lost.
     ("1 exit", "merge.o.ready.eq(self.results.ready)", "merge.o.ready.eq(1)", "results valid holds until ready"),

@@ -20,8 +20,11 @@ from build_flows.project.places import moved_places
 from build_flows.project.template import template
 from build_flows.steps.flow import Flow, open_flow
 from build_flows.steps.simulate_options import Options
+from hw.exits.exit_path import exit_decision
+from hw.netlist import load as load_netlist
 from offramp.notebook import chosen_ui
 from offramp.results import Compilation, Report, Resources, Simulation, Training
+from quant_models.errors import QuantModelError
 from quant_models.exits.policies import Head, integer_threshold
 from quant_models.exits.records import ExitsFile
 from quant_models.networks.presets import PRESETS
@@ -165,7 +168,8 @@ class Project:
 
         ``samples``: how many; ``stall``: the probability, 0 to below 1, that input or output sits out a cycle; ``seed`` of that. None: as
         configured. ``thresholds``: by exit, in the policy's own unit, written to the accelerator's registers first, as a driver would.
-        ``waves``: a file that ends in .fst. Raises ``sim.errors.AgreementError`` for the first result that differs.
+        ``waves``: a file that ends in .fst. Raises ``sim.errors.AgreementError`` for the first result that differs, :class:`ConfigError`
+        for a threshold that its exit cannot have.
         """
         own = self.config.simulate
         with self._steps() as flow:
@@ -208,9 +212,15 @@ class Project:
         item = exits[index]
         if item.policy == "class_threshold":
             raise ConfigError(f"thresholds: exit {index} has one for each class; allowed: exits of other policies")
-        bits = item.params.get("gate_bits", 16)
-        head = Head(classes=2, scale=item.scale, gate_scale=item.gate_scale, gate_bits=bits, temperature=item.temperature)
-        return integer_threshold(item.policy, real, head, item.params)
+        unit = exit_decision(load_netlist((self.folder / "netlist.json").read_text(encoding="utf-8")), index)
+        head = Head(
+            classes=unit.classes, scale=item.scale, logit_bits=unit.logit_bits, gate_scale=item.gate_scale,
+            gate_bits=item.params.get("gate_bits", 16), temperature=item.temperature,
+        )
+        try:
+            return integer_threshold(item.policy, real, head, item.params)
+        except QuantModelError as error:
+            raise ConfigError(f"thresholds: exit {index}: {error}") from None
 
 
 def _told_from(values: Tables, home: Path, folder: Path) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def load(path: Path, data_dir: Path | None = None) -> Project:
 def resolved(config: Config, path: Path, data_dir: Path | None = None) -> Project:
     """The project of a checked ``config`` whose file is, or is to be, ``path``; otherwise as :func:`load`."""
     base = path.resolve().parent
-    data = Path(data_dir).resolve() if data_dir is not None else base / config.data.path if config.data.path else None
+    data = Path(data_dir).resolve() if data_dir is not None else _told(base, config.data.path) if config.data.path else None
     if data is not None and not data.exists():
         source = "--data" if data_dir is not None else "data.path"
         raise ConfigError(f"{path}: {source} = {str(data_dir or config.data.path)!r}: there is no {data}")
@@ -113,7 +113,7 @@ def resolved(config: Config, path: Path, data_dir: Path | None = None) -> Projec
         kind = "folder" if data.is_dir() else "file"
         if kind not in kinds:
             raise ConfigError(f"{path}: data.path = {str(data_dir or config.data.path)!r}: must be {words}, not a {kind}")
-    folding = None if config.build.folding in FOLDINGS else base / config.build.folding
+    folding = None if config.build.folding in FOLDINGS else _told(base, config.build.folding)
     if folding is not None and not folding.is_file():
         allowed = " or ".join(f'"{name}"' for name in FOLDINGS)
         raise ConfigError(f'{path}: build.folding = "{config.build.folding}": there is no {folding}; allowed: {allowed}, or a file')
@@ -126,9 +126,7 @@ def resolved(config: Config, path: Path, data_dir: Path | None = None) -> Projec
     for key, place in (
         ("train.checkpoint", train.checkpoint), ("train.start", start), (f"{train.scheme}.samples", own), ("import.weights", weights),
     ):
-        files[key] = base / place if place else None
-        if place and not (base / place).is_file():
-            raise ConfigError(f"{path}: {key} = {toml(place)}: there is no file {base / place}")
+        files[key] = _file(path, base, key, place or None)
     qonnx, own_weights = (_file(path, base, f"model.{key}", getattr(config.model, key)) for key in ("qonnx", "weights"))
     output = base / (config.project.output or Path("build", config.project.name))
     places = (*files.values(), qonnx, own_weights)
@@ -137,9 +135,18 @@ def resolved(config: Config, path: Path, data_dir: Path | None = None) -> Projec
 
 def _file(path: Path, base: Path, key: str, place: str | None) -> Path | None:
     """The file that ``key`` names, relative to the folder ``base``; raises :class:`ConfigError` when there is none."""
-    if place is not None and not (base / place).is_file():
-        raise ConfigError(f"{path}: {key} = {toml(place)}: there is no file {base / place}")
-    return base / place if place else None
+    if place is None:
+        return None
+    found = _told(base, place)
+    if not found.is_file():
+        raise ConfigError(f"{path}: {key} = {toml(place)}: there is no file {found}")
+    return found
+
+
+def _told(base: Path, place: str) -> Path:
+    """``place`` as it is told from the folder ``base``, which need not be there yet. What it names itself may be a link, and stays one."""
+    path = base / place
+    return path.resolve() if path.name == ".." else path.parent.resolve() / path.name
 
 
 def parse(text: str, name: str = "config.toml") -> Config:

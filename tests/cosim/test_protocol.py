@@ -20,6 +20,9 @@ pytestmark = pytest.mark.cosim
 
 SHAPE = {"exits": 2, "thresholds": (900,)}
 
+USED_IN = {"AcceleratorCore": "hw.accelerator", "ExitMerge": "hw.core", "Admission": "hw.core"}
+"""The module that takes each unit into the accelerator."""
+
 
 def planted(name, old, new):
     """Module ``name`` with ``new`` where it reads ``old``, once."""
@@ -37,8 +40,8 @@ def faulty(tmp_path, monkeypatch):
 
     def make(module, unit, old, new, **shape):
         changed = getattr(planted(module, old, new), unit)
-        if unit != "Accelerator":
-            monkeypatch.setattr(f"hw.accelerator.{unit}", changed)
+        if unit in USED_IN:
+            monkeypatch.setattr(f"{USED_IN[unit]}.{unit}", changed)
         rtl = tmp_path / "rtl"
         rtl.mkdir()
         netlist = toy.build(rtl, **(SHAPE | shape))
@@ -88,12 +91,12 @@ def test_silent_on_what_is_right(toy_rtl, model_cache, tmp_path, scenario, shape
 
 
 @pytest.mark.parametrize(("scenario", "module", "unit", "old", "new", "message"), [
-    ("plain", "hw.accelerator", "Accelerator", "self.irq.eq(merge.batch_done & ~core_reset)", "self.irq.eq(0)",
+    ("plain", "hw.core", "AcceleratorCore", "self.batch_done.eq(merge.batch_done & ~self.core_reset)", "self.batch_done.eq(0)",
      r"protocol rule irq is broken at \d+: irq is low"),
-    ("plain", "hw.accelerator", "Accelerator", "self.m_axis_tdata.eq(merge.o.payload.word)",
-     "self.m_axis_tdata.eq(merge.o.payload.word ^ now[3])", "protocol rule m_axis_payload_stable is broken"),
-    ("unready", "hw.accelerator", "Accelerator", "self.m_axis_tvalid.eq(merge.o.valid & ~core_reset)",
-     "self.m_axis_tvalid.eq(merge.o.valid & ~core_reset & self.m_axis_tready)", "protocol rule m_axis_result_due is broken"),
+    ("plain", "hw.accelerator", "Accelerator", "self.m_axis_tdata.eq(core.results.payload.word)",
+     "self.m_axis_tdata.eq(core.results.payload.word ^ core.cycles[3])", "protocol rule m_axis_payload_stable is broken"),
+    ("unready", "hw.core", "AcceleratorCore", "self.results.valid.eq(merge.o.valid & ~self.core_reset)",
+     "self.results.valid.eq(merge.o.valid & ~self.core_reset & self.results.ready)", "protocol rule m_axis_result_due is broken"),
     ("long_batches", "hw.exits.merge", "ExitMerge", "self.length.payload == 1", "self.length.payload[:16] == 1",
      "protocol rule m_axis_last is broken at .*: tlast is 1 with result 1 of a batch of 65537"),
     ("long_batches", "hw.exits.merge", "ExitMerge", "one_to_send.eq(of_batch == 2)", "one_to_send.eq(of_batch[:16] == 2)",
@@ -109,7 +112,7 @@ def test_a_planted_fault_breaks_a_rule(faulty, model_cache, tmp_path, scenario, 
 
 
 def test_a_program_on_a_board_is_told(faulty, model_cache):
-    netlist, rtl = faulty("hw.accelerator", "Accelerator", "self.irq.eq(merge.batch_done & ~core_reset)", "self.irq.eq(0)")
+    netlist, rtl = faulty("hw.accelerator", "Accelerator", "self.irq.eq(core.batch_done)", "self.irq.eq(0)")
     board = Board(BoardJob(model=build_board(netlist, rtl, model_cache), rtl=rtl, dma_base=DMA_BASE, accelerator_base=ACCELERATOR_BASE,
                            memory_bytes=1 << 20))
     told = r"the simulated board has ended: protocol rule irq is broken at [1-9]\d*: irq is low"

@@ -10,9 +10,11 @@ import pytest
 import tomli_w
 
 import offramp
+from build_flows.board.manifest import threshold_range
 from build_flows.project.load import Project as Loaded
 from build_flows.project.load import load as load_config
 from build_flows.steps.engine import Build
+from hw.netlist import load as load_netlist
 from quant_models.exits.records import ExitsFile
 from tests.test_layering import ROOT
 
@@ -120,7 +122,15 @@ def test_thresholds_move_while_nothing_is_built_again(copy: Copy) -> None:
     tiny = copy()
     project = offramp.load(tiny.file, ui=None)
     before = project.simulate(samples=40)
-    none, all_ = project.simulate(samples=40, thresholds={0: 1.0, 1: 1e4}), project.simulate(samples=40, thresholds={0: 0.0})
+    # The ends of what a threshold may be are that every sample leaves, and that none does.
+    with pytest.raises(offramp.ConfigError, match=r"thresholds: exit 0: threshold of softmax must be from 0\.1 to 1 \(a .*\), not 0\.09"):
+        project.simulate(thresholds={0: 0.09})
+    item = load_netlist((tiny.output / "netlist.json").read_text()).exits[1]
+    most = item.scale * threshold_range(item)[1]
+    with pytest.raises(offramp.ConfigError, match=rf"exit 1: threshold of max_logit must be from -{most:.6g} to {most:.6g} \(a logit\)"):
+        project.simulate(thresholds={1: 1e4})
+    none = project.simulate(samples=40, thresholds={0: 1.0, 1: most})
+    all_ = project.simulate(samples=40, thresholds={0: 0.1})
     assert all_.exits[0].share == 1.0
     assert none.exits[0].share < before.exits[0].share
     assert none.exits[1].share == 0

@@ -71,8 +71,8 @@ def test_two_sets_of_heads_differ_in_memories_alone(copy: Callable[..., Project]
         (work / "sim").mkdir()
         inputs = {**{name: work / name for name in simulate.INPUTS}, **data_inputs(project)}
         figures.append(simulate.simulate(simulate.settings(project, Options(samples=40)), inputs, work_of(project, work / "sim")))
-    assert [item["agree"] for item in figures] == [40, 40]
-    assert figures[0]["accuracy"] != figures[1]["accuracy"]
+    assert [item.agree for item in figures] == [40, 40]
+    assert figures[0].accuracy != figures[1].accuracy
 
 
 @pytest.mark.cosim

@@ -8,28 +8,37 @@ from typing import Any
 
 import pytest
 
+from build_flows.artefacts.simulation import ExitFigures, Figures
+from build_flows.artefacts.sizing import CostRecord, SizingFile
 from build_flows.cli import main as cli
+from build_flows.steps.flow import Compiled, Trained
+from tests.build_flows.report_samples import exits, metrics
 
 __all__ = ["RESULT", "Flow", "offramp"]
 
-RESULT = {
-    "samples": 360,
-    "agree": 360,
-    "accuracy": 0.975,
-    "exits": [{"share": 0.7, "accuracy": 0.99}, {"share": 0.3, "accuracy": 0.95}, {"share": 0.0, "accuracy": None}],
-    "cycles_per_sample": 129.5,
-    "clock_mhz": 100.0,
-    "samples_per_second": 772200.8,
-    "limited_by": "stage0_conv0",
-    "sim_cycles_per_second": 1.5e6,
-}
+RESULT = Figures(
+    samples=360,
+    agree=360,
+    accuracy=0.975,
+    exits=[
+        ExitFigures(share=share, accuracy=accuracy, latency_median=None if accuracy is None else 300.0)
+        for share, accuracy in ((0.7, 0.99), (0.3, 0.95), (0.0, None))
+    ],
+    cycles_per_sample=129.5,
+    clock_mhz=100.0,
+    samples_per_second=772200.8,
+    limited_by="stage0_conv0",
+    sim_cycles_per_second=1.5e6,
+    cycles=46620,
+    stages=[],
+)
 
 
 class Flow(SimpleNamespace):
     """Records what the command line asks for."""
 
     def __init__(self) -> None:
-        super().__init__(calls=[], error=None, result=dict(RESULT))
+        super().__init__(calls=[], error=None, result=RESULT)
 
     def _called(self, name: str, **how: Any) -> None:
         self.calls.append((name, how))
@@ -38,17 +47,18 @@ class Flow(SimpleNamespace):
         if self.error:
             raise self.error
 
-    def train(self, project: Any, ui: Any) -> dict[str, Any]:
+    def train(self, project: Any, ui: Any) -> Trained:
         self._called("train")
-        return {"accuracy": 0.97}
+        return Trained(metrics=metrics(), exits=exits(), subnet=None, mode="all")
 
-    def compile(self, project: Any, ui: Any) -> dict[str, Any]:
+    def compile(self, project: Any, ui: Any) -> Compiled:
         self._called("compile")
-        return {"stages": []}
+        cost = CostRecord(lut=1, lutram=0, ff=2, bram18=0, dsp=0)
+        return Compiled(sizing=SizingFile(stages=[], fifos={}, gates=[], cost=cost), exchange=None)
 
-    def simulate(self, project: Any, ui: Any, **how: Any) -> dict[str, Any]:
+    def simulate(self, project: Any, ui: Any, **how: Any) -> Figures:
         self._called("simulate", **how)
-        result: dict[str, Any] = self.result
+        result: Figures = self.result
         return result
 
     def report(self, project: Any, ui: Any) -> Path:

@@ -23,11 +23,11 @@ from tests.build_flows.cli.stand_in import RESULT, Flow, offramp
 @pytest.mark.parametrize(
     ("args", "keys"),
     [
-        (["train"], {"project", "output", "accuracy"}),
-        (["compile"], {"project", "output", "stages"}),
-        (["simulate"], set(RESULT)),
+        (["train"], {"project", "output", "exits", "mode"}),
+        (["compile"], {"project", "output", "cost", "stages", "exchange"}),
+        (["simulate"], set(RESULT.to_json())),
         (["report"], {"project", "report"}),
-        (["run"], {*RESULT, "report"}),
+        (["run"], {*RESULT.to_json(), "report"}),
     ],
 )
 def test_json_is_one_object_on_stdout_and_nothing_else(

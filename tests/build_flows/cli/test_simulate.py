@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.build_flows.cli.stand_in import Flow, offramp
+from tests.build_flows.cli.stand_in import RESULT, Flow, offramp
 
 
 def test_options_go_before_the_config(flow: Flow, config: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,7 +17,7 @@ def test_options_go_before_the_config(flow: Flow, config: str, monkeypatch: pyte
 
 
 def test_samples_that_disagree_are_a_failure(flow: Flow, config: str, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
-    flow.result["agree"] = 359
+    flow.result = RESULT.replace(agree=359)
     assert offramp(monkeypatch, "simulate", config, "--json") == 1
     out, err = capfd.readouterr()
     assert out == ""

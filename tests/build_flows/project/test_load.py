@@ -6,6 +6,7 @@ import pytest
 
 from build_flows.base.errors import ConfigError
 from build_flows.project.load import load as load_config
+from build_flows.project.load import parse, resolved
 from build_flows.project.template import template
 from quant_models.datasets.load import DATASETS
 from tests.build_flows.project.configs import B_LENET, DIGITS, faults
@@ -29,6 +30,21 @@ def test_places_are_relative_to_the_file(tmp_path: Path) -> None:
     assert project.dataset == ("digits", None)
     file.write_text(DIGITS.replace("# output =", 'output = "../elsewhere"'))
     assert load_config(file).output == tmp_path / "elsewhere"
+
+
+def test_places_hold_from_a_folder_that_is_yet_to_be_made(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    for name in ("net", "mine.toml", "store/x"):
+        (tmp_path / name).touch()
+    (tmp_path / "images.npz").symlink_to(tmp_path / "store" / "x")
+    (tmp_path / "link").symlink_to(tmp_path / "store", target_is_directory=True)
+    text = B_LENET.replace('name = "fashion-mnist"', 'name = "npz"').replace("# path =", 'path = "../../images.npz"')
+    text = text.replace("# checkpoint =", 'checkpoint = "../../net"').replace('folding = "optimal"', 'folding = "../../mine.toml"')
+    project = resolved(parse(text), tmp_path / "build" / "later" / "config.toml")
+    assert (project.checkpoint, project.folding) == (tmp_path / "net", tmp_path / "mine.toml")
+    assert project.data == tmp_path / "images.npz", "a link keeps its name"
+    (tmp_path / "mine.toml").rename(tmp_path / "store" / "mine.toml")
+    assert resolved(parse(text.replace("../../mine", "../../link/mine")), project.file).folding == tmp_path / "store" / "mine.toml"
 
 
 def test_the_data_set_is_named_as_quant_models_does(tmp_path: Path) -> None:

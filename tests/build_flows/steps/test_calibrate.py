@@ -1,5 +1,6 @@
 """Thresholds are found on the validation split with the exact integer logits, and what cannot be had is told."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +59,8 @@ def test_the_golden_model_decides_the_same_of_a_trained_network_s_logits(policy:
     ]
     for temperature in (False, True):
         found = find_thresholds(exits, np.asarray(data.y_train[:200], np.int64), shares=[0.4, 0.3], temperature=temperature)
-        told = golden.decide(logits, golden.parse_exits(found))
-        label, taken = apply(found["exits"], logits)
+        told = golden.decide(logits, golden.parse_exits(json.loads(found.dump())))
+        label, taken = apply(found.exits, logits)
         assert (told.label == label).all()
         assert (told.exit == taken).all()
         assert policy == "patience" or len(set(taken)) > 1

@@ -36,7 +36,7 @@ def test_windows_of_sensors_and_image_folders_are_data_sets(small: Project) -> N
     data = project_dataset(load_config(small.file))
     assert (data.shape, data.x_train.max()) == ((16, 1, 4), 255)
     assert data.scale is not None
-    assert input_record(data)["scale"] == {"low": list(data.scale.low), "step": list(data.scale.step)}
+    assert input_record(data).to_json()["scale"] == {"low": list(data.scale.low), "step": list(data.scale.step)}
     for part in ("train", "test"):
         for label in ("cat", "dog"):
             (folder / "pets" / part / label).mkdir(parents=True)

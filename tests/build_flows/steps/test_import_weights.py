@@ -30,6 +30,7 @@ from quant_models.training.evaluate import evaluate
 from quant_models.training.train import TrainSettings
 from tests.build_flows.alone import alone
 from tests.build_flows.projects import project
+from tests.build_flows.report_samples import exits
 from tests.build_flows.uis import Interrupting, Listening
 
 NAMES = {
@@ -142,12 +143,12 @@ def test_the_step_is_done_again_when_the_weights_change_and_only_then(
 
     def thresholds(chosen: calibrate.Settings, inputs: Mapping[str, Path], work: Work) -> None:
         """What calibration would take long to find."""
-        write_json(work.folder / "exits.json", {"version": 1, "exits": [{"leave": 0.5, "threshold": 0}] * 3})
+        exits().save(work.folder / "exits.json")
         write_json(work.folder / "tradeoff.json", {})
 
     def done() -> tuple[list[float], int]:
         found = flow.train(chosen, SilentUi())
-        return [item["accuracy"] for item in found["exits"]], (chosen.output / "checkpoint.safetensors").stat().st_mtime_ns
+        return [item.accuracy for item in found.alone], (chosen.output / "checkpoint.safetensors").stat().st_mtime_ns
 
     thresholds.__module__ = calibrate.__name__
     monkeypatch.setattr(calibrate, "run", thresholds)

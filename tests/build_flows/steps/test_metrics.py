@@ -15,9 +15,10 @@ from tests.build_flows.uis import Listening
 
 def test_the_file_says_of_what_data(small: Project, tmp_path: Path) -> None:
     data = project_dataset(small)
-    write_metrics(work_of(small, tmp_path), data, {"exits": [1]})
+    found = {"settings": None, "exits": [{"accuracy": 0.5, "loss": 1.5}], "history": [], "train_samples": 9, "validation_samples": 3}
+    write_metrics(work_of(small, tmp_path), data, found)
     assert read_json(tmp_path / "metrics.json") == {
-        "version": 1, "data": data.name, "input": {"shape": [8, 8, 1], "names": [], "scale": None}, "exits": [1],
+        "version": 1, "data": data.name, "input": {"shape": [8, 8, 1], "names": [], "scale": None}, **found,
     }
 
 

@@ -137,7 +137,7 @@ def test_windows_of_sensors_run_through_1d_layers(tmp_path, model_cache):
     np.savez(made.data, **arrays)
     for options in ({}, {"stall": 0.5, "seed": 3}):
         answer = flow.simulate(made, SilentUi(), samples=40, **options)
-        assert (answer["samples"], answer["agree"]) == (40, 40)
+        assert (answer.samples, answer.agree) == (40, 40)
     layers = {layer.name for layer in load((made.output / "netlist.json").read_text()).layers}
     assert {"stage0_conv0_pad", "stage0_conv0_swg", "stage0_pool0", "head2_gap0"} <= layers
     assert golden.load(made.output / "golden.npz").shape == (16, 1, 4)

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from build_flows.artefacts.compare import Taken
+from build_flows.artefacts.cosim import CosimFile
 from build_flows.base.parts import find_part
 from build_flows.base.ui import SilentUi
 from build_flows.board.boards import BOARDS
@@ -60,6 +62,7 @@ from tests.build_flows.board.compiled import CompiledFlow
 from tests.build_flows.board.golden_toy import write_filelist, write_golden
 from tests.build_flows.own_networks import FACTORY, own_project, two_exits
 from tests.build_flows.projects import changed, configured
+from tests.build_flows.simulation_samples import simulation
 from tests.test_layering import ROOT
 from tests.toy_rtl import emit
 
@@ -202,7 +205,7 @@ def match(tiny: Project, folder: Path) -> tuple[Project, Step]:
     made = configured(folder, [], checkpoint='"net"')
     alone(made, flow.train_step(made), folder / "taken")
     alone(made, export.step(made, folder / "taken" / "checkpoint.safetensors"), folder / "taken")
-    settings = compare.MatchSettings(part=find_part("pynq-z2"), allowed={"lut": 20000.0, "bram36": 20.0, "dsp": 50.0})
+    settings = compare.MatchSettings(part=find_part("pynq-z2"), allowed=Taken(lut=20000.0, bram36=20.0, dsp=50.0))
     return made, Step(
         name="match", run=partial(compare.run_match, match_file), outputs=("match.json",),
         inputs={"golden": folder / "taken" / "golden.npz"},
@@ -253,8 +256,8 @@ def test_a_step_depends_on_all_that_it_loads(name: str, tiny: Project, tmp_path:
 
 
 class SimulatedFlow(CompiledFlow):
-    def simulate(self, chosen: Options) -> dict[str, Any]:
-        return {}
+    def simulate(self, chosen: Options) -> Any:
+        return None
 
 
 @pytest.fixture
@@ -272,8 +275,7 @@ def toys(project: Project, tmp_path: Path, model_cache: Path, monkeypatch: pytes
     made = load_config(project.file)
     found = golden.decide(golden.load(golden_file).run(images), golden.load_exits(exits))
     confidence = saturate(found.confidence, next(item for item in netlist.result.fields if item.name == "confidence"))
-    rows = [{"label": int(a), "exit": int(b), "confidence": int(c)} for a, b, c in zip(found.label, found.exit, confidence, strict=True)]
-    (project.output / "sim.json").write_text(f'{{"version": 1, "samples": {rows}, "cycles_per_sample": 20.0}}'.replace("'", '"'))
+    simulation(found.label, found.exit, confidence).save(project.output / "sim.json")
     models = made.output.parent / ".models"
     if not models.exists():
         model_cache.mkdir(parents=True, exist_ok=True)
@@ -291,7 +293,7 @@ def toys(project: Project, tmp_path: Path, model_cache: Path, monkeypatch: pytes
         make_bitstream(opened, board, None, results)
         with monkeypatch.context() as patched:
             patched.setattr(Build, "run", keep)
-            patched.setattr("build_flows.steps.cosim.read_json", lambda path: {})
+            patched.setattr(CosimFile, "load", lambda path: None)
             make_bitstream(opened, board, None, results)
             make_package(opened, board)
             cosim.cosim(opened, board, samples=12)

@@ -69,8 +69,9 @@ def test_fifos_and_wires_have_the_names(name):
 
 def test_payloads_of_other_shapes():
     assert verilog.convert(Joined(join_bits, inner=PAIR), name="top").count("assign o__payload = i__payload") == 1
-    with pytest.raises(NetlistError, match="stream widths differ: 8 into 9"):
-        verilog.convert(Joined(join_bits, outer=9), name="top")
+    for inner, outer in ((8, 9), (9, 8)):
+        with pytest.raises(NetlistError, match=f"stream widths differ: {inner} into {outer}"):
+            verilog.convert(Joined(join_bits, inner=inner, outer=outer), name="top")
 
 
 def test_an_end_of_another_width():

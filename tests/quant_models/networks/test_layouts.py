@@ -69,8 +69,8 @@ def test_exits_after_one_block_have_logits_and_thresholds_of_their_own():
         assert len(model(torch.rand(2, 1, 8, 8))) == 4
     exits = [ExitLogits(policy="max_logit", logits=item, scale=0.01) for item in found[:-1]]
     exits.append(ExitLogits(policy="always", logits=found[-1], scale=0.01))
-    entries = calibrate(exits, found[-1].argmax(1), shares=[0.3, 0.2, 0.1])["exits"]
-    assert sum(item["leave"] for item in entries) == pytest.approx(1)
+    entries = calibrate(exits, found[-1].argmax(1), shares=[0.3, 0.2, 0.1]).exits
+    assert sum(item.leave for item in entries) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("exits", "message"), [

@@ -55,7 +55,7 @@ class Early(Score):
 @pytest.mark.parametrize("pe", [4, 2])
 def test_score_with_a_stream_of_its_own(monkeypatch, gap, late, stall, pe):
     monkeypatch.setitem(SCORES, "early", Early)
-    assert hw.exit_decision.SCORES is SCORES
+    assert hw.exits.decision.SCORES is SCORES
     dut = ExitDecision(classes=4, pe=pe, acc_bits=6, bias=[0, 1, 2, 3], policy="early", params={"low": -90}, confidence_bits=8)
     assert dut.threshold_range == range(-90, 90)
     assert dut.latency == 1 + 1 + dut.score.latency

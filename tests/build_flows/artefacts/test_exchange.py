@@ -45,6 +45,7 @@ def with_build(project: Project, text: str) -> Project:
     return load_config(project.file)
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_two_sets_of_heads_differ_in_memories_alone(copy: Callable[..., Project], tmp_path: Path) -> None:
     tiny = copy()
@@ -75,6 +76,7 @@ def test_two_sets_of_heads_differ_in_memories_alone(copy: Callable[..., Project]
     assert figures[0].accuracy != figures[1].accuracy
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_a_users_project_has_the_rtl_it_started_from(copy: Callable[..., Project]) -> None:
     everybody = with_build(copy(), "exchangeable_heads = true")

@@ -127,6 +127,7 @@ def test_soft_reset_after_a_batch_cut_short(real, tmp_path, cut):
     assert trace.snapshots[0]["SAMPLES_IN"] == trace.snapshots[0]["SAMPLES_OUT"] == 30
 
 
+@pytest.mark.slow
 def test_windows_of_sensors_run_through_1d_layers(tmp_path, model_cache):
     """Digits as windows of 16 samples on 4 channels: all of them through the RTL of ``har``, with stalls and without."""
     made = project(tmp_path, model_cache, preset='"har"', epochs="1", cycles_per_sample="64")

@@ -66,7 +66,7 @@ from tests.build_flows.simulation_samples import simulation
 from tests.test_layering import ROOT
 from tests.toy_rtl import emit
 
-pytestmark = pytest.mark.cosim
+pytestmark = [pytest.mark.cosim, pytest.mark.slow]
 
 HOOK = f"""
 import os, sys

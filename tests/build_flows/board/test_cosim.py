@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from build_flows.artefacts.manifest import ManifestFile
 from build_flows.base.ui import SilentUi
 from build_flows.board import cosim
 from build_flows.board.boards import find_board
@@ -83,7 +84,7 @@ def test_a_result_that_differs_is_named(field: str, given: dict[str, Any]) -> No
 def test_a_driver_that_forgets_to_flush_is_found(given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     from build_flows.board import package
 
-    def forgetful(folder: Path, **rest: Any) -> dict[str, Any]:
+    def forgetful(folder: Path, **rest: Any) -> ManifestFile:
         made = write(folder, **rest)
         path = folder / "offramp_driver" / "transfer.py"
         text = path.read_text()

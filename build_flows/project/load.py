@@ -41,6 +41,12 @@ class Project:
         """The project's name."""
         return self.config.project.name
 
+    @property
+    def modules(self) -> Path:
+        """The folder that the factory's modules are looked for in."""
+        base = self.file.parent
+        return _told(base, self.config.model.modules) if self.config.model.modules else base
+
     def named(self, key: str) -> str:
         """The ``key`` (``"train.checkpoint"``) with its value, as the file has it."""
         section, _, name = key.partition(".")
@@ -128,6 +134,9 @@ def resolved(config: Config, path: Path, data_dir: Path | None = None) -> Projec
     ):
         files[key] = _file(path, base, key, place or None)
     qonnx, own_weights = (_file(path, base, f"model.{key}", getattr(config.model, key)) for key in ("qonnx", "weights"))
+    modules = config.model.modules
+    if modules is not None and not _told(base, modules).is_dir():
+        raise ConfigError(f"{path}: model.modules = {toml(modules)}: there is no folder {_told(base, modules)}")
     output = base / (config.project.output or Path("build", config.project.name))
     places = (*files.values(), qonnx, own_weights)
     return Project(config, path.resolve(), output.resolve(), data, folding, *places)

@@ -25,6 +25,8 @@ def impossible_source(config: Config) -> Iterator[tuple[str, Any, str]]:
         yield f"model.{key}", getattr(config.model, key), f"allowed: one of {', '.join(SOURCES[:-1])} and {SOURCES[-1]} must be given{told}"
     if config.model.weights is not None and config.model.factory is None:
         yield "model.weights", config.model.weights, "only what a factory returns takes them; allowed: unset, or with model.factory"
+    if config.model.modules is not None and config.model.factory is None:
+        yield "model.modules", config.model.modules, "only a factory has modules; allowed: unset, or with model.factory"
 
 
 def impossible_own(config: Config) -> Iterator[tuple[str, Any, str]]:

@@ -111,6 +111,11 @@ class ModelSection(Section):
         "forward takes images [n, channels, height, width] of pixels / 256 and gives a tuple of logits, one for each exit. It is your code "
         "and is run; modules are looked for beside this file first. docs/training.md says what layers it may have.",
     )
+    modules: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Folder that the factory's modules are looked for in, relative to this file. Unset: this file's own.",
+    )
     weights: str | None = Field(
         default=None,
         min_length=1,

@@ -3,6 +3,7 @@ theirs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ def step(project: "Project") -> Step:
     if config.model.weights:
         named["weights"] = project.named("model.weights")
     return Step(
-        name="train", run=run, outputs=OUTPUTS, inputs={**data_inputs(project), **own_source(project)},
+        name="train", run=partial(run, modules=project.modules), outputs=OUTPUTS, inputs={**data_inputs(project), **own_source(project)},
         settings=Settings(
             data=data_settings(project), held=held_out(project), factory=config.model.factory, name=project.name,
             exits=len(policies), threads=config.train.threads,
@@ -66,13 +67,15 @@ def step(project: "Project") -> Step:
     )
 
 
-def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
-    """Writes the network in integers, and ``metrics.json`` with ``own``, what was taken and what it was compared with, and no ``scheme``.
+def run(chosen: Settings, inputs: Mapping[str, Path], work: Work, *, modules: Path) -> None:
+    """Writes the network in integers, that of a factory whose modules are looked for in the folder ``modules`` first, and ``metrics.json``
+    with ``own``, what was taken and what it was compared with, and no ``scheme``.
 
     Raises :class:`ConfigError` for a network that cannot be had, or read, or that does not fit data and exits configured;
     :class:`OfframpError` when its own float logits are not those of the integer network.
     """
     from build_flows.finn_bridge.write_qonnx import write_qonnx
+    from quant_models.bring.modules import importable
 
     set_threads(chosen.threads)
     data = dataset(chosen.data, inputs, work.caches)
@@ -82,8 +85,11 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     work.ui.info("reading your network")
     images, labels = data.x_train[held], np.asarray(data.y_train[held], np.int64)
     # Nothing of the user's is kept but what the integer network says.
-    made = _from_qonnx(chosen, inputs, work, data, images) if chosen.factory is None else _from_factory(chosen, inputs, work, data, images)
-    network, found, name = made
+    if chosen.factory is None:
+        network, found, name = _from_qonnx(chosen, inputs, work, data, images)
+    else:
+        with importable(modules):
+            network, found, name = _from_factory(chosen, inputs, work, data, images)
     write_golden(network, chosen.name, work.folder / "golden.npz")
     write_qonnx(network, work.folder / "model.onnx")
     net = golden.load(work.folder / "golden.npz")
@@ -129,19 +135,17 @@ def _from_factory(
 ) -> tuple[OwnNetwork, Logits, str]:
     from build_flows.finn_bridge.errors import CompileError
     from build_flows.finn_bridge.read_qonnx import read_qonnx
-    from quant_models.bring.modules import importable
     from quant_models.bring.own import export_own, float_logits
     from quant_models.errors import QuantModelError
 
     try:
-        with importable(work.file.parent):
-            module = _module(chosen, inputs, work)
-            exported = work.folder / "exported.onnx"
-            export_own(module, data.shape, exported)
-            network = read_qonnx(exported)
-            exported.unlink()
-            _fits(chosen, work, network, data)
-            return network, float_logits(module, images, network.scale), "Brevitas"
+        module = _module(chosen, inputs, work)
+        exported = work.folder / "exported.onnx"
+        export_own(module, data.shape, exported)
+        network = read_qonnx(exported)
+        exported.unlink()
+        _fits(chosen, work, network, data)
+        return network, float_logits(module, images, network.scale), "Brevitas"
     except (QuantModelError, CompileError) as error:
         raise ConfigError(f"{_key(work)}: {error}") from error
 

@@ -14,14 +14,14 @@ __all__ = ["own_source"]
 
 def own_source(project: "Project") -> dict[str, Path]:
     """The files that a step which makes the network depends on, by name: the QONNX file; or the module that the factory is in, every module
-    beside the configuration that it imports, directly or not, and the weights.
+    beside it that it imports, directly or not, and the weights.
 
     Raises :class:`ConfigError` when there is no such module.
     """
     from quant_models.bring.modules import find_source
     from quant_models.errors import QuantModelError
 
-    model, folder = project.config.model, project.file.parent
+    model, folder = project.config.model, project.modules
     if model.factory is None:
         assert project.qonnx is not None
         return {"qonnx": project.qonnx}
@@ -29,7 +29,7 @@ def own_source(project: "Project") -> dict[str, Path]:
         found = {"factory": find_source(model.factory, folder)}
     except QuantModelError as error:
         told = f"{project.file}: {project.named('model.factory')}"
-        raise ConfigError(f"{told}: {error}; allowed: module:function, the module beside this file or on Python's path") from error
+        raise ConfigError(f"{told}: {error}; allowed: module:function; model.modules names another folder") from error
     for file in imported_files(model.factory.partition(":")[0], folder):
         found[f"factory/{file.relative_to(folder).as_posix()}"] = file
     return found if project.own_weights is None else {**found, "weights": project.own_weights}

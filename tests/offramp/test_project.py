@@ -16,6 +16,7 @@ from build_flows.project.load import load as load_config
 from build_flows.steps.engine import Build
 from hw.netlist import load as load_netlist
 from quant_models.exits.records import ExitsFile
+from tests.build_flows.own_networks import FACTORY, own_project, two_exits
 from tests.test_layering import ROOT
 
 Copy = Callable[..., Loaded]
@@ -80,6 +81,20 @@ def test_places_hold_from_the_variants_own_folder(tmp_path: Path) -> None:
     other = offramp.load(file, ui=None).replace(simulate={"seed": 9})
     assert other._project.data == tmp_path / "data.npz"
     assert other.config.data.path == "../../data.npz"
+
+
+def test_a_variant_of_a_network_of_ones_own_finds_its_modules(tiny: Loaded, tmp_path: Path) -> None:
+    made = two_exits(own_project(tiny, tmp_path, 'factory = "nets:make"'))
+    (tmp_path / "nets.py").write_text(FACTORY)
+    project = offramp.load(made.file, ui=None)
+    project.train()
+    other = project.replace(target={"cycles_per_sample": 700})
+    other.train()
+    assert other.folder.parent == project.folder.parent
+    steps = [json.loads((folder / ".steps" / "train.json").read_text()) for folder in (project.folder, other.folder)]
+    assert steps[0]["identity"] == steps[1]["identity"]
+    again = other.replace(target={"cycles_per_sample": 800})
+    assert again._project.modules == tmp_path
 
 
 @pytest.mark.parametrize(

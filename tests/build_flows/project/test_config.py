@@ -12,7 +12,7 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 def test_a_wrong_table_is_told_as_one() -> None:
-    keys = "preset, factory, weights, qonnx, weight_bits, act_bits, layer_bits"
+    keys = "preset, factory, modules, weights, qonnx, weight_bits, act_bits, layer_bits"
     told = f"x.toml: model = 1: must be a table [model]; allowed: a table with {keys}"
     assert told in faults("model = 1")
 

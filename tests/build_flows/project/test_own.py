@@ -115,3 +115,14 @@ def test_files_are_beside_the_configuration_and_must_exist(key: str, text: str, 
         load_config(file)
     (tmp_path / "net.onnx").write_bytes(b"")
     assert getattr(load_config(file), {"weights": "own_weights"}.get(key, key)) == tmp_path / "net.onnx"
+
+
+def test_the_folder_of_modules_must_exist_and_is_a_factorys(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(TEXT.replace(SOURCE, f'{SOURCE}\nmodules = "src"'))
+    with pytest.raises(ConfigError, match=r'x\.toml: model\.modules = "src": there is no folder .*src'):
+        load_config(file)
+    (tmp_path / "src").mkdir()
+    assert load_config(file).modules == tmp_path / "src"
+    text = TEXT.replace(SOURCE, 'qonnx = "net.onnx"\nmodules = "src"')
+    assert faults(text) == ['x.toml: model.modules = "src": only a factory has modules; allowed: unset, or with model.factory']

@@ -43,7 +43,15 @@ def test_a_qonnx_file_is_the_network(tmp_path: Path) -> None:
 
 def test_a_module_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=(
-        r'config\.toml: model\.factory = "gone:make": there is no module gone in .* or on Python\'s path; allowed: module:function, the '
-        r"module beside this file or on Python's path"
+        r'config\.toml: model\.factory = "gone:make": there is no module gone in .* or on Python\'s path; '
+        r"allowed: module:function; model\.modules names another folder"
     )):
         sources(tmp_path, 'factory = "gone:make"')
+
+
+def test_modules_may_lie_in_another_folder(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "nets.py").write_text("import helper\n")
+    (tmp_path / "src" / "helper.py").touch()
+    found = sources(tmp_path, 'factory = "nets:make"\nmodules = "src"')
+    assert found == {"factory": "src/nets.py", "factory/nets.py": "src/nets.py", "factory/helper.py": "src/helper.py"}

@@ -1,5 +1,6 @@
 """What all rooms' tests share: one core and one thread for each of several workers, and what is built once for all of them."""
 
+import gc
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -25,6 +26,12 @@ os.environ.setdefault("OFFRAMP_OPTIMISE", "O0")
 
 if TYPE_CHECKING:
     from build_flows.project.load import Project
+
+
+def pytest_collection_finish() -> None:
+    """What collecting has loaded (torch, FINN, thousands of tests) stays until the end: nobody needs to look for garbage in it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

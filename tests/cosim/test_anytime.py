@@ -53,6 +53,7 @@ def agrees(netlist, images, result, batches, writes=None):
     return taken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [THREE, NARROW], ids=["three exits", "32-bit words"])
 @pytest.mark.parametrize("stall", [(0, 0), (0.3, 0.3), (0, 0.97)])
 def test_every_exit_on_the_way_answers_once_and_in_order(toy_rtl, model_cache, tmp_path, shape, stall):
@@ -147,6 +148,7 @@ SOFTMAX = policy("softmax").constants(HEAD)
 RUNS = {"id_bits": 8, "run_bits": 3}
 
 
+@pytest.mark.slow
 def test_policies_that_speak_with_each_other(toy_rtl, model_cache, tmp_path):
     """Gate heads and tokens between exits, of which each answers with its own score."""
     netlist, rtl = toy_rtl(exits=5, policies=("gate", "patience", "patience", "class_threshold"), thresholds=(900, 2, 2, 0),

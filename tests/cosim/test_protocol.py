@@ -90,6 +90,7 @@ def test_silent_on_what_is_right(toy_rtl, model_cache, tmp_path, scenario, shape
         assert trace.snapshots[0][stall] > 2 * idle_limit(netlist) - 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scenario", "module", "unit", "old", "new", "message"), [
     ("plain", "hw.core", "AcceleratorCore", "self.batch_done.eq(merge.batch_done & ~self.core_reset)", "self.batch_done.eq(0)",
      r"protocol rule irq is broken at \d+: irq is low"),
@@ -125,6 +126,7 @@ def test_a_program_on_a_board_is_told(faulty, model_cache):
     board.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [{}, {"classes": 12, "bus_bits": 32}])
 def test_words_that_wait_outside(toy_rtl, model_cache, tmp_path, shape):
     """The accelerator is full: so many words of the next image are taken as may be taken before it enters."""

@@ -53,6 +53,7 @@ def names(path):
     raise AssertionError("no hierarchy block")
 
 
+@pytest.mark.slow
 def test_layers_and_streams_keep_their_names(toy_rtl, model_cache, tmp_path):
     netlist, rtl = toy_rtl(exits=2, thresholds=(900,))
     waves = tmp_path / "run.fst"

@@ -407,6 +407,7 @@ def test_what_cannot_be_put_in_place_leaves_what_is_there(package: Package, boar
     assert contents(board.home / "offramp" / "toy") == contents(package.folder)
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_the_real_self_test_runs_on_a_simulated_board(toy_job, board: Remote, tmp_path: Path) -> None:  # noqa: F811
     """The board's Python is the co-simulation: driver and self-test run as deployed, on the Verilated accelerator."""

@@ -27,6 +27,7 @@ def copy(made, tmp_path):
     return shutil.copytree(made[0], tmp_path / "project")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("board", list(BOARDS))
 @pytest.mark.parametrize(("bus", "result"), [(8, 32), (16, 64), (32, 64), (64, 32), (128, 64)])
 def test_the_design_at_every_width(tmp_path, board, bus, result):

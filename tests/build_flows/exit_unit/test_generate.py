@@ -95,6 +95,7 @@ def test_a_vector_that_was_changed_is_found(softmax: Path, file: str, line: int,
     assert "PASS" not in ran.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 @pytest.mark.parametrize(("policy", "control", "more"), [
     ("gate", "plain", {"pe": 10, "bias": [3, -200, 7, 0, 0, 0, 0, 0, 0, 99]}),

@@ -32,6 +32,7 @@ def test_every_layer_agrees_with_the_golden_model(compiled, odd):
     check_agreement(compiled[0], odd, pictures(12))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("weight_bits", "act_bits"), [(2, 2), (8, 8)])
 def test_narrow_and_wide_types(tmp_path, weight_bits, act_bits):
     folder = export(tmp_path / "net", spec(weight_bits, act_bits))
@@ -39,6 +40,7 @@ def test_narrow_and_wide_types(tmp_path, weight_bits, act_bits):
     check_agreement(graph, folder, pictures(6))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pick", [0, 5, 30])
 def test_a_network_along_the_time(tmp_path, pick):
     folder = export(tmp_path / "net", preset("har", shape=(32, 1, 3)))
@@ -57,6 +59,7 @@ def test_same_inputs_give_same_bytes_anywhere(compiled, odd, tmp_path):
     assert (again.layers, again.streams, again.gates, again.exits) == (graph.layers, graph.streams, graph.gates, graph.exits)
 
 
+@pytest.mark.slow
 def test_other_weights_of_exchangeable_heads_change_memories_alone(tmp_path):
     """The same network with heads of other weights, and with such as are all extreme."""
     texts, folds = [], None

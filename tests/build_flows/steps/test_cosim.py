@@ -26,6 +26,7 @@ class SimulatedFlow(CompiledFlow):
         return SimulationFile.load(self.path("sim.json")).figures
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_it_is_a_step_that_is_skipped_while_nothing_changes(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     netlist = load((project.output / "netlist.json").read_text())

@@ -20,6 +20,7 @@ def artefacts(tiny: Project) -> dict[str, Path]:
     return {name: tiny.output / name for name in (*evaluate_hardware.INPUTS, "exits.json")}
 
 
+@pytest.mark.slow
 def test_cycles_of_any_images_with_and_without_early_exits(tiny: Project, tmp_path: Path) -> None:
     hardware = open_hardware(artefacts(tiny), work_of(tiny, tmp_path))
     figures = read_json(tiny.output / "sim.json")["figures"]

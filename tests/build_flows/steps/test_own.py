@@ -25,6 +25,7 @@ from tests.build_flows.own_networks import FACTORY, own_project, two_exits
 
 pytestmark = pytest.mark.cosim
 
+@pytest.mark.slow
 def test_a_presets_qonnx_gives_the_presets_hardware(tiny: Project, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()

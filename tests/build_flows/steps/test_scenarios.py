@@ -71,6 +71,7 @@ def test_stalls_and_batches(real, tmp_path, stall):
     assert result.registers["SAMPLES_IN"] == result.registers["SAMPLES_OUT"] == len(pick)
 
 
+@pytest.mark.slow
 def test_a_batch_of_a_thousand(real, tmp_path):
     pick = np.random.default_rng(1).integers(0, len(real.images), 1000)
     result = real.simulate(pick, tmp_path, [1000])
@@ -79,6 +80,7 @@ def test_a_batch_of_a_thousand(real, tmp_path):
     assert counts == np.bincount(result.exit, minlength=3).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["easy", "hard", "alternating", "bursts"])
 def test_kinds_of_traffic(real, tmp_path, kind):
     taken = real.decide(np.arange(len(real.images))).exit

@@ -156,6 +156,7 @@ EDITS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_edit_makes_stale_what_depends_on_it_and_nothing_else(edit: str, tree: Path) -> None:
     file, old, new, stale = EDITS[edit]

@@ -20,6 +20,7 @@ assign q = queue[at]; endmodule"""
 AROUND = """module top(input clk, push, input [2:0] at, input [3:0] d, output [3:0] q); shift inner(clk, push, at, d, q); endmodule"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "words", "bits", "writable", "wanted", "found"), [
     (WRITABLE.format(bits=9, last=1023, style=""), 1024, 8, True, "auto", "block"),
     (WRITABLE.format(bits=4, last=31, style=""), 32, 8, True, "auto", "distributed"),

@@ -6,6 +6,7 @@ import pytest
 
 from hw.exits.frame_gate import FrameGate
 from hw.streams.axis import axis_verilog
+from tests.in_pairs import in_pairs
 
 SHAPES = [(1, 1), (1, 2), (1, 3), (2, 2), (3, 1), (5, 2), (3, 5), (12, 4), (40, 3)]  # (frame_beats, frames)
 
@@ -81,9 +82,9 @@ def run(play, gate, keeps, *, from_cycle=0, model=True, **options):
     return played
 
 
-@pytest.mark.parametrize(("frame_beats", "frames"), SHAPES)
-@pytest.mark.parametrize("share", [0, 0.25, 0.5, 1])
-@pytest.mark.parametrize(("gaps", "stalls"), [(0, 0), (0.3, 0.3), (0, 0.6), (0.6, 0)])
+@in_pairs({
+    ("frame_beats", "frames"): SHAPES, "share": [0, 0.25, 0.5, 1], ("gaps", "stalls"): [(0, 0), (0.3, 0.3), (0, 0.6), (0.6, 0)],
+})
 def test_every_cycle_is_the_models(play, frame_beats, frames, share, gaps, stalls):
     count = max(8, 80 // frame_beats)
     played = run(play, FrameGate(16, frame_beats, frames), verdicts(count, share), gaps=gaps, stalls=stalls,

@@ -18,6 +18,7 @@ SMALL = "arrival, 2 in flight, 2 ids, frames of 1"
 LARGER = "arrival, 3 in flight, 4 ids, frames of 2"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("variant", "old", "new", "claim"), [
     # A sample that enters is not noted where none of its ids was inside: the id comes again.
     (SMALL, SOME, "some.eq(some & ~(leaves & (inside == 1)))", "no id comes again"),

@@ -20,6 +20,7 @@ def test_three_frames_for_some_cycles():
     assert prove(PROOFS["frame_gate/3 frames of 2"], depth=7).passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("old", "new", "claim"), [
     # A drop gives back a slot that is not the dropped frame's.
     ("dropped.i.payload.eq(undecided.o.payload)", "dropped.i.payload.eq(kept.o.payload)",

@@ -27,6 +27,7 @@ def test_three_in_flight_for_some_cycles(proof):
     assert prove(proof, depth=5).passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("variant", "old", "new", "claim"), [
     # No fence between batches.
     ("arrival, 2 in flight", '(self.i[k].payload.token.batch != batch) if self.order == "arrival" else Const(0)', "Const(0)",

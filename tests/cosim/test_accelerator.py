@@ -122,6 +122,7 @@ def wide(name):
     return {**shape, "exits": exits, "biases": BIASES[:exits], "paces": (4,) * exits, "max_in_flight": 16}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(POLICIES))
 @pytest.mark.parametrize("stall", [(0, 0), (0.5, 0.5)])
 def test_every_policy_decides_in_the_accelerator(toy_rtl, model_cache, tmp_path, name, stall):
@@ -207,6 +208,7 @@ def test_soft_reset_after_a_batch_cut_short(bench, tmp_path, cut):
     assert trace.snapshots[0]["SAMPLES_IN"] == trace.snapshots[0]["SAMPLES_OUT"] == 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [{"bus_bits": 128}, {"bus_bits": 64, "classes": 12, "size": 2}], ids=["3 words", "6 words"])
 def test_lengths_of_batches_of_images_of_few_words(toy_rtl, model_cache, tmp_path, shape):
     """A whole image waits in the FIFOs before admission while another one is in the accelerator."""

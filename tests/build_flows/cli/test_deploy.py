@@ -61,6 +61,7 @@ def test_a_self_test_that_fails_is_an_error_with_its_reasons(project: Project, b
     assert json.loads((project.output / "selftest.json").read_text())["ok"] is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopped_in_the_middle_of_a_file_it_goes_on(number: signal.Signals, project: Project, board: Remote, tmp_path: Path) -> None:
     package = make(tmp_path / "made")

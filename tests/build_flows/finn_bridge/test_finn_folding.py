@@ -56,6 +56,7 @@ def test_finns_default_width_of_weights_misses_the_target(b_lenet):
     assert folding.plans["stage1_conv0"].cycles == 10000
 
 
+@pytest.mark.slow
 def test_every_kind_of_layer_compiles_with_it(odd, tmp_path):
     targets = (200, 300, 300)
     folds = choose(odd, targets)

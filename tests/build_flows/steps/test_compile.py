@@ -31,6 +31,7 @@ def compiled(project: Project, work: Path) -> Listening:
     return ui
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes_in_any_folder(tiny: Project, tmp_path: Path) -> None:
     work = tmp_path / "quite" / "another-place"
     compiled(tiny, work)
@@ -76,6 +77,7 @@ def test_the_rtl_gives_no_warning(tiny: Project) -> None:
         assert (ran.returncode, ran.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_too_few_samples_in_flight_are_warned_of(copy, tmp_path: Path) -> None:
     project = copy()
     text = project.file.read_text()

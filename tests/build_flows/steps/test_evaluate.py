@@ -32,6 +32,7 @@ def evaluated(tiny: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return made, flow.evaluate(made, SilentUi())
 
 
+@pytest.mark.slow
 def test_the_operating_point_is_what_the_golden_model_decides(evaluated: tuple[Project, EvaluationFile]) -> None:
     made, found = evaluated
     data = project_dataset(made)
@@ -44,6 +45,7 @@ def test_the_operating_point_is_what_the_golden_model_decides(evaluated: tuple[P
     assert found.samples.test == len(data.y_test) == 60
 
 
+@pytest.mark.slow
 def test_exits_are_told_one_by_one(evaluated: tuple[Project, EvaluationFile]) -> None:
     _, found = evaluated
     for row, share in zip(found.exits, found.operating.shares, strict=True):
@@ -58,6 +60,7 @@ def test_exits_are_told_one_by_one(evaluated: tuple[Project, EvaluationFile]) ->
     assert last - first == pytest.approx(early.gained - early.lost)
 
 
+@pytest.mark.slow
 def test_pictures_are_of_samples_that_leave_there(evaluated: tuple[Project, EvaluationFile]) -> None:
     made, found = evaluated
     data = project_dataset(made)
@@ -70,6 +73,7 @@ def test_pictures_are_of_samples_that_leave_there(evaluated: tuple[Project, Eval
     assert min(item.probability for item in first.easiest) >= max(item.probability for item in first.hardest)
 
 
+@pytest.mark.slow
 def test_corruptions_start_at_the_clean_images(evaluated: tuple[Project, EvaluationFile]) -> None:
     _, found = evaluated
     kinds = found.corruptions.kinds
@@ -83,6 +87,7 @@ def test_corruptions_start_at_the_clean_images(evaluated: tuple[Project, Evaluat
     assert noise[5].accuracy < noise[0].accuracy
 
 
+@pytest.mark.slow
 def test_the_attack_costs_but_the_rtl_never_falls_below_all_hard(evaluated: tuple[Project, EvaluationFile]) -> None:
     made, found = evaluated
     slow, rtl = found.slowdown, found.slowdown.rtl
@@ -98,6 +103,7 @@ def test_the_attack_costs_but_the_rtl_never_falls_below_all_hard(evaluated: tupl
     assert found.measured_cycles == SimulationFile.load(made.output / "sim.json").figures.cycles_per_sample
 
 
+@pytest.mark.slow
 def test_nothing_changed_nothing_is_done_and_the_same_again_gives_the_same(
     evaluated: tuple[Project, EvaluationFile], tmp_path: Path
 ) -> None:
@@ -114,6 +120,7 @@ def test_nothing_changed_nothing_is_done_and_the_same_again_gives_the_same(
     assert first.corruptions.kinds[0].strengths[3].accuracy == found.corruptions.kinds[0].strengths[3].accuracy
 
 
+@pytest.mark.slow
 def test_other_thresholds_than_the_simulated_ones_leave_cycles_out(evaluated: tuple[Project, EvaluationFile]) -> None:
     made, _ = evaluated
     folder = made.file.parent.parent / "other"

@@ -79,6 +79,7 @@ def test_everything_is_made_once_and_agrees(copy: Copy) -> None:
     assert ran(project, before) == set()
 
 
+@pytest.mark.slow
 def test_a_change_runs_only_what_depends_on_it(copy: Copy) -> None:
     project = copy()
     before = stamps(project)

@@ -113,7 +113,7 @@ def test_another_seed_holds_other_images_out(tiny: Project, tmp_path: Path, step
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ('factory = "gone:make"', 'config.toml: model.factory = "gone:make": there is no module gone in .*; allowed: module:function, '),
+        ('factory = "gone:make"', 'config.toml: model.factory = "gone:make": there is no module gone in .*; allowed: module:function; '),
         ('factory = "other:number"', 'config.toml: model.factory = "other:number": number must be a function without parameters'),
         (
             'factory = "nets:make"',

@@ -130,6 +130,7 @@ def interrupt(scratch: Path) -> Iterator[None]:
     thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPECTED)
 def test_what_a_small_unit_takes(measured: tuple[dict[str, Synthesised], object, Path], name: str) -> None:
     _, lut, paired, lutram, ff, dsp, bram36, carry, cells = EXPECTED[name]
@@ -137,6 +138,7 @@ def test_what_a_small_unit_takes(measured: tuple[dict[str, Synthesised], object,
     assert measured[0][name].resources == wanted
 
 
+@pytest.mark.slow
 def test_results_are_in_order_and_each_is_told_once(measured: tuple[dict[str, Synthesised], list[tuple[str, Synthesised]], Path]) -> None:
     found, told, cache = measured
     assert list(found) == [*EXPECTED, "register again"]
@@ -147,12 +149,14 @@ def test_results_are_in_order_and_each_is_told_once(measured: tuple[dict[str, Sy
     assert len(list(cache.iterdir())) == 2 * len(EXPECTED)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_tool")
 def test_a_known_unit_needs_no_yosys(measured: tuple[dict[str, Synthesised], object, Path]) -> None:
     found, _, cache = measured
     assert synthesise(ADDER, "top", cache) == found["adder"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_tool")
 @pytest.mark.parametrize("change", ["text", "commands", "version", "broken", "netlist"])
 def test_a_result_is_not_found_again_for(measured: tuple[object, object, Path], change: str, tmp_path: Path,

@@ -449,6 +449,7 @@ def test_biases(policy, classes, pe, biased):
     assert played.given_out == [cycle + unit.dut.latency for cycle in played.taken]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["max_logit", "softmax", "entropy", "class_threshold/margin", "always"])
 @pytest.mark.parametrize(("classes", "pe"), [(65, 1), (3, 3), (6, 2)])
 def test_exchangeable(policy, classes, pe):
@@ -471,6 +472,7 @@ def test_logit_bits(bias, bits):
     assert ExitDecision(classes=2, pe=1, acc_bits=8, bias=bias, policy="max_logit", params={}).logit_bits == bits
 
 
+@pytest.mark.slow
 @in_pairs({"policy": ["softmax", "entropy"], "scale": [0.0007, 0.003, 0.05, 0.7, 40.0], "more": [
     {}, {"split": (3, 3, 3), "conf_shift": 4, "guard_bits": 0, "widths": (2, 6, 6)},
     {"frac_bits": 12, "split": (0, 0, 0), "guard_bits": 5, "widths": (3,), "conf_shift": 1},

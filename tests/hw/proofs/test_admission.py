@@ -6,6 +6,7 @@ from hw.proofs.admission import PROOFS as OURS
 from sim.formal.prove import prove
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proof", OURS, ids=lambda proof: proof.variant)
 def test_proven_for_runs_of_any_length(proof):
     result = prove(proof)

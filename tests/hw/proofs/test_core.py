@@ -8,6 +8,7 @@ from sim.formal.prove import prove
 from tests.hw.proofs.conftest import mutant
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["1 exit"])
 def test_proven_for_runs_of_any_length(variant):
     result = prove(PROOFS[f"accelerator_core/{variant}"])

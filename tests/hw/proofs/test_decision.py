@@ -9,6 +9,7 @@ from sim.formal.prove import prove
 QUICK = [proof for proof in OURS if "softmax" not in proof.variant]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proof", QUICK, ids=lambda proof: proof.variant)
 def test_proven_for_runs_of_any_length(proof):
     result = prove(proof)

@@ -10,6 +10,7 @@ QUICK = [proof for proof in OURS if proof.variant in ("arrival, 2 in flight", "i
 LARGE = [proof for proof in OURS if "3 in flight" in proof.variant]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proof", QUICK, ids=lambda proof: proof.variant)
 def test_proven_for_runs_of_any_length(proof):
     result = prove(PROOFS[proof.name])

@@ -46,6 +46,7 @@ def run(places, units, count, **more):
     return [(unit, own, expect(unit, own), found) for unit, own, found in zip(units, samples, play(plays), strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stall", [0.0, 0.4, 0.9])
 def test_every_unit_agrees_and_every_corner_is_seen(places, stall) -> None:
     for unit, samples, expected, measured in run(places, UNITS, 500, stall=stall, seed=3):
@@ -61,6 +62,7 @@ def test_every_unit_agrees_and_every_corner_is_seen(places, stall) -> None:
         assert missing <= allowed, f"{unit.name}: {missing}"
 
 
+@pytest.mark.slow
 def test_a_reset_at_any_cycle_loses_nothing_that_came_after_it(places) -> None:
     # Every reset comes one cycle later after a restart than the one before, so all phases of a sample and of the pipeline are met.
     events, at = [], 30
@@ -85,6 +87,7 @@ def test_a_reset_at_any_cycle_loses_nothing_that_came_after_it(places) -> None:
             assert measured.tokens[at] & 0xFFFF == int((~expected.left[bounds[-2]:]).argmax())
 
 
+@pytest.mark.slow
 def test_tokens_after_a_reset_are_those_of_the_samples_after_it(places) -> None:
     units = [unit for unit in UNITS if unit.side == "token_i"]
     for _, _, expected, measured in run(places, units, 400, stall=0.3, events=[Event(kind="reset", cycle=333, length=1)]):
@@ -93,6 +96,7 @@ def test_tokens_after_a_reset_are_those_of_the_samples_after_it(places) -> None:
         assert late.tolist() == expected.tokens[int((~expected.left[:first]).sum()):].tolist()
 
 
+@pytest.mark.slow
 def test_a_stuck_consumer_loses_nothing(places) -> None:
     events = [Event(kind="hold", cycle=70 + 1000 * turn, length=500 + turn) for turn in range(4)]
     for unit, samples, expected, measured in run(places, UNITS, 2000, events=events):
@@ -179,6 +183,7 @@ def faulty(model_cache):
     return units, build_models(list(units.values()), texts, model_cache)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", list(FAULTS))
 def test_a_planted_fault_is_found_and_named(faulty, fault) -> None:
     units, places = faulty
@@ -198,6 +203,7 @@ def test_a_planted_fault_is_found_and_named(faulty, fault) -> None:
         assert verdict.agree == 3000
 
 
+@pytest.mark.slow
 def test_progress_tells_every_unit(places) -> None:
     units = UNITS[:3]
     plays = [Play(place=places[unit.name], unit=unit, samples=draw(unit, 50, 1)) for unit in units]
@@ -206,6 +212,7 @@ def test_progress_tells_every_unit(places) -> None:
     assert sorted(index for index, count, done in told if done and count == 50) == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_left_is_removed(places, tmp_path) -> None:
     ended = subprocess.Popen(["true"])
     ended.wait()

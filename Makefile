@@ -6,6 +6,8 @@ VENV   ?= .venv
 TORCH_ARGS ?=
 # Tests at a time.
 WORKERS ?= $(shell nproc)
+# Of the slow tests those of one file in so many.
+SHARE ?= 1
 
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.offramp-setup
@@ -25,8 +27,8 @@ demo: $(STAMP)  ## train, compile, simulate and report the three-exit digits net
 test: $(STAMP)  ## run the test suite, on every core
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-test-slow: $(STAMP)  ## run the tests that take long
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow
+test-slow: $(STAMP)  ## run the tests that take long (SHARE=3: a third of them, another one for every commit)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow --share $(SHARE)
 
 mutants: $(STAMP)  ## plant every fault of tests/mutants.toml, and see that the tests find it (an hour or more)
 	$(BIN)/python -m benchmarks.mutants

@@ -1,7 +1,9 @@
 """What all rooms' tests share: one core and one thread for each of several workers, and what is built once for all of them."""
 
 import gc
+import hashlib
 import os
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +28,27 @@ os.environ.setdefault("OFFRAMP_OPTIMISE", "O0")
 
 if TYPE_CHECKING:
     from build_flows.project.load import Project
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--share", type=int, default=1, metavar="N",
+                     help="of the slow tests those of one file in N, others for every commit; all of them come in time")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out the slow tests of files whose turn it is not."""
+    shares = config.getoption("share")
+    if shares > 1:
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=config.rootpath, capture_output=True, text=True, check=True).stdout.strip()
+        others = [item for item in items if item.get_closest_marker("slow") and not its_turn(item.nodeid.split("::")[0], head, shares)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in set(others)]
+
+
+def its_turn(file: str, turn: str, shares: int) -> bool:
+    """Whether ``file`` is in the share of ``turn``, say a commit: each file is in one share of ``shares``."""
+    first, second = (int(hashlib.sha256(text.encode()).hexdigest(), 16) for text in (file, turn))
+    return first % shares == second % shares
 
 
 def pytest_collection_finish() -> None:

@@ -1,0 +1,32 @@
+"""Slow tests by turns: each file has its turn, and no file is left out for ever."""
+
+import hashlib
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import its_turn
+from tests.test_layering import ROOT
+
+FILES = [f"tests/room/test_{number}.py" for number in range(60)]
+
+
+@pytest.mark.parametrize("shares", [1, 2, 3])
+def test_every_file_has_its_turn(shares: int) -> None:
+    turns = [hashlib.sha1(bytes([number])).hexdigest() for number in range(40)]
+    found = {turn: frozenset(file for file in FILES if its_turn(file, turn, shares)) for turn in turns}
+    assert frozenset().union(*found.values()) == frozenset(FILES)
+    assert len(set(found.values())) == shares
+    assert sum(map(len, set(found.values()))) == len(FILES)
+
+
+def test_only_slow_tests_wait_for_their_turn() -> None:
+    def collected(*options: str) -> list[str]:
+        command = [sys.executable, "-m", "pytest", "-n", "0", "-m", "", "--collect-only", *options, "tests/hw/proofs/test_merge.py"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    every, some = collected(), collected("--share", str(1 << 256))
+    assert any("test_proven_for_runs_of_any_length" in line for line in every)
+    assert not any("test_proven_for_runs_of_any_length" in line for line in some)
+    assert any("test_three_in_flight_for_some_cycles" in line for line in some)

@@ -286,6 +286,12 @@ def test_early_stopping_keeps_the_best_weights(tmp_path, few):
     assert "kept_epochs" not in whole
 
 
+def test_early_stopping_counts_from_the_first_of_equal_epochs(tmp_path, few, monkeypatch):
+    monkeypatch.setattr("quant_models.training.train.evaluate", lambda *_: [{"accuracy": 0.5, "loss": 1.0}] * 3)
+    found = train(SPEC, few, TrainSettings(epochs=9, batch=40, early_stop=2), tmp_path / "net")
+    assert (found["kept_epochs"], len(found["history"])) == ({"joint": {"all": 0}}, 3)
+
+
 def test_labelled_samples_lie_evenly_between_the_others(tmp_path, few):
     seen = []
 

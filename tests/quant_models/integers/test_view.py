@@ -1,3 +1,4 @@
+import dataclasses
 import warnings
 
 import numpy as np
@@ -6,6 +7,7 @@ import torch
 
 from quant_models.errors import QuantModelError
 from quant_models.integers.view import REACH, frozen, integer_layers, integer_logits, logit_scales, thresholds
+from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear
 from tests.quant_models.conftest import build_model, build_spec
 
 
@@ -20,6 +22,23 @@ def test_integer_view_is_what_brevitas_computes_in_float(images, bits):
         assert np.ptp(whole) > 0
         # Float sums may land on the other side of a rounding tie somewhere inside, in a rare sample.
         assert (np.abs(real.numpy() / scale - whole).max(1) < 0.01).mean() >= 0.96
+
+
+def test_a_global_pool_is_the_mean_over_rows_and_columns():
+    relu = Activation(bits=6)
+    spec = dataclasses.replace(build_spec(), stages=((Conv(out=5, kernel=3, act=relu),),), heads=((GlobalPool(act=relu), Linear(out=4)),))
+    model = build_model(spec)
+    with frozen(model):
+        pool = next(layer for layer in integer_layers(model) if isinstance(layer.unit.layer, GlobalPool))
+        assert pool.unit.in_shape == (7, 5, 5)
+        x = torch.randint(0, 64, (20, 5, 7, 5), generator=torch.Generator().manual_seed(1))
+        acc = pool.accumulate(x)
+        assert torch.equal(acc, x.sum((2, 3), keepdim=True))
+        steps = torch.from_numpy(thresholds(pool))
+        wanted = pool.act(x.float().mean((2, 3), keepdim=True) * pool.scale).int(float_datatype=False)
+        found = (acc[:, :, 0, 0, None] >= steps).sum(2)
+    assert torch.equal(found, wanted[:, :, 0, 0].long())
+    assert len(found.unique()) > 3
 
 
 def test_accumulators_equal_plain_integer_sums(model, images):

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from quant_models.errors import QuantModelError
-from quant_models.integers.view import REACH, frozen, integer_layers, integer_logits, logit_scales, thresholds
-from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear
+from quant_models.integers.view import REACH, IntegerLayer, frozen, integer_layers, integer_logits, logit_scales, thresholds
+from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, NetSpec, trace
 from tests.quant_models.conftest import build_model, build_spec
 
 
@@ -50,6 +50,15 @@ def test_accumulators_equal_plain_integer_sums(model, images):
     for y, x in ((0, 0), (4, 3), (8, 6)):
         window = padded[:, y : y + 3, x : x + 3].transpose(0, 3, 1, 2)
         assert np.array_equal(acc[:, :, y, x].numpy(), np.einsum("ncyx,ocyx->no", window, weight))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_sums_of_many_products_are_exact(sign):
+    """An odd number between 2**24 and 2**25, which float32 cannot hold, of products none of which is near it."""
+    stage = (Conv(out=1, kernel=1, act=Activation(bits=8)),)
+    *_, (_, _, unit) = trace(NetSpec(name="long", height=601, width=1, channels=1, classes=2, stages=(stage,), heads=((Linear(out=2),),)))
+    layer = IntegerLayer(where="head", index=0, unit=unit, weight=torch.full((2, 601), sign * 127))
+    assert layer.accumulate(torch.full((1, 1, 601, 1), 255)).tolist() == [[sign * 601 * 127 * 255] * 2]
 
 
 def test_thresholds_are_where_the_modules_step(model):

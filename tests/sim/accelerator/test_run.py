@@ -32,6 +32,7 @@ def test_batches_of_one_length_follow_each_other_and_of_another_after_its_length
 def test_where_a_whole_image_may_wait_outside_all_results_come_before_another_length(words):
     found = _steps([2, 3, 3, 1], words, 5, {}, STALL)
     assert found == [
-        Reset(), STALL, Write("BATCH_LENGTH", 2), Send(0, 2 * words), Sent(), Results(2), Write("BATCH_LENGTH", 3), Send(2, 6 * words), Sent(),
-        Results(6), Write("BATCH_LENGTH", 1), Send(8, words), Sent(), Results(1), Read(),
+        Reset(), STALL, Write("BATCH_LENGTH", 2), Send(0, 2 * words), Sent(), Results(2),
+        Write("BATCH_LENGTH", 3), Send(2, 6 * words), Sent(), Results(6),
+        Write("BATCH_LENGTH", 1), Send(8, words), Sent(), Results(1), Read(),
     ]

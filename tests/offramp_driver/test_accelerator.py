@@ -289,6 +289,13 @@ def test_benchmark_counts_what_happened(opened: Open) -> None:
         acc.benchmark(images[:0])
 
 
+def test_a_batch_that_has_ended_at_the_first_look_took_time_too(opened: Open) -> None:
+    board, acc = opened()
+    acc.classify(draw(1))
+    board.access_cycles = 2000
+    assert acc.benchmark(draw(1), repeat=1)["cycles_per_sample"] >= 2000
+
+
 def test_help_teaches() -> None:
     text = pydoc.plain(pydoc.render_doc(Accelerator))
     for part in ("with Accelerator(", "classify(images)", "set_real(0, 0.9)", "download", "timeout", "buffer_bytes", "MismatchError"):

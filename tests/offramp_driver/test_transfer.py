@@ -71,6 +71,24 @@ def test_a_slow_batch_within_the_limit_is_no_timeout(opened: Open) -> None:
     assert acc._limit(60) == 1000 + 4 * 60 * 60
 
 
+def test_a_program_that_was_stopped_for_a_while_looks_once_more(ready: tuple[FakeBoard, Accelerator]) -> None:
+    """Twice the limit passes between its look at the DMA and its look at the clock; by then the batch has long ended."""
+    board, acc = ready
+    read, stopped = board.read_top, []
+
+    def late(offset: int) -> int:
+        if offset == 0x30 and board.dma[0x00].busy and not stopped:
+            stopped.append(board.now)
+            for _ in range(1000):
+                board.step()
+        return read(offset)
+
+    board.read_top = late
+    images = draw(20)
+    assert agree(acc.classify(images), images, 90)
+    assert stopped
+
+
 def test_the_default_ends_too(opened: Open) -> None:
     board, acc = opened(clock_mhz=0.001)
     board.faults["hold_results"] = 3

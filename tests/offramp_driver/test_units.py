@@ -42,6 +42,15 @@ def test_integers_and_reals_are_those_of_training(name: str, head: Head) -> None
         assert units.real(exit_, integer) == real_threshold(name, integer, head, params)
 
 
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: f"{head.classes} classes")
+@pytest.mark.parametrize("name", COMPARING)
+def test_what_an_integer_stands_for_is_that_integer_again(name: str, head: Head) -> None:
+    exit_, params = exit_of(name, head)
+    least, most = sorted(integer_threshold(name, limit, head, params) for limit in POLICIES[name].limits(head))
+    for integer in sorted({least + 1, most - 1, *np.linspace(least, most, 500).round().astype(int).tolist()[1:-1]}):
+        assert units.integer(exit_, units.real(exit_, integer)) == integer
+
+
 @pytest.mark.parametrize("name", COMPARING)
 def test_thresholds_of_classes_have_the_unit_of_the_score(name: str) -> None:
     head = HEADS[0]

@@ -25,6 +25,70 @@ def test_intervals_and_levels_of_the_toy(tmp_path, model_cache):
     assert all(sizing.depths[name] > level for name, level in sizing.reached.items())
 
 
+class Scripted:
+    """A probe whose stages take 100 cycles a frame, or 150 where a FIFO is less deep than its ``needs``; a FIFO reaches its ``levels``,
+    but for what it is told 3."""
+
+    def __init__(self, harness, netlist, needs, levels):
+        self.needs, self.levels = needs, levels
+        self.place = {item.name: harness.fifo_base + 2 * j for j, item in enumerate(harness.streams)}
+        self.stage = {item.name: netlist.layer(item.src[0]).stage for item in harness.streams}
+        self.written, self.now = {}, 0
+
+    def reset(self, cycles):
+        self.now = 0
+
+    def write(self, address, value):
+        self.written[address] = value
+
+    def read(self, address):
+        for name, place in self.place.items():
+            if address == place + 1:
+                return min(self.levels.get(name, 3), self.written[place])
+        stage, word = divmod(address, 8)
+        short = any(self.written[self.place[name]] < need for name, need in self.needs.items() if self.stage[name] == stage)
+        pace = max(self.written[8 * stage], 150 if short else 100)
+        done = self.now // pace
+        return {1: done, 2: done * pace, 3: 80, 4: 95}[word]
+
+    def run(self, cycles):
+        self.now += cycles
+
+
+def sized(classes, *, needs=None, levels=None):
+    """What is measured of a toy of three exits, streams ``8 * classes`` bits wide, with such a probe."""
+    netlist = toy.build(None, exits=3, classes=classes)
+    harness = StageProbe(netlist)
+    return measure(netlist, harness, Scripted(harness, netlist, needs or {}, levels or {}))
+
+
+def test_a_fifo_is_deeper_than_the_level_that_it_reached():
+    """By the beat in its output register and the one on its way."""
+    found = sized(2, levels={"fork0__head0_sum0": 7, "stage1_slow0__fork1": 0})
+    assert found.depths == {"stage0_pool0__fork0": 5, "fork0__head0_sum0": 9, "stage1_slow0__fork1": 2, "fork1__head1_sum0": 5,
+                            "stage2_slow0__head2_sum0": 5}
+    assert found.reached["fork0__head0_sum0"] == 7
+    assert [(item.interval, item.verdict_latency) for item in found.stages] == [(100, 15), (100, 15), (100, 0)]
+
+
+def test_depths_of_a_late_stage_are_doubled_until_they_hold():
+    """Of all its FIFOs, since nobody knows which one is too small."""
+    found = sized(2, needs={"fork1__head1_sum0": 33})
+    assert found.depths == {"stage0_pool0__fork0": 5, "fork0__head0_sum0": 5, "stage1_slow0__fork1": 40, "fork1__head1_sum0": 40,
+                            "stage2_slow0__head2_sum0": 5}
+    with pytest.raises(SizingError, match="stage 1 takes 150 cycles a frame with FIFOs 256 times the levels it reached, but at most 101 "):
+        sized(2, needs={"fork1__head1_sum0": 5000})
+
+
+def test_large_fifos_are_made_smaller_as_long_as_the_interval_holds():
+    """To within a quarter of what they need; 96 bits wide, so that from 11 beats on they are large."""
+    found = sized(12, needs={"fork0__head0_sum0": 60, "fork1__head1_sum0": 2},
+                  levels={"fork0__head0_sum0": 300, "fork1__head1_sum0": 300, "stage2_slow0__head2_sum0": 8})
+    assert 60 <= found.depths["fork0__head0_sum0"] <= 75
+    assert found.depths["fork1__head1_sum0"] == 2
+    assert found.depths["stage2_slow0__head2_sum0"] == 10
+
+
 class Silent:
     """A probe whose stages never answer."""
 

@@ -113,6 +113,18 @@ def test_search_is_deterministic():
     assert to_toml(search(b_lenet(), B_LENET_TARGETS, PART)) == to_toml(search(b_lenet(), B_LENET_TARGETS, PART))
 
 
+def test_of_equally_good_foldings_the_lowest_numbers_are_taken():
+    """Where no resource weighs anything all foldings are equally good: of those that are in time, the lowest pe, then the lowest simd."""
+    net, targets = small(), (160, 160)
+    found = search(net, targets, PART, weights=dict.fromkeys(("LUT", "LUTRAM", "FF", "BRAM18", "DSP"), 0.0))
+    assert found.input_pe == 1
+    assert list(found.folds.values()) == [Fold(1, 2), *[Fold(1)] * 4]
+    # One of pe 2 and simd 1 would be in time too, one of pe 1 would not.
+    for fold, in_time in (Fold(1, 1), False), (Fold(2, 1), True):
+        other = evaluate(net, {**found.folds, "stage0_conv0": fold}, targets, PART)
+        assert (other.plans["stage0_conv0"].cycles <= targets[0] + HANDOVER) is in_time
+
+
 def test_streams_between_units_fit():
     folding = search(b_lenet(), B_LENET_TARGETS, PART)
     width = folding.input_pe * 8

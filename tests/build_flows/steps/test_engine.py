@@ -157,6 +157,23 @@ def test_a_resumable_step_finds_its_work_again_unless_its_identity_changed(tmp_p
         assert build.path("out.txt").read_text() == ".."
 
 
+def test_outputs_of_another_folder_are_taken_while_they_are_what_its_step_left(tmp_path: Path) -> None:
+    first, ui = tmp_path / "first", Listening()
+    with opened(first) as build:
+        build.run(step(tmp_path))
+    with opened(tmp_path / "second", reuse=[tmp_path / "none", first], ui=ui) as build:
+        assert not build.run(step(tmp_path))
+        assert (build.ran, build.skipped, ui.said) == ([], ["copy"], [f"out.txt, rtl: as in {first}"])
+        assert build.path("out.txt").read_text() == "1!"
+        assert build.fresh(step(tmp_path))
+        assert build.run(step(tmp_path, settings={"bits": 5}))
+    (first / "rtl" / "top.v").write_text("edited")
+    with opened(tmp_path / "third", reuse=[first]) as build:
+        assert build.run(step(tmp_path))
+        assert build.path("rtl/top.v").read_text() == "module top; endmodule"
+        assert not (tmp_path / "third" / ".steps" / "copy.work").exists()
+
+
 def test_a_missing_input_or_output_is_named(tmp_path: Path) -> None:
     with opened(tmp_path / "out") as build:
         with pytest.raises(OfframpError, match=r"step copy needs weights, but .*nowhere does not exist"):

@@ -26,13 +26,14 @@ def simulated(tiny: Project, work: Path, options: Options, **changes: Path) -> F
 def test_figures_are_those_of_the_samples(tiny: Project) -> None:
     found = SimulationFile.load(tiny.output / "sim.json")
     figures, labels = found.figures, np.array(found.labels)
-    label, leaves = np.array([(sample.label, sample.exit) for sample in found.samples]).T
+    label, leaves, latency = np.array([(sample.label, sample.exit, sample.cycle_out - sample.cycle_in) for sample in found.samples]).T
     assert figures.samples == figures.agree == len(labels) == 40
     assert figures.accuracy == pytest.approx(float((label == labels).mean()))
     for index, item in enumerate(figures.exits):
         here = leaves == index
         assert item.share == pytest.approx(float(here.mean()))
         assert item.accuracy == (pytest.approx(float((label == labels)[here].mean())) if here.any() else None)
+        assert item.latency_median == (float(np.median(latency[here])) if here.any() else None)
     assert sum(item.share for item in figures.exits) == pytest.approx(1)
     assert figures.samples_per_second == pytest.approx(1e6 * figures.clock_mhz / figures.cycles_per_sample)
 

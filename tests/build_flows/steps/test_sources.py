@@ -1,5 +1,6 @@
 """A step depends on all code behind its function, and on nothing else: closures on small trees, and on our own, edited."""
 
+import json
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -88,6 +89,18 @@ def test_a_damaged_cache_is_no_cache(tmp_path: Path, damage: str) -> None:
     assert len(cache.read_text()) > len(damage)
     (root / "hw" / "b.py").write_text("x = 1\n")
     assert Sources(root, cache).closure("hw.a") == Sources(root).closure("hw.a") != wanted
+
+
+def test_a_cache_of_another_version_is_no_cache(tmp_path: Path) -> None:
+    root, cache = write(tmp_path, hw__a="import hw.b\n", hw__b=""), tmp_path / "cache.json"
+    wanted = Sources(root, cache).closure("hw.a")
+    raw = json.loads(cache.read_text())
+    other = {key: {**value, "digest": "of another way to tell"} for key, value in raw["files"].items()}
+    for change in {"version": raw["version"] - 1}, {"python": [3, 1]}:
+        cache.write_text(json.dumps({**raw, **change, "files": other}))
+        assert Sources(root, cache).closure("hw.a") == wanted
+    cache.write_text(json.dumps({**raw, "files": other}))
+    assert Sources(root, cache).closure("hw.a") != wanted
 
 
 def test_the_users_own_helpers_are_found(tmp_path: Path) -> None:

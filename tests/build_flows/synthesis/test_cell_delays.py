@@ -93,6 +93,9 @@ def test_no_memory_is_faster_than_the_timed_one_it_is_like() -> None:
         assert found.launches["O", 0] >= timed.launches["DPO", 0]
         assert min(item.ns for item in found.arcs) >= max(item.ns for item in timed.arcs)
         assert found.setups["WE", 0] == timed.setups["WE", 0]
+    # Those of 256 words go through a multiplexer more.
+    deep = cell_delays("RAM256X1S", {})
+    assert (deep.launches["O", 0], arc(deep, ("A", 0), ("O", 0))) == (1.846, 1.335)
 
 
 @pytest.mark.parametrize("kind", ["RAMB18E1", "RAMB36E1"])

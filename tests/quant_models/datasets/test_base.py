@@ -35,3 +35,10 @@ def test_the_scale_rounds_to_the_nearest_and_clips():
 def test_a_stratified_mask_holds_each_class_in_proportion():
     mask = stratified(np.repeat([0, 1, 2], [60, 30, 10]), 20, 1)
     assert [int(mask[:60].sum()), int(mask[60:90].sum()), int(mask[90:].sum())] == [12, 6, 2]
+
+
+def test_what_proportions_leave_over_goes_to_the_largest_remainders():
+    """Of 7, 2 and 11 samples 35, 10 and 55 hundredths of 9 are 3.15, 0.9 and 4.95."""
+    labels = np.repeat([0, 1, 2], [7, 2, 11])
+    mask = stratified(labels, 9, 1)
+    assert [int(mask[labels == label].sum()) for label in range(3)] == [3, 1, 5]

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from quant_models.exits.metrics import Overthinking, Overthought, Reliability, calibration_error, confusion, overthinking, probabilities
+from quant_models.exits.metrics import (
+    Overthinking,
+    Overthought,
+    Reliability,
+    ReliabilityBin,
+    calibration_error,
+    confusion,
+    overthinking,
+    probabilities,
+)
 
 
 def test_probabilities_are_those_of_real_logits() -> None:
@@ -24,6 +33,7 @@ def test_calibration_error_by_hand() -> None:
 
 def test_certainty_that_is_right_has_no_error() -> None:
     assert calibration_error(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 1])).ece == 0
+    assert calibration_error(np.array([[1.0, 0.0]]), np.array([1])).bins == [ReliabilityBin(confidence=1.0, accuracy=0.0, samples=1)]
     assert calibration_error(np.zeros((0, 2)), np.zeros(0, np.int64)) == Reliability(ece=None, bins=[])
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import warnings
 
 import numpy as np
@@ -5,7 +6,8 @@ import pytest
 import torch
 
 from quant_models.errors import QuantModelError
-from quant_models.integers.view import REACH, frozen, integer_layers, integer_logits, logit_scales, thresholds
+from quant_models.integers.view import REACH, IntegerLayer, frozen, integer_layers, integer_logits, logit_scales, thresholds
+from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, NetSpec, trace
 from tests.quant_models.conftest import build_model, build_spec
 
 
@@ -22,6 +24,23 @@ def test_integer_view_is_what_brevitas_computes_in_float(images, bits):
         assert (np.abs(real.numpy() / scale - whole).max(1) < 0.01).mean() >= 0.96
 
 
+def test_a_global_pool_is_the_mean_over_rows_and_columns():
+    relu = Activation(bits=6)
+    spec = dataclasses.replace(build_spec(), stages=((Conv(out=5, kernel=3, act=relu),),), heads=((GlobalPool(act=relu), Linear(out=4)),))
+    model = build_model(spec)
+    with frozen(model):
+        pool = next(layer for layer in integer_layers(model) if isinstance(layer.unit.layer, GlobalPool))
+        assert pool.unit.in_shape == (7, 5, 5)
+        x = torch.randint(0, 64, (20, 5, 7, 5), generator=torch.Generator().manual_seed(1))
+        acc = pool.accumulate(x)
+        assert torch.equal(acc, x.sum((2, 3), keepdim=True))
+        steps = torch.from_numpy(thresholds(pool))
+        wanted = pool.act(x.float().mean((2, 3), keepdim=True) * pool.scale).int(float_datatype=False)
+        found = (acc[:, :, 0, 0, None] >= steps).sum(2)
+    assert torch.equal(found, wanted[:, :, 0, 0].long())
+    assert len(found.unique()) > 3
+
+
 def test_accumulators_equal_plain_integer_sums(model, images):
     with frozen(model):
         conv = integer_layers(model)[0]
@@ -31,6 +50,15 @@ def test_accumulators_equal_plain_integer_sums(model, images):
     for y, x in ((0, 0), (4, 3), (8, 6)):
         window = padded[:, y : y + 3, x : x + 3].transpose(0, 3, 1, 2)
         assert np.array_equal(acc[:, :, y, x].numpy(), np.einsum("ncyx,ocyx->no", window, weight))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_sums_of_many_products_are_exact(sign):
+    """An odd number between 2**24 and 2**25, which float32 cannot hold, of products none of which is near it."""
+    stage = (Conv(out=1, kernel=1, act=Activation(bits=8)),)
+    *_, (_, _, unit) = trace(NetSpec(name="long", height=601, width=1, channels=1, classes=2, stages=(stage,), heads=((Linear(out=2),),)))
+    layer = IntegerLayer(where="head", index=0, unit=unit, weight=torch.full((2, 601), sign * 127))
+    assert layer.accumulate(torch.full((1, 1, 601, 1), 255)).tolist() == [[sign * 601 * 127 * 255] * 2]
 
 
 def test_thresholds_are_where_the_modules_step(model):

@@ -87,6 +87,7 @@ def test_cutout_replaces_one_rectangle_by_the_mean():
     found = perturb(x, "cutout", 1.0, seeded())
     mean = (x.mean((2, 3), keepdim=True) * 256).round() / 256
     gone = (found != x).any(1)
+    seen = set()
     # 0.6 of 12 and of 8 are 7 and 5.
     for one, image, middle in zip(gone, found, mean, strict=True):
         rows, columns = one.any(1).nonzero()[:, 0], one.any(0).nonzero()[:, 0]
@@ -94,6 +95,9 @@ def test_cutout_replaces_one_rectangle_by_the_mean():
         assert (rows[-1] - rows[0], columns[-1] - columns[0]) == (6, 4)
         part = image[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         assert torch.equal(part, middle.expand_as(part))
+        seen.add((int(rows[0]), int(columns[0])))
+    # It may lie at any edge.
+    assert [{place[dim] for place in seen} for dim in (0, 1)] == [set(range(12 - 7 + 1)), set(range(8 - 5 + 1))]
 
 
 def test_brightness_multiplies_each_image_by_a_factor_of_its_own():

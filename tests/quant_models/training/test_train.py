@@ -286,6 +286,23 @@ def test_early_stopping_keeps_the_best_weights(tmp_path, few):
     assert "kept_epochs" not in whole
 
 
+def test_early_stopping_counts_from_the_first_of_equal_epochs(tmp_path, few, monkeypatch):
+    monkeypatch.setattr("quant_models.training.train.evaluate", lambda *_: [{"accuracy": 0.5, "loss": 1.0}] * 3)
+    found = train(SPEC, few, TrainSettings(epochs=9, batch=40, early_stop=2), tmp_path / "net")
+    assert (found["kept_epochs"], len(found["history"])) == ({"joint": {"all": 0}}, 3)
+
+
+def test_gammas_stay_positive_whatever_a_step_does(tmp_path, few):
+    class Falling(Joint):
+        def loss(self, model, batch, epoch, generator):
+            return torch.stack([value.sum() for key, value in model.named_parameters() if key.endswith("norm.weight")]).sum(), {}
+
+    train(SPEC, few, TrainSettings(epochs=1, batch=40, learning_rate=0.9, warmup=0), tmp_path / "net", scheme=Falling())
+    gammas = [value for key, value in load_checkpoint(tmp_path / "net").model.items() if key.endswith("norm.weight")]
+    assert len(gammas) == 3
+    assert all(0 < float(value.min()) <= float(value.max()) < 0.01 for value in gammas)
+
+
 def test_labelled_samples_lie_evenly_between_the_others(tmp_path, few):
     seen = []
 

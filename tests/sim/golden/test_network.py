@@ -174,6 +174,17 @@ def test_pixels_out_of_range(golden_file):
         load(path).run(np.full((1, 28, 28, 1), 16, np.uint8))
 
 
+@pytest.mark.parametrize(("value", "good"), [(-9, False), (-8, True), (7, True), (8, False)])
+def test_signed_pixels_out_of_range(golden_file, value, good):
+    net = load(golden_file("mixed", edit=lambda meta, arrays: meta["input"].update(bits=4)))
+    images = np.full((1, 7, 9, 2), value, np.int8).view(np.uint8)
+    if good:
+        assert len(net.run(images)) == 3
+    else:
+        with pytest.raises(GoldenError, match=f"pixels must be from -8 to 7, not {value} to {value}"):
+            net.run(images)
+
+
 def _steps_fall(meta, arrays):
     arrays["stage0_conv0.thresholds"][1, 3] = 10**9
 

@@ -98,6 +98,8 @@ def test_bubbles_are_counted_and_ii_is_a_mean(right) -> None:
     late = {name: changed(getattr(right[2], name), 8, 4) for name in ("first", "last", "valid", "taken")}
     found = verdict(right, **late)
     assert found.bubbles == 4
+    inside = verdict(right, first=right[2].first - (np.arange(COUNT) == 0))
+    assert (inside.bubbles, inside.coverage["gap_at_input"], inside.coverage["back_to_back"]) == (1, 1, COUNT - 1)
     assert found.ii == pytest.approx(3 + 4 / 39)
     assert found.coverage["gap_at_input"] == 1
 

@@ -20,8 +20,11 @@ def test_verilog_is_kept_and_found_again(tmp_path, monkeypatch) -> None:
     assert all(f"module {name}(" in text for name, text in made.items())
     monkeypatch.setattr(own, "unit_verilog", lambda unit: "anew")
     assert own.unit_verilogs(units(2), tmp_path) == made
-    other = [replace(unit, bits=9) for unit in units(2)]
-    assert set(own.unit_verilogs(other, tmp_path).values()) == {"anew"}
+    # What is given to it while it runs is no part of it.
+    for changes in {"threshold": 5}, {"limits": (0, 5)}, {"scale": 0.2}:
+        assert own.unit_verilogs([replace(unit, **changes) for unit in units(2)], tmp_path) == made
+    for changes in {"bits": 9}, {"bias": (1, 0)}, {"params": {"more": 1}}, {"policy": "margin"}, {"pe": 2}, {"classes": 4}, {"name": "a"}:
+        assert list(own.unit_verilogs([replace(units(1)[0], **changes)], tmp_path).values()) == ["anew"], changes
     monkeypatch.setattr(own, "_gateware", lambda: "changed")
     assert set(own.unit_verilogs(units(2), tmp_path).values()) == {"anew"}
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".v"]

@@ -108,7 +108,7 @@ def copy_tree(root: Path, target: Path) -> None:
         shutil.copy2(root / name, target / name, follow_symlinks=False)
     models = target / "build" / "models"
     models.mkdir(parents=True)
-    for built in (root / "build" / "models").glob("*"):
+    for built in (root.resolve() / "build" / "models").glob("*"):
         # A folder without a model is being built, or was not finished.
         if (built / "model").is_file() or built.name.startswith("runtime-"):
             (models / built.name).symlink_to(built)

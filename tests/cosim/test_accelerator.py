@@ -136,6 +136,7 @@ def test_every_policy_decides_in_the_accelerator(toy_rtl, model_cache, tmp_path,
     assert taken == ({0, 1, 2, 3} if name == "scores" else {0, 2, 3, 4})
 
 
+@pytest.mark.slow
 def test_modes_and_class_thresholds_by_register(toy_rtl, model_cache, tmp_path):
     """A mode overrules the policy; a write to THRESHOLD sets that of the class which MODE names."""
     netlist, rtl = toy_rtl(**wide("chain"))
@@ -166,6 +167,7 @@ def netlist_words(netlist):
     return -(-shape.height * shape.width * shape.channels * 8 // shape.bus_bits)
 
 
+@pytest.mark.slow
 def test_ids_that_wrap_while_a_hard_sample_is_overtaken(toy_rtl, model_cache, tmp_path):
     """One hard sample takes as long as 600 easy ones, and an id of 8 bits comes again after 256."""
     netlist, rtl = toy_rtl(exits=2, thresholds=(500,), paces=(2500,), result_bits=32)

@@ -71,6 +71,7 @@ def test_every_exit_on_the_way_answers_once_and_in_order(toy_rtl, model_cache, t
     assert (early.answered.sum(axis=1) == result.exit).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hard", [False, True])
 def test_answers_of_all_exits_cost_no_throughput(toy_rtl, model_cache, tmp_path, hard):
     """Batches of one too: words of exits that wait for the batch before hold nobody up."""
@@ -87,6 +88,7 @@ def test_answers_of_all_exits_cost_no_throughput(toy_rtl, model_cache, tmp_path,
         assert paces[True, name] <= paces[False, name] * 1.01
 
 
+@pytest.mark.slow
 def test_modes_and_enables_by_register(toy_rtl, model_cache, tmp_path):
     netlist, rtl = toy_rtl(**THREE)
     images = toy.images(90, seed=8)
@@ -116,6 +118,7 @@ def test_modes_switched_while_samples_flow(toy_rtl, model_cache, tmp_path):
     assert trace.snapshots[0]["SAMPLES_OUT"] == 300
 
 
+@pytest.mark.slow
 def test_ids_that_wrap(toy_rtl, model_cache, tmp_path):
     """An id of 8 bits comes three times in a batch: words are told apart by the final one."""
     netlist, rtl = toy_rtl(**NARROW)
@@ -125,6 +128,7 @@ def test_ids_that_wrap(toy_rtl, model_cache, tmp_path):
     assert (result.id[256:512] == result.id[:256]).all()
 
 
+@pytest.mark.slow
 def test_soft_reset_in_the_middle_of_a_batch(toy_rtl, model_cache, tmp_path):
     """Words of before are forgotten, provisional ones whose final one never came too; the next batch is whole."""
     netlist, rtl = toy_rtl(**THREE)

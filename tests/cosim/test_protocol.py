@@ -76,6 +76,7 @@ def long_batches(bench):
 SCENARIOS = {"plain": plain, "unready": unready, "long_batches": long_batches}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", list(SCENARIOS))
 @pytest.mark.parametrize("shape", [{}, {"anytime": True}, {"order": "input"}], ids=["arrival", "anytime", "input"])
 def test_silent_on_what_is_right(toy_rtl, model_cache, tmp_path, scenario, shape):
@@ -112,6 +113,7 @@ def test_a_planted_fault_breaks_a_rule(faulty, model_cache, tmp_path, scenario, 
         bench.run(toy.images(30), SCENARIOS[scenario](bench), work=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_program_on_a_board_is_told(faulty, model_cache):
     netlist, rtl = faulty("hw.accelerator", "Accelerator", "self.irq.eq(core.batch_done)", "self.irq.eq(0)")
     board = Board(BoardJob(model=build_board(netlist, rtl, model_cache), rtl=rtl, dma_base=DMA_BASE, accelerator_base=ACCELERATOR_BASE,

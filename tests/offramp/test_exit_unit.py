@@ -16,6 +16,7 @@ def test_a_unit_is_generated(tmp_path: Path) -> None:
         unit.generate(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_a_unit_is_simulated(model_cache: Path) -> None:
     unit = offramp.ExitUnit("margin", 4, pe=2, logit_bits=8, ui=None)

@@ -34,6 +34,7 @@ def top(scale: float, thresholds: tuple[int, int], bias: int) -> tuple[str, dict
     return *found, build_id(netlist)
 
 
+@pytest.mark.slow
 def test_other_heads_change_files_alone() -> None:
     (first, contents, build), (second, others, _) = top(0.01, (300, 4), 0), top(0.3, (500, 7), -9)
     assert first == second

@@ -57,6 +57,7 @@ def softmax(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_the_bench_tells_what_it_checked(softmax: Path) -> None:
     ran = subprocess.run(["build/exit_unit_bench"], cwd=softmax, capture_output=True, text=True, check=True)
@@ -72,6 +73,7 @@ def test_the_bench_tells_what_it_checked(softmax: Path) -> None:
     assert writes >= 3 * manifest["vectors"]["writes"] > 300
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 @pytest.mark.parametrize(("file", "line", "complaint"), [
     ("results.hex", 250, r"FAIL: round 1, .*: result 250: "), ("reads.hex", 1, r"FAIL: round 1, .*: register 4: "),
@@ -109,6 +111,7 @@ def test_the_bench_passes(policy: str, control: str, more: dict[str, Any], tmp_p
     assert ran.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_hardware_that_is_wrong_fails(tmp_path: Path, softmax: Path) -> None:
     """A decision that confuses `at least` with `more than`: few samples tell."""

@@ -61,6 +61,7 @@ SPECS = [UnitSpec(policy=policy, classes=4, pe=2, **COMMON) for policy in ("soft
     UnitSpec(policy="class_threshold", classes=4, pe=1, score="margin", **COMMON)]
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_a_sweep_from_end_to_end(kept) -> None:
     result = work.simulate(work.Sweep(specs=SPECS, samples=300), kept, SilentUi())

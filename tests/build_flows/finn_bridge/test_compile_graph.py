@@ -77,6 +77,7 @@ def test_other_weights_of_exchangeable_heads_change_memories_alone(tmp_path):
         assert all(name.startswith("memories/head") for name in changed)
 
 
+@pytest.mark.slow
 def test_without_it_the_rtl_follows_from_the_weights(compiled, odd, tmp_path):
     rtl = compiled[1]
     folder = export(tmp_path / "extreme", spec(), 1e6)

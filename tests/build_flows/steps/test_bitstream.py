@@ -75,6 +75,7 @@ def test_a_run_ends_in_a_described_bitstream(runs: Run, project: Project) -> Non
     assert str(project.output / PROJECT / vivado.LOG) in said[0]
 
 
+@pytest.mark.slow
 def test_vivado_runs_once_for_one_project(runs: Run, project: Project, tmp_path: Path) -> None:
     runs()
     assert times(tmp_path) == 1

@@ -64,6 +64,7 @@ def test_the_netlist_holds_what_was_measured(tiny: Project) -> None:
     assert all((tiny.output / "rtl" / name).is_file() for name in listed)
 
 
+@pytest.mark.slow
 def test_the_rtl_gives_no_warning(tiny: Project) -> None:
     """As it is shipped: what is synthesised alone, and with the checker of its ports."""
     rtl, tool = tiny.output / "rtl", find()

@@ -44,6 +44,7 @@ def test_a_presets_qonnx_gives_the_presets_hardware(tiny: Project, tmp_path: Pat
     assert [item["accuracy"] for item in metrics["exits"]] == pytest.approx([item["accuracy"] for item in theirs["exits"]], abs=0.02)
 
 
+@pytest.mark.slow
 def test_a_factorys_network_runs_in_the_rtl_bit_for_bit(tiny: Project, tmp_path: Path) -> None:
     made = own_project(tiny, tmp_path, 'factory = "nets:make"', samples="12")
     (tmp_path / "nets.py").write_text(FACTORY)

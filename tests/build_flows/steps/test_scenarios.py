@@ -61,6 +61,7 @@ def real(tiny):
     return Real(tiny)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stall", [0.0, 0.3, 0.9])
 def test_stalls_and_batches(real, tmp_path, stall):
     batches = [1, 2, 17, 1, 1, 2, 17]
@@ -93,6 +94,7 @@ def test_kinds_of_traffic(real, tmp_path, kind):
     assert real.same(real.decide(pick), result, [96])
 
 
+@pytest.mark.slow
 def test_switches_send_everything_one_way(real, tmp_path):
     pick = np.arange(40)
     result = real.simulate(pick, tmp_path, [40], writes=NEVER)

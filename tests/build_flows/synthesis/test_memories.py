@@ -34,12 +34,14 @@ def test_where_a_memory_ends(tmp_path: Path, text: str, words: int, bits: int, w
     assert memory.as_wanted
 
 
+@pytest.mark.slow
 def test_a_memory_in_flip_flops(tmp_path: Path) -> None:
     found = synthesise(TINY.replace("[7:0] store [0:3]", "[7:0] store [0:1]"), "top", tmp_path)
     assert [memory.found for memory in found.memories] in (["registers"], ["distributed"])
     assert (found.memories[0].found == "registers") == (found.resources.ff >= 16)
 
 
+@pytest.mark.slow
 def test_a_shift_register_in_either_direction(tmp_path: Path) -> None:
     other = SHIFT.replace("[0:7]", "[7:0]").replace("{d, queue[0:6]}", "{queue[6:0], d}")
     units = {

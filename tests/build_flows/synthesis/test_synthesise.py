@@ -230,6 +230,7 @@ def test_a_killed_yosys_leaves_no_result(tmp_path: Path, scratch: Path) -> None:
     assert list((tmp_path / "cache").glob("*.json")) == []
 
 
+@pytest.mark.slow
 def test_a_progress_that_raises_ends_the_others(tmp_path: Path, scratch: Path) -> None:
     def progress(name: str, found: Synthesised) -> None:
         assert found.resources == Resources(lut=0, lut_paired=0, lutram=0, ff=0, dsp=0, bram36=0, carry=0, cells={})

@@ -383,7 +383,8 @@ def test_gaps_do_not_delay(policy, classes, pe):
 
 
 @in_pairs({
-    "policy": [name for name in POLICIES if name != "never"], ("classes", "pe"): [(10, 2), (10, 10)],
+    "policy": ["max_logit", "entropy", "patience", "gate", "class_threshold/entropy", "class_threshold/gate", "always"],
+    ("classes", "pe"): [(10, 2), (10, 10)],
     ("after", "gap", "stall"): [(1, 0, 0), (7, 0, 0), (18, 0.3, 0.3), (23, 0, 0), (24, 0, 0.8), (25, 0.4, 0)],
 })
 def test_reset(policy, classes, pe, after, gap, stall):
@@ -426,6 +427,7 @@ def test_tokens_while_thresholds_of_classes_are_written(policy):
         assert [number for number, _, _ in played.tokens] == [k % ids for k, (_, leaves, _) in enumerate(played.results) if not leaves]
 
 
+@pytest.mark.slow
 @in_pairs({
     "policy": [*SCORED, "gate"], "confidence_bits": [1, 8, 32], ("acc_bits", "bias_range"): [(8, 0), (8, 100_000), (32, 2**31)],
 })
@@ -435,6 +437,7 @@ def test_widths(policy, confidence_bits, acc_bits, bias_range):
     check(unit, cases(unit))
 
 
+@pytest.mark.slow
 @in_pairs({"policy": SCORED, ("classes", "pe"): [(64, 1), (65, 1), (130, 2), (20, 20), (6, 2)], "biased": [False, True]})
 def test_biases(policy, classes, pe, biased):
     """Biases cost no cycle when they are all 0, one when LUTs choose them, two when a memory does; a single one is enough."""

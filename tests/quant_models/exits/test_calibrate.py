@@ -58,6 +58,7 @@ def test_two_exits_leave_as_early_as_the_loss_allows(name, loss):
     assert found.exits[0].leave == best > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCORED)
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_a_threshold_for_each_class_is_no_worse_than_one_for_all(name, seed):

@@ -53,6 +53,7 @@ def all_logits(classes, bits):
     return np.stack([axis.ravel() for axis in np.meshgrid(*[values] * classes)], 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAKE)
 @pytest.mark.parametrize(("classes", "bits"), [(2, 8), (3, 5), (4, 4), (6, 2)])
 @pytest.mark.parametrize("span", [2.0, 6.0, 25.0])
@@ -127,6 +128,7 @@ def test_the_worst_logits_that_a_search_finds(name, classes):
     assert start < apart.max() <= BOUND[name](params, scale, classes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAKE)
 @pytest.mark.parametrize("classes", [2, 10, 100])
 @pytest.mark.parametrize("scale", [0.0011, 0.05])

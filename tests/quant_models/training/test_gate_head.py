@@ -72,6 +72,7 @@ def test_gate_heads_beat_chance_on_the_validation_split(gated, digits):
     assert judged(gates[0], fine[0])["gate_auc"] == pytest.approx(metrics["exits"][0]["gate_auc"], abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", [(2, 5), (6, 3)])
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path, gated, digits, when):
     def stop(progress):

@@ -40,6 +40,7 @@ from tests.sim.board.hand import (
 SHAPES = ({}, {"bus_bits": 128, "result_bits": 32, "order": "input"})
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 @pytest.mark.parametrize("shape", SHAPES, ids=["32 in 64 out", "128 in 32 out, in order"])
 @pytest.mark.parametrize("seed", [1, 2, 3])

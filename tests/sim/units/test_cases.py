@@ -131,6 +131,7 @@ def play(unit, samples, stall):
     return results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stall", [0.0, 0.4])
 @pytest.mark.parametrize("policy", list(POLICIES))
 def test_amaranths_simulator_agrees(policy, stall) -> None:

@@ -15,6 +15,7 @@ def build(classes=10, pe=10, **params):
     return Entropy(classes=classes, pe=pe, logit_bits=12, params={**PARAMS, **params}, confidence_bits=16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("classes", "pe"), [(2, 1), (2, 2), (6, 3), (5, 5), (12, 1), (40, 4), (300, 12)])
 @pytest.mark.parametrize("gap", [0.0, 0.5])
 def test_entropy(run, classes, pe, gap):

@@ -34,6 +34,9 @@ RECORD = ROOT / "build" / "mutants.json"
 LIMIT = 300
 """Seconds after which tests count as having failed, where it is not known how long they take: a fault may make a loop endless."""
 
+MADE = ("build", "__pycache__", "offramp.egg-info")
+"""Folders that hold nothing but what is made of the others."""
+
 FOUND, SURVIVED, BROKEN = "found", "SURVIVED", "BROKEN"
 
 
@@ -96,8 +99,13 @@ def rotating(every: Sequence[Mutant], count: int, turn: str) -> list[Mutant]:
 def _files(root: Path) -> list[str]:
     """The files of the checkout ``root`` that git tracks, or would."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=root, capture_output=True, check=True)
-    return sorted(name for name in set(listed.stdout.decode().split("\0")) if name and (root / name).is_file())
+    listed = subprocess.run(command, cwd=root, capture_output=True, check=False)
+    if listed.returncode:  # a tree without a history, as an archive gives it
+        found = {path.relative_to(root) for path in root.rglob("*")}
+        names = {path.as_posix() for path in found if not any(part in MADE or part.startswith(".") for part in path.parts)}
+    else:
+        names = set(listed.stdout.decode().split("\0"))
+    return sorted(name for name in names if name and (root / name).is_file())
 
 
 def copy_tree(root: Path, target: Path) -> None:
@@ -257,7 +265,7 @@ def main(names: tuple[str, ...], rotate: int | None, sound: bool, anew: bool, as
         raise click.UsageError(f"no fault's name begins with {unknown[0]}")
     chosen = [item for item in every if not names or item.name.startswith(names)]
     if rotate is not None:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
         chosen = rotating(chosen, rotate, head)
     if listed:
         for item in chosen:

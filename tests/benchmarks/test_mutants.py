@@ -1,11 +1,12 @@
 """Planting faults: what is found, what survives, what cannot be told; the tree itself stays as it is."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from benchmarks.mutants import BROKEN, FOUND, SURVIVED, Mutant, mutants, rotating, run_all
+from benchmarks.mutants import BROKEN, FOUND, SURVIVED, Mutant, copy_tree, mutants, rotating, run_all
 from tests.test_layering import ROOT
 
 
@@ -46,6 +47,17 @@ def test_faults_are_found_or_survive_or_cannot_be_told(checkout: Path) -> None:
 
 def test_without_a_look_at_the_tests_first_a_failing_one_counts(checkout: Path) -> None:
     assert [item.state for item in run_all([mutant("test_fails")], checkout, sound=False)] == [FOUND]
+
+
+def test_a_tree_without_a_history_is_copied_too(checkout: Path, tmp_path: Path) -> None:
+    (checkout / ".gitignore").write_text("build/\n")
+    for made in ("build", "__pycache__", ".venv"):
+        (checkout / made).mkdir()
+        (checkout / made / "made.txt").touch()
+    shutil.rmtree(checkout / ".git")
+    copy_tree(checkout, tmp_path / "copy")
+    found = {path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*") if path.is_file()}
+    assert found == {"unit.py", "tests/test_unit.py", "pyproject.toml"}
 
 
 @pytest.mark.parametrize("old", ["4 * x", "x"])

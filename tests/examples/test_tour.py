@@ -22,7 +22,7 @@ def test_the_tour_runs(tmp_path: Path) -> None:
     assert not [output for output in shown if output.output_type == "error"]
     text = "\n".join(str(output.get("text") or output.data.get("text/plain", "")) for output in shown)
     assert "simulated RTL" in text
-    assert text.count("fits: True") == 3
+    assert text.count("fits: True") == 2
     assert text.count("leave at exit 0") == 3
     tables = [output.data["text/html"] for output in shown if "text/html" in output.get("data", {})]
     assert any("<table>" in table for table in tables)

@@ -30,6 +30,7 @@ def mutant(test: str, **changes: str) -> Mutant:
     return Mutant(name=f"{test} {sorted(changes)}", tests=[f"tests/test_unit.py::{test}"], **texts)
 
 
+@pytest.mark.slow
 def test_faults_are_found_or_survive_or_cannot_be_told(checkout: Path) -> None:
     chosen = [
         mutant("test_looks"), mutant("test_does_not"), mutant("test_is_not_there"), mutant("test_fails"),

@@ -47,6 +47,7 @@ def agrees(netlist, ran, batches, want):
     assert (ran.status["busy"], ran.status["in_flight"]) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gaps", "stalls"), PACES)
 @pytest.mark.parametrize("shape", [ARRIVAL, INPUT, ONE, CHAIN], ids=["arrival", "input-order", "one-exit", "gate-and-patience"])
 def test_every_image_gives_its_result_once(shape, gaps, stalls):

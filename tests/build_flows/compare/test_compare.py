@@ -224,6 +224,7 @@ def test_without_early_exits_there_is_one_baseline(sweep: Path) -> None:
     assert [(row.name, row.baseline) for row in found.layouts] == [("alone", "rate")]
 
 
+@pytest.mark.slow
 def test_files(sweep: Path, tmp_path: Path) -> None:
     found = compare(plan_sweep(sweep), SilentUi(), Fake(), matching=Matching())
     files = write_files(found, tmp_path / "out")

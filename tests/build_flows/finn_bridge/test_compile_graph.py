@@ -48,6 +48,7 @@ def test_a_network_along_the_time(tmp_path, pick):
     check_agreement(graph, folder, np.random.default_rng(0).integers(0, 256, (6, 32, 1, 3), dtype=np.uint8))
 
 
+@pytest.mark.slow
 def test_same_inputs_give_same_bytes_anywhere(compiled, odd, tmp_path):
     graph, rtl = compiled
     other = tmp_path / "elsewhere"

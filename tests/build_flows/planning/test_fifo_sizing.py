@@ -9,6 +9,7 @@ from sim.accelerator.probe import VerilatedProbe, build_probe
 from tests import toy
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_intervals_and_levels_of_the_toy(tmp_path, model_cache):
     netlist = toy.build(tmp_path, exits=3, paces=(7, 9))

@@ -104,6 +104,7 @@ def test_switches_send_everything_one_way(real, tmp_path):
     assert (result.exit == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cycles", "when"), [(1, 3), (2, 7), (16, 11)])
 def test_a_reset_in_the_middle_of_a_batch(real, tmp_path, cycles, when):
     bench = AcceleratorBench(real.netlist, real.rtl, real.cache)
@@ -117,6 +118,7 @@ def test_a_reset_in_the_middle_of_a_batch(real, tmp_path, cycles, when):
     assert real.same(real.decide(np.arange(40, 60)), real.received(fresh, [20]), [20])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [1, 9])
 def test_soft_reset_after_a_batch_cut_short(real, tmp_path, cut):
     bench = AcceleratorBench(real.netlist, real.rtl, real.cache)

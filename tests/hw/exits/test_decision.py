@@ -416,6 +416,7 @@ def test_thresholds_of_classes_written_at_any_time(score, classes, pe, gap, stal
     assert played.results != unit.expected(samples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["class_threshold/patience", "class_threshold/patience/first"])
 def test_tokens_while_thresholds_of_classes_are_written(policy):
     """Exactly the samples that stay give a token, and one on offer is not taken back."""
@@ -520,6 +521,7 @@ def test_latency_of_any_shape(policy, classes, pe):
     assert dut.beats - 1 + dut.latency <= 2 * dut.beats + 2 * (pe - 1).bit_length() + 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("policy", "classes", "pe"), [
     ("max_logit", 10, 10), ("margin", 10, 2), ("softmax", 10, 5), ("entropy", 10, 2), ("always", 1000, 1), ("never", 2, 2),
     ("patience", 10, 5), ("gate", 10, 5), ("class_threshold/softmax", 10, 5),

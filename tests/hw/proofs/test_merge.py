@@ -18,6 +18,7 @@ def test_proven_for_runs_of_any_length(proof):
     assert result.depth is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["anytime, 2 in flight", "anytime, 2 in flight, reset"])
 def test_answers_at_any_time_for_some_cycles(variant):
     assert prove(PROOFS[f"exit_merge/{variant}"], depth=5).passed

@@ -99,6 +99,7 @@ def draw(rng, classes, scale, count):
     return np.clip(np.round(np.array(rows) / scale), -(1 << 15), (1 << 15) - 1).astype(np.int64)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.sampled_from(sorted(MAKE)), st.sampled_from([2, 3, 10, 17, 100, 365, 1000]), st.floats(-4, 1), st.sampled_from([1e-2, EPSILON]),
        st.integers(0, 2**32))

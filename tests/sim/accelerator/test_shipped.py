@@ -8,6 +8,7 @@ from sim.tools.verilator import find
 from tests.toy_rtl import emit
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 @pytest.mark.parametrize("anytime", [False, True])
 def test_the_checker_is_bound_to_a_toy_without_a_warning(tmp_path, anytime):

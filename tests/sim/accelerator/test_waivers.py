@@ -48,6 +48,7 @@ def test_a_lint_file_names_rules_and_files(rtl):
     assert not rules["accelerator.v"] & {"UNDRIVEN", "LATCH", "MULTIDRIVEN", "CASEOVERLAP"}
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 @pytest.mark.parametrize("shape", [{"exits": 3}, {"exits": 2, "order": "input", "bus_bits": 128}], ids=["arrival", "input"])
 def test_a_toy_is_clean_from_anywhere_and_faults_still_show(tmp_path, shape):

@@ -80,6 +80,7 @@ def _run(model_cache, tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 @pytest.mark.parametrize("anytime", [0, 1])
 @pytest.mark.parametrize("variant", ["none", "length_of_entry", "length_between"])

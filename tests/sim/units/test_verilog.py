@@ -30,6 +30,7 @@ def test_verilog_is_kept_and_found_again(tmp_path, monkeypatch) -> None:
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".v"]
 
 
+@pytest.mark.slow
 def test_many_are_made_in_processes(tmp_path) -> None:
     told = []
     made = own.unit_verilogs(units(5), tmp_path, progress=told.append)

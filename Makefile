@@ -30,7 +30,7 @@ test: $(STAMP)  ## run the test suite, on every core
 test-slow: $(STAMP)  ## run the tests that take long (SHARE=3: a third of them, another one for every commit)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m slow --share $(SHARE)
 
-mutants: $(STAMP)  ## plant every fault of tests/mutants.toml, and see that the tests find it (an hour or more)
+mutants: $(STAMP)  ## plant every fault of tests/mutants.toml, and see that the tests find it
 	$(BIN)/python -m benchmarks.mutants
 
 lint: $(STAMP)  ## check style and types

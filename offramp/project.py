@@ -212,6 +212,9 @@ class Project:
         item = exits[index]
         if item.policy == "class_threshold":
             raise ConfigError(f"thresholds: exit {index} has one for each class; allowed: exits of other policies")
+        if item.policy in ("always", "never"):
+            told = f"exit {index} has policy {item.policy}, which compares nothing"
+            raise ConfigError(f"thresholds: {told}; allowed: exits of other policies")
         unit = exit_decision(load_netlist((self.folder / "netlist.json").read_text(encoding="utf-8")), index)
         head = Head(
             classes=unit.classes, scale=item.scale, logit_bits=unit.logit_bits, gate_scale=item.gate_scale,

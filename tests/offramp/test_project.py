@@ -156,6 +156,17 @@ def test_thresholds_move_while_nothing_is_built_again(copy: Copy) -> None:
 
 
 @pytest.mark.cosim
+@pytest.mark.parametrize("policy", ["always", "never"])
+def test_an_exit_that_compares_nothing_takes_no_threshold(copy: Copy, policy: str) -> None:
+    own = copy()
+    found = json.loads((own.output / "exits.json").read_text())
+    found["exits"][0]["policy"] = policy
+    (own.output / "exits.json").write_text(json.dumps(found))
+    with pytest.raises(offramp.ConfigError, match=f"exit 0 has policy {policy}, which compares nothing; allowed: exits of other policies"):
+        offramp.load(own.file, ui=None)._integer(0, 0.5)
+
+
+@pytest.mark.cosim
 def test_a_variant_takes_what_is_the_same_and_trains_nothing(copy: Copy) -> None:
     own = copy()
     project = offramp.load(own.file, ui=None)

@@ -6,7 +6,7 @@ import pytest
 
 from build_flows.project.places import PLACES, moved_places, relative_place
 
-HOME, AWAY = Path("/work/home"), Path("/work/home/build/other")
+HOME, AWAY = Path("/srv/home"), Path("/srv/home/build/other")
 
 
 @pytest.mark.parametrize(("table", "key"), PLACES)
@@ -31,4 +31,4 @@ def test_modules_of_a_factory_stay_where_they_are() -> None:
 
 
 def test_places_are_told_with_forward_slashes() -> None:
-    assert relative_place(Path("/work/data/x.npz"), HOME) == "../data/x.npz"
+    assert relative_place(Path("/srv/data/x.npz"), HOME) == "../data/x.npz"

@@ -149,6 +149,13 @@ def test_registers_start_as_calibrated():
     assert f"STALL_{len(counted_streams(netlist)) - 1}" in offsets(registers(netlist))
 
 
+def test_an_exit_that_is_off_starts_switched_off():
+    netlist = toy.build(None, exits=3)
+    off = dataclasses.replace(netlist.exits[0], enabled=False)
+    found = {item.name: item.init for item in registers(dataclasses.replace(netlist, exits=(off, *netlist.exits[1:])))}
+    assert (found["ENABLE_0"], found["ENABLE_1"]) == (0, 1)
+
+
 def test_another_netlist_has_another_identity():
     netlist = toy.build(None)
     assert build_id(netlist) == build_id(toy.build(None))

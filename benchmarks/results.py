@@ -93,9 +93,16 @@ def _entry(run: Run, project: Project, ui: Ui) -> Entry:
     return Entry(
         name=run.name, scheme=run.scheme, variant=run.variant, network=run.network, data=run.data, source=config.data.name, seed=run.seed,
         weight_bits=run.bits, act_bits=run.bits, epochs=len(MetricsFile.load(project.output / "metrics.json").history), **vars(measured),
-        user=user, imported=imported, policy=run.policy, shares_wanted=list(run.shares), start=run.start, settings=_settings(run),
-        training_seconds=step_seconds(project.output, "train"), machine=machine(),
+        user=user, imported=imported, validation=_validation(project), policy=run.policy, shares_wanted=list(run.shares), start=run.start,
+        settings=_settings(run), training_seconds=step_seconds(project.output, "train"), machine=machine(),
     )
+
+
+def _validation(project: Project) -> Worth:
+    """What calibration says of the validation split."""
+    found = ExitsFile.load(project.output / "exits.json")
+    return Worth(accuracy=found.calibration.accuracy, exit_accuracy=found.calibration.exit_accuracy,
+                 exit_share=[item.leave for item in found.exits])
 
 
 def _settings(run: Run) -> dict[str, dict[str, Any]]:

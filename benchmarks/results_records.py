@@ -47,7 +47,9 @@ class Imported(Record):
 
 
 class Entry(Measured):
-    """One run of :data:`benchmarks.results_runs.RUNS`; ``settings`` are tables of its configuration, ``source`` how its data were read."""
+    """One run of :data:`benchmarks.results_runs.RUNS`; ``settings`` are tables of its configuration, ``source`` how its data were read.
+    ``validation`` is what it is worth over the validation split, by which runs are selected; None of runs that were measured before that
+    was kept, which take no part in a selection."""
 
     name: str
     scheme: str
@@ -61,6 +63,7 @@ class Entry(Measured):
     epochs: int
     user: User | None
     imported: Imported | None
+    validation: Worth | None = None
     policy: str
     shares_wanted: list[float]
     start: str | None

@@ -68,15 +68,27 @@ def config_text(
 
 def _b_lenet(scheme: str, seed: int, **more: Any) -> Run:
     train = {"epochs": 8, "flip": True, "threads": 1, **more.pop("train", {})}
-    return Run(network="b_lenet", data=FASHION, scheme=scheme, seed=seed, train=train, shares=(0.72,), **more)
+    return Run(network="b_lenet", data=FASHION, scheme=scheme, seed=seed, train=train, **{"shares": (0.72,), **more})
+
+
+def _b_alexnet(seed: int) -> Run:
+    train = {"epochs": 36, "weight_decay": 0.01, "shift": 3, "flip": True, "threads": 1}
+    return Run(network="b_alexnet", data=CIFAR10, scheme="joint", seed=seed, shares=(0.67,), train=train)
+
+
+NOISE: Mapping[str, Any] = {"perturb": ["noise"], "perturb_strength": 0.12}
+"""The noise that scheme consistent trains with, as augmentation."""
 
 
 COMPARED: dict[str, Mapping[str, Any]] = {
     "joint": {},
     "distill": {"temperature": 3.0, "alpha": 0.3, "ramp": 8},
-    "consistent": {"perturb": ["noise"], "strength": 0.12, "weight": 0.3},
+    "consistent": {"perturb": NOISE["perturb"], "strength": NOISE["perturb_strength"], "weight": 0.3},
 }
 """Schemes that are compared over all seeds, with their own settings."""
+
+ALONE, AUGMENTED = "alone", "noise"
+"""Variants of joint: without early exits; with the noise of consistent as augmentation."""
 
 NOTES = (
     "`distill`: with seed 1, exit 0 alone came to 88.85, 88.99 and 88.94 % at (T, alpha, ramp) of (2, 0.5, 6), (3, 0.3, 8) and (1, "
@@ -95,11 +107,10 @@ FLOAT = {"epochs": 8, "flip": True}
 """How the float networks of scheme import are trained."""
 
 RUNS: tuple[Run, ...] = (
-    Run(
-        network="b_alexnet", data=CIFAR10, scheme="joint", seed=1, shares=(0.67,),
-        train={"epochs": 36, "weight_decay": 0.01, "shift": 3, "flip": True, "threads": 1},
-    ),
+    *(_b_alexnet(seed) for seed in SEEDS),
     *(_b_lenet(scheme, seed, own=own) for seed in SEEDS for scheme, own in COMPARED.items()),
+    *(_b_lenet("joint", seed, variant=AUGMENTED, train=NOISE) for seed in SEEDS),
+    *(_b_lenet("joint", seed, variant=ALONE, shares=()) for seed in SEEDS),
     _b_lenet("exits_only", 1),
     _b_lenet("import", 1, floats=FLOAT, bits=8, own={"divisor": 256, "fine_tune": 0}, train={"epochs": 1, "flip": False}),
     _b_lenet("import", 1, floats=FLOAT, own={"divisor": 256, "fine_tune": 2}, train={"epochs": 1}),

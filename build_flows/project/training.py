@@ -60,6 +60,12 @@ class TrainSection(Section):
     )
     shift: int = Field(default=0, ge=0, le=8, description="Augmentation: move images by up to so many pixels each way, windows in time.")
     flip: bool = Field(default=False, description="Augmentation: mirror each image left to right half of the time.")
+    perturb: list[Perturbation] | None = Field(
+        default=None,
+        min_length=1,
+        description="Augmentation: perturbations, one of which, drawn at random, changes each image half of the time. Unset: none.",
+    )
+    perturb_strength: float = Field(default=0.5, gt=0, le=1, description="Strength of the perturbations.")
     seed: int = Field(default=1, ge=0, lt=2**32, description="Seed of the weights, the order of the images and the validation split.")
     threads: int = Field(default=0, ge=0, le=1024, description="CPU threads; 0 takes what torch takes by itself.")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where to train; auto takes a GPU when torch sees one.")

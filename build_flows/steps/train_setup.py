@@ -60,7 +60,8 @@ def train_settings(chosen: Training, held: "Held") -> "TrainSettings":
     return TrainSettings(
         epochs=chosen.epochs, batch=train.batch_size, learning_rate=train.learning_rate, schedule=train.schedule,
         weight_decay=train.weight_decay, clip=train.clip, shift=train.shift, flip=train.flip, early_stop=train.early_stop,
-        validation=held.fraction, seed=held.seed, device=train.device,
+        perturb=tuple(train.perturb or ()), perturb_strength=train.perturb_strength, validation=held.fraction, seed=held.seed,
+        device=train.device,
     )
 
 

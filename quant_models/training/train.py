@@ -29,6 +29,7 @@ from quant_models.networks.spec import NetSpec
 from quant_models.training.evaluate import evaluate, images_of
 from quant_models.training.gate_head import GateHeads
 from quant_models.training.optimiser import SCHEDULES, Schedule, flatten, optimiser, rate, unflatten
+from quant_models.training.perturb import check_names, perturb_any
 from quant_models.training.schemes import UNLABELLED, Batch, Joint, Part, Scheme
 
 __all__ = ["Progress", "TrainSettings", "device", "evaluate", "run_identity", "told", "train"]
@@ -58,6 +59,11 @@ class TrainSettings:
     """Augmentation: shift each image by up to so many pixels each way, at least 0."""
     flip: bool = False
     """Augmentation: mirror each image left to right half of the time."""
+    perturb: tuple[str, ...] = ()
+    """Augmentation: half of the images, drawn anew in every epoch, are changed by one of these perturbations, drawn too
+    (:mod:`quant_models.training.perturb`); none: no image is."""
+    perturb_strength: float = 0.5
+    """Their strength, 0 to 1."""
     validation: float = 0.1
     """Share of the training set kept for validation and calibration."""
     early_stop: int | None = None
@@ -78,11 +84,14 @@ class TrainSettings:
             ("weight_decay", self.weight_decay >= 0, "at least 0"),
             ("clip", self.clip is None or self.clip > 0, "above 0"),
             ("shift", self.shift >= 0, "at least 0"),
+            ("perturb_strength", 0 <= self.perturb_strength <= 1, "0 to 1"),
             ("early_stop", self.early_stop is None or self.early_stop >= 1, "at least 1"),
             ("device", self.device in ("auto", "cpu", "cuda"), "auto, cpu or cuda"),
         ):
             if not good:
                 raise QuantModelError(f"{key} must be {allowed}, not {getattr(self, key)}")
+        if self.perturb:
+            check_names(self.perturb)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +134,14 @@ def _augment(x: Tensor, settings: TrainSettings, generator: torch.Generator) -> 
     return x
 
 
+def _perturbed(images: Tensor, settings: TrainSettings, generator: torch.Generator) -> Tensor:
+    """``images``, float32 of 256ths, half of them perturbed where that is wanted."""
+    if not settings.perturb:
+        return images
+    chosen = (torch.rand(len(images), generator=generator) < 0.5).reshape(-1, 1, 1, 1).to(images.device)
+    return torch.where(chosen, perturb_any(images, settings.perturb, settings.perturb_strength, generator), images)
+
+
 def _order(labelled: Tensor, generator: torch.Generator) -> Tensor:
     """A random order of all samples in which those of bool ``labelled`` lie evenly between the others."""
     if bool(labelled.all()):
@@ -137,8 +154,11 @@ def _order(labelled: Tensor, generator: torch.Generator) -> Tensor:
 
 def told(settings: TrainSettings, scheme: Scheme) -> dict[str, Any]:
     """``settings`` and ``scheme`` as the JSON data that a checkpoint and ``metrics.json`` hold: ``{"settings", "scheme"}``."""
-    described = scheme.describe()
-    return {"settings": {**dataclasses.asdict(settings), "exit_weights": described.get("exit_weights")}, "scheme": described}
+    described, chosen = scheme.describe(), dataclasses.asdict(settings)
+    if not settings.perturb:
+        # Checkpoints made before there was this augmentation say nothing of it, and are those of trainings without it.
+        del chosen["perturb"], chosen["perturb_strength"]
+    return {"settings": {**chosen, "exit_weights": described.get("exit_weights")}, "scheme": described}
 
 
 def run_identity(
@@ -259,6 +279,7 @@ class _Training:
         for step in range(steps):
             chosen = order[step * settings.batch : (step + 1) * settings.batch]
             images = _augment(x[chosen], settings, generator).to(place).to(torch.float32) / 256
+            images = _perturbed(images, settings, generator)
             speed = rate(settings.schedule, settings.learning_rate, settings.warmup, epoch * steps + step, epochs * steps)
             for item in optimisers:
                 for group in item.param_groups:

@@ -18,7 +18,7 @@ def content(scheme: str = "joint", seed: int = 1, exit0: float = 0.8, noisy: flo
         "name": f"b_lenet-fashion-mnist-{scheme}-s{seed}", "scheme": scheme, "variant": "", "network": "b_lenet", "data": "fashion-mnist",
         "source": "fashion-mnist", "seed": seed, "weight_bits": 4, "act_bits": 4, "epochs": 12, "accuracy": 0.9,
         "exit_accuracy": [exit0, 0.9], "exit_share": [0.71, 0.29],
-        "test_samples": 100, "noisy": strengths, "user": None, "imported": None, "policy": "softmax",
+        "test_samples": 100, "noisy": strengths, "user": None, "imported": None, "validation": None, "policy": "softmax",
         "shares_wanted": [0.72], "start": None, "settings": {"train": {"epochs": 12}, scheme: {}}, "training_seconds": 100.0,
         "machine": "2 cores, some",
     }

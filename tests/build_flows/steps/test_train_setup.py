@@ -58,13 +58,15 @@ def test_every_setting_is_the_one_that_is_written(small: Project) -> None:
         clip = 2.5
         shift = 3
         flip = true
+        perturb = ["noise", "cutout"]
+        perturb_strength = 0.25
         early_stop = 7
         seed = 9
         device = "cpu"
     """
     assert train_settings(again(small, lines)) == TrainSettings(
-        epochs=1, batch=64, learning_rate=0.01, schedule="step", weight_decay=0.5, clip=2.5, shift=3, flip=True, validation=0.2,
-        early_stop=7, seed=9, device="cpu",
+        epochs=1, batch=64, learning_rate=0.01, schedule="step", weight_decay=0.5, clip=2.5, shift=3, flip=True,
+        perturb=("noise", "cutout"), perturb_strength=0.25, validation=0.2, early_stop=7, seed=9, device="cpu",
     )
     assert train_settings(small) == TrainSettings(epochs=1, batch=64, validation=0.2, seed=1)
 

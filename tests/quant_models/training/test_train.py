@@ -17,7 +17,7 @@ from quant_models.networks.presets import preset
 from quant_models.training.evaluate import evaluate
 from quant_models.training.gate_head import GateHeads
 from quant_models.training.schemes import Consistent, Distill, ExitsOnly, Joint, Personal
-from quant_models.training.train import TrainSettings, _augment, device, run_identity, train
+from quant_models.training.train import TrainSettings, _augment, _perturbed, device, run_identity, told, train
 
 SPEC = preset("digits")
 
@@ -374,3 +374,26 @@ def test_windows_of_sensor_samples_are_shifted_in_time_alone():
     moved = _augment(x, dataclasses.replace(SETTINGS, shift=2, flip=True), torch.Generator().manual_seed(1))
     assert {int(row[0, 5, 0]) for row in moved} == {4, 5, 6, 7, 8}
     assert all((row[0, 2:10, 0].diff() == 1).all() for row in moved)
+
+
+def test_half_of_the_images_are_perturbed():
+    x = torch.full((400, 1, 8, 8), 0.5)
+    found = _perturbed(x, dataclasses.replace(SETTINGS, perturb=("noise",), perturb_strength=0.5), torch.Generator().manual_seed(1))
+    changed = (found != x).flatten(1).any(1)
+    assert 160 < int(changed.sum()) < 240
+    assert _perturbed(x, SETTINGS, torch.Generator()) is x
+
+
+def test_a_training_without_perturbations_is_that_of_before_there_were_any():
+    assert not {"perturb", "perturb_strength"} & set(told(SETTINGS, Joint())["settings"])
+    with_them = told(dataclasses.replace(SETTINGS, perturb=("noise",)), Joint())["settings"]
+    assert (with_them["perturb"], with_them["perturb_strength"]) == (("noise",), 0.5)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"perturb": ("blur",)}, "perturb must be of shift, .*, not 'blur'"),
+    ({"perturb_strength": 1.5}, "perturb_strength must be 0 to 1, not 1.5"),
+])
+def test_perturbations_that_cannot_be(change, message):
+    with pytest.raises(QuantModelError, match=message):
+        dataclasses.replace(SETTINGS, **change)

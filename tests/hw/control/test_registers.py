@@ -19,6 +19,8 @@ GOOD = {"name": "LIMIT", "offset": 8, "bits": 12, "access": "rw", "doc": "A limi
     ({"init": 1, "access": "pulse"}, "LIMIT: init of a pulse must be 0, not 1"),
     ({"fields": (Field(name="a", lsb=11, bits=2, doc=""),)}, "LIMIT: field a must have bits of its own below bit 12, not 2 from bit 11"),
     ({"fields": (Field(name="a", lsb=0, bits=2, doc=""), Field(name="b", lsb=1, bits=1, doc=""))}, "field b must have bits of its own"),
+    ({"fields": tuple(Field(name=name, lsb=lsb, bits=1, doc="") for name, lsb in (("a", 0), ("b", 1), ("c", 0)))},
+     "field c must have bits of its own"),
 ])
 def test_refuses(change, message):
     with pytest.raises(ValueError, match=message):

@@ -18,7 +18,7 @@ def run(*, frames, frame_beats, max_in_flight, batch_length, gap=0.0, leave_afte
     lengths_wanted = iter(batch_length) if isinstance(batch_length, list) else None
 
     async def bench(ctx):
-        sent, pending, cycle, after = 0, [], 0, 0
+        sent, pending, cycle, after, now = 0, [], 0, 0, 0
         total = frames * frame_beats
         ctx.set(dut.o.ready, 1)
         ctx.set(dut.token.ready, token_ready)
@@ -36,7 +36,8 @@ def run(*, frames, frame_beats, max_in_flight, batch_length, gap=0.0, leave_afte
             if ctx.get(dut.token.valid):
                 token = ctx.get(dut.token.payload)
                 tokens.append((token.id, token.slot, token.batch))
-                pending.append(cycle + leave_after)
+                if token_ready:
+                    pending.append(cycle + leave_after)
             if ctx.get(dut.length.valid):
                 lengths.append(ctx.get(dut.length.payload))
                 if lengths_wanted:
@@ -45,11 +46,13 @@ def run(*, frames, frame_beats, max_in_flight, batch_length, gap=0.0, leave_afte
                 beats.append(ctx.get(dut.o.payload))
             if offer and ctx.get(dut.i.ready):
                 sent += 1
+            now += ctx.get(dut.admitted) - release
             changed = lengths_wanted and ctx.get(dut.length.valid) and upcoming is not None
             await ctx.tick()
             if changed:
                 ctx.set(dut.batch_length, upcoming)
-            inside.append(ctx.get(dut.in_flight))
+            inside.append(now)
+            assert ctx.get(dut.in_flight) == now
             cycle += 1
         return
 

@@ -106,7 +106,8 @@ def test_a_changed_input_or_output_runs_it_again(tmp_path: Path) -> None:
         said: list[str] = []
         build.ui.info = said.append  # type: ignore[method-assign]
         assert build.run(step(tmp_path))
-        assert said == ["rtl: not as step copy left it, made anew"]
+        assert said == ["rtl: not as step copy left it, made anew", "warning: rtl is not as offramp left it: kept as rtl.kept-1"]
+        assert build.path("rtl.kept-1/top.v").read_text() == "edited"
         assert build.path("rtl/top.v").read_text() == "module top; endmodule"
         build.path("out.txt").unlink()
         assert build.run(step(tmp_path))

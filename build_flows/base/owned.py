@@ -85,7 +85,10 @@ def write_owned(folder: Path, record: str, files: Mapping[str, bytes], tell: Cal
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     there = {name: hash_path(folder / name) for name in files}
     changed = [name for name in files if there[name] != hashes[name]]
-    outputs = {**read_stamp(stamp).get("outputs", {}), **hashes}
+    before = read_stamp(stamp)
+    outputs = {**before.get("outputs", {}), **hashes}
+    if not changed and before.get("outputs") == outputs:
+        return
     # Known before they are written: a kill leaves nothing that no stamp covers.
     write_json(stamp, {"version": 1, "identity": "", "outputs": outputs, "placing": {
         name: sorted({hashes[name], *({there[name]} & known.get(name, set()))}) for name in files

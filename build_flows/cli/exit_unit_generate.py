@@ -94,7 +94,7 @@ def generate(
             raise OfframpError("--exit needs --from", hint="--from CONFIG names the project")
         else:
             spec = _asked(options)
-        manifest = work.generate(spec, output, name=name, control=control, enabled=enabled, force=force)
+        manifest = work.generate(spec, output, name=name, control=control, enabled=enabled, force=force, tell=ui.info)
     if as_json:
         print_json(manifest.to_json())
         return

@@ -6,7 +6,7 @@ one training of all exits together.
 
 import copy
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ import tomli_w
 from pydantic import Field
 
 from build_flows.base.errors import ConfigError
-from build_flows.base.files import write_text
+from build_flows.base.owned import write_owned
 from build_flows.base.toml_file import read_toml_file
 from build_flows.project.config import Config
 from build_flows.project.load import Project, parse
@@ -118,16 +118,17 @@ class Plan:
         values.setdefault("target", {})["cycles_per_sample"] = cycles
         return _layout(RESOURCES, self._resources, values, self.source)
 
-    def write(self) -> None:
-        """Write the configuration of every layout, baseline and training that is not the user's own file."""
+    def write(self, tell: Callable[[str], None]) -> None:
+        """Write the configuration of every layout, baseline and training that is not the user's own file; ``tell`` as of :func:`write`."""
         for layout in (*self.trainings, self.rate, *self.layouts):
-            write(layout)
+            write(layout, tell)
 
 
-def write(layout: Layout) -> None:
-    """Write the configuration of ``layout``, unless it is the user's own file or there already."""
-    if layout.text is not None and not (layout.file.is_file() and layout.file.read_text(encoding="utf-8") == layout.text):
-        write_text(layout.file, layout.text)
+def write(layout: Layout, tell: Callable[[str], None]) -> None:
+    """Write the configuration of ``layout``, unless it is the user's own file or there already. One that the user has edited is set aside,
+    and ``tell`` is given a line about it."""
+    if layout.text is not None:
+        write_owned(layout.file.parent, "sweep", {layout.file.name: layout.text.encode()}, tell)
 
 
 def plan_sweep(path: Path, data_dir: Path | None = None) -> Plan:

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from build_flows.artefacts.exit_unit import UnitManifest
 from build_flows.base.errors import OfframpError
-from build_flows.exit_unit.generate import generate, of_netlist
+from build_flows.exit_unit.generate import generate as generate_unit
+from build_flows.exit_unit.generate import of_netlist
 from build_flows.exit_unit.spec import UnitSpec
 from hw.exits.unit import CONTROLS
 from quant_models.exits.policies import POLICIES
@@ -26,6 +28,14 @@ from tests.build_flows.report_samples import netlist
 
 def spec(policy: str = "softmax", **more: Any) -> UnitSpec:
     return UnitSpec(**{"policy": policy, "classes": 10, "pe": 5, **more})  # type: ignore[arg-type]
+
+
+def generate(unit: UnitSpec, out: Path, **options: Any) -> UnitManifest:
+    """The unit in the folder ``out``, where nothing of the user's is in the way."""
+    said: list[str] = []
+    found = generate_unit(unit, out, tell=said.append, **options)
+    assert said == []
+    return found
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -199,13 +209,30 @@ def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
         generate(spec("never"), tmp_path)
     assert told.value.hint
     assert contents(tmp_path) == {"README.md": b"mine"}
-    generate(spec("never"), tmp_path, force=True)
+    said: list[str] = []
+    generate_unit(spec("never"), tmp_path, force=True, tell=said.append)
+    assert said == ["warning: README.md is not as offramp left it: kept as README.md.kept-1"]
+    assert (tmp_path / "README.md.kept-1").read_text() == "mine"
     (tmp_path / "other.v").write_text("mine")
     with pytest.raises(OfframpError, match=r"other\.v is in the way, and was not made here"):
         generate(spec("never"), tmp_path, name="other")
     assert (tmp_path / "other.v").read_text() == "mine"
     with pytest.raises(OfframpError, match="is not a folder"):
         generate(spec("never"), tmp_path / "other.v")
+
+
+def test_what_was_edited_of_an_earlier_unit_is_kept(tmp_path: Path) -> None:
+    generate(spec("never"), tmp_path)
+    for name in ("exit_unit.v", "bench/gone.hex"):
+        (tmp_path / name).write_text("edited")
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    manifest["files"]["bench/gone.hex"] = "of another unit"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    said: list[str] = []
+    generate_unit(spec("never"), tmp_path, tell=said.append)
+    assert said == [f"warning: {name} is not as offramp left it: kept as {name}.kept-1" for name in ("bench/gone.hex", "exit_unit.v")]
+    assert [(tmp_path / f"{name}.kept-1").read_text() for name in ("bench/gone.hex", "exit_unit.v")] == ["edited", "edited"]
+    assert not (tmp_path / "bench" / "gone.hex").exists()
 
 
 def test_a_manifest_from_elsewhere_removes_nothing_outside(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 __all__ = ["SUMS", "intact", "publish", "scratch", "sync_tree"]
 
 SUMS = "sha256.json"
-"""The file in an entry with the digests of all others, by name."""
+"""The file in an entry with the digests of all others, by name; one that can be run has ``+x`` behind it."""
 
 _OWNER = ".offramp-scratch"
 
@@ -107,5 +107,6 @@ def _names(entry: Path) -> list[str]:
 
 
 def _digest(path: Path) -> str:
+    """The SHA-256 of a file; of one that can be run, that too."""
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest() + ("+x" if path.stat().st_mode & 0o100 else "")

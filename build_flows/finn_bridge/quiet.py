@@ -16,8 +16,9 @@ __all__ = ["quiet_finn"]
 def quiet_finn() -> Iterator[None]:
     """Run FINN code with its settings initialised and its output held back.
 
-    Only errors pass the logger; what FINN prints is dropped, and Python warnings raised inside are ignored. FINN's settings are its defaults,
-    whatever the user's environment and home folder, which is left alone; they write themselves into the environment, which is put back.
+    Only errors pass the logger; what FINN prints is dropped, and Python warnings raised inside are ignored. FINN's settings are its
+    defaults, whatever the user's environment and home folder, which is left alone; they write themselves into the environment, which is put
+    back.
     """
     environment = dict(os.environ)
     for name in environment:

@@ -187,7 +187,7 @@ def test_line_ends_and_a_byte_order_mark_of_other_systems(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
-    ("# path =", 'path = "a-file"', r'data\.path = "a-file": data set digits ships with scikit-learn; allowed: unset, or another data\.name'),
+    ("# path =", 'path = "a-file"', r'data\.path = "a-file": data set digits ships with scikit-learn; allowed: unset, or another'),
     ("# start =", f'start = "{"x" * 300}"', r'train\.start = "x+\.\.\.: file name too long; allowed: the path of a file or folder'),
     ('folding = "optimal"', f'folding = "{"x/" * 3000}"', r'build\.folding = "[x/]+\.\.\.: file name too long'),
     ("# output =", f'output = "{"x" * 300}"', r'project\.output = "x+\.\.\.: file name too long'),

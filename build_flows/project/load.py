@@ -116,8 +116,8 @@ def resolved(config: Config, path: Path, data_dir: Path | None = None) -> Projec
         data = told_place(base, config.data.path, f"{path}: {told}")
     if data is not None:
         _check_data(config, path, data, told)
-    folding = config.build.folding
-    folding = None if folding in FOLDINGS else told_place(base, folding, f"{path}: build.folding = {toml(folding)}")
+    way = config.build.folding
+    folding = None if way in FOLDINGS else told_place(base, way, f"{path}: build.folding = {toml(way)}")
     if folding is not None and not folding.is_file():
         allowed = " or ".join(f'"{name}"' for name in FOLDINGS)
         raise ConfigError(f'{path}: build.folding = "{config.build.folding}": {_lacking(folding)}; allowed: {allowed}, or a file')
@@ -141,8 +141,8 @@ def resolved(config: Config, path: Path, data_dir: Path | None = None) -> Projec
         # What is written there would be other data for the next run.
         raise ConfigError(f"{path}: {told}: holds {output.parent}, where the project writes; allowed: a folder of the data alone")
     named = [("the configuration itself", path.resolve()), (told, data), (f"build.folding = {toml(config.build.folding)}", folding)]
-    for told, place in [*named, *((f"{key} = {toml(given[key])}", file) for key, file in files.items())]:
-        artefact = written_there(place, output) if place is not None else None
+    for told, named_file in [*named, *((f"{key} = {toml(given[key])}", file) for key, file in files.items())]:
+        artefact = written_there(named_file, output) if named_file is not None else None
         if artefact is not None:
             raise ConfigError(
                 f"{path}: {told}: {output / artefact} is what the project itself writes; allowed: a copy of it outside the output folder"

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 
 from build_flows.artefacts.exit_unit import UnitManifest
 from build_flows.base.errors import OfframpError
+from build_flows.cli.exit_unit_generate import test_command as command_of_test
 from build_flows.exit_unit.generate import generate as generate_unit
 from build_flows.exit_unit.generate import of_netlist
 from build_flows.exit_unit.spec import UnitSpec
@@ -43,17 +43,15 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def run_bench(folder: Path, built: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """``make test`` in a generated folder, with nothing but Verilator, a C++ compiler and make; not optimised, to build sooner, and with
-    Verilator's runtime as it is in ``built``."""
+    """What ``offramp exit-unit generate`` prints as the command to run next; not optimised, to build sooner, and with Verilator's runtime
+    as it is in ``built``."""
     if built is not None:
         (folder / "build").mkdir()
         for name in ("verilated.o", "verilated_timing.o", "verilated_threads.o"):
             shutil.copy2(built / "build" / name, folder / "build")
-    binary = find().binary.parent
-    path = os.pathsep.join([str(binary), str(Path(sys.executable).parent), os.environ["PATH"]])
     quick = "-MAKEFLAGS OPT_FAST=-O0 -MAKEFLAGS OPT_SLOW=-O0 -MAKEFLAGS OPT_GLOBAL=-O0"
-    return subprocess.run(["make", "-C", str(folder), "test", f"VERILATOR_FLAGS={quick}"], capture_output=True, text=True, check=False,
-                          env={**os.environ, "PATH": path}, timeout=300)
+    return subprocess.run(f"{command_of_test(folder)} VERILATOR_FLAGS='{quick}'", shell=True, capture_output=True, text=True, check=False,
+                          timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +63,40 @@ def softmax(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "PASS: " in ran.stdout, ran.stdout + ran.stderr
     assert ran.returncode == 0
     return folder
+
+
+STAND_IN = """#!/bin/sh
+while [ "$1" != --Mdir ]; do shift; done
+case "$2" in *" "*) echo "make cannot build in $2" >&2; exit 1;; esac
+mkdir -p "$2" && printf '#!/bin/sh\\necho PASS by %s\\n' "${0##*/}" > "$2/exit_unit_bench" && chmod +x "$2/exit_unit_bench"
+"""
+"""A Verilator as far as the Makefile uses it."""
+
+
+@pytest.mark.parametrize("name", ["verilator", "verilator-cli"])
+@pytest.mark.parametrize("place", ["out", "ein heit/ü"])
+def test_make_finds_verilator_and_builds_in_any_folder(tmp_path: Path, name: str, place: str) -> None:
+    folder, tools = tmp_path / place, tmp_path / "to ols"
+    generate(spec("never"), folder)
+    tools.mkdir()
+    for tool in ("sh", "mkdir", "mktemp", "rm", "cp", "test", "chmod", "make", "perl", "g++"):
+        (tools / tool).symlink_to(shutil.which(tool) or "/bin/false")
+    (tools / name).write_text(STAND_IN)
+    (tools / name).chmod(0o755)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    ran = subprocess.run(["make", "-C", str(folder), "test"], capture_output=True, text=True, check=False,
+                         env={"PATH": str(tools), "TMPDIR": str(scratch)})
+    assert (ran.returncode, f"PASS by {name}" in ran.stdout, list(scratch.iterdir())) == (0, True, []), ran.stdout + ran.stderr
+    shutil.rmtree(folder / "build")
+    (tools / name).unlink()
+    ran = subprocess.run(["make", "-C", str(folder), "test"], capture_output=True, text=True, check=False, env={"PATH": str(tools)})
+    assert ran.returncode != 0
+    assert "verilator is missing: install Verilator 5, or say where it is: make test VERILATOR=..." in ran.stderr
+    (tools / "perl").unlink()
+    ran = subprocess.run(["make", "-C", str(folder), "test", "VERILATOR=sh"], capture_output=True, text=True, check=False,
+                         env={"PATH": str(tools)})
+    assert "perl is missing, in which Verilator's command is written" in ran.stderr
 
 
 @pytest.mark.slow

@@ -84,7 +84,7 @@ class ExitUnit:
         """Write the unit into the folder ``out``: Verilog, README, golden vectors, a bench. ``control``: ``"axi4lite"`` registers or
         ``"plain"`` ports. A folder that holds something else needs ``force``."""
         folder = Path(out)
-        return UnitFiles(folder, generate(self.spec, folder, name=name, control=control, force=force))
+        return UnitFiles(folder, generate(self.spec, folder, name=name, control=control, force=force, tell=self._ui.info))
 
     def simulate(self, samples: int = 1000, *, stall: float = 0.0, seed: int = 1, out: str | Path | None = None) -> UnitSimulation:
         """Play ``samples`` random samples through the unit's RTL in Verilator and check every result. ``stall``: the probability that an

@@ -11,7 +11,8 @@ from typing import Any
 import tomli_w
 
 from build_flows.base.errors import ConfigError
-from build_flows.base.files import write_text
+from build_flows.base.owned import write_owned
+from build_flows.base.toml_file import read_toml_file
 from build_flows.base.ui import Ui
 from build_flows.project.config import Config
 from build_flows.project.load import load as load_config
@@ -46,7 +47,7 @@ def load(path: str | Path, *, data: str | Path | None = None, ui: Ui | str | Non
     """
     file = Path(path)
     found = load_config(file, None if data is None else Path(data))
-    values = tomllib.loads(file.read_text(encoding="utf-8"))
+    values = read_toml_file(file)
     if data is not None:
         values.setdefault("data", {})["path"] = str(Path(data).resolve())
     return Project._of(values, found.file, ui, written=True)
@@ -200,7 +201,7 @@ class Project:
         reuse = [*self._reuse, *(folder for folder in variants if folder != self.folder)]
         with open_flow(self._project, self._ui, reuse) as flow:
             if not self._written:
-                write_text(self.file, tomli_w.dumps(self._values))
+                write_owned(self.file.parent, "door", {self.file.name: tomli_w.dumps(self._values).encode()}, flow.ui.info)
                 self._written = True
             yield flow
 

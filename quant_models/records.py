@@ -66,7 +66,7 @@ class Artefact(Record):
             value = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise ArtefactError(f"{path} is missing", "run the command again: it is made anew") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ArtefactError(f"{path} is not JSON: {error}", _AGAIN) from None
         return cls.parse(value, str(path))
 

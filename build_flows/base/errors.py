@@ -12,6 +12,15 @@ __all__ = ["Busy", "ConfigError", "Explanation", "OfframpError", "explain"]
 
 INTERRUPTED = 130
 FULL = os.strerror(errno.ENOSPC)
+MEMORY = "close other programs, or raise the limit of memory (ulimit, container); training takes less with a smaller train.batch_size"
+NO_ROOM = ("DefaultCPUAllocator: can't allocate memory", "can't start new thread")
+"""What torch and Python say where memory or processes are short."""
+DOCTOR = "run `offramp doctor` to see what is missing"
+_HINTS = {
+    errno.EROFS: "copy the project to where it can be written", errno.EACCES: "let this user read and write it, or choose another place",
+    errno.EMFILE: "raise the number of files that may be open (ulimit -n)",
+    errno.EIO: "the disk or the network drive has a fault; the same command picks up from there when it is mended",
+}
 FREE = "free some space and run the same command again: nothing was left half-written"
 
 
@@ -47,10 +56,15 @@ def explain(error: BaseException) -> Explanation | None:
         return Explanation(error.message, error.hint, 1)
     if isinstance(error, KeyboardInterrupt):
         return Explanation("interrupted", "what was finished is kept; the same command picks up from there", INTERRUPTED)
-    if isinstance(error, MemoryError):
-        return Explanation("out of memory", "close other programs, or use a smaller train.batch_size", 1)
+    if isinstance(error, MemoryError) or (type(error) is RuntimeError and any(words in str(error) for words in NO_ROOM)):
+        return Explanation("out of memory", MEMORY, 1)
     if isinstance(error, OSError):
         return _explain_os(error)
+    if isinstance(error, ImportError):
+        full = any(words in str(error).lower() for words in ("cannot allocate memory", "failed to map segment"))
+        return Explanation(f"a package cannot be loaded: {_line(error)}", MEMORY if full else DOCTOR, 1)
+    if isinstance(error, RecursionError):
+        return Explanation("something is nested too deeply to be read", "--debug shows where; a file that was damaged may be the cause", 1)
     if isinstance(error, Exception) and _is_ours(type(error)):
         return _explain_ours(error)
     return None
@@ -65,14 +79,23 @@ def _explain_ours(error: Exception) -> Explanation:
     return Explanation(message, getattr(error, "hint", None), 1)
 
 
-def _explain_os(error: OSError) -> Explanation | None:
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _explain_os(error: OSError) -> Explanation:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = f" while writing {error.filename}" if error.filename else ""
         return Explanation(f"the disk is full{where}", FREE, 1)
+    if error.errno in (errno.ENOMEM, errno.EAGAIN):
+        return Explanation(f"out of memory or of processes ({_line(error)})", MEMORY, 1)
     if error.filename is None or error.strerror is None:
-        return None
-    hint = "run `offramp doctor` to see what is missing" if isinstance(error, FileNotFoundError) else None
-    return Explanation(f"{error.filename}: {error.strerror.lower()}", hint, 1)
+        return Explanation(f"the operating system refused something: {_line(error)}", "--debug shows what was done", 1)
+    name = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else str(error.filename)
+    # A name alone is a program's, looked for on PATH.
+    program = isinstance(error, FileNotFoundError) and os.sep not in name
+    hint = DOCTOR if program else _HINTS.get(error.errno or 0)
+    return Explanation(f"{name}: {error.strerror.lower()}", hint, 1)
 
 
 def _is_ours(kind: type[BaseException]) -> bool:

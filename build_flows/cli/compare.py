@@ -55,7 +55,7 @@ def compare(
         objectives = OBJECTIVES if pareto is None else tuple(dict.fromkeys(name.strip() for name in pareto.split(",")))
         plan = plan_sweep(sweep, data) if sweep is not None else plan_configs(configs, data)
         found = run(plan, ui, flow, part=part, data=data, full=full, objectives=objectives)
-        files = write_files(found, output or plan.output)
+        files = write_files(found, output or plan.output, ui.info)
     if as_json:
         print_json({**found.to_json(), "files": {name: str(path) for name, path in files.items()}})
     else:

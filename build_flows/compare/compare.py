@@ -16,7 +16,7 @@ from build_flows.artefacts.compare import CompareFile, Failure, Matched, MatchFi
 from build_flows.artefacts.resources import Capacity, ResourcesFile, Sums, UnitRecord
 from build_flows.artefacts.simulation import Figures
 from build_flows.base.errors import OfframpError, explain
-from build_flows.base.files import write_bytes, write_text
+from build_flows.base.owned import write_owned
 from build_flows.base.parts import Part, find_part
 from build_flows.base.ui import Ui
 from build_flows.compare.matching import allowance, match_file
@@ -61,7 +61,7 @@ def compare(
     """
     front((), objectives)
     chosen = find_part(part) if part is not None else _part(plan)
-    plan.write()
+    plan.write(ui.info)
     run = _Run(plan, ui, steps, part, data, full)
     for training in plan.trainings:
         ui.info(f"training for all: {len(training.config.exits)} exits")
@@ -90,21 +90,20 @@ def compare(
     )
 
 
-def write_files(found: CompareFile, folder: Path) -> dict[str, Path]:
+def write_files(found: CompareFile, folder: Path, tell: Callable[[str], None]) -> dict[str, Path]:
     """Write ``compare.json``, ``compare.csv``, ``compare.html`` and the plots (PNG and SVG) into ``folder``, each whole or not at all; the
-    configurations' paths in them are relative to it. Returns the files by name. The same comparison gives the same bytes."""
+    configurations' paths in them are relative to it. Returns the files by name. The same comparison gives the same bytes. Files of the
+    user's in their place are set aside, and ``tell`` is given a line about each."""
     from build_flows.pages import compare_page, compare_plots
 
     told = found.replace(layouts=[row.replace(config=_relative(row.config, folder)) for row in found.layouts])
     files = {"json": folder / "compare.json", "csv": folder / "compare.csv", "html": folder / "compare.html"}
     drawn = {f"{name}.{kind}": content for name in compare_plots.PLOTS for kind, content in compare_plots.files(name, told).items()}
-    page = compare_page.render(told)
-    for name, content in drawn.items():
-        files[name] = folder / f"compare_{name}"
-        write_bytes(files[name], content)
-    write_text(files["html"], page)
-    write_text(files["csv"], to_csv(told.layouts))
-    told.save(files["json"])
+    contents = {f"compare_{name}": content for name, content in drawn.items()}
+    contents |= {"compare.html": compare_page.render(told).encode(), "compare.csv": to_csv(told.layouts).encode(),
+                 "compare.json": told.dump().encode()}
+    write_owned(folder, "compare", contents, tell)
+    files |= {name: folder / f"compare_{name}" for name in drawn}
     return files
 
 
@@ -183,7 +182,7 @@ class _Run:
         if not found.fits:
             self.ui.info(f"warning: without exits, even the slowest design takes more than {reference} by the cost model")
         layout = self.plan.at_resources(found.cycles)
-        write(layout)
+        write(layout, self.ui.info)
         return self._measure(layout, "resources").replace(matched=Matched(
             layout=reference, total=self.totals[reference], fits=found.fits, predicted=found.predicted, allowed=found.allowed,
         ))

@@ -5,9 +5,8 @@ one training of all exits together.
 """
 
 import copy
-import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +15,8 @@ import tomli_w
 from pydantic import Field
 
 from build_flows.base.errors import ConfigError
-from build_flows.base.files import write_text
+from build_flows.base.owned import write_owned
+from build_flows.base.toml_file import read_toml_file
 from build_flows.project.config import Config
 from build_flows.project.load import Project, parse
 from build_flows.project.load import load as load_config
@@ -118,16 +118,17 @@ class Plan:
         values.setdefault("target", {})["cycles_per_sample"] = cycles
         return _layout(RESOURCES, self._resources, values, self.source)
 
-    def write(self) -> None:
-        """Write the configuration of every layout, baseline and training that is not the user's own file."""
+    def write(self, tell: Callable[[str], None]) -> None:
+        """Write the configuration of every layout, baseline and training that is not the user's own file; ``tell`` as of :func:`write`."""
         for layout in (*self.trainings, self.rate, *self.layouts):
-            write(layout)
+            write(layout, tell)
 
 
-def write(layout: Layout) -> None:
-    """Write the configuration of ``layout``, unless it is the user's own file or there already."""
-    if layout.text is not None and not (layout.file.is_file() and layout.file.read_text(encoding="utf-8") == layout.text):
-        write_text(layout.file, layout.text)
+def write(layout: Layout, tell: Callable[[str], None]) -> None:
+    """Write the configuration of ``layout``, unless it is the user's own file or there already. One that the user has edited is set aside,
+    and ``tell`` is given a line about it."""
+    if layout.text is not None:
+        write_owned(layout.file.parent, "sweep", {layout.file.name: layout.text.encode()}, tell)
 
 
 def plan_sweep(path: Path, data_dir: Path | None = None) -> Plan:
@@ -144,7 +145,7 @@ def plan_sweep(path: Path, data_dir: Path | None = None) -> Plan:
     if not base_file.is_file():
         raise ConfigError(f"{path}: base = {toml(sweep.base)}: there is no file {base_file}")
     base = load_config(base_file, data_dir)
-    raw = tomllib.loads(base_file.read_text(encoding="utf-8"))
+    raw = read_toml_file(base_file)
     if base.config.model.own:
         raise ConfigError(f"{path}: base = {toml(sweep.base)}: {OWN}; allowed: a base with model.preset")
     if "build.mode" not in sweep.unset:
@@ -203,7 +204,7 @@ def plan_configs(paths: Sequence[Path], data_dir: Path | None = None) -> Plan:
     first = projects[0]
     if first.config.model.layer_bits:
         raise ConfigError(f"{first.file}: model.layer_bits = {toml(first.config.model.layer_bits)}: {LAYER_BITS}; allowed: unset")
-    raw = tomllib.loads(first.file.read_text(encoding="utf-8"))
+    raw = read_toml_file(first.file)
     origin = _Origin(raw, first.file.parent, (), first.output / "checkpoint.safetensors")
     beside = first.output.parent
     values = _without_exits(origin, beside / f"{first.name}_{RATE}")
@@ -242,16 +243,11 @@ def _weights(sweep: SweepFile, base: Project) -> str:
 
 
 def _read(path: Path) -> SweepFile:
-    try:
-        raw = tomllib.loads(path.read_bytes().decode("utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file", hint="docs/compare.md says what a sweep file holds") from None
-    except IsADirectoryError:
-        raise ConfigError(f"{path} is a folder, not a sweep file") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    if not path.exists():
+        raise ConfigError(f"{path}: no such file", hint="docs/compare.md says what a sweep file holds")
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder, not a sweep file")
+    raw = read_toml_file(path)
     return checked(SweepFile, raw, str(path), _impossible)
 
 

@@ -1,12 +1,15 @@
 """What ``offramp exit-unit generate`` does: a folder with one exit-decision unit, ready for a design of the user's own."""
 
+import hashlib
 import json
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, suppress
 from pathlib import Path, PurePosixPath
 
 from build_flows.artefacts.exit_unit import UnitManifest
 from build_flows.base.errors import OfframpError
-from build_flows.base.files import atomic_path
+from build_flows.base.files import atomic_path, hash_path
+from build_flows.base.owned import set_aside
 from build_flows.exit_unit.contents import MANIFEST, Contents
 from build_flows.exit_unit.spec import UnitSpec
 from hw.netlist import Netlist
@@ -16,52 +19,60 @@ __all__ = ["check_exit", "generate", "of_netlist"]
 
 def generate(
     spec: UnitSpec, out: Path, *, name: str = "exit_unit", control: str = "axi4lite", enabled: bool = True, force: bool = False,
+    tell: Callable[[str], None],
 ) -> UnitManifest:
     """Write the unit into folder ``out`` and give its manifest.
 
     A folder that is not empty is written to when it holds a unit made before: its files are replaced, all others left alone. Anything else
-    needs ``force``, and so does a file in the way that is not the earlier unit's. Nothing is written unless everything could be made.
-    Raises :class:`OfframpError` otherwise.
+    needs ``force``, and so does a file in the way that is not the earlier unit's. What was edited of the earlier unit, or is in the way, is
+    set aside, and ``tell`` is given a line about it. Nothing is written unless everything could be made. Raises :class:`OfframpError`
+    otherwise.
     """
     contents = Contents(spec=spec, name=name, control=control, enabled=enabled)
     before = _named(out)
     _check_folder(out, before, {f"{name}.v", "README.md", "Makefile", MANIFEST}, force=force)
     files, manifest = contents.files()
     _check_folder(out, before, set(files), force=force)
+    for path in sorted({*before, *files}):
+        there = hash_path(out / path)
+        if there not in ("absent", before.get(path)) and (path not in files or there != hashlib.sha256(files[path]).hexdigest()):
+            tell(f"warning: {path} is not as offramp left it: kept as {set_aside(out / path).relative_to(out)}")
     with ExitStack() as stack:
         # Renamed in the opposite order, the manifest last, when all of them are written.
         for path in [MANIFEST, *sorted(set(files) - {MANIFEST})]:
             stack.enter_context(atomic_path(out / path)).write_bytes(files[path])
-    for path in before - set(files):
+    for path in set(before) - set(files):
         with suppress(OSError):
             (out / path).unlink(missing_ok=True)
     return manifest
 
 
-def _named(out: Path) -> set[str]:
-    """The files of the unit that ``out`` holds, by its manifest; none when it has no manifest of ours."""
+def _named(out: Path) -> dict[str, str]:
+    """The files of the unit that ``out`` holds, by its manifest, and the hash that each had; none when it has no manifest of ours."""
     try:
         found = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return set()
+    except (OSError, ValueError, RecursionError):
+        return {}
     if not isinstance(found, dict) or found.get("version") != UnitManifest.VERSION:
-        return set()
+        return {}
     if not isinstance(found.get("files"), dict) or "policy" not in found:
-        return set()
+        return {}
     # A manifest from elsewhere must not make us touch anything outside its folder.
     paths = {name: PurePosixPath(name) for name in found["files"]}
     inside = {name for name, path in paths.items() if not path.is_absolute() and ".." not in path.parts}
-    return {MANIFEST, *(name for name in inside if (out / name).resolve().is_relative_to(out.resolve()))}
+    files = {name: str(found["files"][name]) for name in inside if (out / name).resolve().is_relative_to(out.resolve())}
+    # Its own hash cannot be in it: it is one of ours as long as it can be read as one.
+    return {MANIFEST: hash_path(out / MANIFEST), **files}
 
 
-def _check_folder(out: Path, before: set[str], files: set[str], *, force: bool) -> None:
+def _check_folder(out: Path, before: Collection[str], files: set[str], *, force: bool) -> None:
     if out.exists() and not out.is_dir():
         raise OfframpError(f"{out} is not a folder", hint="choose another place with -o")
     if force or not out.is_dir():
         return
     if not before and any(out.iterdir()):
         raise OfframpError(f"{out} is not empty, and holds no unit made before", hint="choose another folder with -o, or add --force")
-    foreign = sorted(path for path in files - before if (out / path).exists())
+    foreign = sorted(path for path in files - set(before) if (out / path).exists())
     if foreign:
         raise OfframpError(f"{out / foreign[0]} is in the way, and was not made here", hint="choose another folder with -o, or add --force")
 

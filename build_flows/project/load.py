@@ -1,12 +1,13 @@
 """A project: its configuration, read from one TOML file and checked, and the places that it speaks of."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from build_flows.base.errors import ConfigError
+from build_flows.base.toml_file import parse_toml, read_text
 from build_flows.project.checks import impossible
 from build_flows.project.config import Config
+from build_flows.project.places import told_place, written_there
 from build_flows.project.sections import FOLDINGS, PATHS
 from build_flows.project.words import checked, toml
 
@@ -45,7 +46,8 @@ class Project:
     def modules(self) -> Path:
         """The folder that the factory's modules are looked for in."""
         base = self.file.parent
-        return _told(base, self.config.model.modules) if self.config.model.modules else base
+        modules = self.config.model.modules
+        return told_place(base, modules, f"{self.file}: {self.named('model.modules')}") if modules else base
 
     def named(self, key: str) -> str:
         """The ``key`` (``"train.checkpoint"``) with its value, as the file has it."""
@@ -96,72 +98,100 @@ def load(path: Path, data_dir: Path | None = None) -> Project:
     Raises :class:`ConfigError` with one line per fault.
     """
     path = Path(path)
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file", hint="`offramp init DIR` writes one to start from") from None
-    except IsADirectoryError:
-        raise ConfigError(f"{path} is a folder, not a config file", hint=f"did you mean {path / 'config.toml'}?") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
-    return resolved(parse(text, str(path)), path, data_dir)
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder, not a config file", hint=f"did you mean {path / 'config.toml'}?")
+    if not path.exists():
+        raise ConfigError(f"{path}: no such file", hint="`offramp init DIR` writes one to start from")
+    return resolved(parse(read_text(path), str(path)), path, data_dir)
 
 
 def resolved(config: Config, path: Path, data_dir: Path | None = None) -> Project:
     """The project of a checked ``config`` whose file is, or is to be, ``path``; otherwise as :func:`load`."""
     base = path.resolve().parent
-    data = Path(data_dir).resolve() if data_dir is not None else _told(base, config.data.path) if config.data.path else None
-    if data is not None and not data.exists():
-        source = "--data" if data_dir is not None else "data.path"
-        raise ConfigError(f"{path}: {source} = {str(data_dir or config.data.path)!r}: there is no {data}")
-    if config.data.name in PATHS and data is not None:
-        words, kinds = PATHS[config.data.name]
-        kind = "folder" if data.is_dir() else "file"
-        if kind not in kinds:
-            raise ConfigError(f"{path}: data.path = {str(data_dir or config.data.path)!r}: must be {words}, not a {kind}")
-    folding = None if config.build.folding in FOLDINGS else _told(base, config.build.folding)
+    data = None
+    told = f"--data = {toml(str(data_dir))}" if data_dir is not None else f"data.path = {toml(config.data.path)}"
+    if data_dir is not None:
+        data = told_place(Path.cwd(), str(data_dir), f"{path}: {told}").resolve()
+    elif config.data.path:
+        data = told_place(base, config.data.path, f"{path}: {told}")
+    if data is not None:
+        _check_data(config, path, data, told)
+    way = config.build.folding
+    folding = None if way in FOLDINGS else told_place(base, way, f"{path}: build.folding = {toml(way)}")
     if folding is not None and not folding.is_file():
         allowed = " or ".join(f'"{name}"' for name in FOLDINGS)
-        raise ConfigError(f'{path}: build.folding = "{config.build.folding}": there is no {folding}; allowed: {allowed}, or a file')
+        raise ConfigError(f'{path}: build.folding = "{config.build.folding}": {_lacking(folding)}; allowed: {allowed}, or a file')
     train = config.train
     own = {"consistent": config.consistent.samples, "personal": config.personal.samples}.get(train.scheme)
-    files: dict[str, Path | None] = {}
     # What a training would begin with is not needed where there is none.
     start, own = (None, None) if train.checkpoint else (train.start, own)
     weights = config.import_.weights if train.scheme == "import" and not train.checkpoint else None
-    for key, place in (
-        ("train.checkpoint", train.checkpoint), ("train.start", start), (f"{train.scheme}.samples", own), ("import.weights", weights),
-    ):
-        files[key] = _file(path, base, key, place or None)
-    qonnx, own_weights = (_file(path, base, f"model.{key}", getattr(config.model, key)) for key in ("qonnx", "weights"))
+    given = {
+        "train.checkpoint": train.checkpoint, "train.start": start, f"{train.scheme}.samples": own, "import.weights": weights,
+        "model.qonnx": config.model.qonnx, "model.weights": config.model.weights,
+    }
+    files = {key: _file(path, base, key, place or None) for key, place in given.items()}
     modules = config.model.modules
-    if modules is not None and not _told(base, modules).is_dir():
-        raise ConfigError(f"{path}: model.modules = {toml(modules)}: there is no folder {_told(base, modules)}")
-    output = base / (config.project.output or Path("build", config.project.name))
-    places = (*files.values(), qonnx, own_weights)
-    return Project(config, path.resolve(), output.resolve(), data, folding, *places)
+    if modules is not None:
+        told_modules = f"{path}: model.modules = {toml(modules)}"
+        if not (place := told_place(base, modules, told_modules)).is_dir():
+            raise ConfigError(f"{told_modules}: there is no folder {place}")
+    output = _output(config, path, base)
+    if data is not None and output.parent.is_relative_to(data.resolve()):
+        # What is written there would be other data for the next run.
+        raise ConfigError(f"{path}: {told}: holds {output.parent}, where the project writes; allowed: a folder of the data alone")
+    named = [("the configuration itself", path.resolve()), (told, data), (f"build.folding = {toml(config.build.folding)}", folding)]
+    for told, named_file in [*named, *((f"{key} = {toml(given[key])}", file) for key, file in files.items())]:
+        artefact = written_there(named_file, output) if named_file is not None else None
+        if artefact is not None:
+            raise ConfigError(
+                f"{path}: {told}: {output / artefact} is what the project itself writes; allowed: a copy of it outside the output folder"
+            )
+    return Project(config, path.resolve(), output, data, folding, *files.values())
+
+
+def _check_data(config: Config, path: Path, data: Path, told: str) -> None:
+    if not data.exists():
+        raise ConfigError(f"{path}: {told}: there is no {data}")
+    if not (data.is_dir() or data.is_file()):
+        raise ConfigError(f"{path}: {told}: must be a file or a folder, not a pipe or a device")
+    if config.data.name == "digits":
+        raise ConfigError(f"{path}: {told}: data set digits ships with scikit-learn; allowed: unset, or another data.name")
+    places = PATHS | {"fashion-mnist": ("the folder of its IDX files", ("folder",))}
+    if config.data.name in places:
+        words, kinds = places[config.data.name]
+        kind = "folder" if data.is_dir() else "file"
+        if kind not in kinds:
+            raise ConfigError(f"{path}: {told}: must be {words}, not a {kind}")
+
+
+def _output(config: Config, path: Path, base: Path) -> Path:
+    """The output folder, which need not be there yet."""
+    given = config.project.output
+    told = f"{path}: project.output = {toml(given)}"
+    output = told_place(base, given or str(Path("build", config.project.name)), told).resolve()
+    if output == output.parent:
+        raise ConfigError(f"{told}: must be a folder of its own, not {output}")
+    there = next(folder for folder in (output, *output.parents) if folder.exists())
+    if not there.is_dir():
+        raise ConfigError(f"{told}: must be a folder, but {there} is a file")
+    return output
 
 
 def _file(path: Path, base: Path, key: str, place: str | None) -> Path | None:
     """The file that ``key`` names, relative to the folder ``base``; raises :class:`ConfigError` when there is none."""
     if place is None:
         return None
-    found = _told(base, place)
+    found = told_place(base, place, f"{path}: {key} = {toml(place)}")
     if not found.is_file():
-        raise ConfigError(f"{path}: {key} = {toml(place)}: there is no file {found}")
+        raise ConfigError(f"{path}: {key} = {toml(place)}: {_lacking(found)}")
     return found
 
 
-def _told(base: Path, place: str) -> Path:
-    """``place`` as it is told from the folder ``base``, which need not be there yet. What it names itself may be a link, and stays one."""
-    path = base / place
-    return path.resolve() if path.name == ".." else path.parent.resolve() / path.name
+def _lacking(place: Path) -> str:
+    return f"{place} is no plain file" if place.exists() else f"there is no file {place}"
 
 
 def parse(text: str, name: str = "config.toml") -> Config:
     """Check configuration ``text``; ``name`` is what messages call it. Raises :class:`ConfigError` with one line per fault."""
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name}: not valid TOML: {error}") from None
-    return checked(Config, raw, name, impossible)
+    return checked(Config, parse_toml(text, name), name, impossible)

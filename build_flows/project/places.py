@@ -4,15 +4,49 @@ import os
 from pathlib import Path
 from typing import Any
 
+from build_flows.base.errors import ConfigError
 from build_flows.project.sections import FOLDINGS
 
-__all__ = ["PLACES", "moved_places", "relative_place"]
+__all__ = ["ARTEFACTS", "PLACES", "moved_places", "relative_place", "told_place", "written_there"]
 
 PLACES = (
     ("project", "output"), ("data", "path"), ("build", "folding"), ("train", "checkpoint"), ("train", "start"), ("consistent", "samples"),
     ("personal", "samples"), ("import", "weights"), ("model", "qonnx"), ("model", "weights"), ("model", "modules"),
 )
 """Table and key of everything that is relative to the configuration's own folder."""
+
+ARTEFACTS = (
+    "agreement.json", "bitstream", "checkpoint.safetensors", "cosim.json", "dataflow.onnx", "evaluation", "evaluation.html",
+    "evaluation.json", "exits.json", "folding.toml", "golden.npz", "metrics.json", "model.onnx", "netlist.json", "package", "report.html",
+    "resources.json", "rtl", "sim.json", "sizing.json", "subnet.safetensors", "synthesis.json", "tradeoff.json", "vivado",
+)
+"""Names that steps write in an output folder; the archive of a package, which bears the project's name, comes to them."""
+
+
+def told_place(base: Path, place: str, told: str) -> Path:
+    """``place`` as it is told from the folder ``base``, which need not be there yet; ``~`` is a home folder. What it names itself may be a
+    link, and stays one.
+
+    Raises :class:`ConfigError` that begins with ``told`` (file, key and value) for a home folder that is not known, and for what the
+    operating system takes for no path.
+    """
+    try:
+        path = base / Path(place).expanduser()
+        path = path.resolve() if path.name == ".." else path.parent.resolve() / path.name
+        path.exists()
+    except (RuntimeError, ValueError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigError(f"{told}: {reason[:1].lower()}{reason[1:]}; allowed: the path of a file or folder") from None
+    return path
+
+
+def written_there(place: Path, output: Path) -> str | None:
+    """The artefact of the output folder ``output`` that ``place`` is, or lies in; None when steps leave it alone."""
+    inside = place.resolve()
+    if not inside.is_relative_to(output):
+        return None
+    first = inside.relative_to(output).parts[:1]
+    return first[0] if first and first[0] in (*ARTEFACTS, ".steps") else None
 
 
 def relative_place(path: Path, folder: Path) -> str:
@@ -27,7 +61,9 @@ def moved_places(values: dict[str, Any], home: Path, folder: Path) -> dict[str, 
     for table, key in PLACES:
         keys = found.get(table)
         place = keys.get(key) if isinstance(keys, dict) else None
-        if isinstance(place, str) and not Path(place).is_absolute() and not (key == "folding" and place in FOLDINGS):
+        if not isinstance(place, str) or Path(place).is_absolute() or place.startswith("~"):
+            continue
+        if key != "folding" or place not in FOLDINGS:
             found[table][key] = relative_place(home / place, folder)
     model = found.get("model")
     if isinstance(model, dict) and model.get("factory") is not None and model.get("modules") is None:

@@ -72,7 +72,7 @@ def make_bitstream(flow: Flow, board: Board, tool: Vivado | None, source: Path |
         version: str | None = check_results(source, netlist, board)["vivado"]
         if there is None or hashes(source, netlist) != there.files:
             # The step's inputs are the project's, so it cannot tell one build of it from another.
-            flow.path(f".steps/{_STEP}.json").unlink(missing_ok=True)
+            flow.build.forget(_STEP)
     elif tool is not None:
         version = tool.version
     else:

@@ -7,19 +7,18 @@ outputs and the seconds it took; a step whose identity and outputs match its sta
 
 A step writes into a work folder of its own, ``.steps/<name>.work``; its outputs are renamed into the output folder only when all of them
 exist. Killed half-way it leaves the earlier artefacts as they were. A resumable step finds its work folder again, as long as its
-identity is the same.
+identity is the same. What of the user's stands in an output's place, an artefact that was edited too, is set aside
+(:mod:`build_flows.base.owned`).
 """
 
 import dataclasses
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
@@ -28,8 +27,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from build_flows.base.errors import Busy, OfframpError
-from build_flows.base.files import hash_path, move_into_place, write_json, write_text
+from build_flows.base.errors import OfframpError
+from build_flows.base.files import hash_path, sweep, write_json, write_text
+from build_flows.base.folder_lock import take_lock
+from build_flows.base.owned import STAMPS, place, read_stamp
 from build_flows.base.ui import SilentUi, Ui
 from build_flows.steps.sources import Sources
 
@@ -111,7 +112,8 @@ class Build:
     """The steps of one output ``folder``, run one at a time, by one process at a time.
 
     A context manager: entering makes the folder and takes its lock, or raises :class:`Busy` when another process holds it. The lock is the
-    operating system's, so that of a dead process is free. It is not re-entrant: one Build per folder and process. ``file`` is the project's
+    operating system's, so that of a dead process is free. It is not re-entrant: one Build per folder and process. A folder that cannot be
+    written to is entered without a lock; what is fresh there can be read, and a step that would run is refused. ``file`` is the project's
     configuration as errors name it, ``sources`` say what code stands behind a step; from the output folders ``reuse`` the outputs of
     steps of equal identity are taken instead of made. ``ran`` and ``skipped`` (taken ones among them) list the names of the steps so far.
     """
@@ -127,15 +129,20 @@ class Build:
         self.skipped: list[str] = []
         self.sources = sources or Sources(cache=folder / ".steps" / "sources.json")
         self._lock: int | None = None
+        self._read_only = False
 
     def __enter__(self) -> "Build":
-        self._lock = _take_lock(self.folder)
+        self._lock = take_lock(self.folder)
+        self._read_only = self._lock is None
+        if not self._read_only:
+            for folder in (self.folder, self.folder / STAMPS):
+                sweep(folder)
         return self
 
     def __exit__(self, *args: object) -> None:
         if self._lock is not None:
             os.close(self._lock)
-            self._lock = None
+        self._lock, self._read_only = None, False
 
     def path(self, name: str) -> Path:
         """Where artefact ``name`` lies."""
@@ -151,11 +158,17 @@ class Build:
 
     def run(self, step: Step) -> bool:
         """Run ``step`` unless it is fresh; True when it ran. What it raises passes through, with the earlier outputs still in place."""
-        if self._lock is None:
+        if self._lock is None and not self._read_only:
             raise RuntimeError("a Build runs steps only inside its `with` block")
+        self._refuse_own_input(step)
         parts = step.parts(self.sources)
         identity = _identity(step.name, parts)
         differing = self._differing(step, identity)
+        if self._read_only and differing != []:
+            raise OfframpError(
+                f"{self.folder} cannot be written to, and step {step.name} has to run there",
+                hint="copy the project to where it can be written, or leave its configuration as it was built",
+            )
         if differing == [] or (differing is None and self._adopt(step, identity, parts)):
             self.skipped.append(step.name)
             return False
@@ -176,22 +189,24 @@ class Build:
         self.ran.append(step.name)
         return True
 
-    def _stamp(self, step: Step, folder: Path | None = None) -> Path:
-        return (folder or self.folder) / ".steps" / f"{step.name}.json"
+    def forget(self, name: str) -> None:
+        """Let the step ``name`` run again, whatever it depends on; what it left stays known as its own."""
+        path = self.folder / STAMPS / f"{name}.json"
+        if stamp := read_stamp(path):
+            write_json(path, {**stamp, "identity": ""})
+
+    def _refuse_own_input(self, step: Step) -> None:
+        """Raise :class:`OfframpError` where ``step`` would read what it is to replace."""
+        outputs = {(self.folder / name).resolve(): name for name in step.outputs}
+        for name, path in step.inputs.items():
+            if path.resolve() in outputs:
+                raise OfframpError(
+                    f"step {step.name} would replace its own input {name}, {path}", hint="name a copy of it in another place",
+                )
 
     def _read_stamp(self, step: Step, folder: Path | None = None) -> dict[str, Any]:
         """The stamp of ``step`` in ``folder`` (this build's where None); empty when there is none that can be read."""
-        try:
-            found = json.loads(self._stamp(step, folder).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) and isinstance(found.get("outputs"), dict) else {}
-
-    def _write_stamp(self, step: Step, identity: str, parts: Mapping[str, Any], seconds: float) -> None:
-        outputs = {name: hash_path(self.folder / name) for name in step.outputs}
-        write_json(self._stamp(step), {
-            "version": VERSION, "identity": identity, "outputs": outputs, "seconds": seconds, "of": {**parts, "outputs": None},
-        })
+        return read_stamp((folder or self.folder) / STAMPS / f"{step.name}.json")
 
     def _differing(self, step: Step, identity: str) -> list[str] | None:
         """The outputs that are missing or were changed since the step made them; None when it never did, from these inputs."""
@@ -215,7 +230,9 @@ class Build:
             return False
         self.ui.info(f"{', '.join(step.outputs)}: kept from offramp 0.1")
         seconds = stamp.get("seconds")
-        self._write_stamp(step, identity, parts, seconds if isinstance(seconds, int | float) else 0.0)
+        write_json(self.folder / STAMPS / f"{step.name}.json", _stamp(
+            identity, parts, seconds if isinstance(seconds, int | float) else 0.0, stamp["outputs"]
+        ))
         return True
 
     def _take_over(self, step: Step, identity: str, parts: Mapping[str, Any]) -> bool:
@@ -241,15 +258,12 @@ class Build:
 
     def _put_in_place(self, step: Step, work: Path, identity: str, parts: Mapping[str, Any], seconds: float) -> None:
         """Rename the outputs in ``work`` into the output folder, and write the stamp."""
-        self._stamp(step).unlink(missing_ok=True)
-        for name in step.outputs:
-            move_into_place(work / name, self.folder / name)
-        self._write_stamp(step, identity, parts, seconds)
+        place(self.folder, work, step.outputs, step.name, partial(_stamp, identity, parts, seconds), self.ui.info)
 
     def _work(self, step: Step, identity: str) -> Path:
-        work = self.folder / ".steps" / f"{step.name}.work"
-        owner = self.folder / ".steps" / f"{step.name}.owner"
-        keep = step.resumable and work.is_dir() and owner.is_file() and owner.read_text() == identity
+        work = self.folder / STAMPS / f"{step.name}.work"
+        owner = self.folder / STAMPS / f"{step.name}.owner"
+        keep = step.resumable and work.is_dir() and owner.is_file() and owner.read_bytes() == identity.encode()
         if not keep:
             if work.exists():
                 shutil.rmtree(work)
@@ -275,6 +289,10 @@ def plain(value: Any) -> Any:
     raise TypeError(f"settings of a step must be plain data, not {value!r}")
 
 
+def _stamp(identity: str, parts: Mapping[str, Any], seconds: float, outputs: Mapping[str, str]) -> dict[str, Any]:
+    return {"version": VERSION, "identity": identity, "outputs": dict(outputs), "seconds": seconds, "of": {**parts, "outputs": None}}
+
+
 def _identity(name: str, parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps({"step": name, **parts}, sort_keys=True).encode()).hexdigest()
 
@@ -286,30 +304,3 @@ def _version(tool: str) -> str:
         return metadata.version(tool)
     except metadata.PackageNotFoundError:
         raise OfframpError(f"{tool} is not installed", hint="run `make setup`, then `offramp doctor`") from None
-
-
-def _take_lock(folder: Path) -> int:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise OfframpError(f"project.output must be a folder, but {folder} is a file") from None
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        owner = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
-        os.close(handle)
-        raise Busy(f"{folder} is in use by another run (process {owner})", hint="wait for it to end, or stop it") from None
-    with _closing_on_error(handle):
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-    return handle
-
-
-@contextmanager
-def _closing_on_error(handle: int) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        os.close(handle)
-        raise

@@ -194,7 +194,7 @@ def _read_cache(cache: Path | None) -> dict[str, dict[str, Any]]:
         if raw["version"] != _VERSION or raw["python"] != list(sys.version_info[:2]):
             return {}
         return {key: vars(_Module(**value)) for key, value in raw["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 

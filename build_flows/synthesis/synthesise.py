@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from build_flows.base.errors import OfframpError
-from build_flows.base.files import move_into_place, write_bytes
+from build_flows.base.files import move_into_place
 from build_flows.synthesis.memories import Memory
 from build_flows.synthesis.resources import CellError, Resources, count_cells
 from build_flows.synthesis.worker import IF_MEMORY
-from quant_models.records import Artefact, ArtefactError
+from quant_models.records import Artefact
+from sim.tools.cache import intact, publish, scratch
+from sim.tools.lock import locked
 from sim.tools.yosys import version
 
 __all__ = ["FAMILIES", "Source", "SynthesisError", "Synthesised", "Unit", "synthesise", "synthesise_all"]
@@ -127,26 +129,26 @@ def synthesise_all(units: Mapping[str, Unit], cache: Path, *, progress: Callable
         raise ValueError(f"jobs must be at least 1, not {jobs}")
     # A name stands for all equal units, so that no two threads write the same file.
     first: dict[Path, str] = {}
-    files = {name: _file(unit, cache, part_family) for name, unit in units.items()}
-    for name, file in files.items():
-        first.setdefault(file, name)
+    entries = {name: _entry(unit, cache, part_family) for name, unit in units.items()}
+    for name, entry in entries.items():
+        first.setdefault(entry, name)
     done: dict[Path, Synthesised] = {}
 
-    def finish(file: Path, found: Synthesised) -> None:
-        done[file] = found
+    def finish(entry: Path, found: Synthesised) -> None:
+        done[entry] = found
         for name in units:
-            if files[name] == file:
+            if entries[name] == entry:
                 progress(name, found)
 
-    for file in first:
-        kept = _kept(file)
+    for entry in first:
+        kept = _kept(entry)
         if kept is not None:
-            finish(file, kept)
+            finish(entry, kept)
     with _Pool(jobs) as pool:
-        runs = {pool.submit(_measure, name, units[name], file, part_family): file for file, name in first.items() if file not in done}
+        runs = {pool.submit(_measure, name, units[name], entry, part_family): entry for entry, name in first.items() if entry not in done}
         for run in as_completed(runs):
             finish(runs[run], run.result())
-    return {name: done[file] for name, file in files.items()}
+    return {name: done[entry] for name, entry in entries.items()}
 
 
 class _Processes:
@@ -224,16 +226,16 @@ def _commands(unit: Unit, part_family: str) -> list[str]:
         files = " ".join(source.name for source in unit.system)
         read = [
             "read_slang --ignore-assertions --allow-use-before-declare --translate-off-format synthesis,translate_off,translate_on "
-            f"{roots} {_MAPS / 'stubs.v'} {files}",
+            f"{roots} {_MAPS.name}/stubs.v {files}",
             *read,
             f"hierarchy -top \\{unit.top}",
             "proc",
             "opt_clean",
-            f"techmap -map {_MAPS / 'bmux.v'}",
+            f"techmap -map {_MAPS.name}/bmux.v",
         ]
         shift_registers = [
             "opt -full", "xilinx_srl -variable -minlen 3",
-            f"techmap -autoproc -max_iter 1 -map {_MAPS / 'reversed_shiftx.v'}", "opt_expr", "opt_clean",
+            f"techmap -autoproc -max_iter 1 -map {_MAPS.name}/reversed_shiftx.v", "opt_expr", "opt_clean",
             "xilinx_srl -variable -minlen 3",
         ]
     return [
@@ -252,26 +254,22 @@ def _commands(unit: Unit, part_family: str) -> list[str]:
     ]
 
 
-def _file(unit: Unit, cache: Path, part_family: str) -> Path:
+def _entry(unit: Unit, cache: Path, part_family: str) -> Path:
     maps = [(file.name, file.read_text(encoding="utf-8")) for file in sorted(_MAPS.glob("*.v"))] if unit.system else []
-    # Where the package lies is no part of a unit.
-    commands = [command.replace(str(_MAPS), "") for command in _commands(unit, part_family)]
+    commands = _commands(unit, part_family)
     sources = [[(source.name, source.text) for source in group] for group in (unit.system, unit.data)]
     parts = [Counted.VERSION, version(), commands, unit.verilog, sources, maps]
-    return cache / f"{unit.top}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}.json"
+    return cache / f"{unit.top}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
 
 
-def _netlist(file: Path) -> Path:
-    return file.with_suffix(".netlist.gz")
-
-
-def _kept(file: Path) -> Synthesised | None:
-    if not file.is_file() or not _netlist(file).is_file():
+def _kept(entry: Path) -> Synthesised | None:
+    """What the cache holds of a unit; what was damaged there is removed."""
+    if not entry.exists():
         return None
-    try:
-        return _result(file.name, Counted.load(file), _netlist(file))
-    except (ArtefactError, SynthesisError):  # not ours: it is made anew
-        return None
+    with locked(entry.parent / ".lock"):
+        if not intact(entry):
+            return None
+        return _result(entry.name, Counted.load(entry / "counted.json"), entry / "netlist.json.gz")
 
 
 def _result(name: str, counted: Counted, netlist: Path) -> Synthesised:
@@ -282,11 +280,13 @@ def _result(name: str, counted: Counted, netlist: Path) -> Synthesised:
     return Synthesised(resources=resources, memories=tuple(counted.memories), netlist=netlist)
 
 
-def _measure(processes: _Processes, name: str, unit: Unit, file: Path, part_family: str) -> Synthesised:
-    # A killed process is not gone at once: what it holds open can outlive the folder.
-    with tempfile.TemporaryDirectory(prefix="offramp-synthesis-", ignore_cleanup_errors=True) as scratch:
-        folder = Path(scratch) / "work"
+def _measure(processes: _Processes, name: str, unit: Unit, entry: Path, part_family: str) -> Synthesised:
+    # Yosys and what it starts cannot work where there is a space in the path: not in the cache.
+    with scratch(Path(tempfile.gettempdir()), "offramp-synthesis-") as above:
+        folder = above / "work"
         folder.mkdir()
+        if unit.system:
+            shutil.copytree(_MAPS, folder / _MAPS.name)
         for source in (Source(name=_VERILOG, text=unit.verilog), *unit.system, *unit.data):
             (folder / source.name).parent.mkdir(parents=True, exist_ok=True)
             (folder / source.name).write_text(source.text, encoding="utf-8")
@@ -294,12 +294,16 @@ def _measure(processes: _Processes, name: str, unit: Unit, file: Path, part_fami
         with processes.start(folder, log) as process:
             process.communicate(json.dumps({"commands": _commands(unit, part_family), "top": unit.top}))
         if process.returncode:
-            raise _refused(name, unit, folder, file.parent / "refused" / re.sub(r"[^\w.=-]+", "_", name))
+            raise _refused(name, unit, folder, entry.parent / "refused" / re.sub(r"[^\w.=-]+", "_", name))
         counted = Counted.model_validate_json((folder / "result.json").read_text(encoding="utf-8"))
         netlist = (folder / "netlist.json.gz").read_bytes()
-    result = _result(name, counted, _netlist(file))
-    write_bytes(_netlist(file), netlist)
-    counted.save(file)
+    result = _result(name, counted, entry / "netlist.json.gz")
+    with scratch(entry.parent, ".work-") as work:
+        made = work / "entry"
+        counted.save(made / "counted.json")
+        (made / "netlist.json.gz").write_bytes(netlist)
+        with locked(entry.parent / ".lock"):
+            publish(made, entry)
     return result
 
 

@@ -4,12 +4,14 @@ import hashlib
 import io
 import json
 import lzma
+import os
 import struct
 import tarfile
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -19,6 +21,7 @@ from PIL import __version__ as pillow_version
 
 from quant_models.datasets.base import Dataset, checked
 from quant_models.datasets.cache import Decoded, cached
+from quant_models.datasets.limits import MOST_FILE, MOST_PIXELS, check_bytes
 from quant_models.errors import QuantModelError
 
 __all__ = ["SUFFIXES", "TAR_SUFFIXES", "Colour", "load_folder"]
@@ -61,11 +64,11 @@ def load_folder(
     Classes are labelled in order of their names, which are kept as ``names``. All images must be of one size unless they are
     resized to ``resize``, (height, width), by Pillow's bilinear filter. They become ``grey`` (1 channel) or ``rgb`` (3);
     ``auto`` takes grey when all of them are. The samples of each part are put into one fixed random order, so that the first
-    ones are of all classes. With ``cache``, a folder, they are decoded once for all runs, until a name, size or time of change
-    differs.
+    ones are of all classes. With ``cache``, a folder, they are decoded once for all runs, until a name or the content of a
+    file differs.
 
-    Raises :class:`QuantModelError` naming the file that is no image or of another size, the class that has no images in a part, or what
-    else is missing.
+    Raises :class:`QuantModelError` naming the file that is no image, no plain file, of another size or beyond
+    :mod:`quant_models.datasets.limits`, the class that has no images in a part, or what else is missing.
     """
     tar = path.name.lower().endswith(TAR_SUFFIXES) and not path.is_dir()
     if not path.exists():
@@ -73,21 +76,26 @@ def load_folder(
     if not tar and not path.is_dir():
         raise QuantModelError(f"{path} must be a folder with train/<class>/ and test/<class>/, or a file of it ({', '.join(TAR_SUFFIXES)})")
     place = json.dumps([str(path.resolve()), resize, channels])
-    content = hashlib.sha256(json.dumps([VERSION, pillow_version, sorted(_stamps(path))]).encode()).hexdigest()
+    content = "" if cache is None else hashlib.sha256(json.dumps([VERSION, pillow_version, sorted(_digests(path))]).encode()).hexdigest()
     arrays, names = cached(cache, place, content, lambda: _decode(path, _from_tar(path) if tar else _from_folder(path), resize, channels))
     return checked(path.name.partition(".")[0] if tar else path.name, str(path), arrays, names)
 
 
-def _stamps(path: Path) -> Iterator[tuple[str, int, int]]:
-    """Name, size and time of change of ``path``, or of all images in it."""
+def _digests(path: Path) -> Iterator[tuple[str, str]]:
+    """Name and SHA-256 of ``path``, or of all images in it."""
     for item in [path] if path.is_file() else _images(path):
-        found = item.stat()
-        yield item.relative_to(path).as_posix(), found.st_size, found.st_mtime_ns
+        with item.open("rb") as stream:
+            yield item.relative_to(path).as_posix(), hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _images(path: Path) -> Iterator[Path]:
     for part in PARTS:
-        yield from (item for item in path.glob(f"{part}/*/*") if _wanted(item.name) and not item.parent.name.startswith("."))
+        for item in path.glob(f"{part}/*/*"):
+            if not _wanted(item.name) or item.parent.name.startswith("."):
+                continue
+            if not item.is_file():
+                raise QuantModelError(f"{item} must be a file, not a folder, a pipe, a device or a link to nowhere")
+            yield item
 
 
 def _wanted(name: str) -> bool:
@@ -99,7 +107,7 @@ def _from_folder(path: Path) -> _Tree:
     for part in PARTS:
         tree.classes[part] = {item.name for item in path.glob(f"{part}/*") if item.is_dir() and not item.name.startswith(".")}
     for item in _images(path):
-        tree.files[item.parent.parent.name].append(_File(name=str(item), label=item.parent.name, read=item.read_bytes))
+        tree.files[item.parent.parent.name].append(_File(name=str(item), label=item.parent.name, read=partial(_bytes, item)))
     return _sorted(tree)
 
 
@@ -107,6 +115,7 @@ def _from_tar(path: Path) -> _Tree:
     """As :func:`_from_folder`; train and test may lie in one folder of the tar file."""
     tree = _Tree({part: [] for part in PARTS}, {part: set() for part in PARTS})
     tops: set[tuple[str, ...]] = set()
+    total = 0
     try:
         # One pass over a stream: the members of a compressed file cannot be read in another order without unpacking it again.
         with tarfile.open(path, "r|*") as stream:
@@ -118,7 +127,13 @@ def _from_tar(path: Path) -> _Tree:
                 part, label = parts[-depth], parts[1 - depth]
                 if member.isdir():
                     tree.classes[part].add(label)
-                elif member.isfile() and _wanted(parts[-1]):
+                elif _wanted(parts[-1]):
+                    if not member.isfile():
+                        raise QuantModelError(f"{path}: {member.name} must be a file, not a link, a pipe or a device")
+                    total += member.size
+                    check_bytes(path, total, "its images' files")
+                    if member.size > MOST_FILE:
+                        raise QuantModelError(_too_large(f"{path}: {member.name}"))
                     data = stream.extractfile(member)
                     assert data is not None
                     content = data.read()
@@ -133,6 +148,18 @@ def _from_tar(path: Path) -> _Tree:
     return _sorted(tree)
 
 
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        found = stream.read(MOST_FILE + 1)
+    if len(found) > MOST_FILE:
+        raise QuantModelError(_too_large(str(path)))
+    return found
+
+
+def _too_large(name: str) -> str:
+    return f"{name} has more than {MOST_FILE >> 20} MiB: it is no image to train with"
+
+
 def _sorted(tree: _Tree) -> _Tree:
     for files in tree.files.values():
         files.sort(key=lambda file: (file.label, file.name))
@@ -141,6 +168,11 @@ def _sorted(tree: _Tree) -> _Tree:
 
 def _decode(path: Path, tree: _Tree, resize: tuple[int, int] | None, channels: Colour) -> Decoded:
     names = sorted(tree.classes["train"] | tree.classes["test"])
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise QuantModelError(f"{path}: the name of class {os.fsencode(name)!r} must be UTF-8; rename its folders") from None
     for part in PARTS:
         if not tree.files[part]:
             raise QuantModelError(f"{path} must hold {part}/<class>/ with images ({', '.join(SUFFIXES)}); there are none")
@@ -151,6 +183,7 @@ def _decode(path: Path, tree: _Tree, resize: tuple[int, int] | None, channels: C
     both = [file for part in PARTS for file in tree.files[part]]
     grey = channels == "grey" or (channels == "auto" and all(_open(file).mode in GREY for file in both))
     size = resize or _open(both[0]).size[::-1]
+    check_bytes(path, len(both) * size[0] * size[1] * (1 if grey else 3), f"{len(both)} images of {size[0]}x{size[1]}")
     arrays: dict[str, np.ndarray] = {}
     for part in PARTS:
         files = tree.files[part]
@@ -173,6 +206,8 @@ def _open(file: _File) -> ImageFile.ImageFile:
         raise QuantModelError(f"{file.name} is no PNG or JPEG image") from error
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise QuantModelError(f"{file.name} cannot be read: {error}") from error
+    if found.size[0] * found.size[1] > MOST_PIXELS:
+        raise QuantModelError(f"{file.name} has {found.size[1]}x{found.size[0]} pixels; at most {MOST_PIXELS} are allowed")
     if found.mode not in EIGHT_BITS:
         raise QuantModelError(f"{file.name} must have 8 bits a channel, not Pillow's mode {found.mode}")
     return found

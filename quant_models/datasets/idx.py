@@ -1,12 +1,14 @@
 """Fashion-MNIST, MNIST and others of their form: four IDX files in a folder."""
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 
 import numpy as np
 
 from quant_models.datasets.base import KEYS, Dataset, checked
+from quant_models.datasets.limits import check_bytes
 from quant_models.errors import QuantModelError
 
 __all__ = ["FASHION_DIR", "load_idx"]
@@ -36,15 +38,20 @@ def _read(folder: Path, key: str) -> np.ndarray:
             f"no {stem}(.gz) in {folder}: install Debian's package dataset-fashion-mnist, or give a data directory with the IDX files"
         )
     path = found[0]
+    dims = 3 if magic == 2051 else 1
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+            head = stream.read(4 + 4 * dims)
+            if len(head) < 8 or int.from_bytes(head[:4], "big") != magic:
+                raise QuantModelError(f"{path} is no IDX file of type {magic}")
+            shape = tuple(int.from_bytes(head[4 + 4 * i : 8 + 4 * i], "big") for i in range(dims))
+            size = math.prod(shape)
+            check_bytes(path, size, " x ".join(map(str, shape)))
+            # No more than it should hold: a small file may be made to become a very large one.
+            body = np.frombuffer(stream.read(size + 1), np.uint8)
     except (OSError, EOFError, zlib.error) as error:
         raise QuantModelError(f"{path} cannot be read: {error}") from error
-    if len(raw) < 8 or int.from_bytes(raw[:4], "big") != magic:
-        raise QuantModelError(f"{path} is no IDX file of type {magic}")
-    dims = 3 if magic == 2051 else 1
-    shape = tuple(int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(dims))
-    body = np.frombuffer(raw, np.uint8, offset=min(4 + 4 * dims, len(raw)))
-    if body.size != int(np.prod(shape)):
-        raise QuantModelError(f"{path} holds {body.size} bytes where its header says {' x '.join(map(str, shape))}")
+    if body.size != size:
+        held = f"more than {size}" if body.size > size else str(body.size)
+        raise QuantModelError(f"{path} holds {held} bytes where its header says {' x '.join(map(str, shape))}")
     return body.reshape(shape)

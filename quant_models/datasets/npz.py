@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from quant_models.datasets.base import KEYS, Dataset, checked
+from quant_models.datasets.limits import check_bytes
 from quant_models.errors import QuantModelError
 
 __all__ = ["load_npz", "read_npz"]
@@ -31,6 +32,8 @@ def read_npz(path: Path, keys: Sequence[str] = KEYS) -> dict[str, np.ndarray]:
         if not isinstance(loaded, np.lib.npyio.NpzFile):
             raise QuantModelError(f"{path} is not an .npz file")
         with loaded as file:
+            sizes = {item.filename.removesuffix(".npy"): item.file_size for item in file.zip.infolist()} if file.zip else {}
+            check_bytes(path, sum(sizes.get(key, 0) for key in keys), "its arrays")
             for key in keys:
                 if key not in file:
                     raise QuantModelError(f"{path} lacks {key}; it must hold {', '.join(keys)}")
@@ -39,6 +42,8 @@ def read_npz(path: Path, keys: Sequence[str] = KEYS) -> dict[str, np.ndarray]:
         raise QuantModelError(f"{path} does not exist") from error
     except QuantModelError:
         raise
+    except (MemoryError, RecursionError) as error:
+        raise QuantModelError(f"{path}: an array says that it is larger than the memory") from error
     except ValueError as error:
         # NumPy's own words advise to load it unsafely.
         raise QuantModelError(f"{path} is not an .npz file of plain arrays (pickled objects are never loaded)") from error

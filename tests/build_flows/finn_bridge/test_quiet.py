@@ -3,6 +3,7 @@ import os
 import warnings
 
 import pytest
+from finn.util.settings import get_settings
 
 from build_flows.finn_bridge.quiet import quiet_finn
 
@@ -19,3 +20,16 @@ def test_nothing_is_printed_and_nothing_stays_behind(capsys):
     assert dict(os.environ) == before
     assert logging.getLogger("finn_logger").level == level
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_users_home_and_settings_of_finn_are_left_alone(tmp_path, monkeypatch):
+    (tmp_path / "settings.yaml").write_text("finn_deps: /of/the/user\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("FINN_DEPS", "/of/the/user")
+    for settings in (None, str(tmp_path / "settings.yaml")):
+        monkeypatch.setenv("FINN_SETTINGS", settings) if settings else monkeypatch.delenv("FINN_SETTINGS", raising=False)
+        before = dict(os.environ)
+        with quiet_finn():
+            assert "user" not in str(get_settings().finn_deps)
+        assert dict(os.environ) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["settings.yaml"]

@@ -1,5 +1,6 @@
 """Steps are skipped exactly when nothing they depend on has changed, and leave earlier artefacts whole when they fail."""
 
+import errno
 import json
 import os
 import signal
@@ -106,7 +107,8 @@ def test_a_changed_input_or_output_runs_it_again(tmp_path: Path) -> None:
         said: list[str] = []
         build.ui.info = said.append  # type: ignore[method-assign]
         assert build.run(step(tmp_path))
-        assert said == ["rtl: not as step copy left it, made anew"]
+        assert said == ["rtl: not as step copy left it, made anew", "warning: rtl is not as offramp left it: kept as rtl.kept-1"]
+        assert build.path("rtl.kept-1/top.v").read_text() == "edited"
         assert build.path("rtl/top.v").read_text() == "module top; endmodule"
         build.path("out.txt").unlink()
         assert build.run(step(tmp_path))
@@ -242,3 +244,22 @@ def test_what_was_changed_since_version_0_1_is_made_again(tmp_path: Path, stamp:
         build.path(".steps/copy.json").write_text(json.dumps(stamp))
         assert build.run(step(tmp_path, adopt=lambda *_: None))
     assert ui.said == (["out.txt, rtl: not as step copy left it, made anew"] if stamp["outputs"] else [])
+
+
+def test_what_is_fresh_on_a_read_only_medium_can_be_read_and_nothing_runs_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(tmp_path / "out") as build:
+        build.run(step(tmp_path))
+    opened_as = os.open
+
+    def read_only(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        return opened_as(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", read_only)
+    with opened(tmp_path / "out") as build:
+        assert not build.run(step(tmp_path))
+        with pytest.raises(OfframpError, match=r"/out cannot be written to, and step copy has to run there"):
+            build.run(step(tmp_path, settings={"bits": 5}))
+    with pytest.raises(OSError, match="Read-only"), opened(tmp_path / "other"):
+        pass

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -37,7 +41,9 @@ def test_decoded_once_until_the_content_differs(tmp_path):
 
 
 @pytest.mark.parametrize("spoil", [
-    lambda raw: raw[:-30], lambda raw: b"", lambda raw: b"hello", lambda raw: raw[:40] + bytes(9) + raw[49:],
+    lambda raw: raw[:-30], lambda raw: b"", lambda raw: b"hello", lambda raw: raw[:40] + bytes(9) + raw[49:], lambda raw: raw[64:],
+    # The names' encoding has no checksum in a zip file.
+    lambda raw: raw.replace(b"x_train.npy", b"x_trein.npy"), lambda raw: raw + b"0",
 ])
 def test_a_broken_file_only_costs_the_decoding(tmp_path, spoil):
     source = Source()
@@ -55,3 +61,13 @@ def test_without_a_folder_or_with_one_that_cannot_be_written(tmp_path):
     for folder in (None, tmp_path / "file"):
         assert cached(folder, "place", "content", source)[1] == NAMES
     assert source.count == 2
+
+
+def test_temporary_files_of_dead_processes_are_removed(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for name in (f".x.decoded.{dead.pid}.offramp-tmp", f".x.decoded.{os.getppid()}.offramp-tmp", "x.offramp-tmp"):
+        (tmp_path / name).touch()
+    cached(tmp_path, "place", "content", Source())
+    (made,) = tmp_path.glob("*.decoded")
+    assert {path.name for path in tmp_path.iterdir()} == {made.name, f".x.decoded.{os.getppid()}.offramp-tmp", "x.offramp-tmp"}

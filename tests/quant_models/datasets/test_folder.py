@@ -1,10 +1,14 @@
 import io
+import os
 import tarfile
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from quant_models.datasets import folder, limits
 from quant_models.datasets.folder import load_folder
 from quant_models.errors import QuantModelError
 
@@ -18,15 +22,15 @@ def picture(seed, size=(4, 5), mode="RGB"):
 @pytest.fixture
 def root(tmp_path):
     """Two classes, three images each to train and two to test, as PNG."""
-    folder = tmp_path / "pets"
+    pets = tmp_path / "pets"
     seed = 0
     for part, count in (("train", 3), ("test", 2)):
         for label in ("dog", "cat"):
-            (folder / part / label).mkdir(parents=True)
+            (pets / part / label).mkdir(parents=True)
             for index in range(count):
-                picture(seed).save(folder / part / label / f"{index}.png")
+                picture(seed).save(pets / part / label / f"{index}.png")
                 seed += 1
-    return folder
+    return pets
 
 
 def pixels(path):
@@ -79,12 +83,54 @@ def test_a_tar_file_is_only_read(root, tmp_path):
         outside = tarfile.TarInfo("../outside.png")
         outside.size = 3
         tar.addfile(outside, io.BytesIO(b"abc"))
-        link = tarfile.TarInfo("train/cat/link.png")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        tar.addfile(link)
     before = sorted(tmp_path.rglob("*"))
     assert len(load_folder(path).x_train) == 6
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+def test_what_is_no_plain_file_in_a_tar_file_is_refused(root, tmp_path, kind):
+    with tarfile.open(tmp_path / "evil.tar", "w") as tar:
+        tar.add(root, arcname=".")
+        member = tarfile.TarInfo("train/cat/link.png")
+        member.type, member.linkname = kind, "/etc/passwd"
+        tar.addfile(member)
+    with pytest.raises(QuantModelError, match=r"evil\.tar: train/cat/link\.png must be a file, not a link, a pipe or a device"):
+        load_folder(tmp_path / "evil.tar")
+
+
+def test_what_is_no_plain_file_in_a_folder_is_refused_and_not_opened(root):
+    for make in (os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to("nowhere")):
+        odd = root / "train" / "cat" / "odd.png"
+        make(odd)
+        with pytest.raises(QuantModelError, match=r"train/cat/odd\.png must be a file, not a folder, a pipe, a device or a link"):
+            load_folder(root)
+        odd.rmdir() if odd.is_dir() else odd.unlink()
+
+
+def test_sizes_have_a_limit(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "MOST_BYTES", 599)
+    with pytest.raises(QuantModelError, match=r"pets: 10 images of 4x5 would take 0\.0 GiB of memory; at most 0 are allowed"):
+        load_folder(root)
+    monkeypatch.setattr(limits, "MOST_BYTES", 600)
+    assert len(load_folder(root).x_train) == 6
+    monkeypatch.setattr(folder, "MOST_PIXELS", 19)
+    with pytest.raises(QuantModelError, match=r"0\.png has 4x5 pixels; at most 19 are allowed"):
+        load_folder(root)
+    monkeypatch.setattr(folder, "MOST_FILE", 10)
+    for place in (root, packed(root, tmp_path / "pets.tar")):
+        with pytest.raises(QuantModelError, match=r"0\.png has more than 0 MiB: it is no image to train with"):
+            load_folder(place)
+    monkeypatch.setattr(limits, "MOST_BYTES", 10)
+    with pytest.raises(QuantModelError, match=r"pets\.tar: its images' files would take"):
+        load_folder(tmp_path / "pets.tar")
+
+
+def test_a_class_whose_name_is_not_utf_8_is_named(root, tmp_path):
+    os.rename(root / "train" / "cat", os.fsencode(root / "train") + b"/c\xe4t")
+    for place in (root, packed(root, tmp_path / "pets.tar")):
+        with pytest.raises(QuantModelError, match=r"the name of class b'c.xe4t' must be UTF-8; rename its folders"):
+            load_folder(place, cache=tmp_path / "cache")
 
 
 def test_two_trees_in_a_tar_file_are_refused(root, tmp_path):
@@ -153,7 +199,27 @@ def test_decoded_once_until_a_file_changes(root, tmp_path, monkeypatch):
     picture(77).save(root / "train" / "cat" / "0.png")
     changed = load_folder(root, cache=cache)
     assert opened
+    stamp = (root / "train" / "cat" / "0.png").stat()
+    opened.clear()
+    for time in (0, stamp.st_mtime_ns):
+        os.utime(root / "train" / "cat" / "0.png", ns=(time, time))
+        load_folder(root, cache=cache)
+    assert not opened, "the same content at another time is the same"
     assert any(np.array_equal(image, np.asarray(picture(77))) for image in changed.x_train)
+    # Of the same size, and as old: only the content tells.
+    other = root / "train" / "cat" / "1.png"
+    stamp, data = other.stat(), bytearray(other.read_bytes())
+    other.write_bytes(data)
+    load_folder(root, cache=cache)
+    opened.clear()
+    data[-15] ^= 1
+    other.write_bytes(data)
+    os.utime(other, ns=(stamp.st_mtime_ns, stamp.st_mtime_ns))
+    with suppress(QuantModelError):  # the checksum of its pixels is wrong now
+        load_folder(root, cache=cache)
+    assert opened
+    data[-15] ^= 1
+    other.write_bytes(data)
     opened.clear()
     tar = packed(root, tmp_path / "pets.tar.xz")
     load_folder(tar, cache=cache)

@@ -33,3 +33,13 @@ def test_idx_files(tmp_path):
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(x)))
     with pytest.raises(QuantModelError, match="no IDX file of type 2049"):
         load_idx(tmp_path)
+
+
+def test_a_file_that_says_or_holds_too_much_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(b"\0\0\x08\x03" + b"\xff" * 12))
+    with pytest.raises(QuantModelError, match=r"4294967295 x 4294967295 x 4294967295 would take .* GiB of memory; at most 8 are allowed"):
+        load_idx(tmp_path)
+    path.write_bytes(gzip.compress(idx(np.zeros((1, 4, 4))) + bytes(1 << 20)))
+    with pytest.raises(QuantModelError, match="holds more than 16 bytes where its header says 1 x 4 x 4"):
+        load_idx(tmp_path)

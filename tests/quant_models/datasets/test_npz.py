@@ -1,9 +1,12 @@
 import io
+import zipfile
 
 import numpy as np
 import pytest
 
-from quant_models.datasets.npz import load_npz
+from quant_models.datasets import limits
+from quant_models.datasets.base import KEYS
+from quant_models.datasets.npz import load_npz, read_npz
 from quant_models.errors import QuantModelError
 
 GOOD = {
@@ -54,3 +57,18 @@ def test_files_that_are_no_npz(tmp_path):
     (tmp_path / "cut.npz").write_bytes((tmp_path / "whole.npz").read_bytes()[:-40])
     with pytest.raises(QuantModelError, match=r"cannot be read as \.npz"):
         load_npz(tmp_path / "cut.npz")
+
+
+def test_arrays_beyond_the_memory_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / "x.npz"
+    np.savez_compressed(path, **{key: np.zeros(1000, np.uint8) for key in KEYS})
+    monkeypatch.setattr(limits, "MOST_BYTES", 4000)
+    with pytest.raises(QuantModelError, match=r"x\.npz: its arrays would take"):
+        read_npz(path)
+    monkeypatch.undo()
+    head = np.lib.format.magic(1, 0)
+    told = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1125899906842624,), }"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("x_train.npy", head + (len(told) + 1).to_bytes(2, "little") + told + b"\n")
+    with pytest.raises(QuantModelError, match=r"x\.npz: an array says that it is larger than the memory"):
+        read_npz(path, ("x_train",))

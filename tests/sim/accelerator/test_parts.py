@@ -1,5 +1,9 @@
 """Parts: interrupted runs are taken up at the first batch that is not whole, and never mixed."""
 
+import errno
+
+import pytest
+
 from sim.accelerator.parts import Parts
 
 LENGTHS = [2, 1, 2, 3]
@@ -52,3 +56,46 @@ def test_words_that_are_not_final_go_with_their_batch(tmp_path):
     (tmp_path / "results.txt").write_text("".join(f"I {n}\n" for n in range(5)) + text)
     parts = Parts(tmp_path, "key", LENGTHS, 0)
     assert (parts.done, images(parts), [len(trace.results) for trace in parts.traces]) == (2, [0, 1, 2], [6])
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"key": "ke', "[" * 100_000, "\0\0"])
+def test_a_state_that_cannot_be_read_is_none(tmp_path, text):
+    Parts(tmp_path, "key", LENGTHS)
+    (tmp_path / "parts" / "state.json").write_text(text)
+    assert Parts(tmp_path, "key", LENGTHS).done == 0
+    record(tmp_path, 0, 4, LENGTHS)
+    assert Parts(tmp_path, "key", LENGTHS).done == 2
+
+
+def test_a_disk_that_is_full_while_the_state_is_written_is_in_nobodys_way(tmp_path, monkeypatch):
+    def full(path, text, **options):
+        path.write_bytes(text[:3].encode())
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(tmp_path), "write_text", full)
+        with pytest.raises(OSError, match="No space left"):
+            Parts(tmp_path, "key", LENGTHS)
+    assert Parts(tmp_path, "key", LENGTHS).done == 0
+
+
+@pytest.mark.parametrize("damage", [b"I 0\nR 7", b"", b"\xff\n", b"R x\n"])
+def test_a_damaged_record_and_those_after_it_are_thrown_away(tmp_path, damage):
+    lengths = [1] * 6
+    Parts(tmp_path, "key", lengths)
+    for first in (0, 2, 4):
+        record(tmp_path, first, 2, lengths)
+        assert Parts(tmp_path, "key", lengths).done == first + 2
+    next((tmp_path / "parts").glob("part001*")).write_bytes(damage)
+    parts = Parts(tmp_path, "key", lengths)
+    assert (parts.done, images(parts)) == (2, [0, 1])
+    record(tmp_path, 2, 2, lengths)
+    assert images(Parts(tmp_path, "key", lengths)) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("damage", [b"\xff\n", b"R x\n", b"R 1\n"])
+def test_the_record_of_a_run_that_cannot_be_read_is_thrown_away(tmp_path, damage):
+    Parts(tmp_path, "key", LENGTHS)
+    (tmp_path / "results.txt").write_bytes(damage)
+    assert Parts(tmp_path, "key", LENGTHS).done == 0
+    assert not (tmp_path / "results.txt").exists()

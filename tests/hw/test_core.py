@@ -247,6 +247,7 @@ def test_stalls_and_levels_are_those_of_the_streams_they_are_named_after():
     stalled = {name: ran.status[f"stall_{name}"] > 100 for name in counted_streams(core.netlist)}
     assert stalled == {"input": True, "gate0": False, "gate1": False, "exit0": True, "exit1": False, "exit2": False, "output": True}
     assert ran.status["stall_output"] > ran.status["stall_exit0"]
+    assert ran.status["exit_count0"] == ran.status["samples_out"] == 30
     # The gate is full before the FIFO of logits is.
     levels = {name: ran.status[f"occupancy_{name}"] for name in counted_streams(core.netlist)}
     assert levels == {"input": 2, "gate0": 2, "gate1": 0, "exit0": 1, "exit1": 0, "exit2": 0, "output": RESULT_DEPTH}

@@ -267,10 +267,10 @@ def test_soft_reset_at_any_cycle(stuck):
     wrote it; the counters begin anew."""
     rows, dut = draw(9), build(threshold=-100)
     resets = [(40 * number + number, "CONTROL", 1) for number in range(1, 12)]
-    end = resets[-1][0] + 100
+    end = resets[-1][0] + 130
     axi = Axi((0, "THRESHOLD", 50), *resets, *((end, name, None) for name in ("THRESHOLD", "SAMPLES", "LEFT")))
     _, found, cut = play(dut, rows * 3, end + 30, axi=axi, reset=lambda cycle: cycle in axi.done[1:12],
-                         ready=lambda cycle: not stuck or cycle > end - 70, soft=True)
+                         ready=lambda cycle: (not stuck or cycle > end - 100) and cycle % 3 != 1, soft=True)
     left = [int(max(row) >= 50) for row in rows] * 3
     expected = [word(row, leaves) for row, leaves in zip(rows * 3, left, strict=True)]
     # Nobody takes anything: the first one stays on offer until the end.

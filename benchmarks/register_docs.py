@@ -32,7 +32,7 @@ PORTS = {
     "s_axis_tdata": "images",
     "s_axis_tvalid": "a word is there",
     "s_axis_tready": "it is taken",
-    "s_axis_tlast": "ignored: images and batches go by count",
+    "s_axis_tlast": "looked at with `CONTROL.check_tlast` alone: images and batches go by count",
     "m_axis_tdata": "one result word per image",
     "m_axis_tvalid": "a result is there",
     "m_axis_tready": "it is taken",
@@ -42,7 +42,7 @@ PORTS = {
     "s_axilite_b*": "registers: how the write ended",
     "s_axilite_ar*": "registers: what to read",
     "s_axilite_r*": "registers: what was read",
-    "irq": "high for **one cycle** after the last result of a batch was taken: make the interrupt edge-triggered",
+    "irq": "high for **one cycle** after a result with `m_axis_tlast` was taken: make the interrupt edge-triggered",
 }
 """What every port is for. A name that ends in ``*`` stands for all ports that begin so, of which the longest such name holds."""
 
@@ -53,7 +53,7 @@ FIELDS = {
     "exit": "the exit at which the image left",
     "confidence": "the policy's score, saturated to the field: highest logit for `max_logit` and `always`, the sum S for `softmax` "
                   "(probability `2**frac_bits / S`; where `params` has a `conf_shift`, S is shifted right by it)",
-    "cycles": "from the image's first beat in to its result at the merge, saturated",
+    "cycles": "from the cycle in which the image's first word was taken to its result at the merge, saturated",
 }
 """What every field of the result word is."""
 

@@ -47,7 +47,8 @@ class Accelerator(wiring.Component):
     in the result's
     ``cycles``. Reset: ``ap_rst_n`` clears everything; ``CONTROL.soft_reset`` everything but the writable registers,
     and holds ``s_axis_tready`` and
-    ``m_axis_tvalid`` low for sixteen cycles.
+    ``m_axis_tvalid`` low for sixteen cycles, but for a result that was on offer: that one stays, and ``s_axis_tready`` stays low, until it
+    is taken or ``CONTROL.discard`` is written.
 
     Parameters
     ----------
@@ -56,7 +57,8 @@ class Accelerator(wiring.Component):
     Members
     -------
     ap_clk, ap_rst_n : clock; synchronous reset, active low
-    s_axis_tdata, s_axis_tvalid, s_axis_tready, s_axis_tlast : images; ``tlast`` is ignored, batches go by count
+    s_axis_tdata, s_axis_tvalid, s_axis_tready, s_axis_tlast : images; batches go by count, ``tlast`` is looked at with
+        ``CONTROL.check_tlast`` alone (:class:`hw.exits.arrivals.Arrivals`)
     m_axis_tdata, m_axis_tvalid, m_axis_tready, m_axis_tlast : results
     s_axilite_* : registers (``hw.control.register_map``)
     irq : high for one cycle when the last result of a batch is taken
@@ -92,6 +94,7 @@ class Accelerator(wiring.Component):
             sync.rst.eq(~self.ap_rst_n),
             core.images.payload.eq(self.s_axis_tdata),
             core.images.valid.eq(self.s_axis_tvalid),
+            core.images_last.eq(self.s_axis_tlast),
             self.s_axis_tready.eq(core.images.ready),
             self.m_axis_tdata.eq(core.results.payload.word),
             self.m_axis_tlast.eq(core.results.payload.last),

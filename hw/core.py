@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from hw.control.counters import Counters
 from hw.control.soft_reset import stretch_reset
 from hw.exits.admission import BATCH_BITS, Admission
+from hw.exits.arrivals import Arrivals
 from hw.exits.control import ExitControl
 from hw.exits.exit_path import ExitPath, exit_decision, label_bits, result_depth
 from hw.exits.merge import ExitMerge
@@ -20,8 +21,10 @@ from hw.placing import place
 from hw.streams.bus_unpack import BusUnpack
 from hw.streams.fifo import Fifo
 from hw.streams.join import join_bits, join_stream, queue
+from hw.streams.offer_hold import OfferHold
 
-__all__ = ["COUNTER_BITS", "RESET_CYCLES", "AcceleratorCore", "check_exits", "counted_streams", "stream_to"]
+__all__ = ["COUNTER_BITS", "RESET_CYCLES", "TLAST_ERROR_BITS", "AcceleratorCore", "check_exits", "counted_streams", "entry_words",
+           "stream_to"]
 
 RESET_CYCLES = 16
 """How long a soft reset holds everything: FINN's units were checked with resets of 1, 2 and 16 cycles."""
@@ -30,7 +33,16 @@ INPUT_WORDS = 2
 """Bus words that wait at the input."""
 
 COUNTER_BITS = 32
-"""Width of counters, all but that of the cycles."""
+"""Width of counters, all but those of the cycles and of what TLAST did wrong."""
+
+TLAST_ERROR_BITS = 8
+"""Width of the count of TLAST in wrong places."""
+
+
+def entry_words(netlist: Netlist) -> int:
+    """Bus words that may have been taken before their image's first beat has entered, at most: those of the FIFO, and those of three beats,
+    of which two wait in a FIFO and one where words are cut."""
+    return INPUT_WORDS + 3 * -(-netlist.input.beat_bits // netlist.input.bus_bits)
 
 
 def counted_streams(netlist: Netlist) -> list[str]:
@@ -72,30 +84,36 @@ class AcceleratorCore(wiring.Component):
     Throughput: one bus word, beat, decision and result a cycle. Latency: 3 cycles from the word that completes a frame's first beat to that
     beat on ``to_stage0``; from a sample's last logits on ``to_exit<k>`` to its result that of the ``ExitDecision``, 1 cycle and that of
     the ``ExitMerge``; either and that of the stream's FIFO, if it has one. Reset: everything is cleared. ``soft_reset`` clears everything
-    but what is set from outside, and takes ``reset_cycles`` + 1 cycles from the next one on, in which ``core_reset`` is high, nothing is
-    taken from ``images`` or given on ``results``, and the layers are to be reset too.
+    but what is set from outside, and takes ``reset_cycles`` cycles from the next one on, in which ``core_reset`` is high, nothing is
+    taken from ``images``, and the layers are to be reset too. A result that is on offer then stays so until it is taken or ``discard``
+    comes (:class:`OfferHold`); nothing else of before is given, and ``images`` stays closed until it is gone. It counts nowhere but in
+    ``batch_done`` and ``stall_output``.
 
     Parameters
     ----------
     netlist : what to build; of its layers only what stands in streams and gates
-    reset_cycles : how long a soft reset holds everything, less one; at least 1
+    reset_cycles : how long a soft reset holds everything; at least 1
     beside : adds to the core's own module what stands around the core, which then shares its level of the hierarchy; called with the module
         and the core
 
     Members
     -------
     images : bus words, each image starting on one
+    images_last : TLAST of the word on offer on ``images``; it is looked at while ``check_tlast`` is high, and decides nothing
     results : ``{word, last}``, ``last`` with the last result of a batch
     to_stage<k> : frames for the first layer of stage k: images, or what gate k - 1 let pass
     to_gate<k> : frames for gate k, for all exits but the last
     to_exit<k> : logits of exit k
     to_exit<k>_gate : logits of exit k's gate head, where its policy takes them
-    soft_reset, clear_counters : high for one cycle each
+    soft_reset, clear_counters, discard : high for one cycle each
+    check_tlast : whether TLAST in wrong places is counted (:class:`Arrivals`)
     batch_length : samples per batch, taken over with the first beat of a batch's first image; 0 counts as 1
     exit<k> : ``ExitControl`` of exit k
     core_reset : active-high reset of all that belongs to the core: for the layers
-    busy, in_flight : samples are inside, a result has not been taken, or a reset is going on; samples inside
+    busy, in_flight : samples are inside, a result of theirs has not been taken, or a reset is going on; samples inside
+    output_pending : a result of before a soft reset is on offer; ``busy`` does not tell of it
     batch_done : high for the cycle after the one in which the last result of a batch was taken
+    tlast_errors : TLAST in wrong places, 255 being that many or more; cleared with the counters
     cycles, samples_in, samples_out, exit_count<k> : counters: cycles, samples that entered, (final) results that left, of exit k
     stall_<name>, occupancy_<name> : cycles in which a counted stream was valid and not ready; the most that its FIFO held
     gate_occupancy<k> : the most frames that gate k held
@@ -125,9 +143,11 @@ class AcceleratorCore(wiring.Component):
             **{f"to_gate{gate.exit}": In(stream.Signature(gate.bits)) for gate in netlist.gates},
             **{f"to_exit{k}": In(stream.Signature(item.bits)) for k, item in enumerate(self._logits)},
             **{f"to_exit{k}_gate": In(stream.Signature(item.bits)) for k, item in self._learned.items()},
-            "soft_reset": In(1), "clear_counters": In(1), "batch_length": In(BATCH_BITS),
+            "images_last": In(1), "check_tlast": In(1), "tlast_errors": Out(TLAST_ERROR_BITS),
+            "soft_reset": In(1), "clear_counters": In(1), "discard": In(1), "batch_length": In(BATCH_BITS),
             **{f"exit{k}": In(ExitControl(decision)) for k, decision in enumerate(self._decisions)},
-            "core_reset": Out(1, init=1), "busy": Out(1), "in_flight": Out(range(netlist.max_in_flight + 1)), "batch_done": Out(1),
+            "core_reset": Out(1, init=1), "busy": Out(1), "output_pending": Out(1),
+            "in_flight": Out(range(netlist.max_in_flight + 1)), "batch_done": Out(1),
             "cycles": Out(2 * COUNTER_BITS), "samples_in": Out(COUNTER_BITS), "samples_out": Out(COUNTER_BITS),
             **{f"exit_count{item.index}": Out(COUNTER_BITS) for item in netlist.exits},
             **{f"stall_{name}": Out(COUNTER_BITS) for name in counted_streams(netlist)},
@@ -163,7 +183,8 @@ class AcceleratorCore(wiring.Component):
 
     def _admit(self, m: Module, wrap: ResetInserter, counters: Counters, now: Value) -> Any:
         """Images from the bus to the first stage; gives the ports of their admission."""
-        shape = self.netlist.input
+        shape, closed = self.netlist.input, self.core_reset | self.output_pending
+        words_each = -(-shape.frame_beats * shape.beat_bits // shape.bus_bits)
         words = place(m, "input_words", Fifo(shape.bus_bits, INPUT_WORDS), wrap)
         unpack = place(m, "unpack", BusUnpack(shape.bus_bits, shape.beat_bits, shape.frame_beats), wrap)
         # Between the two, so that admission decides in one cycle and the cutting of words follows in another.
@@ -173,11 +194,16 @@ class AcceleratorCore(wiring.Component):
             overtaking=self.netlist.order == "arrival"), wrap)
         m.d.comb += [
             words.i.payload.eq(self.images.payload),
-            words.i.valid.eq(self.images.valid & ~self.core_reset),
-            self.images.ready.eq(words.i.ready & ~self.core_reset),
-            admission.now.eq(now),
+            words.i.valid.eq(self.images.valid & ~closed),
+            self.images.ready.eq(words.i.ready & ~closed),
             admission.batch_length.eq(self.batch_length),
         ]
+        arrivals = place(m, "arrivals", Arrivals(words_each, entry_words(self.netlist)), wrap)
+        m.d.comb += [
+            arrivals.taken.eq(self.images.valid & self.images.ready), arrivals.last.eq(self.images_last), arrivals.now.eq(now),
+            arrivals.entered.eq(admission.admitted), arrivals.ends_batch.eq(admission.ends_batch), admission.now.eq(arrivals.stamp),
+        ]
+        counters.tally(self.tlast_errors, (arrivals.misplaced + arrivals.missing) & self.check_tlast.replicate(2))
         wiring.connect(m, words.o, unpack.i)
         wiring.connect(m, unpack.o, beats.i)
         wiring.connect(m, beats.o, admission.i)
@@ -219,16 +245,19 @@ class AcceleratorCore(wiring.Component):
         merge = place(m, "merge", unit, wrap)
         for k, path in enumerate(paths):
             join_bits(m, path.results, merge.i[k])
-        sent = self.results.valid & self.results.ready
-        if netlist.anytime:
-            sent &= merge.o.payload.word.bit_select(next(item.offset for item in netlist.result.fields if item.name == "final"), 1)
+        # It is not reset with what stands before it.
+        hold = place(m, "hold", OfferHold(unit.word.size))
+        join_bits(m, merge.o, hold.i)
+        join_bits(m, hold.o, self.results)
         m.d.comb += [
-            merge.now.eq(now),
-            self.results.payload.eq(merge.o.payload),
-            self.results.valid.eq(merge.o.valid & ~self.core_reset),
-            merge.o.ready.eq(self.results.ready),
+            merge.now.eq(now), hold.cut.eq(self.soft_reset), hold.closed.eq(self.core_reset), hold.discard.eq(self.discard),
+            self.output_pending.eq(hold.pending),
         ]
-        m.d.sync += self.batch_done.eq(merge.batch_done & ~self.core_reset)
+        taken = self.results.valid & self.results.ready
+        m.d.sync += self.batch_done.eq(taken & self.results.payload.last)
+        sent = taken & ~hold.pending
+        if netlist.anytime:
+            sent &= self.results.payload.word.bit_select(next(item.offset for item in netlist.result.fields if item.name == "final"), 1)
         counters.count(self.samples_out, sent)
         return merge
 

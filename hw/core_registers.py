@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Module, Value
+from amaranth.hdl import Module, Signal, Value
 
 from hw.control.axi_lite import AxiLiteRegisters
 from hw.control.register_map import ADDR_WIDTH
@@ -39,9 +39,15 @@ def connect_registers(m: Module, core: AcceleratorCore, registers: Sequence[Regi
             target = bank.build if name == "BUILD" else getattr(bank, f"{name.lower()}_preset")
             m.d.comb += [read.addr.eq(address), target.eq(read.data)]
 
+    bad_address = Signal()
+    cleared = bank.control_soft_reset | bank.control_clear_counters
+    m.d.sync += bad_address.eq((bad_address | bank.unmapped) & ~cleared)
     m.d.comb += [
         core.soft_reset.eq(bank.control_soft_reset), core.clear_counters.eq(bank.control_clear_counters),
-        core.batch_length.eq(bank.batch_length), bank.status_busy.eq(core.busy), bank.status_in_flight.eq(core.in_flight),
+        core.discard.eq(bank.control_discard), core.check_tlast.eq(bank.control_check_tlast), core.batch_length.eq(bank.batch_length),
+        bank.status_busy.eq(core.busy), bank.status_output_pending.eq(core.output_pending), bank.status_in_flight.eq(core.in_flight),
+        bank.status_tlast_error.eq(core.tlast_errors != 0), bank.status_tlast_errors.eq(core.tlast_errors),
+        bank.status_bad_address.eq(bad_address),
         bank.cycles_lo.eq(core.cycles[:32]), bank.cycles_hi.eq(core.cycles[32:]),
         bank.samples_in.eq(core.samples_in), bank.samples_out.eq(core.samples_out),
     ]

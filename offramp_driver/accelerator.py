@@ -201,7 +201,9 @@ class Accelerator:
 
     @property
     def status(self) -> dict[str, Any]:
-        """``busy``: images are inside, or a reset goes on; ``in_flight``: how many."""
+        """``busy``: images are inside, or a reset goes on; ``in_flight``: how many. ``output_pending``: a result of before a reset is on
+        offer. ``tlast_errors``: how often the stream's mark of an end was missing or misplaced (255: so often or more), ``bad_address``:
+        an address without a register was read or written, both since the counters were cleared."""
         self._open()
         return self._control.status
 

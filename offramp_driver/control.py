@@ -50,18 +50,24 @@ class Control:
 
     @property
     def status(self) -> dict[str, Any]:
-        """{"busy": bool, "in_flight": images inside}."""
+        """See :attr:`offramp_driver.Accelerator.status`. Hardware of before the last three were there reads as without them."""
         value = self.read(at.STATUS)
-        return {"busy": bool(value & at.STATUS_BUSY), "in_flight": (value & at.STATUS_IN_FLIGHT) >> at.STATUS_IN_FLIGHT_LSB}
+        return {
+            "busy": bool(value & at.STATUS_BUSY), "in_flight": (value & at.STATUS_IN_FLIGHT) >> at.STATUS_IN_FLIGHT_LSB,
+            "output_pending": bool(value & at.STATUS_OUTPUT_PENDING),
+            "tlast_errors": (value & at.STATUS_TLAST_ERRORS) >> at.STATUS_TLAST_ERRORS_LSB,
+            "bad_address": bool(value & at.STATUS_BAD_ADDRESS),
+        }
 
     @property
     def at_rest(self) -> bool:
         """Nothing is inside and no reset goes on."""
-        return self.read(at.STATUS) == 0
+        return self.read(at.STATUS) & (at.STATUS_BUSY | at.STATUS_IN_FLIGHT) == 0
 
     @property
     def cycles(self) -> int:
-        """Clock cycles since the counters were cleared, 64 bits."""
+        """Clock cycles since the counters were cleared, 64 bits. (The low word first is enough for hardware that keeps the high word of the
+        same moment; older ones do not.)"""
         high = self.read(at.CYCLES_HI)
         while True:
             low, again = self.read(at.CYCLES_LO), self.read(at.CYCLES_HI)
@@ -87,11 +93,15 @@ class Control:
 
     def clear_counters(self) -> None:
         """Set all counters and highest fills to 0."""
-        self.write(at.CONTROL, at.CONTROL_CLEAR_COUNTERS)
+        self._command(at.CONTROL_CLEAR_COUNTERS)
 
     def soft_reset(self) -> None:
-        """Forget every image inside; thresholds, enables and modes stay."""
-        self.write(at.CONTROL, at.CONTROL_SOFT_RESET)
+        """Forget every image inside, and the result on offer; thresholds, enables and modes stay. What takes results must be reset before,
+        since it is withdrawn, and after. From here on TLAST is checked: the DMA sets it with the last word of each batch."""
+        self._command(at.CONTROL_SOFT_RESET | at.CONTROL_DISCARD)
+
+    def _command(self, bits: int) -> None:
+        self.write(at.CONTROL, bits | at.CONTROL_CHECK_TLAST)
 
     def set_batch_length(self, images: int) -> None:
         """Length of the next batches."""

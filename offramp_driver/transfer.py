@@ -84,7 +84,8 @@ class Transfer:
     def run(self, images: npt.NDArray[np.uint8] | npt.NDArray[np.int8], timing: Timing) -> dict[str, Values]:
         """The fields of all results, int64 ``[n]`` in the order of ``images`` (of :meth:`Packing.batch`, at least one). Adds to ``timing``.
 
-        Raises :class:`DmaTimeout` and :class:`DmaError` with the counters of that moment, and :class:`DriverError` when results are not
+        Raises :class:`DmaTimeout` and :class:`DmaError` (of the DMA, or when the stream lost or doubled words) with the counters of that
+        moment, and :class:`DriverError` when results are not
         those of the images; the accelerator is ready for the next batch then. When even a reset does not end, the text says so.
         """
         if self._underway:
@@ -114,8 +115,9 @@ class Transfer:
         return parts[0] if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def recover(self) -> None:
-        """Stop the DMA, forget every image inside, and empty the DMA again, which may have taken stale results in between; returns when
-        all is at rest. Thresholds, enables and modes stay; counters start again. Raises :class:`DmaError` when a reset does not end."""
+        """Stop the DMA, forget every image inside and the result on offer, which the stopped DMA may not take any more, and empty the DMA
+        again, which may have taken stale results in between; returns when all is at rest. Thresholds, enables and modes stay; counters
+        start again. Raises :class:`DmaError` when a reset does not end."""
         self._underway = True
         self._length = None
         self._dma.reset(Stopwatch(self._control, RESET_CYCLES).running)
@@ -181,6 +183,8 @@ class Transfer:
         while True:
             received = received or self._dma.receive.done()
             sent = sent or self._dma.send.done()
+            if sent or late:
+                self._check_stream(images)
             if sent and received:
                 break
             if late:
@@ -198,6 +202,13 @@ class Transfer:
         words: npt.NDArray[Any] = self._receive.array[:images].copy()
         timing.waiting += time.perf_counter() - begun
         return words
+
+    def _check_stream(self, images: int) -> None:
+        """Raise :class:`DmaError` when the words that the accelerator took are not those of whole images: its results are wrong."""
+        errors = self._control.status["tlast_errors"]
+        if errors:
+            raise DmaError(f"words were lost or doubled on the way from the DMA into the accelerator: in a batch of {images} images the "
+                           f"mark of its end (TLAST) was {errors} times missing or not with an image's last word")
 
     def _after(self, error: BaseException) -> None:
         """Recover after ``error``; what happened and the counters of that moment are told in it where it is one of the DMA."""

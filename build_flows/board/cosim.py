@@ -54,8 +54,8 @@ class Check:
 CHECKS = (
     # Results that nobody takes: the accelerator fills up and stands still.
     Check(name="DMA timeout", faults={"hold_results": 1}, case="fail_and_recover", told="did not end within"),
-    # A word too few: the accelerator waits for the rest of the last image.
-    Check(name="wrong length", faults={"lose_words": 1}, case="fail_and_recover", told="did not end within"),
+    # A word too few: the accelerator waits for the rest of the last image, and the end of the batch comes with another word of it.
+    Check(name="wrong length", faults={"lose_words": 1}, case="fail_and_recover", told="words were lost or doubled"),
     Check(name="memory error", faults={"fail_reads": 9}, case="fail_and_recover", told="memory answered with an error"),
     Check(name="wrong version", faults={"version": FAULTY_VERSION}, case="refuse", told=str(FAULTY_VERSION)),
 )

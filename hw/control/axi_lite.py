@@ -11,7 +11,7 @@ from hw.control.registers import Register, check
 
 __all__ = ["AxiLiteRegisters", "AxiLiteSignature"]
 
-OKAY, SLVERR = 0b00, 0b10
+OKAY = 0b00
 
 
 class AxiLiteSignature(wiring.Signature):
@@ -32,10 +32,11 @@ class AxiLiteRegisters(wiring.Component):
     """An AXI4-Lite subordinate with the given registers.
 
     Write address and write data may come in any order. One write and one read are worked on at a time, independently; the answer is
-    there two cycles after the later of address and data was taken. The low two address bits are ignored. Every register answers OKAY,
-    also a write to a ``ro`` one (which changes nothing) and a read of a ``pulse`` (which gives 0); other addresses answer SLVERR, read
-    as 0 and change nothing. A byte whose ``wstrb`` is 0 is left as it was, and gives no pulse. A register changes in the cycle in which
-    ``bvalid`` rises. Reset: registers take their initial values, what is under way on the bus is forgotten.
+    there two cycles after the later of address and data was taken. The low two address bits are ignored. Every answer is OKAY, also to a
+    write of a ``ro`` register (which changes nothing) and a read of a ``pulse`` (which gives 0). Addresses without a register read as 0,
+    change nothing, and are told by ``unmapped``: an error on the bus may stop the whole processor. A byte whose ``wstrb`` is 0 is left as
+    it was, and gives no pulse. A register changes in the cycle in which ``bvalid`` rises. Reset: registers take their initial values, what
+    is under way on the bus is forgotten.
 
     Parameters
     ----------
@@ -58,6 +59,8 @@ class AxiLiteRegisters(wiring.Component):
         Of a register with a ``strobe``: high for the one cycle in which a write's value is first there, if the write had any byte.
     <name>_preset : In
         Of a register in ``preset``: its initial value.
+    unmapped : Out(1)
+        High for one cycle, that in which an access to an address without a register is answered first; two that end together give one.
     """
 
     def __init__(self, registers: Sequence[Register], addr_width: int, preset: Collection[str] = ()) -> None:
@@ -73,28 +76,28 @@ class AxiLiteRegisters(wiring.Component):
         self.preset = tuple(item.name for item in self.registers if item.name in preset)
         members: dict[str, Any] = {"bus": In(AxiLiteSignature(addr_width))}
         for item in self.registers:
-            for name, lsb, shape in self._parts(item):
+            for name, lsb, shape, access in self._parts(item):
                 if name in members:
                     raise ValueError(f"two registers have the member {name!r}")
                 mask = (1 << shape.width) - 1
                 init = 0 if item.name in self.preset else item.init if not item.fields else item.init >> lsb & mask
                 if item.name in self.preset:
                     members[f"{name}_preset"] = In(shape)
-                members[name] = In(shape, init=init) if item.access == "ro" else Out(shape, init=init)
+                members[name] = In(shape, init=init) if access == "ro" else Out(shape, init=init)
             if item.strobe:
                 name = self._strobe(item)
                 if name in members:
                     raise ValueError(f"two registers have the member {name!r}")
                 members[name] = Out(1)
-        super().__init__(members)
+        super().__init__(members | {"unmapped": Out(1)})
 
     @staticmethod
-    def _parts(item: Register) -> list[tuple[str, int, Shape]]:
-        """Member name, lowest bit and shape of a register's parts."""
+    def _parts(item: Register) -> list[tuple[str, int, Shape, str]]:
+        """Member name, lowest bit, shape and access of a register's parts."""
         name = item.name.lower()
         if item.fields:
-            return [(f"{name}_{part.name}", part.lsb, unsigned(part.bits)) for part in item.fields]
-        return [(name, 0, signed(item.bits) if item.signed else unsigned(item.bits))]
+            return [(f"{name}_{part.name}", part.lsb, unsigned(part.bits), part.access or item.access) for part in item.fields]
+        return [(name, 0, signed(item.bits) if item.signed else unsigned(item.bits), item.access)]
 
     @staticmethod
     def _strobe(item: Register) -> str:
@@ -116,7 +119,7 @@ class AxiLiteRegisters(wiring.Component):
         with m.If(bus.bvalid & bus.bready):
             m.d.sync += bus.bvalid.eq(0)
         with m.If(write):
-            m.d.sync += [have_address.eq(0), have_data.eq(0), bus.bvalid.eq(1), bus.bresp.eq(SLVERR)]
+            m.d.sync += [have_address.eq(0), have_data.eq(0), bus.bvalid.eq(1)]
 
         # Read: the address is registered before the wide multiplexer, the data after it.
         araddr, have_read = Signal(self.addr_width), Signal()
@@ -125,24 +128,33 @@ class AxiLiteRegisters(wiring.Component):
             m.d.sync += [araddr.eq(bus.araddr), have_read.eq(1)]
         with m.If(bus.rvalid & bus.rready):
             m.d.sync += bus.rvalid.eq(0)
-        words = {item.offset >> 2: self._value(item) for item in self.registers}
-        mapped = Signal()
+        kept = {item.name: Signal(item.bits, name=f"{item.name.lower()}_kept") for item in self.registers if item.read_with}
+        words = {item.offset >> 2: kept.get(item.name, self._value(item)) for item in self.registers}
+        mapped, known = Signal(), Signal()
+        # Registers, though they never change: Amaranth gives ports that are one constant each other's attributes.
+        m.d.sync += [bus.bresp.eq(OKAY), bus.rresp.eq(OKAY)]
         with m.Switch(araddr[2:]), m.Case(*words):
             m.d.comb += mapped.eq(1)
+        with m.Switch(awaddr[2:]), m.Case(*words):
+            m.d.comb += known.eq(1)
+        m.d.sync += self.unmapped.eq((have_read & ~mapped) | (write & ~known))
         with m.If(have_read):
-            m.d.sync += [have_read.eq(0), bus.rvalid.eq(1), bus.rresp.eq(Mux(mapped, OKAY, SLVERR))]
-            m.d.sync += bus.rdata.eq(Mux(mapped, _select(words, araddr[2:]), 0))
+            m.d.sync += [have_read.eq(0), bus.rvalid.eq(1), bus.rdata.eq(Mux(mapped, _select(words, araddr[2:]), 0))]
+            at = {item.name: item.offset >> 2 for item in self.registers}
+            for item in self.registers:
+                if item.read_with:
+                    with m.If(araddr[2:] == at[item.read_with]):
+                        m.d.sync += kept[item.name].eq(self._value(item))
 
         mask = Cat(strobe.replicate(8) for strobe in wstrb)
-        pulses = [getattr(self, name) for item in self.registers if item.access == "pulse" for name, _, _ in self._parts(item)]
+        pulses = [getattr(self, name) for item in self.registers for name, _, _, access in self._parts(item) if access == "pulse"]
         m.d.sync += [pulse.eq(0) for pulse in pulses]
         m.d.sync += [getattr(self, self._strobe(item)).eq(0) for item in self.registers if item.strobe]
         with m.If(write), m.Switch(awaddr[2:]):
             for item in self.registers:
                 with m.Case(item.offset >> 2):
-                    m.d.sync += bus.bresp.eq(OKAY)
-                    if item.access != "ro":
-                        m.d.sync += [self._written(item, name, lsb, shape, wdata, mask) for name, lsb, shape in self._parts(item)]
+                    m.d.sync += [self._written(access, name, lsb, shape, wdata, mask)
+                                 for name, lsb, shape, access in self._parts(item) if access != "ro"]
                     if item.strobe:
                         m.d.sync += getattr(self, self._strobe(item)).eq(wstrb.any())
 
@@ -154,22 +166,21 @@ class AxiLiteRegisters(wiring.Component):
                 m.d.sync += [getattr(self, name.lower()).eq(getattr(self, f"{name.lower()}_preset")) for name in self.preset]
         return m
 
-    def _written(self, item: Register, name: str, lsb: int, shape: Shape, wdata: Value, mask: Value) -> Any:
+    def _written(self, access: str, name: str, lsb: int, shape: Shape, wdata: Value, mask: Value) -> Any:
         """The assignment that a write makes to one part of a register."""
         member: Any = getattr(self, name)
         new, strobed = wdata[lsb:lsb + shape.width], mask[lsb:lsb + shape.width]
-        return member.eq(new & strobed | (member & ~strobed if item.access == "rw" else 0))
+        return member.eq(new & strobed | (member & ~strobed if access == "rw" else 0))
 
     def _value(self, item: Register) -> Value:
         """What a register reads as, its sign or zeros not yet extended to 32 bits."""
-        if item.access == "pulse":
-            return Const(0)
         if not item.fields:
-            value: Value = getattr(self, item.name.lower())
+            value: Value = Const(0) if item.access == "pulse" else getattr(self, item.name.lower())
             return value
         bits: list[Value] = [Const(0, 1)] * item.bits
-        for name, lsb, shape in self._parts(item):
-            bits[lsb:lsb + shape.width] = list(getattr(self, name))
+        for name, lsb, shape, access in self._parts(item):
+            if access != "pulse":
+                bits[lsb:lsb + shape.width] = list(getattr(self, name))
         return Cat(*bits)
 
 

@@ -1,6 +1,6 @@
 """Counters and highest levels that are cleared together."""
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 
 __all__ = ["Counters"]
 
@@ -18,6 +18,15 @@ class Counters:
             self._m.d.sync += register.eq(0)
         with self._m.Elif(event):
             self._m.d.sync += register.eq(register + 1)
+
+    def tally(self, register: Signal, amount: Value) -> None:
+        """``register`` counts up by ``amount``, of less bits than itself, in every cycle, and stays at its greatest value."""
+        most = (1 << len(register)) - 1
+        total = register + amount
+        with self._m.If(self._clear):
+            self._m.d.sync += register.eq(0)
+        with self._m.Else():
+            self._m.d.sync += register.eq(Mux(total > most, most, total))
 
     def highest(self, register: Signal, level: Value) -> None:
         """``register`` keeps the highest ``level`` so far; it is to be as wide as that."""

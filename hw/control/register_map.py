@@ -9,7 +9,8 @@ offset what                      stride
 0x400  counted stream j, to 384  0x08: cycles stalled, highest fill
 ====== ========================= ===============================================================
 
-Counters wrap at 32 bits and are cleared by a reset, ``CONTROL.soft_reset`` and ``CONTROL.clear_counters``.
+Counters wrap at 32 bits. They and the sticky bits of STATUS are cleared by a reset, ``CONTROL.soft_reset`` and
+``CONTROL.clear_counters``.
 """
 
 from hw.control.registers import Field, Register
@@ -42,12 +43,21 @@ def accelerator_registers(exits: int, streams: int, gates: int) -> list[Register
         Register(name="VERSION", offset=0x04, bits=32, access="ro", init=VERSION, doc="Version of this register map."),
         Register(name="BUILD", offset=0x08, bits=32, access="ro",
                  doc="Hash of what was built: tells whether driver and bitstream belong together."),
-        Register(name="CONTROL", offset=0x0C, bits=2, access="pulse", doc="Commands; write 1.", fields=(
+        Register(name="CONTROL", offset=0x0C, bits=4, access="pulse", doc="Commands; write 1. A write sets `check_tlast` too.", fields=(
             Field(name="soft_reset", lsb=0, bits=1, doc="Forgets every sample inside; registers keep their values, counters start again."),
-            Field(name="clear_counters", lsb=1, bits=1, doc="Sets all counters and highest fills to 0."),
+            Field(name="clear_counters", lsb=1, bits=1, doc="Sets all counters, highest fills and sticky bits to 0."),
+            Field(name="discard", lsb=2, bits=1, doc="Drops the result that a soft reset left on offer; together with `soft_reset` it "
+                  "leaves none. That breaks AXI4-Stream: only while what drains `m_axis` is in reset."),
+            Field(name="check_tlast", lsb=3, bits=1, access="rw", doc="1: `s_axis_tlast` must be there with the last word of each batch, "
+                  "and may be with the last word of any image; what it does else is told in `STATUS`. 0: it is not looked at."),
         )),
         Register(name="STATUS", offset=0x10, bits=32, access="ro", doc="What the accelerator is doing.", fields=(
-            Field(name="busy", lsb=0, bits=1, doc="Samples are inside, the last result has not been taken, or a reset is going on."),
+            Field(name="busy", lsb=0, bits=1, doc="Samples are inside, a result of theirs has not been taken, or a reset is going on."),
+            Field(name="output_pending", lsb=1, bits=1, doc="A result of before a soft reset is still on offer; no image enters until it "
+                  "is taken or discarded. `busy` does not tell of it."),
+            Field(name="tlast_error", lsb=2, bits=1, doc="With `check_tlast`: TLAST was missing or misplaced. Sticky."),
+            Field(name="bad_address", lsb=3, bits=1, doc="An address without a register was read or written. Sticky."),
+            Field(name="tlast_errors", lsb=8, bits=8, doc="How often TLAST was missing or misplaced; 255: so often or more."),
             Field(name="in_flight", lsb=16, bits=16, doc="Samples inside."),
         )),
         Register(name="BATCH_LENGTH", offset=0x14, bits=32, access="rw", init=1,
@@ -59,8 +69,8 @@ def accelerator_registers(exits: int, streams: int, gates: int) -> list[Register
         Register(name="SAMPLES_IN", offset=0x28, bits=32, access="ro", doc="Samples that entered."),
         Register(name="SAMPLES_OUT", offset=0x2C, bits=32, access="ro", doc="Results that left."),
         Register(name="CYCLES_LO", offset=0x30, bits=32, access="ro", doc="Clock cycles, low word."),
-        Register(name="CYCLES_HI", offset=0x34, bits=32, access="ro",
-                 doc="Clock cycles, high word; read it before and after the low one, and again if it changed."),
+        Register(name="CYCLES_HI", offset=0x34, bits=32, access="ro", read_with="CYCLES_LO",
+                 doc="Clock cycles, high word, as it was when the low word was read last: read that one first."),
     ]
     for k in range(exits):
         base = EXIT_BASE + k * EXIT_STRIDE

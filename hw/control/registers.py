@@ -9,12 +9,13 @@ __all__ = ["Field", "Register", "check", "markdown", "offsets", "with_init"]
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """A part of a register: ``bits`` bits from bit ``lsb`` on."""
+    """A part of a register: ``bits`` bits from bit ``lsb`` on. ``access`` is its own; None: that of the register."""
 
     name: str
     lsb: int
     bits: int
     doc: str
+    access: Literal["rw", "ro", "pulse"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,9 @@ class Register:
         When there are any, the gateware has one member per field, ``control_soft_reset``, instead of one per register.
     strobe
         ``rw`` only: the gateware has another member, ``<name>_written``, that tells when the host writes the register.
+    read_with
+        ``ro`` without fields only: another register's name. This one reads as it was when that one was read last (0 before), so that
+        the two are of one moment. "": it reads as it is.
     doc
         One line for the documentation.
     """
@@ -52,6 +56,7 @@ class Register:
     signed: bool = False
     fields: tuple[Field, ...] = ()
     strobe: bool = False
+    read_with: str = ""
     doc: str
 
     def __post_init__(self) -> None:
@@ -70,8 +75,13 @@ class Register:
             raise ValueError(f"{self.name}: init of a pulse must be 0, not {self.init}")
         if self.strobe and self.access != "rw":
             raise ValueError(f"{self.name}: only an 'rw' register may have a strobe, not {self.access!r}")
+        if self.read_with and (self.access != "ro" or self.fields or self.read_with == self.name):
+            raise ValueError(f"{self.name}: only an 'ro' register without fields may be read with another, not {self.access!r} with "
+                             f"{self.read_with}")
         used = 0
         for item in self.fields:
+            if item.access not in (None, "rw", "ro", "pulse"):
+                raise ValueError(f"{self.name}: access of field {item.name} must be 'rw', 'ro' or 'pulse', not {item.access!r}")
             mask = ((1 << item.bits) - 1) << item.lsb
             if item.bits < 1 or item.lsb < 0 or item.lsb + item.bits > self.bits or used & mask:
                 raise ValueError(f"{self.name}: field {item.name} must have bits of its own below bit {self.bits}, "
@@ -80,7 +90,9 @@ class Register:
 
 
 def check(registers: Iterable[Register], addr_width: int) -> None:
-    """Raise :class:`ValueError` when two registers share a name or a word, or one lies beyond ``addr_width`` address bits."""
+    """Raise :class:`ValueError` when two registers share a name or a word, one lies beyond ``addr_width`` address bits, or is read with
+    one that there is not."""
+    registers = list(registers)
     names: set[str] = set()
     words: dict[int, str] = {}
     for item in registers:
@@ -92,6 +104,9 @@ def check(registers: Iterable[Register], addr_width: int) -> None:
             raise ValueError(f"{item.name}: offset {item.offset:#x} is beyond {addr_width} address bits")
         names.add(item.name)
         words[item.offset] = item.name
+    for item in registers:
+        if item.read_with and item.read_with not in names:
+            raise ValueError(f"{item.name} is read with {item.read_with}, and no register is called so")
 
 
 def offsets(registers: Iterable[Register]) -> dict[str, int]:
@@ -116,5 +131,5 @@ def markdown(registers: Iterable[Register]) -> str:
         lines.append(f"| {item.offset:#05x} | `{item.name}` | {bits} | {item.access} | {init} | {item.doc} |")
         for part in item.fields:
             place = str(part.lsb) if part.bits == 1 else f"{part.lsb + part.bits - 1}:{part.lsb}"
-            lines.append(f"| | `.{part.name}` | [{place}] | | | {part.doc} |")
+            lines.append(f"| | `.{part.name}` | [{place}] | {part.access or ''}{' ' * bool(part.access)}| | {part.doc} |")
     return "\n".join(lines) + "\n"

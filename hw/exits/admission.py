@@ -43,11 +43,12 @@ class Admission(wiring.Component):
     token : one token per frame; must be ready whenever fewer than ``max_in_flight`` are unread, else the next frame waits
     length : one batch length per batch, on offer from the same cycle as its first token; if it is not taken the next batch waits
     batch_length : samples per batch, ``unsigned(32)``
-    now : free-running cycle count for the stamp
+    now : what the token of a frame that enters is stamped with: a cycle count
     release : one cycle high for every sample that left
     release_half : with ``release``, the top bit of that sample's id; ignored without ``overtaking``
     in_flight : samples inside
     admitted : high in the cycle in which a frame's first beat enters
+    ends_batch : with ``admitted``, that frame is the last of its batch
     """
 
     def __init__(self, *, width: int, frame_beats: int, id_bits: int, max_in_flight: int, overtaking: bool = True) -> None:
@@ -70,6 +71,7 @@ class Admission(wiring.Component):
             "release_half": In(1),
             "in_flight": Out(range(max_in_flight + 1)),
             "admitted": Out(1),
+            "ends_batch": Out(1),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -89,6 +91,7 @@ class Admission(wiring.Component):
         m.d.comb += [
             of_batch.eq(Mux(opens_batch, self.batch_length, to_come)),
             last_of_batch.eq(of_batch[1:] == 0),  # 1, or 0, which counts as 1
+            self.ends_batch.eq(last_of_batch),
         ]
 
         # A batch of 2**32 - 1 samples never gives an id of 32 bits twice, and without an id there is nothing to tell apart.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import ClockDomain, Module, ResetInserter, Shape, Signal, Value
+from amaranth.hdl import Cat, ClockDomain, Const, Module, ResetInserter, Shape, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,6 +13,8 @@ from hw.control.clamp import clamp
 from hw.control.registers import Field, Register
 from hw.exits.decision import ExitDecision
 from hw.exits.unit_registers import ADDR_WIDTH, exit_unit_registers
+from hw.streams.interface_attributes import interface_attributes
+from hw.streams.offer_hold import OfferHold
 
 __all__ = ["CONFIDENCE_BITS", "CONTROLS", "RESULT_BITS", "RESULT_FIELDS", "ExitUnit", "Port"]
 
@@ -78,7 +80,9 @@ class ExitUnit(wiring.Component):
     sample, when its winner is known: a write holds for all samples whose results come at least the decision's own latency later.
 
     ``aresetn`` is synchronous and clears all but the thresholds of classes; ``CONTROL.soft_reset`` clears all but what the host writes.
-    Samples inside are forgotten. In a cycle of either no stream gives or takes a beat, so what was taken after it comes out whole.
+    Samples inside are forgotten. In a cycle of either no stream takes a beat, nor gives one with ``aresetn``, so what was taken after it
+    comes out whole. A beat that is on offer when a soft reset comes stays on offer until it is taken or ``CONTROL.discard`` is written
+    (:class:`~hw.streams.offer_hold.OfferHold`); no stream takes a beat meanwhile.
 
     Parameters
     ----------
@@ -133,7 +137,13 @@ class ExitUnit(wiring.Component):
         self._streams = self._all_streams()
         self._axi = {} if control == "plain" else dict(AxiLiteSignature(ADDR_WIDTH).members)
         self.pins = tuple(self._all_pins())
+        streams_and_bus = ("s_axis_", "m_axis_", "s_axilite_", "aclk", "aresetn")
+        self._control_pins = {pin.name for pin in self.pins if not pin.name.startswith(streams_and_bus)}
         super().__init__({pin.name: (In if pin.direction == "in" else Out)(Shape(pin.bits, pin.signed)) for pin in self.pins})
+        names = [pin.name for pin in self.pins]
+        attributes = interface_attributes(names, clock="aclk", reset="aresetn", plain=self._control_pins)
+        for name, values in attributes.items():
+            getattr(self, name).attrs.update(values)
 
     def _all_streams(self) -> list[_Stream]:
         decision = self.decision
@@ -178,21 +188,32 @@ class ExitUnit(wiring.Component):
         m.domains.sync = domain = ClockDomain()
         domain.clk = self.aclk
         m.d.comb += domain.rst.eq(~self.aresetn)
-        reset, soft = Signal(), Signal()
-        m.d.comb += reset.eq(~self.aresetn | soft)
+        soft, discard, closed, held_back = Signal(), Signal(), Signal(), Signal()
         m.submodules.decision = ResetInserter(soft)(self.decision)
 
-        # A beat offered in a cycle of a reset would be forgotten: it is not taken, and none is given.
+        # A beat offered in a cycle of a reset would be forgotten: it is not taken. In that of a soft reset it is still seen, since what is
+        # on offer at an output may depend on it.
+        holds: list[OfferHold] = []
         for item in self._streams:
             inner, valid = getattr(self.decision, item.inner), getattr(self, f"{item.name}_tvalid")
             data, ready = getattr(self, f"{item.name}_tdata"), getattr(self, f"{item.name}_tready")
             if item.is_input:
-                m.d.comb += [Value.cast(inner.payload).eq(data), inner.valid.eq(valid & ~reset), ready.eq(inner.ready & ~reset)]
-            else:
-                word = self._result(m) if item.inner == "o" else Value.cast(inner.payload)
-                m.d.comb += [data.eq(word), valid.eq(inner.valid & ~reset), inner.ready.eq(ready & ~reset)]
+                m.d.comb += [Value.cast(inner.payload).eq(data), inner.valid.eq(valid & ~held_back), ready.eq(inner.ready & ~closed)]
+                continue
+            word = self._result(m) if item.inner == "o" else Value.cast(inner.payload)
+            if not self._axi:
+                m.d.comb += [data.eq(word), valid.eq(inner.valid & ~held_back), inner.ready.eq(ready & ~held_back)]
+                continue
+            m.submodules[f"hold_{item.inner}"] = hold = OfferHold(len(word))
+            holds.append(hold)
+            m.d.comb += [
+                hold.i.payload.eq(word), hold.i.valid.eq(inner.valid), inner.ready.eq(hold.i.ready), data.eq(hold.o.payload),
+                valid.eq(hold.o.valid & self.aresetn), hold.o.ready.eq(ready & self.aresetn), hold.cut.eq(soft), hold.discard.eq(discard),
+            ]
+        pending = Cat(hold.pending for hold in holds).any() if holds else Const(0)
+        m.d.comb += [held_back.eq(~self.aresetn | pending), closed.eq(held_back | soft)]
         if self._axi:
-            self._by_registers(m, soft)
+            self._by_registers(m, soft, discard, pending)
         else:
             self._by_ports(m)
         return m
@@ -202,23 +223,28 @@ class ExitUnit(wiring.Component):
         m.d.comb += [word[item.lsb:item.lsb + item.bits].eq(payload[item.name]) for item in RESULT_FIELDS]
         return word
 
-    def _by_registers(self, m: Module, soft: Signal) -> None:
+    def _by_registers(self, m: Module, soft: Signal, discard: Signal, pending: Value) -> None:
         decision = self.decision
         m.submodules.registers = bank = AxiLiteRegisters(self.registers, ADDR_WIDTH)
         for name, member in self._axi.items():
             inside, outside = getattr(bank.bus, name), getattr(self, f"s_axilite_{name}")
             m.d.comb += inside.eq(outside) if member.flow is Out else outside.eq(inside)
-        m.d.comb += [soft.eq(bank.control_soft_reset), decision.enable.eq(bank.enable), Value.cast(decision.mode).eq(bank.mode)]
+        m.d.comb += [soft.eq(bank.control_soft_reset), discard.eq(bank.control_discard),
+                     decision.enable.eq(bank.enable), Value.cast(decision.mode).eq(bank.mode)]
         if self.has_threshold:
             m.d.comb += decision.threshold.eq(clamp(bank.threshold, decision.threshold_range))
         if self.has_classes:
             self._class_write(m, bank.class_threshold_written, bank.class_index, bank.class_threshold)
-        samples, left = Signal(32), Signal(32)
+        samples, left, bad_address = Signal(32), Signal(32), Signal()
         with m.If(soft):
-            m.d.sync += [samples.eq(0), left.eq(0)]
-        with m.Elif(self.m_axis_result_tvalid & self.m_axis_result_tready):
-            m.d.sync += [samples.eq(samples + 1), left.eq(left + decision.o.p.exit)]
-        m.d.comb += [bank.samples.eq(samples), bank.left.eq(left)]
+            m.d.sync += [samples.eq(0), left.eq(0), bad_address.eq(0)]
+        with m.Else():
+            m.d.sync += bad_address.eq(bad_address | bank.unmapped)
+            # What is left of before a reset counts no more.
+            with m.If(decision.o.valid & decision.o.ready):
+                m.d.sync += [samples.eq(samples + 1), left.eq(left + decision.o.p.exit)]
+        m.d.comb += [bank.samples.eq(samples), bank.left.eq(left), bank.status_output_pending.eq(pending),
+                     bank.status_bad_address.eq(bad_address)]
 
     def _by_ports(self, m: Module) -> None:
         decision = self.decision

@@ -37,9 +37,12 @@ def exit_unit_registers(
         Register(name="VERSION", offset=0x04, bits=32, access="ro", init=VERSION, doc="Version of this register map."),
         Register(name="POLICY", offset=0x08, bits=32, access="ro", init=letters(policy),
                  doc="The first four characters of the policy's name, in capitals, the first one in the highest byte."),
-        Register(name="CONTROL", offset=0x0C, bits=1, access="pulse", doc="Commands; write 1.", fields=(
+        Register(name="CONTROL", offset=0x0C, bits=3, access="pulse", doc="Commands; write 1.", fields=(
             Field(name="soft_reset", lsb=0, bits=1,
-                  doc="Forgets every sample inside and sets the counters to 0; thresholds, `ENABLE` and `MODE` keep their values."),)),
+                  doc="Forgets every sample inside and sets the counters to 0; thresholds, `ENABLE` and `MODE` keep their values."),
+            Field(name="discard", lsb=2, bits=1,
+                  doc="Drops what a soft reset left on offer; together with `soft_reset` it leaves nothing. That breaks AXI4-Stream: only "
+                  "while what takes results and tokens is in reset."),)),
         Register(name="CLASSES", offset=0x10, bits=32, access="ro", init=classes, doc="Number of classes."),
         Register(name="PE", offset=0x14, bits=32, access="ro", init=pe, doc="Classes a beat."),
     ]
@@ -65,4 +68,8 @@ def exit_unit_registers(
         *found,
         Register(name="SAMPLES", offset=0x30, bits=32, access="ro", doc="Results taken since the last reset, modulo 2^32."),
         Register(name="LEFT", offset=0x34, bits=32, access="ro", doc="Of them, those with `exit` = 1, modulo 2^32."),
+        Register(name="STATUS", offset=0x38, bits=4, access="ro", doc="What happened.", fields=(
+            Field(name="output_pending", lsb=1, bits=1, doc="A beat of before a soft reset is still on offer; none enters until it is "
+                  "taken or discarded."),
+            Field(name="bad_address", lsb=3, bits=1, doc="An address without a register was read or written since the last reset."),)),
     ]

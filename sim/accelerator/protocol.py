@@ -2,6 +2,7 @@
 
 from hw.accelerator import registers
 from hw.control.register_map import ADDR_WIDTH
+from hw.core import entry_words
 from hw.netlist import Netlist
 from sim.accelerator.images import image_words
 from sim.tools.verilator import HDL
@@ -12,12 +13,6 @@ CHECKER = HDL / "protocol_checker.sv"
 """The checker, the same for all accelerators."""
 BINDING = "protocol_checker_bind.sv"
 """The name of the file with :func:`binding`."""
-
-
-def entry_words(netlist: Netlist) -> int:
-    """Bus words that may have been taken before their image's first beat has entered, at most: two in a FIFO, and those of three beats,
-    of which two wait in a FIFO and one where words are cut."""
-    return 2 + 3 * -(-netlist.input.beat_bits // netlist.input.bus_bits)
 
 
 def idle_limit(netlist: Netlist) -> int:

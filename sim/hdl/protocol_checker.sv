@@ -8,8 +8,8 @@
 /* verilator lint_off BLKSEQ */
 
 // What a channel with valid and ready keeps to. Its rules are called NAME_ and
-//   valid_held       what is on offer stays on offer until it is taken or a reset comes. A source that may stop, as a DMA that is reset,
-//                    may take its beat back, and then offers none before a reset of the accelerator
+//   valid_held       what is on offer stays on offer until it is taken, discarded or a reset by rst_n comes. A source that may stop, as a
+//                    DMA that is reset, may take its beat back, and then offers none before a reset of the accelerator
 //   payload_stable   and does not change
 //   valid_in_reset   nothing is on offer in the cycle after one with a reset; for AXI, that is up to the first cycle without, inclusive
 //   unknown          valid, ready and, where it is the accelerator's, the payload on offer are neither x nor z
@@ -20,7 +20,8 @@ module channel_rules #(
     parameter integer IS_OURS  = 0
 ) (
     input wire            clk, rst_n,
-    input wire            soft_reset,  // what the accelerator offers may be gone in the next cycle
+    input wire            soft_reset,  // of the accelerator: a source that stopped may go on
+    input wire            discards,    // what the accelerator offers may be gone in the next cycle
     input wire            valid, ready,
     input wire [BITS-1:0] payload
 );
@@ -50,7 +51,7 @@ module channel_rules #(
             if (stopped && valid) broken("valid_held", "valid fell before ready came, and rose again without a reset between");
             if (valid && !ready) offered = payload;
             stopped     = MAY_STOP != 0 && (stopped || (waits && !valid)) && rst_n && !soft_reset;
-            waits       = valid && !ready && rst_n && !(soft_reset && IS_OURS != 0);
+            waits       = valid && !ready && rst_n && !(discards && IS_OURS != 0);
             after_reset = !rst_n;
             active      = waits || stopped || after_reset;
         end
@@ -65,7 +66,7 @@ endmodule
 
 // What AXI4-Lite keeps to beyond its channels. Rules:
 //   s_axilite_bvalid_without_write, s_axilite_rvalid_without_read   an answer comes only after address and data, or the address, were taken
-//   s_axilite_bresp, s_axilite_rresp              answers are OKAY or SLVERR
+//   s_axilite_bresp, s_axilite_rresp              answers are OKAY
 //   s_axilite_bvalid_due, s_axilite_rvalid_due    an answer comes within ANSWER cycles
 //   s_axilite_awready_due, s_axilite_wready_due, s_axilite_arready_due    what is offered is taken within ANSWER cycles, unless the access
 //                                                 before it has not been answered, or its answer not been taken
@@ -86,15 +87,15 @@ module axi_lite_rules #(
     output wire [3:0]           strobe
 );
     channel_rules #(.NAME("s_axilite_aw"), .BITS(ADDR_BITS)) aw (
-        .clk(clk), .rst_n(rst_n), .soft_reset(1'b0), .valid(awvalid), .ready(awready), .payload(awaddr));
+        .clk(clk), .rst_n(rst_n), .soft_reset(1'b0), .discards(1'b0), .valid(awvalid), .ready(awready), .payload(awaddr));
     channel_rules #(.NAME("s_axilite_w"), .BITS(36)) w (
-        .clk(clk), .rst_n(rst_n), .soft_reset(1'b0), .valid(wvalid), .ready(wready), .payload({wstrb, wdata}));
+        .clk(clk), .rst_n(rst_n), .soft_reset(1'b0), .discards(1'b0), .valid(wvalid), .ready(wready), .payload({wstrb, wdata}));
     channel_rules #(.NAME("s_axilite_b"), .BITS(2), .IS_OURS(1)) b (
-        .clk(clk), .rst_n(rst_n), .soft_reset(1'b0), .valid(bvalid), .ready(bready), .payload(bresp));
+        .clk(clk), .rst_n(rst_n), .soft_reset(1'b0), .discards(1'b0), .valid(bvalid), .ready(bready), .payload(bresp));
     channel_rules #(.NAME("s_axilite_ar"), .BITS(ADDR_BITS)) ar (
-        .clk(clk), .rst_n(rst_n), .soft_reset(1'b0), .valid(arvalid), .ready(arready), .payload(araddr));
+        .clk(clk), .rst_n(rst_n), .soft_reset(1'b0), .discards(1'b0), .valid(arvalid), .ready(arready), .payload(araddr));
     channel_rules #(.NAME("s_axilite_r"), .BITS(34), .IS_OURS(1)) r (
-        .clk(clk), .rst_n(rst_n), .soft_reset(1'b0), .valid(rvalid), .ready(rready), .payload({rresp, rdata}));
+        .clk(clk), .rst_n(rst_n), .soft_reset(1'b0), .discards(1'b0), .valid(rvalid), .ready(rready), .payload({rresp, rdata}));
 
     // Taken and not answered. The accelerator works on one write at a time: of it address and data are kept, for others to see.
     reg     [1:0]           addresses, datas, reads;
@@ -127,8 +128,8 @@ module axi_lite_rules #(
         end else if (awvalid || wvalid || arvalid || bvalid || rvalid || addresses != 0 || datas != 0 || reads != 0) begin
             if (answers && (addresses == 0 || datas == 0)) broken("bvalid_without_write", "bvalid rose, but there is no write to answer");
             if (rvalid && !r_waits && reads == 0) broken("rvalid_without_read", "rvalid rose, but there is no read to answer");
-            if (bvalid && bresp[0]) broken("bresp", "bresp is neither OKAY nor SLVERR");
-            if (rvalid && rresp[0]) broken("rresp", "rresp is neither OKAY nor SLVERR");
+            if (bvalid && bresp != 2'b00) broken("bresp", "bresp is not OKAY");
+            if (rvalid && rresp != 2'b00) broken("rresp", "rresp is not OKAY");
 
             write_age = addresses != 0 && datas != 0 && !bvalid ? write_age + 1 : 0;
             read_age  = reads != 0 && !rvalid ? read_age + 1 : 0;
@@ -153,7 +154,10 @@ module axi_lite_rules #(
 endmodule
 
 // Images in, results out, batches and the interrupt. Rules:
-//   s_axis_ready_after_reset, m_axis_valid_after_reset   s_axis_tready and m_axis_tvalid are low for QUIET cycles after either reset
+//   s_axis_ready_after_reset, m_axis_valid_after_reset   s_axis_tready and m_axis_tvalid are low for QUIET cycles after either reset, but
+//                                 for a result that was on offer when a soft reset came: m_axis_valid_held has it stay, until it is discarded
+//   s_axis_ready_while_pending    and s_axis_tready is low while it is there. It counts as no image's
+//   s_axis_ready_due              s_axis_tready is high in the first cycle after
 //   s_axis_images_inside          words are taken, and results not, of no more images than MAX_IN_FLIGHT, those outside, and two on offer
 //   m_axis_result_without_image   no result comes of an image of which no word was taken
 //   m_axis_result_due             while an image is wholly inside, a result is on offer at least every PATIENCE cycles, whatever ready does
@@ -168,7 +172,8 @@ module batch_rules #(
     parameter integer PATIENCE      = 0,
     parameter integer QUIET         = 16
 ) (
-    input wire        clk, rst_n, soft_reset,
+    input wire        clk, rst_n, soft_reset, discard,
+    output reg        pending,         // a result of before a soft reset is on offer
     input wire [31:0] batch_length,
     input wire        length_written,  // batch_length may be another one than in the cycle before
     input wire        s_tvalid, s_tready,
@@ -191,7 +196,7 @@ module batch_rules #(
     reg [31:0] this_length, this_other;
     reg [1:0]  this_others;
     integer    word, idle, quiet, back;
-    reg        waits, irq_due, told;
+    reg        waits, irq_due, told, opens_due;
 
     wire [31:0] written = batch_length == 0 ? 1 : batch_length;
 
@@ -207,6 +212,7 @@ module batch_rules #(
         idle  = 0;
         quiet = QUIET;
         waits = 1'b0;
+        opens_due = 1'b1;
     endtask
 
     task automatic check_result;
@@ -251,6 +257,7 @@ module batch_rules #(
         restart;
         irq_due = 1'b0;
         told    = 1'b0;
+        pending = 1'b0;
     end
 
     always @(posedge clk) begin
@@ -258,13 +265,19 @@ module batch_rules #(
         irq_due = rst_n && m_tvalid && m_tready && m_tlast;
         if (rst_n && quiet != 0) begin
             if (s_tready) broken("s_axis_ready_after_reset", "tready is high too soon after a reset");
-            if (m_tvalid) broken("m_axis_valid_after_reset", "tvalid is high too soon after a reset");
+            if (m_tvalid && !pending) broken("m_axis_valid_after_reset", "tvalid is high too soon after a reset");
             quiet = quiet - 1;
-        end else if (rst_n && m_tvalid && !waits) check_result;
+        end else if (rst_n && pending) begin
+            if (s_tready) broken("s_axis_ready_while_pending", "tready is high though a result of before the reset is on offer");
+        end else if (rst_n) begin
+            if (opens_due && !s_tready) broken("s_axis_ready_due", "tready is low when the reset is over");
+            opens_due = 1'b0;
+            if (m_tvalid && !waits) check_result;
+        end
         if (!rst_n || soft_reset) restart;
         else begin
             if (length_written) note_length;
-            if (m_tvalid) begin
+            if (m_tvalid && !pending) begin
                 waits = !m_tready;
                 idle  = 0;
                 if (m_tready && is_final) begin
@@ -289,6 +302,7 @@ module batch_rules #(
                 end
             end
         end
+        pending <= rst_n && (soft_reset || pending) && m_tvalid && !m_tready && !discard;
     end
 endmodule
 
@@ -333,9 +347,12 @@ module protocol_checker #(
         .written(written), .word(word), .data(data), .strobe(strobe)
     );
 
-    // A register holds what was written to it from the cycle on in which bvalid rises. A soft reset then withdraws a result on offer
-    // (docs/accelerator.md, "Reset"): beside ap_rst_n, that is the one exception from m_axis_valid_held.
-    wire soft_reset = written && word == CONTROL[ADDR_BITS-1:2] && strobe[0] && data[0];
+    // A register holds what was written to it from the cycle on in which bvalid rises. A discard then withdraws the result that a soft reset
+    // left, or leaves, on offer (docs/accelerator.md, "Reset"): beside ap_rst_n, that is the one exception from m_axis_valid_held.
+    wire commands = written && word == CONTROL[ADDR_BITS-1:2] && strobe[0];
+    wire soft_reset = commands && data[0];
+    wire discard = commands && data[2];
+    wire pending;
     wire length_written = written && word == BATCH_LENGTH[ADDR_BITS-1:2];
     wire [31:0] mask = {{8{strobe[3]}}, {8{strobe[2]}}, {8{strobe[1]}}, {8{strobe[0]}}};
     reg  [31:0] length_before;
@@ -344,15 +361,17 @@ module protocol_checker #(
     always @(posedge ap_clk) length_before <= ap_rst_n ? batch_length : 1;
 
     channel_rules #(.NAME("s_axis"), .BITS(BUS_BITS + 1), .MAY_STOP(1)) s_axis (
-        .clk(ap_clk), .rst_n(ap_rst_n), .soft_reset(soft_reset), .valid(s_axis_tvalid), .ready(s_axis_tready),
+        .clk(ap_clk), .rst_n(ap_rst_n), .soft_reset(soft_reset), .discards(1'b0), .valid(s_axis_tvalid), .ready(s_axis_tready),
         .payload({s_axis_tlast, s_axis_tdata}));
     channel_rules #(.NAME("m_axis"), .BITS(RESULT_BITS + 1), .IS_OURS(1)) m_axis (
-        .clk(ap_clk), .rst_n(ap_rst_n), .soft_reset(soft_reset), .valid(m_axis_tvalid), .ready(m_axis_tready),
+        .clk(ap_clk), .rst_n(ap_rst_n), .soft_reset(soft_reset), .discards(discard && (soft_reset || pending)),
+        .valid(m_axis_tvalid), .ready(m_axis_tready),
         .payload({m_axis_tlast, m_axis_tdata}));
     batch_rules #(
         .IMAGE_WORDS(IMAGE_WORDS), .ENTRY_WORDS(ENTRY_WORDS), .MAX_IN_FLIGHT(MAX_IN_FLIGHT), .PATIENCE(PATIENCE), .QUIET(QUIET)
     ) batches (
-        .clk(ap_clk), .rst_n(ap_rst_n), .soft_reset(soft_reset), .batch_length(batch_length), .length_written(length_written),
+        .clk(ap_clk), .rst_n(ap_rst_n), .soft_reset(soft_reset), .discard(discard), .pending(pending),
+        .batch_length(batch_length), .length_written(length_written),
         .s_tvalid(s_axis_tvalid), .s_tready(s_axis_tready),
         .m_tvalid(m_axis_tvalid), .m_tready(m_axis_tready), .m_tlast(m_axis_tlast),
         .is_final(FINAL_BIT < 0 || m_axis_tdata[FINAL_BIT < 0 ? 0 : FINAL_BIT]), .irq(irq)

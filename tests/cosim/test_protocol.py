@@ -93,12 +93,12 @@ def test_silent_on_what_is_right(toy_rtl, model_cache, tmp_path, scenario, shape
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("scenario", "module", "unit", "old", "new", "message"), [
-    ("plain", "hw.core", "AcceleratorCore", "self.batch_done.eq(merge.batch_done & ~self.core_reset)", "self.batch_done.eq(0)",
+    ("plain", "hw.core", "AcceleratorCore", "self.batch_done.eq(taken & self.results.payload.last)", "self.batch_done.eq(0)",
      r"protocol rule irq is broken at \d+: irq is low"),
     ("plain", "hw.accelerator", "Accelerator", "self.m_axis_tdata.eq(core.results.payload.word)",
      "self.m_axis_tdata.eq(core.results.payload.word ^ core.cycles[3])", "protocol rule m_axis_payload_stable is broken"),
-    ("unready", "hw.core", "AcceleratorCore", "self.results.valid.eq(merge.o.valid & ~self.core_reset)",
-     "self.results.valid.eq(merge.o.valid & ~self.core_reset & self.results.ready)", "protocol rule m_axis_result_due is broken"),
+    ("unready", "hw.accelerator", "Accelerator", "self.m_axis_tvalid.eq(core.results.valid)",
+     "self.m_axis_tvalid.eq(core.results.valid & self.m_axis_tready)", "protocol rule m_axis_result_due is broken"),
     ("long_batches", "hw.exits.merge", "ExitMerge", "self.length.payload == 1", "self.length.payload[:16] == 1",
      "protocol rule m_axis_last is broken at .*: tlast is 1 with result 1 of a batch of 65537"),
     ("long_batches", "hw.exits.merge", "ExitMerge", "one_to_send.eq(of_batch == 2)", "one_to_send.eq(of_batch[:16] == 2)",

@@ -10,7 +10,9 @@ from hw.exits.decision import Mode
 from hw.exits.exit_path import RESULT_DEPTH, exit_decision
 from hw.netlist import NetlistError
 from sim.accelerator.identity import positions
+from sim.accelerator.images import pack
 from sim.golden import Exit, decide
+from sim.result_word import unpack
 from tests import toy
 from tests.hw.toy_core import run, toy_core
 
@@ -133,7 +135,90 @@ def test_a_soft_reset_forgets_what_is_inside_and_the_next_batches_are_whole(at, 
     images = toy.images(40, seed=2)
     ran = run(core, images, kept, stalls=stalls, soft_reset=(at, 31))
     agrees(core.netlist, ran, kept, expected(core.netlist, images[31:]))
-    assert ran.resets == [RESET_CYCLES + 1] * 2
+    assert ran.resets == [RESET_CYCLES] * 2
+    assert (ran.status["output_pending"], len(ran.stale)) == (0, int(stalls > 0))
+
+
+@pytest.mark.parametrize("discard", [False, True])
+@pytest.mark.parametrize("shape", [ARRIVAL, {**ARRIVAL, "anytime": True}, INPUT], ids=["arrival", "anytime", "input-order"])
+def test_what_is_on_offer_when_a_soft_reset_comes(shape, discard):
+    """It stays there for as long as nobody takes it, and nothing enters; then the batches of after, whole. The bench looks at every cycle.
+    It counts nowhere."""
+    core, kept, until = toy_core(**shape), [3, 1], 420
+    images = toy.images(30, seed=2)
+    seen = []
+
+    def script(ctx, cycle):
+        ctx.set(core.results.ready, cycle > until or cycle < 200)
+        if cycle in (301, until):
+            seen.append((ctx.get(core.busy), ctx.get(core.output_pending)))
+
+    ran = run(core, images, kept, soft_reset=(300, 26), discard=discard, script=script)
+    want = expected(core.netlist, images[26:])
+    if not core.netlist.anytime:
+        agrees(core.netlist, ran, kept, want)
+    assert ran.status["samples_out"] == ran.status["samples_in"] == 4
+    if discard:
+        assert (seen[0], ran.stale) == ((1, 0), [])
+        assert ran.cycles[-1] > until
+        return
+    assert seen == [(1, 1), (0, 1)]
+    (word, last), = ran.stale
+    assert not last
+    found, before = unpack([word], core.netlist.result), expected(core.netlist, images)
+    number = int(found["id"][0])
+    assert 0 < number < 26
+    if not core.netlist.anytime:
+        assert (found["label"][0], found["exit"][0]) == (before.label[number], before.exit[number])
+
+
+def test_a_second_soft_reset_and_a_late_discard():
+    """The result on offer survives any number of resets; a discard drops it, and one at any other time drops nothing."""
+    core = toy_core(**ARRIVAL)
+    pending = []
+
+    def script(ctx, cycle):
+        ctx.set(core.results.ready, cycle < 200 or cycle > 380)
+        ctx.set(core.soft_reset, cycle in (300, 320, 341))
+        ctx.set(core.discard, cycle in (250, 370, 500))
+        pending.append(ctx.get(core.output_pending))
+
+    with pytest.raises(AssertionError, match="a result on offer was taken back"):
+        run(core, toy.images(30, seed=2), [30], script=script)
+    assert pending == [0] * 301 + [1] * 70 + [0]
+
+
+CHECKED = [3, 1, 2]
+
+
+@pytest.mark.parametrize("shape", [ARRIVAL, {"exits": 1, "classes": 4, "size": 2, "bus_bits": 128}], ids=["many words", "one word"])
+@pytest.mark.parametrize(("what", "change", "errors"), [
+    ("each batch's last word", lambda words, ends: {words * end - 1 for end in ends}, 0),
+    ("each image's last word", lambda words, ends: {words * n - 1 for n in range(1, 7)}, 0),
+    ("none", lambda words, ends: set(), 3),
+    ("none at the second batch", lambda words, ends: {words * ends[0] - 1, words * ends[2] - 1}, 1),
+    ("one word early", lambda words, ends: {words * ends[0] - 1, words * ends[1] - 1, words * ends[2] - 2}, 2),
+    ("every word", lambda words, ends: set(range(words * 6)), -6),
+])
+def test_tlast_stands_on_images_last_words_and_on_those_of_batches(shape, what, change, errors):
+    core = toy_core(**shape)
+    images = toy.images(6, seed=4, classes=core.netlist.classes, size=core.netlist.input.height)
+    words = pack(images, core.netlist.input.bus_bits).shape[1]
+    assert (words == 1) == (shape is not ARRIVAL)
+    # Of images of one word several wait outside, so batches are of one length.
+    batches = [2, 2, 2] if words == 1 else CHECKED
+    if words == 1 and what == "one word early":
+        errors = 1  # it is an image's last word
+    for gaps in (0.0, 0.5):
+        ran = run(core, images, batches, gaps=gaps, lasts=change(words, np.cumsum(batches).tolist()))
+        assert ran.status["tlast_errors"] == (errors if errors >= 0 else 6 * words - 6)
+        agrees(core.netlist, ran, batches, expected(core.netlist, images))
+
+
+def test_tlast_is_not_looked_at_unless_it_is_asked_for():
+    core = toy_core(**ARRIVAL)
+    ran = run(core, toy.images(6, seed=4), CHECKED, lasts=(), script=lambda ctx, cycle: ctx.set(core.check_tlast, 0))
+    assert ran.status["tlast_errors"] == 0
 
 
 def test_counters_are_cleared_and_go_on():
@@ -146,7 +231,7 @@ def test_counters_are_cleared_and_go_on():
             seen.append([ctx.get(getattr(core, name)) for name in ("cycles", "samples_in", "stall_input", "gate_occupancy0")])
 
     ran = run(core, toy.images(20, seed=2), [20], script=script)
-    assert seen[0][0] == at - RESET_CYCLES - 1
+    assert seen[0][0] == at - RESET_CYCLES
     assert all(seen[0])
     assert seen[1] == [0, 0, 0, 0]
     assert 0 < ran.status["samples_in"] < 20
@@ -162,6 +247,7 @@ def test_stalls_and_levels_are_those_of_the_streams_they_are_named_after():
     stalled = {name: ran.status[f"stall_{name}"] > 100 for name in counted_streams(core.netlist)}
     assert stalled == {"input": True, "gate0": False, "gate1": False, "exit0": True, "exit1": False, "exit2": False, "output": True}
     assert ran.status["stall_output"] > ran.status["stall_exit0"]
+    assert ran.status["exit_count0"] == ran.status["samples_out"] == 30
     # The gate is full before the FIFO of logits is.
     levels = {name: ran.status[f"occupancy_{name}"] for name in counted_streams(core.netlist)}
     assert levels == {"input": 2, "gate0": 2, "gate1": 0, "exit0": 1, "exit1": 0, "exit2": 0, "output": RESULT_DEPTH}
@@ -183,8 +269,9 @@ def test_latencies_are_those_of_the_docstring():
     fifo, decision = 1, exit_decision(core.netlist, 0).latency
     assert first["to_stage0"] - first["images"] == 3 + fifo
     assert first["results"] - first["to_exit0"] == fifo + decision + 1 + 2
-    # From admission, which is as long before the FIFO's output as the release is before the result's.
-    assert ran.fields(core.netlist)["cycles"].tolist() == [first["results"] - first["to_stage0"]]
+    # From the first word, which is taken before the one that completes the first beat, to the merge, one cycle before the result.
+    words = -(-core.netlist.input.beat_bits // core.netlist.input.bus_bits)
+    assert (words, first["results"] - first["images"] - 1) == (1, ran.fields(core.netlist)["cycles"].tolist()[0])
 
 
 def test_ports_are_those_that_the_netlist_asks_for():

@@ -24,7 +24,7 @@ def simulate(netlist, bench):
     at = offsets(registers(netlist))
 
     async def write(ctx, name, value):
-        ctx.set(bus.awaddr, at[name])
+        ctx.set(bus.awaddr, at.get(name, name))
         ctx.set(bus.wdata, value & 0xFFFF_FFFF)
         ctx.set(bus.wstrb, 15)
         for signal in (bus.awvalid, bus.wvalid, bus.bready):
@@ -35,7 +35,7 @@ def simulate(netlist, bench):
         await ctx.tick()
 
     async def read(ctx, name):
-        ctx.set(bus.araddr, at[name])
+        ctx.set(bus.araddr, at.get(name, name))
         ctx.set(bus.arvalid, 1)
         ctx.set(bus.rready, 1)
         await ctx.tick()
@@ -71,11 +71,13 @@ def test_what_the_host_writes_is_set_of_the_core():
         assert (ctx.get(core.exit1.threshold), ctx.get(core.exit1.threshold_written)) == (77, 1)
         await ctx.tick()
         assert ctx.get(core.exit1.threshold_written) == 0
-        for value, soft_reset, clear in ((1, 1, 0), (2, 0, 1)):
+        commands = (core.soft_reset, core.clear_counters, core.discard)
+        for value in range(16):
             await write(ctx, "CONTROL", value)
-            assert (ctx.get(core.soft_reset), ctx.get(core.clear_counters)) == (soft_reset, clear)
+            assert [ctx.get(command) for command in (*commands, core.check_tlast)] == [value >> bit & 1 for bit in range(4)]
             await ctx.tick()
-            assert (ctx.get(core.soft_reset), ctx.get(core.clear_counters)) == (0, 0)
+            assert [ctx.get(command) for command in (*commands, core.check_tlast)] == [0, 0, 0, value >> 3]
+            assert await read(ctx, "CONTROL") == value & 8
 
     simulate(toy.build(None, **SHAPE), bench)
 
@@ -97,11 +99,35 @@ def test_what_the_core_tells_is_read():
         ctx.set(core.cycles, 0x1234_5678_9ABC_DEF0)
         ctx.set(core.in_flight, 5)
         ctx.set(core.busy, 1)
-        values |= {"CYCLES_LO": 0x9ABC_DEF0, "CYCLES_HI": 0x1234_5678, "STATUS": 5 << 16 | 1, "BUILD": build_id(netlist), "CLASSES": 3,
-                   "STREAMS": len(streams)}
+        ctx.set(core.tlast_errors, 0xA7)
+        values |= {"CYCLES_LO": 0x9ABC_DEF0, "CYCLES_HI": 0x1234_5678, "STATUS": 5 << 16 | 0xA7 << 8 | 1 << 2 | 1,
+                   "BUILD": build_id(netlist), "CLASSES": 3, "STREAMS": len(streams)}
         assert {register: await read(ctx, register) for register in values} == values
 
     simulate(netlist, bench)
+
+
+def test_status_tells_of_a_pending_result_and_of_bad_addresses():
+    """The sticky bit stays until a command that clears counters."""
+    async def bench(ctx, core, write, read):
+        ctx.set(core.output_pending, 1)
+        assert await read(ctx, "STATUS") == 2
+        ctx.set(core.output_pending, 0)
+        for command in (1, 2):
+            assert await read(ctx, "STATUS") == 0
+            assert await read(ctx, 0xFFC) == 0
+            assert await read(ctx, "STATUS") == 8
+            assert await read(ctx, "ID") == 0x4F465250
+            await write(ctx, "CONTROL", 8)
+            assert await read(ctx, "STATUS") == 8
+            await write(ctx, "CONTROL", command)
+            await ctx.tick()
+            assert await read(ctx, "STATUS") == 0
+            await write(ctx, 0x038, 1)
+            assert await read(ctx, "STATUS") == 8
+            await write(ctx, "CONTROL", command)
+
+    simulate(toy.build(None, **SHAPE), bench)
 
 
 def test_exchangeable_heads_have_their_first_values_in_a_memory():

@@ -1,7 +1,7 @@
 """The accelerator's core with the toy's layers around it, all in Amaranth, and a bench that plays images through it."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -60,7 +60,8 @@ def toy_core(**shape: Any) -> AcceleratorCore:
 @dataclass
 class Ran:
     """What came out since the last reset: result words with the cycle in which each was taken and whether it was a batch's last, how often
-    a batch was done, and what the core told at the end. ``resets`` are the lengths of all resets, in cycles."""
+    a batch was done, and what the core told at the end. ``resets`` are the lengths of all resets, in cycles. ``stale`` are the words, with
+    whether they were a batch's last, that were on offer when a reset came and were taken after it."""
 
     words: list[int] = field(default_factory=list)
     last: list[bool] = field(default_factory=list)
@@ -68,6 +69,7 @@ class Ran:
     batches_done: int = 0
     status: dict[str, int] = field(default_factory=dict)
     resets: list[int] = field(default_factory=list)
+    stale: list[tuple[int, bool]] = field(default_factory=list)
 
     def fields(self, netlist: Any) -> dict[str, Any]:
         """The results' fields by name, in the order in which they came."""
@@ -80,17 +82,20 @@ class Ran:
         self.batches_done = 0
 
 
-STATUS = ("busy", "in_flight", "cycles", "samples_in", "samples_out", "exit_count", "stall_", "occupancy_", "gate_occupancy")
+STATUS = ("busy", "in_flight", "output_pending", "tlast_errors",
+          "cycles", "samples_in", "samples_out", "exit_count", "stall_", "occupancy_", "gate_occupancy")
 
 
 def run(core: AcceleratorCore, images: np.ndarray, batches: Sequence[int], *, gaps: float = 0.0, stalls: float = 0.0, seed: int = 1,
-        soft_reset: tuple[int, int] | None = None, script: Callable[[Any, int], None] | None = None, extra: int = 60,
+        soft_reset: tuple[int, int] | None = None, discard: bool = False, lasts: Collection[int] | None = None,
+        script: Callable[[Any, int], None] | None = None, extra: int = 60,
         limit: int = 20_000) -> Ran:
     """Plays ``images`` in batches of those lengths, with gaps before a word and stalls of the output of those probabilities a cycle.
 
     ``soft_reset`` gives the cycle of one and the image from which on the source then goes on: batches begin there, and before it is one
-    that never ends. ``script(ctx, cycle)`` is called in every cycle. Ends ``extra`` cycles after every batch gave its last result. Checks
-    that a result on offer stays as it is until it is taken or a reset comes, and what a reset holds back.
+    that never ends; ``discard`` comes with it. ``lasts`` are the words with TLAST, and has it checked. ``script(ctx, cycle)`` is called in
+    every cycle. Ends ``extra`` cycles after every batch gave its last result. Checks that a result on offer stays as it is until it is
+    taken or discarded, what a reset holds back, and that nothing enters while a result of before is on offer.
     """
     netlist = core.netlist
     packed = pack(images, netlist.input.bus_bits)
@@ -112,6 +117,9 @@ def run(core: AcceleratorCore, images: np.ndarray, batches: Sequence[int], *, ga
         while spare < extra:
             assert cycle < limit, f"{len(ran.words)} results after {limit} cycles"
             ctx.set(core.soft_reset, waits is not None and cycle == soft_reset[0])
+            ctx.set(core.discard, discard and waits is not None and cycle == soft_reset[0])
+            ctx.set(core.check_tlast, lasts is not None)
+            ctx.set(core.images_last, lasts is not None and sent in lasts)
             if waits is not None and cycle > soft_reset[0]:
                 sent, offered, waits = per_image * waits, False, None
             offered = sent < len(source) and (offered or pauses.random() >= gaps)
@@ -123,20 +131,26 @@ def run(core: AcceleratorCore, images: np.ndarray, batches: Sequence[int], *, ga
             ctx.set(core.results.ready, halts.random() >= stalls)
             if script is not None:
                 script(ctx, cycle)
-            valid, ready = ctx.get(core.results.valid), ctx.get(core.results.ready)
+            valid, ready, pending = ctx.get(core.results.valid), ctx.get(core.results.ready), ctx.get(core.output_pending)
             if ctx.get(core.core_reset):
-                assert (valid, ctx.get(core.images.ready), ctx.get(core.busy)) == (0, 0, 1)
-                ran.resets += [] if was_reset else [0]
+                if not was_reset:
+                    held = None if discard else held
+                    assert pending == (held is not None)
+                    ran.resets.append(0)
+                    ran.forget()
+                assert (valid, ctx.get(core.images.ready), ctx.get(core.busy)) == (pending, 0, 1)
                 ran.resets[-1] += 1
-                ran.forget()
-                held = None
+            assert not (pending and (ctx.get(core.images.ready) or held is None)), "not closed, or nothing was on offer"
             was_reset = bool(ctx.get(core.core_reset))
             assert valid or held is None, "a result on offer was taken back"
             if valid:
                 word = ctx.get(core.results.payload.word), bool(ctx.get(core.results.payload.last))
                 assert held in (None, word), "a result on offer changed"
                 held = None if ready else word
-                if ready:
+                if ready and pending:
+                    ran.stale.append(word)
+                    ran.batches_done -= word[1]
+                elif ready:
                     for column, value in zip((ran.words, ran.last, ran.cycles), (*word, cycle), strict=True):
                         column.append(value)
             ran.batches_done += ctx.get(core.batch_done)

@@ -16,6 +16,8 @@ import numpy as np
 DMA, TOP = 0x4040_0000, 0x43C0_0000
 MEMORY = 0x1000_0000
 BUILD = 0x1A2B_3C4D
+REST = {"busy": False, "in_flight": 0, "output_pending": False, "tlast_errors": 0, "bad_address": False}
+"""The driver's status of an accelerator in which nothing is and nothing went wrong."""
 
 
 class ProtocolError(AssertionError):
@@ -202,6 +204,7 @@ class FakeBoard:
         self.modes = [0] * len(self.spec["exits"])
         self.table = list(self.spec["exits"][0]["params"].get("thresholds", []))
         self.batch_length = 1
+        self.check_tlast = False
         self.clear()
         for channel in self.dma.values():
             channel.reset()
@@ -263,7 +266,9 @@ class FakeBoard:
         cycles = 7 if self.faults.get("stuck_clock") else self.now - self.counted_from
         busy = bool(self.inside_images or self.bytes_in or self.now < self.reset_until or self.faults.get("stuck_busy"))
         exits = len(self.spec["exits"])
-        fixed = {0x00: 0x4F465250, 0x04: 1, 0x08: self.spec["build"], 0x10: int(busy) | len(self.inside_images) << 16,
+        errors = self.faults.get("tlast_errors", 0) if self.check_tlast and not self.faults.get("old_map") and self.samples_in else 0
+        fixed = {0x00: 0x4F465250, 0x04: 1, 0x08: self.spec["build"],
+                 0x10: int(busy) | bool(errors) << 2 | errors << 8 | len(self.inside_images) << 16,
                  0x14: self.batch_length, 0x18: exits, 0x1C: self.spec["classes"], 0x20: len(self.spec["streams"]),
                  0x24: self.spec["gates"], 0x28: self.samples_in, 0x2C: self.samples_out, 0x30: cycles & 0xFFFF_FFFF, 0x34: cycles >> 32,
                  0x300: 3}
@@ -277,9 +282,12 @@ class FakeBoard:
 
     def write_top(self, offset: int, value: int) -> None:
         if offset == 0x0C:
-            self.log.append({1: "soft reset", 2: "clear counters"}[value])
-            if value == 1:
+            self.log.append({0b1101: "soft reset", 0b1010: "clear counters"}[value])
+            self.check_tlast = bool(value & 8)
+            if value & 1:
                 self.clear()
+                if "tlast_errors" in self.faults and self.log.count("soft reset") > 1:
+                    del self.faults["tlast_errors"]  # it happened in one batch
             self.counted_from = self.now
             self.samples_in, self.samples_out, self.exit_counts = 0, 0, [0] * len(self.spec["exits"])
         elif offset == 0x14:

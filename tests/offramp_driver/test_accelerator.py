@@ -11,7 +11,7 @@ import pytest
 
 import offramp_driver
 from offramp_driver import Accelerator, DriverError, InputError, ManifestError, MismatchError
-from tests.offramp_driver.fake_board import BUILD, FakeBoard, expected, manifest, write_package
+from tests.offramp_driver.fake_board import BUILD, REST, FakeBoard, expected, manifest, write_package
 
 Open = Callable[..., tuple[FakeBoard, Accelerator]]
 
@@ -147,7 +147,7 @@ def test_what_a_killed_program_left_inside_is_forgotten(opened: Open) -> None:
     board.fifo.extend([(0x1234, False)] * 3)
     assert board.read_top(0x10) & 1
     _, acc = opened(board, open={"download": False})
-    assert acc.status == {"busy": False, "in_flight": 0}
+    assert acc.status == REST
     images = draw(20)
     assert agree(acc.classify(images), images)
 
@@ -210,9 +210,9 @@ def test_counters_status_and_reset(opened: Open) -> None:
     assert acc.counters["samples_in"] == 0
     board.faults["hold_results"] = 0
     board.push(images[0].tobytes())
-    assert acc.status == {"busy": True, "in_flight": 1}
+    assert acc.status == {**REST, "busy": True, "in_flight": 1}
     acc.reset()
-    assert acc.status == {"busy": False, "in_flight": 0}
+    assert acc.status == REST
     assert acc.thresholds[0] == 77
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from offramp_driver import Accelerator, DmaError, DmaTimeout, DriverError
 from offramp_driver.transfer import RESET_CYCLES
-from tests.offramp_driver.fake_board import FakeBoard
+from tests.offramp_driver.fake_board import REST, FakeBoard
 from tests.offramp_driver.test_accelerator import agree, draw
 
 Open = Callable[..., tuple[FakeBoard, Accelerator]]
@@ -22,7 +22,7 @@ def resets(board: FakeBoard, since: int) -> list[Any]:
 
 def after(board: FakeBoard, acc: Accelerator) -> None:
     """Nothing is inside, nothing of before comes out, and what was set is still set."""
-    assert acc.status == {"busy": False, "in_flight": 0}
+    assert acc.status == REST
     assert acc.thresholds[0] == 90
     images = draw(40, seed=9)
     assert agree(acc.classify(images), images, 90)
@@ -94,6 +94,30 @@ def test_the_default_ends_too(opened: Open) -> None:
     board.faults["hold_results"] = 3
     with pytest.raises(DmaTimeout, match=r"within 2200 cycles"):
         acc.classify(draw(5))
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_words_lost_or_doubled_on_the_way_are_told_at_once(ready: tuple[FakeBoard, Accelerator], ends: bool) -> None:
+    """Whether all results come, of images cut in other places, or one of them never."""
+    board, acc = ready
+    before, begun = len(board.log), board.now
+    board.faults["tlast_errors"] = 3
+    if not ends:
+        board.faults["hold_results"] = 19
+    with pytest.raises(DmaError, match=r"words were lost or doubled .* in a batch of 20 images .* \(TLAST\) was 3 times missing or not"):
+        acc.classify(draw(20))
+    assert board.now - begun < 5000
+    assert resets(board, before) == RECOVERY
+    after(board, acc)
+
+
+def test_hardware_that_does_not_look_at_tlast(opened: Open) -> None:
+    """That of before there was such a check: its STATUS has no such bits, and what is written to CONTROL beyond its own does nothing."""
+    board, acc = opened()
+    board.faults["old_map"] = True
+    board.faults["tlast_errors"] = 3
+    images = draw(20)
+    assert agree(acc.classify(images), images)
 
 
 @pytest.mark.parametrize(("base", "bit", "text"), [
@@ -203,7 +227,7 @@ def test_stale_results_in_the_dmas_queue_do_not_come_later(ready: tuple[FakeBoar
     write = board.write_top
 
     def watch(offset: int, value: int) -> None:
-        if (offset, value) == (0x0C, 1):
+        if offset == 0x0C and value & 1:
             taken.append(len(board.fifo))
         write(offset, value)
 

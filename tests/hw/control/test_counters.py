@@ -34,3 +34,24 @@ def test_counts_and_highest_levels_against_a_model():
     sim.run()
     assert cleared  # together with an event and a level
     assert wrapped
+
+
+def test_a_tally_stays_at_its_greatest_value():
+    m, clear, amount, register = Module(), Signal(), Signal(2), Signal(3)
+    Counters(m, clear).tally(register, amount)
+    seen = []
+
+    async def bench(ctx):
+        for step in (1, 2, 0, 3, 3, 1, 2):
+            ctx.set(amount, step)
+            await ctx.tick()
+            seen.append(ctx.get(register))
+        ctx.set(clear, 1)
+        await ctx.tick()
+        seen.append(ctx.get(register))
+
+    sim = Simulator(m)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.run()
+    assert seen == [1, 3, 3, 6, 7, 7, 7, 0]

@@ -40,7 +40,7 @@ class Axi:
     """Reads and writes as a host makes them, one after another; ``begun`` and ``done`` tell the cycles."""
 
     def __init__(self, *steps):
-        """``steps`` are (cycle from which, register name, value or None to read)."""
+        """``steps`` are (cycle from which, register's name or any address, value or None to read)."""
         self.steps, self.values, self.done = list(steps), [], []
         self._open = set()
 
@@ -49,7 +49,7 @@ class Axi:
                                                                     "arvalid", "rready")}
         if self.steps and not self._open and cycle >= self.steps[0][0]:
             _, name, value = self.steps[0]
-            offset = offsets(dut.registers)[name]
+            offset = name if isinstance(name, int) else offsets(dut.registers)[name]
             ctx.set(axi["awaddr"], offset), ctx.set(axi["araddr"], offset), ctx.set(axi["wstrb"], 15)
             ctx.set(axi["wdata"], (value or 0) & 0xFFFFFFFF)
             self._open = {"ar", "r"} if value is None else {"aw", "w", "b"}
@@ -69,18 +69,22 @@ class Axi:
                 self._open, self.steps = set(), self.steps[1:]
 
 
-def play(dut, rows, cycles, *, ready=lambda cycle: True, axi=None, act=None, reset=lambda cycle: False, sides=None):
+def play(dut, rows, cycles, *, ready=lambda cycle: True, axi=None, act=None, reset=lambda cycle: False, sides=None, soft=False,
+         drop=lambda cycle: False):
     """Offer ``rows`` for ``cycles`` cycles; give the cycles of first beats, ``{stream: [(cycle, word)]}`` of what came out, and the result
     words before each reset.
 
     ``act(ctx, cycle)`` sets what it likes before a cycle. ``reset`` says whether a reset lasts in a cycle: beats are offered in it too, but
-    none may be taken or given, and all sources begin anew after it. ``sides`` are words for further streams.
+    none may be taken or given, and all sources begin anew after it. ``sides`` are words for further streams. With ``soft`` beats may be
+    given in its cycle, and what is on offer then must stay so, and nothing be taken, until it is given: it counts as of before.
+    ``drop`` says whether that is discarded at the end of a cycle.
     """
     beats = [sum((value & (1 << BITS) - 1) << lane * BITS for lane, value in enumerate(row[at:at + PE]))
              for row in rows for at in range(0, CLASSES, PE)]
     sources = {"s_axis_logits": beats, **(sides or {})}
     sinks = [pin.name.removesuffix("_tdata") for pin in dut.pins if pin.name.startswith("m_axis") and pin.name.endswith("_tdata")]
     position, taken, found, cut = dict.fromkeys(sources, 0), [], {sink: [] for sink in sinks}, []
+    held, stale = {}, {}
 
     async def bench(ctx):
         ctx.set(dut.aresetn, 1)
@@ -101,17 +105,27 @@ def play(dut, rows, cycles, *, ready=lambda cycle: True, axi=None, act=None, res
             for name in sources:
                 if ctx.get(getattr(dut, f"{name}_tready")) and ctx.get(getattr(dut, f"{name}_tvalid")):
                     assert not quiet, "taken during a reset"
+                    assert not stale, "taken while a beat of before is on offer"
                     if name == "s_axis_logits" and position[name] % dut.beats == 0:
                         taken.append(cycle)
                     position[name] += 1
             for name in sinks:
-                if ready(cycle) and ctx.get(getattr(dut, f"{name}_tvalid")):
-                    assert not quiet, "given during a reset"
-                    found[name].append((cycle, ctx.get(getattr(dut, f"{name}_tdata"))))
+                value = ctx.get(getattr(dut, f"{name}_tdata")) if ctx.get(getattr(dut, f"{name}_tvalid")) else None
+                assert held.get(name) in (None, value) or (quiet and not soft), "what was on offer was taken back"
+                held[name] = None if ready(cycle) else value
+                if ready(cycle) and value is not None:
+                    assert soft or not quiet, "given during a reset"
+                    if name in stale:
+                        cut[-1].append(stale.pop(name)) if name == "m_axis_result" else stale.pop(name)
+                    else:
+                        found[name].append((cycle, value))
             if quiet:
                 position.update(dict.fromkeys(sources, 0))
                 cut.append(results(found))
                 taken.clear(), [items.clear() for items in found.values()]
+                stale.update({name: value for name, value in held.items() if value is not None} if soft else {})
+            if drop(cycle):
+                held.clear(), stale.clear()
             await ctx.tick()
 
     sim = Simulator(dut)
@@ -144,6 +158,17 @@ def test_ports(policy, more, control):
     assert [(pin.name, pin.bits) for pin in dut.pins] == list(found.items())
     text = verilog.convert(dut, name="unit", emit_src=False, strip_internal_attrs=True)
     assert all(f" {name};" in text for name in found)
+
+
+def test_a_block_design_is_told_what_the_ports_are():
+    text = verilog.convert(build("gate"), name="unit", emit_src=False, strip_internal_attrs=True)
+    for line in ("xilinx.com:interface:axis:1.0 s_axis_logits TVALID", "xilinx.com:interface:axis:1.0 m_axis_result TDATA",
+                 "xilinx.com:interface:axis:1.0 s_axis_gate TREADY", "xilinx.com:interface:aximm:1.0 s_axilite WSTRB",
+                 "xilinx.com:signal:clock:1.0 aclk CLK", "XIL_INTERFACENAME aresetn, POLARITY ACTIVE_LOW",
+                 "ASSOCIATED_BUSIF s_axis_logits:s_axis_gate:m_axis_result:s_axilite, ASSOCIATED_RESET aresetn"):
+        assert line in text, line
+    assert "X_INTERFACE_INFO = \"xilinx.com:interface:aximm" not in verilog.convert(
+        build(control="plain"), name="unit", emit_src=False, strip_internal_attrs=True)
 
 
 def test_odd_widths_are_filled_up_to_bytes():
@@ -238,18 +263,46 @@ def test_reset_at_any_cycle(stuck, policy):
 
 @pytest.mark.parametrize("stuck", [False, True])
 def test_soft_reset_at_any_cycle(stuck):
-    """The same, and the threshold stays as the host wrote it; the counters begin anew."""
+    """The same but for what is on offer, which stays so until it is taken, through further resets too. The threshold stays as the host
+    wrote it; the counters begin anew."""
     rows, dut = draw(9), build(threshold=-100)
     resets = [(40 * number + number, "CONTROL", 1) for number in range(1, 12)]
-    end = resets[-1][0] + 100
+    end = resets[-1][0] + 130
     axi = Axi((0, "THRESHOLD", 50), *resets, *((end, name, None) for name in ("THRESHOLD", "SAMPLES", "LEFT")))
     _, found, cut = play(dut, rows * 3, end + 30, axi=axi, reset=lambda cycle: cycle in axi.done[1:12],
-                         ready=lambda cycle: not stuck or cycle > end - 70)
+                         ready=lambda cycle: (not stuck or cycle > end - 100) and cycle % 3 != 1, soft=True)
     left = [int(max(row) >= 50) for row in rows] * 3
     expected = [word(row, leaves) for row, leaves in zip(rows * 3, left, strict=True)]
+    # Nobody takes anything: the first one stays on offer until the end.
+    assert [len(words) for words in cut] == [0] * 10 + [1] if stuck else all(cut)
     assert all(words == expected[:len(words)] for words in cut[1:])
     assert results(found) == expected
     assert axi.values[-3:] == [50, len(expected), sum(left)]
+
+
+@pytest.mark.parametrize("policy", ["max_logit", "patience"])
+def test_what_is_on_offer_is_told_of_and_can_be_discarded(policy):
+    """Results and tokens alike, after the reset or with it; the bench sees that both stay until then, and that nothing enters meanwhile."""
+    rows, dut = draw(9), build(policy, threshold=7 if policy == "patience" else 0)
+    axi = Axi((30, "CONTROL", 1), (40, "STATUS", None), (50, "CONTROL", 4), (50, "STATUS", None), (90, "CONTROL", 5), (90, "STATUS", None),
+              (160, "SAMPLES", None))
+    resets, drops = (0, 4), (2, 4)
+    _, found, cut = play(dut, rows, 200, axi=axi, soft=True, ready=lambda cycle: cycle > 120, sides=SIDES.get(policy),
+                         reset=lambda cycle: cycle in [axi.done[n] for n in resets if n < len(axi.done)],
+                         drop=lambda cycle: cycle in [axi.done[n] for n in drops if n < len(axi.done)])
+    assert axi.values == [None, 2, None, 0, None, 0, len(rows)]
+    assert cut == [[], []]
+    assert [value & 0x7FFF for value in results(found)] == [row.index(max(row)) for row in rows]
+    if policy == "patience":
+        assert [value & 0xFF for _, value in found["m_axis_token"]] == list(range(9))
+
+
+def test_a_bad_address_is_told_until_a_reset():
+    threshold = 0x18  # policy always has none
+    axi = Axi(*((0, *step) for step in (("STATUS", None), (threshold, None), ("STATUS", None), ("CONTROL", 1), ("STATUS", None),
+                                        (threshold, 5), ("STATUS", None))))
+    play(build("always"), [], 80, axi=axi)
+    assert axi.values == [0, 0, 8, None, 0, None, 8]
 
 
 @pytest.mark.parametrize(("value", "acts_as"), [(-(2**31), -128), (2**31 - 1, 128), (256, 128), (-261, -128), (127, 127), (-3, -3)])
@@ -328,7 +381,7 @@ def test_registers_keep_their_places():
     everything = offsets(exit_unit_registers(policy="x", classes=9, pe=3, threshold=1, thresholds=[1], score="y"))
     for few in (exit_unit_registers(policy="never", classes=2, pe=1), exit_unit_registers(policy="softmax", classes=2, pe=1, threshold=5)):
         assert {name: everything[name] for name in offsets(few)} == offsets(few)
-    assert sorted(everything.values()) == [4 * number for number in range(14)]
+    assert sorted(everything.values()) == [4 * number for number in range(15)]
 
 
 @pytest.mark.parametrize(("change", "message"), [

@@ -26,5 +26,20 @@ def test_every_kind_of_port():
 
 @pytest.mark.parametrize("port", ["debug", "t_axis_tdata", "axis_s_tdata"])
 def test_a_port_of_no_interface_is_refused(port):
-    with pytest.raises(ValueError, match=f"port '{port}' belongs to none of s_axis, m_axis, s_axilite, ap_clk, ap_rst_n, irq"):
+    with pytest.raises(ValueError, match=rf"port '{port}' belongs to none of s_axis\*, m_axis\*, s_axilite, ap_clk, ap_rst_n, irq"):
         interface_attributes([port])
+
+
+def test_a_unit_with_other_names():
+    """Streams of any name, a clock and a reset of their own, and ports that belong to no interface."""
+    found = interface_attributes(["aclk", "aresetn", "s_axis_logits_tdata", "m_axis_result_tvalid", "m_axis_result_tready", "threshold"],
+                                 clock="aclk", reset="aresetn", plain={"threshold"})
+    assert found == {
+        "aclk": {"X_INTERFACE_INFO": "xilinx.com:signal:clock:1.0 aclk CLK",
+                 "X_INTERFACE_PARAMETER": "XIL_INTERFACENAME aclk, ASSOCIATED_BUSIF s_axis_logits:m_axis_result, ASSOCIATED_RESET aresetn"},
+        "aresetn": {"X_INTERFACE_INFO": "xilinx.com:signal:reset:1.0 aresetn RST",
+                    "X_INTERFACE_PARAMETER": "XIL_INTERFACENAME aresetn, POLARITY ACTIVE_LOW"},
+        "s_axis_logits_tdata": {"X_INTERFACE_INFO": "xilinx.com:interface:axis:1.0 s_axis_logits TDATA"},
+        "m_axis_result_tvalid": {"X_INTERFACE_INFO": "xilinx.com:interface:axis:1.0 m_axis_result TVALID"},
+        "m_axis_result_tready": {"X_INTERFACE_INFO": "xilinx.com:interface:axis:1.0 m_axis_result TREADY"},
+    }

@@ -81,8 +81,8 @@ def reset(board: Board, netlist: Netlist) -> None:
         dma(board, MM2S, CONTROL, RESET)
         while dma(board, MM2S, CONTROL) & RESET:
             pass
-        register(board, netlist, "CONTROL", 1)
-        while register(board, netlist, "STATUS"):
+        register(board, netlist, "CONTROL", 5)
+        while register(board, netlist, "STATUS") & 0xFFFF_0001:
             pass
     dma(board, MM2S, CONTROL, RESET)
     while dma(board, MM2S, CONTROL) & RESET:

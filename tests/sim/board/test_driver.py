@@ -47,6 +47,21 @@ with Accelerator("toy.bit", timeout=0.001) as acc:
     check(acc.classify(samples["images"]))
 """
 
+LOST = HEAD + """
+from offramp_driver.errors import DmaError
+with Accelerator("toy.bit") as acc:
+    try:
+        acc.classify(samples["images"])
+    except DmaTimeout as error:
+        raise AssertionError("it was waited for until the limit") from error
+    except DmaError as error:
+        assert "words were lost or doubled on the way" in str(error), error
+    else:
+        raise AssertionError("nothing was told of the lost words")
+    assert not any(acc.status.values()), acc.status
+    check(acc.classify(samples["images"]))
+"""
+
 INTERRUPT = HEAD + """
 import signal
 inside = False
@@ -90,6 +105,11 @@ def test_results_are_those_of_the_golden_model(package) -> None:
 
 def test_after_a_timeout_the_next_batch_is_right(package) -> None:
     run(*package, TIMEOUT, hold_results=3)
+
+
+def test_words_lost_on_the_way_are_told(package) -> None:
+    """At once. (Of a whole image that is lost nothing is misplaced: the batch does not end, which is a timeout.)"""
+    run(*package, LOST, lose_words=1)
 
 
 def test_after_ctrl_c_at_any_moment_the_next_batch_is_right(package) -> None:

@@ -109,10 +109,10 @@ def test_bus_errors(start) -> None:
             board.read(address)
         with pytest.raises(BusError, match=f"nothing answers at {address:#x}"):
             board.write(address, 1)
-    with pytest.raises(BusError, match="read of register 0xffc of the accelerator was answered with 2"):
-        board.read(ACCELERATOR_BASE + 0xFFC)
-    with pytest.raises(BusError, match="write to register 0xffc of the accelerator was answered with 2"):
-        board.write(ACCELERATOR_BASE + 0xFFC, 0)
+    # In the accelerator's own page there is no bus error, which would end a program on a Zynq: STATUS.bad_address tells.
+    assert board.read(ACCELERATOR_BASE + 0xFFC) == 0
+    board.write(ACCELERATOR_BASE + 0xFFC, 5)
+    assert register(board, netlist, "STATUS") == 8
     assert register(board, netlist, "ID") == int.from_bytes(b"OFRP", "big")
 
 

@@ -32,12 +32,14 @@ int main(int argc, char** argv) {
 FAULTS = {
     # The accelerator's results.
     "valid_falls": "m_axis_valid_held", "data_changes": "m_axis_payload_stable", "last_changes": "m_axis_payload_stable",
-    "valid_in_reset": "m_axis_valid_in_reset", "result_survives_soft_reset": "m_axis_valid_after_reset",
+    "valid_in_reset": "m_axis_valid_in_reset", "result_withdrawn": "m_axis_valid_held",
+    "result_survives_discard": "m_axis_valid_after_reset", "result_twice": "m_axis_result_without_image",
     "valid_waits_for_ready": "m_axis_result_due", "result_too_many": "m_axis_result_without_image",
     "last_early": "m_axis_last", "last_never": "m_axis_last", "length_of_now": "m_axis_last", "length_of_16_bits": "m_axis_last",
     "irq_dead": "irq", "irq_twice": "irq", "irq_late": "irq", "irq_early": "irq",
     # Its images.
     "ready_after_reset": "s_axis_ready_after_reset", "ready_too_soon": "s_axis_ready_after_reset",
+    "ready_late": "s_axis_ready_due", "takes_while_pending": "s_axis_ready_while_pending",
     "takes_too_many": "s_axis_images_inside",
     "s_valid_falls_and_rises": "s_axis_valid_held", "s_data_changes": "s_axis_payload_stable", "s_last_changes": "s_axis_payload_stable",
     "s_valid_in_reset": "s_axis_valid_in_reset",
@@ -46,14 +48,14 @@ FAULTS = {
     "awvalid_in_reset": "s_axilite_aw_valid_in_reset", "wvalid_falls": "s_axilite_w_valid_held",
     "wdata_changes": "s_axilite_w_payload_stable", "wstrb_changes": "s_axilite_w_payload_stable",
     "awready_due": "s_axilite_awready_due", "wready_due": "s_axilite_wready_due",
-    "bvalid_falls": "s_axilite_b_valid_held", "bresp_changes": "s_axilite_b_payload_stable",
+    "bvalid_falls": "s_axilite_b_valid_held", "bresp_slverr": "s_axilite_bresp",
     "bvalid_in_reset": "s_axilite_b_valid_in_reset",
     "bvalid_before_data": "s_axilite_bvalid_without_write", "bvalid_again": "s_axilite_bvalid_without_write",
     "bvalid_due": "s_axilite_bvalid_due", "bresp_exokay": "s_axilite_bresp",
     # Reads.
     "arvalid_falls": "s_axilite_ar_valid_held", "araddr_changes": "s_axilite_ar_payload_stable", "arready_due": "s_axilite_arready_due",
     "rvalid_falls": "s_axilite_r_valid_held", "rdata_changes": "s_axilite_r_payload_stable",
-    "rresp_changes": "s_axilite_r_payload_stable", "rvalid_in_reset": "s_axilite_r_valid_in_reset",
+    "rresp_slverr": "s_axilite_rresp", "rvalid_in_reset": "s_axilite_r_valid_in_reset",
     "rvalid_alone": "s_axilite_rvalid_without_read", "rvalid_due": "s_axilite_rvalid_due", "rresp_decerr": "s_axilite_rresp",
 }
 ANYTIME = {"last_not_final": "m_axis_last", "last_early": "m_axis_last", "last_never": "m_axis_last"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import write_bytes
-from build_flows.steps.data import DataSettings, Held, data_inputs, data_settings, dataset, held_out, split_off
+from build_flows.steps.data import DataSettings, Held, data_inputs, data_named, data_settings, dataset, held_out, read_data, split_off
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.metrics import OUTPUTS, warn_of_other_split, write_metrics
 from build_flows.steps.threads import set_threads
@@ -54,7 +54,7 @@ def step(project: "Project") -> Step:
     files = {"start": project.start, "samples": project.samples}
     return Step(
         name="train", run=run, outputs=OUTPUTS, inputs={**data_inputs(project), **{key: file for key, file in files.items() if file}},
-        settings=settings(project), resumable=True, adopt=adopt, apart=APART,
+        settings=settings(project), resumable=True, adopt=adopt, apart=APART, named={"data": data_named(project)},
     )
 
 
@@ -67,7 +67,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     from quant_models.networks.checkpoint import load_checkpoint
 
     set_threads(chosen.training.train.threads)
-    data = dataset(chosen.data, inputs, work.caches)
+    data = read_data(chosen.data, inputs, work)
     split_off(chosen.held, data, work)
     start = inputs.get("start")
     if start is not None:

@@ -48,7 +48,9 @@ def explain(error: BaseException) -> Explanation | None:
     if isinstance(error, KeyboardInterrupt):
         return Explanation("interrupted", "what was finished is kept; the same command picks up from there", INTERRUPTED)
     if isinstance(error, MemoryError):
-        return Explanation("out of memory", "close other programs, or use a smaller train.batch_size", 1)
+        what = " ".join(str(error).split())
+        hint = "close other programs, or use less: a smaller train.batch_size, fewer or smaller images"
+        return Explanation(f"out of memory ({what})" if what else "out of memory", hint, 1)
     if isinstance(error, OSError):
         return _explain_os(error)
     if isinstance(error, Exception) and _is_ours(type(error)):
@@ -71,7 +73,9 @@ def _explain_os(error: OSError) -> Explanation | None:
         return Explanation(f"the disk is full{where}", FREE, 1)
     if error.filename is None or error.strerror is None:
         return None
-    hint = "run `offramp doctor` to see what is missing" if isinstance(error, FileNotFoundError) else None
+    # A program that cannot be started is called by its name alone; any other file has a place.
+    program = isinstance(error, FileNotFoundError) and not os.path.dirname(os.fsdecode(error.filename))
+    hint = "run `offramp doctor` to see what is missing" if program else None
     return Explanation(f"{error.filename}: {error.strerror.lower()}", hint, 1)
 
 

@@ -252,6 +252,11 @@ def _read(path: Path) -> SweepFile:
         raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    if "project" in raw and not raw.keys() & {"base", "layouts"}:
+        raise ConfigError(
+            f"{path} is a configuration, not a sweep file (base, and a table [[layouts]] for each layout)",
+            hint=f"offramp compare {path} ... compares configurations as they are; docs/compare.md says what a sweep file holds",
+        )
     return checked(SweepFile, raw, str(path), _impossible)
 
 

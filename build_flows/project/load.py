@@ -164,4 +164,6 @@ def parse(text: str, name: str = "config.toml") -> Config:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{name}: not valid TOML: {error}") from None
+    if "layouts" in raw and "project" not in raw:
+        raise ConfigError(f"{name} is a sweep file, not a configuration", hint=f"offramp compare --sweep {name} compares its layouts")
     return checked(Config, raw, name, impossible)

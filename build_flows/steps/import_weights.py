@@ -98,12 +98,16 @@ def import_weights(
 
     own, source, ui, part = chosen.own, inputs["import"], work.ui, chosen.train.held
     ui.info(f"importing float weights from {source}")
+    try:
+        shown_as = seen(own, data)
+    except QuantModelError as error:
+        raise ConfigError(f"{work.file}: [import] {error}") from error
     kept, held = split(data, part.fraction, part.seed)
     shown = np.sort(np.random.default_rng(part.seed).permutation(kept)[: own.calibration_images])
     try:
         found = import_network(
             spec, read_weights(source), data.x_train[shown], (data.x_train[held], data.y_train[held]), mapping=own.mapping,
-            seen=seen(own, data), bias_correction=own.bias_correction,
+            seen=shown_as, bias_correction=own.bias_correction,
         )
     except QuantModelError as error:
         raise ConfigError(f"{work.file}: {work.named['import']}: {error}") from error

@@ -24,12 +24,20 @@ from sim.errors import AgreementError, BuildError, ToolError
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "g++"), "g++: no such file or directory", 1),
         (KeyboardInterrupt(), "interrupted", 130),
         (MemoryError(), "out of memory", 1),
+        (MemoryError("Unable to allocate 1 TiB"), "out of memory (Unable to allocate 1 TiB)", 1),
     ],
 )
 def test_foreseen_errors_become_one_line(error: BaseException, message: str, code: int) -> None:
     found = explain(error)
     assert found is not None
     assert (found.message, found.code) == (message, code)
+
+
+@pytest.mark.parametrize(("name", "hinted"), [("g++", True), (b"yosys", True), ("out/no/where", False), ("/nowhere/a.npz", False)])
+def test_only_what_may_be_a_program_is_looked_for_by_the_doctor(name: str | bytes, hinted: bool) -> None:
+    found = explain(FileNotFoundError(errno.ENOENT, "No such file or directory", name))
+    assert found is not None
+    assert found.hint == ("run `offramp doctor` to see what is missing" if hinted else None)
 
 
 def test_a_hint_is_kept() -> None:

@@ -78,7 +78,7 @@ def test_a_pool_in_front_of_the_first_convolution(tmp_path: Path) -> None:
         ((6, 5, 2), ((conv(4), act(), pool(1, 2)), HEAD, REST, (logits,))),
         ((6, 5, 2), ((conv(4), act(), pool((6, 5))), HEAD, REST, (logits,))),
         ((6, 5, 2), ((conv(4, (6, 5), pads=[0] * 4), act()), HEAD, REST, (logits,))),
-        ((6, 5, 2), ((conv(4, (2, 2), pads=[3, 2, 3, 2]), act()), HEAD, REST, (logits,))),
+        ((6, 5, 2), ((conv(4, (2, 2), pads=[3, 2, 3, 2]), act()), HEAD, (conv(3), act()), HEAD)),
         ((6, 5, 2), ((conv(4, (3, 5), auto_pad="SAME_UPPER"), act()), HEAD, REST, (logits,))),
         ((6, 5, 2), ((conv(4, bits=8), act(8), conv(4, bits=2), act(2)), HEAD, (conv(4), act(5, signed=True), pool()), HEAD)),
         ((6, 5, 2), ((conv(4), norm(0, -1, 1), pool(), relu, act(relu=False)), HEAD, REST, (logits,))),

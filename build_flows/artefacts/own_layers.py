@@ -13,8 +13,8 @@ from build_flows.base.files import atomic_path
 __all__ = ["REACH", "OwnLayer", "OwnNetwork", "loose_steps", "thresholds", "write_golden"]
 
 REACH = 1 << 23
-"""Accumulators up to here are looked at, as ``quant_models.integers.view`` does: a step that none of them takes is at REACH + 1, one that
-all of them have taken at -REACH."""
+"""Accumulators up to here, or as far as a layer's own go where that is farther, are looked at, as ``quant_models.integers.view`` does: a
+step that none of them takes is at REACH + 1, one that all of them have taken at -REACH."""
 
 LOOSE = 1e-4
 """So near to a rounding boundary, in steps of the activation, float32 arithmetic may decide either way (it sums in any order)."""
@@ -60,6 +60,19 @@ class OwnLayer:
         """The smallest integer that its activation gives."""
         return -(1 << (self.act_bits - 1)) if self.act_signed else 0
 
+    @property
+    def reach(self) -> int:
+        """The largest accumulator, of either sign, that weights and inputs can make; 0 for a max pool."""
+        if self.kind == "maxpool":
+            return 0
+        low, high = (-(1 << (self.in_bits - 1)), (1 << (self.in_bits - 1)) - 1) if self.in_signed else (0, (1 << self.in_bits) - 1)
+        if self.weight is None:
+            height, width, _ = self.in_shape
+            return height * width * max(high, -low)
+        rows = self.weight.reshape(len(self.weight), -1)
+        above, below = np.maximum(rows, 0).sum(axis=1), np.minimum(rows, 0).sum(axis=1)
+        return int(max((above * high + below * low).max(), -(above * low + below * high).min()))
+
 
 @dataclass(frozen=True, kw_only=True)
 class OwnNetwork:
@@ -95,10 +108,10 @@ def thresholds(layer: OwnLayer) -> IntArray:
     By bisection over the integer accumulator, with one factor and one offset a channel: scales, bias and batch norm in one. Halves are
     rounded to even, as Quant does.
     """
-    steps = _steps(layer)
+    steps, reach = _steps(layer), max(REACH, layer.reach)
     assert layer.slope is not None
-    low = np.full((len(layer.slope), len(steps)), -REACH - 1, np.int64)
-    high = np.full_like(low, REACH + 1)
+    low = np.full((len(layer.slope), len(steps)), -reach - 1, np.int64)
+    high = np.full_like(low, reach + 1)
     while (high - low > 1).any():
         middle = (low + high) // 2
         taken = (np.rint(_respond(layer, middle)) >= steps) & (middle > low)
@@ -111,7 +124,7 @@ def loose_steps(layer: OwnLayer, found: IntArray) -> IntArray:
     assert layer.slope is not None
     bound = _steps(layer) - 0.5
     near = np.minimum(abs(_respond(layer, found) - bound), abs(_respond(layer, found - 1) - bound)) < LOOSE
-    reach = np.maximum(1, np.ceil(LOOSE * layer.scale / layer.slope)).astype(np.int64)
+    reach = np.clip(np.ceil(LOOSE * layer.scale / layer.slope), 1, REACH).astype(np.int64)
     return np.where(near & (abs(found) < REACH), reach[:, None], 0)
 
 

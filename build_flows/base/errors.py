@@ -56,7 +56,10 @@ def explain(error: BaseException) -> Explanation | None:
         return Explanation(error.message, error.hint, 1)
     if isinstance(error, KeyboardInterrupt):
         return Explanation("interrupted", "what was finished is kept; the same command picks up from there", INTERRUPTED)
-    if isinstance(error, MemoryError) or (type(error) is RuntimeError and any(words in str(error) for words in NO_ROOM)):
+    if isinstance(error, MemoryError):
+        what = " ".join(str(error).split())
+        return Explanation(f"out of memory ({what})" if what else "out of memory", MEMORY, 1)
+    if type(error) is RuntimeError and any(words in str(error) for words in NO_ROOM):
         return Explanation("out of memory", MEMORY, 1)
     if isinstance(error, OSError):
         return _explain_os(error)

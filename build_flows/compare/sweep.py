@@ -248,6 +248,11 @@ def _read(path: Path) -> SweepFile:
     if path.is_dir():
         raise ConfigError(f"{path} is a folder, not a sweep file")
     raw = read_toml_file(path)
+    if "project" in raw and not raw.keys() & {"base", "layouts"}:
+        raise ConfigError(
+            f"{path} is a configuration, not a sweep file (base, and a table [[layouts]] for each layout)",
+            hint=f"offramp compare {path} ... compares configurations as they are; docs/compare.md says what a sweep file holds",
+        )
     return checked(SweepFile, raw, str(path), _impossible)
 
 

@@ -82,6 +82,7 @@ def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
                  RemoveCNVtoFCFlatten(), absorb.AbsorbConsecutiveTransposes()):
         model = model.transform(step)
     _drop_input_transpose(model)
+    _drop_input_flatten(model)
     _fork(model)
     for node in model.graph.node:
         if node.domain == HW_DOMAIN:
@@ -121,6 +122,8 @@ def _streamline(model: ModelWrapper) -> ModelWrapper:
     These are the steps of FINN's ``Streamline``, which tidies the whole graph after each of them; here only after those that found
     something to do, which takes a fraction of the time.
     """
+    source = model.graph.input[0].name
+    kind = model.get_tensor_datatype(source)
     for step in (*STREAMLINE, reorder.MoveLinearPastFork, *STREAMLINE):
         before = _wiring(model)
         model = model.transform(step(), make_deepcopy=False, cleanup=False)
@@ -128,6 +131,10 @@ def _streamline(model: ModelWrapper) -> ModelWrapper:
             model.cleanup()
             for tidy in (RemoveIdentityOps, GiveUniqueNodeNames, GiveReadableTensorNames, InferDataTypes, InferDataLayouts):
                 model = model.transform(tidy(), make_deepcopy=False, cleanup=False)
+            if model.get_tensor_datatype(source) != kind:
+                # Moving a scale past a pool makes what the pool reads a float, and nothing works the type of an input out again.
+                model.set_tensor_datatype(source, kind)
+                model = model.transform(InferDataTypes())
     return model
 
 
@@ -196,6 +203,25 @@ def _drop_input_transpose(model: ModelWrapper) -> None:
         model.graph.node.remove(first)
         model.set_tensor_shape(name, shape)
         model.set_tensor_datatype(name, kind)
+
+
+def _drop_input_flatten(model: ModelWrapper) -> None:
+    """A linear layer that reads the images takes them in NHWC, as they arrive: its weights change places."""
+    name = model.graph.input[0].name
+    flat = _only(model.find_consumers(name), "the network's input")
+    if flat.op_type not in ("Flatten", "Reshape"):
+        return
+    layer = _only(model.find_consumers(flat.output[0]), f"{flat.op_type} {flat.name}")
+    if not layer.op_type.startswith("MVAU"):
+        raise CompileError(f"{flat.op_type} {flat.name} must lead to a linear layer, not to {layer.op_type} {layer.name}")
+    kind, (_, channels, height, width) = model.get_tensor_datatype(name), model.get_tensor_shape(name)
+    weight = model.get_initializer(layer.input[1])
+    maps = weight.reshape(channels, height, width, -1).transpose(1, 2, 0, 3)
+    model.set_initializer(layer.input[1], maps.reshape(weight.shape))
+    layer.input[0] = name
+    model.graph.node.remove(flat)
+    model.set_tensor_shape(name, [1, height, width, channels])
+    model.set_tensor_datatype(name, kind)
 
 
 def _fork(model: ModelWrapper) -> None:

@@ -155,6 +155,23 @@ class Graph:
         whole = np.rint(np.clip(np.asarray(value, np.float32) / found.scale, found.low, found.high))
         return whole.astype(np.int64), found
 
+    def _made(self, tensor: str, source: Any) -> str:
+        """Where weights come from that no Quant node makes of a constant: for messages."""
+        if source is None:
+            return "are the images" if tensor == self.input else "are not quantised"
+        if tensor in self._behind_input():
+            return f"are computed from the images, by {called(source)}"
+        one = ", which makes 1 bit of them (ternary weights take 2)" if source.op_type == "BipolarQuant" else ""
+        return f"come from {called(source)}{one}"
+
+    def _behind_input(self) -> set[str]:
+        """All tensors that depend on the images."""
+        found = {self.input}
+        for node in self.model.graph.node:
+            if found.intersection(node.input):
+                found.update(node.output)
+        return found
+
     def weight(self, tensor: str, node: Any) -> tuple[npt.NDArray[np.int64], FloatArray, Quantiser]:
         """Integer weights of ``node``, their scales (of the same shape) and quantiser, a transpose between them allowed."""
         source = self._producers.get(tensor)
@@ -165,8 +182,8 @@ class Graph:
             tensor, source = source.input[0], self._producers.get(source.input[0])
         found = self.integers(source) if source is not None and source.op_type == "Quant" else None
         if found is None:
-            told = "computed from the input" if source is not None else "not quantised"
-            raise CompileError(f"{called(node)}: its weights {tensor} are {told}; allowed: constants behind a Quant node, of 2 to 8 bits")
+            made = self._made(tensor, source)
+            raise CompileError(f"{called(node)}: its weights {tensor} {made}; allowed: constants behind a Quant node, of 2 to 8 bits")
         whole, quantiser = found
         scale = np.broadcast_to(quantiser.scale.astype(np.float64), whole.shape)
         for perm in reversed(turns):

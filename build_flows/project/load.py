@@ -194,4 +194,7 @@ def _lacking(place: Path) -> str:
 
 def parse(text: str, name: str = "config.toml") -> Config:
     """Check configuration ``text``; ``name`` is what messages call it. Raises :class:`ConfigError` with one line per fault."""
-    return checked(Config, parse_toml(text, name), name, impossible)
+    raw = parse_toml(text, name)
+    if "layouts" in raw and "project" not in raw:
+        raise ConfigError(f"{name} is a sweep file, not a configuration", hint=f"offramp compare --sweep {name} compares its layouts")
+    return checked(Config, raw, name, impossible)

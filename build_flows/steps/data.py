@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from build_flows.steps.engine import Work
     from quant_models.datasets.base import Dataset
 
-__all__ = ["DataSettings", "Held", "data_inputs", "data_settings", "dataset", "held_out", "input_record", "project_dataset", "split_off"]
+__all__ = [
+    "DataSettings", "Held", "data_inputs", "data_named", "data_settings", "dataset", "held_out", "input_record", "project_dataset",
+    "read_data", "split_off",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,26 @@ def dataset(settings: DataSettings, inputs: Mapping[str, Path], caches: Path) ->
     return load.load(
         settings.name.replace("-", "_"), place, resize=settings.resize, channels=settings.channels, cache=caches / ".data"
     )
+
+
+def data_named(project: "Project") -> str:
+    """The key that names the data set, with its value."""
+    return project.named("data.name" if project.config.data.path is None else "data.path")
+
+
+def read_data(settings: DataSettings, inputs: Mapping[str, Path], work: "Work") -> "Dataset":
+    """:func:`dataset` for a step that begins with it: tells what was read.
+
+    Raises :class:`ConfigError` when it is missing or unfit; ``work.named["data"]`` is its key (:func:`data_named`).
+    """
+    from quant_models.errors import QuantModelError
+
+    try:
+        data = dataset(settings, inputs, work.caches)
+    except QuantModelError as error:
+        raise ConfigError(f"{work.file}: {work.named['data']}: {error}") from error
+    work.ui.info(f"data: {data.told}")
+    return data
 
 
 def project_dataset(project: "Project") -> "Dataset":

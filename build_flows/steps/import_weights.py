@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from build_flows.base.errors import ConfigError
 from build_flows.project.training import ImportSection
 from build_flows.steps import train
-from build_flows.steps.data import data_inputs, dataset, split_off
+from build_flows.steps.data import data_inputs, data_named, read_data, split_off
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.metrics import OUTPUTS, write_metrics
 from build_flows.steps.threads import set_threads
@@ -39,7 +39,7 @@ def step(project: "Project") -> Step:
     return Step(
         name="train", run=run, outputs=OUTPUTS, inputs={**data_inputs(project), "import": project.weights},
         settings=Settings(train=train.settings(project), own=project.config.import_.model_copy(update={"weights": None})), resumable=True,
-        apart=train.APART, named={"import": project.named("import.weights")}, adopt=adopt,
+        apart=train.APART, named={"data": data_named(project), "import": project.named("import.weights")}, adopt=adopt,
     )
 
 
@@ -49,7 +49,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
 
     job, tuned = chosen.train, chosen.own.fine_tune
     set_threads(job.training.train.threads)
-    data = dataset(job.data, inputs, work.caches)
+    data = read_data(job.data, inputs, work)
     split_off(job.held, data, work)
     how = told(train_settings(job.training, job.held), train_scheme(job.training))
     how["settings"]["epochs"] = tuned
@@ -98,12 +98,16 @@ def import_weights(
 
     own, source, ui, part = chosen.own, inputs["import"], work.ui, chosen.train.held
     ui.info(f"importing float weights from {source}")
+    try:
+        shown_as = seen(own, data)
+    except QuantModelError as error:
+        raise ConfigError(f"{work.file}: [import] {error}") from error
     kept, held = split(data, part.fraction, part.seed)
     shown = np.sort(np.random.default_rng(part.seed).permutation(kept)[: own.calibration_images])
     try:
         found = import_network(
             spec, read_weights(source), data.x_train[shown], (data.x_train[held], data.y_train[held]), mapping=own.mapping,
-            seen=seen(own, data), bias_correction=own.bias_correction,
+            seen=shown_as, bias_correction=own.bias_correction,
         )
     except QuantModelError as error:
         raise ConfigError(f"{work.file}: {work.named['import']}: {error}") from error

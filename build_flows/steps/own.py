@@ -13,7 +13,7 @@ import numpy.typing as npt
 from build_flows.artefacts.own_layers import OwnNetwork, loose_steps, thresholds, write_golden
 from build_flows.base.errors import ConfigError, OfframpError
 from build_flows.project.words import toml
-from build_flows.steps.data import DataSettings, Held, data_inputs, data_settings, dataset, held_out, split_off
+from build_flows.steps.data import DataSettings, Held, data_inputs, data_named, data_settings, held_out, read_data, split_off
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.metrics import write_metrics
 from build_flows.steps.own_source import own_source
@@ -54,7 +54,7 @@ def step(project: "Project") -> Step:
     config = project.config
     key = f"model.{'factory' if config.model.factory else 'qonnx'}"
     policies = [item.policy for item in config.exits]
-    named = {"network": project.named(key), "exits": f"exits = {toml(policies)}"}
+    named = {"data": data_named(project), "network": project.named(key), "exits": f"exits = {toml(policies)}"}
     if config.model.weights:
         named["weights"] = project.named("model.weights")
     return Step(
@@ -78,7 +78,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work, *, modules: Pa
     from quant_models.bring.modules import importable
 
     set_threads(chosen.threads)
-    data = dataset(chosen.data, inputs, work.caches)
+    data = read_data(chosen.data, inputs, work)
     _, held = split_off(chosen.held, data, work)
     work.ui.info("the network is your own: training it is yours, so nothing is trained here; thresholds are calibrated on the validation "
                  "split, which should be images that it has not seen")
@@ -174,8 +174,11 @@ def _fits(chosen: Settings, work: Work, network: OwnNetwork, data: "Dataset") ->
         )
     if network.shape != tuple(data.shape):
         shapes = ["x".join(map(str, shape)) for shape in (network.shape, data.shape)]
+        other = sorted(network.shape) == sorted(data.shape)
+        order = " (its axes in another order: a network takes [n, channels, height, width], data are [n, height, width, channels])"
         raise ConfigError(
-            f"{_key(work)}: takes images of {shapes[0]}, but those of data set {data.name} are {shapes[1]}; allowed: the same"
+            f"{_key(work)}: takes images of {shapes[0]} (height x width x channels), but those of data set {data.name} are {shapes[1]}"
+            f"{order if other else ''}; allowed: the same"
         )
     if network.classes != data.classes:
         raise ConfigError(f"{_key(work)}: has {network.classes} classes, but data set {data.name} {data.classes}; allowed: as many")

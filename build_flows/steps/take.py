@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from build_flows.base.errors import ConfigError
-from build_flows.steps.data import DataSettings, Held, data_inputs, data_settings, dataset, held_out, split_off
+from build_flows.steps.data import DataSettings, Held, data_inputs, data_named, data_settings, held_out, read_data, split_off
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.metrics import OUTPUTS, warn_of_other_split, write_metrics
 from build_flows.steps.threads import set_threads
@@ -38,7 +38,7 @@ def step(project: "Project") -> Step:
             data=data_settings(project), held=held_out(project), network=Topology(**{**vars(net), "subnet": None}),
             threads=project.config.train.threads,
         ),
-        named={"weights": project.named("train.checkpoint")},
+        named={"data": data_named(project), "weights": project.named("train.checkpoint")},
     )
 
 
@@ -54,7 +54,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     from quant_models.training.evaluate import evaluate
 
     set_threads(chosen.threads)
-    data = dataset(chosen.data, inputs, work.caches)
+    data = read_data(chosen.data, inputs, work)
     kept, held = split_off(chosen.held, data, work)
     spec, source = whole(chosen.network, data.classes, data.shape, work), inputs["weights"]
     work.ui.info(f"taking the weights from {source}")

@@ -4,14 +4,15 @@ Of other networks the step has other work: weights that are cut out of a checkpo
 network (:mod:`build_flows.steps.import_weights`), and the user's own network (:mod:`build_flows.steps.own`). All leave ``metrics.json``.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from build_flows.base.errors import OfframpError
+from build_flows.base.errors import ConfigError, OfframpError
 from build_flows.base.files import write_bytes
-from build_flows.steps.data import DataSettings, Held, data_inputs, data_settings, dataset, held_out, split_off
+from build_flows.steps.data import DataSettings, Held, data_inputs, data_named, data_settings, dataset, held_out, read_data, split_off
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.metrics import OUTPUTS, warn_of_other_split, write_metrics
 from build_flows.steps.threads import set_threads
@@ -54,8 +55,29 @@ def step(project: "Project") -> Step:
     files = {"start": project.start, "samples": project.samples}
     return Step(
         name="train", run=run, outputs=OUTPUTS, inputs={**data_inputs(project), **{key: file for key, file in files.items() if file}},
-        settings=settings(project), resumable=True, adopt=adopt, apart=APART,
+        settings=settings(project), resumable=True, adopt=adopt, apart=APART, named=_named(project),
     )
+
+
+def _named(project: "Project") -> dict[str, str]:
+    """How the configuration names what a training reads."""
+    found = {"data": data_named(project)}
+    if project.start is not None:
+        found["start"] = project.named("train.start")
+    if project.samples is not None:
+        found["samples"] = project.named(f"{project.config.train.scheme}.samples")
+    return found
+
+
+@contextmanager
+def _told_of(work: Work, key: str) -> Iterator[None]:
+    """What is wrong with ``key`` of ``work.named`` is told with it."""
+    from quant_models.errors import QuantModelError
+
+    try:
+        yield
+    except QuantModelError as error:
+        raise ConfigError(f"{work.file}: {work.named[key]}: {error}") from error
 
 
 def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
@@ -67,22 +89,31 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     from quant_models.networks.checkpoint import load_checkpoint
 
     set_threads(chosen.training.train.threads)
-    data = dataset(chosen.data, inputs, work.caches)
+    data = read_data(chosen.data, inputs, work)
     split_off(chosen.held, data, work)
     start = inputs.get("start")
     if start is not None:
-        warn_of_other_split(chosen.held, load_checkpoint(start).progress.get("run") or {}, data, work)
+        with _told_of(work, "start"):
+            begun = load_checkpoint(start)
+        warn_of_other_split(chosen.held, begun.progress.get("run") or {}, data, work)
     write_metrics(work, data, fit(chosen, inputs, work, data, start))
 
 
 def fit(chosen: Settings, inputs: Mapping[str, Path], work: Work, data: "Dataset", start: Path | None) -> dict[str, Any]:
     """Writes ``checkpoint.safetensors``, trained from the checkpoint ``start`` (None: new weights); what ``metrics.json`` says of it."""
     from quant_models.errors import Diverged
+    from quant_models.networks.cut import cut
     from quant_models.training.gate_head import GateHeads
     from quant_models.training.train import Progress, told, train
 
     how, scheme = train_settings(chosen.training, chosen.held), train_scheme(chosen.training)
     spec = whole(chosen.network, data.classes, data.shape, work)
+    if start is not None and "start" in work.named:
+        with _told_of(work, "start"):
+            cut(start, replace(spec, gates=()), scheme.taken(spec), other_bits=True)
+    key = "samples" if "samples" in inputs else "data"
+    with _told_of(work, key):
+        shown, more = trained_on(chosen.training, inputs, data, spec), unlabelled(chosen.training, inputs, data)
     with work.ui.progress(f"training {spec.name}") as bar:
         def tell(step: Progress) -> None:
             text = f"loss {step.loss:.3f}"
@@ -92,8 +123,8 @@ def fit(chosen: Settings, inputs: Mapping[str, Path], work: Work, data: "Dataset
 
         try:
             metrics = train(
-                spec, trained_on(chosen.training, inputs, data, spec), how, work.folder / OUTPUTS[0], tell, scheme=scheme, start=start,
-                unlabelled=unlabelled(chosen.training, inputs, data), gates=GateHeads(epochs=chosen.training.gate_epochs),
+                spec, shown, how, work.folder / OUTPUTS[0], tell, scheme=scheme, start=start, unlabelled=more,
+                gates=GateHeads(epochs=chosen.training.gate_epochs),
             )
         except Diverged as error:
             raise _stopped(work, error) from error

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from quant_models.datasets.shapes import check_images, label_advice, layout_advice, pixel_advice
 from quant_models.errors import QuantModelError
 
 __all__ = ["KEYS", "MAX_CLASSES", "ChannelScale", "Dataset", "check_labels", "checked", "stratified"]
@@ -56,6 +57,17 @@ class Dataset:
         height, width, channels = self.x_train.shape[1:]
         return height, width, channels
 
+    @property
+    def told(self) -> str:
+        """A line on what was read: how many samples, of which shape and which values, in how many classes."""
+        height, width, channels = self.shape
+        many = f"{channels} channel{'' if channels == 1 else 's'}"
+        if self.scale is None:
+            what, shape = "images", f"{height} high, {width} wide, {many}, pixels {self.x_train.min()} to {self.x_train.max()}"
+        else:
+            what, shape = "windows", f"{height} times, {many}"
+        return f"{len(self.x_train):,} training and {len(self.x_test):,} test {what}, {shape}, {self.classes} classes"
+
 
 def stratified(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     """A boolean mask over ``labels`` that holds exactly ``count`` samples, each class in proportion (largest remainders first)."""
@@ -75,10 +87,14 @@ def check_labels(source: str, arrays: dict[str, np.ndarray], names: tuple[str, .
     to 999, at least 2 classes, and every class from 0 to the largest in both."""
     for part in ("train", "test"):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        advice = label_advice(y, len(x))
         if y.dtype.kind not in "iu":
-            raise QuantModelError(f"{source}: y_{part} must be integers, not {y.dtype}")
+            raise QuantModelError(f"{source}: y_{part} must be integers, not {y.dtype}{advice}")
         if y.shape != x.shape[:1]:
-            raise QuantModelError(f"{source}: y_{part} must be [{len(x)}] as x_{part} is, not {list(y.shape)}")
+            if y.ndim == 1 and len(y) == x.shape[-1]:
+                axes = (x.ndim - 1, *range(x.ndim - 1))
+                advice = f"; x_{part} is {list(x.shape)}, its samples last: np.transpose(x, {axes}) puts them first"
+            raise QuantModelError(f"{source}: y_{part} must be [{len(x)}] as x_{part} is, not {list(y.shape)}{advice}")
         if y.min() < 0 or y.max() >= MAX_CLASSES:
             raise QuantModelError(f"{source}: y_{part} must be in 0 to {MAX_CLASSES - 1}, not {y.min()} to {y.max()}")
     classes = int(max(arrays["y_train"].max(), arrays["y_test"].max())) + 1
@@ -89,6 +105,8 @@ def check_labels(source: str, arrays: dict[str, np.ndarray], names: tuple[str, .
         if len(missing):
             told = [names[label] if names else str(label) for label in missing]
             more = f" and {len(told) - 5} more" if len(told) > 5 else ""
+            if not names and min(arrays["y_train"].min(), arrays["y_test"].min()) == 1 and len(missing) == 1:
+                more = "; labels begin at 0: y - 1 makes it so"
             raise QuantModelError(
                 f"{source}: y_{part} must hold every class from 0 to {classes - 1}; it has no sample of class {', '.join(told[:5])}{more}"
             )
@@ -104,10 +122,15 @@ def checked(
     for part in ("train", "test"):
         x = arrays[f"x_{part}"]
         if x.dtype != np.uint8:
-            raise QuantModelError(f"{source}: x_{part} must be uint8, not {x.dtype}")
+            raise QuantModelError(f"{source}: x_{part} must be uint8, not {x.dtype}{pixel_advice(x)}")
         if x.ndim not in (3, 4) or 0 in x.shape:
-            raise QuantModelError(f"{source}: x_{part} must be [n, height, width(, channels)], none of them zero, not {list(x.shape)}")
+            told = f"{list(x.shape)}{layout_advice(x.shape)}"
+            raise QuantModelError(f"{source}: x_{part} must be [n, height, width(, channels)], none of them zero, not {told}")
     check_labels(source, arrays, names)
+    for part in ("train", "test"):
+        # What was made of sensor windows, high and 1 wide, was looked at as windows.
+        if scale is None and arrays[f"x_{part}"].ndim == 4:
+            check_images(source, f"x_{part}", arrays[f"x_{part}"].shape)
     arrays = {key: (x[..., np.newaxis] if x.ndim == 3 else x) if key[0] == "x" else x.astype(np.int64) for key, x in arrays.items()}
     shapes = [list(arrays[key].shape[1:]) for key in ("x_train", "x_test")]
     if shapes[0] != shapes[1]:

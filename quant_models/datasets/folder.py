@@ -175,7 +175,9 @@ def _decode(path: Path, tree: _Tree, resize: tuple[int, int] | None, channels: C
             raise QuantModelError(f"{path}: the name of class {os.fsencode(name)!r} must be UTF-8; rename its folders") from None
     for part in PARTS:
         if not tree.files[part]:
-            raise QuantModelError(f"{path} must hold {part}/<class>/ with images ({', '.join(SUFFIXES)}); there are none")
+            loose = sum(_wanted(item.name) for item in path.glob(f"{part}/*")) if path.is_dir() else 0
+            told = f"; {loose:,} lie in {part} itself, but the folder between names their class" if loose else ""
+            raise QuantModelError(f"{path} must hold {part}/<class>/ with images ({', '.join(SUFFIXES)}); there are none{told}")
         having = {file.label for file in tree.files[part]}
         for name in names:
             if name not in having:

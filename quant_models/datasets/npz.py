@@ -43,10 +43,11 @@ def read_npz(path: Path, keys: Sequence[str] = KEYS) -> dict[str, np.ndarray]:
     except QuantModelError:
         raise
     except (MemoryError, RecursionError) as error:
-        raise QuantModelError(f"{path}: an array says that it is larger than the memory") from error
+        raise QuantModelError(f"{path} does not fit into memory ({error})") from error
     except ValueError as error:
         # NumPy's own words advise to load it unsafely.
-        raise QuantModelError(f"{path} is not an .npz file of plain arrays (pickled objects are never loaded)") from error
+        told = "(pickled objects are never loaded)" if "pickle" in str(error) else f"({error})"
+        raise QuantModelError(f"{path} is not an .npz file of plain arrays {told}") from error
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise QuantModelError(f"{path} cannot be read as .npz: {error}") from error
     return arrays

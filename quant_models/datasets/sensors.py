@@ -6,6 +6,7 @@ import numpy as np
 
 from quant_models.datasets.base import ChannelScale, Dataset, check_labels, checked
 from quant_models.datasets.npz import read_npz
+from quant_models.datasets.shapes import check_windows
 from quant_models.errors import QuantModelError
 
 __all__ = ["channel_scale", "check_finite", "load_sensors"]
@@ -26,6 +27,7 @@ def load_sensors(path: Path) -> Dataset:
         if x.ndim not in (2, 3) or 0 in x.shape:
             raise QuantModelError(f"{source}: x_{part} must be [n, time(, channels)], none of them zero, not {list(x.shape)}")
         arrays[f"x_{part}"] = x = x[..., np.newaxis] if x.ndim == 2 else x
+        check_windows(source, f"x_{part}", x.shape)
         check_finite(f"{source}: x_{part}", x)
     train, test = arrays["x_train"], arrays["x_test"]
     if train.shape[1:] != test.shape[1:]:

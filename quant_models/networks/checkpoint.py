@@ -17,7 +17,8 @@ from quant_models.networks.spec import NetSpec
 __all__ = ["Checkpoint", "load_checkpoint", "load_model", "save_checkpoint"]
 
 VERSION = 1
-MEND = "delete it and train again"
+MEND = "remove it and train again, or name another"
+OURS = "allowed: a checkpoint.safetensors that offramp train wrote"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +53,18 @@ def load_checkpoint(path: Path, spec: NetSpec | None = None) -> Checkpoint:
         raise QuantModelError(f"{path} does not exist; train first")
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["offramp"])
+            found = file.metadata() or {}
+            if "offramp" not in found:
+                raise QuantModelError(f"{path} holds tensors, but no checkpoint ([import] weights takes float weights); {OURS}")
+            header = json.loads(found["offramp"])
             if not isinstance(header, dict) or not isinstance(header.get("progress", {}), dict):
                 raise ValueError("its header is no table")
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
+    except (SafetensorError, OSError) as error:
+        raise QuantModelError(f"{path} cannot be read as a checkpoint ({error}): it is damaged, or none; {OURS}") from error
+    except QuantModelError:
+        raise
+    except (KeyError, ValueError, RecursionError) as error:
         raise QuantModelError(f"checkpoint {path} is corrupt ({error}); {MEND}") from error
     if header.get("version") != VERSION:
         raise QuantModelError(f"checkpoint {path} must have version {VERSION}, not {header.get('version')!r}; {MEND}")

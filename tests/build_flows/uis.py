@@ -9,13 +9,14 @@ __all__ = ["Bar", "Interrupting", "Listening"]
 
 
 class Listening(SilentUi):
-    """Remembers every line that was told."""
+    """Remembers every line that was told; in ``data``, apart from all others, those on what data were read, which every training tells."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.data: list[str] = []
 
     def info(self, text: str) -> None:
-        self.said.append(text)
+        (self.data if text.startswith("data: ") else self.said).append(text)
 
 
 class Bar:

@@ -47,6 +47,19 @@ def test_halves_go_to_even_and_steps_out_of_reach_to_the_ends() -> None:
     assert thresholds(layer(slope=np.array([1e-9]), offset=np.array([1.0]))).tolist() == [[-REACH, REACH + 1, REACH + 1]]
 
 
+def test_steps_as_far_as_a_layers_own_sums_go_are_found() -> None:
+    wide = layer(
+        kind="linear", in_shape=(1, 1, 400), in_bits=8, in_signed=False, weight=np.full((1, 400), 127), slope=np.array([2.0**-20]),
+        offset=np.array([-8.75]),
+    )
+    assert wide.reach == 400 * 127 * 255 > REACH
+    assert thresholds(wide).tolist() == [[9_699_329, 10_747_904, 11_796_481]]
+    mean = layer(kind="global_sum", in_shape=(5, 4, 3), in_bits=4, in_signed=True, weight=None)
+    assert mean.reach == 5 * 4 * 8
+    both = layer(kind="linear", in_shape=(1, 1, 3), in_bits=4, in_signed=False, weight=np.array([[3, -2, -2]]))
+    assert both.reach == 4 * 15
+
+
 def test_only_steps_on_a_rounding_boundary_are_loose() -> None:
     sharp = layer(slope=np.array([0.3]), offset=np.array([0.05]))
     assert loose_steps(sharp, thresholds(sharp)).tolist() == [[0, 0, 0]]

@@ -35,6 +35,7 @@ from sim.errors import AgreementError, BuildError, ToolError
          "a package cannot be loaded: libtorch_cpu.so: failed to map segment from shared object", 1),
         (ModuleNotFoundError("No module named 'torch'"), "a package cannot be loaded: No module named 'torch'", 1),
         (RecursionError("maximum recursion depth exceeded"), "something is nested too deeply to be read", 1),
+        (MemoryError("Unable to allocate 1 TiB"), "out of memory (Unable to allocate 1 TiB)", 1),
     ],
 )
 def test_foreseen_errors_become_one_line(error: BaseException, message: str, code: int) -> None:
@@ -54,6 +55,11 @@ def test_hints_are_of_the_cause(error: BaseException, hint: str | None) -> None:
     found = explain(error)
     assert found is not None
     assert found.hint == hint
+@pytest.mark.parametrize(("name", "hinted"), [("g++", True), (b"yosys", True), ("out/no/where", False), ("/nowhere/a.npz", False)])
+def test_only_what_may_be_a_program_is_looked_for_by_the_doctor(name: str | bytes, hinted: bool) -> None:
+    found = explain(FileNotFoundError(errno.ENOENT, "No such file or directory", name))
+    assert found is not None
+    assert found.hint == ("run `offramp doctor` to see what is missing" if hinted else None)
 
 
 def test_a_hint_is_kept() -> None:

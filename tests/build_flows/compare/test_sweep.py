@@ -269,6 +269,15 @@ def test_mishaps_with_files_are_told(folder: Path) -> None:
         plan_sweep(write(folder, 'version = 1\nbase = "base.toml"\nlayouts = []'))
 
 
+def test_a_configuration_is_no_sweep_file_and_told_as_what_it_is(folder: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan_sweep(folder / "base.toml")
+    assert caught.value.message == (
+        f"{folder / 'base.toml'} is a configuration, not a sweep file (base, and a table [[layouts]] for each layout)"
+    )
+    assert f"offramp compare {folder / 'base.toml'} ... compares configurations as they are" in (caught.value.hint or "")
+
+
 def single(folder: Path, name: str, **changes: Any) -> Path:
     path = folder / f"{name}.toml"
     path.write_text(tomli_w.dumps(BASE | {"project": {"name": name}} | changes))

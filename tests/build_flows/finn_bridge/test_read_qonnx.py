@@ -16,6 +16,7 @@ from build_flows.artefacts.own_layers import write_golden
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.read_qonnx import read_qonnx
 from build_flows.finn_bridge.write_qonnx import write_qonnx
+from tests.build_flows.finn_bridge.small_graphs import act, conv, flat, logits, two, write
 
 Graph = Any
 Edit = Callable[[Graph], None]
@@ -277,10 +278,10 @@ def two_at_one_place(graph: Graph) -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (sigmoid, "Sigmoid /stage0_conv0/act/act_quant/activation_impl/Relu has no hardware layer; allowed: Conv, Gemm, "),
+        (sigmoid, "Sigmoid /stage0_conv0/act/.*/Relu has no hardware layer; no thresholds are made of it; .*; allowed: Conv, Gemm, "),
         (float_weight, "Conv /stage1_conv0/linear/Conv: its weights stages.1.stage1_conv0.linear.weight are not quantised; allowed: "),
         (grouped, "Conv /stage2_conv0/linear/Conv: grouped and depthwise convolutions have no hardware layer; group must be 1, not 2"),
-        (skewed, r"Conv /stage1_conv0/linear/Conv: pads must be given and the same on two sides, not \[1, 1, 0, 1\]"),
+        (skewed, r"Conv /stage1_conv0/linear/Conv: pads must be the same on opposite sides, not \[1, 1, 0, 1\]"),
         (dilated, r"Conv /stage1_conv0/linear/Conv: dilations must be 1, not \[2, 1\]"),
         (wide_weights, r"Conv /stage0_conv0/linear/Conv: its weights must be narrow, above -8 \(narrow_range=True\)"),
         (nine_bits, "Quant /stage0_conv0/act/.*: an activation must have 2 to 8 bits, not narrow, not 9 bits"),
@@ -294,13 +295,120 @@ def two_at_one_place(graph: Graph) -> None:
         (scaled_logits, "output exit1: the weights of Gemm /head1_fc0/.*, the last layer of a head, must have one scale"),
         (other_order, "output exit0 leaves the trunk, where output exit1 should; outputs must be in the order"),
         (joined, "join again before output exit0|Add skip joins two paths"),
-        (two_at_one_place, "goes 3 ways; allowed: 2, a head and the trunk"),
+        (two_at_one_place, r"goes 3 ways \(.*\); allowed: 2, a head and the trunk, and one layer at least between two exits"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
 def test_what_cannot_be_built_is_one_line_that_names_the_node(edit: Edit, message: str, odd: Path, tmp_path: Path) -> None:
     with pytest.raises(CompileError, match=message):
         read_qonnx(edited(odd / "model.onnx", tmp_path / "other.onnx", edit))
+
+
+def binary_weights(graph: Graph) -> None:
+    found = quant(graph, "stage1_conv0/linear/weight")
+    found.op_type = "BipolarQuant"
+    del found.input[2:], found.attribute[:]
+
+
+def turned_product(graph: Graph) -> None:
+    """A constant times the vector, not the vector times a constant."""
+    product = before(graph, node(graph, "Gemm"), "MatMul", constant(graph, "one_by_one", np.ones((1, 1), np.float32)))
+    product.input[:] = reversed(product.input)
+
+
+def normalised(graph: Graph) -> None:
+    found = quant(graph, "input_quant")
+    after = before(graph, node(graph, "Conv"), "Sub", constant(graph, "middle", np.float32(0.5)))
+    assert after.input[0] == found.output[0]
+
+
+def relu6(graph: Graph) -> None:
+    clip = node(graph, "Relu")
+    clip.op_type = "Clip"
+    clip.input.extend([constant(graph, "none", np.float32(0)), constant(graph, "six", np.float32(6))])
+
+
+def softmax(graph: Graph) -> None:
+    gemm = next(item for item in graph.node if item.op_type == "Gemm" and item.output[0] == "exit1")
+    gemm.output[0] = "raw"
+    graph.node.append(helper.make_node("Softmax", ["raw"], ["exit1"], name="sure", axis=1))
+
+
+def padded_pool(graph: Graph) -> None:
+    given(node(graph, "MaxPool"), "pads", [1, 1, 1, 1])
+    del graph.value_info[:]
+
+
+def half_a_mean(graph: Graph) -> None:
+    """A mean over channels and height, of a map as wide as it has channels: a shape like that of the right one."""
+    pool = node(graph, "GlobalAveragePool")
+    pool.op_type = "ReduceMean"
+    given(pool, "axes", [1, 2])
+    given(pool, "keepdims", 1)
+
+
+def no_quantiser(graph: Graph) -> None:
+    found = quant(graph, "input_quant")
+    node(graph, "Conv").input[0] = found.input[0]
+    graph.node.remove(found)
+
+
+def qcdq(graph: Graph) -> None:
+    before(graph, quant(graph, "input_quant"), "QuantizeLinear", constant(graph, "step", np.float32(1 / 256)),
+           constant(graph, "none", np.uint8(0)))
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (binary_weights, "Conv /stage1_.*: its weights .* come from BipolarQuant .*, which makes 1 bit of them .ternary weights take 2"),
+        (turned_product, "MatMul new_MatMul: its weights .* are computed from the images, by Flatten .*; allowed: constants behind"),
+        (normalised, "Sub new_Sub must stand between .*; where it normalises images, leave it out and train on pixel / 256 or"),
+        (relu6, "Clip .* has no hardware layer; leave it out: the quantiser behind it has an upper end of its own; allowed: Conv"),
+        (softmax, "Softmax sure has no hardware layer; leave it out: the exit decision takes the logits themselves; allowed: Conv"),
+        (padded_pool, r"MaxPool .*: must be a pool without padding and dilation, not pads \[1, 1, 1, 1\] and dilations \[1"),
+        (half_a_mean, r"ReduceMean .*: must average over height and width, axes 2 and 3, not \[1, 2\]"),
+        (no_quantiser, "input image must go into a Quant node, not into Conv .*; the network must begin with a quantiser of the images"),
+        (qcdq, "input image must go into a Quant node, not into QuantizeLinear .*; it was exported as QCDQ; brevitas.export"),
+        (scale_before_quantiser, "not into Mul new_Mul; images enter as pixel / 256 or pixel / 255 already: leave out what scales or"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_what_is_refused_is_told_for_its_own_cause_with_advice(edit: Edit, message: str, odd: Path, tmp_path: Path) -> None:
+    with pytest.raises(CompileError, match=message):
+        read_qonnx(edited(odd / "model.onnx", tmp_path / "other.onnx", edit))
+
+
+def test_the_last_exit_first_is_told_as_such(tmp_path: Path) -> None:
+    path = write(tmp_path / "net.onnx", (6, 5, 2), (conv(4), act()), (conv(4), act(), flat, logits), (), (flat, logits))
+    with pytest.raises(CompileError, match="output exit1, the last, has no layer of its own before its head, but exit0 has convolutions: "
+                                           "they are in the wrong order; outputs must be in the order in which they leave the trunk"):
+        read_qonnx(path)
+    path = write(tmp_path / "net.onnx", (6, 5, 2), (conv(4), act()), (flat, logits), (), (flat, logits))
+    with pytest.raises(CompileError, match="output exit1 leaves the trunk where output exit0 does; allowed: one layer at least between"):
+        read_qonnx(path)
+    path = write(tmp_path / "net.onnx", (6, 5, 2), (), (flat, logits), (conv(4), act()), (flat, logits))
+    with pytest.raises(CompileError, match="output exit0 leaves the trunk at the images; allowed: one layer at least before the first"):
+        read_qonnx(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "attributes", "pad"),
+    [
+        ((6, 5, 2), {"auto_pad": "SAME_UPPER"}, (1, 1)), ((5, 7, 2), {"auto_pad": "SAME_LOWER", "strides": [2, 2]}, (1, 1)),
+        ((6, 5, 2), {"auto_pad": "VALID"}, (0, 0)), ((6, 5, 2), {"pads": [2, 0, 2, 0]}, (2, 0)),
+    ],
+)
+def test_padding_the_same_is_read_as_the_numbers_that_it_is(
+    shape: tuple[int, int, int], attributes: dict[str, Any], pad: tuple[int, int], tmp_path: Path
+) -> None:
+    found = read_qonnx(two(tmp_path / "net.onnx", shape, conv(4, **attributes), act()))
+    assert found.stages[0][0].pad == pad
+
+
+def test_padding_the_same_that_is_not_even_is_refused_as_such(tmp_path: Path) -> None:
+    with pytest.raises(CompileError, match="Conv my_Conv_2: padding 'same' adds 1 and 2 rows and columns here, which cannot be the same"):
+        read_qonnx(two(tmp_path / "net.onnx", (6, 5, 2), conv(4, auto_pad="SAME_UPPER", strides=[2, 2]), act()))
 
 
 def test_exits_must_have_the_same_classes(odd: Path, tmp_path: Path) -> None:

@@ -78,6 +78,14 @@ def test_places_of_data_sets_are_of_their_kind(tmp_path: Path) -> None:
                 load_config(file)
 
 
+def test_a_sweep_file_is_no_configuration_and_told_as_what_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.toml"
+    file.write_text('version = 1\nbase = "base.toml"\n[[layouts]]\nname = "a"\n')
+    with pytest.raises(ConfigError, match=r"sweep\.toml is a sweep file, not a configuration") as caught:
+        load_config(file)
+    assert caught.value.hint == f"offramp compare --sweep {file} compares its layouts"
+
+
 def test_missing_files_are_named(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     with pytest.raises(ConfigError, match=r"config\.toml: no such file"):

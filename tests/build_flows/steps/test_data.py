@@ -18,12 +18,14 @@ from build_flows.steps.data import (
     held_out,
     input_record,
     project_dataset,
+    read_data,
     split_off,
 )
 from build_flows.steps.engine import Step
 from quant_models.datasets import idx
 from tests.build_flows.alone import alone, work_of
 from tests.build_flows.projects import configured, with_data
+from tests.build_flows.uis import Listening
 
 
 def test_windows_of_sensors_and_image_folders_are_data_sets(small: Project) -> None:
@@ -68,6 +70,21 @@ def test_what_ships_with_a_library_is_no_input(
     place = tmp_path / ("." if there else "nowhere")
     monkeypatch.setattr(idx, "FASHION_DIR", place)
     assert data_inputs(load_config(small.file)) == ({"data": place} if there else {})
+
+
+@pytest.mark.parametrize("way", [train.step, take.step])
+def test_unfit_data_are_told_with_their_key_and_their_shape_is_always_told(way: object, small: Project, tmp_path: Path) -> None:
+    (small.file.parent / "net").touch()
+    made = configured(small.file.parent, checkpoint='"net"') if way is take.step else small
+    step: Step = way(made)  # type: ignore[operator]
+    ui = Listening()
+    read_data(data_settings(made), step.inputs, work_of(made, tmp_path, ui, step))
+    assert ui.data == ["data: 700 training and 60 test images, 8 high, 8 wide, 1 channel, pixels 0 to 240, 10 classes"]
+    first = {key: np.zeros((count, 1, 8, 8), np.uint8) for key, count in (("x_train", 700), ("x_test", 60))}
+    made = with_data(made, **first)
+    with pytest.raises(ConfigError) as caught:
+        alone(made, step, tmp_path / "work")
+    assert caught.value.message.startswith(f'{small.file}: data.path = "digits.npz": {made.data}: x_train is [700, 1, 8, 8], ')
 
 
 def test_the_split_follows_share_and_seed(small: Project, tmp_path: Path) -> None:

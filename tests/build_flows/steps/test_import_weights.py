@@ -103,6 +103,12 @@ def test_at_8_bits_the_import_is_as_good_as_the_float_network(trained: Path, tmp
         assert json.loads(str(golden["meta"]))["classes"] == 10
 
 
+def test_what_images_were_seen_as_is_told_with_its_own_key(trained: Path, tmp_path: Path, model_cache: Path) -> None:
+    chosen = importing(tmp_path, model_cache, trained, "mean = [0.5, 0.5, 0.5]")
+    with pytest.raises(ConfigError, match=r"config\.toml: \[import\] mean must have 1 numbers, one per channel, or one for all, not 3$"):
+        run(chosen, tmp_path / "work")
+
+
 MAPPING = ", ".join(f'{ours.split(".")[2]} = "{theirs}"' for ours, theirs in NAMES.items() if "norm" not in ours)
 
 

@@ -147,7 +147,7 @@ def test_images_and_classes_must_be_those_of_the_data(tiny: Project, tmp_path: P
     with pytest.raises(ConfigError, match=r'model\.qonnx = "net\.onnx": has 10 classes, but data set .* 9; allowed: as many'):
         flow.train(made, SilentUi())
     np.savez(tmp_path / "digits.npz", **{key: value[:, :7] if key[0] == "x" else value for key, value in arrays.items()})
-    told = r'model\.qonnx = "net\.onnx": takes images of 8x8x1, but those of data set .* are 7x8x1; allowed: the same'
+    told = r'model\.qonnx = "net\.onnx": takes images of 8x8x1 \(height x width x channels\), but those of .* are 7x8x1; allowed: the'
     with pytest.raises(ConfigError, match=told):
         flow.train(made, SilentUi())
 

@@ -1,14 +1,16 @@
 """A preset's network is trained as the configuration says; an interrupted training is taken up, one of offramp 0.1 kept or told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from build_flows.base.errors import OfframpError
+from build_flows.base.errors import ConfigError, OfframpError
 from build_flows.base.files import hash_path, read_json, write_json
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
@@ -16,7 +18,9 @@ from build_flows.steps import train
 from build_flows.steps.data import project_dataset
 from build_flows.steps.engine import Build
 from build_flows.steps.metrics import OUTPUTS
-from quant_models.networks.checkpoint import load_checkpoint
+from quant_models.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from quant_models.networks.net import MultiExitNet
+from quant_models.networks.presets import preset
 from quant_models.training.schemes import Joint
 from tests.build_flows.alone import alone
 from tests.build_flows.projects import changed, configured, with_data
@@ -88,6 +92,25 @@ def test_further_samples_without_labels_take_part(small: Project, tmp_path: Path
     np.savez(tmp_path / "more.npz", x_unlabelled=project_dataset(small).x_test)
     found = trained(changed(small, {"train": {"scheme": "consistent"}}, samples=tmp_path / "more.npz"), tmp_path / "work")
     assert found["train_samples"] + found["validation_samples"] == 700 + 60
+
+
+def test_files_that_do_not_fit_are_told_with_the_key_that_names_them(small: Project, tmp_path: Path) -> None:
+    folder = small.file.parent
+    save_file({"a": torch.zeros(1)}, folder / "other.safetensors")
+    np.savez(folder / "more.npz", x_unlabelled=np.zeros((5, 1, 8, 8), np.uint8))
+    first = preset("digits")
+    other = replace(first, classes=9, heads=tuple((*head[:-1], replace(head[-1], out=9)) for head in first.heads))
+    save_checkpoint(folder / "nine.safetensors", Checkpoint(spec=other, model=MultiExitNet(other).state_dict()))
+    text = small.file.read_text()
+    for keys, table, message in (
+        ('start = "other.safetensors"', "", r'train\.start = "other\.safetensors": .* holds tensors, but no checkpoint'),
+        ('start = "nine.safetensors"', "", r'train\.start = "nine\.safetensors": checkpoint .* has classes = 9, not 10'),
+        ('scheme = "consistent"', '[consistent]\nsamples = "more.npz"\n',
+         r'consistent\.samples = "more\.npz": .*, not \[5, 1, 8, 8\]; np\.transpose\(x, \(0, 2, 3, 1\)\) makes it so'),
+    ):
+        small.file.write_text(text.replace("[train]\n", f"[train]\n{keys}\n") + table)
+        with pytest.raises(ConfigError, match=message):
+            trained(load_config(small.file), tmp_path / "work")
 
 
 def test_a_training_that_diverges_leaves_its_last_good_weights_where_no_run_removes_them(
@@ -252,7 +275,7 @@ def test_a_checkpoint_of_version_0_1_that_cannot_be_read_is_told(left: Project) 
     broken.write_bytes(b"no checkpoint")
     leave(left, left.output)
     [told] = again(left, interrupt=True)[0]
-    assert told.startswith(f"warning: what offramp 0.1 left of step train is not kept: checkpoint {broken} is corrupt")
+    assert told.startswith(f"warning: what offramp 0.1 left of step train is not kept: {broken} cannot be read as a checkpoint")
 
 
 def test_a_checkpoint_that_was_changed_since_is_not_kept(left: Project) -> None:

@@ -270,3 +270,11 @@ def test_a_single_class_is_refused(tmp_path):
         picture(1).save(tmp_path / part / "only" / "a.png")
     with pytest.raises(QuantModelError, match="needs at least 2 classes, not 1"):
         load_folder(tmp_path)
+
+
+def test_images_without_a_class_are_counted(tmp_path):
+    (tmp_path / "train").mkdir()
+    for name in ("a.png", "b.jpg", "notes.txt"):
+        (tmp_path / "train" / name).touch()
+    with pytest.raises(QuantModelError, match=r"there are none; 2 lie in train itself, but the folder between names their class"):
+        load_folder(tmp_path)

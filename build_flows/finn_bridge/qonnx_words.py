@@ -1,0 +1,50 @@
+"""The one list of what a user's QONNX may be made of, and what to do instead of the rest."""
+
+from typing import Any
+
+from build_flows.finn_bridge.errors import CompileError
+from build_flows.finn_bridge.qonnx_graph import called
+
+__all__ = ["ALLOWED", "before_quantiser", "unknown"]
+
+ALLOWED = (
+    "Conv, Gemm, MatMul, BatchNormalization, Add, Sub, Mul, Div (of constants), Relu, Quant, MaxPool, GlobalAveragePool, "
+    "AveragePool and ReduceMean (over the whole map), Flatten, Reshape and Squeeze (to a vector), Transpose, Identity, Dropout"
+)
+QCDQ = "it was exported as QCDQ; brevitas.export.export_qonnx writes Quant nodes"
+BIPOLAR = "1 bit is not built yet; the least is 2 (ternary weights: SignedTernaryWeightPerTensorConst; activations: QuantReLU(bit_width=2))"
+CUT = "leave it out: the exit decision takes the logits themselves"
+CURVED = "no thresholds are made of it; a QuantHardTanh, QuantReLU or QuantIdentity in its place"
+NORM = "a batch norm in its place"
+RECURRENT = "convolutions over time, on images of time x 1"
+INSTEAD = {
+    **dict.fromkeys(("BipolarQuant", "Sign"), BIPOLAR),
+    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), QCDQ),
+    **dict.fromkeys(("Softmax", "LogSoftmax", "ArgMax", "TopK"), CUT),
+    **dict.fromkeys(("Tanh", "Sigmoid", "HardSigmoid", "HardSwish", "Elu", "Gelu", "Erf", "LeakyRelu", "PRelu", "Selu"), CURVED),
+    **dict.fromkeys(("LayerNormalization", "InstanceNormalization", "GroupNormalization"), NORM),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), RECURRENT),
+    "Clip": "leave it out: the quantiser behind it has an upper end of its own",
+    "Pad": "give the padding to the convolution behind it, the same on opposite sides",
+    "Trunc": "nn.AdaptiveAvgPool2d(1) and a QuantIdentity in the place of TruncAvgPool2d",
+    "Concat": "allowed: paths that do not join again",
+    "GlobalMaxPool": "a MaxPool whose kernel is the whole map",
+}
+
+
+def unknown(node: Any) -> CompileError:
+    """The refusal of a node that no hardware layer is made of."""
+    more = f"; {INSTEAD[node.op_type]}" if node.op_type in INSTEAD else ""
+    return CompileError(f"{called(node)} has no hardware layer{more}; allowed: {ALLOWED}")
+
+
+def before_quantiser(node: Any) -> str:
+    """What to do about ``node``, which the images go into before anything has quantised them."""
+    if node.op_type in INSTEAD and INSTEAD[node.op_type] is QCDQ:
+        return QCDQ
+    if node.op_type in ("Add", "Sub", "Mul", "Div", "Cast", "BatchNormalization"):
+        return "images enter as pixel / 256 or pixel / 255 already: leave out what scales or normalises them, and train without it"
+    if node.op_type in ("Flatten", "Reshape", "Squeeze", "Pad", "MaxPool"):
+        return "the quantiser must be the first"
+    return ("the network must begin with a quantiser of the images (a QuantIdentity, unsigned, of 8 bits, with the constant scale 1/256 or "
+            "1/255)")

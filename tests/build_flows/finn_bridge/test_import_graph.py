@@ -1,0 +1,92 @@
+"""What the reader takes FINN's import builds, and FINN's graph computes what the network does: one contract, over a table of graphs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from build_flows.artefacts.own_layers import OwnNetwork, write_golden
+from build_flows.finn_bridge.cut_tail import cut_tails
+from build_flows.finn_bridge.execute import execute
+from build_flows.finn_bridge.golden_file import read_golden
+from build_flows.finn_bridge.import_graph import import_graph
+from build_flows.finn_bridge.name_layers import name_layers
+from build_flows.finn_bridge.quiet import quiet_finn
+from build_flows.finn_bridge.read_qonnx import read_qonnx
+from build_flows.finn_bridge.run_qonnx import run_qonnx
+from build_flows.finn_bridge.thresholds import reconcile
+from build_flows.finn_bridge.write_qonnx import write_qonnx
+from build_flows.steps.own import compare_float
+from sim import golden
+from tests.build_flows.finn_bridge.conftest import PART
+from tests.build_flows.finn_bridge.small_graphs import Op, act, avg, conv, fc, flat, logits, norm, pool, relu, turn, write
+
+Parts = tuple[Sequence[Op], Sequence[Op], Sequence[Op], Sequence[Op]]
+HEAD = (flat, logits)
+REST = (flat, fc(4), act())
+
+
+def builds(folder: Path, shape: tuple[int, int, int], parts: Parts) -> OwnNetwork:
+    """The network of ``parts`` (of :func:`write`) as read; FINN's graph of it must give its logits, bit for bit."""
+    path = write(folder / "net.onnx", shape, *parts)
+    network = read_qonnx(path)
+    images = np.random.default_rng(1).integers(0, 256, (3, *shape), np.uint8)
+    write_golden(network, "small", folder / "golden.npz")
+    write_qonnx(network, folder / "model.onnx")
+    net = golden.load(folder / "golden.npz")
+    compare_float(network, net, images, run_qonnx(path, images, network.scale, channels_last=network.channels_last), "qonnx")
+    held = read_golden(folder / "golden.npz")
+    with quiet_finn():
+        model = import_graph(folder / "model.onnx", PART)
+        cut_tails(model, held)
+        units = name_layers(model, held)
+        reconcile(model, units)
+        found = execute(model, {unit.layer.name: unit.name for unit in units if unit.layer is not None}, images)
+    wanted = net.run(images)
+    for logits_, other, head in zip(found.logits, wanted, network.heads, strict=True):
+        assert head[-1].bias is not None
+        assert (logits_.reshape(other.shape) + head[-1].bias == other).all()
+        assert len(np.unique(other, axis=0)) > 1
+    return network
+
+
+def kinds(network: OwnNetwork) -> list[str]:
+    return ["+".join(layer.kind for layer in chain) for chain in (*network.stages, *network.heads)]
+
+
+def test_linear_layers_alone_on_the_images(tmp_path: Path) -> None:
+    """With weights in the order of NHWC, as images arrive: 3 rows, 5 columns, 2 channels."""
+    found = builds(tmp_path, (3, 5, 2), ((flat, fc(6), norm(-1, 0, 1), act()), (fc(5), act(), logits), (fc(4), act()), (logits,)))
+    assert kinds(found) == ["linear", "linear", "linear+linear", "linear"]
+
+
+def test_a_pool_in_front_of_the_first_convolution(tmp_path: Path) -> None:
+    found = builds(tmp_path, (9, 7, 2), ((pool((3, 2)), pool(2, 1)), (conv(3), act(), *HEAD), (conv(4), act()), HEAD))
+    assert kinds(found) == ["maxpool+maxpool", "conv", "conv+linear", "linear"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shape", "parts"),
+    [
+        ((6, 5, 2), ((avg, act()), HEAD, (conv(4, (1, 1)), act()), HEAD)),
+        ((6, 5, 2), ((pool(), flat, fc(6), act()), (logits,), (fc(4), act()), (logits,))),
+        ((6, 5, 2), ((flat, fc(6), act(3, signed=True)), (logits,), (fc(4), act(2)), (fc(5), act(), logits))),
+        ((6, 5, 2), ((conv(4), act(), flat, fc(6), act()), (logits,), (fc(4), act()), (logits,))),
+        ((6, 5, 2), ((conv(4), act()), (avg, act(6), *HEAD), (avg, act(6), conv(3, (1, 1)), act()), HEAD)),
+        ((6, 5, 2), ((conv(4), act(), pool(1, 2)), HEAD, REST, (logits,))),
+        ((6, 5, 2), ((conv(4), act(), pool((6, 5))), HEAD, REST, (logits,))),
+        ((6, 5, 2), ((conv(4, (6, 5), pads=[0] * 4), act()), HEAD, REST, (logits,))),
+        ((6, 5, 2), ((conv(4, (2, 2), pads=[3, 2, 3, 2]), act()), HEAD, (conv(3), act()), HEAD)),
+        ((6, 5, 2), ((conv(4, (3, 5), auto_pad="SAME_UPPER"), act()), HEAD, REST, (logits,))),
+        ((6, 5, 2), ((conv(4, bits=8), act(8), conv(4, bits=2), act(2)), HEAD, (conv(4), act(5, signed=True), pool()), HEAD)),
+        ((6, 5, 2), ((conv(4), norm(0, -1, 1), pool(), relu, act(relu=False)), HEAD, REST, (logits,))),
+        ((6, 5, 2), ((conv(4), act(), turn(0, 2, 3, 1), turn(0, 3, 1, 2)), HEAD, REST, (logits,))),
+        ((1, 1, 3), ((conv(4, (1, 1)), act()), HEAD, REST, (logits,))),
+        ((12, 1, 2), ((conv(4, (3, 1)), act(), pool((2, 1))), HEAD, (conv(4, (4, 1), strides=[2, 1]), act()), HEAD)),
+        ((1, 12, 2), ((conv(4, (1, 3)), act(), pool((1, 2))), HEAD, (conv(4, (1, 2), pads=[0] * 4), act()), HEAD)),
+    ],
+)
+def test_the_rest_of_the_table(shape: tuple[int, int, int], parts: Parts, tmp_path: Path) -> None:
+    builds(tmp_path, shape, parts)

@@ -426,10 +426,9 @@ class Least:
     target: int
     cycles: int
 
-    def told(self, target: int) -> str:
-        """That it misses ``target``."""
+    def __str__(self) -> str:
         what = "the input" if self.layer == "input" else self.layer
-        return f"{what} takes at least {self.cycles} cycles a frame ({self.unit}), not {target} (stage {self.stage})"
+        return f"{what} takes at least {self.cycles} cycles a frame ({self.unit})"
 
 
 def least_targets(network: Network, *, narrow: bool = True) -> tuple[Least, ...]:
@@ -458,7 +457,8 @@ def _least(layer: Layer, narrow: bool) -> Least:
 
 
 def _refuse_impossible(network: Network, targets: Sequence[int], narrow: bool) -> None:
-    faults = [item.told(targets[item.stage]) for item in least_targets(network, narrow=narrow) if item.target > targets[item.stage]]
+    least = least_targets(network, narrow=narrow)
+    faults = [f"{item}, not {targets[item.stage]} (stage {item.stage})" for item in least if item.target > targets[item.stage]]
     if faults:
         raise FoldingError("; ".join(faults), hint="raise the target (fewer samples a second), or make the layer's feature map smaller")
 

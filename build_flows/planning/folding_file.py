@@ -11,9 +11,11 @@ from build_flows.planning.network import Layer, Network
 __all__ = ["read_toml", "to_toml"]
 
 
-def to_toml(folding: Folding) -> str:
-    """``folding.toml`` as text: one table a layer, with comments on what is predicted of it. Equal foldings give equal text."""
+def to_toml(folding: Folding, note: str | None = None) -> str:
+    """``folding.toml`` as text: one table a layer, with comments on what is predicted of it, and a ``note``, one line. Equal foldings give
+    equal text."""
     lines = ["# Folding of every layer; edit and compile again. Comments are predictions, and are not read back.", "version = 1"]
+    lines += [f"# {note}"] if note else []
     cost = folding.cost
     lines.append(f"# all layers, estimated: {_cost_text(cost)}, of {folding.part.name}'s {folding.part.dsp} DSP, {folding.part.lut} LUT")
     stage = -1

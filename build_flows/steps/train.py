@@ -54,7 +54,7 @@ def step(project: "Project") -> Step:
     files = {"start": project.start, "samples": project.samples}
     return Step(
         name="train", run=run, outputs=OUTPUTS, inputs={**data_inputs(project), **{key: file for key, file in files.items() if file}},
-        settings=settings(project), resumable=True, adopt=adopt, apart=APART,
+        settings=settings(project), resumable=True, adopt=adopt, apart=APART, named={"project": project.name},
     )
 
 
@@ -83,12 +83,16 @@ def fit(chosen: Settings, inputs: Mapping[str, Path], work: Work, data: "Dataset
 
     how, scheme = train_settings(chosen.training, chosen.held), train_scheme(chosen.training)
     spec = whole(chosen.network, data.classes, data.shape, work)
-    with work.ui.progress(f"training {spec.name}") as bar:
+    with work.ui.progress(f"training {work.named['project']}") as bar:
+        known = ""
+
         def tell(step: Progress) -> None:
-            text = f"loss {step.loss:.3f}"
+            nonlocal known
+            bar.update(completed=step.epoch * step.steps + step.step + 1, total=step.epochs * step.steps,
+                       text=f"epoch {step.epoch + 1} of {step.epochs}: loss {step.loss:.3f}{known}")
             if step.accuracy is not None:
-                text += "  exits " + "  ".join(f"{100 * share:.1f} %" for share in step.accuracy)
-            bar.update(completed=step.epoch * step.steps + step.step + 1, total=step.epochs * step.steps, text=text)
+                known = f", exits {'  '.join(f'{100 * share:.1f} %' for share in step.accuracy)}"
+                bar.milestone(f"epoch {step.epoch + 1} of {step.epochs}: loss {step.loss:.3f}{known}")
 
         try:
             metrics = train(

@@ -21,7 +21,7 @@ ORDER = (
 EXAMPLE = '''
 import offramp
 project = offramp.load("examples/digits.toml")              # or offramp.Project(preset="digits", data=..., exits=[...])
-faster = project.replace(target={"cycles_per_sample": 96})  # its own folder; what is the same is taken over, nothing retrains
+faster = project.replace(target={"cycles_per_sample": 104})  # its own folder; what is the same is taken over, nothing retrains
 result = faster.simulate(samples=200)                       # runs what is needed; result.accuracy, result.exits[0].share
 result = faster.simulate(thresholds={0: 0.95})              # thresholds are registers: nothing is built again
 faster.report()                                             # shows itself in a notebook, as all results do

@@ -102,6 +102,9 @@ class _Bar:
         self._text = self._text if text is None else text
         self._show(force=self._total is not None and self._done >= self._total)
 
+    def milestone(self, text: str) -> None:
+        self.update(text=text)
+
     def _show(self, *, force: bool) -> None:
         now = time.monotonic()
         if not force and now - self._last < PAUSE:

@@ -57,7 +57,7 @@ class Project:
     """A network with early exits, from training to RTL: the same steps as the command line, run when they are needed.
 
     Put together here it begins with what ``offramp init --preset`` writes. ``exits`` are one table for each exit, the last one included,
-    or names of policies; other keyword arguments are tables of the configuration, key by key (``target={"cycles_per_sample": 96}``).
+    or names of policies; other keyword arguments are tables of the configuration, key by key (``target={"cycles_per_sample": 104}``).
 
     Parameters
     ----------

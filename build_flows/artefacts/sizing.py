@@ -44,9 +44,13 @@ class CostRecord(Record):
 
 
 class SizingFile(Artefact):
-    """The whole file: ``stages`` in order, ``fifos`` by their streams' names, ``gates`` in order, and the folding's estimated ``cost``."""
+    """The whole file: ``stages`` in order, ``fifos`` by their streams' names, ``gates`` in order, and the folding's estimated ``cost``;
+    ``cycles_per_sample`` that it was designed for (None: an earlier version's file, whose stage 0 has them as its target), which with
+    ``auto`` is the fewest that were found to fit."""
 
     stages: list[StageRecord]
     fifos: dict[str, FifoRecord]
     gates: list[GateRecord]
     cost: CostRecord
+    cycles_per_sample: int | None = None
+    auto: bool = False

@@ -3,15 +3,16 @@
 Everything goes to stderr; stdout belongs to the answer (``--json``). Steps are given a :class:`Ui` and never print.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from build_flows.base.plain_progress import PlainProgress
+
 if TYPE_CHECKING:
-    from rich import progress as bars
     from rich.console import Console
 
-__all__ = ["Progress", "RichUi", "SilentUi", "Ui"]
+__all__ = ["Progress", "RichUi", "SilentUi", "Ui", "building"]
 
 
 class Progress(Protocol):
@@ -21,7 +22,10 @@ class Progress(Protocol):
         """``amount`` more is done."""
 
     def update(self, *, completed: float | None = None, total: float | None = None, text: str | None = None) -> None:
-        """Set what is done, the new total, or the ``text`` shown after the bar (say, the loss)."""
+        """Set what is done, the new total, or the ``text`` shown beside the bar (say, the loss)."""
+
+    def milestone(self, text: str) -> None:
+        """Something whole is done, such as an epoch, as ``text`` says: a line where no bar is drawn, and else the text beside it."""
 
 
 class Ui(Protocol):
@@ -37,11 +41,30 @@ class Ui(Protocol):
         """Show a table; numbers are aligned to the right."""
 
 
+@contextmanager
+def building(ui: Ui, what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """What ``sim.tools.verilator.build`` tells its progress to. That ``what`` is built is said only when it is, not when it is kept from
+    before."""
+    with ExitStack() as stack:
+        bar: Progress | None = None
+
+        def tell(done: int, total: int | None) -> None:
+            nonlocal bar
+            if bar is None:
+                bar = stack.enter_context(ui.progress(f"building {what} in Verilator (kept for the next run)"))
+            bar.update(completed=done, total=total, text=f"{done} of {total} parts compiled" if total else "Verilator at work")
+
+        yield tell
+
+
 class _NoProgress:
     def advance(self, amount: float = 1) -> None:
         pass
 
     def update(self, *, completed: float | None = None, total: float | None = None, text: str | None = None) -> None:
+        pass
+
+    def milestone(self, text: str) -> None:
         pass
 
 
@@ -60,30 +83,21 @@ class SilentUi:
 
 
 class RichUi:
-    """Progress bars, text and tables by rich on ``console`` (stderr). Bars appear on a terminal only; elsewhere one line tells
-    the start."""
+    """Progress bars, text and tables by rich on ``console`` (stderr). Bars appear on a terminal only; elsewhere plain lines tell how far
+    it is (:class:`build_flows.base.plain_progress.PlainProgress`)."""
 
     def __init__(self, console: "Console") -> None:
         self.console = console
 
     @contextmanager
     def progress(self, description: str, total: float | None = None) -> Iterator[Progress]:
-        from rich import progress as bars
-
         if not self.console.is_terminal:
-            self.info(description)
-            yield _NoProgress()
+            yield PlainProgress(self.info, description, total)
             return
-        columns = (
-            bars.TextColumn("{task.description}", markup=False),
-            bars.BarColumn(),
-            bars.MofNCompleteColumn(),
-            bars.TimeElapsedColumn(),
-            bars.TimeRemainingColumn(),
-            bars.TextColumn("{task.fields[text]}", markup=False),
-        )
-        with bars.Progress(*columns, console=self.console, transient=True) as display:
-            yield _RichProgress(display, display.add_task(description, total=total, text=""))
+        from build_flows.base.bar import bar
+
+        with bar(self.console, description, total) as display:
+            yield display
 
     def info(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -100,19 +114,6 @@ class RichUi:
         for row in rows:
             table.add_row(*(Text(_cell(value)) for value in row))
         self.console.print(table)
-
-
-class _RichProgress:
-    def __init__(self, display: "bars.Progress", task: "bars.TaskID") -> None:
-        self._display, self._task = display, task
-
-    def advance(self, amount: float = 1) -> None:
-        self._display.advance(self._task, amount)
-
-    def update(self, *, completed: float | None = None, total: float | None = None, text: str | None = None) -> None:
-        self._display.update(self._task, completed=completed, total=total)
-        if text is not None:
-            self._display.update(self._task, text=text)
 
 
 def _is_number(value: object) -> bool:

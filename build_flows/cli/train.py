@@ -1,12 +1,17 @@
 """``offramp train``: the network, and its thresholds."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from build_flows.cli.shared import done, load_project, project_command, working
+from build_flows.cli.shared import answer, done, load_project, project_command, working
 
-__all__ = ["train"]
+if TYPE_CHECKING:
+    from build_flows.project.load import Project
+    from build_flows.steps.flow import Trained
+
+__all__ = ["show_exits", "train"]
 
 
 @click.command()
@@ -26,4 +31,31 @@ def train(config: Path, data: Path | None, as_json: bool) -> None:
         from build_flows.steps import flow
 
         result = flow.train(project, ui)
+    if not as_json:
+        show_exits(project, result)
     done(project, result.to_json(), as_json)
+
+
+def show_exits(project: "Project", result: "Trained") -> None:
+    """The table of the exits: how good each is alone, its threshold, and what leaves there."""
+    found = result.exits
+    rows = []
+    for alone, item in zip(result.alone, found.exits, strict=True):
+        real = found.calibration.real_thresholds.get(str(item.index))
+        rows.append((
+            item.index, item.policy, _percent(alone.accuracy), _threshold(real), _percent(item.leave), _percent(item.accuracy),
+        ))
+    columns = ("exit", "policy", "accuracy alone", "threshold", "leave here", "right of these")
+    title = f"{project.name}: {100 * found.calibration.accuracy:.2f} % of {found.calibration.samples:,} validation images right with exits"
+    answer().table(title, columns, rows)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f} %"
+
+
+def _threshold(real: float | list[float] | None) -> str:
+    """A threshold in the policy's own unit; of many the least and the most."""
+    if isinstance(real, list):
+        return f"{min(real):.4g} to {max(real):.4g}"
+    return "-" if real is None else f"{real:.4g}"

@@ -26,6 +26,7 @@ def make_row(name: str, baseline: str | None, config: Config, figures: Figures, 
         for (after, head), item, found in zip([*config.layout, (None, None)], config.exits, figures.exits, strict=True)
     ]
     luts = total.lut + total.lutram
+    assert config.target.cycles_per_sample != "auto"
     return Row(
         name=name, baseline=baseline, exits=exits, accuracy=figures.accuracy, samples=figures.samples,
         target_cycles_per_sample=config.target.cycles_per_sample, cycles_per_sample=figures.cycles_per_sample,

@@ -17,6 +17,7 @@ from pydantic import Field
 from build_flows.base.errors import ConfigError
 from build_flows.base.owned import write_owned
 from build_flows.base.toml_file import read_toml_file
+from build_flows.planning.pace import SLOWEST
 from build_flows.project.config import Config
 from build_flows.project.load import Project, parse
 from build_flows.project.load import load as load_config
@@ -189,6 +190,7 @@ def plan_configs(paths: Sequence[Path], data_dir: Path | None = None) -> Plan:
     projects = [load_config(path, data_dir) for path in paths]
     for project in projects:
         _refuse_subnet(project.config, project.file)
+        _refuse_auto(project.config, project.file)
     for what, found in (("name", [item.name for item in projects]), ("output folder", [str(item.output) for item in projects])):
         double = [value for value, count in Counter(found).items() if count > 1]
         if double:
@@ -232,6 +234,13 @@ class _Origin:
 def _refuse_subnet(found: Config, source: object) -> None:
     if found.subnet is not None:
         raise ConfigError(f'{source}: build.mode = "subnet": layouts are compared with all their exits; allowed: "all"')
+
+
+def _refuse_auto(found: Config, source: object) -> None:
+    if found.target.cycles_per_sample == "auto":
+        why = "networks with and without exits are compared at one rate"
+        hint = "the number that offramp compile shows, and sizing.json holds, is one"
+        raise ConfigError(f'{source}: target.cycles_per_sample = "auto": {why}; allowed: a whole number', hint=hint)
 
 
 def _weights(sweep: SweepFile, base: Project) -> str:
@@ -282,6 +291,7 @@ def _layout(name: str, file: Path, values: Mapping[str, Any], source: str) -> La
     text = COMMENT + tomli_w.dumps(values)
     found = parse(text, source)
     _refuse_subnet(found, source)
+    _refuse_auto(found, source)
     return Layout(name=name, file=file, text=text, config=found)
 
 
@@ -301,6 +311,9 @@ def _training(origin: _Origin, folder: Path, layouts: Sequence[Layout], source: 
     exits = [{"after": after, "head": head, "policy": "max_logit"} for after, head in places]
     unset = (*origin.unset, "calibrate.shares", "target.hard_share")
     values = _derived(_Origin(origin.raw, origin.home, unset, None), folder, SHARED, exits, {}, folder)
+    # It is never built, so no pace is too fast for it, and a folding.toml of the base is for other layers.
+    values.setdefault("target", {})["cycles_per_sample"] = SLOWEST
+    values.get("build", {}).pop("folding", None)
     return _layout(SHARED, folder / "config.toml", values, source)
 
 

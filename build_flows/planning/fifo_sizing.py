@@ -149,16 +149,16 @@ def measure(netlist: Netlist, harness: StageProbe, probe: Probe, progress: Calla
     runs = _Runs(netlist, harness, probe)
     unpaced = dict.fromkeys(runs.stages, 0)
     deep = dict.fromkeys(runs.bits, UNBOUNDED)
-    progress("frame intervals")
+    progress("their frame intervals")
     intervals = runs.run(unpaced, deep)
-    progress("levels reached")
+    progress("the levels that their FIFOs reach")
     runs.run(intervals, deep)
     reached = runs.reached()
     latencies = [runs.verdict_latency(stage) for stage in runs.stages[:-1]] + [0]
-    progress("confirming depths")
+    progress("whether these depths hold their pace")
     most = {stage: interval * (1 + SLACK) + 1 for stage, interval in intervals.items()}
     depths = _confirm(runs, {name: max(SMALLEST, level + MARGIN) for name, level in reached.items()}, most)
-    progress("smaller FIFOs")
+    progress("whether smaller ones do")
     depths = _shrink(runs, depths, most)
     measured = [StageMeasurement(intervals[stage], latency) for stage, latency in zip(runs.stages, latencies, strict=True)]
     return Sizing(tuple(measured), depths, reached)

@@ -1,35 +1,46 @@
 """Folding: PE, SIMD and parallel window of every layer, chosen by a search, stage by stage.
 
-Stage 0 gets II cycles a frame, stage k gets II / reach_k x utilisation, and the head of stage k runs at stage k's rate. Among all
-foldings that meet these targets the search looks for the one whose scarcest resource is least used: of the shares of LUTs, LUT memories,
-flip-flops, block RAMs and DSPs that the part loses, the largest is to be small, and then their sum. A layer sees its neighbours only
-through the width of the stream between them, so dynamic programming over that width along the tree of stages and heads finds the true
-optimum of any weighted sum of the resources; what each weighs is found by raising the weight of what is short, again and again
-(multiplicative weights, as in Plotkin, Shmoys and Tardos' fractional packing), and the best of all solutions on the way is taken.
+Stage 0 gets II cycles a frame, stage k gets II / reach_k x utilisation and a little more, and the head of stage k runs at stage k's
+rate. Among all foldings that meet these targets the search looks for the one whose scarcest resource is least used: of the shares of
+LUTs, LUT memories, flip-flops, block RAMs and DSPs that the part loses, the largest is to be small, and then their sum. A layer sees its
+neighbours only through the width of the stream between them, so dynamic programming over that width along the tree of stages and heads
+finds the true optimum of any weighted sum of the resources; what each weighs is found by raising the weight of what is short, again and
+again (multiplicative weights, as in Plotkin, Shmoys and Tardos' fractional packing), and the best of all solutions on the way is taken.
 """
 
-import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from math import exp
-from pathlib import Path
-from typing import Any
+from functools import cache, lru_cache
+from math import exp, floor
 
 from build_flows.base.errors import OfframpError
-from build_flows.base.files import write_text
 from build_flows.base.parts import Part
-from build_flows.planning.layer_costs import Cost, Fold, Unit, converter, divisors, fold_error, fold_options, layer_units
+from build_flows.planning.layer_costs import (
+    Cost,
+    Fold,
+    Unit,
+    converter,
+    divisors,
+    fold_error,
+    fold_options,
+    layer_units,
+    matrix_cycles,
+)
 from build_flows.planning.network import Layer, Network
 
 __all__ = [
-    "RESERVE", "Folding", "FoldingError", "LayerPlan", "Limit", "evaluate", "read_toml", "search", "stage_targets", "to_toml", "write_toml",
+    "RESERVE", "TOLERANCE", "Folding", "FoldingError", "LayerPlan", "Least", "Limit", "evaluate", "fits", "fold_row", "least_targets",
+    "search", "stage_targets",
 ]
 
 
 RESERVE = Cost(lut=6500, lutram=1800, ff=5000, bram18=4)
 """What is kept free for all that is no layer: FIFOs, gates, decisions, merge, registers, image input. Synthesised, b_lenet's take 4,427
 logic LUTs, 1,546 LUTs as memory, 4,307 flip-flops and 3 half block RAMs; rounded up."""
+
+TOLERANCE = 0.02
+"""Share by which a later stage may take longer than its planning factor says: no reach and no utilisation is known more exactly, and a
+folding one cycle too slow may be a fifth smaller. It is what a gate may lose to bursts (:mod:`build_flows.planning.gate_model`)."""
 
 ROUNDS = 48
 """Times that the weights of the resources are corrected."""
@@ -103,7 +114,7 @@ class Folding:
     def as_dict(self) -> dict[str, dict[str, int]]:
         """The table of ``folding.toml``: ``{layer: {"pe", "simd", "parallel_window"}}``, pools with ``pe`` alone, ``linear`` without the
         window."""
-        return {layer.name: _row(layer, self.folds[layer.name]) for layer in self.network.layers}
+        return {layer.name: fold_row(layer, self.folds[layer.name]) for layer in self.network.layers}
 
     def exceeds(self) -> list[str]:
         """What the part has too little of by the estimate, :data:`RESERVE` included, as ``DSP: 240 of 220``; empty when all fits."""
@@ -116,8 +127,8 @@ class Folding:
 
 
 def stage_targets(ii: int, reach: Sequence[float], utilisation: float = 0.8) -> tuple[int, ...]:
-    """Cycles a frame that each stage may take: ``ii`` for stage 0, ``ii / reach[k] * utilisation`` (rounded down, and at least ``ii``)
-    for stage k.
+    """Cycles a frame that each stage may take: ``ii`` for stage 0; for stage k ``ii / reach[k] * utilisation`` and :data:`TOLERANCE` of it
+    more, but no more than ``ii / reach[k]``, rounded down, and at least ``ii``.
 
     ``reach[k]`` is the share of samples that arrive at stage k, from 1 for stage 0 down. Raises :class:`FoldingError` for values out of
     range.
@@ -132,7 +143,9 @@ def stage_targets(ii: int, reach: Sequence[float], utilisation: float = 0.8) -> 
             allowed = "1" if stage == 0 else f"above 0 and at most {previous}, the one before"
             raise FoldingError(f"reach[{stage}] must be {allowed}, not {share}")
         previous = share
-    return tuple(ii if stage == 0 else max(ii, int(ii / share * utilisation)) for stage, share in enumerate(reach))
+    busy = min(1.0, utilisation * (1 + TOLERANCE))
+    # What is a whole number but for the last digits of a quotient is one.
+    return tuple(ii if stage == 0 else max(ii, floor(round(ii / share * busy, 6))) for stage, share in enumerate(reach))
 
 
 def search(
@@ -148,49 +161,75 @@ def search(
     ``HANDOVER`` where FINN's sliding window needs it between frames. Raises :class:`FoldingError` naming every layer that meets its target
     in no folding, and the least cycles it could take.
     """
-    if len(targets) != len(network.stages):
-        raise FoldingError(f"targets must have one value a stage, {len(network.stages)}, not {len(targets)}")
-    _refuse_impossible(network, targets, narrow)
-    space = _Space(network, targets, narrow)
-    capacity = dict(zip(_RESOURCES, (part.lut, part.lutram, part.ff, part.bram18, part.dsp), strict=True))
-
-    def solve(wanted: Mapping[str, float]) -> _Solution:
-        lut, lutram, ff, bram18, dsp = (round(SCALE * wanted[name] / capacity[name]) for name in _RESOURCES)
-        return space.cheapest((lut, lutram, ff, bram18, dsp))
-
+    space = _space(network, targets, narrow)
     if weights is not None:
         odd = [name for name in _RESOURCES if weights.get(name, -1) < 0]
         if odd or len(weights) != len(_RESOURCES):
             raise FoldingError(f"weights must be {', '.join(_RESOURCES)}, each at least 0, not {dict(weights)}")
-        found = solve(weights)
+        found = space.cheapest(_priced(weights, part))
     else:
-        found = _balanced(solve, part)
+        found = min(_tried(space, part), key=lambda tried: tried.merit).solution
     return evaluate(network, found.folds, targets, part, input_pe=found.input_pe, narrow=narrow)
 
 
-def _balanced(solve: Callable[[Mapping[str, float]], "_Solution"], part: Part) -> "_Solution":
-    """The best solution met while the weight of what is short is raised; first of all with each resource before all others."""
-    best: tuple[tuple[float, float], _Solution] | None = None
+def fits(network: Network, targets: Sequence[int], part: Part, *, narrow: bool = True) -> bool:
+    """Whether the folding that :func:`search` finds takes no more than ``part`` has, :data:`RESERVE` included, by the estimate.
 
-    def tried(weights: Mapping[str, float]) -> dict[str, float]:
-        nonlocal best
-        found = solve(weights)
-        shares = (Cost(*found.cost) + RESERVE).shares(part)
-        merit = (round(max(shares.values()), 9), round(sum(shares.values()), 9))
-        if best is None or merit < best[0]:
-            best = (merit, found)
-        return shares
+    That is told as soon as one does, or a weighted sum, the least of all foldings, is more than the part's. Raises
+    :class:`FoldingError` as the search does.
+    """
+    for tried in _tried(_space(network, targets, narrow), part):
+        if tried.merit[0] <= 1:
+            return True
+        if sum(tried.weights[name] * (share - 1) for name, share in tried.shares.items()) > 1e-6:
+            return False
+    return False
+
+
+def _space(network: Network, targets: Sequence[int], narrow: bool) -> "_Space":
+    if len(targets) != len(network.stages):
+        raise FoldingError(f"targets must have one value a stage, {len(network.stages)}, not {len(targets)}")
+    _refuse_impossible(network, targets, narrow)
+    return _Space(network, targets, narrow)
+
+
+def _priced(weights: Mapping[str, float], part: Part) -> "_Vector":
+    """What one of each resource costs, when shares of the part weigh as ``weights`` say."""
+    capacity = dict(zip(_RESOURCES, (part.lut, part.lutram, part.ff, part.bram18, part.dsp), strict=True))
+    lut, lutram, ff, bram18, dsp = (round(SCALE * weights[name] / capacity[name]) for name in _RESOURCES)
+    return lut, lutram, ff, bram18, dsp
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """The least weighted sum of ``weights``: the ``shares`` of the part that it takes, the reserve included, and how good that is."""
+
+    weights: dict[str, float]
+    solution: "_Solution"
+    shares: dict[str, float]
+
+    @property
+    def merit(self) -> tuple[float, float]:
+        """The largest share and the sum of all; the less the better."""
+        return round(max(self.shares.values()), 9), round(sum(self.shares.values()), 9)
+
+
+def _tried(space: "_Space", part: Part) -> Iterator[_Tried]:
+    """Solutions while the weight of what is short is raised; first of all with each resource before all others."""
+
+    def tried(weights: dict[str, float]) -> _Tried:
+        found = space.cheapest(_priced(weights, part))
+        return _Tried(weights, found, (Cost(*found.cost) + RESERVE).shares(part))
 
     for first in _RESOURCES:
-        tried({name: 1.0 if name == first else 0.001 for name in _RESOURCES})
+        yield tried({name: 1.0 if name == first else 0.001 for name in _RESOURCES})
     weights = dict.fromkeys(_RESOURCES, 1 / len(_RESOURCES))
     for _ in range(ROUNDS):
-        shares = tried(weights)
-        mean = sum(shares.values()) / len(shares)
-        raised = {name: weights[name] * exp(STEP * (shares[name] - mean)) for name in _RESOURCES}
+        found = tried(weights)
+        yield found
+        mean = sum(found.shares.values()) / len(found.shares)
+        raised = {name: weights[name] * exp(STEP * (found.shares[name] - mean)) for name in _RESOURCES}
         weights = {name: max(0.001, value / sum(raised.values())) for name, value in raised.items()}
-    assert best is not None
-    return best[1]
 
 
 def evaluate(
@@ -331,15 +370,20 @@ class _Space:
         return _Solution(folds, input_pe, cost)
 
 
+@lru_cache(maxsize=65536)
+def _choice(layer: Layer, fold: Fold, narrow: bool) -> tuple[int, _Choice]:
+    """The least target that ``layer`` meets when it is folded so, and the choice."""
+    units = layer_units(layer, fold, narrow=narrow)
+    least = max(unit.least_target for unit in units)
+    return least, _Choice(units[0].in_bits, units[-1].out_bits, fold, _vector(units))
+
+
 def _choices(layer: Layer, target: int, narrow: bool) -> list[_Choice]:
     """The foldings of a layer that meet the target."""
-    found = []
-    for fold in fold_options(layer):
-        if _may_meet(layer, fold, target):
-            units = layer_units(layer, fold, narrow=narrow)
-            if all(unit.meets(target) for unit in units):
-                found.append(_Choice(units[0].in_bits, units[-1].out_bits, fold, _vector(units)))
-    return found
+    # A quick look at the matrix-vector unit alone, before the others are worked out.
+    options = [fold for fold in fold_options(layer) if matrix_cycles(layer, fold) <= target]
+    found = (_choice(layer, fold, narrow) for fold in options)
+    return [choice for least, choice in found if least <= target]
 
 
 def _undominated(choices: list[_Choice]) -> list[_Choice]:
@@ -371,35 +415,55 @@ def _key(fold: Fold) -> tuple[int, int, bool]:
     return fold.pe, fold.simd, fold.parallel_window
 
 
-def _may_meet(layer: Layer, fold: Fold, target: int) -> bool:
-    """A quick look before the units are worked out: whether the matrix-vector unit alone is fast enough."""
-    return not layer.weight_bits or layer.target.pixels * (layer.mw // fold.simd) * (layer.mh // fold.pe) <= target
+@dataclass(frozen=True, kw_only=True)
+class Least:
+    """What ``layer`` (``"input"``: the images) takes at least in any folding: ``target``, the least that its stage's may be in cycles a
+    frame, set by ``unit``, which takes ``cycles``."""
+
+    layer: str
+    stage: int
+    unit: str
+    target: int
+    cycles: int
+
+    def __str__(self) -> str:
+        what = "the input" if self.layer == "input" else self.layer
+        return f"{what} takes at least {self.cycles} cycles a frame ({self.unit})"
+
+
+def least_targets(network: Network, *, narrow: bool = True) -> tuple[Least, ...]:
+    """What the images, at one pixel a cycle, and every layer take at least, in the network's order.
+
+    Raises :class:`FoldingError` for a layer that can be folded in no way at all.
+    """
+    pixels = network.source.pixels
+    entry = Least(layer="input", stage=0, unit="one pixel a cycle", target=pixels, cycles=pixels)
+    return (entry, *(_least(layer, narrow) for layer in network.layers))
+
+
+@lru_cache(maxsize=4096)
+def _least(layer: Layer, narrow: bool) -> Least:
+    found: Least | None = None
+    for fold in sorted(fold_options(layer), key=lambda fold: (matrix_cycles(layer, fold), -fold.pe, -fold.simd)):
+        if found is not None and matrix_cycles(layer, fold) >= found.target:
+            break
+        unit = max(layer_units(layer, fold, narrow=narrow), key=lambda unit: unit.least_target)
+        if found is None or unit.least_target < found.target:
+            found = Least(layer=layer.name, stage=layer.stage, unit=unit.kind, target=unit.least_target, cycles=unit.cycles)
+    if found is None:
+        raise FoldingError(f"{layer.name}: a {layer.kind} of {layer.source} to {layer.target} can be folded in no way: "
+                           f"{fold_error(layer, Fold(layer.mh, layer.mw if layer.weight_bits else 1))}")
+    return found
 
 
 def _refuse_impossible(network: Network, targets: Sequence[int], narrow: bool) -> None:
-    faults = []
-    if network.source.pixels > targets[0]:
-        faults.append(f"the input takes at least {network.source.pixels} cycles a frame, one pixel a cycle, not {targets[0]} (stage 0)")
-    for layer in network.layers:
-        target = targets[layer.stage]
-        options = [fold for fold in fold_options(layer) if _may_meet(layer, fold, target)]
-        if any(all(unit.meets(target) for unit in layer_units(layer, fold, narrow=narrow)) for fold in options):
-            continue
-        fastest = [layer_units(layer, fold, narrow=narrow) for fold in _fastest(layer)]
-        units = min(fastest, key=lambda units: max(unit.cycles for unit in units))
-        slowest = max(units, key=lambda unit: unit.cycles)
-        faults.append(f"{layer.name} takes at least {slowest.cycles} cycles a frame ({slowest.kind}), not {target} (stage {layer.stage})")
+    least = least_targets(network, narrow=narrow)
+    faults = [f"{item}, not {targets[item.stage]} (stage {item.stage})" for item in least if item.target > targets[item.stage]]
     if faults:
         raise FoldingError("; ".join(faults), hint="raise the target (fewer samples a second), or make the layer's feature map smaller")
 
 
-def _fastest(layer: Layer) -> list[Fold]:
-    """Full unfolding, with and without parallel windows as far as the layer has them."""
-    full = [Fold(layer.mh, layer.mw if layer.weight_bits else 1, window) for window in (False, True)]
-    return [fold for fold in full if fold_error(layer, fold) is None]
-
-
-def _row(layer: Layer, fold: Fold) -> dict[str, int]:
+def fold_row(layer: Layer, fold: Fold) -> dict[str, int]:
     row = {"pe": fold.pe}
     if layer.weight_bits:
         row["simd"] = fold.simd
@@ -408,80 +472,3 @@ def _row(layer: Layer, fold: Fold) -> dict[str, int]:
     return row
 
 
-def to_toml(folding: Folding) -> str:
-    """``folding.toml`` as text: one table a layer, with comments on what is predicted of it. Equal foldings give equal text."""
-    lines = ["# Folding of every layer; edit and compile again. Comments are predictions, and are not read back.", "version = 1"]
-    cost = folding.cost
-    lines.append(f"# all layers, estimated: {_cost_text(cost)}, of {folding.part.name}'s {folding.part.dsp} DSP, {folding.part.lut} LUT")
-    stage = -1
-    for layer in folding.network.layers:
-        if layer.stage != stage:
-            stage = layer.stage
-            limit = folding.limit(stage)
-            predicted = f"{limit.cycles} predicted, set by {limit.layer} ({limit.unit})"
-            lines += ["", f"# ---- stage {stage}: target {limit.target} cycles a frame; {predicted}"]
-        plan = folding.plans[layer.name]
-        lines += ["", f"[{layer.name}]", f"# {plan.cycles} cycles; {_cost_text(plan.cost)}"]
-        if layer.weight_bits:
-            lines.append(f"# weights {layer.mh} x {layer.mw}: pe divides {layer.mh}, simd divides {layer.mw}")
-        else:
-            lines.append(f"# pe divides {layer.target.channels}")
-        lines += [f"{key} = {value}" for key, value in _row(layer, folding.folds[layer.name]).items()]
-    return "\n".join(lines) + "\n"
-
-
-def _cost_text(cost: Cost) -> str:
-    return f"{cost.dsp} DSP, {cost.bram18} BRAM18, {cost.lut} LUT, {cost.ff} FF"
-
-
-def write_toml(folding: Folding, path: Path) -> None:
-    """Write ``folding.toml`` (:func:`to_toml`) to ``path``, whole or not at all."""
-    write_text(path, to_toml(folding))
-
-
-def read_toml(path: Path, network: Network) -> dict[str, Fold]:
-    """The foldings in the ``folding.toml`` at ``path``, by layer name; :func:`evaluate` says what they make.
-
-    Raises :class:`FoldingError` naming file, layer, key, value and what is allowed for the first thing that is wrong; OSError when it
-    cannot be read.
-    """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FoldingError(f"{path}: not TOML: {error}") from error
-    version = raw.pop("version", None)
-    if version != 1:
-        raise FoldingError(f"{path}: version must be 1, not {version!r}")
-    layers = {layer.name: layer for layer in network.layers}
-    for name in raw:
-        if name not in layers:
-            raise FoldingError(f"{path}: no layer is called {name!r}; known are {', '.join(layers)}")
-    folds = {}
-    for name, layer in layers.items():
-        if name not in raw:
-            raise FoldingError(f"{path}: layer {name!r} is missing")
-        folds[name] = _read_fold(path, layer, raw[name])
-    return folds
-
-
-def _read_fold(path: Path, layer: Layer, table: Any) -> Fold:
-    where = f"{path}: {layer.name}"
-    keys = tuple(_row(layer, Fold(1)))
-    if not isinstance(table, dict):
-        raise FoldingError(f"{where}: must be a table with {', '.join(keys)}, not {table!r}")
-    for key in [*table, *keys]:
-        if key not in keys:
-            raise FoldingError(f"{where}: unknown key {key!r}; a {layer.kind} has {', '.join(keys)}")
-        if key not in table:
-            raise FoldingError(f"{where}: key {key!r} is missing; a {layer.kind} has {', '.join(keys)}")
-        value = table[key]
-        if key == "parallel_window":
-            if value not in (0, 1):
-                raise FoldingError(f"{where}: parallel_window must be 0 or 1, not {value!r}")
-        elif isinstance(value, bool) or not isinstance(value, int):
-            raise FoldingError(f"{where}: {key} must be an integer, not {value!r}")
-    fold = Fold(table["pe"], table.get("simd", 1), bool(table.get("parallel_window", 0)))
-    reason = fold_error(layer, fold)
-    if reason:
-        raise FoldingError(f"{where}: {reason}")
-    return fold

@@ -28,7 +28,7 @@ from build_flows.planning.unit_terms import (
 
 __all__ = [
     "HANDOVER", "SUFFIXES", "Cost", "Fold", "Unit", "converter", "divisors", "fold_error", "fold_options", "lanes", "layer_units",
-    "unit_names", "window_simd",
+    "matrix_cycles", "unit_names", "window_simd",
 ]
 
 HANDOVER = 2
@@ -82,13 +82,15 @@ class Unit:
         return price(self.model, self.terms, bram18=self.bram18, dsp=self.dsp)
 
     @property
-    def beats(self) -> int:
-        """The larger of its beats in and out: the least cycles a frame that its folding allows."""
-        return max(self.in_beats, self.out_beats)
+    def least_target(self) -> int:
+        """The least target that it meets, in cycles a frame: what its folding takes (beats in and out; of a matrix-vector unit its
+        products), and its interval but for the handover between frames."""
+        work = self.cycles if self.kind == "mvau" else max(self.in_beats, self.out_beats)
+        return max(work, self.cycles - HANDOVER)
 
     def meets(self, target: int) -> bool:
         """Whether it takes a frame every ``target`` cycles, the handover between frames left aside."""
-        return self.beats <= target and self.cycles <= target + HANDOVER
+        return self.least_target <= target
 
 
 @cache
@@ -341,6 +343,11 @@ def _default_cycles(height: int, width: int, factor: int, kernel: Pair, stride: 
         newest += int(read)
 
 
+def matrix_cycles(layer: Layer, fold: Fold) -> int:
+    """Cycles a frame of the matrix-vector unit of ``layer`` folded by ``fold``, the least target that it meets; 0: there is none."""
+    return layer.target.pixels * (layer.mw // fold.simd) * (layer.mh // fold.pe) if layer.weight_bits else 0
+
+
 def _mvau(layer: Layer, fold: Fold, narrow: bool) -> Unit:
     pixels = layer.target.pixels
     synapse, neuron = layer.mw // fold.simd, layer.mh // fold.pe
@@ -351,7 +358,7 @@ def _mvau(layer: Layer, fold: Fold, narrow: bool) -> Unit:
     replay = place(2 ** max(1, (synapse - 1).bit_length()), width) if neuron > 1 else Placed("")
     return Unit(
         kind="mvau", folding={"pe": fold.pe, "simd": fold.simd}, in_bits=width, out_bits=fold.pe * layer.sum_bits,
-        in_beats=pixels * synapse, out_beats=pixels * neuron, cycles=pixels * synapse * neuron, model="mvau",
+        in_beats=pixels * synapse, out_beats=pixels * neuron, cycles=matrix_cycles(layer, fold), model="mvau",
         terms=mvau_terms(
             pe=fold.pe, simd=fold.simd, synapse=synapse, neuron=neuron, weight_bits=layer.weight_bits, in_bits=layer.in_bits,
             sum_bits=layer.sum_bits, products=products, memory=weights.lutram + replay.lutram, weight_banks=weights.banks,

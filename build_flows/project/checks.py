@@ -53,6 +53,9 @@ def impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
     yield from _impossible_anytime(config)
     if config.build.folding == "search":
         yield "build.folding", "search", 'the search is called "optimal" now; allowed: "optimal" (the default), "finn" or a file'
+    if config.build.folding == "finn" and config.target.cycles_per_sample == "auto":
+        why = "SetFolding is given a target, and none is looked for with it"
+        yield "target.cycles_per_sample", "auto", f'{why}; allowed: a whole number, or build.folding = "optimal"'
     tables = config.model_dump()
     for table, key in PLACES:
         place = tables[table][key]

@@ -214,11 +214,10 @@ class TargetSection(Section):
 
     board: Literal["pynq-z1", "pynq-z2"] = Field(default="pynq-z2", description="Board; it decides the part and what fits.")
     clock_mhz: float = Field(default=100.0, ge=1, le=300, description="Clock of the accelerator in MHz.")
-    cycles_per_sample: int = Field(
+    cycles_per_sample: Annotated[int, Field(ge=1, le=100_000_000)] | Literal["auto"] = Field(
         default=1296,
-        ge=1,
-        le=100_000_000,
-        description="Cycles per sample (initiation interval) wanted of stage 0; later stages get it divided by their reach.",
+        description="Cycles per sample (initiation interval) wanted of stage 0; later stages get it divided by their reach. auto: the "
+        "fewest whose folding fits the board's part by the estimate; compile shows them, and sizing.json holds them.",
     )
     hard_share: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
         default=None,

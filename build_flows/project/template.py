@@ -29,7 +29,7 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "train": {"epochs": 40, "batch_size": 64},
         "exits": [{"policy": "softmax"}, {"policy": "max_logit"}, {"policy": "always"}],
         "calibrate": {"shares": [0.6, 0.25]},
-        "target": {"cycles_per_sample": 128},
+        "target": {"cycles_per_sample": "auto"},
     },
     "b_lenet": {
         "project": {"name": "b_lenet_fashion"},
@@ -38,7 +38,7 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "train": {"epochs": 12},
         "exits": [{"policy": "max_logit"}, {"policy": "always"}],
         "calibrate": {"shares": [0.75]},
-        "target": {"cycles_per_sample": 1296, "hard_share": [0.25]},
+        "target": {"cycles_per_sample": "auto", "hard_share": [0.25]},
     },
     "triple_wins": {
         "project": {"name": "triple_wins_fashion"},
@@ -47,7 +47,7 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "train": {"epochs": 12},
         "exits": [{"policy": "max_logit"}, {"policy": "always"}],
         "calibrate": {"accuracy_loss": 0.5},
-        "target": {"cycles_per_sample": 5184, "hard_share": [0.25]},
+        "target": {"cycles_per_sample": "auto", "hard_share": [0.25]},
     },
     "b_alexnet": {
         "project": {"name": "b_alexnet"},
@@ -56,7 +56,7 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "train": {"epochs": 60},
         "exits": [{"policy": "max_logit"}, {"policy": "always"}],
         "calibrate": {"accuracy_loss": 0.5},
-        "target": {"cycles_per_sample": 100_000, "hard_share": [0.35]},
+        "target": {"cycles_per_sample": "auto", "hard_share": [0.35]},
     },
     "har": {
         "project": {"name": "har"},
@@ -65,18 +65,23 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "train": {"epochs": 40},
         "exits": [{"policy": "softmax"}, {"policy": "softmax"}, {"policy": "always"}],
         "calibrate": {"accuracy_loss": 0.5},
-        "target": {"cycles_per_sample": 640},
+        "target": {"cycles_per_sample": "auto"},
     },
 }
 """What :func:`template` writes for each preset where it is not the default."""
 
+EXAMPLES = {"digits": 128, "b_lenet": 1296}
+"""The networks that have a data set anyone can get, and the cycles a sample at which their published figures are measured."""
 
-def template(preset: str, name: str | None = None) -> str:
-    """A commented configuration for ``preset``, with every key; ``name`` replaces the project's name. An unknown preset raises
-    :class:`ConfigError`."""
+
+def template(preset: str, name: str | None = None, cycles: int | None = None) -> str:
+    """A commented configuration for ``preset``, with every key; ``name`` replaces the project's name, ``cycles`` the pace, which is "auto"
+    else. An unknown preset raises :class:`ConfigError`."""
     if preset not in TEMPLATES:
         raise ConfigError(f"preset {preset!r} is unknown; allowed: {', '.join(TEMPLATES)}")
     values = TEMPLATES[preset] | ({"project": {"name": name}} if name is not None else {})
+    if cycles is not None:
+        values |= {"target": values["target"] | {"cycles_per_sample": cycles}}
     lines = ["# An offramp project. Keys that are commented out show what holds when they are unset."]
     for field, declared in Config.model_fields.items():
         key = declared.alias or field
@@ -110,11 +115,11 @@ def valid_name(name: str) -> bool:
 
 
 def write_examples(folder: Path) -> list[Path]:
-    """Write ``examples/``: one template per network that has a data set anyone can get."""
+    """Write ``examples/``: one template for each of :data:`EXAMPLES`."""
     written = []
-    for preset in ("digits", "b_lenet"):
+    for preset, cycles in EXAMPLES.items():
         written.append(folder / f"{TEMPLATES[preset]['project']['name']}.toml")
-        write_text(written[-1], template(preset))
+        write_text(written[-1], template(preset, cycles=cycles))
     return written
 
 

@@ -1,6 +1,6 @@
 """Step ``calibrate``: integer thresholds, found on the validation split with the exact integer logits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from quant_models.exits.price import Price
     from quant_models.networks.spec import NetSpec
 
-__all__ = ["OUTPUTS", "Settings", "run", "step"]
+__all__ = ["OUTPUTS", "Settings", "cost_price", "run", "step"]
 
 OUTPUTS = ("exits.json", "tradeoff.json")
 FAR = 0.02
@@ -65,11 +65,11 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     from quant_models.judge.tradeoff import tradeoff
 
     set_threads(chosen.threads)
-    work.ui.info("calibrating thresholds on the validation split")
     data = dataset(chosen.data, inputs, work.caches)
     _, held = split(data, chosen.held.fraction, chosen.held.seed)
     net = None if chosen.network is None else built(chosen.network, data.classes, data.shape, work)
-    exits, gates = _exit_logits(chosen, net, inputs, data.x_train[held])
+    with work.ui.progress(f"calibrating thresholds on {len(held):,} validation images", total=len(held)) as bar:
+        exits, gates = _exit_logits(chosen, net, inputs, data.x_train[held], bar.advance)
     wanted = chosen.calibrate
     loss = None if wanted.accuracy_loss is None else wanted.accuracy_loss / 100
     shares, mean_cost, price = wanted.shares, wanted.mean_cost, None
@@ -78,7 +78,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
         shares, mean_cost = [], None
     elif mean_cost is not None:
         assert net is not None
-        price = _price(net, wanted.cost)
+        price = cost_price(net, wanted.cost)
     try:
         found = calibrate(
             exits, data.y_train[held], accuracy_loss=loss, shares=shares, mean_cost=mean_cost, price=price, epsilon=wanted.epsilon,
@@ -108,7 +108,7 @@ def _warn_of_shares(ui: "Ui", wanted: Sequence[float], reached: Sequence[float])
         )
 
 
-def _price(spec: "NetSpec", cost: str) -> "Price":
+def cost_price(spec: "NetSpec", cost: str) -> "Price":
     """What samples cost in ``calibrate.cost``, exit by exit, beside the network without early exits."""
     from quant_models.exits.price import Price
     from quant_models.networks.cost import exit_costs, last_alone
@@ -120,9 +120,10 @@ def _price(spec: "NetSpec", cost: str) -> "Price":
 
 
 def _exit_logits(
-    chosen: Settings, net: "NetSpec | None", inputs: Mapping[str, Path], images: np.ndarray
+    chosen: Settings, net: "NetSpec | None", inputs: Mapping[str, Path], images: np.ndarray, progress: Callable[[int], None]
 ) -> "tuple[list[ExitLogits], dict[int, np.ndarray]]":
-    """What every exit makes of ``images`` in exact integers, and by exit the gate heads' logits."""
+    """What every exit makes of ``images`` in exact integers, and by exit the gate heads' logits; ``progress`` is told how many more are
+    through."""
     from quant_models.exits.calibrate import ExitLogits
     from quant_models.integers.export import golden
     from quant_models.integers.gate_units import gate_units
@@ -140,7 +141,7 @@ def _exit_logits(
     model = load_model(inputs["checkpoint"], net)
     meta, _ = golden(model)
     widths = logit_bits(model.spec) if chosen.exchangeable else (None,) * model.spec.exits
-    found, gates = integer_outputs(model, images)
+    found, gates = integer_outputs(model, images, progress=progress)
     exits = [
         ExitLogits(policy=policy, logits=logits, scale=head["layers"][-1]["scale"], score=score, fixed_bits=bits)
         for (policy, score), logits, head, bits in zip(chosen.policies, found, meta["heads"], widths, strict=True)

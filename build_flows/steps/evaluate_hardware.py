@@ -9,11 +9,13 @@ import numpy as np
 
 from build_flows.artefacts.simulation import SimulationFile
 from build_flows.artefacts.sizing import SizingFile
+from build_flows.base.ui import building
 from build_flows.steps import evaluate
 from build_flows.steps.engine import Step, Work
 from hw.netlist import load
 from sim import golden
 from sim.accelerator import agreement
+from sim.accelerator.bench import AcceleratorBench
 from sim.accelerator.run import expected_ids, simulate
 
 __all__ = ["INPUTS", "open_hardware", "run", "step"]
@@ -47,6 +49,8 @@ def open_hardware(inputs: Mapping[str, Path], work: Work) -> evaluate.Hardware:
     def run(images: np.ndarray, hard: bool) -> float:
         writes = {f"ENABLE_{item.index}": 0 for item in net.exits[:-1]} if hard else {}
         batches = [min(BATCH, len(images) - start) for start in range(0, len(images), BATCH)]
+        with building(work.ui, "the accelerator's model") as built:
+            AcceleratorBench(net, inputs["rtl"], work.models, building=built)
         with work.ui.progress("simulating the RTL", total=len(images)) as bar:
             found = simulate(
                 net, inputs["rtl"], images, work=work.folder / "run", cache=work.models, batches=batches, writes=writes, resume=False,

@@ -7,6 +7,7 @@ in a file of its name.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from build_flows.artefacts.sizing import SizingFile
 from build_flows.base.errors import OfframpError
 from build_flows.base.parts import find_part
 from build_flows.base.ui import Ui
+from build_flows.planning.network import read_network
 from build_flows.project.load import Project
 from build_flows.steps import subnet as subnet_step
 from build_flows.steps.engine import Build, Step
@@ -93,11 +95,17 @@ class Flow:
         return {"golden": self.path("golden.npz")} if self.project.config.model.own else {"checkpoint": self.checkpoint}
 
     def train(self) -> Trained:
-        """Checkpoint, metrics.json, exits.json; of a network of the user's own model.onnx and golden.npz instead of a checkpoint."""
+        """Checkpoint, metrics.json, exits.json; of a network of the user's own model.onnx and golden.npz instead of a checkpoint.
+
+        What could not be calibrated or compiled is refused before anything is trained (:mod:`build_flows.steps.ahead`).
+        """
         from build_flows.steps import calibrate
+        from build_flows.steps.ahead import look_ahead, refuse_unbuildable
 
         project, subnet = self.project, self.project.config.subnet
-        self.build.run(train_step(project))
+        own = project.config.model.own
+        if self.build.run(train_step(project), before=None if own else partial(look_ahead, project, self.ui)) and own:
+            refuse_unbuildable(project, read_network(self.path("golden.npz")), self.ui)
         if subnet is not None:
             self.build.run(subnet_step.step(project, self.path("checkpoint.safetensors")))
         self.build.run(calibrate.step(project, self.network))

@@ -39,7 +39,8 @@ def step(project: "Project") -> Step:
     return Step(
         name="train", run=run, outputs=OUTPUTS, inputs={**data_inputs(project), "import": project.weights},
         settings=Settings(train=train.settings(project), own=project.config.import_.model_copy(update={"weights": None})), resumable=True,
-        apart=train.APART, named={"data": data_named(project), "import": project.named("import.weights")}, adopt=adopt,
+        apart=train.APART, adopt=adopt,
+        named={"data": data_named(project), "import": project.named("import.weights"), "project": project.name},
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from build_flows.artefacts.simulation import AnytimeExit, AnytimeRecord, ExitFigures, Figures, SimulationFile, StageFigures
+from build_flows.base.ui import building
 from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.simulate_options import Options, options
@@ -17,6 +18,7 @@ from hw.netlist import Netlist, load
 from sim import golden
 from sim.accelerator import agreement
 from sim.accelerator.answers import compare_answers
+from sim.accelerator.bench import AcceleratorBench
 from sim.accelerator.run import SimResult, expected_ids
 from sim.accelerator.run import simulate as run_accelerator
 
@@ -77,7 +79,8 @@ def simulate(chosen: Settings, inputs: Mapping[str, Path], work: Work, waves: Pa
     gates: dict[int, npt.NDArray[np.int64]] = {}
     logits = golden.load(inputs["golden.npz"]).run(images, gates=gates)
     wanted = golden.decide(logits, rules, gates)
-    ui.info("building the accelerator's model in Verilator (kept for the next run)")
+    with building(ui, "the accelerator's model") as built:
+        AcceleratorBench(net, inputs["rtl"], work.models, trace=waves is not None, building=built)
     batches = [min(BATCH, count - start) for start in range(0, count, BATCH)]
     with ui.progress("simulating the RTL", total=count) as bar:
         def tell(state: Mapping[str, Any]) -> None:

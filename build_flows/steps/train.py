@@ -61,7 +61,7 @@ def step(project: "Project") -> Step:
 
 def _named(project: "Project") -> dict[str, str]:
     """How the configuration names what a training reads."""
-    found = {"data": data_named(project)}
+    found = {"data": data_named(project), "project": project.name}
     if project.start is not None:
         found["start"] = project.named("train.start")
     if project.samples is not None:
@@ -114,12 +114,16 @@ def fit(chosen: Settings, inputs: Mapping[str, Path], work: Work, data: "Dataset
     key = "samples" if "samples" in inputs else "data"
     with _told_of(work, key):
         shown, more = trained_on(chosen.training, inputs, data, spec), unlabelled(chosen.training, inputs, data)
-    with work.ui.progress(f"training {spec.name}") as bar:
+    with work.ui.progress(f"training {work.named['project']}") as bar:
+        known = ""
+
         def tell(step: Progress) -> None:
-            text = f"loss {step.loss:.3f}"
+            nonlocal known
+            bar.update(completed=step.epoch * step.steps + step.step + 1, total=step.epochs * step.steps,
+                       text=f"epoch {step.epoch + 1} of {step.epochs}: loss {step.loss:.3f}{known}")
             if step.accuracy is not None:
-                text += "  exits " + "  ".join(f"{100 * share:.1f} %" for share in step.accuracy)
-            bar.update(completed=step.epoch * step.steps + step.step + 1, total=step.epochs * step.steps, text=text)
+                known = f", exits {'  '.join(f'{100 * share:.1f} %' for share in step.accuracy)}"
+                bar.milestone(f"epoch {step.epoch + 1} of {step.epochs}: loss {step.loss:.3f}{known}")
 
         try:
             metrics = train(

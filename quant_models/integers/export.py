@@ -10,63 +10,43 @@ from brevitas.export import export_qonnx as brevitas_export
 from torch import Tensor, nn
 
 from quant_models.files import atomic
+from quant_models.integers.describe import describe
 from quant_models.integers.view import IntegerLayer, frozen, integer_layers, integer_logits, thresholds
 from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import INPUT_BITS, Conv, GlobalPool, Linear, MaxPool, Size, both
 
 __all__ = ["export_golden", "export_qonnx", "golden", "integer_logits"]
 
 
-def _size(size: Size) -> int | list[int]:
-    height, width = both(size)
-    return height if height == width else [height, width]
-
-
-def _layer(layer: IntegerLayer, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    unit, spec = layer.unit, layer.unit.layer
-    record: dict[str, Any] = {"name": unit.name}
-    if isinstance(spec, MaxPool):
-        return {**record, "kind": "maxpool", "kernel": _size(spec.kernel), "stride": _size(spec.stride)}
-    if isinstance(spec, GlobalPool):
-        record |= {"kind": "global_sum"}
-    else:
-        record |= {"weight": f"{unit.name}.weight", "weight_bits": spec.weight_bits, "in_bits": unit.in_bits, "in_signed": unit.in_signed}
+def _fill(layer: IntegerLayer, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """The arrays that ``record`` names, and the scale of a head's last layer in it."""
+    if "weight" in record:
         assert layer.weight is not None
         weight = layer.weight.numpy().astype(np.int8)
-        if isinstance(spec, Conv):
-            record |= {"kind": "conv", "kernel": _size(spec.kernel), "pad": _size(spec.pad), "stride": _size(spec.stride)}
+        if record["kind"] == "conv":
             weight = weight.transpose(0, 2, 3, 1)
         else:
             # PyTorch flattens channel by channel, the hardware streams pixel by pixel.
-            height, width, channels = unit.in_shape
-            record |= {"kind": "linear"}
+            height, width, channels = layer.unit.in_shape
             weight = weight.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(len(weight), -1)
         arrays[record["weight"]] = np.ascontiguousarray(weight)
-    if isinstance(spec, Linear) and spec.act is None:
+    if "bias" in record:
         assert layer.bias is not None
         assert layer.scale is not None
-        arrays[f"{unit.name}.bias"] = layer.bias.numpy()
-        return {**record, "bias": f"{unit.name}.bias", "scale": float(layer.scale)}
-    assert spec.act is not None
-    arrays[f"{unit.name}.thresholds"] = thresholds(layer)
-    return {
-        **record, "thresholds": f"{unit.name}.thresholds",
-        "out_bits": spec.act.bits, "out_signed": spec.act.signed, "out_min": spec.act.minimum,
-    }
+        arrays[record["bias"]] = layer.bias.numpy()
+        record["scale"] = float(layer.scale)
+    if "thresholds" in record:
+        arrays[record["thresholds"]] = thresholds(layer)
 
 
 def golden(model: MultiExitNet) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """``meta`` and the arrays of ``golden.npz``: the whole network in integers."""
-    spec = model.spec
+    meta, _ = describe(model.spec)
+    blocks = [block for part in ("stages", "heads", "gates") for block in meta.get(part, ())]
+    records = {record["name"]: record for block in blocks for record in block["layers"]}
     arrays: dict[str, np.ndarray] = {}
-    blocks: dict[str, list[dict[str, Any]]] = {key: [{"layers": []} for _ in range(spec.exits)] for key in ("stage", "head", "gate")}
     with frozen(model):
         for layer in integer_layers(model):
-            blocks[layer.where][layer.index]["layers"].append(_layer(layer, arrays))
-    image = {"height": spec.height, "width": spec.width, "channels": spec.channels, "bits": INPUT_BITS, "signed": False}
-    meta = {"version": 1, "name": spec.name, "classes": spec.classes, "input": image, "stages": blocks["stage"], "heads": blocks["head"]}
-    if spec.gates:
-        meta["gates"] = blocks["gate"]
+            _fill(layer, records[layer.unit.name], arrays)
     return meta, arrays
 
 

@@ -1,7 +1,7 @@
 """Brevitas' integer view of a network: its integer weights and biases, and its own batch norm and activation modules on integer
 accumulators."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -168,9 +168,12 @@ def integer_logits(model: MultiExitNet, images: np.ndarray, batch: int = 256) ->
 
 
 def integer_outputs(
-    model: MultiExitNet, images: np.ndarray, batch: int = 256
+    model: MultiExitNet, images: np.ndarray, batch: int = 256, progress: Callable[[int], None] | None = None
 ) -> tuple[tuple[np.ndarray, ...], dict[int, np.ndarray]]:
-    """What :func:`integer_logits` gives, and by exit the logits of the gate heads there are, int64 ``[n]``, biases included."""
+    """What :func:`integer_logits` gives, and by exit the logits of the gate heads there are, int64 ``[n]``, biases included.
+
+    ``progress`` is told after each batch how many images it had.
+    """
     spec = model.spec
     if images.dtype != np.uint8 or images.shape[1:] != (spec.height, spec.width, spec.channels):
         raise QuantModelError(
@@ -193,6 +196,8 @@ def integer_outputs(
                     x = acc if layer.act is None else layer.respond(acc)
                     if layer.where == "stage":
                         fork = x
+            if progress is not None:
+                progress(len(images[start : start + batch]))
     empty = np.zeros((0, spec.classes), np.int64)
     whole = {key: np.concatenate(rows) if rows else empty for key, rows in found.items()}
     return tuple(whole["head", k] for k in range(spec.exits)), {k: whole["gate", k][:, 0] for k in spec.gated}

@@ -19,7 +19,7 @@ from sim.accelerator.trace import Trace, parse
 from sim.accelerator.waivers import waivers
 from sim.errors import SimulationError, StallError
 from sim.tools.cocotb_process import Cancel, Progress, run_cocotb
-from sim.tools.verilator import HDL, Design, build, read_filelist
+from sim.tools.verilator import HDL, Built, Design, build, read_filelist
 
 __all__ = ["AcceleratorBench"]
 
@@ -39,10 +39,12 @@ class AcceleratorBench:
 
     Models are kept in ``cache``. ``trace`` builds the variant that can write waves, and in which the layers' own assertions are checked;
     ``optimise`` is the C++ optimisation: a large accelerator runs 6 % faster with ``O2`` than with ``O1``, and builds several times slower.
+    ``building`` is told when a model is built.
     """
 
     def __init__(
-        self, netlist: Netlist, rtl: Path, cache: Path, *, trace: bool = False, optimise: str = "O1", jobs: int | None = None
+        self, netlist: Netlist, rtl: Path, cache: Path, *, trace: bool = False, optimise: str = "O1", jobs: int | None = None,
+        building: Built | None = None,
     ) -> None:
         self.netlist = netlist
         self.rtl = rtl.absolute()
@@ -57,7 +59,7 @@ class AcceleratorBench:
             parameters={"BUS_BITS": netlist.input.bus_bits, "RESULT_BITS": netlist.result.bits, "ADDR_BITS": ADDR_WIDTH,
                         "IMAGE_WORDS": self.image_words, **({} if self.final is None else {"FINAL_BIT": self.final})},
         )
-        self.model = build(design, cache, jobs=jobs)
+        self.model = build(design, cache, jobs=jobs, progress=building)
 
     @property
     def idle_limit(self) -> int:

@@ -6,17 +6,19 @@ from pathlib import Path
 from types import TracebackType
 
 from sim.errors import SimulationError
-from sim.tools.verilator import HDL, Design, build
+from sim.tools.verilator import HDL, Built, Design, build
 
 __all__ = ["VerilatedProbe", "build_probe"]
 
 
-def build_probe(sources: Sequence[Path], includes: Sequence[Path], lint_off: Sequence[str], cache: Path) -> Path:
-    """The probe's executable. It runs for few cycles, so it is made for a quick build: flattened, all that computes on the probe's zeros
-    falls away."""
+def build_probe(
+    sources: Sequence[Path], includes: Sequence[Path], lint_off: Sequence[str], cache: Path, building: Built | None = None
+) -> Path:
+    """The probe's executable; ``building`` is told when it is built. It runs for few cycles, so it is made for a quick build: flattened,
+    all that computes on the probe's zeros falls away."""
     design = Design(top="stage_probe", sources=sources, includes=includes, waive=dict.fromkeys(lint_off, ()),
                     main=HDL / "probe_main.cpp", optimise="O1", warnings=("--flatten",))
-    return build(design, cache)
+    return build(design, cache, progress=building)
 
 
 class VerilatedProbe:

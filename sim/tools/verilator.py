@@ -14,25 +14,29 @@ import shlex
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from threading import Lock
 
 from sim.errors import BuildError, ToolError
 from sim.tools.cache import intact, publish, scratch
 from sim.tools.jobs import cores
 from sim.tools.lock import locked
 
-__all__ = ["Design", "Tool", "build", "find", "lint_off", "read_filelist"]
+__all__ = ["Built", "Design", "Tool", "build", "find", "lint_off", "read_filelist"]
 
 MINIMUM = (5, 36)
 HDL = Path(__file__).parent.parent / "hdl"
 __sources__ = ("../hdl",)
 __tools__ = ("verilator",)
 MAIN = HDL / "cocotb_main.cpp"
+
+Built = Callable[[int, int | None], None]
+"""Told how many of how many parts are compiled; None: Verilator is at work, and there are none yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,9 +186,10 @@ LEVEL, LEVELS = "OFFRAMP_OPTIMISE", ("O0", "O1", "O2", "O3")
 class _Compile:
     """Compiles with the flags of a model at ``optimise`` level, ``jobs`` files at a time."""
 
-    def __init__(self, tool: Tool, optimise: str, jobs: int, *, trace: bool = False) -> None:
+    def __init__(self, tool: Tool, optimise: str, jobs: int, *, trace: bool = False, progress: Built | None = None) -> None:
         self.compiler = _compiler()
         self.jobs = jobs
+        self.progress = progress
         self.root = tool.root
         self.plain = optimise == "O0"
         self.flags = [
@@ -226,9 +231,20 @@ class _Compile:
                 bundle.write_text("".join(f'#include "{item.name}"\n' for item in sorted(share)), encoding="utf-8")
                 bundles.append(bundle)
                 flags[bundle] = ["-O0"] if name == "slow" else []
+        done, lock = 0, Lock()
+
+        def compiled(item: Path) -> Path:
+            nonlocal done
+            made = self.one(item, item.with_suffix(".o"), flags[item])
+            with lock:
+                done += 1
+                if self.progress is not None:
+                    self.progress(done, len(bundles))
+            return made
+
         # a bundle's own size says nothing about what it includes: the slow ones are quick to compile
         with ThreadPoolExecutor(self.jobs) as pool:
-            return list(pool.map(lambda item: self.one(item, item.with_suffix(".o"), flags[item]), reversed(bundles)))
+            return list(pool.map(compiled, reversed(bundles)))
 
 
 def _digest(parts: Sequence[str]) -> str:
@@ -276,14 +292,15 @@ def _level(design: Design) -> str:
     return level
 
 
-def build(design: Design, cache: Path, *, jobs: int | None = None) -> Path:
-    """The executable of ``design``, from ``cache`` when it was built before; ``jobs`` compilers at a time (None: one a core).
+def build(design: Design, cache: Path, *, jobs: int | None = None, progress: Built | None = None) -> Path:
+    """The executable of ``design``, from ``cache`` when it was built before; ``jobs`` compilers at a time (None: one a core). ``progress``
+    is told only when it is built.
 
     Safe to interrupt and to run twice at once: the second one waits for the first. Raises :class:`ToolError` for a missing tool and
     :class:`BuildError` with the first complaints of Verilator or the compiler.
     """
     tool = find()
-    compile_ = _Compile(tool, _level(design), jobs or cores(), trace=design.trace)
+    compile_ = _Compile(tool, _level(design), jobs or cores(), trace=design.trace, progress=progress)
     for source in design.sources:
         if not source.is_file():
             raise BuildError(f"{source} is missing")
@@ -292,6 +309,8 @@ def build(design: Design, cache: Path, *, jobs: int | None = None) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     with locked(cache / f".{final.name}.lock"):
         if not intact(final):
+            if progress is not None:
+                progress(0, None)
             _build(design, tool, compile_, cache, final)
     return final / "model"
 

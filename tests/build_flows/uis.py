@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from build_flows.base.ui import SilentUi
+from build_flows.base.plain_progress import PlainProgress
+from build_flows.base.ui import Progress, SilentUi
 
-__all__ = ["Bar", "Interrupting", "Listening"]
+__all__ = ["Bar", "Interrupting", "Listening", "Plain"]
 
 
 class Listening(SilentUi):
@@ -19,6 +20,14 @@ class Listening(SilentUi):
         (self.data if text.startswith("data: ") else self.said).append(text)
 
 
+class Plain(Listening):
+    """Remembers progress too, as it is told where there is no terminal."""
+
+    @contextmanager
+    def progress(self, description: str, total: float | None = None) -> Iterator[Progress]:
+        yield PlainProgress(self.info, description, total)
+
+
 class Bar:
     """Interrupts when so many steps are done; remembers where it began."""
 
@@ -27,6 +36,9 @@ class Bar:
         self.first: float | None = None
 
     def advance(self, amount: float = 1) -> None:
+        pass
+
+    def milestone(self, text: str) -> None:
         pass
 
     def update(self, *, completed: float | None = None, total: float | None = None, text: str | None = None) -> None:

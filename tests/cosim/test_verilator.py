@@ -1,6 +1,7 @@
 """Building with Verilator: cached by content, strict about our warnings, clear about what went wrong."""
 
 import subprocess
+import time
 
 import pytest
 
@@ -49,10 +50,15 @@ def test_the_tool_is_found():
 
 
 def test_built_once_and_again_when_a_source_changes(design, model_cache):
-    first = build(design(), model_cache)
+    told: list[tuple[int, int | None]] = []
+    text = f"{TOP}// never built before: {time.time_ns()}\n"
+    first = build(design(text=text), model_cache, progress=lambda done, total: told.append((done, total)))
+    assert told == [(0, None), *((k + 1, len(told) - 1) for k in range(len(told) - 1))]
+    assert len(told) > 1
     assert run(first) == "10"
-    stamp = first.stat().st_mtime_ns
-    assert build(design(), model_cache) == first
+    stamp, told = first.stat().st_mtime_ns, []
+    assert build(design(text=text), model_cache, progress=lambda done, total: told.append((done, total))) == first
+    assert told == [], "what is kept from before is not built"
     assert first.stat().st_mtime_ns == stamp
     second = build(design(start=7), model_cache)
     assert second != first

@@ -45,6 +45,19 @@ from tests.build_flows.project.configs import B_LENET, DIGITS, faults, placed
             "calibrate.shares = [0.7, 0.6]: they sum to 1.3; allowed: 1 at most",
         ),
         (
+            DIGITS.replace('folding = "optimal"', 'folding = "finn"'),
+            'target.cycles_per_sample = "auto": SetFolding is given a target, and none is looked for with it; allowed: a whole number, or '
+            'build.folding = "optimal"',
+        ),
+        (
+            DIGITS.replace('cycles_per_sample = "auto"', "cycles_per_sample = 0"),
+            'target.cycles_per_sample = 0: allowed: whole number from 1 to 100000000 or "auto"',
+        ),
+        (
+            DIGITS.replace('cycles_per_sample = "auto"', 'cycles_per_sample = "fast"'),
+            'target.cycles_per_sample = "fast": allowed: whole number from 1 to 100000000 or "auto"',
+        ),
+        (
             DIGITS.replace('mode = "all"', 'mode = "subnet"'),
             "build.exit = (unset): mode subnet builds one exit; allowed: 0 to 2",
         ),

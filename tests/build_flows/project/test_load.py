@@ -113,7 +113,8 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
 def test_folding_is_found_or_a_file(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     for mode in ("optimal", "finn"):
-        file.write_text(DIGITS.replace('folding = "optimal"', f'folding = "{mode}"'))
+        text = DIGITS.replace('cycles_per_sample = "auto"', "cycles_per_sample = 128")
+        file.write_text(text.replace('folding = "optimal"', f'folding = "{mode}"'))
         assert load_config(file).folding is None
     (tmp_path / "mine.toml").touch()
     file.write_text(DIGITS.replace('folding = "optimal"', 'folding = "mine.toml"'))

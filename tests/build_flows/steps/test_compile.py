@@ -2,20 +2,22 @@
 
 import json
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from build_flows.finn_bridge.finn_folding import finn_folding
-from build_flows.planning.folding import read_toml
+from build_flows.planning.folding_file import read_toml
 from build_flows.planning.network import read_network
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
 from build_flows.steps import compile
 from hw.netlist import Netlist, load
+from quant_models.exits.records import ExitsFile
 from sim.tools.verilator import find
-from tests.build_flows.alone import alone
+from tests.build_flows.alone import alone, work_of
 from tests.build_flows.uis import Listening
 
 pytestmark = pytest.mark.cosim
@@ -56,12 +58,42 @@ def test_the_netlist_holds_what_was_measured(tiny: Project) -> None:
     assert all(item["depth"] > item["reached"] or item["depth"] >= 2 for item in sizing["fifos"].values())
     assert [gate.frames for gate in netlist.gates] == [gate["frames"] for gate in sizing["gates"]]
     assert all(stage["interval"] <= stage["target"] for stage in sizing["stages"])
-    assert netlist.stages[0].target_cycles == 512
+    assert netlist.stages[0].target_cycles == sizing["cycles_per_sample"] == 512
+    assert sizing["auto"] is False
     exits = json.loads((tiny.output / "exits.json").read_text())["exits"]
     assert [(item.policy, item.threshold) for item in netlist.exits] == [(item["policy"], item["threshold"]) for item in exits]
     listed = (tiny.output / "rtl" / "filelist.f").read_text().splitlines()
     assert listed[-1] == "accelerator.v"
     assert all((tiny.output / "rtl" / name).is_file() for name in listed)
+
+
+def test_the_pace_is_found_where_none_is_asked_for(tiny: Project, tmp_path: Path) -> None:
+    """The same as without a file of one's own, and then that of this file."""
+    text = tiny.file.read_text().replace("cycles_per_sample = 512", 'cycles_per_sample = "auto"')
+    assert '"auto"' in text
+    (tmp_path / "digits.npz").symlink_to(tiny.file.parent / "digits.npz")
+    output = tiny.output
+
+    def found(text: str) -> tuple[compile.Plan, Listening]:
+        (tmp_path / "config.toml").write_text(text)
+        made, ui = load_config(tmp_path / "config.toml"), Listening()
+        step = compile.step(made, output / "model.onnx", output / "golden.npz", output / "exits.json")
+        calibrated = ExitsFile.load(output / "exits.json").exits
+        return compile.make_plan(step.settings, step.inputs, calibrated, work_of(made, tmp_path, ui, step)), ui
+
+    plan, ui = found(text)
+    assert plan.cycles == plan.folding.targets[0] == 100
+    assert plan.folding.exceeds() == []
+    assert ui.said == [plan.note] == [
+        'target.cycles_per_sample = "auto": 100 cycles a sample, the fewest whose folding fits xc7z020clg400-1 by the estimate'
+    ]
+    plan, ui = found(text.replace('"optimal"', f'"{output / "folding.toml"}"'))
+    assert ui.said[0].endswith(f'cycles a sample, those of build.folding = "{output / "folding.toml"}"')
+    written = tomllib.loads((output / "folding.toml").read_text())
+    assert plan.folding.as_dict() == {name: table for name, table in written.items() if name != "version"}
+    assert plan.cycles == plan.folding.stage_cycles(0) <= 512
+    plan, ui = found(tiny.file.read_text())
+    assert (plan.cycles, plan.note, ui.said) == (512, None, [])
 
 
 @pytest.mark.slow

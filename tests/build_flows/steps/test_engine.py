@@ -176,6 +176,22 @@ def test_outputs_of_another_folder_are_taken_while_they_are_what_its_step_left(t
         assert not (tmp_path / "third" / ".steps" / "copy.work").exists()
 
 
+def test_what_has_to_be_looked_at_before_a_step_is_looked_at_only_when_it_runs(tmp_path: Path) -> None:
+    looked: list[int] = []
+
+    def refuse() -> None:
+        looked.append(1)
+        raise OfframpError("no")
+
+    with opened(tmp_path / "out") as build:
+        with pytest.raises(OfframpError, match="no"):
+            build.run(step(tmp_path), before=refuse)
+        assert not build.path("out.txt").exists()
+        build.run(step(tmp_path), before=lambda: looked.append(2))
+        build.run(step(tmp_path), before=refuse)
+    assert looked == [1, 2]
+
+
 def test_a_missing_input_or_output_is_named(tmp_path: Path) -> None:
     with opened(tmp_path / "out") as build:
         with pytest.raises(OfframpError, match=r"step copy needs weights, but .*nowhere does not exist"):

@@ -57,6 +57,9 @@ class Interrupting(SilentUi):
     def advance(self, amount: float = 1) -> None:
         self.update()
 
+    def milestone(self, text: str) -> None:
+        pass
+
     def update(self, *, completed: float | None = None, total: float | None = None, text: str | None = None) -> None:
         self.updates -= 1
         if not self.updates:

@@ -1,6 +1,7 @@
 """A preset's network is trained as the configuration says; an interrupted training is taken up, one of offramp 0.1 kept or told."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from quant_models.networks.presets import preset
 from quant_models.training.schemes import Joint
 from tests.build_flows.alone import alone
 from tests.build_flows.projects import changed, configured, with_data
-from tests.build_flows.uis import Interrupting, Listening
+from tests.build_flows.uis import Interrupting, Listening, Plain
 
 
 def trained(chosen: Project, work: Path) -> dict[str, Any]:
@@ -130,10 +131,14 @@ def test_a_training_that_diverges_leaves_its_last_good_weights_where_no_run_remo
     assert caught.value.hint == f"{kept} holds the last good weights; train.start goes on from them"
     assert not (tmp_path / "work" / "checkpoint.safetensors").exists()
     monkeypatch.undo()
-    ui = Listening()
+    ui = Plain()
     again = changed(small, {}, start=kept)
     work = alone(again, train.step(again), tmp_path / "again", ui)
-    assert ui.said == []
+    # The project's name, not the preset's.
+    assert ui.said[0] == "training tiny"
+    epochs = [re.sub(r"\d+\.\d+", "#", line) for line in ui.said[1:]]
+    assert re.fullmatch(r"training tiny: epoch 1 of 2: loss #, exits # %  # %  # %, about \d+ s left", epochs[0])
+    assert epochs[1:] == ["training tiny: epoch 2 of 2: loss #, exits # %  # %  # %"]
     assert load_checkpoint(work / "checkpoint.safetensors").progress["run"]["start"]
 
 

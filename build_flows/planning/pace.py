@@ -1,0 +1,78 @@
+"""The pace of a network in cycles a sample: the least that its layers and the image bus can keep, and the fastest that fits a part."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from build_flows.base.parts import Part
+from build_flows.planning.folding import Least, fits, least_targets, stage_targets
+from build_flows.planning.network import Network
+
+__all__ = ["LEAST_REACH", "SLOWEST", "Pace", "fastest", "least_pace", "planned_reach"]
+
+SLOWEST = 100_000_000
+"""The slowest pace that a configuration can ask for."""
+
+LEAST_REACH = 0.01
+"""A stage is planned for at least this share of the samples: calibration may have found that none reaches it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """``cycles`` a sample, and in words ``what`` takes them at least."""
+
+    cycles: int
+    what: str
+
+
+def planned_reach(arrive: Iterable[float]) -> tuple[float, ...]:
+    """The share of the samples that each stage is planned for when the shares ``arrive`` reach the stages after the first: never more than
+    the one before, and at least :data:`LEAST_REACH`."""
+    planned = [1.0]
+    for share in arrive:
+        planned.append(min(planned[-1], max(LEAST_REACH, share)))
+    return tuple(planned)
+
+
+def least_pace(network: Network, reach: Sequence[float], utilisation: float, bus_bits: int) -> Pace:
+    """The least cycles a sample at which every layer meets its stage's target (:func:`~build_flows.planning.folding.stage_targets`) in some
+    folding, and an image comes in over a bus of ``bus_bits``.
+
+    Raises :class:`~build_flows.planning.folding.FoldingError` for a layer that can be folded in no way.
+    """
+    values = network.source.values
+    words = ceil(values / (bus_bits // 8))
+    found = [Pace(cycles=words, what=f"the image bus takes at least {words} cycles a sample: {values:,} values, {bus_bits // 8} a cycle")]
+    for item in least_targets(network):
+        place = f" in stage {item.stage}, which {100 * reach[item.stage]:.3g} % of the samples are planned to reach" if item.stage else ""
+        found.append(Pace(cycles=_asked(item, reach, utilisation), what=f"{item}{place}"))
+    return max(found, key=lambda pace: pace.cycles)
+
+
+def _asked(item: Least, reach: Sequence[float], utilisation: float) -> int:
+    """The least cycles a sample that leave the stage of ``item`` the target it needs."""
+    low, high = 1, item.target  # no stage has to be faster than samples come
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if stage_targets(middle, reach, utilisation)[item.stage] >= item.target else (middle + 1, high)
+    return low
+
+
+def fastest(network: Network, reach: Sequence[float], utilisation: float, part: Part, least: int) -> int | None:
+    """The least cycles a sample, ``least`` or more, whose folding fits ``part`` by the estimate; None when none up to :data:`SLOWEST` does.
+
+    ``least`` is at least that of :func:`least_pace`. The same network gives the same pace on every machine.
+    """
+
+    def good(cycles: int) -> bool:
+        return fits(network, stage_targets(cycles, reach, utilisation), part)
+
+    late, slow = least - 1, least
+    while not good(slow):
+        if slow >= SLOWEST:
+            return None
+        late, slow = slow, min(2 * slow, SLOWEST)
+    while slow - late > 1:
+        middle = (late + slow) // 2
+        late, slow = (late, middle) if good(middle) else (middle, slow)
+    return slow

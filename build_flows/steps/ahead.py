@@ -1,0 +1,93 @@
+"""What of a project cannot be built, as far as that is known before anything is trained: the network's shape and the configuration tell.
+
+The checks are those of the steps that would refuse it later; here they are made before hours of training.
+"""
+
+from itertools import accumulate
+from math import ceil
+from operator import mul
+from typing import TYPE_CHECKING
+
+from build_flows.base.errors import ConfigError
+from build_flows.base.parts import find_part
+from build_flows.base.ui import Ui
+from build_flows.planning.network import Network, from_meta
+from build_flows.planning.pace import LEAST_REACH, fastest, planned_reach
+from build_flows.steps.calibrate import cost_price
+from build_flows.steps.data import project_dataset
+from build_flows.steps.engine import Work
+from build_flows.steps.planned import read_folding, refuse_pace
+from build_flows.steps.topology import built, topology
+from hw.control.register_map import EXITS
+
+if TYPE_CHECKING:
+    from build_flows.project.load import Project
+    from quant_models.networks.spec import NetSpec
+
+__all__ = ["look_ahead", "refuse_unbuildable"]
+
+
+def look_ahead(project: "Project", ui: Ui) -> None:
+    """Before a network is trained here: raise :class:`ConfigError` for what could not be calibrated or compiled, and warn of what can be
+    trained, but not compiled.
+
+    Reads the data set, for the shape of its images and their classes; raises ``quant_models.errors.QuantModelError`` when it is unfit.
+    """
+    from quant_models.integers.describe import describe
+
+    data = project_dataset(project)
+    work = Work(folder=project.output, ui=ui, output=project.output, file=project.file)
+    spec = built(topology(project), data.classes, data.shape, work)
+    _refuse_cost(project, spec)
+    shared = _told(project)
+    for line in shared:
+        ui.info(f"warning: {line}")
+    if shared:
+        # What would be built is another network than the one that is trained.
+        return
+    refuse_unbuildable(project, from_meta(*describe(spec)), ui)
+
+
+def refuse_unbuildable(project: "Project", network: Network, ui: Ui) -> None:
+    """Raise :class:`ConfigError` for what of ``network``, whose weights need not be known, cannot be built as the configuration wants; warn
+    where by the estimate nothing fits the part."""
+    config, file = project.config, project.file
+    target, build = config.target, config.build
+    if len(network.stages) > EXITS:
+        raise ConfigError(f"{file}: exits = {len(network.stages)} tables: the registers are for at most {EXITS}; allowed: fewer")
+    if project.folding is not None:
+        read_folding(project.folding, network, project.named("build.folding"), file)
+    if build.folding != "optimal":
+        return
+    # Where calibration will find what reaches a stage, that may be as good as nothing.
+    stages = len(network.stages) - 1
+    reach = planned_reach([LEAST_REACH] * stages if config.hard_share is None else accumulate(config.hard_share[:stages], mul))
+    least, part = refuse_pace(network, reach, target, build, file), find_part(target.board)
+    if target.cycles_per_sample == "auto" and fastest(network, reach, target.utilisation, part, least) is None:
+        ui.info(f"warning: however slow, by the estimate of what is known before training no folding fits {target.board} ({part.name})")
+
+
+def _told(project: "Project") -> list[str]:
+    """Why what is trained could not be compiled, one line each."""
+    lines = []
+    for refuse in (project.refuse_shared_places, project.refuse_unplanned):
+        try:
+            refuse()
+        except ConfigError as error:
+            lines.append(error.message)
+    return lines
+
+
+def _refuse_cost(project: "Project", spec: "NetSpec") -> None:
+    """A mean cost below that of every sample's leaving at the first exit which lets one leave is met by no threshold."""
+    wanted, policies = project.config.calibrate, [item.policy for item in project.config.built]
+    if wanted.mean_cost is None or project.config.subnet is not None:
+        return
+    first = next((k for k, policy in enumerate(policies) if policy != "never"), len(policies) - 1)
+    price = cost_price(spec, wanted.cost)
+    least = sum(price.steps[: first + 1]) / price.whole
+    if wanted.mean_cost < least:
+        raise ConfigError(
+            f"{project.file}: calibrate.mean_cost = {wanted.mean_cost:g}: a sample that leaves at exit {first} costs {least:.4f} of the "
+            f"whole network's {price.unit} already; allowed: {ceil(least * 1e4) / 1e4:g} to 1"
+        )

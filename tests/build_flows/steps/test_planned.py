@@ -1,0 +1,66 @@
+"""What is asked of a folding, and what is said where it cannot be had."""
+
+import dataclasses
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from build_flows.base.errors import ConfigError
+from build_flows.base.parts import find_part
+from build_flows.planning.folding import search
+from build_flows.planning.folding_file import to_toml
+from build_flows.planning.layer_costs import Fold
+from build_flows.project.sections import BuildSection, TargetSection
+from build_flows.steps.planned import auto_told, file_pace, pace, read_folding
+from tests.build_flows.networks import b_lenet
+
+PART = find_part("pynq-z2")
+FILE = Path("config.toml")
+REACH = (1.0, 0.25)
+
+
+def test_a_pace_that_no_folding_keeps_is_told_with_the_least_one() -> None:
+    with pytest.raises(ConfigError) as caught:
+        pace(b_lenet(), REACH, TargetSection(cycles_per_sample=1000), BuildSection(), PART, FILE)
+    assert caught.value.message == (
+        "config.toml: target.cycles_per_sample = 1000: stage0_conv0 takes at least 1296 cycles a frame (padding); "
+        'allowed: "auto", or a whole number from 1296 to 100000000'
+    )
+    assert pace(b_lenet(), REACH, TargetSection(cycles_per_sample=1296), BuildSection(), PART, FILE) == 1296
+
+
+def test_auto_is_the_fastest_that_fits() -> None:
+    target = TargetSection(cycles_per_sample="auto")
+    assert pace(b_lenet(), REACH, target, BuildSection(), PART, FILE) == 1296
+    # 784 values, 8 bits a cycle, come in faster than that.
+    assert pace(b_lenet(), REACH, target, BuildSection(bus_bits=8), dataclasses.replace(PART, dsp=40), FILE) > 2000
+    with pytest.raises(ConfigError, match=r'target\.cycles_per_sample = "auto": however slow, no folding found fits pynq-z2 \(xc7z020'):
+        pace(b_lenet(), REACH, target, BuildSection(), dataclasses.replace(PART, lut=7000), FILE)
+
+
+def test_a_folding_of_the_users_sets_the_pace_itself() -> None:
+    folds = search(b_lenet(), (1296, 4147), PART).folds | {"stage0_conv0": Fold(1, 25, True)}
+    target = TargetSection(cycles_per_sample="auto")
+    assert file_pace(b_lenet(), folds, REACH, target, BuildSection(), PART) == 5 * 1024
+    assert file_pace(b_lenet(), folds, REACH, TargetSection(cycles_per_sample=1300), BuildSection(), PART) == 1300
+
+
+def test_a_wrong_folding_is_told_with_the_key_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "folding.toml"
+    path.write_text(to_toml(search(b_lenet(), (1296, 4147), PART)).replace("pe = 5\nsimd = 25", "pe = 3\nsimd = 25", 1))
+    with pytest.raises(ConfigError) as caught:
+        read_folding(path, b_lenet(), 'build.folding = "folding.toml"', FILE)
+    assert caught.value.message == (
+        f'config.toml: build.folding = "folding.toml": {path}: stage0_conv0: pe must divide 5 (1, 5), not 3'
+    )
+
+
+def test_a_pace_that_was_found_is_a_comment_of_the_folding() -> None:
+    found = search(b_lenet(), (1296, 4147), PART)
+    note = auto_told(1296, PART, None)
+    assert note == 'target.cycles_per_sample = "auto": 1296 cycles a sample, the fewest whose folding fits xc7z020clg400-1 by the estimate'
+    text = to_toml(found, note)
+    assert f"# {note}\n" in text
+    assert tomllib.loads(text) == tomllib.loads(to_toml(found))
+    assert auto_told(7, PART, 'build.folding = "f.toml"').endswith('7 cycles a sample, those of build.folding = "f.toml"')

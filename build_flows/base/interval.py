@@ -7,9 +7,11 @@ one person, tell less than their number.
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = ["CONFIDENCE", "Difference", "independent", "paired", "wilson"]
 
@@ -49,11 +51,11 @@ def independent(a: float, a_count: int, b: float, b_count: int) -> Difference:
     """Share ``a`` of ``a_count`` samples less share ``b`` of ``b_count`` other ones (Newcombe 1998, method 10: from both Wilson
     intervals). For the same samples it is too wide."""
     (a_low, a_high), (b_low, b_high) = wilson(a, a_count), wilson(b, b_count)
-    low, high = float(np.hypot(a - a_low, b_high - b)), float(np.hypot(a_high - a, b - b_low))
+    low, high = math.hypot(a - a_low, b_high - b), math.hypot(a_high - a, b - b_low)
     return Difference(value=a - b, low=a - b - low, high=a - b + high, paired=False)
 
 
-def paired(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> Difference:
+def paired(a: "npt.NDArray[np.bool_]", b: "npt.NDArray[np.bool_]") -> Difference:
     """The share of samples that are right in ``a`` less that in ``b``, both bool of shape (samples,), of the same samples in one order.
 
     Only samples on which the two differ tell them apart (McNemar 1947). The interval is that of Bonett and Price (2012): Wald's, with one

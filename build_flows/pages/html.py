@@ -2,7 +2,9 @@
 
 from typing import Any
 
-__all__ = ["cost", "markup", "number", "percent", "render", "times"]
+from build_flows.base.interval import wilson
+
+__all__ = ["cost", "markup", "number", "percent", "render", "share_told", "times"]
 
 __sources__ = ("templates/base.html.j2",)
 
@@ -30,6 +32,14 @@ def markup(text: str) -> Any:
 def percent(value: float | None, digits: int = 1) -> str:
     """The share ``value`` (1: all) in percent; a dash for none."""
     return "-" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def share_told(value: float | None, count: int) -> str:
+    """The share ``value`` of ``count`` samples with its 95 % interval; a dash for none."""
+    if value is None:
+        return "-"
+    low, high = wilson(value, count)
+    return f"{percent(value, 2)} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def number(value: float | None) -> str:

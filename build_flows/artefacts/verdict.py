@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from build_flows.artefacts.resources import Capacity, ResourcesFile, Sums
+from build_flows.artefacts.resources import Capacity, ResourcesFile, Shares, Sums
 from build_flows.base.parts import Part
 from quant_models.records import Record
 
@@ -32,7 +32,8 @@ class Shortage(Record):
 
 
 class Verdict(Record):
-    """Whether a design ``fits`` its ``part`` and what is ``short``, by ``basis``: predicted by the cost model before synthesis,
+    """Whether a design ``fits`` its ``part`` and what is ``short``, with the ``shares`` that it takes,
+    by ``basis``: predicted by the cost model before synthesis,
     synthesised by Yosys, or routed by Vivado (the whole block design). ``clock_mhz`` is set; ``fmax_estimate_mhz`` estimated from the
     netlist, or what Vivado routed (None: not estimated), and ``meets_clock`` whether that is enough (None: not known).
     ``expected_clock_mhz`` is the lower of the two: the clock that it can be expected to run at, as far as that is known."""
@@ -41,10 +42,17 @@ class Verdict(Record):
     basis: Basis
     part: str
     short: list[Shortage]
+    shares: Shares
     clock_mhz: float
     fmax_estimate_mhz: float | None
     meets_clock: bool | None
     expected_clock_mhz: float
+
+    @property
+    def fullest(self) -> tuple[str, float]:
+        """The resource of which it takes the greatest share, one of the values of :data:`NAMES`, and that share."""
+        key = max(NAMES, key=lambda item: float(getattr(self.shares, item)))
+        return NAMES[key], getattr(self.shares, key)
 
     @property
     def buildable(self) -> bool:
@@ -69,12 +77,15 @@ def meets(clock_mhz: float, fmax_mhz: float | None) -> bool | None:
     return None if fmax_mhz is None else fmax_mhz >= clock_mhz
 
 
-def decide(basis: Basis, part: str, taken: Mapping[str, Number], there: Capacity, clock_mhz: float, fmax_mhz: float | None) -> Verdict:
+def decide(
+    basis: Basis, part: str, taken: Mapping[str, Number], there: Capacity, clock_mhz: float, fmax_mhz: float | None
+) -> Verdict:
     """The verdict on a design that takes ``taken`` (by the keys of :data:`NAMES`) of ``part``, which has ``there``, at the clock that is
     set, when it may run at ``fmax_mhz`` (None: not estimated)."""
     short = shortages(taken, there)
     return Verdict(
-        fits=not short, basis=basis, part=part, short=short, clock_mhz=clock_mhz, fmax_estimate_mhz=fmax_mhz,
+        fits=not short, basis=basis, part=part, short=short,
+        shares=Shares(**{key: round(taken[key] / getattr(there, key), 4) for key in NAMES}), clock_mhz=clock_mhz, fmax_estimate_mhz=fmax_mhz,
         meets_clock=meets(clock_mhz, fmax_mhz), expected_clock_mhz=clock_mhz if fmax_mhz is None else min(clock_mhz, fmax_mhz),
     )
 

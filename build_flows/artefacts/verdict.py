@@ -83,9 +83,9 @@ def decide(
     """The verdict on a design that takes ``taken`` (by the keys of :data:`NAMES`) of ``part``, which has ``there``, at the clock that is
     set, when it may run at ``fmax_mhz`` (None: not estimated)."""
     short = shortages(taken, there)
+    shares = Shares(**{key: round(taken[key] / getattr(there, key), 4) for key in NAMES})
     return Verdict(
-        fits=not short, basis=basis, part=part, short=short,
-        shares=Shares(**{key: round(taken[key] / getattr(there, key), 4) for key in NAMES}), clock_mhz=clock_mhz, fmax_estimate_mhz=fmax_mhz,
+        fits=not short, basis=basis, part=part, short=short, shares=shares, clock_mhz=clock_mhz, fmax_estimate_mhz=fmax_mhz,
         meets_clock=meets(clock_mhz, fmax_mhz), expected_clock_mhz=clock_mhz if fmax_mhz is None else min(clock_mhz, fmax_mhz),
     )
 

@@ -93,7 +93,8 @@ def _speed(row: "Row") -> tuple[object, ...]:
     told = {None: "-", "rate": "none: same target rate", "resources": "none: same resources"}[row.baseline]
     return (
         alarm(row.name, not row.buildable), "\n".join(early) or told, share_told(row.accuracy, row.samples),
-        f"{row.cycles_per_sample:,.1f}", alarm(f"{row.samples_per_second:,.0f}", not row.buildable), "-" if rate is None else f"{rate:,.0f}", "yes" if row.pareto else "",
+        f"{row.cycles_per_sample:,.1f}", alarm(f"{row.samples_per_second:,.0f}", not row.buildable),
+        "-" if rate is None else f"{rate:,.0f}", "yes" if row.pareto else "",
     )
 
 

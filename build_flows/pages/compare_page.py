@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from build_flows.artefacts.compare import COUNTS, Change, CompareFile, Row
+from build_flows.artefacts.compare import COUNTS, CompareFile, Row
 from build_flows.pages import compare_plots, html
-from build_flows.pages.html import number, percent, share_told, times
+from build_flows.pages.html import gain_told, number, percent, share_told, times
 from build_flows.pages.verdict import mhz
 
-__all__ = ["cannot", "gain_told", "render", "summary"]
+__all__ = ["cannot", "render", "summary"]
 
 __sources__ = ("templates/compare.html.j2", "templates/wide.html.j2")
 
@@ -138,15 +138,6 @@ def _warnings(rows: Sequence[Row], part: str) -> Iterator[str]:
 def cannot(row: Row) -> str:
     """Why ``row`` cannot be built, as a verb."""
     return "does not fit" if not row.fits else "misses its clock"
-
-
-def gain_told(gain: Change) -> str:
-    """A difference of accuracies in words; one inside its interval is called no better and no worse."""
-    points = round(100 * gain.difference, 2)
-    told = f"95 % interval {100 * gain.low:+.2f} to {100 * gain.high:+.2f} points"
-    if not gain.certain:
-        return f"in accuracy not told apart from it ({points + 0.0:+.2f} points, {told})"
-    return f"with {abs(points):.2f} points {'more' if points > 0 else 'less'} accuracy ({told})"
 
 
 def _change(value: float, base: float) -> str:

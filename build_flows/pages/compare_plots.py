@@ -199,7 +199,7 @@ def _efficiency(figure: Any, found: CompareFile, colours: Colours) -> None:
             dashes = (0, (4, 3)) if row.baseline == "rate" else (0, (1, 2))
             axes.axvline(value, color=colours[SERIES[1]], linewidth=0.9, linestyle=dashes)
     axes.set_xlim(0, 1.15 * max([*values, 1e-9]))
-    hollow = "; hollow: does not fit or misses its clock" if any(not row.buildable for row in rows) else ""
+    hollow = "; hollow: cannot be built" if any(not row.buildable for row in rows) else ""
     axes.set_xlabel(f"samples a second per thousand LUTs; broken lines: baselines{hollow}")
     axes.xaxis.set_major_formatter(thousands)
     axes.grid(axis="y", visible=False)
@@ -214,7 +214,7 @@ def _name_rows(axes: Any, rows: Sequence[Row]) -> None:
 
 def _clock(rows: Sequence[Row]) -> str:
     clocks = sorted({row.expected_clock_mhz for row in rows})
-    return f"{clocks[0]:g} MHz" if len(clocks) == 1 else "the clock set or, where lower, estimated"
+    return f"{clocks[0]:g} MHz" if len(clocks) == 1 else "the clock to be expected"
 
 
 Draw = Callable[[Any, CompareFile, Colours], None]

@@ -228,12 +228,19 @@ class Flow:
         return predicted(SizingFile.load(self.path("sizing.json")), find_part(config.part), config.target.clock_mhz)
 
     def report(self) -> Path:
-        """report.html, with what resources.json tells where the RTL as it is now was synthesised."""
+        """report.html, with what is known of the RTL as it is now beside it: resources.json where it was synthesised, and compare.json of a
+        comparison that it was part of."""
         from build_flows.steps import report
+        from build_flows.steps.comparison import COMPARE, find_comparison
 
         self.simulate(options(self.project))
-        known = () if self.synthesised() is None else (report.SYNTHESISED,)
-        self.build.run(report.step(self.project, self.paths((*report.INPUTS, *known))))
+        found = self.paths(report.INPUTS)
+        if self.synthesised() is not None:
+            found |= self.paths((report.SYNTHESISED,))
+        compared = find_comparison(self.build.folder)
+        if compared is not None:
+            found |= {COMPARE: compared, "rtl": self.path("rtl")}
+        self.build.run(report.step(self.project, found))
         return self.path("report.html")
 
 

@@ -32,7 +32,8 @@ class Settings:
 
 
 def step(project: "Project", artefacts: Mapping[str, Path]) -> Step:
-    """``report.html`` of the ``artefacts`` named :data:`INPUTS`, and :data:`SYNTHESISED` where it is among them."""
+    """``report.html`` of the ``artefacts`` named :data:`INPUTS`, and what else :func:`build_flows.pages.report_data.gather` takes where it
+    is among them."""
     versions = {"python": platform.python_version()} | {name: metadata.version(name) for name in VERSIONS}
     return Step(
         name="report", run=run, outputs=("report.html",), inputs=artefacts,

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from build_flows.artefacts.compare import Change, Failure, Speedup
-from build_flows.pages.compare_page import gain_told, render, summary
+from build_flows.pages.compare_page import render, summary
+from build_flows.pages.html import gain_told
 from tests.build_flows.compare_samples import changed, sample
 from tests.build_flows.html_balance import Balance
 

@@ -159,7 +159,8 @@ class Project:
         """All up to RTL, and the agreement of Brevitas, FINN and the golden model."""
         with self._steps() as flow:
             found = flow.compile()
-        return Compilation(found.sizing, self.folder / "rtl", self.folder / "folding.toml")
+            verdict = flow.verdict()
+        return Compilation(found.sizing, self.folder / "rtl", self.folder / "folding.toml", verdict)
 
     def simulate(
         self, samples: int | None = None, *, stall: float | None = None, seed: int | None = None,
@@ -180,7 +181,9 @@ class Project:
                 samples=own.samples if samples is None else samples, stall=own.stall if stall is None else stall,
                 seed=own.seed if seed is None else seed, thresholds=moved, waves=None if waves is None else Path(waves),
             ))
-        return Simulation.model_validate(found.to_json())
+            verdict = flow.verdict()
+        rate = verdict.rate(found.cycles_per_sample)
+        return Simulation.model_validate({**found.to_json(), "samples_per_second": rate, "verdict": verdict})
 
     def synthesise(self, *, part: str | None = None, full: bool = False) -> Resources:
         """Synthesise the RTL with Yosys: what it takes of ``part`` (a part or board; None: that of the configured board), and how fast it

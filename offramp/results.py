@@ -7,6 +7,9 @@ from pathlib import Path
 from build_flows.artefacts.resources import ResourcesFile
 from build_flows.artefacts.simulation import Figures
 from build_flows.artefacts.sizing import SizingFile
+from build_flows.artefacts.verdict import Verdict, synthesised
+from build_flows.pages.html import share_told
+from build_flows.pages.verdict import at_clock, clock_told, fit_told, headline
 from offramp.shown import Shown, Table, count, percent
 from quant_models.exits.records import ExitsFile
 from quant_models.training.records import ExitMetrics, MetricsFile
@@ -64,12 +67,13 @@ def _threshold(value: float | list[float] | None) -> str:
 
 @dataclass(frozen=True, repr=False)
 class Compilation(Shown):
-    """Compiled RTL: ``sizing.json`` as it is, the folder ``rtl`` with ``filelist.f``, and the ``folding`` that was chosen, to be read and
-    edited."""
+    """Compiled RTL: ``sizing.json`` as it is, the folder ``rtl`` with ``filelist.f``, the ``folding`` that was chosen, to be read and
+    edited, and the ``verdict``: whether it fits its part and keeps its clock."""
 
     sizing: SizingFile
     rtl: Path
     folding: Path
+    verdict: Verdict
 
     def tables(self) -> list[Table]:
         """One row a stage, and the estimated cost."""
@@ -77,24 +81,41 @@ class Compilation(Shown):
                 for stage in self.sizing.stages]
         cost = self.sizing.cost
         return [
-            Table("compiled: cycles a frame", ("stage", "reach", "wanted", "measured", "limited by"), rows),
+            Table("compiled: cycles a frame", ("stage", "reach", "wanted", "measured", "limited by"), rows, _alarm(self.verdict)),
+            Table("part and clock", ("", ""), _fit(self.verdict)),
             Table("estimated", ("LUT", "FF", "BRAM18", "DSP"), [(count(cost.lut), count(cost.ff), count(cost.bram18), count(cost.dsp))]),
         ]
 
 
+def _fit(verdict: Verdict) -> list[tuple[str, str]]:
+    return [("part", fit_told(verdict)), ("clock", clock_told(verdict))]
+
+
+def _alarm(verdict: Verdict) -> str:
+    """What is wrong; empty when nothing is."""
+    return "" if verdict.buildable else f"cannot be built: {headline(verdict)}"
+
+
 class Simulation(Shown, Figures):
     """Test images through the RTL, each checked bit for bit against the golden model: ``accuracy``, ``exits`` (``share``, ``accuracy``,
-    ``latency_median``), ``cycles_per_sample`` measured at steady state, ``samples_per_second`` at ``clock_mhz``."""
+    ``latency_median``), ``cycles_per_sample`` measured at steady state, ``samples_per_second`` at the clock that can be expected
+    (``verdict.expected_clock_mhz``: the lower of the one set and the one estimated), and the ``verdict``: whether it fits its part and
+    keeps its clock."""
+
+    verdict: Verdict
 
     def tables(self) -> list[Table]:
         """Figures of the whole, and one row an exit."""
         rows = [(k, percent(item.share, 1), percent(item.accuracy), count(item.latency_median)) for k, item in enumerate(self.exits)]
         whole = [
-            ("images, equal to the golden model", f"{self.samples:,}, {self.agree:,}"), ("accuracy", percent(self.accuracy)),
+            ("images, equal to the golden model", f"{self.samples:,}, {self.agree:,}"),
+            ("accuracy (95 % interval)", share_told(self.accuracy, self.samples)),
             ("cycles per sample, measured", count(self.cycles_per_sample)),
-            (f"samples per second at {self.clock_mhz:g} MHz", count(self.samples_per_second)), ("limited by", self.limited_by),
+            *_fit(self.verdict), ("samples per second", f"{count(self.samples_per_second)} {at_clock(self.verdict)}"),
+            ("limited by", self.limited_by),
         ]
-        return [Table("simulated RTL", ("", ""), whole), Table("exits", ("exit", "share", "accuracy", "median latency, cycles"), rows)]
+        return [Table("simulated RTL", ("", ""), whole, _alarm(self.verdict)),
+                Table("exits", ("exit", "share", "accuracy", "median latency, cycles"), rows)]
 
 
 class Resources(Shown, ResourcesFile):
@@ -106,9 +127,8 @@ class Resources(Shown, ResourcesFile):
         names = ("lut", "lutram", "ff", "bram36", "dsp")
         used, there, shares = ([getattr(sums, name) for name in names] for sums in (self.total, self.capacity, self.shares))
         rows = [(name.upper(), count(a), count(b), percent(share, 1)) for name, a, b, share in zip(names, used, there, shares, strict=True)]
-        verdict = f"fits {self.part}" if self.fits else f"does not fit {self.part}: {', '.join(self.short)}"
-        clock = "no clock estimated" if self.fmax_estimate_mhz is None else f"clock estimated at {self.fmax_estimate_mhz:g} MHz"
-        return [Table(f"synthesised by Yosys: {verdict}; {clock}, {self.clock_mhz:g} set", ("", "used", "of", "share"), rows)]
+        verdict = synthesised(ResourcesFile.model_validate(self.to_json()))
+        return [Table(f"resources: {headline(verdict)}", ("", "used", "of", "share"), rows, _alarm(verdict))]
 
 
 @dataclass(frozen=True, repr=False)

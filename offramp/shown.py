@@ -13,11 +13,13 @@ _RIGHT = "text-align:right;padding:2px 12px 2px 0"
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a ``title``, names of ``columns`` and ``rows`` of what is shown in them."""
+    """A table with a ``title``, names of ``columns`` and ``rows`` of what is shown in them; ``alarm``: what is wrong, shown below the
+    title, in red in a notebook (empty: nothing)."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
+    alarm: str = ""
 
 
 class Shown:
@@ -61,7 +63,8 @@ def _text(table: Table) -> str:
         aligned = (cell.rjust(width) if flush else cell.ljust(width) for cell, width, flush in zip(row, widths, right, strict=True))
         return "  ".join(aligned).rstrip()
 
-    return "\n".join([table.title, *([line(table.columns)] if any(table.columns) else []), *map(line, cells)])
+    head = [table.title, *([table.alarm] if table.alarm else [])]
+    return "\n".join([*head, *([line(table.columns)] if any(table.columns) else []), *map(line, cells)])
 
 
 def _html(table: Table) -> str:
@@ -69,6 +72,7 @@ def _html(table: Table) -> str:
         return "<tr>" + "".join(f'<{tag} style="{_RIGHT if _numeric(cell) else _STYLE}">{html.escape(str(cell))}</{tag}>'
                                 for cell in cells) + "</tr>"
 
+    alarm = f'<div style="color:#b3261e">{html.escape(table.alarm)}</div>' if table.alarm else ""
     head = row("th", table.columns) if any(table.columns) else ""
-    return f"<table><caption style=\"{_STYLE};font-weight:bold\">{html.escape(table.title)}</caption>{head}" + "".join(
+    return f"<table><caption style=\"{_STYLE};font-weight:bold\">{html.escape(table.title)}{alarm}</caption>{head}" + "".join(
         row("td", cells) for cells in table.rows) + "</table>"

@@ -1,11 +1,17 @@
 """``compare.json`` (docs/compare.md) and ``match.json``: layouts of exits side by side, and what the second baseline was designed for."""
 
 from build_flows.artefacts.resources import Capacity, Shares, Sums
+from build_flows.artefacts.verdict import meets
 from quant_models.records import Artefact, Record
 
-__all__ = ["COUNTS", "GROUPS", "CompareFile", "Failure", "MatchFile", "Matched", "Row", "RowExit", "Speedup", "Taken", "Use"]
+__all__ = [
+    "COUNTS", "GROUPS", "AccuracyGain", "Change", "CompareFile", "Failure", "MatchFile", "Matched", "Row", "RowExit", "Speedup", "Taken",
+    "Use",
+]
 
 Number = int | float
+Interval = tuple[float, float]
+"""A 95 % interval."""
 
 COUNTS = ("lut", "lutram", "ff", "bram36", "dsp")
 """The resources of a row, by key."""
@@ -46,13 +52,36 @@ class Matched(Record):
 
 class RowExit(Record):
     """An exit ``after`` a block with a ``head`` (None: the last one), and, measured in the RTL, the ``share`` of samples that leave there
-    and their ``accuracy``, 0 to 1, None when none does."""
+    and their ``accuracy``, 0 to 1, None when none does; both with 95 % intervals."""
 
     after: int | None
     head: str | None
     policy: str
     share: float
+    share_interval: Interval
     accuracy: float | None
+    accuracy_interval: Interval | None
+
+
+class Change(Record):
+    """A ``difference`` of accuracies and its 95 % interval from ``low`` to ``high``, ``paired`` where both are of the same images."""
+
+    difference: float
+    low: float
+    high: float
+    paired: bool
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low > 0 or self.high < 0
+
+
+class AccuracyGain(Record):
+    """Accuracy less that of the baseline at the same ``rate``, and less that of the one with the same ``resources``; None without it."""
+
+    rate: Change | None
+    resources: Change | None
 
 
 class Speedup(Record):
@@ -76,7 +105,9 @@ class Use(Record):
 
 class Row(Record):
     """A layout. ``baseline`` is ``rate`` or ``resources`` (None: it is none). ``accuracy`` (0 to 1) and ``samples`` are of the test images
-    through the RTL, ``cycles_per_sample`` is measured at steady state, ``samples_per_second`` at ``clock_mhz``; ``lut`` are logic LUTs,
+    through the RTL; ``within_noise`` names the rows whose accuracy is not told apart from this one's at 95 %. ``cycles_per_sample`` is
+    measured at steady state, ``samples_per_second`` is at ``expected_clock_mhz``, the lower of the clock set and the one estimated. ``rtl``
+    is a hash of what was simulated and synthesised (None: not known). ``lut`` are logic LUTs,
     ``lutram`` LUTs that are memory or shift register, both counted in ``samples_per_second_per_klut``. ``shares`` are of the part,
     ``exits_add`` of the layout's own total. ``pareto``: it is on the front. ``config`` is its configuration's file."""
 
@@ -84,11 +115,15 @@ class Row(Record):
     baseline: str | None
     exits: list[RowExit]
     accuracy: float
+    accuracy_interval: Interval
+    accuracy_gain: AccuracyGain
+    within_noise: list[str]
     samples: int
     target_cycles_per_sample: int
     cycles_per_sample: float
     samples_per_second: float
     clock_mhz: float
+    expected_clock_mhz: float
     limited_by: str
     lut: int
     lutram: int
@@ -106,6 +141,17 @@ class Row(Record):
     matched: Matched | None
     uses: list[Use]
     config: str
+    rtl: str | None
+
+    @property
+    def meets_clock(self) -> bool | None:
+        """Whether the clock that is set is met by the estimate; None where there is none."""
+        return meets(self.clock_mhz, self.fmax_estimate_mhz)
+
+    @property
+    def buildable(self) -> bool:
+        """Whether it fits and, as far as that is known, keeps its clock."""
+        return self.fits and self.meets_clock is not False
 
     @property
     def luts(self) -> int:
@@ -123,7 +169,8 @@ class Failure(Record):
 
 class CompareFile(Artefact):
     """The whole file: ``layouts``, baselines first; the ``part`` and its ``capacity``; ``pareto`` names the rows that no other one beats in
-    the ``objectives``; ``reference`` the layout whose resources the second baseline got (None: there is no such baseline); ``weights``
+    the ``objectives``, of those that can be built (of all: ``include_unbuildable``), ``unbuildable`` those that do not fit or miss their
+    clock; ``reference`` the layout whose resources the second baseline got (None: there is no such baseline); ``weights``
     says where the weights come from; ``full``: totals are of whole tops; what ``failed``."""
 
     name: str
@@ -133,6 +180,8 @@ class CompareFile(Artefact):
     capacity: Capacity
     objectives: list[str]
     pareto: list[str]
+    include_unbuildable: bool
+    unbuildable: list[str]
     reference: str | None
     weights: str
     full: bool

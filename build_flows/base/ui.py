@@ -38,7 +38,7 @@ class Ui(Protocol):
         """Show one line of plain text."""
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Show a table; numbers are aligned to the right."""
+        """Show a table; numbers are aligned to the right. A cell may be a ``rich.text.Text`` of a colour of its own."""
 
 
 @contextmanager
@@ -112,7 +112,7 @@ class RichUi:
             numeric = bool(rows) and all(_is_number(row[index]) for row in rows)
             table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
         for row in rows:
-            table.add_row(*(Text(_cell(value)) for value in row))
+            table.add_row(*(value if isinstance(value, Text) else Text(_cell(value)) for value in row))
         self.console.print(table)
 
 

@@ -1,6 +1,5 @@
 """``offramp compare``: one row per exit layout, beside the network without exits."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,9 +7,11 @@ import click
 
 from build_flows.base.errors import OfframpError
 from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, print_json, working
+from build_flows.cli.verdict import alarm, strict_option
+from build_flows.pages.html import share_told
 
 if TYPE_CHECKING:
-    from build_flows.artefacts.compare import Failure, Row
+    from build_flows.artefacts.compare import CompareFile, Row
 
 __all__ = ["compare"]
 
@@ -22,6 +23,9 @@ __all__ = ["compare"]
     help="Objectives, with commas: accuracy, throughput, lut, lutram, ff, bram36, dsp. The table shows only the rows that no other one "
     "beats in them, and the baselines; the files hold all rows.  [default: accuracy,throughput,lut, and all rows]",
 )
+@click.option("--include-unbuildable", is_flag=True,
+              help="Let layouts that do not fit or miss their clock be on the front too; they are drawn hollow.")
+@strict_option
 @click.option("--part", metavar="PART", help="Part or board whose capacity counts.  [default: that of target.board]")
 @click.option("--full", is_flag=True, help="Synthesise the complete top of each layout as well, not only its units.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
@@ -30,13 +34,16 @@ __all__ = ["compare"]
 @json_option
 @debug_option
 def compare(
-    configs: tuple[Path, ...], sweep: Path | None, pareto: str | None, part: str | None, full: bool, output: Path | None, data: Path | None,
-    as_json: bool,
+    configs: tuple[Path, ...], sweep: Path | None, pareto: str | None, include_unbuildable: bool, strict: bool, part: str | None,
+    full: bool, output: Path | None, data: Path | None, as_json: bool,
 ) -> None:
     """Say what each layout of exits reaches and costs: accuracy, samples a second, LUT, FF, BRAM and DSP, in one table and one page.
 
     Every layout is trained, compiled, simulated and synthesised. The first rows are the same network without exits: at the same target
-    rate, and at the fastest rate that fits into the same resources. What is finished is kept: the same command goes on after Ctrl-C.
+    rate, and at the fastest rate that fits into the same resources. Rows that do not fit their part or miss their clock (by the timing
+    estimate) are red and on no front; with --strict one that is no baseline is exit code 1.
+
+    What is finished is kept: the same command goes on after Ctrl-C.
 
     \b
     Examples:
@@ -54,7 +61,9 @@ def compare(
 
         objectives = OBJECTIVES if pareto is None else tuple(dict.fromkeys(name.strip() for name in pareto.split(",")))
         plan = plan_sweep(sweep, data) if sweep is not None else plan_configs(configs, data)
-        found = run(plan, ui, flow, part=part, data=data, full=full, objectives=objectives)
+        found = run(
+            plan, ui, flow, part=part, data=data, full=full, objectives=objectives, include_unbuildable=include_unbuildable
+        )
         files = write_files(found, output or plan.output, ui.info)
     if as_json:
         print_json({**found.to_json(), "files": {name: str(path) for name, path in files.items()}})
@@ -63,12 +72,18 @@ def compare(
         answer().table(f"{found.name}: measured in the RTL", SPEED, [_speed(row) for row in rows])
         answer().table(f"{found.name}: synthesised, for {found.part}", COST, [_cost(row) for row in rows])
         if pareto is not None:
-            click.echo(f"{len(found.layouts) - len(rows)} rows are not shown: others beat them in {', '.join(objectives)}")
+            left = [row for row in found.layouts if row not in rows]
+            aside = sum(not row.buildable for row in left)
+            cannot = f"; {aside} of them cannot be built" if aside else ""
+            click.echo(f"{len(left)} rows are not shown: others beat them in {', '.join(objectives)}{cannot}")
+        for row in found.layouts:
+            if not row.buildable:
+                click.secho(_cannot(row), fg="red", bold=True)
         click.echo(files["html"])
-    _refuse(found.failed)
+    _refuse(found, strict)
 
 
-SPEED = ("layout", "early exits: block, head, policy, share", "accuracy", "cycles", "samples/s", "per kLUT", "front")
+SPEED = ("layout", "early exits: block, head, policy, share", "accuracy (95 %)", "cycles", "samples/s", "per kLUT", "front")
 COST = ("layout", "LUT", "LUTRAM", "FF", "BRAM36", "DSP", "fits", "MHz est.", "exits add, LUT")
 
 
@@ -77,20 +92,35 @@ def _speed(row: "Row") -> tuple[object, ...]:
     rate = row.samples_per_second_per_klut
     told = {None: "-", "rate": "none: same target rate", "resources": "none: same resources"}[row.baseline]
     return (
-        row.name, "\n".join(early) or told, f"{100 * row.accuracy:.2f} %", f"{row.cycles_per_sample:,.1f}",
-        f"{row.samples_per_second:,.0f}", "-" if rate is None else f"{rate:,.0f}", "yes" if row.pareto else "",
+        alarm(row.name, not row.buildable), "\n".join(early) or told, share_told(row.accuracy, row.samples),
+        f"{row.cycles_per_sample:,.1f}", alarm(f"{row.samples_per_second:,.0f}", not row.buildable),
+        "-" if rate is None else f"{rate:,.0f}", "yes" if row.pareto else "",
     )
 
 
 def _cost(row: "Row") -> tuple[object, ...]:
     fmax = row.fmax_estimate_mhz
     return (
-        row.name, f"{row.lut:,}", f"{row.lutram:,}", f"{row.ff:,}", f"{row.bram36:g}", f"{row.dsp:,}",
-        "yes" if row.fits else "\n".join(["no", *row.short]), "-" if fmax is None else f"{fmax:,.0f}", f"{100 * row.exits_add.lut:.1f} %",
+        alarm(row.name, not row.buildable), f"{row.lut:,}", f"{row.lutram:,}", f"{row.ff:,}", f"{row.bram36:g}", f"{row.dsp:,}",
+        alarm("yes" if row.fits else "\n".join(["no", *row.short]), not row.fits),
+        alarm("-" if fmax is None else f"{fmax:,.0f}", row.meets_clock is False), f"{100 * row.exits_add.lut:.1f} %",
     )
 
 
-def _refuse(failed: Sequence["Failure"]) -> None:
-    """Layouts that failed are an error, one line each, after the others' results were written."""
-    if failed:
-        raise OfframpError("\n".join(f"layout {item.name}: {item.error}" for item in failed), hint=failed[0].hint or None)
+def _cannot(row: "Row") -> str:
+    """Why a row cannot be built, and what to change."""
+    short = [f"does not fit: {', '.join(row.short)}; raise its target.cycles_per_sample (now {row.target_cycles_per_sample}), or lower "
+             "model.weight_bits or model.act_bits"] if not row.fits else []
+    slow = [f"misses its clock: {row.expected_clock_mhz:.1f} MHz estimated of {row.clock_mhz:g}; lower target.clock_mhz"]
+    return f"{row.name} {'; '.join([*short, *(slow if row.meets_clock is False else [])])}"
+
+
+def _refuse(found: "CompareFile", strict: bool) -> None:
+    """Layouts that failed are an error, one line each, after the others' results were written; for the ``strict``, those too that are no
+    baselines and cannot be built."""
+    wrong = [f"layout {item.name}: {item.error}" for item in found.failed]
+    hint = found.failed[0].hint or None if found.failed else None
+    if strict:
+        wrong += [f"--strict: layout {_cannot(row)}" for row in found.layouts if not row.buildable and not row.baseline]
+    if wrong:
+        raise OfframpError("\n".join(wrong), hint=hint)

@@ -6,13 +6,15 @@ import click
 
 from build_flows.cli.shared import load_project, print_json, project_command, working
 from build_flows.cli.simulate import show_results, simulate_project
+from build_flows.cli.verdict import published, refuse_project, strict_option
 
 __all__ = ["run"]
 
 
 @click.command()
 @project_command
-def run(config: Path, data: Path | None, as_json: bool) -> None:
+@strict_option
+def run(config: Path, data: Path | None, as_json: bool, strict: bool) -> None:
     """Train, compile, simulate and report, in order; steps whose inputs did not change are skipped.
 
     \b
@@ -28,8 +30,10 @@ def run(config: Path, data: Path | None, as_json: bool) -> None:
         flow.compile(project, ui)
         result = simulate_project(project, ui)
         path = flow.report(project, ui)
+        verdict = flow.verdict(project, ui)
     if as_json:
-        print_json({**result.to_json(), "report": str(path)})
+        print_json({**published(result, verdict), "report": str(path)})
     else:
-        show_results(project, result)
+        show_results(project, result, verdict)
         click.echo(f"report: {path}")
+    refuse_project(project, verdict, strict)

@@ -10,9 +10,11 @@ import click
 
 from build_flows.base.errors import OfframpError
 from build_flows.cli.shared import answer, load_project, number, print_json, project_command, working
+from build_flows.cli.verdict import alarm, published, refuse_project, show, strict_option
 
 if TYPE_CHECKING:
     from build_flows.artefacts.simulation import Figures
+    from build_flows.artefacts.verdict import Verdict
     from build_flows.base.ui import RichUi
     from build_flows.project.load import Project
 
@@ -30,6 +32,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         metavar="P",
         help="Probability that input or output stalls in a cycle, 0 to below 1.  [default: simulate.stall]",
     )(command)
+    command = strict_option(command)
     return click.option(
         "--samples", type=click.IntRange(1), metavar="N", help="Test images to run.  [default: simulate.samples, else all]"
     )(command)
@@ -39,7 +42,8 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @project_command
 @_options
 def simulate(
-    config: Path, data: Path | None, as_json: bool, samples: int | None, stall: float | None, seed: int | None, waves: Path | None
+    config: Path, data: Path | None, as_json: bool, samples: int | None, stall: float | None, seed: int | None, waves: Path | None,
+    strict: bool,
 ) -> None:
     """Run test images through the whole accelerator, cycle by cycle, and check every result bit for bit.
 
@@ -52,10 +56,14 @@ def simulate(
     with working() as ui:
         project = load_project(config, data)
         result = simulate_project(project, ui, samples, stall, seed, waves)
+        from build_flows.steps import flow
+
+        verdict = flow.verdict(project, ui)
     if as_json:
-        print_json(result.to_json())
+        print_json(published(result, verdict))
     else:
-        show_results(project, result)
+        show_results(project, result, verdict)
+    refuse_project(project, verdict, strict)
 
 
 def simulate_project(
@@ -88,22 +96,28 @@ def simulate_project(
     return result
 
 
-def show_results(project: "Project", result: "Figures") -> None:
-    """The tables of a simulation."""
+def show_results(project: "Project", result: "Figures", verdict: "Verdict") -> None:
+    """The tables of a simulation, and the verdict on the design."""
+    from build_flows.pages.html import share_told
+    from build_flows.pages.verdict import at_clock, clock_told, fit_told
+
     tables = answer()
     exits = [
-        (index, f"{100 * item.share:.1f} %", "-" if item.accuracy is None else f"{100 * item.accuracy:.2f} %")
+        (index, f"{100 * item.share:.1f} %", share_told(item.accuracy, round(item.share * result.samples)))
         for index, item in enumerate(result.exits)
     ]
-    tables.table(f"{project.name}: exits", ("exit", "share", "accuracy"), exits)
+    tables.table(f"{project.name}: exits", ("exit", "share", "accuracy (95 % interval)"), exits)
     rows = [
         ("images through the RTL", f"{result.samples:,}"),
         ("equal to the golden model", f"{result.agree:,}"),
-        ("accuracy", f"{100 * result.accuracy:.2f} %"),
+        ("accuracy (95 % interval)", share_told(result.accuracy, result.samples)),
         ("cycles per sample", number(result.cycles_per_sample)),
-        (f"samples per second at {result.clock_mhz:g} MHz", number(result.samples_per_second)),
+        ("part", alarm(fit_told(verdict), not verdict.fits)),
+        ("clock", alarm(clock_told(verdict), verdict.meets_clock is False)),
+        ("samples per second", alarm(f"{number(verdict.rate(result.cycles_per_sample))} {at_clock(verdict)}", not verdict.buildable)),
         ("limited by", result.limited_by),
         *([] if result.anytime is None else [("result words per sample", f"{result.anytime.words_per_sample:.2f}")]),
         ("simulated cycles per second", number(result.sim_cycles_per_second)),
     ]
     tables.table(f"{project.name}: accelerator", ("figure", "value"), rows)
+    show(project.name, verdict, project.config)

@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING
 import click
 
 from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
+from build_flows.cli.verdict import alarm, refuse_project, show, strict_option
 from build_flows.pages.html import percent
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from build_flows.artefacts.resources import LayerEstimate, ResourcesFile, StageSums, Sums, UnitRecord, VivadoRecord
+    from build_flows.artefacts.verdict import Verdict
+    from build_flows.project.load import Project
 
 __all__ = ["synth", "vivado_verdict"]
 
@@ -25,10 +30,11 @@ PART_FIELDS = FIELDS[2:]
 @click.argument("config", type=EXISTING)
 @click.option("--part", metavar="PART", help="Part or board whose capacity counts.  [default: that of target.board]")
 @click.option("--full", is_flag=True, help="Synthesise the complete top as well, flattened: the totals are then its own.")
+@strict_option
 @data_option
 @json_option
 @debug_option
-def synth(config: Path, part: str | None, full: bool, data: Path | None, as_json: bool) -> None:
+def synth(config: Path, part: str | None, full: bool, strict: bool, data: Path | None, as_json: bool) -> None:
     """Synthesise the RTL with Yosys and say what it takes: per unit, per stage, in total, and of the part (resources.json).
 
     The very RTL that is simulated, unit by unit, two at a time; a unit that was synthesised before, in this project or one beside it, is
@@ -49,9 +55,18 @@ def synth(config: Path, part: str | None, full: bool, data: Path | None, as_json
         from build_flows.steps import flow
 
         found = flow.synth(project, ui, part=part, full=full)
+    from build_flows.artefacts.verdict import synthesised
+
+    verdict = synthesised(found)
     if as_json:
-        print_json({"project": project.name, **found.to_json()})
-        return
+        print_json({"project": project.name, "verdict": verdict.to_json(), **found.to_json()})
+    else:
+        _show(project, found, verdict)
+    refuse_project(project, verdict, strict)
+
+
+def _show(project: "Project", found: "ResourcesFile", verdict: "Verdict") -> None:
+    """The tables, and the verdict."""
     tables = answer()
     tables.table(f"{project.name}: units", ("unit", *UNIT_COLUMNS, "MHz"), [_unit(row) for row in found.units])
     rows = [(row.layer, row) for row in found.estimates.layers] + [("all layers", found.estimates.total)]
@@ -62,8 +77,9 @@ def synth(config: Path, part: str | None, full: bool, data: Path | None, as_json
                  [(name, *map(_exact, counts)) for name, row in rows if any(counts := _blocks(row))])
     tables.table(f"{project.name}: stages", ("stage", "units", *COLUMNS), [_stage(row) for row in found.stages])
     tables.table(f"{project.name} on {found.part}", ("", *COLUMNS), _totals(found))
-    for line in (*_verdict(found), *(vivado_verdict(found.vivado) if found.vivado is not None else ())):
+    for line in (*_told(found), *(vivado_verdict(found.vivado) if found.vivado is not None else ())):
         click.echo(line)
+    show(project.name, verdict, project.config)
 
 
 def _unit(row: "UnitRecord") -> tuple[object, ...]:
@@ -113,8 +129,15 @@ def _totals(found: "ResourcesFile") -> list[tuple[object, ...]]:
         rows.append(("Vivado, with DMA", f"{used.lut:,}", "", *(f"{getattr(used, name):,g}" for name in PART_FIELDS)))
     capacity, shares = found.capacity, found.shares
     rows.append(("the part has", f"{capacity.lut:,}", "", *(f"{getattr(capacity, name):,}" for name in PART_FIELDS)))
-    rows.append(("share (LUT with LUTRAM)", percent(shares.lut), "", *(percent(getattr(shares, name)) for name in PART_FIELDS)))
+    rows.append((
+        "share (LUT with LUTRAM)", _share(shares.lut), "", *(_share(getattr(shares, name)) for name in PART_FIELDS),
+    ))
     return rows
+
+
+def _share(value: float) -> "Text":
+    """Red where it is more than the part has."""
+    return alarm(percent(value), value > 1)
 
 
 def vivado_verdict(vivado: "VivadoRecord") -> list[str]:
@@ -128,11 +151,11 @@ def vivado_verdict(vivado: "VivadoRecord") -> list[str]:
     return lines
 
 
-def _verdict(found: "ResourcesFile") -> list[str]:
-    told = f"fits {found.part}" if found.fits else f"does not fit {found.part}: {', '.join(found.short)}"
+def _told(found: "ResourcesFile") -> list[str]:
+    """The longest path, and what early exits add."""
     added = ", ".join(f"{100 * share:.0f} % of {label}" for name, label in zip(UNIT_FIELDS, UNIT_COLUMNS, strict=True)
                       if (share := getattr(found.exits_add, name)))
-    lines = [told, f"clock, estimated: {found.path}"]
+    lines = [f"clock, estimated: {found.path}"]
     if added:
         lines.append(f"early exits add {added} (heads, forks, decisions, gates, tokens, merge)")
     return lines

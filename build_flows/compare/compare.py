@@ -12,20 +12,24 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from build_flows.artefacts.compare import CompareFile, Failure, Matched, MatchFile, Row, Taken
 from build_flows.artefacts.resources import Capacity, ResourcesFile, Sums, UnitRecord
-from build_flows.artefacts.simulation import Figures
+from build_flows.artefacts.simulation import Figures, SimulationFile
 from build_flows.base.errors import OfframpError, explain
+from build_flows.base.files import hash_path
 from build_flows.base.owned import write_owned
 from build_flows.base.parts import Part, find_part
 from build_flows.base.ui import Ui
 from build_flows.compare.matching import allowance, match_file
 from build_flows.compare.pareto import front
-from build_flows.compare.rows import finish, make_row, to_csv
+from build_flows.compare.rows import Answers, finish, make_row, to_csv
 from build_flows.compare.sweep import RESOURCES, Layout, Plan, write
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
 from build_flows.steps.engine import Build, Step, Work
+from quant_models.records import ArtefactError
 
 __all__ = ["OBJECTIVES", "Steps", "compare", "write_files"]
 
@@ -51,11 +55,12 @@ class Steps(Protocol):
 
 def compare(
     plan: Plan, ui: Ui, steps: Steps, *, part: str | None = None, data: Path | None = None, full: bool = False,
-    objectives: Sequence[str] = OBJECTIVES, matching: Matching = match_file,
+    objectives: Sequence[str] = OBJECTIVES, include_unbuildable: bool = False, matching: Matching = match_file,
 ) -> CompareFile:
     """What ``compare.json`` holds.
 
-    ``part`` None: that of each configuration's board. A layout that fails is told at once, kept in ``failed`` with its error, and the
+    ``part`` None: that of each configuration's board. ``include_unbuildable``: also layouts that do not fit or miss their clock may be on
+    the front. A layout that fails is told at once, kept in ``failed`` with its error, and the
     others go on; an error of ours, Ctrl-C and a failing training pass through. Raises :class:`OfframpError` when no row is left, when the
     layouts' boards have different parts, and for an unknown part or objective, before anything is run.
     """
@@ -77,16 +82,18 @@ def compare(
     rows |= {layout.name: run.measure(layout, None) for layout in others if layout is not reference}
 
     ordered = [rows[plan.rate.name], alone, *(rows[layout.name] for layout in others)]
-    found = finish([row for row in ordered if row is not None])
+    found = finish([row for row in ordered if row is not None], run.answers)
     if not found:
         raise OfframpError("no layout could be measured:\n" + "\n".join(f"{item.name}: {item.error}" for item in run.failed))
-    best = front(found, objectives)
+    best = front(found, objectives, include_unbuildable=include_unbuildable)
     assert run.capacity is not None
     return CompareFile(
         version=CompareFile.VERSION, name=plan.name, source=Path(plan.source).name,
         layouts=[row.replace(pareto=index in best) for index, row in enumerate(found)],
         part=run.part_name or chosen.name, capacity=run.capacity, objectives=list(objectives),
-        pareto=[found[index].name for index in best], reference=plan.reference, weights=plan.weights, full=full, failed=run.failed,
+        pareto=[found[index].name for index in best], include_unbuildable=include_unbuildable,
+        unbuildable=[row.name for row in found if not row.buildable], reference=plan.reference, weights=plan.weights, full=full,
+        failed=run.failed,
     )
 
 
@@ -130,6 +137,7 @@ class _Run:
         self.failed: list[Failure] = []
         self.units: Sequence[UnitRecord] | None = None
         self.totals: dict[str, Sums] = {}
+        self.answers: dict[str, Answers] = {}
         self.part_name: str | None = None
         self.capacity: Capacity | None = None
 
@@ -162,7 +170,13 @@ class _Run:
         self.totals[layout.name] = resources.total
         if baseline == "rate":
             self.units = resources.units
-        return make_row(layout.name, baseline, project.config, figures, resources, str(layout.file))
+        answers = _answers(project.output / "sim.json", figures)
+        if answers is not None:
+            self.answers[layout.name] = answers
+        rtl = hash_path(project.output / "rtl")
+        return make_row(
+            layout.name, baseline, project.config, figures, resources, str(layout.file), None if rtl == "absent" else rtl
+        )
 
     def at_resources(self, reference: str, part: Part, matching: Matching) -> Row | None:
         """The row of the network without exits in the resources of layout ``reference``."""
@@ -186,6 +200,18 @@ class _Run:
         return self._measure(layout, "resources").replace(matched=Matched(
             layout=reference, total=self.totals[reference], fits=found.fits, predicted=found.predicted, allowed=found.allowed,
         ))
+
+
+def _answers(file: Path, figures: Figures) -> Answers | None:
+    """Which images were classified right in the run that ``figures`` are of, by ``sim.json``; None where that is of another."""
+    try:
+        found = SimulationFile.load(file)
+    except ArtefactError:
+        return None
+    if found.figures != figures:
+        return None
+    right = [sample.label == label for sample, label in zip(found.samples, found.labels, strict=True)]
+    return Answers(labels=found.labels, right=np.asarray(right, bool))
 
 
 @dataclass(frozen=True, kw_only=True)

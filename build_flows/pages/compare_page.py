@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from build_flows.artefacts.compare import COUNTS, CompareFile, Row
 from build_flows.pages import compare_plots, html
-from build_flows.pages.html import number, percent, times
+from build_flows.pages.html import gain_told, number, percent, share_told, times
+from build_flows.pages.verdict import mhz
 
-__all__ = ["render", "summary"]
+__all__ = ["cannot", "render", "summary"]
 
 __sources__ = ("templates/compare.html.j2", "templates/wide.html.j2")
 
@@ -23,6 +24,7 @@ def render(found: CompareFile) -> str:
         "compare.html.j2", found=found, rows=rows, summary=summary(found), resources=COUNTS,
         plots={name: html.markup(compare_plots.svg(name, found)) for name in compare_plots.PLOTS},
         matched=next((row for row in rows if row.matched), None),
+        paired=any(row.accuracy_gain.rate is not None and row.accuracy_gain.rate.paired for row in rows), mhz=mhz, share_told=share_told,
         clocks=sorted({row.clock_mhz for row in rows}), samples=sorted({row.samples for row in rows}),
     )
 
@@ -37,33 +39,41 @@ def summary(found: CompareFile) -> list[str]:
 
 
 def _fastest(early: Sequence[Row], bases: Mapping[str, Row], part: str) -> Iterator[str]:
-    """The fastest layout that fits; of those that are as fast within 1 %, the most accurate."""
-    fitting = [row for row in early if row.fits]
+    """The fastest layout that can be built; of those that are as fast within 1 %, the one with most right answers."""
+    fitting = [row for row in early if row.buildable]
     if not fitting:
         if early:
-            yield f"No layout with early exits fits {part}."
+            met = " at its clock" if any(row.fits for row in early) else ""
+            yield f"No layout with early exits fits {part}{met}."
         return
     top = max(row.samples_per_second for row in fitting)
-    best = max((row for row in fitting if row.samples_per_second >= NEAR * top), key=lambda row: row.accuracy)
+    near = [row for row in fitting if row.samples_per_second >= NEAR * top]
+    best = max(near, key=lambda row: row.accuracy)
+    alike = [row.name for row in near if row.name in best.within_noise]
     yield (
-        f"Of the layouts with early exits that fit {part}, {best.name} is the fastest (the most accurate within 1 % of the fastest): "
-        f"{number(best.samples_per_second)} samples a second at {percent(best.accuracy, 2)} accuracy; "
+        f"Of the layouts with early exits that fit {part} and keep their clock, {best.name} is the fastest "
+        f"({'with most right answers of those' if len(near) > 1 else 'alone'} within 1 %): "
+        f"{number(best.samples_per_second)} samples a second at {share_told(best.accuracy, best.samples)} accuracy; "
         f"{percent(1 - best.exits[-1].share)} of the images leave early."
     )
-    for kind, speedup in (("rate", best.speedup.rate), ("resources", best.speedup.resources)):
+    if alike:
+        yield f"As fast within 1 %, and in accuracy not told apart from it: {', '.join(alike)}."
+    for kind, speedup, gain in (("rate", best.speedup.rate, best.accuracy_gain.rate),
+                                ("resources", best.speedup.resources, best.accuracy_gain.resources)):
         base = bases.get(kind)
         if base is None or speedup is None:
             continue
         where = "designed for the same rate" if base.matched is None else f"in the resources of {base.matched.layout}"
+        built = "" if base.buildable else f", which {cannot(base)}"
         yield (
-            f"That is {times(speedup)} times the samples a second of the network without exits {where} "
-            f"({number(base.samples_per_second)}), {_points(best.accuracy - base.accuracy)}."
+            f"That is {times(speedup)} times the samples a second of the network without exits {where}{built} "
+            f"({number(base.samples_per_second)}){'' if gain is None else f', {gain_told(gain)}'}."
         )
 
 
 def _at_rate(early: Sequence[Row], base: Row | None) -> Iterator[str]:
-    """The layout that takes least at the same target rate."""
-    same = [row for row in early if base is not None and row.target_cycles_per_sample == base.target_cycles_per_sample]
+    """The layout that takes least at the same target rate, of those that can be built."""
+    same = [row for row in early if row.buildable and base is not None and row.target_cycles_per_sample == base.target_cycles_per_sample]
     if base is None or not same:
         return
     best = min(same, key=lambda row: max(getattr(row.shares, key) for key in COUNTS))
@@ -76,7 +86,7 @@ def _at_rate(early: Sequence[Row], base: Row | None) -> Iterator[str]:
 
 
 def _efficient(early: Sequence[Row], bases: Mapping[str, Row]) -> Iterator[str]:
-    rated = [row for row in early if row.samples_per_second_per_klut]
+    rated = [row for row in early if row.buildable and row.samples_per_second_per_klut]
     if not rated:
         return
     best = max(rated, key=lambda row: row.samples_per_second_per_klut or 0.0)
@@ -102,26 +112,32 @@ def _added(early: Sequence[Row]) -> Iterator[str]:
 
 
 def _front(found: CompareFile) -> Iterator[str]:
-    yield f"No other row beats these in {', '.join(found.objectives)} together: {', '.join(found.pareto)}."
+    what = ", ".join(found.objectives)
+    if not found.pareto:
+        yield f"No row is on the front of {what}: none fits {found.part} and keeps its clock."
+        return
+    of = "" if found.include_unbuildable or not found.unbuildable else ", of those that fit and keep their clock"
+    noise = "; accuracies that the test images do not tell apart count as equal" if "accuracy" in found.objectives else ""
+    yield f"No other row beats these in {what} together{of}: {', '.join(found.pareto)}{noise}."
 
 
 def _warnings(rows: Sequence[Row], part: str) -> Iterator[str]:
     short = [f"{row.name} ({'; '.join(row.short)})" for row in rows if not row.fits]
     if short:
         yield f"Too large for {part}: {', '.join(short)}."
-    slow = [row.name for row in rows if row.fmax_estimate_mhz is not None and row.fmax_estimate_mhz < row.clock_mhz]
+    slow = [f"{row.name} ({mhz(row.expected_clock_mhz)} of {mhz(row.clock_mhz)})" for row in rows if row.meets_clock is False]
     if slow:
-        yield f"By the timing estimate the clock is too fast for {', '.join(slow)}: they may not reach the samples a second given here."
+        yield (f"By the timing estimate the clock is too fast for {', '.join(slow)}: their samples a second are given at the clock "
+               "estimated.")
     for row in rows:
         if row.matched is not None and not row.matched.fits:
             larger = f"Even the slowest design without exits takes more than {row.matched.layout} by the cost model"
             yield f"{larger}; {row.name} is that slowest one."
 
 
-def _points(difference: float) -> str:
-    """A difference of accuracies, in words."""
-    points = round(100 * difference, 2)
-    return "with the same accuracy" if points == 0 else f"with {abs(points):.2f} points {'more' if points > 0 else 'less'} accuracy"
+def cannot(row: Row) -> str:
+    """Why ``row`` cannot be built, as a verb."""
+    return "does not fit" if not row.fits else "misses its clock"
 
 
 def _change(value: float, base: float) -> str:

@@ -43,17 +43,19 @@ def _look(row: Row, colours: Colours) -> tuple[str, str]:
 
 
 def _accuracy(figure: Any, found: CompareFile, colours: Colours) -> None:
-    """Accuracy against samples a second; the names keep clear of each other and of the marks."""
+    """Accuracy, with its interval, against samples a second; hollow where it cannot be built. The names keep clear of each other and of
+    the marks."""
     axes, rows = figure.add_subplot(), found.layouts
     at = [(row.samples_per_second, 100 * row.accuracy) for row in rows]
     for row, (x, y) in zip(rows, at, strict=True):
         mark, colour = _look(row, colours)
-        axes.plot(x, y, mark, color=colour, markersize=7, zorder=3)
+        axes.plot([x, x], [100 * side for side in row.accuracy_interval], color=colour, linewidth=0.8, alpha=0.6, zorder=1)
+        axes.plot(x, y, mark, color=colour, markersize=7, markerfacecolor=colour if row.buildable else "none", zorder=3)
         if row.pareto:
             axes.plot(x, y, "o", markerfacecolor="none", markeredgecolor=colours[INK], markersize=13, zorder=2)
     _legend_of_marks(figure, axes, found, colours)
-    axes.set_xlabel(f"samples a second at {_clock(rows)}, measured in the RTL")
-    axes.set_ylabel("accuracy of the test images, %")
+    axes.set_xlabel(f"samples a second at {_clock(rows)}, from cycles measured in the RTL")
+    axes.set_ylabel("accuracy of the test images, %, with 95 % interval")
     axes.xaxis.set_major_formatter(thousands)
     axes.margins(0.18, 0.18)
     if min(x for x, _ in at) > 0:
@@ -72,6 +74,8 @@ def _legend_of_marks(figure: Any, axes: Any, found: CompareFile, colours: Colour
         handles.append(axes.plot([], [], "o", color=colours[SERIES[0]], label="with early exits")[0])
     if any(not row.baseline and len(row.exits) == 1 for row in rows):
         handles.append(axes.plot([], [], "o", color=colours[SERIES[5]], label="other layouts without exits")[0])
+    if any(not row.buildable for row in rows):
+        handles.append(axes.plot([], [], "o", markerfacecolor="none", color=colours[INK], label="does not fit or misses its clock")[0])
     told = f"on the front of {', '.join(found.objectives)}"
     handles.append(axes.plot([], [], "o", markerfacecolor="none", markeredgecolor=colours[INK], markersize=11, label=told)[0])
     figure.legend(handles=handles, loc="outside upper left", ncols=2, fontsize=9)
@@ -187,14 +191,16 @@ def _efficiency(figure: Any, found: CompareFile, colours: Colours) -> None:
     axes, rows = figure.add_subplot(), found.layouts
     values = [row.samples_per_second_per_klut or 0.0 for row in rows]
     for index, (row, value) in enumerate(zip(rows, values, strict=True)):
-        axes.barh(index, value, height=0.66, color=_look(row, colours)[1])
+        look = {"color": _look(row, colours)[1]} if row.buildable else {"color": "none", "edgecolor": _look(row, colours)[1]}
+        axes.barh(index, value, height=0.66, **look)
         axes.text(value, index, f" {value:,.0f}", va="center", fontsize=9)
     for row, value in zip(rows, values, strict=True):
         if row.baseline:
             dashes = (0, (4, 3)) if row.baseline == "rate" else (0, (1, 2))
             axes.axvline(value, color=colours[SERIES[1]], linewidth=0.9, linestyle=dashes)
     axes.set_xlim(0, 1.15 * max([*values, 1e-9]))
-    axes.set_xlabel("samples a second per thousand LUTs; broken lines: baselines")
+    hollow = "; hollow: cannot be built" if any(not row.buildable for row in rows) else ""
+    axes.set_xlabel(f"samples a second per thousand LUTs; broken lines: baselines{hollow}")
     axes.xaxis.set_major_formatter(thousands)
     axes.grid(axis="y", visible=False)
     _name_rows(axes, rows)
@@ -207,8 +213,8 @@ def _name_rows(axes: Any, rows: Sequence[Row]) -> None:
 
 
 def _clock(rows: Sequence[Row]) -> str:
-    clocks = sorted({row.clock_mhz for row in rows})
-    return f"{clocks[0]:g} MHz" if len(clocks) == 1 else "each layout's clock"
+    clocks = sorted({row.expected_clock_mhz for row in rows})
+    return f"{clocks[0]:g} MHz" if len(clocks) == 1 else "the clock to be expected"
 
 
 Draw = Callable[[Any, CompareFile, Colours], None]

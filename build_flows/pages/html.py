@@ -1,8 +1,13 @@
 """What the pages have in common: the templates' environment, and how figures are told."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["cost", "markup", "number", "percent", "render", "times"]
+from build_flows.base.interval import wilson
+
+if TYPE_CHECKING:
+    from build_flows.artefacts.compare import Change
+
+__all__ = ["cost", "gain_told", "markup", "number", "percent", "render", "share_told", "times"]
 
 __sources__ = ("templates/base.html.j2",)
 
@@ -30,6 +35,23 @@ def markup(text: str) -> Any:
 def percent(value: float | None, digits: int = 1) -> str:
     """The share ``value`` (1: all) in percent; a dash for none."""
     return "-" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def share_told(value: float | None, count: int) -> str:
+    """The share ``value`` of ``count`` samples with its 95 % interval; a dash for none."""
+    if value is None:
+        return "-"
+    low, high = wilson(value, count)
+    return f"{percent(value, 2)} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def gain_told(gain: "Change") -> str:
+    """A difference of accuracies in words; one inside its interval is called no better and no worse."""
+    points = round(100 * gain.difference, 2)
+    told = f"95 % interval {100 * gain.low:+.2f} to {100 * gain.high:+.2f} points"
+    if not gain.certain:
+        return f"in accuracy not told apart from it ({points + 0.0:+.2f} points, {told})"
+    return f"with {abs(points):.2f} points {'more' if points > 0 else 'less'} accuracy ({told})"
 
 
 def number(value: float | None) -> str:

@@ -1,15 +1,18 @@
 """``report.html``: what was built, how good and how fast it is, and how it was made, in one file that needs nothing else."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from build_flows.base.files import write_text
+from build_flows.base.interval import wilson
 from build_flows.board.dma_traffic import HP_BITS, traffic
 from build_flows.pages import html, report_rows
 from build_flows.pages import report_plots as plots
-from build_flows.pages.html import percent
+from build_flows.pages.html import gain_told, percent, share_told
 from build_flows.pages.report_data import ReportData, gather
 from build_flows.pages.report_diagram import diagram
+from build_flows.pages.verdict import advice, at_clock, headline, mhz
 from build_flows.project.config import Config
 
 __all__ = ["overloaded", "render", "write_report"]
@@ -19,6 +22,9 @@ __sources__ = ("templates/report.html.j2",)
 
 def render(data: ReportData) -> str:
     """The report as one HTML document; parts whose data are not given are left out. The same data give the same bytes."""
+    verdict = data.verdict
+    clock = data.results.clock_mhz if verdict is None else verdict.expected_clock_mhz
+    rate = 1e6 * clock / data.results.cycles_per_sample
     return html.render(
         "report.html.j2",
         name=data.config.project.name,
@@ -37,12 +43,26 @@ def render(data: ReportData) -> str:
         streams=report_rows.stream_rows(data.streams),
         fifos=data.fifos,
         gates=data.gates,
-        dma=traffic(data.netlist, data.results.samples_per_second),
+        dma=traffic(replace(data.netlist, clock_mhz=clock), rate),
         hp_bits=HP_BITS,
         resumed=data.resumed,
         plots={name: html.markup(text) for name, text in _plots(data).items()},
         diagram=html.markup(diagram(data.netlist, [item.share for item in data.results.exits], data.intervals)),
         made=data.made,
+        verdict=verdict,
+        clock=clock,
+        rate=rate,
+        accuracy=wilson(data.results.accuracy, data.results.samples),
+        at_clock=f"at {mhz(clock)}" if verdict is None else at_clock(verdict),
+        fit="" if verdict is None else headline(verdict),
+        advice=None if verdict is None else advice(verdict, data.config),
+        resources=data.resources,
+        used=report_rows.resource_rows(data),
+        sums=report_rows.stage_sums(data),
+        speedup=data.speedup,
+        validation=data.exits.calibration.samples,
+        share_told=share_told,
+        gain_told=gain_told,
         taken=None if data.metrics is None else data.metrics.taken,
     )
 

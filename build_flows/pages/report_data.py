@@ -5,9 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from build_flows.artefacts.agreement import AgreementFile
+from build_flows.artefacts.compare import CompareFile
+from build_flows.artefacts.resources import ResourcesFile
 from build_flows.artefacts.simulation import Figures, SampleRecord, SimulationFile
 from build_flows.artefacts.sizing import SizingFile
+from build_flows.artefacts.verdict import Verdict, synthesised
+from build_flows.base.files import hash_path
 from build_flows.base.parts import Part, find_part
+from build_flows.pages.report_speedup import SpeedupRow, speedup
+from build_flows.planning.verdict import predicted
 from build_flows.project.config import Config
 from hw.accelerator import result_depth
 from hw.netlist import Netlist, load
@@ -60,10 +66,11 @@ class SizedGate:
 class ReportData:
     """What a report is made of.
 
-    ``samples`` are those that were simulated, ``streams`` in the order in which samples pass them, ``curves`` what thresholds would buy,
-    ``intervals`` measured cycles a frame of each stage by itself (None: those that the folding search predicted). ``resumed``: the run went
-    on after an interruption, so that counters cover only a part of it. ``made`` is how it was made, ``{heading: {name: value}}`` (command,
-    versions, seeds, ...).
+    ``samples`` are those that were simulated, ``streams`` in the order in which samples pass them, ``curves`` what thresholds would buy.
+    ``verdict`` says whether it can be built, ``resources`` what synthesis found (None: not synthesised), ``speedup`` how it compares with
+    the same network without exits (None: not compared). ``intervals`` are measured cycles a frame of each stage by itself (None: those
+    that the folding search predicted). ``resumed``: the run went on after an interruption, so that counters cover only a part of it.
+    ``made`` is how it was made, ``{heading: {name: value}}`` (command, versions, seeds, ...).
     """
 
     config: Config
@@ -79,14 +86,21 @@ class ReportData:
     curves: Sequence[TradeoffCurve] = ()
     intervals: Sequence[int] | None = None
     part: Part | None = None
+    verdict: Verdict | None = None
+    resources: ResourcesFile | None = None
+    speedup: SpeedupRow | None = None
     made: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 def gather(config: Config, file: str, versions: Mapping[str, str], artefacts: Mapping[str, Path]) -> ReportData:
-    """Read the ``artefacts`` (by name) of a project with the configuration ``config`` in ``file``; ``versions`` are those of what made
-    them. One that is missing or not of its version raises :class:`quant_models.records.ArtefactError`."""
+    """Read the ``artefacts`` (by name; ``resources.json``, and ``compare.json`` with ``rtl``, may be missing) of a project with the
+    configuration ``config`` in ``file``; ``versions`` are those of what made them. Another one that is missing, or one that is not of its
+    version, raises :class:`quant_models.records.ArtefactError`."""
     simulated, sizing = SimulationFile.load(artefacts["sim.json"]), SizingFile.load(artefacts["sizing.json"])
     netlist = load(artefacts["netlist.json"].read_text(encoding="utf-8"))
+    part = find_part(config.part)
+    resources = ResourcesFile.load(artefacts["resources.json"]) if "resources.json" in artefacts else None
+    compared = CompareFile.load(artefacts["compare.json"]) if "compare.json" in artefacts else None
     agreement, metrics = AgreementFile.load(artefacts["agreement.json"]), MetricsFile.load(artefacts["metrics.json"])
     return ReportData(
         config=config,
@@ -100,7 +114,10 @@ def gather(config: Config, file: str, versions: Mapping[str, str], artefacts: Ma
         metrics=metrics,
         curves=TradeoffFile.load(artefacts["tradeoff.json"]).curves,
         intervals=[stage.interval for stage in sizing.stages],
-        part=find_part(config.target.board),
+        part=part,
+        verdict=predicted(sizing, part, netlist.clock_mhz) if resources is None else synthesised(resources, part),
+        resources=resources,
+        speedup=None if compared is None else speedup(compared, hash_path(artefacts["rtl"])),
         resumed=simulated.resumed,
         made=_made(config, file, versions, simulated, agreement, netlist, metrics),
     )

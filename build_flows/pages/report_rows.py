@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from build_flows.artefacts.simulation import Figures
+from build_flows.artefacts.verdict import NAMES, capacity, used
+from build_flows.base.parts import find_part
 from build_flows.pages.report_data import CountedStream, ReportData
 from hw.netlist import Exit, Layer, Netlist, Stage
 from quant_models.exits.policies import POLICIES
 from quant_models.exits.records import Calibration
 
 __all__ = [
-    "CostRow", "ExitRow", "LayerRow", "StageLayers", "StageRow", "StreamRow", "exit_rows", "predicted", "reached", "stage_cycles",
-    "stage_layers", "stage_rows", "stream_rows", "totals", "without_lut",
+    "CostRow", "ExitRow", "LayerRow", "ResourceRow", "StageLayers", "StageRow", "StageSumsRow", "StreamRow", "exit_rows", "predicted",
+    "reached", "resource_rows", "stage_cycles", "stage_layers", "stage_rows", "stage_sums", "stream_rows", "totals", "without_lut",
 ]
 
 COSTS = ("dsp", "lut", "ff", "bram18")
@@ -93,6 +95,56 @@ class StreamRow:
     fill: float | None
     stalls: int | None
     stalled: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceRow:
+    """A resource: what the design uses and the part has, the share of that, and of the design's own what only early exits need; Vivado's
+    count of the whole block design (None: not built)."""
+
+    name: str
+    used: float
+    there: float
+    share: float
+    exits_add: float
+    vivado: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSumsRow:
+    """What the units of a stage, of a head, or of neither take: their number, and counts by :data:`build_flows.artefacts.verdict.NAMES`."""
+
+    name: str
+    units: int
+    counts: list[float]
+
+
+def resource_rows(data: ReportData) -> list[ResourceRow]:
+    """A row a resource, LUTs with those that are memory; none where nothing was synthesised."""
+    found = data.resources
+    if found is None or data.verdict is None:
+        return []
+    taken, vivado = used(found.total), None if found.vivado is None else used(found.vivado.utilisation)
+    there = capacity(find_part(data.verdict.part))
+    return [
+        ResourceRow(
+            name="LUT, logic and memory" if key == "lut" else f"{name} (among these)" if key == "lutram" else name, used=taken[key],
+            there=getattr(there, key), share=taken[key] / getattr(there, key), exits_add=getattr(found.exits_add, key),
+            vivado=None if vivado is None else vivado[key],
+        )
+        for key, name in NAMES.items()
+    ]
+
+
+def stage_sums(data: ReportData) -> list[StageSumsRow]:
+    """A row a stage, a head, and all that is neither; none where nothing was synthesised."""
+    return [
+        StageSumsRow(
+            name="between and around" if item.stage is None else f"{'head' if item.head else 'stage'} {item.stage}", units=item.units,
+            counts=list(used(item).values()),
+        )
+        for item in ([] if data.resources is None else data.resources.stages)
+    ]
 
 
 def reached(results: Figures) -> list[float]:

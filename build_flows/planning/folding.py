@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from math import exp, floor
 
+from build_flows.artefacts.verdict import capacity, shortages
 from build_flows.base.errors import OfframpError
 from build_flows.base.parts import Part
 from build_flows.planning.layer_costs import (
@@ -30,7 +31,7 @@ from build_flows.planning.network import Layer, Network
 
 __all__ = [
     "RESERVE", "TOLERANCE", "Folding", "FoldingError", "LayerPlan", "Least", "Limit", "evaluate", "fits", "fold_row", "least_targets",
-    "search", "stage_targets",
+    "search", "stage_targets", "taken",
 ]
 
 
@@ -118,12 +119,14 @@ class Folding:
 
     def exceeds(self) -> list[str]:
         """What the part has too little of by the estimate, :data:`RESERVE` included, as ``DSP: 240 of 220``; empty when all fits."""
-        cost, part = self.cost + RESERVE, self.part
-        rows = (
-            ("LUT", cost.lut, part.lut), ("LUTRAM", cost.lutram, part.lutram), ("FF", cost.ff, part.ff),
-            ("BRAM18", cost.bram18, part.bram18), ("DSP", cost.dsp, part.dsp),
-        )
-        return [f"{name}: {used} of {there}" for name, used, there in rows if used > there]
+        return [item.told() for item in shortages(taken(self.cost), capacity(self.part))]
+
+
+def taken(cost: Cost) -> dict[str, float]:
+    """What a design whose layers take ``cost`` is predicted to take in all, :data:`RESERVE` included, by the keys of
+    :data:`build_flows.artefacts.verdict.NAMES`."""
+    whole = cost + RESERVE
+    return {"lut": whole.lut, "lutram": whole.lutram, "ff": whole.ff, "bram36": whole.bram18 / 2, "dsp": whole.dsp}
 
 
 def stage_targets(ii: int, reach: Sequence[float], utilisation: float = 0.8) -> tuple[int, ...]:

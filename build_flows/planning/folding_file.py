@@ -1,9 +1,10 @@
 """``folding.toml``: the folding of every layer, as it is written for people to edit, and read."""
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
+from build_flows.base.errors import ConfigError
+from build_flows.base.toml_file import read_toml_file
 from build_flows.planning.folding import Folding, FoldingError, fold_row
 from build_flows.planning.layer_costs import Cost, Fold, fold_error
 from build_flows.planning.network import Layer, Network
@@ -14,7 +15,8 @@ __all__ = ["read_toml", "to_toml"]
 def to_toml(folding: Folding, note: str | None = None) -> str:
     """``folding.toml`` as text: one table a layer, with comments on what is predicted of it, and a ``note``, one line. Equal foldings give
     equal text."""
-    lines = ["# Folding of every layer; edit and compile again. Comments are predictions, and are not read back.", "version = 1"]
+    lines = ["# Folding of every layer. To change it, edit a copy, and name that as build.folding.",
+             "# Comments are predictions, and are not read back.", "version = 1"]
     lines += [f"# {note}"] if note else []
     cost = folding.cost
     lines.append(f"# all layers, estimated: {_cost_text(cost)}, of {folding.part.name}'s {folding.part.dsp} DSP, {folding.part.lut} LUT")
@@ -42,13 +44,12 @@ def _cost_text(cost: Cost) -> str:
 def read_toml(path: Path, network: Network) -> dict[str, Fold]:
     """The foldings in the ``folding.toml`` at ``path``, by layer name; :func:`evaluate` says what they make.
 
-    Raises :class:`FoldingError` naming file, layer, key, value and what is allowed for the first thing that is wrong; OSError when it
-    cannot be read.
+    Raises :class:`FoldingError` naming file, layer, key, value and what is allowed for the first thing that is wrong.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FoldingError(f"{path}: not TOML: {error}") from error
+        raw = read_toml_file(path)
+    except ConfigError as error:
+        raise FoldingError(str(error)) from error
     version = raw.pop("version", None)
     if version != 1:
         raise FoldingError(f"{path}: version must be 1, not {version!r}")

@@ -13,21 +13,24 @@ from typing import Any
 
 from build_flows.artefacts.evaluation import EvaluationFile
 from build_flows.artefacts.exchange import Exchange, differences
-from build_flows.artefacts.resources import ResourcesFile
+from build_flows.artefacts.resources import ResourcesFile, SynthesisFile
 from build_flows.artefacts.simulation import Figures, SimulationFile
 from build_flows.artefacts.sizing import SizingFile
+from build_flows.artefacts.verdict import Verdict, synthesised
 from build_flows.base.errors import OfframpError
 from build_flows.base.parts import find_part
 from build_flows.base.ui import Ui
 from build_flows.planning.network import read_network
+from build_flows.planning.verdict import predicted
 from build_flows.project.load import Project
 from build_flows.steps import subnet as subnet_step
 from build_flows.steps.engine import Build, Step
 from build_flows.steps.simulate_options import Options, options
 from quant_models.exits.records import ExitsFile
+from quant_models.records import ArtefactError
 from quant_models.training.records import ExitMetrics, MetricsFile
 
-__all__ = ["Compiled", "Flow", "Trained", "compile", "evaluate", "open_flow", "report", "simulate", "synth", "train"]
+__all__ = ["Compiled", "Flow", "Trained", "compile", "evaluate", "open_flow", "report", "simulate", "synth", "train", "verdict"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,12 +215,40 @@ class Flow:
         self.build.run(resources.step(self.path("synthesis.json"), self.path("netlist.json"), self.path(BITSTREAM)))
         return ResourcesFile.load(self.path("resources.json"))
 
+    def synthesised(self) -> ResourcesFile | None:
+        """resources.json where the RTL as it is now was synthesised, else None; nothing is synthesised for it."""
+        from build_flows.steps import synth
+
+        try:
+            made = SynthesisFile.load(self.path("synthesis.json"))
+            step = synth.step(self.path("netlist.json"), self.path("rtl"), made.part, made.whole is not None)
+            return self.resources() if self.build.fresh(step) else None
+        except (OfframpError, ArtefactError):
+            # It was never synthesised, or what was left of it cannot be used.
+            return None
+
+    def verdict(self) -> Verdict:
+        """Whether the compiled design fits the configured board and keeps its clock: by resources.json where the RTL as it is now was
+        synthesised, else predicted. Raises :class:`quant_models.records.ArtefactError` for what was never compiled."""
+        config, found = self.project.config, self.synthesised()
+        if found is not None:
+            return synthesised(found, find_part(config.part))
+        return predicted(SizingFile.load(self.path("sizing.json")), find_part(config.part), config.target.clock_mhz)
+
     def report(self) -> Path:
-        """report.html."""
+        """report.html, with what is known of the RTL as it is now beside it: resources.json where it was synthesised, and compare.json of a
+        comparison that it was part of."""
         from build_flows.steps import report
+        from build_flows.steps.comparison import COMPARE, find_comparison
 
         self.simulate(options(self.project))
-        self.build.run(report.step(self.project, self.paths(report.INPUTS)))
+        found = self.paths(report.INPUTS)
+        if self.synthesised() is not None:
+            found |= self.paths((report.SYNTHESISED,))
+        compared = find_comparison(self.build.folder)
+        if compared is not None:
+            found |= {COMPARE: compared, "rtl": self.path("rtl")}
+        self.build.run(report.step(self.project, found))
         return self.path("report.html")
 
 
@@ -274,6 +305,12 @@ def evaluate(project: Project, ui: Ui) -> EvaluationFile:
     """Train, calibrate and measure what the exits are worth; what ``evaluation.json`` holds."""
     with open_flow(project, ui) as flow:
         return flow.evaluate()
+
+
+def verdict(project: Project, ui: Ui) -> Verdict:
+    """Whether the design, which must be compiled, fits and keeps its clock: :meth:`Flow.verdict`."""
+    with open_flow(project, ui) as flow:
+        return flow.verdict()
 
 
 def report(project: Project, ui: Ui) -> Path:

@@ -15,9 +15,11 @@ from build_flows.steps.engine import Step, Work
 if TYPE_CHECKING:
     from build_flows.project.load import Project
 
-__all__ = ["INPUTS", "Settings", "run", "step"]
+__all__ = ["INPUTS", "SYNTHESISED", "Settings", "run", "step"]
 
 INPUTS = ("metrics.json", "exits.json", "tradeoff.json", "sizing.json", "netlist.json", "agreement.json", "sim.json", "folding.toml")
+SYNTHESISED = "resources.json"
+"""What is told too where it is there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,8 @@ class Settings:
 
 
 def step(project: "Project", artefacts: Mapping[str, Path]) -> Step:
-    """``report.html`` of the ``artefacts`` named :data:`INPUTS`."""
+    """``report.html`` of the ``artefacts`` named :data:`INPUTS`, and what else :func:`build_flows.pages.report_data.gather` takes where it
+    is among them."""
     versions = {"python": platform.python_version()} | {name: metadata.version(name) for name in VERSIONS}
     return Step(
         name="report", run=run, outputs=("report.html",), inputs=artefacts,

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from build_flows.artefacts import verdict
 from build_flows.artefacts.resources import (
-    Capacity,
     Difference,
     MemoryRecord,
     Shares,
@@ -17,6 +17,7 @@ from build_flows.artefacts.resources import (
     UnitTiming,
     WholeSums,
 )
+from build_flows.artefacts.verdict import capacity, used
 from build_flows.base.parts import Part
 from build_flows.base.ui import Ui
 from build_flows.synthesis.estimate import compare_estimates
@@ -30,11 +31,10 @@ from hw.netlist import Netlist
 
 __all__ = ["RESOURCES", "measure", "shares", "shortages"]
 
-RESOURCES = ("lut", "lutram", "ff", "bram36", "dsp")
+RESOURCES = tuple(verdict.NAMES)
 """What a part holds of; ``lut`` of a design is without its ``lutram``, that of a part is both."""
 
 _WHOLE = "the whole top"
-_NAMES = {"lut": "LUT", "lutram": "LUTRAM", "ff": "FF", "bram36": "BRAM36", "dsp": "DSP48E1"}
 
 
 def measure(netlist: Netlist, rtl: Path, part: Part, cache: Path, ui: Ui, *, full: bool = False) -> SynthesisFile:
@@ -67,7 +67,7 @@ def measure(netlist: Netlist, rtl: Path, part: Part, cache: Path, ui: Ui, *, ful
         ui.info(f"warning: {line}")
     return SynthesisFile(
         part=part.name,
-        capacity=Capacity(**{name: getattr(part, name) for name in RESOURCES}),
+        capacity=capacity(part),
         clock_mhz=netlist.clock_mhz,
         total=sums,
         total_of="whole top" if whole else "sum of units",
@@ -90,18 +90,13 @@ def measure(netlist: Netlist, rtl: Path, part: Part, cache: Path, ui: Ui, *, ful
 
 def shares(taken: Sums, part: Part) -> Shares:
     """The share of the part's capacity that ``taken`` uses, by resource; LUTs that are memory count as LUTs too."""
-    used = _used(taken)
-    return Shares(**{name: round(used[name] / getattr(part, name), 4) for name in RESOURCES})
+    return Shares(**{name: round(count / getattr(part, name), 4) for name, count in used(taken).items()})
 
 
 def shortages(taken: Sums, part: Part) -> list[str]:
     """What the part has too little of, as ``DSP48E1: 240 of 220``; empty when the design fits."""
-    used = _used(taken)
-    return [f"{_NAMES[name]}: {used[name]:g} of {getattr(part, name)}" for name in RESOURCES if used[name] > getattr(part, name)]
-
-
-def _used(taken: Sums) -> dict[str, float]:
-    return {**{name: getattr(taken, name) for name in RESOURCES}, "lut": taken.lut + taken.lutram}
+    names = {"DSP": part.dsp_block}
+    return [item.told(names.get(item.resource)) for item in verdict.shortages(used(taken), capacity(part))]
 
 
 def _size(item: ProjectUnit) -> float:

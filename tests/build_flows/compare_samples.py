@@ -118,11 +118,16 @@ def sample() -> CompareFile:
         version=1, name="layouts_b_lenet", source="layouts_b_lenet.toml",
         layouts=[row.replace(pareto=index in best) for index, row in enumerate(rows)], part="xc7z020clg400-1",
         capacity=CAPACITY, objectives=objectives, pareto=[rows[index].name for index in best],
+        include_unbuildable=False, unbuildable=[row.name for row in rows if not row.buildable],
         reference="early-conv-max-logit", full=False, failed=[],
         weights="All layouts and baselines take their weights from one training of all their exits together.",
     )
 
 
 def changed(found: CompareFile, layout: str, **changes: object) -> CompareFile:
-    """``found`` with other values of the row of ``layout``."""
-    return found.replace(layouts=[row.replace(**changes) if row.name == layout else row for row in found.layouts])
+    """``found`` with other values of the row of ``layout``, and what follows from them."""
+    rows = [row.replace(**changes) if row.name == layout else row for row in found.layouts]
+    again = [
+        row.replace(accuracy_gain=told.accuracy_gain, within_noise=told.within_noise) for row, told in zip(rows, finish(rows), strict=True)
+    ]
+    return found.replace(layouts=again, unbuildable=[row.name for row in again if not row.buildable])

@@ -152,7 +152,9 @@ def test_thresholds_move_while_nothing_is_built_again(copy: Copy) -> None:
     assert none.agree == all_.agree == 40
     with pytest.raises(offramp.ConfigError, match="exit 2 has none; allowed: 0 to 1"):
         project.simulate(thresholds={2: 0.5})
-    assert json.loads((tiny.output / "sim.json").read_text())["figures"] == before.to_json()
+    assert json.loads((tiny.output / "sim.json").read_text())["figures"] == {
+        key: item for key, item in before.to_json().items() if key != "verdict"
+    }
 
 
 @pytest.mark.cosim

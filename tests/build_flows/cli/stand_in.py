@@ -10,11 +10,13 @@ import pytest
 
 from build_flows.artefacts.simulation import ExitFigures, Figures
 from build_flows.artefacts.sizing import CostRecord, SizingFile
+from build_flows.artefacts.verdict import Verdict, capacity, decide
+from build_flows.base.parts import find_part
 from build_flows.cli import main as cli
 from build_flows.steps.flow import Compiled, Trained
 from tests.build_flows.report_samples import exits, metrics
 
-__all__ = ["RESULT", "Flow", "offramp"]
+__all__ = ["RESULT", "TOO_LARGE", "TOO_SLOW", "VERDICT", "Flow", "offramp"]
 
 RESULT = Figures(
     samples=360,
@@ -33,12 +35,18 @@ RESULT = Figures(
     stages=[],
 )
 
+TAKEN = {"lut": 9000, "lutram": 900, "ff": 9000, "bram36": 4, "dsp": 75}
+PART = find_part("pynq-z2")
+VERDICT = decide("predicted", PART.name, TAKEN, capacity(PART), 100.0, None)
+TOO_LARGE = decide("predicted", PART.name, {**TAKEN, "dsp": 303}, capacity(PART), 100.0, None)
+TOO_SLOW = decide("synthesised", PART.name, TAKEN, capacity(PART), 100.0, 92.43)
+
 
 class Flow(SimpleNamespace):
     """Records what the command line asks for."""
 
     def __init__(self) -> None:
-        super().__init__(calls=[], error=None, result=RESULT)
+        super().__init__(calls=[], error=None, result=RESULT, found=VERDICT)
 
     def _called(self, name: str, **how: Any) -> None:
         self.calls.append((name, how))
@@ -60,6 +68,10 @@ class Flow(SimpleNamespace):
         self._called("simulate", **how)
         result: Figures = self.result
         return result
+
+    def verdict(self, project: Any, ui: Any) -> Verdict:
+        found: Verdict = self.found
+        return found
 
     def report(self, project: Any, ui: Any) -> Path:
         self._called("report")

@@ -11,7 +11,7 @@ from build_flows.base.errors import ConfigError, OfframpError
 from build_flows.cli import compare as compare_command
 from build_flows.cli.main import cli
 from build_flows.steps import flow
-from tests.build_flows.compare.test_compare import BASE, SWEEP, Fake, Matching
+from tests.build_flows.compare.test_compare import BASE, SWEEP, Fake, Matching, TooLarge
 
 
 @pytest.fixture
@@ -79,6 +79,34 @@ def test_a_failing_layout_is_a_line_and_an_error_code(sweep, tmp_path, monkeypat
     assert result.exception.hint == "raise the target"
     assert [row["name"] for row in json.loads(result.stdout)["layouts"]] == ["none", "baseline-resources", "both"]
     assert (tmp_path / "here" / "compare.html").is_file()
+
+
+def test_what_cannot_be_built_is_red_and_with_strict_an_error(sweep, tmp_path, monkeypatch):
+    faked(monkeypatch, TooLarge())
+    words = ["compare", "--sweep", str(sweep), "-o", str(tmp_path / "here")]
+    result = CliRunner().invoke(cli, words, color=True)
+    assert result.exit_code == 0, result.exception
+    line = next(line for line in result.stdout.splitlines() if "early does not fit" in line)
+    assert line.startswith("\x1b[31m\x1b[1mearly does not fit: LUT: ")
+    assert "raise its target.cycles_per_sample (now 1300)" in line
+    found = json.loads((tmp_path / "here" / "compare.json").read_text())
+    assert (found["unbuildable"], found["include_unbuildable"]) == (["early"], False)
+    result = CliRunner().invoke(cli, [*words, "--strict", "--include-unbuildable"])
+    assert isinstance(result.exception, OfframpError)
+    assert result.exception.message.startswith("--strict: layout early does not fit: LUT: ")
+    assert json.loads((tmp_path / "here" / "compare.json").read_text())["include_unbuildable"] is True
+
+
+def test_strict_leaves_baselines_alone(sweep, tmp_path, monkeypatch):
+    class Large(Fake):
+        def synth(self, project, ui, *, part, full):
+            found = super().synth(project, ui, part=part, full=full)
+            return found.replace(fmax_estimate_mhz=90.0) if project.name.startswith(("none", "baseline")) else found
+
+    faked(monkeypatch, Large())
+    result = run("--sweep", sweep, "--strict", "-o", tmp_path / "here")
+    assert result.exit_code == 0, result.exception
+    assert "none misses its clock: 90.0 MHz estimated of 100; lower target.clock_mhz" in result.stdout.splitlines()
 
 
 @pytest.mark.parametrize(("words", "message"), [

@@ -19,15 +19,17 @@ from build_flows.cli import main as cli
 from build_flows.project.template import template
 from tests.build_flows.cli.stand_in import RESULT, Flow, offramp
 
+FIELDS = ("fits", "short", "fmax_estimate_mhz", "verdict")
+
 
 @pytest.mark.parametrize(
     ("args", "keys"),
     [
         (["train"], {"project", "output", "exits", "mode"}),
-        (["compile"], {"project", "output", "cost", "stages", "exchange"}),
-        (["simulate"], set(RESULT.to_json())),
-        (["report"], {"project", "report"}),
-        (["run"], {*RESULT.to_json(), "report"}),
+        (["compile"], {"project", "output", "cost", "stages", "exchange", *FIELDS}),
+        (["simulate"], {*RESULT.to_json(), *FIELDS, "accuracy_interval"}),
+        (["report"], {"project", "report", *FIELDS}),
+        (["run"], {*RESULT.to_json(), *FIELDS, "accuracy_interval", "report"}),
     ],
 )
 def test_json_is_one_object_on_stdout_and_nothing_else(

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tomli_w
 
@@ -12,6 +13,7 @@ from build_flows.artefacts.compare import CompareFile, Failure, Matched, MatchFi
 from build_flows.artefacts.resources import ResourcesFile
 from build_flows.artefacts.simulation import Figures
 from build_flows.base.errors import OfframpError
+from build_flows.base.files import hash_path
 from build_flows.base.parts import PartError
 from build_flows.base.ui import SilentUi
 from build_flows.compare.compare import compare, write_files
@@ -19,6 +21,7 @@ from build_flows.compare.pareto import ParetoError
 from build_flows.compare.sweep import plan_configs, plan_sweep
 from build_flows.project.load import Project
 from tests.build_flows.compare_samples import figures, resources
+from tests.build_flows.simulation_samples import simulation
 
 BASE: dict[str, Any] = {
     "project": {"name": "base"}, "data": {"name": "npz", "path": "images.npz"}, "model": {"preset": "b_lenet"},
@@ -143,6 +146,62 @@ def test_the_front_is_marked(sweep: Path) -> None:
     found = compare(plan_sweep(sweep), SilentUi(), Fake(), matching=Matching(), objectives=("accuracy",))
     assert found.pareto == ["none", "baseline-resources"] == [row.name for row in found.layouts if row.pareto]
     assert found.objectives == ["accuracy"]
+
+
+class TooLarge(Fake):
+    """Steps whose layout ``early`` fits nowhere."""
+
+    def synth(self, project: Project, ui: Any, *, part: str | None, full: bool) -> ResourcesFile:
+        found = super().synth(project, ui, part=part, full=full)
+        if project.name != "early":
+            return found
+        return resources(1, 60000)
+
+
+def test_what_cannot_be_built_is_marked_and_on_the_front_only_when_asked_for(sweep: Path) -> None:
+    found = compare(plan_sweep(sweep), SilentUi(), TooLarge(), matching=Matching(), objectives=("throughput",))
+    assert (found.unbuildable, found.include_unbuildable) == (["early"], False)
+    assert "early" not in found.pareto
+    asked = compare(plan_sweep(sweep), SilentUi(), TooLarge(), matching=Matching(), objectives=("throughput",), include_unbuildable=True)
+    assert (asked.unbuildable, asked.include_unbuildable) == (["early"], True)
+    assert "early" in asked.pareto
+
+
+class Simulated(Fake):
+    """Steps that leave ``sim.json`` and RTL as the real ones do."""
+
+    def simulate(self, project: Project, ui: Any, samples: int | None, stall: float, seed: int) -> Figures:
+        found = super().simulate(project, ui, samples, stall, seed).replace(samples=100, agree=100, accuracy=0.95)
+        wrong = {"none": 5, "early": 17, "both": 5}.get(project.name, 5)
+        found = found.replace(accuracy=1 - wrong / 100)
+        none = np.zeros(100, np.int64)
+        simulation((np.arange(100) >= wrong).astype(np.int64), none, none).replace(figures=found, labels=[1] * 100).save(
+            project.output / "sim.json"
+        )
+        (project.output / "rtl").mkdir(exist_ok=True)
+        (project.output / "rtl" / "accelerator.v").write_text(project.name)
+        return found
+
+
+def test_accuracies_are_compared_image_by_image(sweep: Path) -> None:
+    found = compare(plan_sweep(sweep), SilentUi(), Simulated(), matching=Matching())
+    rows = {row.name: row for row in found.layouts}
+    gain = rows["early"].accuracy_gain.rate
+    assert gain is not None
+    assert (gain.paired, gain.certain, round(gain.difference, 6)) == (True, True, -0.12)
+    assert rows["none"].within_noise == ["baseline-resources", "both"]
+    assert rows["early"].rtl == hash_path(sweep.parent / "build" / "trial" / "early" / "rtl")
+    assert len({row.rtl for row in found.layouts}) == 4
+
+
+def test_a_sim_json_of_another_run_tells_nothing(sweep: Path) -> None:
+    class Other(Simulated):
+        def simulate(self, project: Project, ui: Any, samples: int | None, stall: float, seed: int) -> Figures:
+            return super().simulate(project, ui, samples, stall, seed).replace(cycles=1)
+
+    gain = compare(plan_sweep(sweep), SilentUi(), Other(), matching=Matching()).layouts[2].accuracy_gain.rate
+    assert gain is not None
+    assert not gain.paired
 
 
 def test_options_reach_the_steps(sweep: Path) -> None:

@@ -3,8 +3,11 @@
 import csv
 import io
 
-from build_flows.artefacts.compare import COUNTS, GROUPS, RowExit, Speedup
-from build_flows.compare.rows import finish, make_row, to_csv, uses
+import numpy as np
+
+from build_flows.artefacts.compare import COUNTS, GROUPS, AccuracyGain, RowExit, Speedup
+from build_flows.base.interval import wilson
+from build_flows.compare.rows import Answers, finish, make_row, to_csv, uses
 from tests.build_flows.compare_samples import config, exit_at, figures, resources, sample, unit
 
 
@@ -17,14 +20,58 @@ def row(name="a", baseline=None, cycles=1000.0, early=1):
 def test_a_row():
     found, synthesised = row(), resources(1)
     assert found.exits == [
-        RowExit(after=0, head="conv", policy="softmax", share=0.75, accuracy=0.9),
-        RowExit(after=None, head=None, policy="always", share=0.25, accuracy=0.9),
+        RowExit(after=0, head="conv", policy="softmax", share=0.75, share_interval=wilson(0.75, 10000), accuracy=0.9,
+                accuracy_interval=wilson(0.9, 7500)),
+        RowExit(after=None, head=None, policy="always", share=0.25, share_interval=wilson(0.25, 10000), accuracy=0.9,
+                accuracy_interval=wilson(0.9, 2500)),
     ]
+    assert found.accuracy_interval == wilson(0.9, 10000)
     assert [getattr(found, key) for key in COUNTS] == [getattr(synthesised.total, key) for key in COUNTS]
     assert found.samples_per_second == 1e5
     assert found.samples_per_second_per_klut == 1e5 / ((found.lut + found.lutram) / 1000)
     assert (found.cycles_per_sample, found.target_cycles_per_sample, found.clock_mhz) == (1000.0, 1296, 100.0)
     assert (found.shares, found.exits_add, found.config) == (synthesised.shares, synthesised.exits_add, "a/config.toml")
+
+
+def test_a_rate_is_that_of_the_clock_to_expect():
+    slow = make_row("a", None, config([]), figures([1.0], 0.9, 1000.0), resources(0).replace(fmax_estimate_mhz=80.0), "a.toml", "ab12")
+    assert (slow.clock_mhz, slow.expected_clock_mhz, slow.samples_per_second) == (100.0, 80.0, 8e4)
+    assert slow.samples_per_second_per_klut == 8e4 / (slow.luts / 1000)
+    assert (slow.fits, slow.meets_clock, slow.buildable, slow.rtl) == (True, False, False, "ab12")
+    unknown = make_row("a", None, config([]), figures([1.0], 0.9, 1000.0), resources(0).replace(fmax_estimate_mhz=None), "a.toml")
+    assert (unknown.samples_per_second, unknown.meets_clock, unknown.buildable, unknown.rtl) == (1e5, None, True, None)
+    large = row("large", early=2).replace(fits=False)
+    assert not large.buildable
+
+
+def answers(wrong, count=1000):
+    right = np.ones(count, bool)
+    right[list(wrong)] = False
+    return Answers(labels=[0] * count, right=right)
+
+
+def test_answers_to_the_same_images_are_compared_one_by_one():
+    """Three networks that are wrong on the same 60 images, and one of them on 12 more: a difference that two sets would hide."""
+    wrong = {"rate": range(60), "a": range(60), "b": range(72)}
+    rows = [row(name, "rate" if name == "rate" else None).replace(accuracy=1 - len(miss) / 1000, samples=1000)
+            for name, miss in wrong.items()]
+    apart = finish(rows)
+    assert [item.within_noise for item in apart] == [["a", "b"], ["rate", "b"], ["rate", "a"]]
+    assert apart[2].accuracy_gain.rate.paired is False
+    base, same, worse = finish(rows, {name: answers(miss) for name, miss in wrong.items()})
+    assert (base.within_noise, same.within_noise, worse.within_noise) == (["a"], ["rate"], [])
+    assert base.accuracy_gain == AccuracyGain(rate=None, resources=None)
+    gain = worse.accuracy_gain.rate
+    assert (gain.paired, gain.certain, gain.difference) == (True, True, -0.012)
+    assert gain.low < -0.012 < gain.high < 0
+    assert not same.accuracy_gain.rate.certain
+
+
+def test_answers_to_other_images_are_two_sets():
+    rows = [row("rate", "rate").replace(samples=1000), row("a").replace(samples=1000)]
+    other = Answers(labels=[1] * 1000, right=answers(range(100)).right)
+    assert finish(rows, {"rate": answers(range(100)), "a": other})[1].accuracy_gain.rate.paired is False
+    assert finish(rows, {"a": other})[1].accuracy_gain.rate.paired is False
 
 
 def test_every_lut_is_for_something():

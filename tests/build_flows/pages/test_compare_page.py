@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from build_flows.artefacts.compare import Failure, Speedup
+from build_flows.artefacts.compare import Change, Failure, Speedup
 from build_flows.pages.compare_page import render, summary
+from build_flows.pages.html import gain_told
 from tests.build_flows.compare_samples import changed, sample
 from tests.build_flows.html_balance import Balance
 
@@ -58,20 +59,68 @@ def test_the_summary_follows_the_rows() -> None:
     told = "\n".join(summary(found))
     assert "early-conv-max-logit is the fastest" in told
     assert "1.66 times the samples a second of the network without exits in the resources of early-conv-max-logit" in told
-    assert "0.03 points less accuracy" in told
+    assert "resources of early-conv-max-logit (46,296), in accuracy not told apart from it (-0.03 points, 95 % interval" in told
+    assert "As fast within 1 %, and in accuracy not told apart from it: early-conv-softmax, early-conv-entropy," in told
     assert "Too large for xc7z020clg400-1: both-big (LUT: 91508 of 53200; FF: 122019 of 106400; DSP: 875 of 220)." in told
     assert "By the timing estimate" not in told
 
-    fast = changed(found, "early-linear", samples_per_second=153_000.0, speedup=Speedup(rate=2.0, resources=3.3), fmax_estimate_mhz=90.0)
+    fast = changed(found, "early-linear", samples_per_second=153_000.0, speedup=Speedup(rate=2.0, resources=3.3))
     told = "\n".join(summary(fast))
-    assert "early-linear is the fastest" in told
+    assert "early-linear is the fastest (alone within 1 %)" in told
     assert "That is 2.00 times" in told
-    assert "the clock is too fast for early-linear:" in told
 
 
-@pytest.mark.parametrize(("accuracy", "told"), [(0.9084, "with the same accuracy"), (0.9184, "with 1.00 points more accuracy")])
-def test_accuracy_is_compared_in_points(accuracy: float, told: str) -> None:
-    assert told in "\n".join(summary(changed(sample(), "early-conv-max-logit", accuracy=accuracy)))
+def test_what_misses_its_clock_is_no_best() -> None:
+    fast = changed(sample(), "early-linear", samples_per_second=153_000.0, fmax_estimate_mhz=90.0, expected_clock_mhz=90.0)
+    told = "\n".join(summary(fast))
+    assert "early-conv-max-logit is the fastest" in told
+    assert "the clock is too fast for early-linear (90 MHz of 100 MHz): their samples a second are given at the clock estimated." in told
+    page = render(fast)
+    assert "early-linear: misses its clock, 90 MHz estimated of 100 MHz" in page
+    assert "153,000<small>at 90 MHz</small>" in page
+
+
+def test_a_baseline_that_cannot_be_built_is_called_so() -> None:
+    told = "\n".join(summary(changed(sample(), "no-exits", fits=False, short=["DSP48E1: 578 of 220"])))
+    assert "network without exits designed for the same rate, which does not fit (76,923)" in told
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    ((0.0, -0.008, 0.008), "in accuracy not told apart from it (+0.00 points, 95 % interval -0.80 to +0.80 points)"),
+    ((-0.00001, -0.008, 0.008), "in accuracy not told apart from it (+0.00 points, 95 % interval -0.80 to +0.80 points)"),
+    ((0.002, -0.006, 0.0099), "in accuracy not told apart from it (+0.20 points, 95 % interval -0.60 to +0.99 points)"),
+    ((0.01, 0.0022, 0.0178), "with 1.00 points more accuracy (95 % interval +0.22 to +1.78 points)"),
+    ((-0.01, -0.0182, -0.0018), "with 1.00 points less accuracy (95 % interval -1.82 to -0.18 points)"),
+])
+def test_a_difference_within_its_interval_is_no_better(change: tuple[float, float, float], told: str) -> None:
+    difference, low, high = change
+    assert gain_told(Change(difference=difference, low=low, high=high, paired=False)) == told
+
+
+def test_what_cannot_be_built_is_red_and_said_first(html: str) -> None:
+    head = html[:html.index("<nav>")]
+    assert "1 of 10 rows cannot be built as they are, and are on no front:" in head
+    assert "both-big: does not fit, LUT: 91508 of 53200; FF: 122019 of 106400; DSP: 875 of 220" in head
+    assert "raise target.cycles_per_sample" in head
+    assert html.count('<small class="bad">does not fit</small>') == 1
+    assert '<span class="bad">no</span>' in html
+    assert '<td class="n bad">875<small>397.7 %</small>' in html
+    fitting = sample().replace(layouts=[row for row in sample().layouts if row.fits], unbuildable=[])
+    assert 'class="bad' not in render(fitting)
+    assert "on no front" not in render(fitting)
+    assert "cannot be built as they are:" in render(sample().replace(include_unbuildable=True))
+
+
+def test_accuracies_stand_with_their_interval(html: str) -> None:
+    assert "90.81 % (90.2 to 91.4)" in html
+    assert "-0.03<small>-0.83 to +0.77, within noise</small>" in html
+    assert "that of two separate sets (Newcombe)" in html
+    paired = sample()
+    rows = [row.replace(accuracy_gain=row.accuracy_gain.replace(rate=Change(difference=-0.01, low=-0.02, high=-0.001, paired=True)))
+            for row in paired.layouts]
+    page = render(paired.replace(layouts=rows))
+    assert "image by image" in page
+    assert "-1.00<small>-2.00 to -0.10</small>" in page
 
 
 def test_it_does_without_baselines_and_early_exits() -> None:
@@ -79,8 +128,17 @@ def test_it_does_without_baselines_and_early_exits() -> None:
     assert "That is" not in "\n".join(summary(found))
     assert "second baseline" not in render(found)
     found = sample().replace(layouts=sample().layouts[:1])
-    assert summary(found) == ["No other row beats these in accuracy, throughput, lut together: no-exits, baseline-resources, both-big."]
+    assert summary(found) == [
+        "No other row beats these in accuracy, throughput, lut together, of those that fit and keep their clock: no-exits, "
+        "baseline-resources; accuracies that the test images do not tell apart count as equal."
+    ]
     render(found)
+    assert summary(found.replace(pareto=[])) == [
+        "No row is on the front of accuracy, throughput, lut: none fits xc7z020clg400-1 and keeps its clock."
+    ]
+    assert summary(found.replace(objectives=["lut"], include_unbuildable=True)) == [
+        "No other row beats these in lut together: no-exits, baseline-resources."
+    ]
 
 
 def test_it_says_what_full_totals_are_of() -> None:
@@ -97,5 +155,7 @@ def test_where_nothing_fits_it_says_so() -> None:
     found = sample().replace(layouts=rows)
     told = summary(found)
     assert told[0] == "No layout with early exits fits xc7z020clg400-1."
+    slow = [row.replace(fmax_estimate_mhz=50.0) for row in sample().layouts]
+    assert summary(sample().replace(layouts=slow))[0] == "No layout with early exits fits xc7z020clg400-1 at its clock."
     assert any(line.startswith("Even the slowest design without exits takes more than early-conv-max-logit") for line in told)
     assert "Even its slowest design is predicted to take more." in render(found)

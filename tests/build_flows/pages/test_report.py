@@ -6,11 +6,17 @@ from typing import Any
 
 import pytest
 
+from build_flows.artefacts.compare import Change
+from build_flows.artefacts.resources import StageSums
 from build_flows.artefacts.simulation import AnytimeExit, AnytimeRecord
+from build_flows.artefacts.verdict import capacity, decide, synthesised
+from build_flows.base.parts import find_part
 from build_flows.pages.report import overloaded, render
 from build_flows.pages.report_data import CountedStream, ReportData, SizedFifo, SizedGate
+from build_flows.pages.report_speedup import BaseRow, SpeedupRow
 from quant_models.exits.policies import POLICIES
 from quant_models.training.records import TakenRecord
+from tests.build_flows.compare_samples import resources
 from tests.build_flows.html_balance import Balance
 from tests.build_flows.report_samples import metrics, sample_data
 
@@ -161,6 +167,82 @@ def test_names_cannot_inject_markup() -> None:
     html = render(replace(data, made={"Command": {"x": "<script>alert(1)</script>"}}, streams=[CountedStream(name="<b>")]))
     assert "<script" not in html
     assert "&lt;b&gt;" in html
+
+
+TAKEN = {"lut": 9000, "lutram": 900, "ff": 9000, "bram36": 4, "dsp": 75}
+PART = find_part("pynq-z2")
+
+
+def test_what_does_not_fit_is_red_and_no_success() -> None:
+    verdict = decide("predicted", PART.name, {**TAKEN, "dsp": 303}, capacity(PART), 100.0, None)
+    html = render(replace(sample_data(), verdict=verdict))
+    head = " ".join(html[html.index("<header>"):html.index('<section id="exits">')].split())
+    assert '<p class="box bad">✗ Does not fit xc7z020clg400-1: DSP: 303 of 220 (predicted, not synthesised yet); clock not' in head
+    assert "To change that: raise target.cycles_per_sample (now 128), lower model.weight_bits (now 4)" in head
+    assert "✓" not in html
+    assert 'class="good"' not in html
+    assert '<div class="tile wrong"><b>762,195</b><span>samples per second at 100 MHz, the clock set, not estimated yet, if it' in head
+    assert '<div class="tile wrong"><b>137.7 %</b><span>of the DSPs of xc7z020clg400-1, the fullest resource; predicted' in head
+
+
+def test_a_rate_is_given_at_the_clock_to_expect() -> None:
+    """In the headline, the DMA's traffic and latencies; a clock that is missed is red."""
+    data = sample_data()
+    results = data.results.replace(exits=[item.replace(latency_median=231.0) for item in data.results.exits])
+    slow = decide("synthesised", PART.name, TAKEN, capacity(PART), 100.0, 92.4)
+    html = " ".join(render(replace(data, verdict=slow, results=results)).split())
+    assert "✗ Fits xc7z020clg400-1 (synthesised by Yosys); misses its clock of 100 MHz: 92.4 MHz estimated before placement." in html
+    assert "set target.clock_mhz (now 100) to 92 or less" in html
+    rate = 92.4e6 / 131.2
+    assert f'<div class="tile wrong"><b>{rate:,.0f}</b><span>samples per second at 92.4 MHz, the clock estimated</span>' in html
+    assert '231 cycles, 2.5 µs' in html
+    assert f"{64 * rate / 1e6:,.1f}" in html[html.index("images in"):]
+    assert "762,195" not in html
+
+
+def test_a_clock_that_is_not_estimated_is_said() -> None:
+    verdict = decide("predicted", PART.name, TAKEN, capacity(PART), 100.0, None)
+    html = render(replace(sample_data(), verdict=verdict))
+    assert "Fits xc7z020clg400-1 (predicted, not synthesised yet); clock not estimated yet, 100 MHz is set." in html
+    assert "offramp synth counts the resources and estimates the clock" in html
+    assert "✓ All 360 results" in html
+    assert 'class="tile wrong"' not in html
+
+
+def test_what_was_synthesised_is_told() -> None:
+    found = resources(1)
+    sums = StageSums(stage=None, head=False, units=3, **vars(found.total))
+    found = found.replace(stages=[sums, sums.replace(stage=0), sums.replace(stage=0, head=True)])
+    html = " ".join(render(replace(sample_data(), resources=found, verdict=synthesised(found, PART))).split())
+    section = html[html.index('<section id="resources">'):html.index('<section id="dma">')]
+    total = found.total
+    for told in (f"{total.lut + total.lutram:,}", f"{total.ff:,}", ">53,200<", f"{100 * total.dsp / 220:.1f} %", "about 118 MHz", "head 0",
+                 "between and around", f"{100 * found.exits_add.lut:.1f} %", "unit by unit and summed"):
+        assert told in section, told
+    assert "routed by Vivado" not in section
+    assert "✓ All 360" in html
+    assert "nothing synthesised" not in html
+    assert 'id="resources"' not in render(sample_data())
+    large = resources(2, 41000)
+    assert '<td class="n bad">397.7 %' in render(replace(sample_data(), resources=large, verdict=synthesised(large, PART)))
+
+
+def test_the_speed_up_is_in_the_headline_where_it_is_known() -> None:
+    gain = Change(difference=-0.0028, low=-0.012, high=0.006, paired=True)
+    bases = [BaseRow(told="in the same resources", times=2.4, rate=317580.0, cycles=314.9, gain=gain, trouble=None),
+             BaseRow(told="designed for the same target rate", times=0.98, rate=777000.0, cycles=128.7, gain=None, trouble="does not fit")]
+    html = " ".join(render(replace(sample_data(), speedup=SpeedupRow(name="layouts", bases=bases))).split())
+    assert '<b>2.40 \u00d7</b><span>the throughput of the same network without exits in the same resources</span>' in html
+    assert "in accuracy not told apart from it (-0.28 points, 95 % interval -1.20 to +0.60 points)" in html
+    assert 'designed for the same target rate <span class="bad">does not fit</span></td><td class="n"><b>0.98</b>' in html
+    alone = render(replace(sample_data(), speedup=SpeedupRow(name="layouts", bases=bases[1:])))
+    assert "network without exits designed for the same target rate, which does not fit</span>" in alone
+    assert "without exits" not in render(sample_data())
+
+
+def test_accuracies_stand_with_their_interval(html: str) -> None:
+    assert "95 % interval 95.0 % to 98.5 %" in html
+    assert "92.00 % (86.0 to 95.2)" in html
 
 
 def test_disagreement_is_not_dressed_up() -> None:

@@ -33,7 +33,7 @@ def test_a_file_reads_as_it_was_written(tmp_path):
         ("[stage0_maxpool0]", "[stage0_maxpool0]\nsimd = 1", "stage0_maxpool0: unknown key 'simd'; a maxpool has pe"),
         ("[stage0_maxpool0]", "[stage0_pool]", "no layer is called 'stage0_pool'; known are stage0_conv0, "),
         ("version = 1", "version = 2", "version must be 1, not 2"),
-        ("version = 1", "version = ", "not TOML"),
+        ("version = 1", "version = ", "not valid TOML"),
     ],
 )
 def test_a_wrong_file_is_told_with_layer_key_value_and_what_is_allowed(tmp_path, old, new, message):

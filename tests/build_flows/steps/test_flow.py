@@ -80,6 +80,10 @@ def test_everything_is_made_once_and_agrees(copy: Copy) -> None:
     before = stamps(project)
     flow.report(project, SilentUi())
     assert ran(project, before) == set()
+    # Nothing was synthesised: the verdict is a prediction, and the page says so.
+    verdict = flow.verdict(project, SilentUi())
+    assert (verdict.basis, verdict.fits, verdict.meets_clock) == ("predicted", True, None)
+    assert "(predicted, not synthesised yet); clock not estimated yet" in (project.output / "report.html").read_text()
 
 
 @pytest.mark.slow

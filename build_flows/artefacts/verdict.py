@@ -1,0 +1,112 @@
+"""Whether a design can be built: what its part has too little of, and whether it is expected to keep the clock that is set.
+
+:func:`decide` alone says so, of what was predicted, synthesised or routed; everything that is shown of a design shows its answer.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from build_flows.artefacts.resources import Capacity, ResourcesFile, Shares, Sums
+from build_flows.base.parts import Part
+from quant_models.records import Record
+
+__all__ = ["NAMES", "Basis", "Shortage", "Verdict", "capacity", "decide", "meets", "shortages", "synthesised", "used"]
+
+Number = int | float
+Basis = Literal["predicted", "synthesised", "routed"]
+
+NAMES = {"lut": "LUT", "lutram": "LUTRAM", "ff": "FF", "bram36": "BRAM36", "dsp": "DSP"}
+"""What must fit, by key; ``lut`` are all LUTs, those used as memory too."""
+
+
+class Shortage(Record):
+    """Too little of ``resource``, one of the values of :data:`NAMES`: as many are ``used``, the part has ``available``."""
+
+    resource: str
+    used: Number
+    available: Number
+
+    def told(self, name: str | None = None) -> str:
+        """As ``DSP: 303 of 220``; ``name`` in place of the resource's own."""
+        return f"{name or self.resource}: {self.used:.15g} of {self.available:.15g}"
+
+
+class Verdict(Record):
+    """Whether a design ``fits`` its ``part`` and what is ``short``, with the ``shares`` that it takes,
+    by ``basis``: predicted by the cost model before synthesis,
+    synthesised by Yosys, or routed by Vivado (the whole block design). ``clock_mhz`` is set; ``fmax_estimate_mhz`` estimated from the
+    netlist, or what Vivado routed (None: not estimated), and ``meets_clock`` whether that is enough (None: not known).
+    ``expected_clock_mhz`` is the lower of the two: the clock that it can be expected to run at, as far as that is known."""
+
+    fits: bool
+    basis: Basis
+    part: str
+    short: list[Shortage]
+    shares: Shares
+    clock_mhz: float
+    fmax_estimate_mhz: float | None
+    meets_clock: bool | None
+    expected_clock_mhz: float
+
+    @property
+    def fullest(self) -> tuple[str, float]:
+        """The resource of which it takes the greatest share, one of the values of :data:`NAMES`, and that share."""
+        key = max(NAMES, key=lambda item: float(getattr(self.shares, item)))
+        return NAMES[key], getattr(self.shares, key)
+
+    @property
+    def buildable(self) -> bool:
+        """Whether it fits and, as far as that is known, keeps its clock."""
+        return self.fits and self.meets_clock is not False
+
+    def rate(self, cycles_per_sample: float) -> float:
+        """Samples a second at ``expected_clock_mhz``."""
+        return self.expected_clock_mhz * 1e6 / cycles_per_sample
+
+
+def shortages(taken: Mapping[str, Number], there: Capacity) -> list[Shortage]:
+    """What ``there`` is too little of for ``taken``, both by the keys of :data:`NAMES`; empty when all fits."""
+    return [
+        Shortage(resource=name, used=taken[key], available=getattr(there, key))
+        for key, name in NAMES.items() if taken[key] > getattr(there, key)
+    ]
+
+
+def meets(clock_mhz: float, fmax_mhz: float | None) -> bool | None:
+    """Whether a design that may run at ``fmax_mhz`` keeps the clock that is set; None where that is not known."""
+    return None if fmax_mhz is None else fmax_mhz >= clock_mhz
+
+
+def decide(
+    basis: Basis, part: str, taken: Mapping[str, Number], there: Capacity, clock_mhz: float, fmax_mhz: float | None
+) -> Verdict:
+    """The verdict on a design that takes ``taken`` (by the keys of :data:`NAMES`) of ``part``, which has ``there``, at the clock that is
+    set, when it may run at ``fmax_mhz`` (None: not estimated)."""
+    short = shortages(taken, there)
+    shares = Shares(**{key: round(taken[key] / getattr(there, key), 4) for key in NAMES})
+    return Verdict(
+        fits=not short, basis=basis, part=part, short=short, shares=shares, clock_mhz=clock_mhz, fmax_estimate_mhz=fmax_mhz,
+        meets_clock=meets(clock_mhz, fmax_mhz), expected_clock_mhz=clock_mhz if fmax_mhz is None else min(clock_mhz, fmax_mhz),
+    )
+
+
+def synthesised(found: ResourcesFile, part: Part | None = None) -> Verdict:
+    """The verdict on what ``resources.json`` tells: by Vivado where it has built that netlist for this part, else by Yosys; on ``part``
+    (None: the one that the file is of)."""
+    vivado, name = found.vivado, found.part if part is None else part.name
+    if vivado is not None and vivado.part == name:
+        told = decide("routed", name, used(vivado.utilisation), vivado.capacity, found.clock_mhz, vivado.timing.fmax_mhz)
+        # The clock that the processing system really gives may differ a little from the one that is set; that one was routed for.
+        return told.replace(meets_clock=True, expected_clock_mhz=found.clock_mhz) if vivado.timing.met else told
+    there = found.capacity if part is None else capacity(part)
+    return decide("synthesised", name, used(found.total), there, found.clock_mhz, found.fmax_estimate_mhz)
+
+
+def capacity(part: Part) -> Capacity:
+    """What ``part`` has."""
+    return Capacity(**{key: getattr(part, key) for key in NAMES})
+
+
+def used(taken: Sums | Capacity) -> dict[str, Number]:
+    """What ``taken`` (``lut`` of logic) uses, by the keys of :data:`NAMES`; its LUTs of memory are LUTs too."""
+    return {**{key: getattr(taken, key) for key in NAMES}, "lut": taken.lut + taken.lutram}

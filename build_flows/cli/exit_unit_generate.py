@@ -83,6 +83,9 @@ def generate(
     with working() as ui:
         from build_flows.exit_unit import generate as work
 
+        there = next(place for place in (output.absolute(), *output.absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise OfframpError(f"-o {output}: {there} is not a folder", hint="choose another place with -o")
         given = [key for key, value in options.items() if value is not None]
         enabled = True
         if config is not None:

@@ -252,14 +252,7 @@ def _read(path: Path) -> SweepFile:
         raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
-    return checked(SweepFile, _no_configuration(raw, path), str(path), _impossible)
-
-
-def _no_configuration(raw: dict[str, Any], path: Path) -> dict[str, Any]:
-    if "layouts" not in raw and {"project", "exits"} <= raw.keys():
-        raise ConfigError(f"--sweep {path}: is a configuration, not a sweep file; allowed: one with [[layouts]]",
-                          hint=f"`offramp compare {path}` compares it with its network without exits")
-    return raw
+    return checked(SweepFile, raw, str(path), _impossible)
 
 
 def _impossible(sweep: SweepFile) -> Iterator[tuple[str, Any, str]]:

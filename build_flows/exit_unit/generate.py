@@ -55,9 +55,8 @@ def _named(out: Path) -> set[str]:
 
 
 def _check_folder(out: Path, before: set[str], files: set[str], *, force: bool) -> None:
-    there = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())
-    if not there.is_dir():
-        raise OfframpError(f"{out}: {there} is not a folder", hint="choose another place with -o")
+    if out.exists() and not out.is_dir():
+        raise OfframpError(f"{out} is not a folder", hint="choose another place with -o")
     if force or not out.is_dir():
         return
     if not before and any(out.iterdir()):

@@ -131,3 +131,10 @@ def test_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_group_has_its_commands() -> None:
     assert set(exit_unit.commands) == {"generate", "simulate"}
     assert all(isinstance(command, click.Command) and command.help for command in exit_unit.commands.values())
+
+
+def test_a_place_below_a_file_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    result = give(f"--policy never {SMALL} -o {tmp_path / 'file' / 'unit'}")
+    assert isinstance(result.exception, OfframpError)
+    assert str(result.exception) == f"-o {tmp_path / 'file' / 'unit'}: {tmp_path / 'file'} is not a folder"

@@ -305,11 +305,3 @@ def test_configurations_must_differ(folder: Path) -> None:
         plan_configs(both)
     with pytest.raises(ConfigError, match="no row may be called shared"):
         plan_configs([single(folder, "shared")])
-
-
-def test_a_configuration_in_the_place_of_a_sweep_file_is_told_as_one(folder: Path) -> None:
-    file = write(folder).parent / "base.toml"
-    with pytest.raises(ConfigError) as caught:
-        plan_sweep(file)
-    assert str(caught.value) == f"--sweep {file}: is a configuration, not a sweep file; allowed: one with [[layouts]]"
-    assert caught.value.hint == f"`offramp compare {file}` compares it with its network without exits"

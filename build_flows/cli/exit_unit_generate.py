@@ -17,6 +17,9 @@ __all__ = ["generate"]
 _LISTS: dict[str, tuple[type, str]] = {"class_thresholds": (float, "real numbers"), "bias": (int, "integers")}
 """Options that are lists: of what."""
 
+_LONGEST_NAME = 255
+"""Characters of a file's name."""
+
 
 class _Generate(click.Command):
     """Its help ends with the policies, which are looked up only then: ``--help`` elsewhere stays quick."""
@@ -83,6 +86,9 @@ def generate(
     with working() as ui:
         from build_flows.exit_unit import generate as work
 
+        there = next(place for place in (output.absolute(), *output.absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise OfframpError(f"-o {output}: {there} is not a folder", hint="choose another place with -o")
         given = [key for key, value in options.items() if value is not None]
         enabled = True
         if config is not None:
@@ -157,12 +163,15 @@ def _option(key: str) -> str:
 def _numbers(key: str, text: str) -> list[Any]:
     """The numbers of a list, or of the file that ``text`` names."""
     kind, what = _LISTS[key]
-    if Path(text).is_file():
-        text = Path(text).read_text(encoding="utf-8", errors="replace")
-    values = []
+    place, values = Path(text), []
+    # A list may be longer than any name of a file.
+    if len(text) <= _LONGEST_NAME and place.is_file():
+        text = place.read_text(encoding="utf-8", errors="replace")
     for word in text.replace(",", " ").split():
         try:
             values.append(kind(word))
         except ValueError:
             raise OfframpError(f"{_option(key)} must be {what} separated by commas, or a file of them, not {word!r}") from None
+    if not values:
+        raise OfframpError(f"{_option(key)} must be {what} separated by commas, or a file of them, one a class, not none")
     return values

@@ -1,5 +1,6 @@
 """``offramp init``: a configuration to start from."""
 
+import errno
 from pathlib import Path
 
 import click
@@ -29,10 +30,16 @@ def init(folder: Path, preset: str, as_json: bool) -> None:
         from build_flows.project.template import template, valid_name
 
         target = folder / "config.toml"
-        if target.exists():
-            raise OfframpError(f"{target} exists already", hint="choose another DIR, or remove it first")
-        name = folder.resolve().name
-        write_text(target, template(preset, name=name if valid_name(name) else None))
+        try:
+            if target.exists():
+                raise OfframpError(f"{target} exists already", hint="choose another DIR, or remove it first")
+            name = folder.resolve().name
+            write_text(target, template(preset, name=name if valid_name(name) else None))
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            why = (error.strerror or str(error)).lower()
+            raise OfframpError(f"DIR = {folder}: cannot be made ({why}); allowed: a new folder, or one without config.toml") from None
     if as_json:
         print_json({"config": str(target), "preset": preset})
     else:

@@ -18,6 +18,9 @@ __all__ = ["CLOCK_MHZ", "DEFAULTS", "UnitSpec", "latency_bound"]
 CLOCK_MHZ = 100.0
 """The clock at which throughput is told."""
 
+BIAS_LIMIT = 1 << 31
+"""No bias is wider than the widest logit."""
+
 DEFAULTS = {"max_logit": 5.0, "margin": 1.0, "softmax": 0.9, "entropy": 0.5, "patience": 2.0, "gate": 0.0}
 """Real thresholds where a user gives none."""
 
@@ -57,6 +60,9 @@ class UnitSpec:
         if self.pe < 1 or self.classes % self.pe:
             divisors = [str(pe) for pe in range(1, self.classes + 1) if self.classes % pe == 0]
             raise OfframpError(f"pe must divide classes, not pe={self.pe}, classes={self.classes}", hint=f"allowed: {', '.join(divisors)}")
+        wide = [value for value in self.bias or () if not -BIAS_LIMIT <= value < BIAS_LIMIT]
+        if wide:
+            raise OfframpError(f"bias must be from {-BIAS_LIMIT} to {BIAS_LIMIT - 1}, as the widest logit is, not {str(wide[0])[:40]}")
         try:
             policy(self.policy)
             self.decision()

@@ -95,12 +95,25 @@ def fault(model: type[BaseModel], kind: str, loc: Sequence[int | str], value: An
         return f"{key} is missing; allowed: {allowed(annotation, metadata)}"
     if kind == "extra_forbidden":
         known = [declared.alias or key for key, declared in parents.model_fields.items()]
-        close = difflib.get_close_matches(str(loc[-1]), known, n=1)
-        guess = f" (did you mean {close[0]}?)" if close else ""
-        return f"{key} = {toml(value)}: unknown key{guess}; allowed: {', '.join(known)}"
+        return f"{key} = {toml(value)}: {_unknown(str(loc[-1]), known)}"
+    keys = _literal_keys(_declared(model, loc[:-1])[0]) if loc else ()
+    if keys and loc[-1] not in keys:
+        return f"{key}: {_unknown(str(loc[-1]), keys)}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel) and isinstance(loc[-1], str) and not isinstance(value, dict):
         return f"{key} = {toml(value)}: must be a table [{key}]; allowed: {allowed(annotation)}"
     return f"{key} = {toml(value)}: allowed: {allowed(annotation, metadata)}"
+
+
+def _unknown(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"unknown key{f' (did you mean {close[0]}?)' if close else ''}; allowed: {', '.join(known)}"
+
+
+def _literal_keys(annotation: Any) -> tuple[str, ...]:
+    """The keys that a table declared as a dict may have; empty where it is none, or any key will do."""
+    bare = _bare(annotation)
+    keys = typing.get_args(bare)[0] if typing.get_origin(bare) is dict else None
+    return typing.get_args(keys) if typing.get_origin(keys) is Literal else ()
 
 
 def _declared(root: type[BaseModel], loc: Sequence[int | str]) -> tuple[Any, Sequence[Any], type[BaseModel]]:

@@ -236,7 +236,7 @@ def _entropy_bound(frac_bits: int, table_bits: int, wander: float, share: float,
     return MARGIN * sum(terms)
 
 
-def _check(scale: float, classes: int, epsilon: float, logit_bits: int | None) -> None:
+def _check(scale: float, classes: int, epsilon: float, logit_bits: int | None, frac_bits: int | None) -> None:
     if not (math.isfinite(scale) and scale > 0):
         raise QuantModelError(f"scale must be positive, not {scale}")
     if not 2.0**-40 <= scale <= 2.0**16:
@@ -247,6 +247,8 @@ def _check(scale: float, classes: int, epsilon: float, logit_bits: int | None) -
         raise QuantModelError(f"epsilon must be positive, not {epsilon}")
     if logit_bits is not None and not 1 <= logit_bits <= 32:
         raise QuantModelError(f"logit_bits must be from 1 to 32, not {logit_bits}")
+    if frac_bits is not None and frac_bits not in FRACTION_BITS:
+        raise QuantModelError(f"frac_bits must be from {FRACTION_BITS[0]} to {FRACTION_BITS[-1]}, not {frac_bits}")
 
 
 def _refuse(policy: str, least: float, epsilon: float, classes: int, frac_bits: int | None) -> QuantModelError:
@@ -261,10 +263,10 @@ def softmax_constants(
 
     ``frac_bits`` asks for an F of one's own. With ``logit_bits`` (1 to 32) all but the exponents' values follow from that width,
     ``classes`` and ``epsilon`` alone, so that the hardware is the same for every scale; a few LUTs more than for one of them. Raises
-    :class:`QuantModelError` when ``scale`` or ``classes`` is out of range, or when there are too few bits for
+    :class:`QuantModelError` when ``scale``, ``classes`` or ``frac_bits`` is out of range, or when there are too few bits for
     ``epsilon``: F is limited by S having to fit a 32-bit register.
     """
-    _check(scale, classes, epsilon, logit_bits)
+    _check(scale, classes, epsilon, logit_bits, frac_bits)
     best: tuple[float, dict[str, Any]] | None = None
     least = math.inf
     for fraction in (f for f in FRACTION_BITS if frac_bits in (None, f) and classes << f < 1 << SUM_BITS):
@@ -291,7 +293,7 @@ def entropy_constants(
 
     As :func:`softmax_constants` otherwise.
     """
-    _check(scale, classes, epsilon, logit_bits)
+    _check(scale, classes, epsilon, logit_bits, frac_bits)
     best: tuple[float, dict[str, Any]] | None = None
     least = math.inf
     for fraction in (f for f in FRACTION_BITS if frac_bits in (None, f)):

@@ -98,6 +98,9 @@ def test_lists_may_come_from_files(tmp_path: Path) -> None:
     (f"--policy softmax {SMALL} --frac-bits 6", "too few bits for epsilon=0.001"),
     (f"--policy softmax {SMALL} --classes 1 --pe 1", "classes must be from 2 to 1000, not 1"),
     (f"--policy softmax {SMALL} --bias 1,two,3,4", "--bias must be integers separated by commas, or a file of them, not 'two'"),
+    (f"--policy softmax {SMALL} --bias ,", "--bias must be integers separated by commas, or a file of them, one a class, not none"),
+    (f"--policy softmax {SMALL} --bias {','.join(['9' * 90] * 4)}",
+    "bias must be from -2147483648 to 2147483647, as the widest logit is, not 9999"),
     (f"--policy softmax {SMALL} --bias 1", "bias must have one integer per class, not 1 for 4 classes"),
     (f"--policy softmax {SMALL} --score margin", "--score means nothing for policy softmax"),
     (f"--policy always {SMALL} --threshold 1", "--threshold means nothing for policy always"),
@@ -144,3 +147,10 @@ def test_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_group_has_its_commands() -> None:
     assert set(exit_unit.commands) == {"generate", "simulate"}
     assert all(isinstance(command, click.Command) and command.help for command in exit_unit.commands.values())
+
+
+def test_a_place_below_a_file_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    result = give(f"--policy never {SMALL} -o {tmp_path / 'file' / 'unit'}")
+    assert isinstance(result.exception, OfframpError)
+    assert str(result.exception) == f"-o {tmp_path / 'file' / 'unit'}: {tmp_path / 'file'} is not a folder"

@@ -19,3 +19,12 @@ def test_init_writes_a_config_and_leaves_an_old_one(tmp_path: Path, monkeypatch:
     assert offramp(monkeypatch, "init", str(target.parent)) == 1
     assert "exists already" in capfd.readouterr().err
     assert target.read_bytes() == before
+
+
+@pytest.mark.parametrize(("place", "why"), [("file", "file exists"), ("file/new", "not a directory"), ("a" * 300, "file name too long")])
+def test_a_folder_that_cannot_be_made_is_told(place: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    assert offramp(monkeypatch, "init", str(tmp_path / place)) == 1
+    told = f"offramp: DIR = {tmp_path / place}: cannot be made ({why}); allowed: a new folder, or one without config.toml\n"
+    assert capfd.readouterr().err == told
+    assert [item.name for item in tmp_path.iterdir()] == ["file"]

@@ -5,6 +5,9 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field
 
+from build_flows.base.errors import ConfigError
+from build_flows.project.load import parse
+from build_flows.project.template import template
 from build_flows.project.words import allowed, toml
 
 
@@ -41,3 +44,11 @@ def test_allowed(annotation: Any, words: str) -> None:
 )
 def test_values_are_shown_as_toml(value: Any, text: str) -> None:
     assert toml(value) == text
+
+
+def test_a_key_that_a_table_of_given_keys_does_not_have_is_told_as_such() -> None:
+    text = template("digits").replace("# layer_bits =", "layer_bits = { stage0_conv0 = { weigth = 8 } }")
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    told = "config.toml: model.layer_bits.stage0_conv0.weigth: unknown key (did you mean weight?); allowed: weight, act"
+    assert str(caught.value) == told

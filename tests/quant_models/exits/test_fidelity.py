@@ -143,6 +143,8 @@ def test_epsilon_is_kept_and_a_smaller_one_costs_more(name, classes, scale):
 
 
 @pytest.mark.parametrize(("name", "call", "message"), [
+    ("softmax", {"frac_bits": 1000}, "frac_bits must be from 6 to 28, not 1000"),
+    ("entropy", {"frac_bits": -1}, "frac_bits must be from 6 to 28, not -1"),
     ("softmax", {"frac_bits": 6}, r"too few bits for epsilon=0.001: softmax of 10 classes comes to \S+ at best with frac_bits=6"),
     ("entropy", {"frac_bits": 10}, r"too few bits for epsilon=0.001: entropy of 10 classes comes to \S+ at best with frac_bits=10"),
     ("softmax", {"epsilon": 1e-7}, r"too few bits for epsilon=1e-07: softmax of 10 classes comes to \S+ at best$"),

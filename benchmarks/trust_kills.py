@@ -1,0 +1,115 @@
+"""Kills at random moments: SIGKILL to the whole process group of a run, then the same command again. It must complete, with the results
+of an undisturbed run, and nothing may be left over.
+
+``python -m benchmarks.trust_kills`` draws command and moment; ``--count`` says how many.
+"""
+
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from benchmarks.figures import SEED, Figure
+from benchmarks.trust_fork import KILLED, Told, load
+from benchmarks.trust_project import COMMANDS, CONFIG, Scenario, Spare, left_overs, prepare
+from build_flows.base.ui import RichUi, Ui
+
+__all__ = ["SCENARIOS", "main", "outcome", "trust_kills"]
+
+ROOT = Path(__file__).parent.parent
+COUNT = 300
+
+SCENARIOS = (
+    Scenario(name="train", args=("train", CONFIG), steps=("train", "calibrate")),
+    Scenario(name="compile", args=("compile", CONFIG), steps=("export", "compile", "agree")),
+    Scenario(name="compile, cold", args=("compile", CONFIG), steps=("export", "compile", "agree"), cold=(".models",)),
+    Scenario(name="simulate", args=("simulate", CONFIG), steps=("simulate",)),
+    Scenario(name="simulate, cold", args=("simulate", CONFIG), steps=("simulate",), cold=(".models",)),
+    Scenario(name="synth", args=("synth", CONFIG), steps=("synth", "resources")),
+    Scenario(name="synth, cold", args=("synth", CONFIG), steps=("synth", "resources"), cold=(".synthesis",)),
+    Scenario(name="cosim", args=("cosim", CONFIG), steps=("cosim",)),
+    Scenario(name="cosim, cold", args=("cosim", CONFIG), steps=("cosim",), cold=(".models",)),
+    Scenario(name="report", args=("report", CONFIG), steps=("simulate", "report")),
+    Scenario(name="compare", args=("compare", CONFIG), steps=("simulate", "synth", "resources")),
+)
+
+
+def outcome(told: Told, again: Told, differing: Sequence[str], left: Sequence[str]) -> str:
+    """``"equal"``, ``"too late"`` (the run had ended), or what is wrong with the run after the kill."""
+    if told.code != KILLED:
+        return "too late" if told.code == 0 else f"fails by itself: exit code {told.code}"
+    if again.code == KILLED:
+        return "the next run does not end"
+    if again.code:
+        return "the next run fails" if "Traceback" not in again.err else "the next run ends in a traceback"
+    if differing:
+        return f"results differ: {', '.join(differing[:4])}"
+    return f"left over: {', '.join(left[:4])}" if left else "equal"
+
+
+def trust_kills(ui: Ui, seed: int = SEED, *, count: int = COUNT, work: Path | None = None, only: Sequence[str] = ()) -> list[Figure]:
+    """The figure of kills: ``count`` of them, of every scenario (of those in ``only``, where that is given) as many. The project is made in
+    ``work``, and kept there."""
+    load()
+    rng = random.Random(seed)
+    scenarios = [item for item in SCENARIOS if not only or item.name in only]
+    master = (work or ROOT / "build" / "trust") / "project"
+    prepare(master, ui, [*COMMANDS, *(["compare"] if any(item.name == "compare" for item in scenarios) else [])])
+    found: Counter[str] = Counter()
+    killed: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory(prefix="trust-") as folder:
+        spare = Spare(master, Path(folder) / "project")
+        before = set(left_overs(master))
+        lasts: dict[str, float] = {}
+        for scenario in scenarios:
+            spare.reset(scenario)
+            told = spare.run(scenario.args)
+            if told.code or spare.differing():
+                raise RuntimeError(f"undisturbed {scenario.name}: exit code {told.code}, differing: {spare.differing()}\n{told.err}")
+            lasts[scenario.name] = told.seconds
+            ui.info(f"{scenario.name}: {told.seconds:.1f} s undisturbed")
+        with ui.progress("kills", count) as bar:
+            for index in range(count):
+                bar.advance()
+                scenario = scenarios[index % len(scenarios)]
+                spare.reset(scenario)
+                after = rng.uniform(0, lasts[scenario.name])
+                told = spare.run(scenario.args, seconds=after, kill=True)
+                again = spare.run(scenario.args)
+                how = outcome(told, again, spare.differing(), sorted(set(left_overs(spare.here)) - before))
+                found[how.split(":")[0]] += 1
+                killed[scenario.name] += told.code == KILLED
+                if how not in ("equal", "too late"):
+                    ui.info(f"{scenario.name}, killed after {after:.2f} s: {how}\n  before: {told.err[-300:].strip()}\n"
+                            f"  again, exit code {again.code}: {again.err[-600:].strip()}")
+    total = found.total() - found["too late"]
+    wrong = "".join(f"; {number} {how}" for how, number in sorted(found.items()) if how not in ("equal", "too late"))
+    runs = ", ".join(f"{number} {name}" for name, number in killed.items())
+    return [Figure(
+        name="kills at random moments", target=f"at least {COUNT}, nothing corrupted, all reruns equal",
+            value=f"{found['equal']} of {total} equal{wrong}",
+        met=total >= COUNT and found["equal"] == total, how=f"`python -m benchmarks.trust_kills --seed {seed} --count {count}`: {runs}")]
+
+
+@click.command()
+@click.option("--seed", type=int, default=SEED, show_default=True, help="Draws the moments.")
+@click.option("--count", type=click.IntRange(1), default=COUNT, show_default=True, help="How many kills.")
+@click.option("--work", type=click.Path(path_type=Path, file_okay=False),
+    help="Where the project is made and kept.  [default: build/trust]")
+@click.option("--only", multiple=True, type=click.Choice([item.name for item in SCENARIOS]), help="Only this command (several times).")
+def main(seed: int, count: int, work: Path | None, only: tuple[str, ...]) -> None:
+    """Kill runs at random moments and run them again; exit code 1 when one is not as it should be afterwards."""
+    from rich.console import Console
+
+    figures = trust_kills(RichUi(Console(file=sys.stderr)), seed, count=count, work=work, only=only)
+    for figure in figures:
+        click.echo(f"{figure.name}: {figure.value} ({figure.how})")
+    sys.exit(0 if all(figure.met for figure in figures) else 1)
+
+
+if __name__ == "__main__":
+    main()

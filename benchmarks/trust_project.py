@@ -1,0 +1,143 @@
+"""A small project that was sent through every step once, to be damaged, interrupted and run again: what its outputs were, and copies of
+it to do that to."""
+
+import hashlib
+import json
+import re
+import shutil
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from benchmarks.trust_config_mutants import edited
+from benchmarks.trust_fork import Told, offramp
+from build_flows.base.ui import Ui
+
+__all__ = ["COMMANDS", "LEFT_OVER", "Scenario", "Spare", "differing", "digests", "faults_told", "left_overs", "prepare"]
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+CONFIG = "config.toml"
+OUTPUT = Path("build", "digits")
+COMMANDS = ("train", "compile", "simulate", "synth", "cosim", "report")
+"""What the project is made with, in this order."""
+PREPARE_SECONDS, RUN_SECONDS = 7200.0, 1800.0
+VOLATILE = frozenset({"seconds", "sim_cycles_per_second"})
+"""Keys of JSON artefacts that are measured times."""
+PAGES = (".html",)
+"""Pages tell times among other things: that they are there is all that is compared."""
+LEFT_OVER = re.compile(r"\.tmp(\.|$)|\.tmp-|\.work$|\.old$|^(board|bench|unit|stage_probe|runtime)-[a-z0-9_]{8}$")
+"""Names of what a run that ended leaves nowhere: temporary files, work folders, what was moved aside, half-built models."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A run to disturb: the command line ``args``, and what is removed first so that there is something to do: the stamps of ``steps``,
+    and, in a ``cold`` one, the caches (names in the folder beside the output folder)."""
+
+    name: str
+    args: tuple[str, ...]
+    steps: tuple[str, ...]
+    cold: tuple[str, ...] = ()
+
+
+def prepare(folder: Path, ui: Ui, commands: Sequence[str] = COMMANDS) -> None:
+    """Make the project in ``folder`` with every one of ``commands``; what is there and fresh is kept. Raises :class:`RuntimeError` when a
+    command fails."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values = tomllib.loads((EXAMPLES / "digits.toml").read_text(encoding="utf-8"))
+    small = edited(values, {("train", "epochs"): 1, ("simulate", "samples"): 8, ("simulate", "finn_images"): 1})
+    (folder / CONFIG).write_text(tomli_w.dumps(small), encoding="utf-8")
+    log = folder.with_name(folder.name + ".log")
+    log.mkdir(exist_ok=True)
+    for command in commands:
+        ui.info(f"preparing: offramp {command}")
+        told = offramp([command, CONFIG], folder, log, seconds=PREPARE_SECONDS)
+        if told.code:
+            raise RuntimeError(f"offramp {command} {CONFIG} in {folder}: exit code {told.code}: {told.err[-2000:]}")
+
+
+class Spare:
+    """A copy of the project ``master``, always in the same place, ``here`` (which is removed first)."""
+
+    def __init__(self, master: Path, here: Path) -> None:
+        self.master = master
+        self.here = here
+        self.log = here.with_name(here.name + ".log")
+        self.log.mkdir(parents=True, exist_ok=True)
+        self.expected = digests(master / OUTPUT)
+
+    @property
+    def output(self) -> Path:
+        """The output folder of the copy."""
+        return self.here / OUTPUT
+
+    def reset(self, scenario: Scenario | None = None) -> None:
+        """Copy the project anew, and remove what ``scenario`` wants done again."""
+        if self.here.exists():
+            shutil.rmtree(self.here)
+        shutil.copytree(self.master, self.here, symlinks=True)
+        if scenario is None:
+            return
+        for step in scenario.steps:
+            (self.output / ".steps" / f"{step}.json").unlink()
+        for name in scenario.cold:
+            shutil.rmtree(self.output.parent / name)
+
+    def run(self, args: Sequence[str], **how: Any) -> Told:
+        """Run ``offramp`` with ``args`` on the copy (:func:`benchmarks.trust_fork.offramp`)."""
+        return offramp(args, self.here, self.log, **{"seconds": RUN_SECONDS, **how})
+
+    def differing(self) -> list[str]:
+        """The outputs of the copy that are not the project's."""
+        return differing(self.expected, digests(self.output))
+
+
+def digests(output: Path) -> dict[str, str]:
+    """A hash of every file of the output folder that a user sees, by its relative name; measured times do not count."""
+    return {path.relative_to(output).as_posix(): _digest(path) for path in sorted(output.rglob("*"))
+            if path.is_file() and not path.relative_to(output).parts[0].startswith(".")}
+
+
+def _digest(path: Path) -> str:
+    if path.suffix in PAGES:
+        return "there" if path.stat().st_size else "empty"
+    data = path.read_bytes()
+    if path.suffix == ".json":
+        try:
+            data = json.dumps(_lasting(json.loads(data)), sort_keys=True).encode()
+        except ValueError:
+            return f"no JSON: {hashlib.sha256(data).hexdigest()}"
+    return hashlib.sha256(data).hexdigest()
+
+
+def _lasting(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lasting(item) for key, item in value.items() if key not in VOLATILE}
+    return [_lasting(item) for item in value] if isinstance(value, list) else value
+
+
+def differing(expected: dict[str, str], found: dict[str, str]) -> list[str]:
+    """Names that are in one only, or whose contents differ."""
+    return sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+
+
+def left_overs(folder: Path) -> list[str]:
+    """Temporary files and folders below ``folder``, by relative name."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if LEFT_OVER.search(path.name))
+
+
+def faults_told(told: Told) -> str | None:
+    """What is wrong with how a failed run was ``told``, which should be in one line of ours, with nothing on stdout; None when all is
+    well."""
+    if "Traceback" in told.out + told.err:
+        return "traceback"
+    if told.code != 1:
+        return f"exit code {told.code}"
+    if told.out:
+        return "writes on stdout"
+    ours = [line for line in told.err.splitlines() if line.startswith("offramp: ")]
+    return None if len(ours) == 1 else f"{len(ours)} lines"

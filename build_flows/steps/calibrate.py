@@ -19,7 +19,7 @@ from build_flows.steps.topology import Topology, built, topology
 if TYPE_CHECKING:
     from build_flows.base.ui import Ui
     from build_flows.project.load import Project
-    from quant_models.exits.calibrate import ExitLogits
+    from quant_models.exits.deciding import ExitLogits
     from quant_models.exits.price import Price
     from quant_models.networks.spec import NetSpec
 
@@ -123,7 +123,7 @@ def _exit_logits(
     chosen: Settings, net: "NetSpec | None", inputs: Mapping[str, Path], images: np.ndarray
 ) -> "tuple[list[ExitLogits], dict[int, np.ndarray]]":
     """What every exit makes of ``images`` in exact integers, and by exit the gate heads' logits."""
-    from quant_models.exits.calibrate import ExitLogits
+    from quant_models.exits.deciding import ExitLogits
     from quant_models.integers.export import golden
     from quant_models.integers.gate_units import gate_units
     from quant_models.integers.view import integer_outputs

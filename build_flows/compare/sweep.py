@@ -300,6 +300,8 @@ def _training(origin: _Origin, folder: Path, layouts: Sequence[Layout], source: 
     exits = [{"after": after, "head": head, "policy": "max_logit"} for after, head in places]
     unset = (*origin.unset, "calibrate.shares", "target.hard_share")
     values = _derived(_Origin(origin.raw, origin.home, unset, None), folder, SHARED, exits, {}, folder)
+    kept = {key: item for key, item in values.get("calibrate", {}).items() if key not in TARGETS}
+    values["calibrate"] = {**kept, "shares": [0.0] * len(exits)}
     return _layout(SHARED, folder / "config.toml", values, source)
 
 

@@ -95,9 +95,13 @@ class Flow:
     def train(self) -> Trained:
         """Checkpoint, metrics.json, exits.json; of a network of the user's own model.onnx and golden.npz instead of a checkpoint."""
         from build_flows.steps import calibrate
+        from build_flows.steps.promises import refuse_too_few
 
         project, subnet = self.project, self.project.config.subnet
-        self.build.run(train_step(project))
+        step = train_step(project)
+        if not self.build.fresh(step):
+            refuse_too_few(project)
+        self.build.run(step)
         if subnet is not None:
             self.build.run(subnet_step.step(project, self.path("checkpoint.safetensors")))
         self.build.run(calibrate.step(project, self.network))

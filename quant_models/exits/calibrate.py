@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 
 from quant_models.errors import QuantModelError, Unreachable
-from quant_models.exits.deciding import ExitLogits, Gates, apply, scores
+from quant_models.exits.deciding import ExitLogits, apply
 from quant_models.exits.exit_search import Ranked, by_shares
 from quant_models.exits.fidelity import EPSILON
 from quant_models.exits.goals import Cuts, WithinCost, WithinLoss
 from quant_models.exits.grid import MOST_EXITS
 from quant_models.exits.joint_search import outcome, search
 from quant_models.exits.metrics import calibration_error, probabilities
-from quant_models.exits.policies import POLICIES, Head, Params, integer_threshold, policy, real_threshold
+from quant_models.exits.policies import Head, Params, integer_threshold, policy, real_threshold
 from quant_models.exits.price import Price
 from quant_models.exits.proof import Found, Proof, bounded, promised
+from quant_models.exits.ranking import constants, gates_of, ranked, takes_part
 from quant_models.exits.records import Calibration, ExitRecord, ExitsFile, ScaledRecord, Wanted
 from quant_models.exits.temperature import fit, log_loss
 
@@ -59,16 +60,16 @@ def calibrate(
         )
         for item, own in zip(exits, temperatures, strict=True)
     ]
-    params = [_params(item, k, exits, head) for k, (item, head) in enumerate(zip(exits, heads, strict=True))]
-    ranked = _ranked(exits, params, labels)
+    params = [constants(exits, k, head) for k, head in enumerate(heads)]
+    early = ranked(exits, params, labels)
     last_right = exits[-1].logits.argmax(1) == labels
     found: Found | None = None
     cuts: Cuts | None
     if thresholds is None and accuracy_loss is not None and proof is not None:
-        found = promised(ranked, last_right, accuracy_loss, proof, None if training is None else _ranked(training, params, None))
+        found = promised(early, last_right, accuracy_loss, proof, None if training is None else ranked(training, params, None))
         cuts = found.cuts
     else:
-        seen, right = [None if item is None else item.of(chosen) for item in ranked], last_right[chosen]
+        seen, right = [None if item is None else item.of(chosen) for item in early], last_right[chosen]
         if thresholds is not None:
             cuts = _fixed(exits, params, heads, thresholds)
         elif mean_cost is not None:
@@ -79,15 +80,15 @@ def calibrate(
             cuts = by_shares(seen, shares or ())
         # Just out of reach of the surest sample seen, where none may leave.
         cuts = [item.out_of_reach() if item is not None and cut is None else cut for item, cut in zip(seen, cuts, strict=True)]
-        found = None if proof is None else bounded(ranked, last_right, cuts, proof)
+        found = None if proof is None else bounded(early, last_right, cuts, proof)
 
     entries: list[ExitRecord] = []
     real: dict[str, float | list[float]] = {}
     bounds: dict[str, float] = {}
-    for k, (item, constants, head) in enumerate(zip(exits, params, heads, strict=True)):
-        rank = ranked[k] if k < len(ranked) else None
+    for k, (item, own_params, head) in enumerate(zip(exits, params, heads, strict=True)):
+        rank = early[k] if k < len(early) else None
         threshold = 0
-        scored, inner = (item.score, constants["score_params"]) if item.policy == "class_threshold" else (item.policy, constants)
+        scored, inner = (item.score, own_params["score_params"]) if item.policy == "class_threshold" else (item.policy, own_params)
         bound = policy(scored).bound
         if bound is not None:
             bounds[str(k)] = bound(inner, head)
@@ -95,18 +96,18 @@ def calibrate(
             cut = None if cuts is None else cuts[k]
             own_thresholds = rank.thresholds(rank.out_of_reach() if cut is None else cut)
             if item.policy == "class_threshold":
-                constants["thresholds"] = own_thresholds
+                own_params["thresholds"] = own_thresholds
                 real[str(k)] = [real_threshold(item.score, value, head, inner) for value in own_thresholds]
             else:
                 [threshold] = own_thresholds
-                real[str(k)] = real_threshold(item.policy, threshold, head, constants)
+                real[str(k)] = real_threshold(item.policy, threshold, head, own_params)
         own: dict[str, float] = {"gate_scale": item.gate_scale} if item.policy == "gate" else {}
         own |= {"temperature": head.temperature} if temperature else {}
         entries.append(ExitRecord(
-            index=k, policy=item.policy, threshold=threshold, enabled=item.enabled and (cuts is not None or k == len(ranked)),
-            scale=item.scale, params=constants, **own,
+            index=k, policy=item.policy, threshold=threshold, enabled=item.enabled and (cuts is not None or k == len(early)),
+            scale=item.scale, params=own_params, **own,
         ))
-    label, taken = apply(entries, [item.logits for item in exits], _gates(exits))
+    label, taken = apply(entries, [item.logits for item in exits], gates_of(exits))
     right = label == labels
     for k, entry in enumerate(entries):
         here = taken == k
@@ -150,7 +151,7 @@ def _check(
     if shares is not None and (len(shares) != early or min(shares, default=0) < 0 or sum(shares) > 1 + 1e-9):
         raise QuantModelError(f"shares must be {early} numbers from 0 to 1 that sum to at most 1, not {list(shares)}")
     if thresholds is not None:
-        missing = [_takes_part(item) and value is None for item, value in zip(exits, thresholds, strict=False)]
+        missing = [takes_part(item) and value is None for item, value in zip(exits, thresholds, strict=False)]
         if len(thresholds) != early or any(missing):
             raise QuantModelError(f"thresholds must be {early}, one for each exit but the last, not {list(thresholds)}")
     if not len(labels) or any(len(item.logits) != len(labels) for item in exits):
@@ -159,29 +160,15 @@ def _check(
         raise QuantModelError("only the last exit can have policy always")
 
 
-def _takes_part(item: ExitLogits) -> bool:
-    return item.enabled and item.policy not in ("never", "always")
-
-
-def _gates(exits: Sequence[ExitLogits]) -> Gates:
-    return {k: item.gate for k, item in enumerate(exits) if item.gate is not None}
-
-
-def _ranked(exits: Sequence[ExitLogits], params: Sequence[Params], labels: np.ndarray | None) -> list[Ranked | None]:
-    """The early exits' samples by sureness; without ``labels`` no answer is right."""
-    found = scores([item.policy for item in exits], params, [item.logits for item in exits], _gates(exits))
-    return [_rank(item, score, labels) if _takes_part(item) else None for item, score in zip(exits[:-1], found[:-1], strict=True)]
-
-
 def _fixed(exits: Sequence[ExitLogits], params: Sequence[Params], heads: Sequence[Head], thresholds: Sequence[float | None]) -> Cuts:
     """The cuts that real ``thresholds`` are; one for all classes."""
     cuts: Cuts = []
-    for k, (item, constants, head, real) in enumerate(zip(exits[:-1], params[:-1], heads[:-1], thresholds, strict=True)):
-        if real is None or not _takes_part(item):
+    for k, (item, own_params, head, real) in enumerate(zip(exits[:-1], params[:-1], heads[:-1], thresholds, strict=True)):
+        if real is None or not takes_part(item):
             cuts.append(None)
             continue
         own = item.policy == "class_threshold"
-        name, inner = (item.score, constants["score_params"]) if own else (item.policy, constants)
+        name, inner = (item.score, own_params["score_params"]) if own else (item.policy, own_params)
         try:
             integer = integer_threshold(name, real, head, inner)
         except QuantModelError as error:
@@ -223,23 +210,3 @@ def _scaled(item: ExitLogits, labels: np.ndarray, temperature: float) -> ScaledR
 
     (loss, ece), (loss_scaled, ece_scaled) = measured(1.0), measured(temperature)
     return ScaledRecord(temperature=temperature, log_loss=loss, ece=ece, log_loss_scaled=loss_scaled, ece_scaled=ece_scaled)
-
-
-def _params(item: ExitLogits, index: int, exits: Sequence[ExitLogits], head: Head) -> dict[str, Any]:
-    """An exit's integer constants; those of ``class_threshold`` get their thresholds later."""
-    if item.policy == "class_threshold":
-        inner = POLICIES[policy(item.score).name].constants(head)
-        return {"score": item.score, "score_params": inner, "thresholds": [0] * head.classes}
-    constants = policy(item.policy).constants(head)
-    if item.policy == "patience":
-        constants["first"] = index == 0 or exits[index - 1].policy != "patience"
-    return constants
-
-
-def _rank(item: ExitLogits, score: np.ndarray, labels: np.ndarray | None) -> Ranked:
-    own = item.policy == "class_threshold"
-    rising = policy(item.score if own else item.policy).rising
-    winner = item.logits.argmax(1)
-    group = winner if own else np.zeros(len(score), np.int64)
-    right = np.zeros(len(score), bool) if labels is None else winner == labels
-    return Ranked(score if rising else -score, right, rising, group, item.logits.shape[1] if own else 1)

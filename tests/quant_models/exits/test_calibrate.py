@@ -419,10 +419,11 @@ def test_a_promise_is_made_of_samples_that_found_nothing(n, promise, policies):
     assert [(entry.threshold, entry.params) for entry in again.exits] == [(entry.threshold, entry.params) for entry in found.exits]
 
 
-@pytest.mark.parametrize("n", [4000, 300])
-def test_where_nothing_can_be_promised_no_exit_is_on(n):
+@pytest.mark.parametrize("policies", [["max_logit", "softmax", "always"], ["margin", "class_threshold", "always"]])
+def test_where_nothing_can_be_promised_no_exit_is_on(policies):
     """Exits that are always wrong, however sure; thresholds still are those at which none leaves."""
-    made, labels = exits(["max_logit", "softmax", "always"], n=n)
+    n = 300
+    made, labels = exits(policies, n=n)
     wrong = [dataclasses.replace(item, logits=np.roll(item.logits, 1, 1)) for item in made[:-1]]
     training = [dataclasses.replace(item, logits=item.logits[:200]) for item in made]
     found = calibrate([*wrong, made[-1]], labels, accuracy_loss=0.02, proof=proof(n, 0.02), training=training)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-__all__ = ["Ranked", "by_shares"]
+__all__ = ["Ranked", "by_shares", "common"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Ranked:
         """bool ``[n]``."""
         found: np.ndarray = self.sure >= cuts[self.group]
         return found
+
+
+def common(item: Ranked) -> Ranked:
+    """``item`` with one threshold for all its samples."""
+    return replace(item, group=np.zeros_like(item.group), groups=1)
 
 
 def by_shares(ranked: Sequence[Ranked | None], shares: Sequence[float]) -> list[np.ndarray | None]:

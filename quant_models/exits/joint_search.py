@@ -9,12 +9,11 @@ where each class's best cut does not depend on the others; then each goes on alo
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from quant_models.exits.exit_search import Ranked
+from quant_models.exits.exit_search import Ranked, common
 from quant_models.exits.goals import Cuts, Goal
 from quant_models.exits.grid import best_of, closest, coarse
 
@@ -68,13 +67,13 @@ def search_each(ranked: Sequence[Ranked | None], last_right: np.ndarray, goals: 
 
 def _common(ranked: Sequence[Ranked | None]) -> list[Ranked | None]:
     """The same with one threshold an exit."""
-    return [None if item is None else replace(item, group=np.zeros_like(item.group), groups=1) for item in ranked]
+    return [None if item is None else common(item) for item in ranked]
 
 
-def _spread_out(ranked: Sequence[Ranked | None], common: Cuts) -> Cuts:
-    """The ``common`` cuts, by class."""
+def _spread_out(ranked: Sequence[Ranked | None], shared: Cuts) -> Cuts:
+    """The cuts that classes share, by class."""
     return [
-        None if cuts is None or item is None else np.full(item.groups, cuts[0], np.int64) for item, cuts in zip(ranked, common, strict=True)
+        None if cuts is None or item is None else np.full(item.groups, cuts[0], np.int64) for item, cuts in zip(ranked, shared, strict=True)
     ]
 
 

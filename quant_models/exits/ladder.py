@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from quant_models.exits.exit_search import Ranked
+from quant_models.exits.exit_search import Ranked, common
 from quant_models.exits.goals import Cuts, WithinLoss
 from quant_models.exits.joint_search import search_each
 from quant_models.exits.price import Price
@@ -23,6 +23,10 @@ LEVELS = tuple((level + 1) / 50 for level in range(50))
 SHARES = (0.25, 0.5, 0.75, 0.9)
 """What the first rungs of a search let go of the samples that leave without harm: that none of so few was harmed says little of others, of
 thresholds by class in particular."""
+
+PER_CLASS = 400
+"""Samples for each class that a search needs for thresholds by class. With fewer they fit these samples and not others: of Fashion-MNIST,
+with 166, less left at what was allowed than at one threshold for all classes, with 400 as much."""
 
 BUDGETS = 16
 """Rungs with harm, at most."""
@@ -69,7 +73,8 @@ def _at_most(values: np.ndarray, level: float) -> int:
 def of_search(ranked: Sequence[Ranked | None], allowed: float, cells: int = CELLS) -> Ladder:
     """Rungs that are the best cuts of all exits together on the samples ``ranked`` (of :func:`harmless`): the fewest stages a sample with
     at most so much harm among them, from none up to half as much again as ``allowed`` (0 to 1); before these, parts of what leaves without
-    any (:data:`SHARES`)."""
+    any (:data:`SHARES`). Classes share the cut where there are fewer than :data:`PER_CLASS` samples for each.
+    """
     live = [item for item in ranked if item is not None]
     if not live:
         return []
@@ -78,8 +83,12 @@ def of_search(ranked: Sequence[Ranked | None], allowed: float, cells: int = CELL
     budgets = np.unique(np.linspace(0, most, min(most, BUDGETS) + 1).round().astype(np.int64))
     price = Price.stages(len(ranked) + 1)
     goals = [WithinLoss(price, samples - int(budget)) for budget in budgets]
-    rungs = [cuts for cuts in search_each(ranked, np.ones(samples, bool), goals, cells) if cuts is not None]
-    return [*(_part(ranked, rungs[0], share) for share in SHARES), *rungs]
+    shared = [item if item is None or samples >= PER_CLASS * item.groups else common(item) for item in ranked]
+    rungs = [cuts for cuts in search_each(shared, np.ones(samples, bool), goals, cells) if cuts is not None]
+    return [
+        [None if item is None or cut is None else np.broadcast_to(cut, item.groups).copy() for item, cut in zip(ranked, rung, strict=True)]
+        for rung in (*(_part(shared, rungs[0], share) for share in SHARES), *rungs)
+    ]
 
 
 def _part(ranked: Sequence[Ranked | None], cuts: Cuts, share: float) -> Cuts:

@@ -19,8 +19,8 @@ def test_what_is_needed_and_the_ways_out_are_named() -> None:
         division(wanted, False, 140, 700, "x.toml")
     assert caught.value.message == (
         "x.toml: calibrate.accuracy_loss = 0.5: 140 validation images are too few to promise that of new ones: 238 are needed for a "
-        "promise on average, 551 for one with confidence 0.9; allowed: data.validation = 0.34 or more, or calibrate.accuracy_loss = 0.85 or more, "
-        "or calibrate.shares (nothing is promised then)"
+        "promise on average, 551 for one with confidence 0.9; allowed: data.validation = 0.34 or more, or calibrate.accuracy_loss = 0.85 "
+        "or more, or calibrate.shares (nothing is promised then)"
     )
     for way in ({"accuracy_loss": 0.85}, {"shares": [0.5]}):
         division(CalibrateSection(**way), False, 140, 700, "x.toml")

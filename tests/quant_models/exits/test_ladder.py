@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from quant_models.exits import ladder
-from quant_models.exits.exit_search import Ranked
+from quant_models.exits.exit_search import Ranked, common
 from quant_models.exits.ladder import harmful, harmless, of_quantiles, of_search
 
 
@@ -53,7 +53,18 @@ def test_rungs_are_the_best_cuts_of_so_much_harm(seed: int) -> None:
     assert len(rungs) == before + 7
 
 
-def test_the_first_rungs_are_parts_of_what_leaves_without_harm() -> None:
+def test_classes_share_the_cut_until_there_are_samples_enough_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of one threshold for all; then each has its own."""
+    rng = np.random.default_rng(3)
+    item = ranked(rng, 400, 50, 4)
+    one = [int(rung[0][0]) for rung in of_search([common(item)], 0.02) if rung[0] is not None]
+    assert [rung[0].tolist() for rung in of_search([item], 0.02) if rung[0] is not None] == [[cut] * 4 for cut in one]
+    monkeypatch.setattr(ladder, "PER_CLASS", 100)
+    assert any(len(set(rung[0].tolist())) > 1 for rung in of_search([item], 0.02) if rung[0] is not None)
+
+
+def test_the_first_rungs_are_parts_of_what_leaves_without_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ladder, "PER_CLASS", 100)
     rng = np.random.default_rng(1)
     items: list[Ranked | None] = [ranked(rng, 400, 50, 4), ranked(rng, 400, 50, 4)]
     rungs = of_search(items, 0.02)

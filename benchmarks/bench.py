@@ -24,6 +24,7 @@ from benchmarks.exit_unit import exit_units
 from benchmarks.figures import SEED, Figures, run_json, step_seconds
 from benchmarks.project import ProjectFiles, run_hard
 from benchmarks.resources import resources
+from benchmarks.trust import trust
 from build_flows.artefacts.agreement import AgreementFile
 from build_flows.artefacts.sizing import SizingFile
 from build_flows.base.ui import RichUi
@@ -165,10 +166,10 @@ def _peak(command: list[str], folder: Path) -> int:
 
 @click.command()
 @click.option("--fresh/--no-fresh", default=True, help="Also time `make demo` in a fresh clone, set-up included (several minutes).")
-@click.option("--part", type=click.Choice(("all", "accelerator", "board", "exit-unit", "resources")), default="all", show_default=True,
-              help="What to measure.")
+@click.option("--part", type=click.Choice(("all", "accelerator", "board", "exit-unit", "resources", "trust")), default="all",
+              show_default=True, help="What to measure.")
 def main(fresh: bool, part: str) -> None:
-    """Measure the figures of the README, docs/board.md, docs/exit_unit.md and docs/resources.md; write them there and to
+    """Measure the figures of the README, docs/board.md, docs/exit_unit.md, docs/resources.md and docs/trust.md; write them there and to
     docs/*benchmark.json."""
     from rich.console import Console
 
@@ -183,6 +184,8 @@ def main(fresh: bool, part: str) -> None:
         click.echo(exit_units(ui))
     if part in ("all", "resources"):
         click.echo(resources(ui))
+    if part in ("all", "trust"):
+        click.echo(trust(ui))
 
 
 def _accelerator(ui: RichUi, fresh: bool) -> str:

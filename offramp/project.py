@@ -90,7 +90,8 @@ class Project:
             values["data"] = {}
         if exits is not None:
             changes["exits"] = exits
-            values["calibrate"] = {"accuracy_loss": Config.model_fields["calibrate"].default.accuracy_loss}
+            # What the template plans its own exits for says nothing of others.
+            values["target"].pop("hard_share", None)
         values = _merged(values, changes)
         folder = Path.cwd() / (output or Path("build", values["project"]["name"]))
         self._begin(_told_from(values, Path.cwd(), folder), folder / "config.toml", ui, written=False)

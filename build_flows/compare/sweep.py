@@ -314,6 +314,8 @@ def _training(origin: _Origin, folder: Path, layouts: Sequence[Layout], source: 
     # It is never built, so no pace is too fast for it, and a folding.toml of the base is for other layers.
     values.setdefault("target", {})["cycles_per_sample"] = SLOWEST
     values.get("build", {}).pop("folding", None)
+    kept = {key: item for key, item in values.get("calibrate", {}).items() if key not in TARGETS}
+    values["calibrate"] = {**kept, "shares": [0.0] * len(exits)}
     return _layout(SHARED, folder / "config.toml", values, source)
 
 

@@ -10,6 +10,7 @@ from build_flows.board.dma_traffic import HP_BITS, traffic
 from build_flows.pages import html, report_rows
 from build_flows.pages import report_plots as plots
 from build_flows.pages.html import gain_told, percent, share_told
+from build_flows.pages.promise_words import promise_words
 from build_flows.pages.report_data import ReportData, gather
 from build_flows.pages.report_diagram import diagram
 from build_flows.pages.verdict import advice, at_clock, headline, mhz
@@ -32,7 +33,7 @@ def render(data: ReportData) -> str:
         settings=data.config.model_dump(mode="json"),
         results=data.results,
         netlist=data.netlist,
-        exits=report_rows.exit_rows(data),
+        exits=report_rows.exit_rows(data), promise=promise_words(data.exits.calibration),
         stages=report_rows.stage_rows(data),
         measured=data.intervals is not None,
         overloaded=overloaded(data),

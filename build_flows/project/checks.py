@@ -7,6 +7,7 @@ from build_flows.project.config import Config
 from build_flows.project.own import impossible_own, impossible_source
 from build_flows.project.places import PLACES
 from build_flows.project.sections import DATA_SHAPES, PATHS, BuildSection, numbers
+from build_flows.project.thresholds import impossible_thresholds
 from build_flows.project.training import impossible_import, impossible_training
 from build_flows.project.words import toml
 from quant_models.exits.policies import POLICIES
@@ -64,6 +65,7 @@ def impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
     yield from impossible_training(config.train, config.exits_only, config.consistent, config.personal, count)
     yield from impossible_import(config.train, config.import_, DATA_SHAPES.get(config.data.name, (None,))[-1])
     yield from _impossible_calibration(config, policies)
+    yield from impossible_thresholds(config)
 
 
 def _impossible_mode(build: BuildSection, count: int) -> Iterator[tuple[str, Any, str]]:

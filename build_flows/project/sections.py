@@ -151,6 +151,12 @@ class ExitSection(Section):
     score: ScoreName | None = Field(
         default=None, description="The policy whose score class_threshold compares; other policies do not read it. Unset: softmax."
     )
+    threshold: float | None = Field(
+        default=None,
+        description="A threshold that is not to be found but fixed, in the policy's unit: "
+        + "; ".join(f"{row.name}: {row.unit}" for row in POLICIES.values() if row.unit)
+        + ". All classes have the same. Set in every early exit, or in none. Unset: calibrated.",
+    )
     after: int | None = Field(
         default=None,
         ge=0,
@@ -172,13 +178,22 @@ class ExitSection(Section):
 
 
 class CalibrateSection(Section):
-    """How the thresholds are found on the validation split: give one of accuracy_loss, shares and mean_cost."""
+    """How the thresholds are found on the validation split: give one of accuracy_loss, shares and mean_cost. It is not read where every
+    early exit has a threshold of its own."""
 
     accuracy_loss: float | None = Field(
         default=None,
-        ge=0,
+        gt=0,
         le=100,
-        description="Accuracy that may be lost against the last exit alone, in percentage points; as many samples as possible leave early.",
+        description="Accuracy that may be lost against the last exit alone, in percentage points; as many samples as possible leave early. "
+        "It holds for new images too, with the confidence below; how many validation images that takes is in docs/training.md.",
+    )
+    confidence: float = Field(
+        default=0.9,
+        ge=0.5,
+        lt=1,
+        description="How sure it is to be that no more accuracy is lost than accuracy_loss. With too few validation images for that, no "
+        "more is lost on average, and exits.json says so. Of shares, mean_cost and fixed thresholds it is that of the bound told there.",
     )
     shares: list[Share] | None = Field(
         default=None,

@@ -28,8 +28,8 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "model": {"preset": "digits"},
         "train": {"epochs": 40, "batch_size": 64},
         "exits": [{"policy": "softmax"}, {"policy": "max_logit"}, {"policy": "always"}],
-        "calibrate": {"shares": [0.6, 0.25]},
-        "target": {"cycles_per_sample": "auto"},
+        "calibrate": {"accuracy_loss": 0.5},
+        "target": {"cycles_per_sample": "auto", "hard_share": [0.4, 0.375]},
     },
     "b_lenet": {
         "project": {"name": "b_lenet_fashion"},
@@ -37,7 +37,7 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "model": {"preset": "b_lenet"},
         "train": {"epochs": 12},
         "exits": [{"policy": "max_logit"}, {"policy": "always"}],
-        "calibrate": {"shares": [0.75]},
+        "calibrate": {"accuracy_loss": 0.5},
         "target": {"cycles_per_sample": "auto", "hard_share": [0.25]},
     },
     "triple_wins": {

@@ -55,8 +55,8 @@ class TrainSection(Section):
     early_stop: int | None = Field(
         default=None,
         ge=1,
-        description="Epochs without a better mean accuracy of the exits on the validation split after which training ends; the best "
-        "weights are kept. Unset: all epochs, the last weights.",
+        description="Epochs without a better mean accuracy of the exits after which training ends; the best weights are kept. It looks at "
+        "the sixth of the validation split that proves no thresholds. Unset: all epochs, the last weights.",
     )
     shift: int = Field(default=0, ge=0, le=8, description="Augmentation: move images by up to so many pixels each way, windows in time.")
     flip: bool = Field(default=False, description="Augmentation: mirror each image left to right half of the time.")

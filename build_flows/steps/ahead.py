@@ -17,6 +17,7 @@ from build_flows.steps.calibrate import cost_price
 from build_flows.steps.data import project_dataset
 from build_flows.steps.engine import Work
 from build_flows.steps.planned import read_folding, refuse_pace
+from build_flows.steps.promises import refuse_too_few
 from build_flows.steps.topology import built, topology
 from hw.control.register_map import EXITS
 
@@ -28,13 +29,16 @@ __all__ = ["look_ahead", "refuse_unbuildable"]
 
 
 def look_ahead(project: "Project", ui: Ui) -> None:
-    """Before a network is trained here: raise :class:`ConfigError` for what could not be calibrated or compiled, and warn of what can be
-    trained, but not compiled.
+    """Before a network is trained here, or one of the user's own is read: raise :class:`ConfigError` for what could not be calibrated or
+    compiled, and warn of what can be trained, but not compiled. Of the user's own only the data are known yet.
 
     Reads the data set, for the shape of its images and their classes; raises ``quant_models.errors.QuantModelError`` when it is unfit.
     """
     from quant_models.integers.describe import describe
 
+    refuse_too_few(project)
+    if project.config.model.own:
+        return
     data = project_dataset(project)
     work = Work(folder=project.output, ui=ui, output=project.output, file=project.file)
     spec = built(topology(project), data.classes, data.shape, work)

@@ -25,7 +25,7 @@ from build_flows.artefacts.evaluation import (
 from build_flows.base.ui import Ui
 from build_flows.steps.data import DataSettings, Held, data_inputs, data_settings, dataset, held_out
 from build_flows.steps.engine import Step, Work
-from quant_models.exits.calibrate import Gates, apply, scores
+from quant_models.exits.deciding import Gates, apply, scores
 from quant_models.exits.metrics import calibration_error, confusion, overthinking, probabilities
 from quant_models.exits.policies import policy
 from quant_models.exits.records import ExitRecord, ExitsFile

@@ -106,8 +106,7 @@ class Flow:
         from build_flows.steps.ahead import look_ahead, refuse_unbuildable
 
         project, subnet = self.project, self.project.config.subnet
-        own = project.config.model.own
-        if self.build.run(train_step(project), before=None if own else partial(look_ahead, project, self.ui)) and own:
+        if self.build.run(train_step(project), before=partial(look_ahead, project, self.ui)) and project.config.model.own:
             refuse_unbuildable(project, read_network(self.path("golden.npz")), self.ui)
         if subnet is not None:
             self.build.run(subnet_step.step(project, self.path("checkpoint.safetensors")))

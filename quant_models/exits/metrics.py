@@ -7,7 +7,8 @@ import numpy as np
 from quant_models.records import Record
 
 __all__ = [
-    "Overthinking", "Overthought", "Reliability", "ReliabilityBin", "calibration_error", "confusion", "overthinking", "probabilities",
+    "Overthinking", "Overthought", "Reliability", "ReliabilityBin", "ahead_of_last", "calibration_error", "confusion",
+    "overthinking", "probabilities",
 ]
 
 
@@ -86,3 +87,14 @@ def overthinking(predicted: Sequence[np.ndarray], labels: np.ndarray) -> Overthi
         first=[float(item.mean()) for item in new],
         pairs=[(i, j, float((right[i] & ~right[j]).mean())) for i in range(len(right)) for j in range(i + 1, len(right))],
     )
+
+
+def ahead_of_last(right: Sequence[np.ndarray]) -> list[int]:
+    """The early exits that are right more often than the last one, by more than 1.96 deviations of the difference on the same samples (of a
+    binomial over those on which the two differ, as McNemar tests it); ``right``, bool ``[n]`` by exit."""
+    found = []
+    for k, own in enumerate(right[:-1]):
+        gained, lost = int((own & ~right[-1]).sum()), int((~own & right[-1]).sum())
+        if gained - lost > 1.96 * (gained + lost) ** 0.5:
+            found.append(k)
+    return found

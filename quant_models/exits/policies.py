@@ -236,7 +236,7 @@ POLICIES: dict[str, Policy] = {
             bound=lambda params, head: entropy_bound(params, head.unit, head.classes),
         ),
         Policy(
-            name="patience", summary="when at least so many exits in a row, this one included, find the same class",
+            name="patience", summary="when at least so many exits of this policy in a row, this one included, find the same class",
             unit="a number of exits", confidence="how many exits in a row found this class",
             constants=lambda head: {"id_bits": head.id_bits, "run_bits": head.run_bits},
             integer=lambda real, head, params: math.ceil(real), back=lambda threshold, head, params: float(threshold),

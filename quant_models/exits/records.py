@@ -1,6 +1,6 @@
 """``exits.json`` (docs/interfaces.md, section 3): where samples leave, and how the thresholds were found."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -34,12 +34,13 @@ class ExitRecord(Record):
 
 
 class Wanted(Record):
-    """What calibration was asked for: one of the three."""
+    """What calibration was asked for: one of the four."""
 
     accuracy_loss: float | None = None
     shares: list[float] = Field(default_factory=list)
     mean_cost: float = 1.0
     cost: str = ""
+    thresholds: list[float | None] = Field(default_factory=list)
 
 
 class ScaledRecord(Record):
@@ -55,7 +56,12 @@ class ScaledRecord(Record):
 class Calibration(Record):
     """How the thresholds were found: what was ``wanted``; of the ``samples`` of the validation split the ``accuracy`` with exits, of the
     last exit alone, and of every exit alone; by exit (its number as text) the real thresholds, a list by class for ``class_threshold``, and
-    the bound that integer constants keep to (``epsilon``)."""
+    the bound that integer constants keep to (``epsilon``).
+
+    What is promised of the accuracy lost to exits: that it is within what was wanted with ``confidence``, or on ``average`` over all draws
+    of the samples, or nothing (``none``). Of the ``proof_samples``, which found nothing, so many had ``harms`` (the last exit is right, the
+    answer given wrong); with ``confidence`` the mean harm of new samples, and so the loss, is within ``bound`` (None: no sample was kept
+    for that), if they are independent draws of what comes later."""
 
     wanted: Wanted
     samples: int
@@ -66,6 +72,11 @@ class Calibration(Record):
     epsilon: dict[str, float]
     mean_cost: float = 1.0
     temperature: list[ScaledRecord] = Field(default_factory=list)
+    promise: Literal["confidence", "average", "none"] = "none"
+    confidence: float | None = None
+    proof_samples: int = 0
+    harms: int = 0
+    bound: float | None = None
 
 
 class ExitsFile(Artefact):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from quant_models.exits.calibrate import Gates, apply, scores
+from quant_models.exits.deciding import Gates, apply, scores
 from quant_models.exits.policies import POLICIES, Head, policy
 from quant_models.exits.records import ExitRecord
 from quant_models.judge.records import Curve, CurvePoint, MeanCost, Outcome

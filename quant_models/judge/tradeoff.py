@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from quant_models.exits.calibrate import Gates, apply, scores
+from quant_models.exits.deciding import Gates, apply, scores
 from quant_models.exits.records import ExitRecord
 from quant_models.judge.records import TradeoffCurve, TradeoffFile, TradeoffPoint
 

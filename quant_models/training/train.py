@@ -22,6 +22,7 @@ from torch.nn import functional
 from quant_models.datasets.digest import array_digest, data_digest
 from quant_models.datasets.load import Dataset, split
 from quant_models.errors import Diverged, QuantModelError
+from quant_models.exits.promise import parted, seen_by_training
 from quant_models.networks.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint
 from quant_models.networks.cut import cut
 from quant_models.networks.net import MultiExitNet
@@ -67,8 +68,9 @@ class TrainSettings:
     validation: float = 0.1
     """Share of the training set kept for validation and calibration."""
     early_stop: int | None = None
-    """Epochs without a better mean accuracy of the exits on the validation split after which training ends, at least 1; the best weights
-    are kept. None: all epochs are trained, and the last weights are kept."""
+    """Epochs without a better mean accuracy of the exits after which training ends, at least 1; the best weights are kept. It looks at a
+    sixth of the validation split, which proves no thresholds (:func:`quant_models.exits.promise.parted`), and so does the history. None:
+    all epochs are trained, and the last weights are kept."""
     seed: int = 0
     """Of initialisation, order, augmentation and the validation split."""
     device: Device = "auto"
@@ -197,8 +199,8 @@ class _State:
 
 @dataclass(frozen=True)
 class _Samples:
-    """Training samples: ``x`` uint8 ``[n, channels, height, width]``, ``y`` int64; and those held out for validation, as a data set has
-    them."""
+    """Training samples: ``x`` uint8 ``[n, channels, height, width]``, ``y`` int64; and those held out that are looked at after every epoch,
+    as a data set has them."""
 
     x: Tensor
     y: Tensor
@@ -389,7 +391,9 @@ def train(
         identity["network"] = model.kind
     if settings.batch > len(x):
         raise QuantModelError(f"batch must be at most the {len(x)} training samples, not {settings.batch}")
-    samples = _Samples(images_of(x), torch.from_numpy(y), data.x_train[held], data.y_train[held])
+    # What ends a training and chooses its weights must not be among what proves thresholds.
+    watched = held if settings.early_stop is None else held[np.sort(parted(len(held), settings.seed)[: seen_by_training(len(held))])]
+    samples = _Samples(images_of(x), torch.from_numpy(y), data.x_train[watched], data.y_train[watched])
 
     phases = (*scheme.phases(spec, settings.epochs), *gates.phases(spec, settings.epochs))
     partial = path.with_name(path.name + ".partial")
@@ -401,7 +405,7 @@ def train(
 
     history = run.state.history
     metrics: dict[str, Any] = {
-        "exits": history[-1] if settings.early_stop is None and history else evaluate(model, samples.x_held, samples.y_held),
+        "exits": history[-1] if settings.early_stop is None and history else evaluate(model, data.x_train[held], data.y_train[held]),
         "history": history, "train_samples": len(x), "validation_samples": len(held),
     }
     if settings.early_stop is not None:

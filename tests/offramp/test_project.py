@@ -67,9 +67,9 @@ def test_the_same_values_make_the_same_folder(here: Path) -> None:
 
 def test_a_new_target_of_calibration_takes_the_place_of_another(here: Path) -> None:
     project = offramp.load(ROOT / "examples" / "digits.toml", ui=None)
-    assert project.config.calibrate.shares is not None
-    changed = project.replace(calibrate={"accuracy_loss": 1.0}).config.calibrate
-    assert (changed.accuracy_loss, changed.shares) == (1.0, None)
+    assert project.config.calibrate.accuracy_loss is not None
+    changed = project.replace(calibrate={"shares": [0.5, 0.2]}).config.calibrate
+    assert (changed.accuracy_loss, changed.shares) == (None, [0.5, 0.2])
 
 
 def test_places_hold_from_the_variants_own_folder(tmp_path: Path) -> None:

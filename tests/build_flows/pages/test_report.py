@@ -65,7 +65,8 @@ def _with_exit(policy: str, params: dict[str, Any], threshold: int, real: Any) -
          "as an integer, 69905"),
         ("entropy", {}, -9000, 0.25, "when the entropy of its softmax probabilities is at most the threshold: 0.25 (nats); "
          "as an integer, -9000"),
-        ("patience", {}, 2, 2.0, "when at least so many exits in a row, this one included, find the same class: 2 (a number of exits); "
+        ("patience", {}, 2, 2.0,
+         "when at least so many exits of this policy in a row, this one included, find the same class: 2 (a number of exits); "
          "as an integer, 2"),
         ("class_threshold", {"score": "entropy", "score_params": {}, "thresholds": [1, 2, 3]}, 0, [0.5, 0.125, 0.25],
          "when the entropy of its softmax probabilities is at most the threshold of the class that wins: 0.125 to 0.5 (nats)"),

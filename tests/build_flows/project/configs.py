@@ -8,7 +8,7 @@ from build_flows.project.template import template
 
 __all__ = ["B_LENET", "DIGITS", "faults", "placed"]
 
-DIGITS = template("digits").replace("# accuracy_loss =", "accuracy_loss = 0.5").replace("\nshares = [0.6, 0.25]", "\n# shares =")
+DIGITS = template("digits").replace("\nhard_share = [0.4, 0.375]", "\n# hard_share =")
 B_LENET = template("b_lenet")
 
 

@@ -9,7 +9,7 @@ from tests.build_flows.project.configs import B_LENET, DIGITS, faults, placed
     ("text", "message"),
     [
         (
-            DIGITS.replace('\n[[exits]]\npolicy = "max_logit"\n# score =\n# after =\n# head =\n', ""),
+            DIGITS.replace('\n[[exits]]\npolicy = "max_logit"\n# score =\n# threshold =\n# after =\n# head =\n', ""),
             'exits = ["softmax", "always"]: digits has 3 exits, not 2; allowed: one [[exits]] table for each, a single one, or any number '
             "with after in each but the last",
         ),
@@ -41,7 +41,7 @@ from tests.build_flows.project.configs import B_LENET, DIGITS, faults, placed
             "data.resize = [8]: allowed: 2 values, height and width, not 1",
         ),
         (
-            DIGITS.replace("\naccuracy_loss = 0.5", "\nshares = [0.7, 0.6]"),
+            DIGITS.replace("\naccuracy_loss = 0.5", "\n# accuracy_loss =").replace("# shares =", "shares = [0.7, 0.6]"),
             "calibrate.shares = [0.7, 0.6]: they sum to 1.3; allowed: 1 at most",
         ),
         (
@@ -101,7 +101,7 @@ from tests.build_flows.project.configs import B_LENET, DIGITS, faults, placed
         ),
         (DIGITS.replace("\naccuracy_loss = 0.5", ""), "calibrate.accuracy_loss = (unset): allowed: one of"),
         (
-            B_LENET.replace('"max_logit"', '"never"'),
+            B_LENET.replace('"max_logit"', '"never"').replace("\naccuracy_loss = 0.5", "\nshares = [0.75]").replace("# shares =", ""),
             "calibrate.shares[0] = 0.75: exits[0] has policy never; allowed: 0",
         ),
     ],

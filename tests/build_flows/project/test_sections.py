@@ -4,6 +4,7 @@ import typing
 
 import pytest
 
+from build_flows.base.errors import ConfigError
 from build_flows.base.parts import BOARDS
 from build_flows.project.load import parse
 from build_flows.project.sections import ExitSection, ModelSection, TargetSection
@@ -33,7 +34,7 @@ from tests.build_flows.project.configs import B_LENET, DIGITS, faults
         (
             "[[exits]]\n",
             "[[exits]]\nplace = 1\n",
-            "x.toml: exits[0].place = 1: unknown key; allowed: policy, score, after, head, gate_head",
+            "x.toml: exits[0].place = 1: unknown key; allowed: policy, score, threshold, after, head, gate_head",
         ),
         ("# after =", "after = -1", "x.toml: exits[0].after = -1: allowed: whole number from 0 to 1000"),
         ("# head =", 'head = "big"', 'x.toml: exits[0].head = "big": allowed: "preset", "linear", "pool", "conv", "global"'),
@@ -103,6 +104,11 @@ def test_policies_and_scores_are_those_of_the_table() -> None:
 @pytest.mark.parametrize("policy", ["margin", "entropy", "patience", "class_threshold", "gate", "never"])
 def test_every_policy_can_be_asked_for(policy: str) -> None:
     text = B_LENET.replace('policy = "max_logit"', f'policy = "{policy}"', 1).replace("# score =", 'score = "entropy"', 1)
-    made = parse(text.replace("shares = [0.75]", "shares = [0]").replace("epsilon = 0.001", "epsilon = 0.0005"), "x.toml")
+    if policy == "patience":
+        # Of one exit alone it could not tell samples apart.
+        with pytest.raises(ConfigError, match=r'exits\[0\]\.policy = "patience": .* there is none beside this one'):
+            parse(text, "x.toml")
+        return
+    made = parse(text.replace("epsilon = 0.001", "epsilon = 0.0005"), "x.toml")
     assert [(item.policy, item.score) for item in made.exits] == [(policy, "entropy"), ("always", None)]
     assert made.calibrate.epsilon == 0.0005

@@ -78,8 +78,8 @@ def test_a_network_without_early_exits_has_no_heads_to_train() -> None:
     text = template("digits").replace('scheme = "joint"', 'scheme = "personal"').replace("# start =", 'start = "x"')
     first = text.index("[[exits]]")
     last, end = text.rindex("[[exits]]"), text.index("[calibrate]")
-    shares = text[end:].replace("shares = [0.6, 0.25]", "accuracy_loss = 1.0", 1)
-    alone = text[:first] + text[last:end] + shares
+    rest = text[end:].replace("\nhard_share = [0.4, 0.375]", "\n# hard_share =")
+    alone = text[:first] + text[last:end] + rest
     with pytest.raises(ConfigError, match=r'train\.scheme = "personal": there are no early exits to train; allowed: "joint", "exits_only"'):
         parse(alone)
     parse(alone.replace('scheme = "personal"', 'scheme = "exits_only"'))

@@ -12,8 +12,8 @@ from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
 from build_flows.steps import calibrate
 from build_flows.steps.data import project_dataset
-from quant_models.exits.calibrate import ExitLogits, apply
 from quant_models.exits.calibrate import calibrate as find_thresholds
+from quant_models.exits.deciding import ExitLogits, apply
 from sim import golden
 from tests.build_flows.alone import alone
 from tests.build_flows.projects import changed

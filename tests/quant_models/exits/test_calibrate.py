@@ -9,10 +9,13 @@ import pytest
 
 from hw.exits.decision import ExitDecision
 from quant_models.errors import QuantModelError, Unreachable
-from quant_models.exits.calibrate import ExitLogits, apply, calibrate, scores
+from quant_models.exits.calibrate import calibrate
+from quant_models.exits.deciding import ExitLogits, apply, scores
 from quant_models.exits.metrics import probabilities
 from quant_models.exits.policies import POLICIES, policy
 from quant_models.exits.price import Price
+from quant_models.exits.promise import divide, halve, parted, upper_bound
+from quant_models.exits.proof import Proof
 from quant_models.exits.temperature import fit
 from sim.golden import decide, parse_exits
 
@@ -341,8 +344,8 @@ def test_file_is_stable_and_plain_json(tmp_path):
 @pytest.mark.parametrize(("policies", "wanted", "message"), [
     (["max_logit"], {"accuracy_loss": 0.1}, "the last exit must be enabled and have policy always"),
     (["always", "always"], {"accuracy_loss": 0.1}, "only the last exit can have policy always"),
-    (["max_logit", "always"], {}, "needs one of accuracy_loss, shares and mean_cost"),
-    (["max_logit", "always"], {"accuracy_loss": 0.1, "shares": [0.5]}, "needs one of accuracy_loss, shares and mean_cost"),
+    (["max_logit", "always"], {}, "needs one of accuracy_loss, shares, mean_cost and thresholds"),
+    (["max_logit", "always"], {"accuracy_loss": 0.1, "shares": [0.5]}, "needs one of accuracy_loss, shares, mean_cost and thresholds"),
     (["max_logit", "always"], {"accuracy_loss": 1.5}, r"accuracy_loss must be 0 to 1, not 1\.5"),
     (["max_logit", "always"], {"shares": [1.5]}, r"shares must be 1 numbers from 0 to 1 that sum to at most 1, not \[1\.5\]"),
     (["gate", "always"], {"accuracy_loss": 0.1}, "exit 0: policy gate needs the logits of a gate head, and there are none"),
@@ -377,5 +380,98 @@ def test_a_mean_cost_is_kept_to_with_the_most_right_answers():
     with pytest.raises(Unreachable, match=r"cannot be reached: the best is 0\.2222") as caught:
         calibrate(three, labels, mean_cost=0.2, price=price)
     assert caught.value.least == pytest.approx(2 / 9)
-    with pytest.raises(QuantModelError, match="one of accuracy_loss, shares and mean_cost"):
+    with pytest.raises(QuantModelError, match="one of accuracy_loss, shares, mean_cost and thresholds"):
         calibrate(three, labels, mean_cost=0.2, shares=[0.5, 0.2])
+
+
+def proof(n, loss=None, seed=3, confidence=0.9):
+    division = halve(n) if loss is None else divide(n, loss, confidence)
+    return Proof(division=division, order=parted(n, seed), confidence=confidence)
+
+
+def harm(found, made, labels):
+    """How many of the samples the exits of ``found`` harm, by the definition."""
+    label, _ = apply(found.exits, [item.logits for item in made])
+    return (made[-1].logits.argmax(1) == labels) & (label != labels)
+
+
+@pytest.mark.parametrize(("n", "promise"), [(4000, "confidence"), (300, "confidence"), (110, "average")])
+@pytest.mark.parametrize("policies", [["margin", "softmax", "always"], ["class_threshold", "patience", "always"]])
+def test_a_promise_is_made_of_samples_that_found_nothing(n, promise, policies):
+    """Thresholds follow from the other samples and how many were harmed; labels and scores of the proof change nothing else."""
+    made, labels = exits(policies, n=n)
+    training, _ = exits(policies, n=700, seed=9)
+    kept = proof(n, 0.02)
+    found = calibrate(made, labels, accuracy_loss=0.02, proof=kept, training=training)
+    told = found.calibration
+    assert (told.promise, told.confidence, told.proof_samples) == (promise, 0.9, len(kept.proof))
+    assert 0 < told.bound <= (0.02 if promise == "confidence" else 0.05)
+    assert found.exits[0].leave + found.exits[1].leave > 0.05
+    harmed = harm(found, made, labels)[kept.proof].sum()
+    # On average a sample counts that a stricter rung harmed.
+    assert harmed == told.harms if promise == "confidence" else harmed <= told.harms
+    # Other labels, but no other harm: the last exit is still wrong.
+    other, answer = labels.copy(), made[-1].logits.argmax(1)
+    spare = np.intersect1d(np.flatnonzero(answer != labels), kept.proof)
+    other[spare] = [next(label for label in range(5) if label not in (labels[k], answer[k])) for k in spare]
+    again = calibrate(made, other, accuracy_loss=0.02, proof=kept, training=training)
+    assert len(spare) > 3
+    assert [(entry.threshold, entry.params) for entry in again.exits] == [(entry.threshold, entry.params) for entry in found.exits]
+
+
+@pytest.mark.parametrize("policies", [["max_logit", "softmax", "always"], ["margin", "class_threshold", "always"]])
+def test_where_nothing_can_be_promised_no_exit_is_on(policies):
+    """Exits that are always wrong, however sure; thresholds still are those at which none leaves."""
+    n = 300
+    made, labels = exits(policies, n=n)
+    wrong = [dataclasses.replace(item, logits=np.roll(item.logits, 1, 1)) for item in made[:-1]]
+    training = [dataclasses.replace(item, logits=item.logits[:200]) for item in made]
+    found = calibrate([*wrong, made[-1]], labels, accuracy_loss=0.02, proof=proof(n, 0.02), training=training)
+    assert [entry.enabled for entry in found.exits] == [False, False, True]
+    assert [entry.leave for entry in found.exits] == [0.0, 0.0, 1.0]
+    assert (found.calibration.harms, found.calibration.bound) == (0, 0.0)
+    on = [entry.replace(enabled=True) for entry in found.exits]
+    assert (apply(on, [item.logits for item in (*wrong, made[-1])])[1] == 2).all()
+
+
+@pytest.mark.parametrize("wanted", [{"shares": [0.4, 0.3]}, {"mean_cost": 0.7}, {"thresholds": [0.9, 2.0]}])
+def test_of_other_thresholds_the_bound_alone_is_told(wanted):
+    made, labels = exits(["softmax", "max_logit", "always"])
+    kept = proof(600)
+    found = calibrate(made, labels, proof=kept, **wanted)
+    told = found.calibration
+    assert (told.promise, told.confidence, told.proof_samples) == ("none", 0.9, 300)
+    assert told.harms == harm(found, made, labels)[kept.proof].sum()
+    assert told.bound == upper_bound(told.harms, 300, 0.9)
+    # What the proof holds did not choose.
+    other = labels.copy()
+    other[kept.proof] = 0
+    again = calibrate(made, other, proof=kept, **wanted)
+    assert [entry.threshold for entry in again.exits] == [entry.threshold for entry in found.exits]
+    assert "promise" not in calibrate(made, labels, **wanted).calibration.to_json()
+
+
+def test_temperatures_are_of_the_samples_that_search():
+    made, labels = too_sure(["softmax", "always"])
+    kept = proof(600)
+    found = calibrate(made, labels, shares=[0.4], temperature=True, proof=kept)
+    assert found.exits[0].temperature == fit(made[0].logits[kept.search], made[0].scale, labels[kept.search])
+
+
+def test_fixed_thresholds_are_in_the_policies_units():
+    made, labels = exits(["softmax", "class_threshold", "entropy", "patience", "never", "always"])
+    made[1] = dataclasses.replace(made[1], score="margin")
+    found = calibrate(made, labels, thresholds=[0.9, 3.0, 0.5, 2, None])
+    told = found.calibration
+    assert told.real_thresholds == {
+        "0": pytest.approx(0.9, rel=1e-3), "1": [pytest.approx(3.0)] * 5, "2": pytest.approx(0.5, rel=1e-3), "3": 2.0,
+    }
+    assert told.wanted.to_json() == {"thresholds": [0.9, 3.0, 0.5, 2.0, None]}
+    margin = np.sort(made[1].logits, 1) * 0.03
+    sure = probabilities(made[0].logits, 0.03).max(1) >= 0.9
+    assert found.exits[0].leave == sure.mean()
+    assert found.exits[1].leave == (~sure & (margin[:, -1] - margin[:, -2] >= 3.0 - 1e-9)).mean()
+    with pytest.raises(QuantModelError, match=r"exit 0: threshold of softmax must be from 0\.2 to 1 \(a probability\), not 0\.1"):
+        calibrate(made, labels, thresholds=[0.1, 3.0, 0.5, 2, None])
+    with pytest.raises(QuantModelError, match="thresholds must be 5, one for each exit but the last"):
+        calibrate(made, labels, thresholds=[0.9, None, 0.5, 2, None])

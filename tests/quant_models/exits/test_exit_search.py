@@ -1,31 +1,21 @@
-"""What is given for a wrong answer: small cases in which the best cuts can be seen."""
+"""One exit's samples by sureness, and cuts for given shares."""
 
 import numpy as np
-import pytest
 
-from quant_models.exits.exit_search import Ranked, by_loss
-
-
-def ranked(surest, right, samples=10):
-    """An exit that is as sure of the samples ``surest`` as it ever is, and right about those of ``right`` alone."""
-    index = np.arange(samples)
-    return Ranked(np.where(np.isin(index, surest), 5, 0), np.isin(index, right), True, np.zeros(samples, np.int64), 1)
+from quant_models.exits.exit_search import Ranked, by_shares
 
 
-@pytest.mark.parametrize(("first", "second", "wanted"), [
-    # Three samples that leave at the first exit spare two stages each, four at the second one each.
-    (([0, 1, 2], [0, 1]), ([3, 4, 5, 6], [3, 4, 5]), ([5], [6])),
-    # Of one at the first and four at the second the latter spare more.
-    (([0], []), ([3, 4, 5, 6], [3, 4, 5]), ([6], [5])),
-])
-def test_one_wrong_answer_is_spent_where_it_spares_most_stages(first, second, wanted):
-    exits = [ranked(*first), ranked(*second)]
-    last_right = np.ones(10, bool)
-    cuts = by_loss(exits, last_right, 0.1)
-    assert [item.tolist() for item in cuts] == [*wanted]
-    present, lost = last_right.copy(), 0
-    for item, cut in zip(exits, cuts, strict=True):
-        leave = present & item.leaves(cut)
-        lost += int((leave & ~item.right).sum())
-        present &= ~leave
-    assert lost == 1
+def test_cuts_let_the_nearest_share_go() -> None:
+    """Of those that are left, counted in shares of all; equal scores leave together."""
+    first = Ranked(np.arange(10), np.ones(10, bool), True, np.zeros(10, np.int64), 1)
+    second = Ranked(np.where(np.arange(10) < 4, 3, 1), np.ones(10, bool), True, np.arange(10) % 2, 2)
+    cuts = by_shares([first, None, second], [0.4, 0.0, 0.3])
+    assert [None if cut is None else cut.tolist() for cut in cuts] == [[6], None, [3, 3]]
+    assert by_shares([first], [0.04]) == [None]
+
+
+def test_some_of_the_samples() -> None:
+    item = Ranked(np.arange(4), np.array([True, False, True, False]), False, np.array([0, 1, 2, 0]), 3).of(np.array([3, 0]))
+    assert (item.sure.tolist(), item.right.tolist(), item.group.tolist()) == ([3, 0], [False, True], [0, 0])
+    assert (item.groups, item.thresholds(np.array([2, 5, 1]))) == (3, [-2, -5, -1])
+    assert item.out_of_reach().tolist() == [4, 4, 4]

@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from quant_models.exits import joint_search
+from quant_models.exits import grid
 from quant_models.exits.exit_search import Ranked
-from quant_models.exits.joint_search import WithinCost, WithinLoss, outcome, search
+from quant_models.exits.goals import WithinCost, WithinLoss
+from quant_models.exits.joint_search import outcome, search, search_each
 from quant_models.exits.price import Price
 
 
@@ -78,7 +79,7 @@ def test_a_coarse_grid_ends_where_no_single_threshold_can_be_bettered(monkeypatc
     items: list[Ranked | None] = [ranked(rng, 400, 90) for _ in range(2)]
     last = rng.random(400) < 0.9
     price = Price(steps=(2.0, 3.0, 5.0), whole=9.0)
-    monkeypatch.setattr(joint_search, "CELLS", 25)
+    monkeypatch.setattr(grid, "CELLS", 25)
     cuts = search(items, last, WithinCost(price, 5.0))
     assert cuts is not None
     right, _ = outcome(items, last, cuts)
@@ -100,3 +101,36 @@ def test_what_cannot_be_met_is_none_and_the_least_cost_is_found() -> None:
     cuts = search(items, last, WithinLoss(price, 0))
     assert cuts is not None
     assert price.mean(outcome(items, last, cuts)[1], 20) == 1.0
+
+
+def surest(places: list[int], right: list[int]) -> Ranked:
+    """An exit that is as sure of ten samples' ``places`` as it ever is, and right about those of ``right`` alone."""
+    index = np.arange(10)
+    return Ranked(np.where(np.isin(index, places), 5, 0), np.isin(index, right), True, np.zeros(10, np.int64), 1)
+
+
+@pytest.mark.parametrize(("first", "second", "wanted"), [
+    # Three samples that leave at the first exit spare two stages each, four at the second one each.
+    (([0, 1, 2], [0, 1]), ([3, 4, 5, 6], [3, 4, 5]), [3, 0, 7]),
+    # Of one at the first and four at the second the latter spare more.
+    (([0], []), ([3, 4, 5, 6], [3, 4, 5]), [0, 4, 6]),
+])
+def test_one_wrong_answer_is_spent_where_it_spares_most_stages(
+    first: tuple[list[int], list[int]], second: tuple[list[int], list[int]], wanted: list[int]
+) -> None:
+    exits, last = [surest(*first), surest(*second)], np.ones(10, bool)
+    cuts = search(exits, last, WithinLoss(Price.stages(3), 9))
+    assert cuts is not None
+    assert outcome(exits, last, cuts) == (9, wanted)
+
+
+def test_beyond_ten_early_exits_cuts_move_one_by_one() -> None:
+    """Each of twelve exits is sure and right of one sample of its own."""
+    exits = [Ranked(np.where(np.arange(14) == k, 5, 0), np.arange(14) == k, True, np.zeros(14, np.int64), 1) for k in range(12)]
+    last = np.ones(14, bool)
+    cuts = search(exits, last, WithinLoss(Price.stages(13), 14), [[None] * 12])
+    assert cuts is not None
+    assert outcome(exits, last, cuts) == (14, [1] * 12 + [2])
+    [coarse] = search_each(exits, last, [WithinLoss(Price.stages(13), 14)], 64)
+    assert coarse is not None
+    assert outcome(exits, last, coarse) == (14, [1] * 12 + [2])

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from quant_models.errors import QuantModelError
-from quant_models.exits.calibrate import ExitLogits, calibrate
+from quant_models.exits.calibrate import calibrate
+from quant_models.exits.deciding import ExitLogits
 from quant_models.integers.view import integer_logits
 from quant_models.networks.layouts import HEADS, backbone, blocks, layout, outline, place, places
 from quant_models.networks.presets import PRESETS, preset

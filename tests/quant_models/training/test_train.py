@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from quant_models.datasets.load import Dataset, load, split
 from quant_models.errors import Diverged, QuantModelError
+from quant_models.exits.promise import parted, seen_by_training
 from quant_models.integers.view import integer_logits
 from quant_models.networks.checkpoint import load_checkpoint, load_model, save_checkpoint
 from quant_models.networks.gate_layout import with_gates
@@ -278,11 +279,12 @@ def test_early_stopping_keeps_the_best_weights(tmp_path, few):
     best = scores.index(max(scores))
     assert found["kept_epochs"] == {"joint": {"all": best}}
     assert len(scores) == best + 3 < 30
-    assert found["exits"] == found["history"][best]
     _, held = split(few, 0.3, 5)
     assert evaluate(load_model(tmp_path / "net"), few.x_train[held], few.y_train[held]) == found["exits"]
+    seen = held[np.sort(parted(len(held), 5)[: seen_by_training(len(held))])]
+    assert evaluate(load_model(tmp_path / "net"), few.x_train[seen], few.y_train[seen]) == found["history"][best]
     whole = train(SPEC, few, dataclasses.replace(rough, epochs=len(scores), early_stop=None), tmp_path / "all")
-    assert whole["history"] == found["history"]
+    assert evaluate(load_model(tmp_path / "all"), few.x_train[seen], few.y_train[seen]) == found["history"][-1]
     assert "kept_epochs" not in whole
 
 
@@ -397,3 +399,20 @@ def test_a_training_without_perturbations_is_that_of_before_there_were_any():
 def test_perturbations_that_cannot_be(change, message):
     with pytest.raises(QuantModelError, match=message):
         dataclasses.replace(SETTINGS, **change)
+
+
+def test_early_stopping_looks_at_nothing_that_proves_thresholds(tmp_path, few, monkeypatch):
+    """Other labels of the images that are kept for the proof change neither the epoch nor the history."""
+    settings = TrainSettings(epochs=4, batch=40, validation=0.3, early_stop=2, seed=5)
+    _, held = split(few, 0.3, 5)
+    proof = held[parted(len(held), 5)[seen_by_training(len(held)):]]
+    other = few.y_train.copy()
+    other[proof] = (other[proof] + 1) % 10
+    # The same images are held out whatever their labels.
+    monkeypatch.setattr("quant_models.training.train.split", lambda data, fraction, seed: split(few, fraction, seed))
+    one, two = (train(SPEC, data, settings, tmp_path / name) for name, data in (
+        ("one", few), ("two", dataclasses.replace(few, y_train=other))
+    ))
+    assert (one["history"], one["kept_epochs"]) == (two["history"], two["kept_epochs"])
+    assert one["exits"] != two["exits"]
+    assert len(proof) == 60

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from build_flows.base.files import write_text
-from build_flows.steps import bitstream, train
+from build_flows.steps import bitstream, calibrate, train
 from build_flows.steps.sources import EXCLUDED, Closure, Sources
 
 __all__ = ["PAGE", "STEPS", "closures", "text"]
@@ -18,7 +18,7 @@ STEPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "train, checkpoint": ("build_flows.steps.take", ()),
     "train, own": ("build_flows.steps.own", ()),
     "subnet": ("build_flows.steps.subnet", ()),
-    "calibrate": ("build_flows.steps.calibrate", ()),
+    "calibrate": ("build_flows.steps.calibrate", calibrate.APART),
     "export": ("build_flows.steps.export", ()),
     "compile": ("build_flows.steps.compile", ()),
     "agree": ("build_flows.steps.agree", ()),

@@ -51,13 +51,19 @@ def stamp(project: Project, step: str) -> dict[str, object]:
 
 def test_a_checkpoint_of_the_same_data_and_settings_is_kept(old: Path) -> None:
     project, ui = load_config(old / "config.toml"), Listening()
-    before = {name: hash_path(project.output / name) for name in ("checkpoint.safetensors", "metrics.json", "exits.json", "tradeoff.json")}
+    before = {name: hash_path(project.output / name) for name in ("checkpoint.safetensors", "metrics.json", "tradeoff.json")}
+    exits = json.loads((project.output / "exits.json").read_text())
     seconds = stamp(project, "train")["seconds"]
     flow.train(project, ui)
     assert "checkpoint.safetensors, metrics.json: kept from offramp 0.1" in ui.said
     assert (stamp(project, "train")["version"], stamp(project, "train")["seconds"]) == (2, seconds)
-    # Calibrated anew, and to the same bytes.
+    # Calibrated anew: the same, and beside it what is promised.
     assert {name: hash_path(project.output / name) for name in before} == before
+    now = json.loads((project.output / "exits.json").read_text())
+    assert {key: now["calibration"].pop(key) for key in ("promise", "confidence", "proof_samples")} == {
+        "promise": "none", "confidence": 0.9, "proof_samples": 30}
+    del now["calibration"]["harms"], now["calibration"]["bound"]
+    assert now == exits
     ui.said.clear()
     flow.train(project, ui)
     assert ui.said == []

@@ -53,7 +53,9 @@ def advice(verdict: Verdict, config: Config) -> str | None:
     found = []
     target = config.target
     if not verdict.fits:
-        keys = [f"raise target.cycles_per_sample (now {target.cycles_per_sample})"]
+        auto = target.cycles_per_sample == "auto"
+        keys = ["give target.cycles_per_sample a higher number than \"auto\" found" if auto else
+                f"raise target.cycles_per_sample (now {target.cycles_per_sample})"]
         if config.build.folding not in FOLDINGS:
             keys.insert(0, "edit the file of build.folding")
         if not config.model.own:

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from quant_models.exits.records import ExitsFile
     from quant_models.networks.spec import NetSpec
 
-__all__ = ["OUTPUTS", "Settings", "cost_price", "run", "step"]
+__all__ = ["APART", "OUTPUTS", "Settings", "cost_price", "run", "step"]
 
 OUTPUTS = ("exits.json", "tradeoff.json")
+APART = ("build_flows.pages",)
+"""The words in which a promise is told: they change nothing of it."""
 FAR = 0.02
 """A share that differs by more from the one wanted is told."""
 
@@ -56,7 +58,7 @@ def step(project: "Project", network: Mapping[str, Path]) -> Step:
     """``exits.json`` and ``tradeoff.json`` of the ``network``: its ``checkpoint``, or ``golden`` integers of the user's own."""
     config = project.config
     return Step(
-        name="calibrate", run=run, outputs=OUTPUTS, inputs={**network, **data_inputs(project)},
+        name="calibrate", apart=APART, run=run, outputs=OUTPUTS, inputs={**network, **data_inputs(project)},
         settings=Settings(
             data=data_settings(project), held=held_out(project), network=None if config.model.own else topology(project),
             policies=tuple((item.policy, item.score or "softmax") for item in config.built),

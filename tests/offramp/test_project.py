@@ -176,7 +176,7 @@ def test_a_variant_takes_what_is_the_same_and_trains_nothing(copy: Copy) -> None
     faster.train()
     for name in ("checkpoint.safetensors", "metrics.json", "exits.json"):
         assert (faster.folder / name).read_bytes() == (own.output / name).read_bytes()
-    assert {path.stem for path in (faster.folder / ".steps").glob("*.json")} == {"train", "calibrate", "sources"}
+    assert {path.stem for path in (faster.folder / ".steps").glob("*.json")} == {"door", "train", "calibrate", "sources"}
     stamp = json.loads((faster.folder / ".steps" / "train.json").read_text())
     assert stamp["seconds"] == json.loads((own.output / ".steps" / "train.json").read_text())["seconds"]
     assert load_config(faster.file).config == faster.config

@@ -8,9 +8,9 @@ from hw.control.registers import Field, Register
 from hw.exits.unit import Port
 from tests.artefact_checks import checked
 
-FIELD = {"name": "label", "lsb": 0, "bits": 15, "doc": "the class"}
+FIELD = {"name": "label", "lsb": 0, "bits": 15, "doc": "the class", "access": None}
 REGISTER = {"name": "MODE", "offset": 8, "bits": 26, "access": "rw", "init": 0, "signed": False, "fields": [FIELD], "strobe": False,
-            "doc": "what it does"}
+            "read_with": "", "doc": "what it does"}
 MANIFEST: dict[str, Any] = {
     "version": 1, "made_by": "offramp 0.2.0", "module": "exit_unit", "policy": "class_threshold", "score": "margin", "classes": 2, "pe": 1,
     "logit_bits": 9, "scale": 1, "bias": [0, 0], "params": {"score": "margin", "thresholds": [1, 2]}, "threshold": None,

@@ -40,7 +40,7 @@ def test_the_name_can_be_chosen() -> None:
 def test_the_pace_is_looked_for_where_it_is_not_given() -> None:
     assert {parse(template(preset)).target.cycles_per_sample for preset in TEMPLATES} == {"auto"}
     assert parse(template("digits", cycles=77)).target.cycles_per_sample == 77
-    assert TEMPLATES["digits"]["target"] == {"cycles_per_sample": "auto"}
+    assert TEMPLATES["digits"]["target"] == {"cycles_per_sample": "auto", "hard_share": [0.4, 0.375]}
 
 
 def test_an_unknown_preset_is_named() -> None:

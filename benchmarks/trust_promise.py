@@ -177,7 +177,7 @@ def _table(found: Sequence[Drawn]) -> str:
 def _projects() -> Iterator[Project]:
     """The digits, with gate heads, and Fashion-MNIST; trained below ``examples/build``."""
     folder = ROOT / "examples" / "build" / "promise"
-    digits = template("digits").replace('"softmax"', '"gate"', 1).replace('policy = "max_logit"', 'policy = "gate"', 1)
+    digits = template("digits").replace('policy = "softmax"', 'policy = "gate"', 1).replace('policy = "max_logit"', 'policy = "gate"', 1)
     fashion = template("b_lenet").replace("\nepochs = 12", f"\nepochs = {EPOCHS}")
     for name, text in (("digits", digits), ("fashion", fashion)):
         file = folder / name / "config.toml"

@@ -51,6 +51,8 @@ def mutants(seed: int) -> Iterator[Mutant]:
     values = {name: tomllib.loads(text) for name, text in texts.items()}
     own = {name: (EXAMPLES / name).read_bytes() for name in ("own_network.py", "own_network.safetensors")}
     base = {"b_lenet_fashion.toml": texts["b_lenet_fashion"].encode()}
+    target = {key: value for key, value in values["digits"]["target"].items() if key != "hard_share"}
+    shares = edited(values["digits"], {("calibrate",): {"shares": [0.6, 0.25]}, ("target",): target})
     # The first layout of the example has no exits to be changed.
     sweep = values["layouts_b_lenet"] | {"layouts": values["layouts_b_lenet"]["layouts"][1:]}
     yield from value_mutants(Config, values["digits"], COMMANDS, rng)
@@ -62,14 +64,14 @@ def mutants(seed: int) -> Iterator[Mutant]:
         ("digits", COMMANDS, 20, {}), ("own_network", COMMANDS, 10, own), ("layouts_b_lenet", SWEEP, 10, base),
     ):
         yield from broken_text(texts[name], commands, rng, count=count, files=files)
-    yield from contradictions(values["digits"], TRAIN, rng)
+    yield from contradictions(shares, TRAIN, rng)
     yield from odd_places(values["digits"], COMMANDS, rng)
     yield from odd_files(texts["digits"], COMMANDS, rng)
     files = _beside(values["digits"], own, texts["own_network"])
     yield from option_mutants(cli, files, rng)
     yield from order_mutants(cli, files, rng)
     yield from told_mutants(files)
-    yield from legal_variants(texts["digits"], values["digits"], TRAIN, rng)
+    yield from legal_variants(texts["digits"], shares, TRAIN, rng)
 
 
 def _beside(digits: dict[str, object], own: dict[str, bytes], network: str) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -115,7 +115,7 @@ def _furnish(work: Path, mutant: Mutant) -> None:
 
 
 def _stop_before_work() -> None:
-    """Steps and programs are not started: the process ends there."""
+    """Steps and programs are not started: the process ends there, after what is looked at before a step."""
     import subprocess
 
     from build_flows.steps.engine import Build
@@ -123,5 +123,10 @@ def _stop_before_work() -> None:
     def started(*args: Any, **options: Any) -> NoReturn:
         os._exit(STARTED)
 
-    Build.run = started  # type: ignore[method-assign]
+    def looked_at(build: Build, step: Any, before: Callable[[], object] | None = None) -> NoReturn:
+        if before is not None:
+            before()
+        started()
+
+    Build.run = looked_at  # type: ignore[method-assign,assignment]
     subprocess.Popen.__init__ = started  # type: ignore[method-assign]

@@ -138,7 +138,7 @@ def _impossible_layout(config: Config) -> Iterator[tuple[str, Any, str]]:
         key, before = f"exits[{index}]", config.layout[:index]
         if after > preset.blocks - 2:
             blocks = f"{name}'s backbone has blocks 0 to {preset.blocks - 1}"
-            yield f"{key}.after", after, f"{blocks}; an early exit comes after block {numbers(range(preset.blocks - 1))}"
+            yield f"{key}.after", after, f"{blocks}; allowed: an early exit after block {numbers(range(preset.blocks - 1))}"
         elif before and after < before[-1][0]:
             least = before[-1][0]
             yield f"{key}.after", after, f"exits[{index - 1}] stands after block {least}; allowed: {least} or more, the backbone's order"

@@ -189,7 +189,7 @@ def _file(path: Path, base: Path, key: str, place: str | None) -> Path | None:
 
 
 def _lacking(place: Path) -> str:
-    return f"{place} is no plain file" if place.exists() else f"there is no file {place}"
+    return f"{place} is no plain file; allowed: a file" if place.exists() else f"there is no file {place}"
 
 
 def parse(text: str, name: str = "config.toml") -> Config:

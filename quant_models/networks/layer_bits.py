@@ -20,7 +20,7 @@ def with_bits(spec: NetSpec, bits: Mapping[str, tuple[int | None, int | None]]) 
     for name, (weight, act) in bits.items():
         if not there.get(name):
             known = ", ".join(key for key, has in there.items() if has)
-            raise QuantModelError(f"{spec.name} has no layer {name!r} with bit widths; those are {known}")
+            raise QuantModelError(f"{spec.name} has no layer {name!r} with bit widths; allowed: {known}")
         for kind, value in (("weight", weight), ("act", act)):
             if value is not None and kind not in there[name]:
                 raise QuantModelError(f"layer {name} has no {kind} bits, only {' and '.join(there[name])} bits")

@@ -117,11 +117,11 @@ def test_impossible_layouts_are_errors(text: str, message: str) -> None:
     [
         (
             placed("b_lenet", (5, None)),
-            "exits[0].after = 5: b_lenet's backbone has blocks 0 to 2; an early exit comes after block 0 or 1",
+            "exits[0].after = 5: b_lenet's backbone has blocks 0 to 2; allowed: an early exit after block 0 or 1",
         ),
         (
             placed("triple_wins", (0, None), (3, None)),
-            "exits[1].after = 3: triple_wins's backbone has blocks 0 to 3; an early exit comes after block 0 to 2",
+            "exits[1].after = 3: triple_wins's backbone has blocks 0 to 3; allowed: an early exit after block 0 to 2",
         ),
         (
             placed("digits", (1, None), (0, None)),

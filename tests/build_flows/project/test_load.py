@@ -174,7 +174,7 @@ def test_a_pipe_is_no_data(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r'data\.path = "pipe": must be a file or a folder, not a pipe or a device'):
         load_config(file)
     file.write_text(B_LENET.replace("# start =", 'start = "pipe"'))
-    with pytest.raises(ConfigError, match=r'train\.start = "pipe": .*/pipe is no plain file'):
+    with pytest.raises(ConfigError, match=r'train\.start = "pipe": .*/pipe is no plain file; allowed: a file'):
         load_config(file)
 
 

@@ -20,8 +20,9 @@ def idle_limit(netlist: Netlist) -> int:
     return 20_000 + 8 * sum(layer.cycles for layer in netlist.layers)
 
 
-def binding(netlist: Netlist) -> str:
-    """The SystemVerilog statement that binds the checker to every ``accelerator`` of ``netlist``."""
+def binding(netlist: Netlist, **others: int) -> str:
+    """The SystemVerilog statement that binds the checker to every ``accelerator`` of ``netlist``; ``others`` are values for parameters of
+    the checker that those of the netlist give way to."""
     offsets = {item.name: item.offset for item in registers(netlist)}
     shape = (netlist.input.height, netlist.input.width, netlist.input.channels)
     numbers = {
@@ -31,7 +32,7 @@ def binding(netlist: Netlist) -> str:
         "MAX_IN_FLIGHT": netlist.max_in_flight,
         "FINAL_BIT": next((item.offset for item in netlist.result.fields if item.name == "final"), -1),
         # Twice as long as our own benches wait, which say what stands still.
-        "PATIENCE": 2 * idle_limit(netlist),
+        "PATIENCE": 2 * idle_limit(netlist), **others,
     }
     given = ",\n".join(f"    .{name}({value})" for name, value in numbers.items())
     return f"// Binds protocol_checker.sv in simulation.\nbind accelerator protocol_checker #(\n{given}\n) protocol (.*);\n"

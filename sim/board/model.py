@@ -11,15 +11,16 @@ from sim.tools.verilator import HDL, Design, build, read_filelist
 __all__ = ["build_board"]
 
 
-def build_board(netlist: Netlist, rtl: Path, cache: Path, *, jobs: int | None = None) -> Path:
+def build_board(netlist: Netlist, rtl: Path, cache: Path, *, jobs: int | None = None, **rules: int) -> Path:
     """The executable of a board with the accelerator of ``netlist``, whose Verilog is in the folder ``rtl`` (with ``filelist.f``).
 
+    ``rules`` are values for parameters of the protocol checker, where the Verilog was made by a version with other rules.
     Kept in ``cache``. It has to be run in ``rtl``, where the design finds its memories. Raises what :func:`sim.tools.verilator.build`
     raises.
     """
     sources, includes = read_filelist(rtl.absolute() / "filelist.f")
     return build(Design(
         top="board", sources=[HDL / "board.sv", CHECKER, *sources], includes=includes, waive=waivers(sources), assertions=False,
-        optimise="O1", main=HDL / "board_main.cpp", texts={BINDING: binding(netlist)},
+        optimise="O1", main=HDL / "board_main.cpp", texts={BINDING: binding(netlist, **rules)},
         parameters={"BUS_BITS": netlist.input.bus_bits, "RESULT_BITS": netlist.result.bits, "ADDR_BITS": ADDR_WIDTH},
     ), cache, jobs=jobs)

@@ -43,6 +43,7 @@ def run(*words: str) -> tuple[int, str]:
     return found.exit_code, found.output
 
 
+@pytest.mark.slow
 def test_measured_runs_are_kept_and_others_are_made(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
 

@@ -64,7 +64,9 @@ def received(netlist, results, batches):
     return type("Received", (), {name: values[place] for name, values in found.items()})
 
 
-@pytest.mark.parametrize("stall", [(0, 0), (0.3, 0.3), (0.9, 0), (0, 0.9), (0.9, 0.9)])
+@pytest.mark.parametrize("stall", [
+    (0, 0), (0.3, 0.3), (0.9, 0.9), *(pytest.param(stall, marks=pytest.mark.slow) for stall in ((0.9, 0), (0, 0.9))),
+])
 def test_every_sample_comes_out_as_decided(design, model_cache, tmp_path, stall):
     netlist, rtl = design
     images = toy.images(sum(MIXED), seed=3)

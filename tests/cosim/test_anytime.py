@@ -99,6 +99,7 @@ def test_modes_and_enables_by_register(toy_rtl, model_cache, tmp_path):
         assert set(agrees(netlist, images, result, [30, 60], writes).exit.tolist()) == taken
 
 
+@pytest.mark.slow
 def test_modes_switched_while_samples_flow(toy_rtl, model_cache, tmp_path):
     """Each sample is answered by one rule or the other, whole: words up to where it leaves, and none beyond."""
     netlist, rtl = toy_rtl(**THREE)

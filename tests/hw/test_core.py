@@ -191,7 +191,10 @@ def test_a_second_soft_reset_and_a_late_discard():
 CHECKED = [3, 1, 2]
 
 
-@pytest.mark.parametrize("shape", [ARRIVAL, {"exits": 1, "classes": 4, "size": 2, "bus_bits": 128}], ids=["many words", "one word"])
+@pytest.mark.parametrize("shape", [
+    pytest.param(ARRIVAL, id="many words"),
+    pytest.param({"exits": 1, "classes": 4, "size": 2, "bus_bits": 128}, id="one word", marks=pytest.mark.slow),
+])
 @pytest.mark.parametrize(("what", "change", "errors"), [
     ("each batch's last word", lambda words, ends: {words * end - 1 for end in ends}, 0),
     ("each image's last word", lambda words, ends: {words * n - 1 for n in range(1, 7)}, 0),

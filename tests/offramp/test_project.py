@@ -83,6 +83,7 @@ def test_places_hold_from_the_variants_own_folder(tmp_path: Path) -> None:
     assert other.config.data.path == "../../data.npz"
 
 
+@pytest.mark.slow
 def test_a_variant_of_a_network_of_ones_own_finds_its_modules(tiny: Loaded, tmp_path: Path) -> None:
     made = two_exits(own_project(tiny, tmp_path, 'factory = "nets:make"'))
     (tmp_path / "nets.py").write_text(FACTORY)

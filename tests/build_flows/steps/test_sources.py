@@ -163,7 +163,7 @@ EDITS = {
                                  {"compile", "simulate", "evaluate, simulated", "cosim"}),
     "a score": ("hw/exits/scores/softmax.py", "class Softmax", "x = 1\nclass Softmax",
                 {"compile", "simulate", "evaluate, simulated", "resources", "package", "cosim", "vivado-project", "report"}),
-    "a coefficient": ("build_flows/planning/cost_model.json", '"version": 1', '"version":  1', {"compile", "agree", "match"}),
+    "a coefficient": ("build_flows/planning/cost_model.json", '"version": 1', '"version":  1', {"compile", "agree", "match", "report"}),
     "the block design": ("build_flows/board/tcl/block_design.tcl", "proc ", "proc  ", {"vivado-project", "package", "cosim"}),
     "the driver": ("offramp_driver/packing.py", "import numpy as np\n", "import numpy as np\nimport json\n", {"package", "cosim"}),
 }

@@ -341,7 +341,8 @@ def amount(classes: int) -> int:
 @pytest.mark.parametrize(("policy", "classes", "pe"), [
     *((policy, *shape) for policy in POLICIES for shape in SMALL),
     # Each of the others with two policies: the trees are the same for all.
-    *((SCORED[(at + more) % 4], *shape) for at, shape in enumerate(shape for shape in SHAPES if shape not in SMALL) for more in (0, 2)),
+    *(pytest.param(SCORED[(at + more) % 4], *shape, marks=[pytest.mark.slow] if more else [])
+      for at, shape in enumerate(shape for shape in SHAPES if shape not in SMALL) for more in (0, 2)),
 ])
 def test_full_rate(policy, classes, pe):
     """Back to back, a sample starts every classes / pe cycles and its result comes exactly ``latency`` after its last beat."""
@@ -373,6 +374,7 @@ def test_a_decision_waits_for_its_policys_own_streams(policy, stall, side_gap, t
     check(unit, samples, stall=stall, side_gap=side_gap, token_stall=token_stall, seed=13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["max_logit", "margin", "softmax", "entropy", "class_threshold/entropy"])
 @pytest.mark.parametrize(("classes", "pe"), [(10, 2), (10, 10), (100, 20)])
 def test_gaps_do_not_delay(policy, classes, pe):

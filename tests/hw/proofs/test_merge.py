@@ -24,6 +24,7 @@ def test_answers_at_any_time_for_some_cycles(variant):
     assert prove(PROOFS[f"exit_merge/{variant}"], depth=5).passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proof", LARGE, ids=lambda proof: proof.variant)
 def test_three_in_flight_for_some_cycles(proof):
     assert prove(proof, depth=5).passed

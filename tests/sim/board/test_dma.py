@@ -38,6 +38,7 @@ MSB = 0x1C
 ERROR = 0x4000
 
 
+@pytest.mark.slow
 def test_a_packet_shorter_than_the_buffer_ends_it_and_is_measured(start) -> None:
     netlist, board = start()
     size = netlist.result.bits // 8

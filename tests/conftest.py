@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +23,10 @@ if WORKER.startswith("gw"):
     # Before numpy and torch are imported: with one core to itself, a worker's libraries, compilers and simulators use one thread.
     _cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {_cores[int(WORKER.removeprefix("gw")) % len(_cores)]})
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what it runs in the background deaf to Ctrl-C, and so would be all that the tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Models of tests run for a second or two, and take many to compile.
 os.environ.setdefault("OFFRAMP_OPTIMISE", "O0")

@@ -23,10 +23,10 @@ def test_every_file_has_its_turn(shares: int) -> None:
 
 def test_only_slow_tests_wait_for_their_turn() -> None:
     def collected(*options: str) -> list[str]:
-        command = [sys.executable, "-m", "pytest", "-n", "0", "-m", "", "--collect-only", *options, "tests/hw/proofs/test_merge.py"]
+        command = [sys.executable, "-m", "pytest", "-n", "0", "-m", "", "--collect-only", *options, "tests/hw/test_core.py"]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
 
     every, some = collected(), collected("--share", str(1 << 256))
-    assert any("test_proven_for_runs_of_any_length" in line for line in every)
-    assert not any("test_proven_for_runs_of_any_length" in line for line in some)
-    assert any("test_three_in_flight_for_some_cycles" in line for line in some)
+    assert any("test_every_image_gives_its_result_once" in line for line in every)
+    assert not any("test_every_image_gives_its_result_once" in line for line in some)
+    assert any("test_easy_and_hard_images" in line for line in some)

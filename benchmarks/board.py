@@ -3,6 +3,7 @@
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ import numpy as np
 from benchmarks.figures import SEED, Figures, run_json
 from build_flows.artefacts.cosim import CosimFile
 from build_flows.artefacts.simulation import SimulationFile
+from build_flows.artefacts.verdict import Verdict
 from build_flows.base.ui import RichUi
 from build_flows.board.check import check_project
 from build_flows.board.dma_traffic import traffic
 from build_flows.board.stand_in import write_stand_in
 from build_flows.pages.html import percent
+from build_flows.pages.verdict import at_clock
 from build_flows.project.load import Project, load
+from build_flows.steps.flow import verdict
 from hw.netlist import load as load_netlist
 
 __all__ = ["board"]
@@ -38,7 +42,7 @@ def board(ui: RichUi) -> str:
     _cosim(figures, b_lenet, PACKED_IMAGES, "results equal to `simulate`, 100 %")
     _packing(figures, b_lenet)
     for project in (digits, b_lenet):
-        _words(figures, project)
+        _words(figures, project, verdict(project, ui))
     for project in (digits, b_lenet):
         _connections(figures, project)
     return figures.write(ROOT / "docs" / "board.md", PART, ROOT / "docs" / "board_benchmark.json")
@@ -103,15 +107,16 @@ def _packing(figures: Figures, project: Project) -> None:
                 f"median of {REPEATS}; 7.84 MB in, 80 kB out")
 
 
-def _words(figures: Figures, project: Project) -> None:
-    netlist = load_netlist((project.output / "netlist.json").read_text(encoding="utf-8"))
-    images, results = traffic(netlist, SimulationFile.load(project.output / "sim.json").figures.samples_per_second)
+def _words(figures: Figures, project: Project, verdict: Verdict) -> None:
+    """What the DMA carries, at the clock that can be expected, as ``report.html`` tells it."""
+    netlist = replace(load_netlist((project.output / "netlist.json").read_text(encoding="utf-8")), clock_mhz=verdict.expected_clock_mhz)
+    images, results = traffic(netlist, verdict.rate(SimulationFile.load(project.output / "sim.json").figures.cycles_per_sample))
     limit = min(images.stream_mb_per_second, images.port_mb_per_second)
     figures.add(
         f"DMA words an image and a result, {project.name}", "the fewest that the widths allow",
         f"{images.words} of {images.bits} bits in (at least {images.least}), {results.words} of {results.bits} bits out "
         f"(at least {results.least}); {images.mb_per_second:,.1f} of {limit:,.0f} MB/s "
-        f"({percent(images.used, 0)}; the port alone: {images.port_mb_per_second:,.0f})",
+        f"({percent(images.used, 0)}; the port alone: {images.port_mb_per_second:,.0f}) {at_clock(verdict)}",
         images.words == images.least and results.words == results.least, "`report.html`, In and out",
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import Any
 
 from build_flows.artefacts.exit_unit import UnitManifest
@@ -13,6 +13,7 @@ from build_flows.exit_unit.simulate import COLUMNS, Sweep, row_cells, simulate
 from build_flows.exit_unit.spec import UnitSpec
 from offramp.notebook import chosen_ui
 from offramp.shown import Shown, Table
+from sim.tools.cache import scratch
 
 __all__ = ["ExitUnit", "UnitFiles", "UnitSimulation"]
 
@@ -90,8 +91,8 @@ class ExitUnit:
         """Play ``samples`` random samples through the unit's RTL in Verilator and check every result. ``stall``: the probability that an
         end of a stream is not ready in a cycle. ``out``: a folder that keeps the built model and ``sweep.json``; None: nothing is kept."""
         sweep = Sweep(specs=[self.spec], samples=samples, stall=stall, seed=seed)
-        with TemporaryDirectory(prefix="offramp-unit-") as scratch:
-            found = simulate(sweep, Path(out or scratch), self._ui)
+        with scratch(Path(gettempdir()), "offramp-unit-") as folder:
+            found = simulate(sweep, Path(out or folder / "unit"), self._ui)
         (row,) = found.units
         latency = None
         if row.latency_min is not None and row.latency_median is not None and row.latency_max is not None:

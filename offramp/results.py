@@ -8,6 +8,7 @@ from build_flows.artefacts.resources import ResourcesFile
 from build_flows.artefacts.simulation import Figures
 from build_flows.artefacts.sizing import SizingFile
 from build_flows.artefacts.verdict import Verdict, synthesised
+from build_flows.base.interval import wilson
 from build_flows.pages.html import share_told
 from build_flows.pages.verdict import at_clock, clock_told, fit_told, headline
 from offramp.shown import Shown, Table, count, percent
@@ -19,15 +20,16 @@ __all__ = ["Compilation", "Report", "Resources", "Simulation", "TrainedExit", "T
 
 @dataclass(frozen=True)
 class TrainedExit:
-    """One exit on the validation split: its ``accuracy`` alone and the ``share`` of all samples that leave there, 0 to 1, by ``policy``
-    with the integer ``threshold``, which is ``real_threshold`` in the policy's own unit (None: the policy has none; a list: one a
-    class)."""
+    """One exit on the validation split: its ``accuracy`` alone, with the 95 % interval ``accuracy_interval``, and the ``share`` of all
+    samples that leave there, 0 to 1, by ``policy`` with the integer ``threshold``, which is ``real_threshold`` in the policy's own unit
+    (None: the policy has none; a list: one a class)."""
 
     accuracy: float
     share: float
     policy: str
     threshold: int
     real_threshold: float | list[float] | None
+    accuracy_interval: tuple[float, float]
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,16 +51,18 @@ class Training(Shown):
         """The exits that are built, first exit first."""
         real = self.calibrated.calibration.real_thresholds
         return [
-            TrainedExit(alone.accuracy, item.leave, item.policy, item.threshold, real.get(str(item.index)))
+            TrainedExit(alone.accuracy, item.leave, item.policy, item.threshold, real.get(str(item.index)),
+                        wilson(alone.accuracy, self.metrics.validation_samples))
             for alone, item in zip(self.alone, self.calibrated.exits, strict=True)
         ]
 
     def tables(self) -> list[Table]:
         """One row an exit."""
-        rows = [(k, item.policy, _threshold(item.real_threshold), percent(item.accuracy), percent(item.share, 1))
+        samples = self.metrics.validation_samples
+        rows = [(k, item.policy, _threshold(item.real_threshold), share_told(item.accuracy, samples), percent(item.share, 1))
                 for k, item in enumerate(self.exits)]
-        title = f"trained: {percent(self.accuracy)} of the validation split with exits"
-        return [Table(title, ("exit", "policy", "threshold", "accuracy alone", "leave here"), rows)]
+        title = f"trained: {share_told(self.accuracy, self.calibrated.calibration.samples)} of the validation split with exits"
+        return [Table(title, ("exit", "policy", "threshold", "accuracy alone (95 % interval)", "leave here"), rows)]
 
 
 def _threshold(value: float | list[float] | None) -> str:
@@ -106,7 +110,8 @@ class Simulation(Shown, Figures):
 
     def tables(self) -> list[Table]:
         """Figures of the whole, and one row an exit."""
-        rows = [(k, percent(item.share, 1), percent(item.accuracy), count(item.latency_median)) for k, item in enumerate(self.exits)]
+        rows = [(k, percent(item.share, 1), share_told(item.accuracy, round(item.share * self.samples)), count(item.latency_median))
+                for k, item in enumerate(self.exits)]
         whole = [
             ("images, equal to the golden model", f"{self.samples:,}, {self.agree:,}"),
             ("accuracy (95 % interval)", share_told(self.accuracy, self.samples)),
@@ -115,7 +120,7 @@ class Simulation(Shown, Figures):
             ("limited by", self.limited_by),
         ]
         return [Table("simulated RTL", ("", ""), whole, _alarm(self.verdict)),
-                Table("exits", ("exit", "share", "accuracy", "median latency, cycles"), rows)]
+                Table("exits", ("exit", "share", "accuracy (95 % interval)", "median latency, cycles"), rows)]
 
 
 class Resources(Shown, ResourcesFile):

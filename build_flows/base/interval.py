@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["CONFIDENCE", "Difference", "independent", "paired", "wilson"]
+__all__ = ["CONFIDENCE", "Difference", "independent", "of_those", "paired", "wilson"]
 
 CONFIDENCE = 0.95
 _Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
@@ -45,6 +45,12 @@ def wilson(share: float, count: int) -> Pair:
 
     found = binomtest(_whole(share, count), count).proportion_ci(CONFIDENCE, method="wilson")
     return float(found.low), float(found.high)
+
+
+def of_those(value: float | None, share: float, samples: int) -> Pair | None:
+    """The interval of ``value`` among those that are the ``share`` of ``samples``, such as the accuracy of those that leave at an exit;
+    None where there is no value."""
+    return None if value is None else wilson(value, round(share * samples))
 
 
 def independent(a: float, a_count: int, b: float, b_count: int) -> Difference:

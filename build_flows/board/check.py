@@ -18,6 +18,7 @@ from build_flows.base.errors import OfframpError
 from build_flows.board.vivado_commands import COMMANDS, Refused, Word
 from build_flows.board.vivado_model import VivadoModel
 from build_flows.board.vivado_state import Behaviour
+from sim.tools.cache import scratch
 
 __all__ = ["CheckError", "Checked", "check_project", "project_arguments"]
 
@@ -70,9 +71,9 @@ def check_project(folder: Path, arguments: Sequence[str] | None = None, behaviou
         raise OfframpError("tclsh is not on PATH", hint="apt-get install tcl")
     words = project_arguments(folder) if arguments is None else list(arguments)
     model = VivadoModel(behaviour=Behaviour() if behaviour is None else behaviour)
-    with tempfile.TemporaryDirectory(prefix="offramp-check-") as scratch:
+    with scratch(Path(tempfile.gettempdir()), "offramp-check-") as above:
         # Without what Vivado may have left there.
-        copy = Path(scratch).resolve() / "project"
+        copy = above.resolve() / "project"
         copy.mkdir()
         shutil.copyfile(folder / "build.tcl", copy / "build.tcl")
         for name in ("tcl", "rtl"):

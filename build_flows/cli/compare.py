@@ -69,7 +69,7 @@ def compare(
         print_json({**found.to_json(), "files": {name: str(path) for name, path in files.items()}})
     else:
         rows = [row for row in found.layouts if pareto is None or row.pareto or row.baseline]
-        answer().table(f"{found.name}: measured in the RTL", SPEED, [_speed(row) for row in rows])
+        answer().table(f"{found.name}: measured in the RTL", SPEED, [_speed(row, found) for row in rows])
         answer().table(f"{found.name}: synthesised, for {found.part}", COST, [_cost(row) for row in rows])
         if pareto is not None:
             left = [row for row in found.layouts if row not in rows]
@@ -87,10 +87,12 @@ SPEED = ("layout", "early exits: block, head, policy, share", "accuracy (95 %)",
 COST = ("layout", "LUT", "LUTRAM", "FF", "BRAM36", "DSP", "fits", "MHz est.", "exits add, LUT")
 
 
-def _speed(row: "Row") -> tuple[object, ...]:
+def _speed(row: "Row", found: "CompareFile") -> tuple[object, ...]:
     early = [f"{item.after} {item.head} {item.policy} {100 * item.share:.0f} %" for item in row.exits[:-1]]
     rate = row.samples_per_second_per_klut
-    told = {None: "-", "rate": "none: same target rate", "resources": "none: same resources"}[row.baseline]
+    same = all(item.target_cycles_per_sample == row.target_cycles_per_sample for item in found.layouts if not item.baseline)
+    wanted = "same target rate" if same else f"for {row.target_cycles_per_sample:,} cycles a sample"
+    told = {None: "-", "rate": f"none: {wanted}", "resources": "none: same resources"}[row.baseline]
     return (
         alarm(row.name, not row.buildable), "\n".join(early) or told, share_told(row.accuracy, row.samples),
         f"{row.cycles_per_sample:,.1f}", alarm(f"{row.samples_per_second:,.0f}", not row.buildable),

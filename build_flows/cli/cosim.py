@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
+from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, number, print_json, working
+from build_flows.cli.verdict import alarm, fields
 from build_flows.pages.html import percent
 
 if TYPE_CHECKING:
     from build_flows.artefacts.cosim import CosimFile
+    from build_flows.artefacts.verdict import Verdict
 
 __all__ = ["cosim"]
 
@@ -45,17 +47,25 @@ def cosim(config: Path, samples: int | None, seed: int, board: str | None, data:
         chosen = find_board(board or project.config.target.board)
         with open_flow(project, ui) as flow:
             found = co.cosim(flow, chosen, samples=samples, seed=seed)
+            verdict = flow.verdict()
     if as_json:
-        print_json({"project": project.name, **found.to_json()})
+        rate = verdict.rate(found.cycles_per_sample)
+        print_json({"project": project.name, **found.to_json(), **fields(verdict), "samples_per_second": rate})
         return
     tables = answer()
-    tables.table(f"{project.name}: the driver on a simulated {found.board}", ("figure", "value"), _figures(found))
+    tables.table(f"{project.name}: the driver on a simulated {found.board}", ("figure", "value"), _figures(found, verdict))
     tables.table(f"{project.name}: checks", ("check", "what came"), [(row.name, row.told) for row in found.checks])
 
 
-def _figures(found: "CosimFile") -> list[tuple[str, str]]:
+def _figures(found: "CosimFile", verdict: "Verdict") -> list[tuple[object, ...]]:
+    from build_flows.pages.verdict import at_clock, clock_told, fit_told
+
     images, results = found.dma
-    limit = min(images.stream_mb_per_second, images.port_mb_per_second)
+    # cosim.json is at the clock that is set; all of it runs at the one that can be expected.
+    slower = verdict.expected_clock_mhz / verdict.clock_mhz
+    limit = slower * min(images.stream_mb_per_second, images.port_mb_per_second)
+    carried = None if images.mb_per_second is None else slower * images.mb_per_second
+    rate = f"{number(verdict.rate(found.cycles_per_sample))} {at_clock(verdict)}"
     return [
         ("images through driver, DMA and RTL", f"{found.samples:,}"),
         ("equal to the simulation", f"{found.agree:,}"),
@@ -63,6 +73,9 @@ def _figures(found: "CosimFile") -> list[tuple[str, str]]:
         ("without a DMA, at steady state", f"{found.simulated_cycles_per_sample:,.1f}"),
         ("DMA words an image (at least)", f"{images.words:,} of {images.bits} bits ({images.least:,})"),
         ("DMA words a result (at least)", f"{results.words} of {results.bits} bits ({results.least})"),
-        ("input bandwidth used", f"{images.mb_per_second:,.1f} of {limit:,.0f} MB/s ({percent(images.used)})"),
+        ("part", alarm(fit_told(verdict), not verdict.fits)),
+        ("clock", alarm(clock_told(verdict), verdict.meets_clock is False)),
+        ("samples per second, a batch", alarm(rate, not verdict.buildable)),
+        ("input bandwidth used", f"{number(carried)} of {limit:,.0f} MB/s ({percent(images.used)})"),
         ("seconds", f"{found.seconds:,.1f}"),
     ]

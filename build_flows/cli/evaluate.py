@@ -1,12 +1,12 @@
 """``offramp evaluate``: what a trained network's exits are worth."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
-from build_flows.pages.html import percent
+from build_flows.pages.html import percent, share_told
 
 if TYPE_CHECKING:
     from build_flows.artefacts.evaluation import EvaluatedExit, EvaluationFile, Kind, Slowdown
@@ -33,17 +33,20 @@ def evaluate(config: Path, data: Path | None, as_json: bool) -> None:
     """
     with working() as ui:
         project = load_project(config, data)
+        from build_flows.pages.evaluate_page import widest
         from build_flows.steps import flow
 
         found = flow.evaluate(project, ui)
     if as_json:
-        print_json({**found.to_json(), "output": str(project.output)})
+        print_json({**_published(found), "output": str(project.output)})
         return
     tables = answer()
     tables.table(f"{project.name}: exits, on {found.samples.test:,} test images",
-                 ("exit", "policy", "accuracy, all", "share", "accuracy there", "ECE, all", "scaled"), [_exit(row) for row in found.exits])
+                 ("exit", "policy", "accuracy, all (95 %)", "share", "accuracy there (95 %)", "ECE,\nall", "scaled"),
+                 [_exit(row, found.samples.test) for row in found.exits])
     tables.table(f"{project.name}: at the thresholds in use", ("figure", "value", "last exit alone"), _operating(found))
-    tables.table(f"{project.name}: {found.corruptions.samples:,} corrupted test images, accuracy at strengths 0 to 5",
+    tables.table(f"{project.name}: {found.corruptions.samples:,} corrupted test images, accuracy at strengths 0 to 5, each within "
+                 f"{100 * widest(found.corruptions):.1f} points at 95 %",
                  ("corruption", *map(str, range(6))), [_corruption(row) for row in found.corruptions.kinds])
     for line in _slowdown(found.slowdown):
         click.echo(line)
@@ -52,15 +55,35 @@ def evaluate(config: Path, data: Path | None, as_json: bool) -> None:
     click.echo(project.output / "evaluation.html")
 
 
-def _exit(row: "EvaluatedExit") -> tuple[object, ...]:
-    shares = (row.accuracy, row.share, row.accuracy_there, row.calibration.ece, row.calibration_scaled.ece)
-    return (row.index, row.policy, *(percent(share, 2) for share in shares))
+def _published(found: "EvaluationFile") -> dict[str, Any]:
+    """What ``--json`` publishes: ``evaluation.json`` with the 95 % intervals of the test images' accuracies and shares at the thresholds in
+    use."""
+    from build_flows.base.interval import of_those, wilson
+
+    told, samples = found.to_json(), found.samples.test
+    for row, outcome in ((told["operating"], found.operating), (told["last_alone"], found.last_alone)):
+        row["accuracy_interval"] = wilson(outcome.accuracy, samples)
+    for row, item in zip(told["exits"], found.exits, strict=True):
+        row["accuracy_interval"], row["share_interval"] = wilson(item.accuracy, samples), wilson(item.share, samples)
+        row["accuracy_there_interval"] = of_those(item.accuracy_there, item.share, samples)
+    strengths = (strength for kind in told["corruptions"]["kinds"] for strength in kind["strengths"])
+    for row, count in (*((row, found.corruptions.samples) for row in strengths),
+                       *((told["slowdown"][key], found.slowdown.samples) for key in ("clean", "attacked"))):
+        row["accuracy_interval"] = wilson(row["accuracy"], count)
+    return told
+
+
+def _exit(row: "EvaluatedExit", samples: int) -> tuple[object, ...]:
+    told = (share_told(row.accuracy, samples), share_told(row.accuracy_there, round(row.share * samples)))
+    everywhere, there = (share.replace(" (", "\n(") for share in told)  # a narrow terminal would break within the interval
+    errors = (row.calibration.ece, row.calibration_scaled.ece)
+    return (row.index, row.policy, everywhere, percent(row.share, 2), there, *(percent(error, 2) for error in errors))
 
 
 def _operating(found: "EvaluationFile") -> list[tuple[object, ...]]:
     here, alone = found.operating, found.last_alone
     rows: list[tuple[object, ...]] = [
-        ("accuracy", percent(here.accuracy, 2), percent(alone.accuracy, 2)),
+        ("accuracy (95 %)", share_told(here.accuracy, found.samples.test), share_told(alone.accuracy, found.samples.test)),
         ("MACs a sample", f"{here.macs:,.0f}", f"{alone.macs:,.0f}"),
         ("bit operations a sample", f"{here.bitops:,.0f}", f"{alone.bitops:,.0f}"),
     ]

@@ -37,21 +37,22 @@ def train(config: Path, data: Path | None, as_json: bool) -> None:
 
 
 def show_exits(project: "Project", result: "Trained") -> None:
-    """The table of the exits: how good each is alone, its threshold, and what leaves there."""
+    """The table of the exits: how good each is alone, its threshold, and what leaves there; accuracies with their 95 % intervals, which
+    tell how much chance the images leave, not that thresholds were chosen on some of them."""
+    from build_flows.pages.html import share_told
+
     found = result.exits
+    samples = found.calibration.samples
     rows = []
     for alone, item in zip(result.alone, found.exits, strict=True):
         real = found.calibration.real_thresholds.get(str(item.index))
         rows.append((
-            item.index, item.policy, _percent(alone.accuracy), _threshold(real), _percent(item.leave), _percent(item.accuracy),
+            item.index, item.policy, share_told(alone.accuracy, result.metrics.validation_samples).replace(" (", "\n("), _threshold(real),
+            f"{100 * item.leave:.2f} %", share_told(item.accuracy, round(item.leave * samples)).replace(" (", "\n("),
         ))
-    columns = ("exit", "policy", "accuracy alone", "threshold", "leave here", "right of these")
-    title = f"{project.name}: {100 * found.calibration.accuracy:.2f} % of {found.calibration.samples:,} validation images right with exits"
-    answer().table(title, columns, rows)
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.2f} %"
+    columns = ("exit", "policy", "accuracy alone (95 %)", "threshold", "leave here", "right of these (95 %)")
+    right = share_told(found.calibration.accuracy, samples)
+    answer().table(f"{project.name}: {right} of {samples:,} validation images right with exits", columns, rows)
 
 
 def _threshold(real: float | list[float] | None) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from build_flows.base.errors import OfframpError
-from build_flows.base.interval import wilson
+from build_flows.base.interval import of_those, wilson
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -36,13 +36,17 @@ def published(result: "Figures", verdict: "Verdict") -> dict[str, Any]:
     found = result.to_json()
     exits = []
     for told, item in zip(found["exits"], result.exits, strict=True):
-        left = round(item.share * result.samples)
         exits.append({
-            **told, "share_interval": list(wilson(item.share, result.samples)),
-            "accuracy_interval": None if item.accuracy is None else list(wilson(item.accuracy, left)),
+            **told, "share_interval": wilson(item.share, result.samples),
+            "accuracy_interval": of_those(item.accuracy, item.share, result.samples),
         })
+    if result.anytime is not None:
+        found["anytime"]["exits"] = [
+            {**told, "accuracy_interval": of_those(item.accuracy, item.answered, result.samples)}
+            for told, item in zip(found["anytime"]["exits"], result.anytime.exits, strict=True)
+        ]
     return {
-        **found, **fields(verdict), "exits": exits, "accuracy_interval": list(wilson(result.accuracy, result.samples)),
+        **found, **fields(verdict), "exits": exits, "accuracy_interval": wilson(result.accuracy, result.samples),
         "samples_per_second": verdict.rate(result.cycles_per_sample),
     }
 

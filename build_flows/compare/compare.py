@@ -1,8 +1,8 @@
 """Compares layouts of exits: each is trained, compiled, simulated and synthesised, beside the same network without exits.
 
-The first row is that network at the same target rate, the second one the fastest of it that fits into the reference layout's
-resources. All steps are those of :mod:`build_flows.steps.flow`, and are skipped where nothing changed: a comparison that was killed goes on
-where it was.
+The first row is that network at the same target rate (that of the reference layout, where it is "auto"), the second one the fastest of it
+that fits into the reference layout's resources. All steps are those of :mod:`build_flows.steps.flow`, and are skipped where nothing
+changed: a comparison that was killed goes on where it was.
 """
 
 import os
@@ -17,6 +17,7 @@ import numpy as np
 from build_flows.artefacts.compare import CompareFile, Failure, Matched, MatchFile, Row, Taken
 from build_flows.artefacts.resources import Capacity, ResourcesFile, Sums, UnitRecord
 from build_flows.artefacts.simulation import Figures, SimulationFile
+from build_flows.artefacts.sizing import SizingFile
 from build_flows.base.errors import OfframpError, explain
 from build_flows.base.files import hash_path
 from build_flows.base.owned import write_owned
@@ -72,12 +73,14 @@ def compare(
         ui.info(f"training for all: {len(training.config.exits)} exits")
         steps.train(load_config(training.file, data), ui)
 
-    rows = {plan.rate.name: run.measure(plan.rate, "rate")}
+    rows = {} if plan.follows else {plan.rate.name: run.measure(plan.rate, "rate")}
     others = [layout for layout in plan.layouts if layout is not plan.rate]
     reference = next((layout for layout in others if layout.name == plan.reference), None)
     alone: Row | None = None
     if reference is not None:
-        rows[reference.name] = run.measure(reference, None)
+        rows[reference.name] = measured = run.measure(reference, None)
+        if plan.follows:
+            rows[plan.rate.name] = run.at_rate(reference.name, measured)
         alone = run.at_resources(reference.name, chosen, matching)
     rows |= {layout.name: run.measure(layout, None) for layout in others if layout is not reference}
 
@@ -175,8 +178,21 @@ class _Run:
             self.answers[layout.name] = answers
         rtl = hash_path(project.output / "rtl")
         return make_row(
-            layout.name, baseline, project.config, figures, resources, str(layout.file), None if rtl == "absent" else rtl
+            layout.name, baseline, project.config, figures, resources, str(layout.file), _pace(project), None if rtl == "absent" else rtl
         )
+
+    def at_rate(self, reference: str, measured: Row | None) -> Row | None:
+        """The row of the network without exits at the rate that layout ``reference``, ``measured`` before, found for itself."""
+        self.done += 1
+        self.ui.info(f"layout {self.done} of {self.count}: {self.plan.rate.name}, without exits at the target rate of {reference}")
+        return self._caught(self.plan.rate.name, lambda: self._at_rate(reference, measured))
+
+    def _at_rate(self, reference: str, measured: Row | None) -> Row:
+        if measured is None:
+            raise OfframpError(f"it is made from layout {reference}, which failed")
+        layout = self.plan.at_rate(measured.target_cycles_per_sample)
+        write(layout, self.ui.info)
+        return self._measure(layout, "rate")
 
     def at_resources(self, reference: str, part: Part, matching: Matching) -> Row | None:
         """The row of the network without exits in the resources of layout ``reference``."""
@@ -200,6 +216,18 @@ class _Run:
         return self._measure(layout, "resources").replace(matched=Matched(
             layout=reference, total=self.totals[reference], fits=found.fits, predicted=found.predicted, allowed=found.allowed,
         ))
+
+
+def _pace(project: Project) -> int:
+    """Cycles a sample that the compiled ``project`` was designed for."""
+    wanted = project.config.target.cycles_per_sample
+    if wanted != "auto":
+        return wanted
+    found = SizingFile.load(project.output / "sizing.json").cycles_per_sample
+    if found is None:
+        raise OfframpError(f"{project.output / 'sizing.json'} does not tell the cycles a sample that \"auto\" found",
+                           hint="an earlier version wrote it: remove it, and run this again")
+    return found
 
 
 def _answers(file: Path, figures: Figures) -> Answers | None:

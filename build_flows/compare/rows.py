@@ -33,10 +33,12 @@ class Answers:
 
 
 def make_row(
-    name: str, baseline: str | None, config: Config, figures: Figures, resources: ResourcesFile, file: str, rtl: str | None = None
+    name: str, baseline: str | None, config: Config, figures: Figures, resources: ResourcesFile, file: str, target: int,
+    rtl: str | None = None,
 ) -> Row:
     """One row: what the simulation's ``figures`` and ``resources.json`` (Yosys' figures, so that all rows are told by the same) say of the
-    layout whose configuration ``config`` is ``file``, and whose RTL has the hash ``rtl``. :func:`finish` fills in what depends on the
+    layout whose configuration ``config`` is ``file``, which was designed for ``target`` cycles a sample, and whose RTL has the hash
+    ``rtl``. :func:`finish` fills in what depends on the
     other rows."""
     total, verdict = resources.total, synthesised(resources.replace(vivado=None))
     exits = [
@@ -48,11 +50,10 @@ def make_row(
         for (after, head), item, found in zip([*config.layout, (None, None)], config.exits, figures.exits, strict=True)
     ]
     luts, rate = total.lut + total.lutram, verdict.rate(figures.cycles_per_sample)
-    assert config.target.cycles_per_sample != "auto"
     return Row(
         name=name, baseline=baseline, exits=exits, accuracy=figures.accuracy, accuracy_interval=wilson(figures.accuracy, figures.samples),
         accuracy_gain=AccuracyGain(rate=None, resources=None), within_noise=[], samples=figures.samples,
-        target_cycles_per_sample=config.target.cycles_per_sample, cycles_per_sample=figures.cycles_per_sample,
+        target_cycles_per_sample=target, cycles_per_sample=figures.cycles_per_sample,
         samples_per_second=rate, clock_mhz=figures.clock_mhz, expected_clock_mhz=verdict.expected_clock_mhz,
         limited_by=figures.limited_by, lut=total.lut, lutram=total.lutram, ff=total.ff, bram36=total.bram36, dsp=total.dsp,
         shares=resources.shares, fits=verdict.fits, short=resources.short, fmax_estimate_mhz=verdict.fmax_estimate_mhz,

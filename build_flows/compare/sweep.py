@@ -96,7 +96,8 @@ class Plan:
     """What is compared.
 
     ``layouts`` are in the order of the rows; ``rate`` is the first baseline, one of ``layouts`` where that is the same network at the
-    same rate; ``reference`` names the layout whose resources the second baseline gets (None: no layout has an early exit).
+    same rate (its :meth:`at_rate` where it :attr:`follows` the reference);
+    ``reference`` names the layout whose resources the second baseline gets (None: no layout has an early exit).
     ``trainings`` are run first, since the others take their weights from them. ``output`` is the folder of the results.
     ``weights`` says in words where the weights come from.
     """
@@ -112,16 +113,28 @@ class Plan:
     _values: Mapping[str, Any]
     _resources: Path
 
+    @property
+    def follows(self) -> bool:
+        """Whether the first baseline takes the rate that the reference finds for itself, so that it can be written after that one alone."""
+        return self.reference is not None and self.rate.config.target.cycles_per_sample == "auto"
+
+    def at_rate(self, cycles: int) -> Layout:
+        """The first baseline, when it is designed for ``cycles`` a sample."""
+        return self._without_exits(self.rate.name, self.rate.file, cycles)
+
     def at_resources(self, cycles: int) -> Layout:
         """The second baseline, when it is designed for ``cycles`` a sample."""
+        return self._without_exits(RESOURCES, self._resources, cycles)
+
+    def _without_exits(self, name: str, file: Path, cycles: int) -> Layout:
         values = copy.deepcopy(dict(self._values))
-        values["project"] |= {"name": RESOURCES}
+        values["project"] |= {"name": name}
         values.setdefault("target", {})["cycles_per_sample"] = cycles
-        return _layout(RESOURCES, self._resources, values, self.source)
+        return _layout(name, file, values, self.source)
 
     def write(self, tell: Callable[[str], None]) -> None:
         """Write the configuration of every layout, baseline and training that is not the user's own file; ``tell`` as of :func:`write`."""
-        for layout in (*self.trainings, self.rate, *self.layouts):
+        for layout in (*self.trainings, *(() if self.follows else (self.rate,)), *self.layouts):
             write(layout, tell)
 
 
@@ -190,7 +203,6 @@ def plan_configs(paths: Sequence[Path], data_dir: Path | None = None) -> Plan:
     projects = [load_config(path, data_dir) for path in paths]
     for project in projects:
         _refuse_subnet(project.config, project.file)
-        _refuse_auto(project.config, project.file)
     for what, found in (("name", [item.name for item in projects]), ("output folder", [str(item.output) for item in projects])):
         double = [value for value, count in Counter(found).items() if count > 1]
         if double:
@@ -234,13 +246,6 @@ class _Origin:
 def _refuse_subnet(found: Config, source: object) -> None:
     if found.subnet is not None:
         raise ConfigError(f'{source}: build.mode = "subnet": layouts are compared with all their exits; allowed: "all"')
-
-
-def _refuse_auto(found: Config, source: object) -> None:
-    if found.target.cycles_per_sample == "auto":
-        why = "networks with and without exits are compared at one rate"
-        hint = "the number that offramp compile shows, and sizing.json holds, is one"
-        raise ConfigError(f'{source}: target.cycles_per_sample = "auto": {why}; allowed: a whole number', hint=hint)
 
 
 def _weights(sweep: SweepFile, base: Project) -> str:
@@ -291,12 +296,15 @@ def _layout(name: str, file: Path, values: Mapping[str, Any], source: str) -> La
     text = COMMENT + tomli_w.dumps(values)
     found = parse(text, source)
     _refuse_subnet(found, source)
-    _refuse_auto(found, source)
     return Layout(name=name, file=file, text=text, config=found)
 
 
 def _same(alone: Layout, layouts: Sequence[Layout]) -> Layout:
-    """The layout that is ``alone`` already, else ``alone``: training and calibration do not matter without early exits."""
+    """The layout that is ``alone`` already, else ``alone``: training and calibration do not matter without early exits. One that finds
+    its own rate is not at that of the others."""
+    if alone.config.target.cycles_per_sample == "auto" and any(layout.early for layout in layouts):
+        return alone
+
     def built(item: Layout) -> dict[str, Any]:
         # The path of the data is told from another folder; the same name is the same data.
         apart = {"target": {"hard_share"}, "data": {"path"}}

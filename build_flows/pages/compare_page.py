@@ -63,7 +63,9 @@ def _fastest(early: Sequence[Row], bases: Mapping[str, Row], part: str) -> Itera
         base = bases.get(kind)
         if base is None or speedup is None:
             continue
-        where = "designed for the same rate" if base.matched is None else f"in the resources of {base.matched.layout}"
+        same = base.target_cycles_per_sample == best.target_cycles_per_sample
+        designed = "the same rate" if same else f"{base.target_cycles_per_sample:,} cycles a sample"
+        where = f"designed for {designed}" if base.matched is None else f"in the resources of {base.matched.layout}"
         built = "" if base.buildable else f", which {cannot(base)}"
         yield (
             f"That is {times(speedup)} times the samples a second of the network without exits {where}{built} "

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from build_flows.artefacts.evaluation import EvaluationFile
+from build_flows.artefacts.evaluation import Corruptions, EvaluationFile
 from build_flows.base.files import write_bytes, write_text
+from build_flows.base.interval import wilson
 from build_flows.pages import evaluate_plots, html
-from build_flows.pages.html import number, percent
+from build_flows.pages.html import number, percent, share_told
 from quant_models.judge.records import Curve, CurvePoint
 
-__all__ = ["render", "summary", "write_files"]
+__all__ = ["render", "summary", "widest", "write_files"]
 
 __sources__ = ("templates/evaluate.html.j2", "templates/wide.html.j2")
 
@@ -76,7 +77,7 @@ def render(found: EvaluationFile, images: np.ndarray) -> str:
         plots={name: html.markup(evaluate_plots.svg(name, found)) for name in _plots(found)},
         pictures={index: _picture(image) for index, image in zip(found.shown, images, strict=True)},
         confusions=[_confusion(row.confusion, names) for row in found.exits], square=len(names) <= MOST_CLASSES,
-        best=[_best(curve, found) for curve in found.curves],
+        best=[_best(curve, found) for curve in found.curves], share_told=share_told, widest=100 * widest(found.corruptions),
     )
 
 
@@ -97,7 +98,7 @@ def summary(found: EvaluationFile) -> list[str]:
     """What was found, in sentences made from the figures alone."""
     here, alone = found.operating, found.last_alone
     lines = [
-        f"At the thresholds in use {percent(here.accuracy, 2)} of {found.samples.test:,} test images are right, "
+        f"At the thresholds in use {share_told(here.accuracy, found.samples.test)} of {found.samples.test:,} test images are right, "
         f"{_points(here.accuracy - alone.accuracy)} the last exit alone ({percent(alone.accuracy, 2)}), "
         f"for {percent(here.macs / alone.macs)} of its MACs and {percent(here.bitops / alone.bitops)} of its bit operations; "
         f"{percent(1 - here.shares[-1])} of the images leave early."
@@ -120,6 +121,12 @@ def summary(found: EvaluationFile) -> list[str]:
         lines.append(f"In the RTL these take {number(slow.rtl.attacked)} cycles a sample instead of {number(slow.rtl.clean)}: {told} "
                      f"({number(slow.rtl.all_hard)}).")
     return lines
+
+
+def widest(found: Corruptions) -> float:
+    """The farthest that the end of a 95 % interval lies from the accuracy told, 0 to 1, of all corruptions and strengths."""
+    told = {row.accuracy for kind in found.kinds for row in kind.strengths}
+    return max(max(high - share, share - low) for share in told for low, high in [wilson(share, found.samples)])
 
 
 def _best(curve: Curve, found: EvaluationFile) -> Best:

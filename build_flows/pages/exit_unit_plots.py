@@ -110,9 +110,11 @@ def _pe(row: SweepRow) -> int:
 
 
 def throughput(rows: Rows, target: Path, clock_mhz: float, stall: float = 0.0) -> None:
-    """Samples per second at ``clock_mhz``, as measured, against pe; a panel for each number of classes."""
+    """Samples per second as measured in cycles, at ``clock_mhz``, which nothing here has estimated, against pe; a panel for each number of
+    classes."""
     _compare([(row, clock_mhz / row.ii) for row in rows if row.ii], target, title=_title("Throughput", stall),
-             y_label=f"million samples a second at {clock_mhz:g} MHz", panel=(_classes, "{:,} classes"), x=(_pe, "pe, classes a beat"),
+             y_label=f"million samples a second\nif it keeps {clock_mhz:g} MHz (not estimated)", panel=(_classes, "{:,} classes"),
+             x=(_pe, "pe, classes a beat"),
              line=("a beat in every cycle:\nclock · pe / classes", lambda classes, pe: clock_mhz * pe / classes))
 
 

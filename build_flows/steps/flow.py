@@ -18,6 +18,7 @@ from build_flows.artefacts.simulation import Figures, SimulationFile
 from build_flows.artefacts.sizing import SizingFile
 from build_flows.artefacts.verdict import Verdict, synthesised
 from build_flows.base.errors import OfframpError
+from build_flows.base.interval import wilson
 from build_flows.base.parts import find_part
 from build_flows.base.ui import Ui
 from build_flows.planning.network import read_network
@@ -49,9 +50,13 @@ class Trained:
 
     def to_json(self) -> dict[str, Any]:
         """What ``offramp train --json`` publishes."""
+        found = self.exits.calibration
         return {
-            "exits": [{"accuracy": alone.accuracy, "leave": item.leave, "threshold": item.threshold}
-                      for alone, item in zip(self.alone, self.exits.exits, strict=True)],
+            "accuracy": found.accuracy, "accuracy_interval": wilson(found.accuracy, found.samples), "samples": found.samples,
+            "exits": [{
+                "accuracy": alone.accuracy, "accuracy_interval": wilson(alone.accuracy, self.metrics.validation_samples),
+                "leave": item.leave, "leave_interval": wilson(item.leave, found.samples), "threshold": item.threshold,
+            } for alone, item in zip(self.alone, self.exits.exits, strict=True)],
             "mode": self.mode,
         }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hw.proofs import PROOFS, Harness, Proof
 from sim.formal.model_checker import Model, ProofError, Run
+from sim.tools.cache import scratch
 
 __all__ = ["Counterexample", "ProofError", "ProofResult", "prove", "prove_all", "select"]
 
@@ -70,9 +71,9 @@ def prove(proof: Proof, harness: Harness | None = None, *, depth: int | None = N
     if not harness.claims or not harness.covers:
         raise ProofError(f"{proof.name} must have claims and covers, not {len(harness.claims)} and {len(harness.covers)}")
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="offramp-prove-") as name:
+    with scratch(Path(tempfile.gettempdir()), "offramp-prove-") as folder:
         try:
-            model = Model(harness, Path(name))
+            model = Model(harness, folder)
             reached = dict(zip(harness.covers, model.reach(list(harness.covers), proof.depth), strict=True))
             unreached = [cover for cover, example in reached.items() if example is None]
             if not model.goes_on(proof.depth):
@@ -82,7 +83,7 @@ def prove(proof: Proof, harness: Harness | None = None, *, depth: int | None = N
                 run = model.break_a_claim(cycles)
                 if run is None:
                     raise ProofError("the two solvers contradict each other")
-            counterexample = None if run is None else _counterexample(proof, harness, run, Path(name) / "run.vcd", vcd)
+            counterexample = None if run is None else _counterexample(proof, harness, run, folder / "run.vcd", vcd)
         except ProofError as error:
             raise ProofError(f"{proof.name} has no answer: {error}") from None
     return ProofResult(

@@ -105,8 +105,9 @@ def sample() -> CompareFile:
     ]
     rows = []
     for name, baseline, exits, shares, accuracy, cycles, size in layouts:
-        rows.append(make_row(name, baseline, config(exits, 2150 if baseline == "resources" else 1296), figures(shares, accuracy, cycles),
-                             resources(len(exits), size), f"{name}/config.toml"))
+        wanted = 2150 if baseline == "resources" else 1296
+        rows.append(make_row(name, baseline, config(exits, wanted), figures(shares, accuracy, cycles), resources(len(exits), size),
+                             f"{name}/config.toml", wanted))
     rows[1] = rows[1].replace(matched=Matched(
         layout="early-conv-max-logit", total=resources(1).total, fits=True,
         predicted=Taken(lut=9000.0, bram36=3.5, dsp=100.0), allowed=Taken(lut=9500.0, bram36=4.0, dsp=103.0),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from build_flows.base.interval import independent, paired, wilson
+from build_flows.base.interval import independent, of_those, paired, wilson
 
 
 def pairs(both: int, first: int, second: int, none: int) -> tuple[np.ndarray, np.ndarray]:
@@ -18,6 +18,11 @@ def pairs(both: int, first: int, second: int, none: int) -> tuple[np.ndarray, np
 ])
 def test_wilson_is_as_published(right: int, count: int, low: float, high: float) -> None:
     assert wilson(right / count, count) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_accuracy_of_those_that_leave_is_of_their_number() -> None:
+    assert of_those(0.95, 0.7, 100) == wilson(0.95, 70)
+    assert of_those(None, 0.0, 100) is None
 
 
 def test_wilson_keeps_to_its_bounds() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from build_flows.base import toml_file
 from build_flows.base.errors import ConfigError
 from build_flows.base.toml_file import LARGEST, parse_toml, read_toml_file
 
@@ -50,3 +51,18 @@ def test_a_mark_and_line_ends_of_other_systems_and_a_pipe(tmp_path: Path) -> Non
     writer.start()
     assert read_toml_file(tmp_path / "pipe") == {"a": 3}
     writer.join()
+
+
+def test_a_pipe_that_nobody_writes_into_is_told_and_a_slow_writer_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toml_file, "PATIENCE", 0.05)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(ConfigError, match="pipe is a pipe that nobody writes into"):
+        read_toml_file(pipe)
+    # As of a shell's <(...): the writer has it open, and takes longer than that.
+    reader, writer = os.pipe()
+    late = threading.Timer(0.3, lambda: (os.write(writer, b"a = 4"), os.close(writer)))
+    late.start()
+    assert read_toml_file(Path(f"/dev/fd/{reader}")) == {"a": 4}
+    late.join()
+    os.close(reader)

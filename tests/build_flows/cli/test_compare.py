@@ -128,9 +128,19 @@ def test_mishaps_are_told(sweep, tmp_path):
     assert "no board or part is called 'nix'" in result.exception.message
 
 
+def test_a_baseline_at_another_rate_is_not_called_the_same():
+    from tests.build_flows.compare_samples import sample
+
+    found = sample()
+    base = found.layouts[0]
+    assert "none: same target rate" in compare_command._speed(base, found)
+    slower = found.replace(layouts=[*found.layouts[:-1], found.layouts[-1].replace(target_cycles_per_sample=2000)])
+    assert "none: for 1,296 cycles a sample" in compare_command._speed(base, slower)
+
+
 def test_the_columns_fit_the_rows():
     from tests.build_flows.compare_samples import sample
 
     for row in sample().layouts:
-        assert len(compare_command._speed(row)) == len(compare_command.SPEED)
+        assert len(compare_command._speed(row, sample())) == len(compare_command.SPEED)
         assert len(compare_command._cost(row)) == len(compare_command.COST)

@@ -1,11 +1,13 @@
 """What ``offramp evaluate`` prints of evaluation.json."""
 
 import json
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from build_flows.artefacts.evaluation import EvaluationFile
+from build_flows.base.interval import wilson
 from build_flows.cli.main import cli
 from build_flows.steps import flow
 from tests.build_flows.evaluate_samples import content, sample
@@ -23,6 +25,9 @@ def invoke(monkeypatch: pytest.MonkeyPatch, found: EvaluationFile, *options: str
 
 def test_tables_and_what_the_attack_does(monkeypatch: pytest.MonkeyPatch) -> None:
     text = invoke(monkeypatch, sample())
+    assert "accuracy at strengths 0 to 5, each within 11.5 points at 95 %" in " ".join(text.split())
+    for told in ("91.00 % (83.8 to 95.2)", "(79.0 to 92.2)", "(86.2 to 97.8)", "(62.7 to 90.5)"):
+        assert told in text
     for told in ("margin", "6.13 %", "91.23 %", "3,400", "123.4", "gaussian_noise", "45.0 %", "1.53 %", "(+117.6 %)",
                  "30.00 % to 80.00 %", "124.0 to 331.5 cycles a sample; throughput does not fall below"):
         assert told in text
@@ -45,4 +50,17 @@ def test_without_simulation_it_says_how_to_get_cycles(monkeypatch: pytest.Monkey
 def test_json_is_all_there_is_on_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
     told = json.loads(invoke(monkeypatch, sample(), "--json"))
     assert told.pop("output").endswith("digits")
-    assert told == content()
+    assert _without_intervals(told) == content()
+    samples = 100
+    assert told["operating"]["accuracy_interval"] == pytest.approx(wilson(told["operating"]["accuracy"], samples))
+    assert told["last_alone"]["accuracy_interval"] == pytest.approx(wilson(told["last_alone"]["accuracy"], samples))
+    assert told["exits"][0]["accuracy_there_interval"] == pytest.approx(wilson(0.95, 70))
+    assert told["exits"][0]["share_interval"] == pytest.approx(wilson(0.7, samples))
+    assert told["corruptions"]["kinds"][1]["strengths"][5]["accuracy_interval"] == pytest.approx(wilson(0.45, 80))
+    assert told["slowdown"]["attacked"]["accuracy_interval"] == pytest.approx(wilson(0.62, 50))
+
+
+def _without_intervals(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_intervals(item) for key, item in value.items() if not key.endswith("_interval")}
+    return [_without_intervals(item) for item in value] if isinstance(value, list) else value

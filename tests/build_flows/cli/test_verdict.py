@@ -80,11 +80,11 @@ def test_the_table_says_of_what_clock_and_design_a_rate_is(
 
 def test_figures_carry_their_interval() -> None:
     told = published(RESULT, VERDICT)
-    assert told["accuracy_interval"] == list(wilson(0.975, 360))
+    assert told["accuracy_interval"] == wilson(0.975, 360)
     first, last = told["exits"][0], told["exits"][-1]
-    assert first["share_interval"] == list(wilson(0.7, 360))
+    assert first["share_interval"] == wilson(0.7, 360)
     # Of the 252 images that leave there.
-    assert first["accuracy_interval"] == list(wilson(0.99, 252))
+    assert first["accuracy_interval"] == wilson(0.99, 252)
     assert last["accuracy_interval"] is None
     assert {**told, "exits": None, "samples_per_second": None}.items() >= {
         **RESULT.to_json(), "exits": None, "samples_per_second": None,

@@ -12,6 +12,7 @@ import tomli_w
 from build_flows.artefacts.compare import CompareFile, Failure, Matched, MatchFile, Speedup, Taken
 from build_flows.artefacts.resources import ResourcesFile
 from build_flows.artefacts.simulation import Figures
+from build_flows.artefacts.sizing import CostRecord, SizingFile
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import hash_path
 from build_flows.base.parts import PartError
@@ -19,6 +20,7 @@ from build_flows.base.ui import SilentUi
 from build_flows.compare.compare import compare, write_files
 from build_flows.compare.pareto import ParetoError
 from build_flows.compare.sweep import plan_configs, plan_sweep
+from build_flows.pages.compare_page import render
 from build_flows.project.load import Project
 from tests.build_flows.compare_samples import figures, resources
 from tests.build_flows.simulation_samples import simulation
@@ -65,7 +67,13 @@ class Fake:
         project.output.mkdir(parents=True, exist_ok=True)
         (project.output / "golden.npz").write_bytes(b"golden")
         early = len(project.config.exits) - 1
-        found = figures([*[0.4] * early, 1 - 0.4 * early], 0.9 - early / 100, float(project.config.target.cycles_per_sample))
+        cycles = project.config.target.cycles_per_sample
+        if cycles == "auto":
+            # As compile: each finds its own.
+            cycles = 700 + 100 * early
+            SizingFile(stages=[], fifos={}, gates=[], cost=CostRecord(lut=1, lutram=0, ff=2, bram18=0, dsp=3),
+                       cycles_per_sample=cycles).save(project.output / "sizing.json")
+        found = figures([*[0.4] * early, 1 - 0.4 * early], 0.9 - early / 100, float(cycles))
         return found.replace(agree=self.agree)
 
     def synth(self, project: Project, ui: Any, *, part: str | None, full: bool) -> ResourcesFile:
@@ -116,6 +124,39 @@ def test_rows_and_baselines(sweep: Path) -> None:
         "layout 3 of 4: baseline-resources, without exits in the resources of both", "layout 4 of 4: early",
     ]
     assert (found.reference, found.part, found.failed) == ("both", "xc7z020clg400-1", [])
+
+
+def test_each_layout_finds_its_own_rate_and_the_baseline_takes_that_of_the_reference(sweep: Path) -> None:
+    (sweep.parent / "base.toml").write_text(tomli_w.dumps({**BASE, "target": {"cycles_per_sample": "auto"}}))
+    steps, ui = Fake(), Notes()
+    found = compare(plan_sweep(sweep), ui, steps, matching=Matching())
+    assert [(row.name, row.baseline, row.target_cycles_per_sample) for row in found.layouts] == [
+        ("baseline-rate", "rate", 900), ("baseline-resources", "resources", 2600), ("early", None, 800), ("none", None, 700),
+        ("both", None, 900),
+    ]
+    assert 'layout 2 of 5: baseline-rate, without exits at the target rate of both' in ui.lines
+    # What it was designed for stands in its own configuration, so that it can be used by itself.
+    assert "cycles_per_sample = 900" in (sweep.parent / "build" / "trial" / "baseline-rate" / "config.toml").read_text()
+    assert 'cycles_per_sample = "auto"' in (sweep.parent / "build" / "trial" / "early" / "config.toml").read_text()
+    page = " ".join(render(found).split())
+    assert "The first baseline, baseline-rate, is the same network without exits, designed for 900 cycles a sample. Layouts that" in page
+
+
+def test_configurations_may_leave_their_rate_to_auto(sweep: Path) -> None:
+    base = sweep.parent / "base.toml"
+    base.write_text(tomli_w.dumps({**BASE, "target": {"cycles_per_sample": "auto"}}))
+    found = compare(plan_configs([base]), SilentUi(), Fake(), matching=Matching())
+    assert [(row.name, row.target_cycles_per_sample) for row in found.layouts] == [
+        ("baseline-rate", 800), ("baseline-resources", 2600), ("base", 800),
+    ]
+    assert found.layouts[-1].speedup.rate == 1.0
+
+
+def test_no_baseline_follows_a_reference_that_failed(sweep: Path) -> None:
+    (sweep.parent / "base.toml").write_text(tomli_w.dumps({**BASE, "target": {"cycles_per_sample": "auto"}}))
+    found = compare(plan_sweep(sweep), SilentUi(), Fake(fail="both"), matching=Matching())
+    assert Failure(name="baseline-rate", error="it is made from layout both, which failed") in found.failed
+    assert [row.name for row in found.layouts] == ["early", "none"]
 
 
 def test_the_second_baseline_may_take_what_the_reference_takes(sweep: Path) -> None:

@@ -14,7 +14,7 @@ from tests.build_flows.compare_samples import config, exit_at, figures, resource
 def row(name="a", baseline=None, cycles=1000.0, early=1):
     exits = [exit_at(0, "conv", "softmax"), exit_at(1, "pool", "entropy")][:early]
     shares = [[1.0], [0.75, 0.25], [0.75, 0.0, 0.25]][early]
-    return make_row(name, baseline, config(exits), figures(shares, 0.9, cycles), resources(early), f"{name}/config.toml")
+    return make_row(name, baseline, config(exits), figures(shares, 0.9, cycles), resources(early), f"{name}/config.toml", 1296)
 
 
 def test_a_row():
@@ -34,11 +34,12 @@ def test_a_row():
 
 
 def test_a_rate_is_that_of_the_clock_to_expect():
-    slow = make_row("a", None, config([]), figures([1.0], 0.9, 1000.0), resources(0).replace(fmax_estimate_mhz=80.0), "a.toml", "ab12")
+    slow = make_row("a", None, config([]), figures([1.0], 0.9, 1000.0), resources(0).replace(fmax_estimate_mhz=80.0), "a.toml", 1296,
+                    "ab12")
     assert (slow.clock_mhz, slow.expected_clock_mhz, slow.samples_per_second) == (100.0, 80.0, 8e4)
     assert slow.samples_per_second_per_klut == 8e4 / (slow.luts / 1000)
     assert (slow.fits, slow.meets_clock, slow.buildable, slow.rtl) == (True, False, False, "ab12")
-    unknown = make_row("a", None, config([]), figures([1.0], 0.9, 1000.0), resources(0).replace(fmax_estimate_mhz=None), "a.toml")
+    unknown = make_row("a", None, config([]), figures([1.0], 0.9, 1000.0), resources(0).replace(fmax_estimate_mhz=None), "a.toml", 1296)
     assert (unknown.samples_per_second, unknown.meets_clock, unknown.buildable, unknown.rtl) == (1e5, None, True, None)
     large = row("large", early=2).replace(fits=False)
     assert not large.buildable
@@ -121,6 +122,6 @@ def test_csv_says_what_json_says():
 
 
 def test_an_exit_that_nobody_takes_has_an_empty_cell():
-    found = make_row("a", None, config([exit_at(0, "conv", "never")]), figures([0.0, 1.0], 0.9, 10.0), resources(1), "a.toml")
+    found = make_row("a", None, config([exit_at(0, "conv", "never")]), figures([0.0, 1.0], 0.9, 10.0), resources(1), "a.toml", 1296)
     (line,) = csv.DictReader(io.StringIO(to_csv([found])))
     assert line["exit_accuracy"] == ";0.9"

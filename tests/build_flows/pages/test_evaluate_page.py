@@ -38,6 +38,12 @@ def test_the_figures_are_there(html: str) -> None:
     assert "&lt;two&gt;" in html
 
 
+def test_accuracies_are_told_with_their_intervals(html: str) -> None:
+    for told in ("91.23 % (83.8 to 95.2)", "95.00 % (86.2 to 97.8)", "62.00 % (48.2 to 74.1)", "at most 11.5 points to either side"):
+        assert told in html
+    assert "91.00 % (83.8 to 95.2) of 100 test images are right" in summary(sample())[0]
+
+
 def test_pictures_are_those_of_their_samples(html: str) -> None:
     found = re.findall(r'alt="test image (\d+)" src="data:image/png;base64,([^"]*)" width="(\d+)" height="(\d+)"', html)
     assert [index for index, *_ in found] == ["2", "5", "12", "15"]

@@ -11,6 +11,7 @@ from build_flows.artefacts.resources import StageSums
 from build_flows.artefacts.simulation import AnytimeExit, AnytimeRecord
 from build_flows.artefacts.verdict import capacity, decide, synthesised
 from build_flows.base.parts import find_part
+from build_flows.pages.html import share_told
 from build_flows.pages.report import overloaded, render
 from build_flows.pages.report_data import CountedStream, ReportData, SizedFifo, SizedGate
 from build_flows.pages.report_speedup import BaseRow, SpeedupRow
@@ -138,7 +139,8 @@ def test_answers_of_every_exit_are_told() -> None:
     exits = [AnytimeExit(answered=1.0, accuracy=0.9, latency_median=240.0), AnytimeExit(answered=0.0, accuracy=None, latency_median=None)]
     html = " ".join(render(replace(data, results=data.results.replace(anytime=AnytimeRecord(words_per_sample=1.474, exits=exits)))).split())
     assert "<b>1.47</b> result words per sample" in html
-    assert '<td class="n">100.0 %</td><td class="n">90.00 %</td><td class="n">240 cycles</td>' in html
+    told = share_told(0.9, data.results.samples)
+    assert f'<td class="n">100.0 %</td><td class="n">{told}</td><td class="n">240 cycles</td>' in html
     assert '<td class="n">0.0 %</td><td class="n">-</td><td class="n">-</td>' in html
     assert "result words per sample" not in render(data)
 

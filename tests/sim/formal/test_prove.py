@@ -1,5 +1,7 @@
 """What the prover says, on a unit of one register."""
 
+import tempfile
+
 import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
@@ -39,6 +41,15 @@ def test_proven_for_any_length_or_for_a_depth():
     assert result.passed
     assert (result.name, result.depth, result.claims, dict(result.reached)) == ("counter/of 5", None, 1, {"two_steps": 2})
     assert prove(proof, depth=3).depth == 3
+
+
+def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name, owner in (("offramp-prove-dead", ".offramp-scratch"), ("offramp-prove-mine", "notes"), ("other-dead", ".offramp-scratch")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / owner).touch()
+    prove(counter(lambda unit: unit.count <= 5), depth=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["offramp-prove-mine", "other-dead"]
 
 
 def test_a_counterexample_is_a_shortest_one_and_readable(tmp_path):

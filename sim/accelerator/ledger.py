@@ -93,7 +93,8 @@ def audit(netlist: Netlist, log: Log, images: npt.NDArray[np.uint8], model: Mode
     book.sent = len(numbers)
     answered = np.full(book.sent, -1, np.int64)  # by image, the number of its final result
     early: list[tuple[int, int]] = []  # image and number of results that are not final
-    for epoch in range(len(past.resets) + 1):
+    # Before the first reset anything may come.
+    for epoch in range(int(past.resets[:1] == [0]), len(past.resets) + 1):
         _follow(netlist, book, past, seen, epoch, answered, early)
     _due(book, log, past, seen, answered)
     _withdrawals(book, log, past)

@@ -134,3 +134,9 @@ def test_sums():
     book = judged(batch())
     book.add(judged(batch(r1=None)))
     assert (book.sent, book.answered, book.lost, len(book.reasons)) == (6, 5, 1, 1)
+
+
+def test_before_the_first_reset_anything_may_come():
+    early = result(0, 12345)
+    assert judged([early, (Kind.RESET, 0, 16, 0)]).clean
+    assert not judged([early, (Kind.RESET, 1, 16, 0)]).clean

@@ -11,6 +11,7 @@ from benchmarks.trust_damage import trust_damage
 from benchmarks.trust_full_disk import trust_full_disk
 from benchmarks.trust_kills import trust_kills
 from benchmarks.trust_promise import promises
+from benchmarks.trust_storm import trust_storm
 from build_flows.base.files import read_json, write_text
 from build_flows.base.ui import Ui
 
@@ -33,7 +34,7 @@ def _alone(measure: Callable[[Ui], list[Figure]]) -> Callable[[Figures], None]:
 
 MEASURES: dict[str, Callable[[Figures], str | None]] = {
     "promises": promises, "configurations": _alone(trust_config), "damage": _alone(trust_damage), "full disk": _alone(trust_full_disk),
-    "kills": _alone(trust_kills),
+    "kills": _alone(trust_kills), "storm": _alone(trust_storm),
 }
 """By name what takes figures down, and gives the text of the part of that name on the page, None where there is no such part."""
 

@@ -7,6 +7,7 @@ alone decide where samples leave.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from amaranth.hdl import Module, Signal
@@ -57,7 +58,7 @@ class GateHead(wiring.Component):
         return m
 
 
-def _layer(rtl: Path | None, name: str, unit: object, *, stage: int, head: bool, in_bits: int, out_bits: Sequence[int],
+def _layer(rtl: Path | None, name: str, unit: Any, *, stage: int, head: bool, in_bits: int, out_bits: Sequence[int],
            in_beats: int, out_beats: int, cycles: int, outputs: Sequence[object]) -> Layer:
     if rtl is not None:
         ports = {f"out{n}_V": end for n, end in enumerate(outputs)}
@@ -75,15 +76,15 @@ def _layer(rtl: Path | None, name: str, unit: object, *, stage: int, head: bool,
 
 def build(rtl: Path | None, *, exits: int = 2, classes: int = 3, size: int = 4, paces: Sequence[int] = (4, 8, 8, 8), frames: int = 2,
           order: str = "arrival", thresholds: Sequence[int] = (500,) * 8, policies: Sequence[str] = ("max_logit",) * 8,
-          params: Sequence[dict] = ({},) * 8, biases: Sequence[Sequence[int]] | None = None, max_in_flight: int = 8, bus_bits: int = 32,
-          result_bits: int = 64, anytime: bool = False, units: dict[str, object] | None = None) -> Netlist:
+          params: Sequence[dict[str, Any]] = ({},) * 8, biases: Sequence[Sequence[int]] | None = None, max_in_flight: int = 8,
+          bus_bits: int = 32, result_bits: int = 64, anytime: bool = False, units: dict[str, object] | None = None) -> Netlist:
     """The netlist, and its layers' Verilog in folder ``rtl`` (None: netlist only). ``units`` takes the layers' units by name."""
     pooled = size // 2
     pixels, bits = pooled * pooled, 8 * classes
     acc_bits = 8 + ceil_log2(pixels) + 1
     layers, streams, gates, decisions = [], [], [], []
 
-    def add(name: str, unit: object, outputs: Sequence[object], src: tuple[str, int] | None, **shape: object) -> None:
+    def add(name: str, unit: object, outputs: Sequence[object], src: tuple[str, int] | None, **shape: Any) -> None:
         layers.append(_layer(rtl, name, unit, outputs=outputs, **shape))
         if units is not None:
             units[name] = unit

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 __all__ = ["prove"]
 
 
-@click.command()
+class _Prove(click.Command):
+    """Its help ends with the units, which are looked up only then: ``--help`` elsewhere stays quick."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from sim.formal.prove import units
+
+        with formatter.section("Units, and their variants"):
+            formatter.write_dl([(unit, "; ".join(variants)) for unit, variants in units().items()])
+
+
+@click.command(cls=_Prove)
 @click.argument("units", metavar="[UNIT]...", nargs=-1)
 @click.option("--depth", type=click.IntRange(1, 100), metavar="N", help="Look at N cycles only, not at runs of any length.  [default: any]")
 @click.option("--vcd", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Folder for the waves of counterexamples.")
@@ -23,8 +33,8 @@ __all__ = ["prove"]
 def prove(units: tuple[str, ...], depth: int | None, vcd: Path | None, as_json: bool) -> None:
     """Prove that the streaming units keep their contract: every beat once, in order, right, without deadlock.
 
-    UNIT is accelerator_core, exit_decision, exit_merge, frame_gate or stream_fork; all when none is given. Every input may do anything in
-    any cycle, within what docs/proofs.md says of the surroundings. Takes a few minutes. The exit code is 0 only when everything is proven.
+    UNIT is one of the units below, or one of its variants, as 'unit/variant'; all when none is given. Every input may do anything in any
+    cycle, within what docs/proofs.md says of the surroundings. Takes a few minutes. The exit code is 0 only when everything is proven.
 
     \b
     Examples:

@@ -13,7 +13,7 @@ from hw.proofs import PROOFS, Harness, Proof
 from sim.formal.model_checker import Model, ProofError, Run
 from sim.tools.cache import scratch
 
-__all__ = ["Counterexample", "ProofError", "ProofResult", "prove", "prove_all", "select"]
+__all__ = ["Counterexample", "ProofError", "ProofResult", "prove", "prove_all", "select", "units"]
 
 TOGETHER = 2
 """Proofs that run at a time."""
@@ -113,11 +113,19 @@ def prove_all(names: Iterable[str] | None = None, depth: int | None = None, *, v
 def select(names: Iterable[str] | None = None) -> list[Proof]:
     """The proofs called ``unit`` or ``unit/variant``; all when there are no names. Raises :class:`ProofError` for an unknown one."""
     wanted = list(names or [])
-    units = sorted({proof.unit for proof in PROOFS.values()})
+    known = units()
     for name in wanted:
-        if name not in PROOFS and name not in units:
-            raise ProofError(f"there is no proof of {name!r}; there are {', '.join(units)}")
+        if name not in PROOFS and name not in known:
+            raise ProofError(f"there is no proof of {name!r}; there are {', '.join(known)}")
     return [proof for name, proof in PROOFS.items() if not wanted or name in wanted or proof.unit in wanted]
+
+
+def units() -> dict[str, list[str]]:
+    """The units of which there are proofs, in alphabetical order, each with its variants."""
+    found: dict[str, list[str]] = {}
+    for proof in PROOFS.values():
+        found.setdefault(proof.unit, []).append(proof.variant)
+    return dict(sorted(found.items()))
 
 
 def _counterexample(proof: Proof, harness: Harness, run: Run, made: Path, folder: Path | None) -> Counterexample:

@@ -46,4 +46,4 @@ def test_figures_are_kept_until_they_are_measured_again(tmp_path: Path, monkeypa
 def test_the_page_has_a_place_for_all_that_is_measured() -> None:
     text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
     assert fill(text, {"trust": "x\n", "promises": "y\n"}) != text
-    assert set(MEASURES) == {"promises", "configurations", "damage", "full disk", "kills"}
+    assert set(MEASURES) == {"promises", "configurations", "damage", "full disk", "kills", "storm"}

@@ -1,8 +1,5 @@
 """The checker of the ports, bound to toys: silent where the gateware is right, and it finds what no comparison of results does."""
 
-import importlib
-from types import ModuleType
-
 import pytest
 from amaranth.back import verilog
 
@@ -14,34 +11,19 @@ from sim.board.link import Board, BoardJob
 from sim.board.model import build_board
 from sim.errors import SimulationError
 from tests import toy
+from tests.planted import plant
 from tests.sim.board.hand import ACCELERATOR_BASE, DMA_BASE, S2MM, arm, send, wait
 
 pytestmark = pytest.mark.cosim
 
 SHAPE = {"exits": 2, "thresholds": (900,)}
 
-USED_IN = {"AcceleratorCore": "hw.accelerator", "ExitMerge": "hw.core", "Admission": "hw.core"}
-"""The module that takes each unit into the accelerator."""
-
-
-def planted(name, old, new):
-    """Module ``name`` with ``new`` where it reads ``old``, once."""
-    spec = importlib.util.find_spec(name)
-    source = spec.loader.get_source(name)
-    assert source.count(old) == 1, f"{old!r} is there {source.count(old)} times"
-    module = ModuleType("planted")
-    exec(compile(source.replace(old, new), f"<planted: {new}>", "exec"), module.__dict__)
-    return module
-
-
 @pytest.fixture
 def faulty(tmp_path, monkeypatch):
     """``faulty(module, unit, old, new)``: netlist and rtl of a toy with a fault in a unit of ``hw``."""
 
     def make(module, unit, old, new, **shape):
-        changed = getattr(planted(module, old, new), unit)
-        if unit in USED_IN:
-            monkeypatch.setattr(f"{USED_IN[unit]}.{unit}", changed)
+        changed = plant(monkeypatch, module, unit, old, new)
         rtl = tmp_path / "rtl"
         rtl.mkdir()
         netlist = toy.build(rtl, **(SHAPE | shape))

@@ -19,6 +19,16 @@ def wrong(h, fork):
     h.cover("offer", fork.i.valid)
 
 
+def test_help_names_every_unit_and_variant_that_there_is(monkeypatch):
+    proof = Proof(unit="new_unit", variant="of 3 bits", text="", depth=3, make=lambda: StreamFork(1, 2), describe=wrong)
+    monkeypatch.setitem(PROOFS, proof.name, proof)
+    said = " ".join(run("--help").stdout.split())
+    for item in PROOFS.values():
+        assert item.unit in said
+        assert item.variant in said
+    assert "new_unit of 3 bits" in said
+
+
 def test_a_table_that_says_what_was_proven():
     result = run("stream_fork/2 outputs")
     assert result.exit_code == 0

@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.proofs import PROOFS, Proof
-from sim.formal.prove import ProofError, prove, prove_all, select
+from sim.formal.prove import ProofError, prove, prove_all, select, units
 
 
 class Counter(wiring.Component):
@@ -124,3 +124,10 @@ def test_all_of_a_unit_in_order():
     results = prove_all(["stream_fork"], 3, progress=seen.append)
     assert seen == results
     assert [result.name for result in results] == [name for name in PROOFS if name.startswith("stream_fork")]
+
+
+def test_units_are_those_that_there_are_proofs_of():
+    found = units()
+    assert sum(len(variants) for variants in found.values()) == len(PROOFS)
+    assert all(f"{unit}/{variant}" in PROOFS for unit, variants in found.items() for variant in variants)
+    assert list(found) == sorted(found)

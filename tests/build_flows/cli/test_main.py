@@ -25,7 +25,7 @@ FIELDS = ("fits", "short", "fmax_estimate_mhz", "verdict")
 @pytest.mark.parametrize(
     ("args", "keys"),
     [
-        (["train"], {"project", "output", "exits", "mode"}),
+        (["train"], {"project", "output", "exits", "mode", "accuracy", "accuracy_interval", "samples"}),
         (["compile"], {"project", "output", "cost", "stages", "exchange", *FIELDS}),
         (["simulate"], {*RESULT.to_json(), *FIELDS, "accuracy_interval"}),
         (["report"], {"project", "report", *FIELDS}),

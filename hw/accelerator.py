@@ -45,8 +45,8 @@ class Accelerator(wiring.Component):
 
     Throughput is that of the slowest stage at the share of images that reach it. Latency differs per image and stands
     in the result's
-    ``cycles``. Reset: ``ap_rst_n`` clears everything; ``CONTROL.soft_reset`` everything but the writable registers,
-    and holds ``s_axis_tready`` and
+    ``cycles``. Reset: ``ap_rst_n`` clears everything but thresholds of classes, which stay as they were written;
+    ``CONTROL.soft_reset`` everything but the writable registers, and holds ``s_axis_tready`` and
     ``m_axis_tvalid`` low for sixteen cycles, but for a result that was on offer: that one stays, and ``s_axis_tready`` stays low, until it
     is taken or ``CONTROL.discard`` is written.
 

@@ -1,5 +1,6 @@
 """How a sum of constant multiples is made of shifts and two-input adders: a plan without hardware, from which its size follows."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -214,6 +215,11 @@ _NEAR = 256
 """Pairs are looked for among so many digits of a sum: all pairs of many would take long, and there are enough among these."""
 
 
+def _contested(users: Sequence[tuple[int, int, int]], wanted: Mapping[tuple[int, int], int]) -> int:
+    """How many other pairs want the parts of this one: what few others want is taken first, so that more find partners."""
+    return sum(wanted[number, at] for number, *places in users for at in places)
+
+
 def _shared_pairs(reach: _Reach, sums: Sequence[Sequence[_Part]]) -> list[dict[tuple[int, int], _Part]]:
     """For each sum pairs of its parts, by their places in it, that others have too: the most common ones first, no part in two pairs."""
     # A pair by its sources, the second one's shift less the first one's, and whether their signs differ; sum and places that have it.
@@ -224,13 +230,15 @@ def _shared_pairs(reach: _Reach, sums: Sequence[Sequence[_Part]]) -> list[dict[t
                 one, other = level[at].term, level[to].term
                 key = (one.node.source or (0, 0), other.node.source or (0, 0), other.shift - one.shift, one.negative != other.negative)
                 having.setdefault(key, []).append((number, at, to))
+    having = {key: users for key, users in having.items() if len(users) > 1}
+    wanted = Counter((number, at) for users in having.values() for number, *places in users for at in places)
     found: list[dict[tuple[int, int], _Part]] = [{} for _ in sums]
     taken: set[tuple[int, int]] = set()
     waiting: dict[int, list[Any]] = {}
     for key, users in having.items():
         waiting.setdefault(len(users), []).append(key)
     for count in range(max(waiting, default=0), 1, -1):
-        for key in sorted(waiting.get(count, ()), key=lambda key: (abs(key[2]), key)):
+        for key in sorted(waiting.get(count, ()), key=lambda key: (_contested(having[key], wanted), key)):
             users = [user for user in having[key] if not {(user[0], user[1]), (user[0], user[2])} & taken]
             if len(users) < count:
                 waiting.setdefault(len(users), []).append(key)

@@ -72,8 +72,10 @@ def test_is_the_convolution(play, name):
     assert [after - before for before, after in pairwise(ends)] == [unit.cycles] * 2
 
 
-@pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize(("gaps", "stalls"), [(0.3, 0.3), (0, 0.9)])
+@pytest.mark.parametrize(("name", "gaps", "stalls"), [
+    *((name, 0.3, 0.5) for name in CASES),
+    *(pytest.param(name, 0, 0.9, marks=[] if name in SOME else [pytest.mark.slow]) for name in CASES),
+])
 def test_waits_for_both_sides(play, name, gaps, stalls):
     given, unit = build(name)
     beats, expected = vectors(given, unit.lanes, 2)

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.layers import constant_products
 from hw.layers.across_maximum import across_cycles, across_maximum
-from hw.layers.adder_tree import adder_tree
+from hw.layers.adder_tree import adder_trees
 from hw.layers.line_maximum import LineMaximum
 from hw.layers.pipeline import later, later_flag
 from hw.layers.sliding_window import SlidingWindow
@@ -165,7 +165,8 @@ class StaticConv(wiring.Component):
                 row, column = divmod(place, self.kernel[1])
                 return products[row, channel, odd, self.shape.age(lane, column)]
 
-            return [later(m, adder_tree(m, plan, value), self._levels - plan.depth) for plan in self._plans]
+            return [later(m, found, self._levels - plan.depth)
+                    for found, plan in zip(adder_trees(m, self._plans, value), self._plans, strict=True)]
 
         valid = later_flag(m, window.complete, constant_products.LATENCY + self._levels)
         return valid, [of_lane(lane) for lane in range(self.shape.window_lanes)], shapes

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any
 
-from hw.layers.sum_plan import SumPlan, plan_sum, signed_digits, value_bits
+from hw.layers.sum_plan import SumPlan, plan_sums, registers, signed_digits, value_bits
 
 __all__ = ["MOST_KERNEL", "MOST_MACS", "StaticShape", "StaticTerms", "static_conv_cycles", "static_conv_error", "static_terms",
            "used_multiples", "value_range"]
@@ -182,7 +182,7 @@ def flat(weight: Sequence[Sequence[Sequence[int]]]) -> list[int]:
 
 def channel_plans(weights: Sequence[Any], bits: int, signed: bool) -> list[SumPlan]:
     """The sum of each output channel."""
-    return [plan_sum(flat(weight), *value_range(bits, signed)) for weight in weights]
+    return plan_sums([flat(weight) for weight in weights], *value_range(bits, signed))
 
 
 def static_conv_cycles(*, height: int, width: int, kernel: tuple[int, int], stride: tuple[int, int] = (1, 1), pad: tuple[int, int] = (0, 0),
@@ -219,8 +219,8 @@ def static_conv_error(
         return f"weights times windows a step must be at most {MOST_MACS}, not {macs} ({len(values)} weights, {shape.window_lanes} windows)"
     least, most = value_range(out_bits, out_signed)
     if thresholds is None:
-        low = min(plan.total.least for plan in channel_plans(weights, bits, signed))
-        high = max(plan.total.most for plan in channel_plans(weights, bits, signed))
+        plans = channel_plans(weights, bits, signed)
+        low, high = min(plan.total.least for plan in plans), max(plan.total.most for plan in plans)
         if low < least or high > most:
             return f"out_bits must hold sums from {low} to {high}, not out_bits={out_bits}, out_signed={out_signed}"
         return None
@@ -282,9 +282,8 @@ def static_terms(
     least, most = value_range(bits, signed)
     used = used_multiples(shape, weights)
     shared = [odd for _, _, odd in used if odd > 1]
-    adders: Counter[int] = Counter()
-    for plan in plans:
-        adders.update({width: count * shape.window_lanes for width, count in plan.adders.items()})
+    nodes = registers(plans)
+    adders = Counter(node.adder_bits for node in nodes if len(node.parts) == 2)
     sums = [value_bits(plan.total.least, plan.total.most) for plan in plans]
     steps = len(thresholds[0]).bit_length() if thresholds is not None else 0
     values = [value for weight in weights for value in flat(weight)]
@@ -295,9 +294,9 @@ def static_terms(
         multiples=len(shared) * pixels,
         multiple_bits=sum(value_bits(odd * least, odd * most) for odd in shared) * pixels,
         tap_bits=sum(value_bits(odd * least, odd * most) * len(ages) for (_, _, odd), ages in used.items()),
-        adder_bits=sum(plan.adder_bits for plan in plans) * shape.window_lanes,
-        sum_bits=sum(plan.register_bits for plan in plans) * shape.window_lanes,
-        adders=dict(sorted(adders.items())),
+        adder_bits=sum(node.adder_bits for node in nodes) * shape.window_lanes,
+        sum_bits=sum(node.bits for node in nodes) * shape.window_lanes,
+        adders={bits: adders[bits] * shape.window_lanes for bits in sorted(adders)},
         levels=max(plan.depth for plan in plans),
         line_bits=(kernel[0] - 1) * pixels * channels * bits,
         line_depth=shape.row_steps,

@@ -1,11 +1,12 @@
 """How a sum of constant multiples is made of shifts and two-input adders: a plan without hardware, from which its size follows."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import NamedTuple
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, NamedTuple
 
-__all__ = ["ODD", "Digit", "Node", "SumPlan", "plan_sum", "signed_digits", "value_bits"]
+__all__ = ["ODD", "Digit", "Node", "SumPlan", "Term", "plan_sum", "plan_sums", "registers", "signed_digits", "value_bits"]
 
 ODD = (1, 3, 5, 7)
 """Multiples that a digit can have before it is shifted; each but the first takes one adder, whoever uses it."""
@@ -56,22 +57,26 @@ def value_bits(least: int, most: int) -> int:
     return max((~least).bit_length(), most.bit_length()) + 1 if least < 0 else most.bit_length()
 
 
+class Term(NamedTuple):
+    """A node's value in a sum: shifted left by ``shift``, and subtracted where it is ``negative``."""
+
+    node: "Node"
+    shift: int
+    negative: bool
+
+
 @dataclass(frozen=True)
 class Node:
-    """A part of a sum: a value from ``least`` to ``most``, shifted left by ``shift``, subtracted where it is ``negative``.
+    """A value from ``least`` to ``most``.
 
-    ``parts`` are the nodes of the level before that it is made of: none for a digit, one for a register, two for an adder (the first less
-    the second where ``subtracts``; both on top of their own shifts).
+    It is a multiple of an input (``source``: number of the input and odd multiple), or the register of the sum of its ``parts``: two, of
+    which the first is not negative, or one. A node that several sums read is the same object in each of them.
     """
 
     least: int
     most: int
-    shift: int = 0
-    negative: bool = False
-    parts: tuple["Node", ...] = ()
-    subtracts: bool = False
+    parts: tuple[Term, ...] = ()
     source: tuple[int, int] | None = None
-    """Of a digit: number of the input and odd multiple."""
 
     @property
     def bits(self) -> int:
@@ -84,67 +89,68 @@ class Node:
         if len(self.parts) < 2:
             return 0
         first, second = self.parts
-        passed = second.shift if self.subtracts else max(first.shift, second.shift)
-        return max(0, self.bits - (passed - self.shift))
+        return max(0, self.bits - (second.shift if second.negative else max(first.shift, second.shift)))
 
 
 @dataclass(frozen=True)
 class SumPlan:
-    """The sum's levels of registers, from the digits (not registered here) to one node, which is positive and not shifted; no level at all
-    stands for the constant 0."""
+    """A sum's levels of registers, from the digits (not registered here) to one term, which is neither negative nor shifted; no level at
+    all stands for the constant 0."""
 
-    levels: tuple[tuple[Node, ...], ...]
+    levels: tuple[tuple[Term, ...], ...]
 
     @property
     def depth(self) -> int:
         """Levels of registers."""
         return max(0, len(self.levels) - 1)
 
-    @cached_property
+    @property
     def total(self) -> Node:
         """The sum."""
-        return self.levels[-1][0] if self.levels else Node(0, 0)
+        return self.levels[-1][0].node if self.levels else Node(0, 0)
 
-    @property
-    def adder_bits(self) -> int:
-        """Bits of all adders."""
-        return sum(node.adder_bits for level in self.levels[1:] for node in level)
 
-    @property
-    def register_bits(self) -> int:
-        """Bits of all registers."""
-        return sum(node.bits for level in self.levels[1:] for node in level)
+def registers(plans: Sequence[SumPlan]) -> list[Node]:
+    """The nodes of all plans that are registers, each once."""
+    return list({id(term.node): term.node for plan in plans for level in plan.levels[1:] for term in level}.values())
 
-    @property
-    def adders(self) -> Mapping[int, int]:
-        """How many adders there are of each number of bits."""
-        found: dict[int, int] = {}
-        for level in self.levels[1:]:
-            for node in level:
-                if len(node.parts) == 2:
-                    found[node.adder_bits] = found.get(node.adder_bits, 0) + 1
-        return dict(sorted(found.items()))
+
+def plan_sums(weights: Sequence[Sequence[int]], least: int, most: int) -> list[SumPlan]:
+    """Plans of ``sum(weight * input)`` for each row of ``weights``, all of the same inputs, from ``least`` to ``most``.
+
+    Digits, a level of adders at a time, the same for the same weights. Where the weights of several sums have pairs of digits that are
+    the same but for a shift and a sign, those are added once. Other neighbours of equal sign and shift are added, so that few bits carry
+    a sign or wait for a higher shift.
+    """
+    reach = _Reach(least, most)
+    leaves: dict[tuple[int, int], Node] = {}
+    sums: list[list[_Part]] = []
+    for row in weights:
+        level = []
+        for at, weight in enumerate(row):
+            for digit in signed_digits(weight):
+                source = at, digit.odd
+                if source not in leaves:
+                    leaves[source] = Node(*reach.ends({at: digit.odd}), source=source)
+                level.append(_Part(Term(leaves[source], digit.shift, digit.negative), {at: digit.odd}))
+        sums.append(level)
+    plans = []
+    for level, pairs in zip(sums, _shared_pairs(reach, sums), strict=True):
+        added = {at for places in pairs for at in places}
+        rest = [part for at, part in enumerate(level) if at not in added]
+        plans.append(_plan(reach, tuple(part.term for part in level), rest, list(pairs.values())))
+    return plans
 
 
 def plan_sum(weights: Sequence[int], least: int, most: int) -> SumPlan:
-    """The plan of ``sum(weight * input)`` for inputs from ``least`` to ``most``: digits, a level of adders at a time, the same for the same
-    weights. Neighbours of equal sign and shift are added, so that few bits carry a sign or wait for a higher shift."""
-    reach = _Reach(least, most)
-    level = [_Part(reach.node({at: digit.odd}, digit.shift, digit.negative, source=(at, digit.odd)), {at: digit.odd})
-             for at, weight in enumerate(weights) for digit in signed_digits(weight)]
-    if not level:
-        return SumPlan(())
-    levels = [tuple(part.node for part in level)]
-    while len(level) > 1 or level[0].node.negative or level[0].node.shift:
-        level = _next_level(reach, level)
-        levels.append(tuple(part.node for part in level))
-    return SumPlan(tuple(levels))
+    """The plan of one sum, as :func:`plan_sums`."""
+    return plan_sums([weights], least, most)[0]
 
 
 class _Part(NamedTuple):
-    """A node, and how often its value counts each input."""
+    """A term, and how often its node's value counts each input."""
 
-    node: Node
+    term: Term
     counts: dict[int, int]
 
 
@@ -154,42 +160,94 @@ class _Reach(NamedTuple):
     least: int
     most: int
 
-    def node(self, counts: Mapping[int, int], shift: int = 0, negative: bool = False, parts: tuple[Node, ...] = (), *,
-             subtracts: bool = False, source: tuple[int, int] | None = None) -> Node:
+    def ends(self, counts: Mapping[int, int]) -> tuple[int, int]:
         ends = [sorted((count * self.least, count * self.most)) for count in counts.values()]
-        return Node(sum(low for low, _ in ends), sum(high for _, high in ends), shift, negative, parts, subtracts, source)
+        return sum(low for low, _ in ends), sum(high for _, high in ends)
+
+    def add(self, one: _Part, other: _Part, *, last: bool = False) -> _Part:
+        """The sum of two parts; the ``last`` of all is not shifted, and not negative unless both are."""
+        if one.term.shift > other.term.shift:
+            one, other = other, one
+        shift = 0 if last else one.term.shift
+        # The one with the lower shift is not subtracted, so that its low bits pass by: the result is as negative as that one.
+        if last and one.term.negative and not other.term.negative:
+            one, other = other, one
+        subtracts = one.term.negative != other.term.negative
+        parts = (Term(one.term.node, one.term.shift - shift, False), Term(other.term.node, other.term.shift - shift, subtracts))
+        counts = {at: count << parts[0].shift for at, count in one.counts.items()}
+        for at, count in other.counts.items():
+            counts[at] = counts.get(at, 0) + ((-count if subtracts else count) << parts[1].shift)
+        return _Part(Term(Node(*self.ends(counts), parts), shift, one.term.negative), counts)
+
+    def alone(self, part: _Part) -> _Part:
+        """A sum of one part, neither shifted nor negative."""
+        _, shift, negative = part.term
+        counts = {at: (-count if negative else count) << shift for at, count in part.counts.items()}
+        parts = (Term(Node(0, 0), 0, False), part.term) if negative else (part.term,)
+        return _Part(Term(Node(*self.ends(counts), parts), 0, False), counts)
 
 
-def _next_level(reach: _Reach, level: Sequence[_Part]) -> list[_Part]:
-    if len(level) == 1:
-        return [_alone(reach, level[0])]
-    pairs, spare = sorted(level, key=lambda part: (part.node.negative, part.node.shift, part.node.bits)), []
-    if len(pairs) % 2:
+def _plan(reach: _Reach, digits: tuple[Term, ...], level: Sequence[_Part], pairs: Sequence[_Part]) -> SumPlan:
+    """The plan of the sum of ``digits``: those of ``level`` and others that are added already, in ``pairs``."""
+    if not digits:
+        return SumPlan(())
+    levels = [digits]
+    while pairs or len(level) > 1 or level[0].term.negative or level[0].term.shift:
+        level, pairs = _next_level(reach, level, pairs), ()
+        levels.append(tuple(part.term for part in level))
+    return SumPlan(tuple(levels))
+
+
+def _next_level(reach: _Reach, level: Sequence[_Part], pairs: Sequence[_Part]) -> list[_Part]:
+    if len(level) == 1 and not pairs:
+        return [reach.alone(level[0])]
+    rest, spare = sorted(level, key=lambda part: (part.term.negative, part.term.shift, part.term.node.bits)), []
+    if len(rest) % 2:
         # The widest waits: it costs registers only, and an adder later.
-        widest = pairs.pop(max(range(len(pairs)), key=lambda at: (pairs[at].node.shift + pairs[at].node.bits, at)))
-        spare = [_Part(replace(widest.node, parts=(widest.node,), subtracts=False, source=None), widest.counts)]
-    last = len(level) == 2
-    return [_add(reach, *pairs[at:at + 2], positive=last) for at in range(0, len(pairs), 2)] + spare
+        widest = rest.pop(max(range(len(rest)), key=lambda at: (rest[at].term.shift + rest[at].term.node.bits, at)))
+        node, shift, negative = widest.term
+        spare = [_Part(Term(Node(node.least, node.most, (Term(node, 0, False),)), shift, negative), widest.counts)]
+    last = len(level) == 2 and not pairs
+    return [*pairs, *(reach.add(rest[at], rest[at + 1], last=last) for at in range(0, len(rest), 2)), *spare]
 
 
-def _alone(reach: _Reach, part: _Part) -> _Part:
-    """A sum that is only shifted or negative as a value of its own."""
-    node = part.node
-    counts = {at: (-count if node.negative else count) << node.shift for at, count in part.counts.items()}
-    parts = (Node(0, 0), node) if node.negative else (node,)
-    return _Part(reach.node(counts, parts=parts, subtracts=node.negative), counts)
+_NEAR = 256
+"""Pairs are looked for among so many digits of a sum: all pairs of many would take long, and there are enough among these."""
 
 
-def _add(reach: _Reach, one: _Part, other: _Part, *, positive: bool) -> _Part:
-    """The sum of two nodes; with ``positive`` not shifted, and not negative unless both are."""
-    if one.node.shift > other.node.shift:
-        one, other = other, one
-    shift = 0 if positive else one.node.shift
-    # The one with the lower shift is not subtracted, so that its low bits pass by: the result is as negative as that one.
-    if positive and one.node.negative and not other.node.negative:
-        one, other = other, one
-    subtracts = one.node.negative != other.node.negative
-    counts = {at: count << (one.node.shift - shift) for at, count in one.counts.items()}
-    for at, count in other.counts.items():
-        counts[at] = counts.get(at, 0) + ((-count if subtracts else count) << (other.node.shift - shift))
-    return _Part(reach.node(counts, shift, one.node.negative, (one.node, other.node), subtracts=subtracts), counts)
+def _contested(users: Sequence[tuple[int, int, int]], wanted: Mapping[tuple[int, int], int]) -> int:
+    """How many other pairs want the parts of this one: what few others want is taken first, so that more find partners."""
+    return sum(wanted[number, at] for number, *places in users for at in places)
+
+
+def _shared_pairs(reach: _Reach, sums: Sequence[Sequence[_Part]]) -> list[dict[tuple[int, int], _Part]]:
+    """For each sum pairs of its parts, by their places in it, that others have too: the most common ones first, no part in two pairs."""
+    # A pair by its sources, the second one's shift less the first one's, and whether their signs differ; sum and places that have it.
+    having: dict[tuple[tuple[int, int], tuple[int, int], int, bool], list[tuple[int, int, int]]] = {}
+    for number, level in enumerate(sums):
+        for start in range(0, len(level), _NEAR):
+            for at, to in combinations(range(start, min(start + _NEAR, len(level))), 2):
+                one, other = level[at].term, level[to].term
+                key = (one.node.source or (0, 0), other.node.source or (0, 0), other.shift - one.shift, one.negative != other.negative)
+                having.setdefault(key, []).append((number, at, to))
+    having = {key: users for key, users in having.items() if len(users) > 1}
+    wanted = Counter((number, at) for users in having.values() for number, *places in users for at in places)
+    found: list[dict[tuple[int, int], _Part]] = [{} for _ in sums]
+    taken: set[tuple[int, int]] = set()
+    waiting: dict[int, list[Any]] = {}
+    for key, users in having.items():
+        waiting.setdefault(len(users), []).append(key)
+    for count in range(max(waiting, default=0), 1, -1):
+        for key in sorted(waiting.get(count, ()), key=lambda key: (_contested(having[key], wanted), key)):
+            users = [user for user in having[key] if not {(user[0], user[1]), (user[0], user[2])} & taken]
+            if len(users) < count:
+                waiting.setdefault(len(users), []).append(key)
+                continue
+            first = sums[users[0][0]][users[0][1]]
+            node, _, negative = (pair := reach.add(first, sums[users[0][0]][users[0][2]])).term
+            for number, at, to in users:
+                one, other = sums[number][at].term, sums[number][to].term
+                flipped = negative != (one.negative != first.term.negative)
+                found[number][at, to] = _Part(Term(node, min(one.shift, other.shift), flipped), pair.counts)
+                taken |= {(number, at), (number, to)}
+    return found

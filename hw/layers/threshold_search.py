@@ -7,7 +7,10 @@ from amaranth.hdl import Cat, Const, Module, Shape, Signal, Value
 __all__ = ["search_cycles", "threshold_search"]
 
 _DIRECT = 4
-"""A step whose table has more address bits than this looks its threshold up a cycle ahead."""
+"""A step whose table has more address bits than thlooks its threshold up a cycle ahead."""
+
+_NARROW = 3
+"""From this step on a table takes few bits of the value beside its constants' address."""
 
 
 def search_cycles(thresholds: int) -> int:
@@ -28,20 +31,41 @@ def threshold_search(m: Module, value: Value, least: int, most: int, thresholds:
     # A threshold that no sum reaches stands for the missing ones too.
     limited = [min(max(threshold, least), most + 1) for threshold in thresholds]
     limited += [most + 1] * ((1 << steps) - 1 - len(thresholds))
-    wide = Shape.cast(range(least, max(limited) + 1))
+    wide = Shape.cast(range(least, max(most, *limited) + 1))
     found: Value = Const(0, 0)
     for step in range(steps):
         half = 1 << (steps - 1 - step)
         row = [limited[half - 1 + 2 * half * at] for at in range(1 << step)]
         limit = _look_up(row, found, wide)
         if step > _DIRECT:
-            ahead = Signal(wide, name=f"limit{step}", reset_less=True)
+            ahead = Signal(wide.width, name=f"limit{step}", reset_less=True)
             m.d.sync += ahead.eq(limit)
             limit, value, found = ahead, _later(m, value), _later(m, found)
         reached = Signal(step + 1, name=f"found{step}", reset_less=True)
-        m.d.sync += reached.eq(Cat(value >= limit, found))
+        m.d.sync += reached.eq(Cat(_reaches(value, limit, wide, step), found))
         value, found = (_later(m, value) if step < steps - 1 else value), reached
     return found
+
+
+def _reaches(value: Value, limit: Value, wide: Shape, step: int) -> Value:
+    """``value >= limit``, written out bit by bit: a comparator would take a table and a carry for each bit, and a table has room for
+    several bits of a value that is compared with constants. Of late steps, where few bits go into a table, both halves are compared at
+    once, so that there are fewer tables in a row."""
+    bits = Cat(value, value[-1].replicate(wide.width - len(value)) if wide.signed else Const(0, wide.width - len(value)))
+    pairs = [(bits[at], limit[at]) for at in range(wide.width)]
+    if wide.signed:
+        pairs[-1] = (~pairs[-1][0], ~pairs[-1][1])
+    middle = (wide.width + 1) // 2 if step >= _NARROW and wide.width > 2 * step else 0
+    low, high = pairs[:middle], pairs[middle:]
+    if not low:
+        return _ripple(high, Const(1))
+    return _ripple(high, Const(0)) | (_ripple(high, Const(1)) & _ripple(low, Const(1)))
+
+
+def _ripple(pairs: Sequence[tuple[Value, Value]], reached: Value) -> Value:
+    for bit, limit in pairs:
+        reached = (bit & ~limit) | ((bit | ~limit) & reached)
+    return reached
 
 
 def _later(m: Module, value: Value) -> Value:
@@ -55,10 +79,9 @@ def _later(m: Module, value: Value) -> Value:
 def _look_up(row: Sequence[int], at: Value, wide: Shape) -> Value:
     """``row[at]``, each bit a table of its own: what stands beside it in a comparator then goes into one look-up table with it."""
     if len(row) == 1:
-        return Const(row[0], wide)
+        return Const(row[0], wide).as_unsigned()
     bits = []
     for bit in range(wide.width):
         column = sum(((number >> bit) & 1) << place for place, number in enumerate(row))
         bits.append(Const(column, len(row)).bit_select(at, 1))
-    value = Cat(bits)
-    return value.as_signed() if wide.signed else value
+    return Cat(bits)

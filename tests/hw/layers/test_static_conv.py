@@ -96,7 +96,7 @@ def test_nothing_is_lost_where_nobody_takes_anything(play, name):
     """The FIFO fills up, and no further: all that was taken comes out when the consumer is there again."""
     given, unit = build(name)
     beats, expected = vectors(given, unit.lanes, 40 if name == "one pixel" else 4)
-    played = play(unit, {"i": (unit.i, beats)}, {"o": (unit.o, len(expected))}, first_stall=400)
+    played = play(unit, {"i": (unit.i, beats)}, {"o": (unit.o, len(expected))}, first_stall=400, limit=3000)
     assert played.beats["o"] == expected
     assert sum(cycle < 400 for cycle in played.cycles["i"]) < len(beats)
 
@@ -115,7 +115,7 @@ def test_latency(play, name):
 
 @pytest.mark.parametrize(("weights", "thresholds"), [
     ("all zero", [0, 1]), ("all zero", [-1, 0]), ("all zero", [5, 6]), ("all equal", [10, 40]), ("all negative", [-90, -30]),
-    ("one weight", [5, 20]), ("one zero channel", [0, 9]), ("drawn", [-100_000, 100_000]), ("drawn", [100_000, 100_000]),
+    ("one weight", [5, 20]), ("one zero channel", [0, 9]), ("one weight beside many", [3, 20]), ("drawn", [-100_000, 100_000]), ("drawn", [100_000, 100_000]),
     ("drawn", [-100_000, -100_000]), ("drawn", [3, 3]),
 ])
 @pytest.mark.parametrize("pool", [(1, 1), (2, 2)])
@@ -131,6 +131,9 @@ def test_weights_and_thresholds_of_all_kinds(play, weights, thresholds, pool):
     elif weights == "one weight":
         made[:] = 0
         made[0, 1, 2, 0], made[1, 0, 0, 0] = -4, 4
+    elif weights == "one weight beside many":
+        made[0] = 0
+        made[0, 1, 1, 0] = 3
     elif weights == "one zero channel":
         made[0] = 0
     given |= {"weights": made.tolist(), "thresholds": [thresholds] * 2}

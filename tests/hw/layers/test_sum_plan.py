@@ -1,8 +1,9 @@
 import random
+from collections import Counter
 
 import pytest
 
-from hw.layers.sum_plan import ODD, plan_sum, signed_digits, value_bits
+from hw.layers.sum_plan import ODD, plan_sum, plan_sums, registers, signed_digits, value_bits
 
 
 def value(digits):
@@ -36,21 +37,31 @@ def test_value_bits(least, most, bits):
 
 
 def evaluate(plan, inputs):
-    """Each node's value by what it says of itself."""
+    """The sum by what each node says of itself."""
     done = {}
-    for level in plan.levels:
-        for node in level:
+
+    def value(node):
+        if id(node) not in done:
             if node.source is not None:
                 number, odd = node.source
-                result = odd * inputs[number]
+                done[id(node)] = odd * inputs[number]
             else:
-                result = 0
-                for at, part in enumerate(node.parts):
-                    sign = -1 if at and node.subtracts else 1
-                    result += sign * (done.get(id(part), 0) << (part.shift - node.shift))
-            assert node.least <= result <= node.most
-            done[id(node)] = result
-    return done[id(plan.total)] if plan.levels else 0
+                done[id(node)] = sum((-1 if part.negative else 1) * (value(part.node) << part.shift) for part in node.parts)
+            assert node.least <= done[id(node)] <= node.most
+        return done[id(node)]
+
+    found = {sum((-1 if term.negative else 1) * (value(term.node) << term.shift) for term in level) for level in plan.levels}
+    assert len(found) <= 1      # each level is the whole sum
+    return found.pop() if found else 0
+
+
+def assert_plain(plan):
+    assert [(term.shift, term.negative) for term in plan.levels[-1]] == [(0, False)]
+
+
+def adders(*plans):
+    """How many adders there are of each number of bits."""
+    return dict(Counter(node.adder_bits for node in registers(plans) if len(node.parts) == 2))
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -60,8 +71,7 @@ def test_the_plan_is_the_sum(seed, weight_bits, least, most):
     high = 1 << (weight_bits - 1)
     weights = [rng.randrange(-high, high) if rng.random() < 0.9 else 0 for _ in range(rng.randint(1, 30))]
     plan = plan_sum(weights, least, most)
-    assert not plan.total.negative
-    assert plan.total.shift == 0
+    assert_plain(plan)
     extremes = [[most if weight > 0 else least for weight in weights], [least if weight > 0 else most for weight in weights]]
     for inputs in [*extremes, *([rng.randint(least, most) for _ in weights] for _ in range(20))]:
         assert evaluate(plan, inputs) == sum(weight * given for weight, given in zip(weights, inputs, strict=True))
@@ -76,7 +86,7 @@ def test_small_sums(weights):
     for first in range(-3, 4):
         inputs = [first, 2, -1][:len(weights)]
         assert evaluate(plan, inputs) == sum(weight * given for weight, given in zip(weights, inputs, strict=True))
-    assert (plan.total.negative, plan.total.shift) == (False, 0)
+    assert_plain(plan)
 
 
 def test_no_weights_but_zeros():
@@ -86,17 +96,51 @@ def test_no_weights_but_zeros():
 
 def test_low_bits_pass_by_an_adder():
     """a + 4b of 4 bits each: 7 bits of which 2 are a's; a - 4b too, and 4b - a has to carry from the lowest bit on."""
-    assert plan_sum([1, 4], 0, 15).adders == {5: 1}
-    assert plan_sum([1, -4], 0, 15).adders == {5: 1}
-    assert plan_sum([-1, 4], 0, 15).adders == {7: 1}
+    assert adders(plan_sum([1, 4], 0, 15)) == {5: 1}
+    assert adders(plan_sum([1, -4], 0, 15)) == {5: 1}
+    assert adders(plan_sum([-1, 4], 0, 15)) == {7: 1}
 
 
 def test_neighbours_of_equal_shift_are_added():
     """Twice two of equal shift, so each first adder has 4 bits and a carry."""
     plan = plan_sum([1, 8, 1, 8], 0, 15)
-    assert [node.shift for node in plan.levels[1]] == [0, 3]
-    assert plan.adders == {5: 2, 6: 1}
-    assert (plan.adder_bits, plan.register_bits) == (16, 19)
+    assert [term.shift for term in plan.levels[1]] == [0, 3]
+    assert adders(plan) == {5: 2, 6: 1}
+    assert sum(node.bits for node in registers([plan])) == 19
+
+
+def test_pairs_that_several_sums_have_are_added_once():
+    """a + 2b, and minus four times the same."""
+    plans = plan_sums([[1, 2, 1, 0], [-4, -8, 0, 3], [1, -2, 0, 0]], 0, 15)
+    one, other, neither = ({id(term.node) for term in plan.levels[1]} for plan in plans)
+    assert len(one & other) == 1
+    assert not neither & one
+    for inputs in ([1, 2, 3, 4], [15, 0, 15, 0], [0, 15, 0, 15]):
+        assert [evaluate(plan, inputs) for plan in plans] == [
+            inputs[0] + 2 * inputs[1] + inputs[2], -4 * inputs[0] - 8 * inputs[1] + 3 * inputs[3], inputs[0] - 2 * inputs[1]]
+
+
+def test_two_digits_of_a_weight_are_two_parts():
+    """9a = a + 8a is of the same multiple of the same input twice, and the same in both sums."""
+    plans = plan_sums([[9, 1], [18, 3]], 0, 15)
+    assert [evaluate(plan, [7, 5]) for plan in plans] == [68, 141]
+    assert len(registers(plans)) < len(registers(plans[:1])) + len(registers(plans[1:]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("weight_bits", "least", "most"), [(2, 0, 15), (4, -8, 7), (8, 0, 255)])
+def test_many_sums_with_shared_pairs(seed, weight_bits, least, most):
+    rng = random.Random(seed)
+    high = 1 << (weight_bits - 1)
+    rows = [[rng.randrange(-high, high) for _ in range(20)] for _ in range(8)]
+    plans = plan_sums(rows, least, most)
+    for _ in range(20):
+        inputs = [rng.choice([least, most, rng.randint(least, most)]) for _ in range(20)]
+        assert [evaluate(plan, inputs) for plan in plans] == [
+            sum(weight * given for weight, given in zip(row, inputs, strict=True)) for row in rows]
+    for plan in plans:
+        assert_plain(plan)
+    assert len(registers(plans)) < sum(len(registers([plan_sum(row, least, most)])) for row in rows)
 
 
 def test_the_same_weights_give_the_same_plan():

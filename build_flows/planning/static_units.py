@@ -116,11 +116,10 @@ def _terms(found: StaticTerms) -> Terms:
 
 
 def _worst(layer: Layer) -> tuple[Any, Any]:
-    """Weights and thresholds that take most, of the widths that the layer has: what is known of a network before its training."""
-    most = 2 ** (layer.weight_bits - 1) - 1
-    # 3 is 0b11, 5 is 0b101, 11 is 0b1011: odd, and of as many digits that are not 0 as a width can have.
-    dear = [value for value in (11, 13, 5, 7, 3, 1) if value <= most] if most < 16 else [value for value in range(most, 0, -1) if value % 2]
-    weights = np.array(dear)[np.arange(layer.mh * layer.mw) % len(dear)] * np.where(np.arange(layer.mh * layer.mw) % 3, 1, -1)
+    """Weights and thresholds that take about the most of those of the widths that the layer has: what is known of a network before its
+    training. Every weight is odd, so that all multiples are needed, and pairs of weights are common by chance alone."""
+    draw, values = np.random.default_rng(layer.mh * layer.mw), np.arange(1, 2 ** (layer.weight_bits - 1), 2)
+    weights = draw.choice(values, layer.mh * layer.mw) * draw.choice(np.array([-1, 1]), layer.mh * layer.mw)
     channels = layer.mw // layer.taps
     if not layer.activation:
         return weights.reshape(layer.mh, *layer.kernel, channels), None

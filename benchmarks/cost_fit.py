@@ -21,10 +21,11 @@ from amaranth.back import verilog
 from amaranth.hdl import Module, Value
 from scipy.optimize import nnls
 
+from benchmarks.static_samples import draw_static
 from build_flows.base.files import write_text
 from build_flows.base.parts import PARTS, Part
 from build_flows.finn_bridge.compile_graph import CompiledGraph, compile_graph
-from build_flows.planning.cost_model import FILE, FITTED, CostModel, Fit, FitError, FitRow, memory_luts, weigh
+from build_flows.planning.cost_model import FILE, FITTED, CostModel, Fit, FitError, FitRow, memory_luts, read_model, weigh
 from build_flows.planning.folding import Folding, evaluate
 from build_flows.planning.layer_costs import Fold, Unit, fold_options, unit_names
 from build_flows.planning.network import Layer, Network, read_network
@@ -47,7 +48,7 @@ LARGEST = 2600
 
 QUOTA = {
     "padding": 5, "window": 10, "window_parallel": 10, "converter_up": 9, "converter_serial": 9, "converter_down": 10,
-    "mvau": 30, "threshold": 15, "maxpool": 7, "global_sum": 4,
+    "mvau": 30, "threshold": 15, "maxpool": 7, "global_sum": 4, "static": 20,
 }
 """Units of each kind that are synthesised."""
 
@@ -99,14 +100,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, required=True, help="folder that keeps what was synthesised")
     parser.add_argument("--output", type=Path, default=FILE, help="the file to write")
     parser.add_argument("--seed", type=int, default=SEED, help="draws networks, foldings and units")
+    parser.add_argument("--only", choices=sorted(QUOTA), help="fit this kind, and keep what was found of the others")
     options = parser.parse_args(arguments)
-    rows = synthesise_rows(samples(options.seed), options.cache)
+    kept = [] if options.only is None else [Row(**row.to_json()) for row in read_model().rows if row.kind != options.only]
+    quota = QUOTA if options.only is None else {options.only: QUOTA[options.only]}
+    rows = sorted([*kept, *synthesise_rows(samples(options.seed, quota=quota), options.cache)], key=lambda row: row.kind)
     write_model(rows, options.output, options.seed)
     for kind, found in errors(rows, fit(rows)).items():
         print(f"{kind:16}", *(f"{name} {row.model:.1%} of {row.units} units" for name, row in found.items()))
 
 
-def samples(seed: int, cases: Iterable[Case] = CASES, quota: Mapping[str, int] = QUOTA) -> dict[str, "_Sample"]:
+def samples(seed: int, cases: Sequence[Case] = CASES, quota: Mapping[str, int] = QUOTA) -> dict[str, "_Sample"]:
     """Units drawn from ``cases``, at most ``quota`` of each kind, no two of the same terms; the same for the same ``seed``."""
     draw = random.Random(seed)
     pool: dict[str, list[_Sample]] = {}
@@ -114,9 +118,12 @@ def samples(seed: int, cases: Iterable[Case] = CASES, quota: Mapping[str, int] =
         for number, case in enumerate(cases):
             folder = Path(scratch) / str(number)
             _export(folder, case, seed + number)
-            for turn in range(case.foldings):
+            for turn in range(case.foldings if set(quota) - {"static"} else 0):
                 for item in _units(folder, f"{case.network}_{case.weight_bits}{case.act_bits}_{turn}", draw):
                     pool.setdefault(item.plan.model, []).append(item)
+            few = random.Random(f"{seed + number} static")
+            for name, plan, unit in draw_static(folder / "golden.npz", few, -(-quota.get("static", 0) // len(cases))):
+                pool.setdefault("static", []).append(_Sample(f"{case.network}_{case.weight_bits}{case.act_bits}.{name}", plan, unit, {}))
     chosen: dict[str, _Sample] = {}
     for kind, items in sorted(pool.items()):
         # By kind, so that a change of one leaves the others as they were drawn.
@@ -124,7 +131,7 @@ def samples(seed: int, cases: Iterable[Case] = CASES, quota: Mapping[str, int] =
         seen: set[tuple[float, ...]] = set()
         for item in items:
             terms = tuple(item.plan.terms.values())
-            if len(seen) < quota.get(kind, 0) and terms not in seen and max(terms) <= LARGEST:
+            if len(seen) < quota.get(kind, 0) and terms not in seen and (kind == "static" or max(terms) <= LARGEST):
                 seen.add(terms)
                 chosen[item.name] = item
     return chosen

@@ -37,7 +37,7 @@ __all__ = ["OBJECTIVES", "Steps", "compare", "write_files"]
 OBJECTIVES = ("accuracy", "throughput", "lut")
 """What the front weighs unless told otherwise."""
 
-Matching = Callable[[Path, Part, Taken], MatchFile]
+Matching = Callable[[Path, Part, Taken, str], MatchFile]
 """The fastest network without exits, of a ``golden.npz``, that fits: :func:`build_flows.compare.matching.match_file`."""
 
 
@@ -206,9 +206,10 @@ class _Run:
                 raise OfframpError(f"it is made from layout {needed}, which failed")
         assert self.units is not None
         allowed = allowance(self.totals[reference], self.units)
-        golden = load_config(self.plan.rate.file, self.data).output / "golden.npz"
+        rate = load_config(self.plan.rate.file, self.data)
         folder = self.plan.at_resources(1).file.parent
-        found = _match(folder, self.ui, golden, part, allowed, matching)
+        chosen = MatchSettings(part=part, allowed=allowed, layers=rate.config.build.layers)
+        found = _match(folder, self.ui, rate.output / "golden.npz", chosen, matching)
         if not found.fits:
             self.ui.info(f"warning: without exits, even the slowest design takes more than {reference} by the cost model")
         layout = self.plan.at_resources(found.cycles)
@@ -244,22 +245,23 @@ def _answers(file: Path, figures: Figures) -> Answers | None:
 
 @dataclass(frozen=True, kw_only=True)
 class MatchSettings:
-    """What the network without exits has to fit into."""
+    """What the network without exits has to fit into, and what layers it may be made of (``build.layers``)."""
 
     part: Part
     allowed: Taken
+    layers: str
 
 
-def _match(folder: Path, ui: Ui, golden: Path, part: Part, allowed: Taken, matching: Matching) -> MatchFile:
+def _match(folder: Path, ui: Ui, golden: Path, chosen: MatchSettings, matching: Matching) -> MatchFile:
     """:func:`build_flows.compare.matching.match_file` as a step in ``folder``, skipped when nothing changed."""
     with Build(folder, ui) as build:
         build.run(Step(
             name="match", run=partial(run_match, matching), outputs=("match.json",), inputs={"golden": golden},
-            settings=MatchSettings(part=part, allowed=allowed), apart=("build_flows.pages", "build_flows.steps"),
+            settings=chosen, apart=("build_flows.pages", "build_flows.steps"),
         ))
         return MatchFile.load(build.path("match.json"))
 
 
 def run_match(matching: Matching, chosen: MatchSettings, inputs: Mapping[str, Path], work: Work) -> None:
     """Writes ``match.json``."""
-    matching(inputs["golden"], chosen.part, chosen.allowed).save(work.folder / "match.json")
+    matching(inputs["golden"], chosen.part, chosen.allowed, chosen.layers).save(work.folder / "match.json")

@@ -8,7 +8,7 @@ from build_flows.artefacts.compare import MatchFile, Taken
 from build_flows.artefacts.resources import Sums, UnitRecord
 from build_flows.base.errors import OfframpError
 from build_flows.base.parts import Part
-from build_flows.planning.folding import FoldingError, search
+from build_flows.planning.folding import FoldingError, least_targets, search
 from build_flows.planning.network import Network, read_network
 
 __all__ = ["KEYS", "Search", "allowance", "match", "match_file"]
@@ -29,12 +29,12 @@ def allowance(total: Sums, units: Iterable[UnitRecord]) -> Taken:
     )
 
 
-def match(network: Network, part: Part, allowed: Taken, find: Search = search) -> MatchFile:
+def match(network: Network, part: Part, allowed: Taken, find: Search = search, least: int | None = None) -> MatchFile:
     """The least cycles a sample at which ``network`` (one stage), folded as compile folds it for ``part``, takes no more than ``allowed``.
 
-    Targets are tried from one pixel a cycle upwards, in steps of :data:`RATIO`, and the first step that fits is bisected: a slower design
-    can take more of some resource, so that bisection over the whole range could end far from the fastest that fits. Raises
-    :class:`OfframpError` for a network with early exits.
+    Targets are tried from ``least`` upwards (None: one pixel a cycle), in steps of :data:`RATIO`, and the first step that fits is
+    bisected: a slower design can take more of some resource, so that bisection over the whole range could end far from the fastest that
+    fits. Raises :class:`OfframpError` for a network with early exits.
     """
     if len(network.stages) != 1:
         raise OfframpError(f"only a network without early exits can be matched, not one with {len(network.stages)} stages")
@@ -50,7 +50,8 @@ def match(network: Network, part: Part, allowed: Taken, find: Search = search) -
         return taken is not None and all(getattr(taken, key) <= getattr(allowed, key) for key in KEYS)
 
     slowest = find(network, (_FOREVER,), part).limit(0).cycles
-    fast, slow = network.source.pixels - 1, network.source.pixels
+    slow = least or network.source.pixels
+    fast = slow - 1
     while not good(taken := cost(slow)):
         if slow >= slowest:
             assert taken is not None
@@ -67,9 +68,11 @@ def match(network: Network, part: Part, allowed: Taken, find: Search = search) -
     return MatchFile(cycles=slow, fits=True, predicted=taken, allowed=allowed)
 
 
-def match_file(golden: Path, part: Part, allowed: Taken) -> MatchFile:
-    """:func:`match` for the network that ``golden.npz`` at ``golden`` describes."""
-    return match(read_network(golden), part, allowed)
+def match_file(golden: Path, part: Part, allowed: Taken, layers: str) -> MatchFile:
+    """:func:`match` for the network that ``golden.npz`` at ``golden`` describes, of ``layers`` as ``build.layers`` says."""
+    network = read_network(golden, layers=layers)
+    least = min(network.source.pixels, max(item.target for item in least_targets(network)))
+    return match(network, part, allowed, least=least)
 
 
 RATIO = 1.05

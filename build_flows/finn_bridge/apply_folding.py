@@ -13,14 +13,14 @@ from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.name_layers import Unit
-from build_flows.planning.layer_costs import SUFFIXES, Fold, converter, fold_error, layer_units
+from build_flows.planning.layer_costs import SUFFIXES, Fold, converter, fold_error, units_of_chain
 from build_flows.planning.layer_costs import Unit as Plan
 from build_flows.planning.network import Layer, Network
 
 __all__ = ["apply_folding", "read_folds"]
 
 RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
-ATTRIBUTES = {"pe": "PE", "simd": "SIMD", "parallel_window": "parallel_window"}
+ATTRIBUTES = {"pe": "PE", "simd": "SIMD", "parallel_window": "parallel_window", "pixels": "Pixels"}
 
 
 def apply_folding(
@@ -31,8 +31,8 @@ def apply_folding(
     Converters are called after the unit they feed, ``<unit>_dwc``, and belong to its stage or head. Returns the new model, its units,
     converters included, in streaming order, and the plan of every unit but forks by name.
     """
-    plans = {layer.name + SUFFIXES[plan.kind]: plan for layer in network.layers for plan in layer_units(layer, folds[layer.name])
-             if plan.kind != "converter"}
+    plans = {layer.name + SUFFIXES[plan.kind]: plan for chain in network.chains for layer, planned, _ in units_of_chain(chain, folds)
+             for plan in planned if plan.kind != "converter"}
     nodes = {node.name: node for node in model.graph.node}
     for unit in units:
         node = nodes[unit.name]
@@ -54,7 +54,7 @@ def apply_folding(
     return model, _name_converters(model, units, plans), plans
 
 
-def read_folds(folding: Mapping[str, Mapping[str, int]], network: Network) -> dict[str, Fold]:
+def read_folds(folding: Mapping[str, Mapping[str, int | str]], network: Network) -> dict[str, Fold]:
     """The table of ``folding.toml`` as checked folds.
 
     Raises :class:`CompileError` for a layer without folding, an unknown layer or key, and a value that a unit does not take.
@@ -63,18 +63,27 @@ def read_folds(folding: Mapping[str, Mapping[str, int]], network: Network) -> di
     unknown = [name for name in folding if name not in names]
     if unknown:
         raise CompileError(f"folding names {unknown[0]!r}, which is no layer; layers are {', '.join(names)}")
-    return {layer.name: _fold(layer, folding.get(layer.name)) for layer in network.layers}
+    folds = {layer.name: _fold(layer, folding.get(layer.name)) for layer in network.layers}
+    for chain in network.chains:
+        try:
+            list(units_of_chain(chain, folds))
+        except ValueError as error:
+            raise CompileError(str(error)) from error
+    return folds
 
 
-def _fold(layer: Layer, values: Mapping[str, int] | None) -> Fold:
+def _fold(layer: Layer, values: Mapping[str, int | str] | None) -> Fold:
     if values is None:
         raise CompileError(f"{layer.name} has no folding")
-    odd = sorted(set(values) - set(ATTRIBUTES))
+    odd = sorted(set(values) - {*ATTRIBUTES, "body"})
     if odd:
-        raise CompileError(f"{layer.name}: folding has no key {odd[0]!r}; keys are {', '.join(ATTRIBUTES)}")
+        raise CompileError(f"{layer.name}: folding has no key {odd[0]!r}; keys are {', '.join((*ATTRIBUTES, 'body'))}")
     if values.get("parallel_window", 0) not in (0, 1):
         raise CompileError(f"{layer.name}: parallel_window must be 0 or 1, not {values['parallel_window']}")
-    fold = Fold(values.get("pe", 1), values.get("simd", 1), bool(values.get("parallel_window", 0)))
+    fold = Fold(
+        int(values.get("pe", 1)), int(values.get("simd", 1)), bool(values.get("parallel_window", 0)), str(values.get("body", "finn")),
+        int(values.get("pixels", 1)),
+    )
     reason = fold_error(layer, fold)
     if reason:
         raise CompileError(f"{layer.name}: {reason}")

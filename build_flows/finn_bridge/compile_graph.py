@@ -12,6 +12,7 @@ from build_flows.finn_bridge.codegen import generate
 from build_flows.finn_bridge.cut_tail import cut_tails
 from build_flows.finn_bridge.describe import ExitLogits, GateLogits, describe
 from build_flows.finn_bridge.execute import Execution, execute
+from build_flows.finn_bridge.fuse_layers import fuse_layers
 from build_flows.finn_bridge.golden_file import read_golden
 from build_flows.finn_bridge.import_graph import import_graph
 from build_flows.finn_bridge.name_layers import Unit, name_layers
@@ -50,7 +51,8 @@ class CompiledGraph:
     @property
     def last_units(self) -> dict[str, str]:
         """The unit that a golden layer ends with, by layer."""
-        return {unit.layer.name: unit.name for unit in self.units if unit.layer is not None and unit.role != "_dwc"}
+        return {layer.name: unit.name for unit in self.units if unit.layer is not None and unit.role != "_dwc"
+                for layer in (unit.layer, *unit.inside)}
 
     @property
     def last_layers(self) -> tuple[str, ...]:
@@ -62,23 +64,24 @@ class CompiledGraph:
 
 
 def compile_graph(
-    model_onnx: Path, golden_npz: Path, folding: Mapping[str, Mapping[str, int]], part: str, clock_mhz: float, rtl_dir: Path,
+    model_onnx: Path, golden_npz: Path, folding: Mapping[str, Mapping[str, int | str]], part: str, clock_mhz: float, rtl_dir: Path,
     exchangeable: bool = False,
 ) -> CompiledGraph:
     """Compile a network for ``part`` at ``clock_mhz`` (FINN looks at it for DSP58 only) and write its units to ``rtl_dir``.
 
-    ``folding`` is by golden layer name: ``pe``, and for ``conv`` and ``linear`` also ``simd`` and ``parallel_window``
-    (:mod:`build_flows.planning.layer_costs` says what each may be). With ``exchangeable`` heads, what is written but memories is the same
-    for all weights of theirs. Raises :class:`~build_flows.finn_bridge.errors.CompileError` for a network
+    ``folding`` is by golden layer name: ``pe``, and for ``conv`` and ``linear`` also ``simd`` and ``parallel_window``, or ``body`` and
+    ``pixels`` (:class:`build_flows.planning.unit.Fold` says what they are). With ``exchangeable`` heads, what is written but memories is
+    the same for all weights of theirs. Raises :class:`~build_flows.finn_bridge.errors.CompileError` for a network
     that FINN cannot stream, that is not the golden model's, or that cannot be folded so.
     """
-    golden, network = read_golden(golden_npz), read_network(golden_npz, exchangeable)
+    golden, network = read_golden(golden_npz), read_network(golden_npz, exchangeable, "fused")
     folds = read_folds(folding, network)
     with quiet_finn():
         model = import_graph(model_onnx, part)
         cut_tails(model, golden)
         units = name_layers(model, golden)
         rounded = reconcile(model, units, exchangeable)
+        units = fuse_layers(model, units, folds, network)
         model, units, plans = apply_folding(model, units, folds, network)
         generated = generate(model, units, part, clock_mhz, rtl_dir)
         netting = describe(model, units, plans, golden, generated, part, rtl_dir)

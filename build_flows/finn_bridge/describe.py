@@ -23,6 +23,7 @@ __all__ = ["ExitLogits", "GateLogits", "Netting", "describe"]
 CLOCKS, RESETS = ("ap_clk", "ap_clk2x"), ("ap_rst_n",)
 DEPTH = 2
 FRAMES = 2
+FOLDED = ("PE", "SIMD", "parallel_window", "Pixels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +99,7 @@ def _layer(unit: Unit, node: Any, plan: Plan | None, generated: Generated, part:
     return Layer(
         name=unit.name, op=node.op_type, stage=unit.stage, head=unit.head, instances=tuple(instances), links=tuple(links),
         inputs=((unit.name, "in0_V"),), outputs=tuple((unit.name, name) for name in outputs), files=sources,
-        folding={name.lower(): int(op.get_nodeattr(name)) for name in ("PE", "SIMD", "parallel_window") if name in op.get_nodeattr_types()},
+        folding={name.lower(): int(op.get_nodeattr(name)) for name in FOLDED if name in op.get_nodeattr_types()},
         cycles=plan.cycles if plan else beats[0], in_beats=beats[0], out_beats=beats[1],
         cost={key: float(value) for key, value in dataclasses.asdict(plan.cost).items()} if plan else {}, finn=_estimates(op, part),
     )
@@ -172,7 +173,7 @@ def _exits(model: ModelWrapper, golden: GoldenFile) -> tuple[ExitLogits, ...]:
     for index, (output, head) in enumerate(zip(model.graph.output, golden.heads, strict=False)):
         op = getCustomOp(model.find_producer(output.name))
         exits.append(ExitLogits(
-            index=index, classes=golden.classes, pe=op.get_nodeattr("PE"), acc_bits=op.get_output_datatype().bitwidth(),
+            index=index, classes=golden.classes, pe=op.get_folded_output_shape()[-1], acc_bits=op.get_output_datatype().bitwidth(),
             bias=tuple(int(value) for value in head[-1].arrays["bias"]), scale=float(head[-1].spec["scale"]),
         ))
     return tuple(exits)

@@ -11,6 +11,7 @@ from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.quiet import quiet_finn
+from build_flows.finn_bridge.rtl_layers.static_conv import StaticConv_rtl
 
 __all__ = ["Execution", "execute"]
 
@@ -46,14 +47,14 @@ def execute(
         raise CompileError(f"pixels must be from {kind.min():.0f} to {kind.max():.0f}, not {images.min()} to {images.max()}")
     constants = {item.name: model.get_initializer(item.name) for item in model.graph.initializer}
     blank = {tensor: np.zeros(model.get_tensor_shape(tensor), np.float32) for node in model.graph.node for tensor in node.output}
-    for tensor in blank:
-        if (bits := model.get_tensor_datatype(tensor).bitwidth()) > EXACT_BITS:
+    for tensor, bits in _widths(model).items():
+        if bits > EXACT_BITS:
             raise CompileError(f"FINN's execution is exact for accumulators of up to {EXACT_BITS} bits, not {bits} as in {tensor}")
     found: dict[str, list[npt.NDArray[Any]]] = {}
-    tensors = {name: node.output[0] for name, unit in last_units.items() for node in model.graph.node if node.name == unit}
     exits = [item.name for item in model.graph.output]
     with quiet_finn():
         ops = [getCustomOp(node) for node in model.graph.node]
+        tensors = {name: _end(op, name) for name, unit in last_units.items() for op in ops if op.onnx_node.name == unit}
         for op in ops:
             op.set_nodeattr("exec_mode", "cppsim")
         for image in images:
@@ -68,3 +69,17 @@ def execute(
         logits=tuple(stacked[tensor] for tensor in logits), layers={name: stacked[tensor] for name, tensor in tensors.items()},
         gates={k: stacked[tensor].reshape(len(images)) for k, tensor in zip(gated, learned, strict=True)},
     )
+
+
+def _end(op: Any, layer: str) -> str:
+    """The tensor that ``layer`` ends with, whose unit is ``op``."""
+    return op.end(layer) if isinstance(op, StaticConv_rtl) else str(op.onnx_node.output[0])
+
+
+def _widths(model: ModelWrapper) -> dict[str, int]:
+    """Bits of every tensor, those inside of units that are executed by a graph of their own too."""
+    found = {tensor: int(model.get_tensor_datatype(tensor).bitwidth()) for node in model.graph.node for tensor in node.output}
+    for node in model.graph.node:
+        if node.op_type == "StaticConv_rtl":
+            found |= {op.onnx_node.name: int(op.get_output_datatype().bitwidth()) for op in getCustomOp(node).body_ops()}
+    return found

@@ -20,13 +20,14 @@ OPS = {
 @dataclass(frozen=True)
 class Unit:
     """One node: ``name`` is the node's, ``layer`` the golden layer it is of (None: a fork), ``role`` the suffix (``"_mvau"``; ``""`` for a
-    unit that has the layer's name)."""
+    unit that has the layer's name). ``inside`` are the layers behind that one that are part of the unit, in order."""
 
     name: str
     layer: GoldenLayer | None
     role: str
     stage: int
     head: bool
+    inside: tuple[GoldenLayer, ...] = ()
 
 
 def name_layers(model: ModelWrapper, golden: GoldenFile) -> tuple[Unit, ...]:

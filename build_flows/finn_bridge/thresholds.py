@@ -1,6 +1,9 @@
 """Integer thresholds and accumulator widths: FINN's are held against the golden model's, which win."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
@@ -10,6 +13,9 @@ from build_flows.finn_bridge.golden_file import IntArray
 from build_flows.finn_bridge.name_layers import Unit
 
 __all__ = ["accumulator_range", "integer_type", "reconcile"]
+
+ROUNDING = 0.01
+"""How far from a step FINN's float32 may put a threshold that belongs on its other side; a large one some units of its last place."""
 
 
 def integer_type(low: int, high: int, *, signed: bool) -> str:
@@ -32,8 +38,8 @@ def reconcile(model: ModelWrapper, units: tuple[Unit, ...], exchangeable: bool =
     ``exchangeable`` heads, the types of accumulators and thresholds there hold whatever weights of their data type can make.
 
     Thresholds that no accumulator of their channel can reach are drawn in to the nearest that decides the same. Returns how many
-    thresholds were off by one, which float rounding explains; raises :class:`CompileError` on a larger difference, naming layer,
-    channel and both values.
+    thresholds were off by one and no further than float32 rounds; raises :class:`CompileError` on a larger difference, naming layer,
+    channel and both values. All others decide what FINN's own do, so that what FINN executes are its own decisions.
     """
     low = high = np.zeros(0, dtype=np.int64)
     rounded = 0
@@ -71,8 +77,8 @@ def reconcile(model: ModelWrapper, units: tuple[Unit, ...], exchangeable: bool =
                     f"{layer.name}: the golden model must have {op.get_nodeattr('NumChannels')} x {op.get_nodeattr('numSteps')} "
                     f"thresholds, not {wanted.shape[0]} x {wanted.shape[1]}"
                 )
-            found = np.broadcast_to(np.ceil(model.get_initializer(node.input[1]).astype(np.float64)), wanted.shape)
-            wanted, found = (np.clip(item, low[:, None], high[:, None] + 1) for item in (wanted, found))
+            own, ours = np.broadcast_to(model.get_initializer(node.input[1]).astype(np.float64), wanted.shape), wanted
+            wanted, found = (np.clip(item, low[:, None], high[:, None] + 1) for item in (ours, np.ceil(own)))
             off = np.abs(found - wanted)
             if off.max() > 1:
                 channel, step = np.unravel_index(int(np.argmax(off)), off.shape)
@@ -80,6 +86,7 @@ def reconcile(model: ModelWrapper, units: tuple[Unit, ...], exchangeable: bool =
                     f"{layer.name}: threshold {step} of channel {channel} must be {wanted[channel, step]} as in the golden model, "
                     f"not {found[channel, step]:.0f}"
                 )
+            _refuse_far(layer.name, own, ours, off)
             rounded += int(np.count_nonzero(off))
             kind = model.get_tensor_datatype(node.input[0])
             op.set_nodeattr("inputDataType", kind.name)
@@ -89,3 +96,14 @@ def reconcile(model: ModelWrapper, units: tuple[Unit, ...], exchangeable: bool =
             model.set_initializer(node.input[1], wanted.astype(np.float32))
             model.set_tensor_datatype(node.input[1], DataType[name])
     return rounded
+
+
+def _refuse_far(name: str, own: npt.NDArray[np.float64], ours: IntArray, off: npt.NDArray[Any]) -> None:
+    """Raise :class:`CompileError` for a threshold of FINN's ``own`` that is ``off`` by one of the golden model's, yet not as near to the
+    step between the two as float32 rounds: that is another threshold."""
+    past = np.where(own > ours, own - ours, ours - 1 - own)
+    for channel, step in np.argwhere((off > 0) & (past > np.maximum(ROUNDING, np.abs(ours) * 2.0**-20))):
+        raise CompileError(
+            f"{name}: threshold {step} of channel {channel} must be above {ours[channel, step] - 1} and at most {ours[channel, step]} as "
+            f"in the golden model, not {own[channel, step]:.6g}, which is further off than float32 rounds"
+        )

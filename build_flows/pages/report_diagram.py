@@ -8,7 +8,7 @@ from hw.netlist import Layer, Netlist
 __all__ = ["diagram"]
 
 LEFT, WIDTH, STEP = 84, 225, 336
-COMPUTE = ("MVAU", "VVAU", "MaxPool", "GlobalAccPool")
+COMPUTE = ("MVAU", "VVAU", "StaticConv", "MaxPool", "GlobalAccPool")
 
 
 def diagram(netlist: Netlist, leave: Sequence[float], intervals: Sequence[int] | None = None) -> str:
@@ -62,7 +62,8 @@ def _layers(netlist: Netlist, stage: int, head: bool) -> list[str]:
 
 
 def _fold(layer: Layer) -> list[str]:
-    return [f"{name} {layer.folding[key]}" for key, name in (("pe", "\u00b7 PE"), ("simd", "SIMD")) if key in layer.folding]
+    names = {"pe": "\u00b7 PE", "simd": "SIMD", "pixels": "\u00b7 static, pixels"}
+    return [f"{name} {layer.folding[key]}" for key, name in names.items() if key in layer.folding]
 
 
 def _box(x: float, y: float, height: float, title: str, lines: Sequence[str], kind: str, told: Sequence[str]) -> str:

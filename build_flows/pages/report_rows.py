@@ -229,6 +229,8 @@ def _layer(layer: Layer, slowest: int) -> LayerRow:
 
 
 def _fold(key: str, value: int) -> str:
+    if key == "pixels":
+        return f"{value} pixel{'s' if value > 1 else ''} a beat, all weights at once"
     return "parallel window" if key == "parallel_window" else f"{key.upper()} {value}"
 
 

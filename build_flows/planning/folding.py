@@ -11,7 +11,8 @@ again (multiplicative weights, as in Plotkin, Shmoys and Tardos' fractional pack
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from math import exp, floor
+from itertools import pairwise
+from math import ceil, exp, floor
 
 from build_flows.artefacts.verdict import capacity, shortages
 from build_flows.base.errors import OfframpError
@@ -26,8 +27,11 @@ from build_flows.planning.layer_costs import (
     fold_options,
     layer_units,
     matrix_cycles,
+    pool_behind,
+    units_of_chain,
 )
 from build_flows.planning.network import Layer, Network
+from build_flows.planning.static_units import static_options, static_unit
 
 __all__ = [
     "RESERVE", "TOLERANCE", "Folding", "FoldingError", "LayerPlan", "Least", "Limit", "evaluate", "fits", "fold_row", "least_targets",
@@ -58,7 +62,8 @@ class FoldingError(OfframpError):
 @dataclass(frozen=True, kw_only=True)
 class LayerPlan:
     """What the cost model says of one folded layer: its ``units`` in stream order, first of all the width converter from the layer
-    before it (where widths differ), ``cycles`` a frame of its slowest unit (predicted) and the ``cost`` of all."""
+    before it (where widths differ), ``cycles`` a frame of its slowest unit (predicted) and the ``cost`` of all. A pool that is part of
+    another layer's unit has no units, costs nothing, and takes that one's cycles."""
 
     name: str
     stage: int
@@ -84,7 +89,7 @@ class Folding:
     """A folding of a network and what is predicted of it.
 
     ``folds`` and ``plans`` are by layer name, in the network's order; ``targets`` are cycles a frame by stage; ``input_pe`` is the
-    channels a beat in which the image should be handed to the first layer; ``part`` is what the areas were weighed for.
+    values a beat in which the image should be handed to the first layer; ``part`` is what the areas were weighed for.
     """
 
     network: Network
@@ -102,6 +107,13 @@ class Folding:
             total += plan.cost
         return total
 
+    def fused_pool(self, name: str) -> Layer | None:
+        """The pool that is part of the unit of the layer called ``name``."""
+        layers = self.network.layers
+        behind = next((after for layer, after in pairwise(layers) if layer.name == name), None)
+        inside = behind is not None and behind.kind == "maxpool" and self.folds[name].static and self.folds[behind.name].static
+        return behind if inside else None
+
     def stage_cycles(self, stage: int) -> int:
         """Predicted cycles a frame of stage ``stage`` with its head: those of its slowest unit."""
         return self.limit(stage).cycles
@@ -112,9 +124,9 @@ class Folding:
         name, unit = max(units, key=lambda item: item[1].cycles)
         return Limit(stage=stage, layer=name, unit=unit.kind, cycles=unit.cycles, target=self.targets[stage])
 
-    def as_dict(self) -> dict[str, dict[str, int]]:
+    def as_dict(self) -> dict[str, dict[str, int | str]]:
         """The table of ``folding.toml``: ``{layer: {"pe", "simd", "parallel_window"}}``, pools with ``pe`` alone, ``linear`` without the
-        window."""
+        window; or ``{layer: {"body": "static", "pixels"}}``, a pool that is part of the unit before it with ``body`` alone."""
         return {layer.name: fold_row(layer, self.folds[layer.name]) for layer in self.network.layers}
 
     def exceeds(self) -> list[str]:
@@ -252,31 +264,33 @@ def evaluate(
     plans: dict[str, LayerPlan] = {}
 
     def plan(chain: Sequence[Layer], width: int | None) -> int | None:
-        for layer in chain:
-            reason = fold_error(layer, folds[layer.name])
-            if reason:
-                raise FoldingError(f"{layer.name}: {reason}")
-            units = layer_units(layer, folds[layer.name], narrow=narrow)
-            between = converter(width, units[0].in_bits, layer.source.values * layer.in_bits) if width else None
-            units = (between, *units) if between else units
+        cycles = 0
+        for layer, units, _ in units_of_chain(chain, folds, narrow=narrow):
             cost = Cost()
-            for unit in units:
-                cost += unit.cost
-            plans[layer.name] = LayerPlan(
-                name=layer.name, stage=layer.stage, head=layer.head, units=units, cycles=max(unit.cycles for unit in units), cost=cost,
-            )
-            width = units[-1].out_bits
+            if units:
+                between = converter(width, units[0].in_bits, layer.source.values * layer.in_bits) if width else None
+                units = (between, *units) if between else units
+                for unit in units:
+                    cost += unit.cost
+                width, cycles = units[-1].out_bits, max(unit.cycles for unit in units)
+            plans[layer.name] = LayerPlan(name=layer.name, stage=layer.stage, head=layer.head, units=units, cycles=cycles, cost=cost)
         return width
+
+    def planned(chain: Sequence[Layer], width: int | None) -> int | None:
+        try:
+            return plan(chain, width)
+        except ValueError as error:
+            raise FoldingError(str(error)) from error
 
     width = input_pe * network.in_bits if input_pe else None
     for k, (stage, head) in enumerate(zip(network.stages, network.heads, strict=True)):
-        width = plan(stage, width)
-        plan(head, width)
-        plan(network.gates[k] if network.gates else (), width)
+        width = planned(stage, width)
+        planned(head, width)
+        planned(network.gates[k] if network.gates else (), width)
     first = network.layers[0]
     if input_pe is None:
         input_pe = plans[first.name].units[0].in_bits // network.in_bits
-        input_pe = input_pe if network.source.channels % input_pe == 0 else network.source.channels
+        input_pe = input_pe if network.source.channels % input_pe == 0 or folds[first.name].static else network.source.channels
         return evaluate(network, folds, targets, part, input_pe=input_pe, narrow=narrow)
     return Folding(
         network=network, part=part, targets=tuple(targets), input_pe=input_pe,
@@ -297,11 +311,12 @@ class _Solution:
 
 @dataclass(frozen=True)
 class _Choice:
-    """A folding of a layer: widths of its streams in and out, and what its units take."""
+    """A folding of a layer, or of a layer and the pool that is part of its unit: widths of its streams in and out, and what its units
+    take."""
 
     in_bits: int
     out_bits: int
-    fold: Fold
+    folds: tuple[Fold, ...]
     cost: _Vector
 
 
@@ -314,11 +329,13 @@ class _Space:
                        for part, chains in (("stage", network.stages), ("head", network.heads), ("gate", network.gates))
                        for k, chain in enumerate(chains)}
         self.choices = {
-            (part, k, place): _undominated(_choices(layer, targets[k], narrow))
+            (part, k, place): _undominated(_choices(layer, targets[k], narrow, pool_behind(chain, place)))
             for (part, k), chain in self.chains.items() for place, layer in enumerate(chain)
         }
         source = network.source
-        self.entries = [pe for pe in divisors(source.channels) if source.pixels * source.channels // pe <= targets[0]]
+        whole = [choice.in_bits // network.in_bits for choice in self.choices["stage", 0, 0] if choice.folds[0].static]
+        sizes = {*divisors(source.channels), *whole}
+        self.entries = [pe for pe in sorted(sizes) if source.values // pe <= targets[0]]
         self.converters: dict[tuple[int, int, int], _Vector] = {}
 
     def between(self, width: int, in_bits: int, frame_bits: int) -> _Vector:
@@ -339,31 +356,41 @@ class _Space:
             return [branch for branch in branches if branch in self.chains]
 
         @cache
-        def least(part: str, stage: int, place: int, width: int) -> tuple[int, _Choice | None]:
-            """The least price of everything downstream of a stream ``width`` wide that enters a layer, and how the layer is folded."""
+        def least(part: str, stage: int, place: int, width: int) -> tuple[int | None, _Choice | None]:
+            """The least price of everything downstream of a stream ``width`` wide that enters a layer, and how the layer is folded; None
+            where it can be in no way: a pool is too slow by itself, and has to be part of the unit before it."""
             chain = self.chains[part, stage]
             if place == len(chain):
-                return sum(least(*branch, 0, width)[0] for branch in behind(part, stage)), None
+                prices = [least(*branch, 0, width)[0] for branch in behind(part, stage)]
+                return None if None in prices else sum(price for price in prices if price is not None), None
             frame_bits = chain[place].source.values * chain[place].in_bits
-            found: tuple[int, tuple[int, int, bool], _Choice] | None = None
+            found: tuple[int, _Key, _Choice] | None = None
             for price, choice in priced[part, stage, place]:
-                total = price + least(part, stage, place + 1, choice.out_bits)[0]
-                total += _dot(self.between(width, choice.in_bits, frame_bits), weights)
-                if found is None or (total, _key(choice.fold)) < found[:2]:
-                    found = (total, _key(choice.fold), choice)
-            assert found is not None
-            return found[0], found[2]
+                behind_it = least(part, stage, place + len(choice.folds), choice.out_bits)[0]
+                if behind_it is None:
+                    continue
+                total = price + behind_it + _dot(self.between(width, choice.in_bits, frame_bits), weights)
+                if found is None or (total, _key(choice)) < found[:2]:
+                    found = (total, _key(choice), choice)
+            return (found[0], found[2]) if found else (None, None)
 
-        input_pe = min(self.entries, key=lambda pe: (least("stage", 0, 0, pe * self.network.in_bits)[0], pe))
+        def entry(pe: int) -> tuple[int, int]:
+            price = least("stage", 0, 0, pe * self.network.in_bits)[0]
+            assert price is not None, "what no folding meets was refused"
+            return price, pe
+
+        input_pe = min(self.entries, key=entry)
         folds: dict[str, Fold] = {}
         cost: _Vector = (0, 0, 0, 0, 0)
 
         def follow(part: str, stage: int, width: int) -> None:
             nonlocal cost
-            for place, layer in enumerate(self.chains[part, stage]):
-                choice = least(part, stage, place, width)[1]
-                assert choice is not None
-                folds[layer.name] = choice.fold
+            place, chain = 0, self.chains[part, stage]
+            while place < len(chain):
+                layer, choice = chain[place], least(part, stage, place, width)[1]
+                assert choice is not None, "what no folding meets was refused"
+                folds.update(zip((item.name for item in chain[place:]), choice.folds, strict=False))
+                place += len(choice.folds)
                 cost = _sum(_sum(cost, choice.cost), self.between(width, choice.in_bits, layer.source.values * layer.in_bits))
                 width = choice.out_bits
             for branch in behind(part, stage):
@@ -378,22 +405,32 @@ def _choice(layer: Layer, fold: Fold, narrow: bool) -> tuple[int, _Choice]:
     """The least target that ``layer`` meets when it is folded so, and the choice."""
     units = layer_units(layer, fold, narrow=narrow)
     least = max(unit.least_target for unit in units)
-    return least, _Choice(units[0].in_bits, units[-1].out_bits, fold, _vector(units))
+    return least, _Choice(units[0].in_bits, units[-1].out_bits, (fold,), _vector(units))
 
 
-def _choices(layer: Layer, target: int, narrow: bool) -> list[_Choice]:
-    """The foldings of a layer that meet the target."""
+@lru_cache(maxsize=4096)
+def _static_choice(layer: Layer, pixels: int, pool: Layer | None) -> tuple[int, _Choice]:
+    """As :func:`_choice`, of a static unit."""
+    unit, fold = static_unit(layer, pixels, pool), Fold(body="static", pixels=pixels)
+    return unit.least_target, _Choice(unit.in_bits, unit.out_bits, (fold, Fold(body="static")) if pool else (fold,), _vector([unit]))
+
+
+def _choices(layer: Layer, target: int, narrow: bool, pool: Layer | None) -> list[_Choice]:
+    """The foldings of a layer that meet the target; ``pool`` may be part of its unit."""
     # A quick look at the matrix-vector unit alone, before the others are worked out.
     options = [fold for fold in fold_options(layer) if matrix_cycles(layer, fold) <= target]
-    found = (_choice(layer, fold, narrow) for fold in options)
+    found = [_choice(layer, fold, narrow) for fold in options]
+    for inside in dict.fromkeys((None, pool)):
+        found += [_static_choice(layer, pixels, inside) for pixels in static_options(layer, inside)]
     return [choice for least, choice in found if least <= target]
 
 
 def _undominated(choices: list[_Choice]) -> list[_Choice]:
-    """The choices of which no other of the same widths takes at most as much of everything (of equal ones the first)."""
-    groups: dict[tuple[int, int], list[_Choice]] = {}
-    for choice in sorted(choices, key=lambda item: (item.in_bits, item.out_bits, item.cost, _key(item.fold))):
-        group = groups.setdefault((choice.in_bits, choice.out_bits), [])
+    """The choices of which no other of the same widths, and as many layers, takes at most as much of everything (of equal ones the
+    first)."""
+    groups: dict[tuple[int, int, int], list[_Choice]] = {}
+    for choice in sorted(choices, key=lambda item: (item.in_bits, item.out_bits, item.cost, _key(item))):
+        group = groups.setdefault((choice.in_bits, choice.out_bits, len(choice.folds)), [])
         if not any(all(a <= b for a, b in zip(other.cost, choice.cost, strict=True)) for other in group):
             group.append(choice)
     return [choice for group in groups.values() for choice in group]
@@ -414,8 +451,12 @@ def _dot(a: _Vector, b: _Vector) -> int:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3] + a[4] * b[4]
 
 
-def _key(fold: Fold) -> tuple[int, int, bool]:
-    return fold.pe, fold.simd, fold.parallel_window
+_Key = tuple[str, int, int, bool, int, int]
+
+
+def _key(choice: _Choice) -> _Key:
+    fold = choice.folds[0]
+    return fold.body, fold.pe, fold.simd, fold.parallel_window, fold.pixels, len(choice.folds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -435,18 +476,29 @@ class Least:
 
 
 def least_targets(network: Network, *, narrow: bool = True) -> tuple[Least, ...]:
-    """What the images, at one pixel a cycle, and every layer take at least, in the network's order.
+    """What the images, at one pixel a cycle or as many as a static first layer takes, and every layer take at least, in the network's
+    order.
 
     Raises :class:`FoldingError` for a layer that can be folded in no way at all.
     """
-    pixels = network.source.pixels
+    pools = [(chain[place - 1] if place and pool_behind(chain, place - 1) else None, layer, pool_behind(chain, place))
+             for chain in network.chains for place, layer in enumerate(chain)]
+    first = network.layers[0]
+    beat = max((1, *static_options(first), *static_options(first, pools[0][2])))
+    pixels = ceil(network.source.pixels / beat) if first.kind == "conv" else network.source.pixels
     entry = Least(layer="input", stage=0, unit="one pixel a cycle", target=pixels, cycles=pixels)
-    return (entry, *(_least(layer, narrow) for layer in network.layers))
+    return (entry, *(_least(before, layer, behind, narrow) for before, layer, behind in pools))
 
 
 @lru_cache(maxsize=4096)
-def _least(layer: Layer, narrow: bool) -> Least:
+def _least(before: Layer | None, layer: Layer, behind: Layer | None, narrow: bool) -> Least:
+    """What ``layer`` takes at least, by itself, with the pool ``behind`` in it, or, a pool, in the static unit of the layer ``before``."""
     found: Least | None = None
+    fused = [(before, layer)] if before else [(layer, None), (layer, behind)] if behind else [(layer, None)]
+    units = [static_unit(conv, pixels, pool) for conv, pool in fused for pixels in static_options(conv, pool)]
+    if units:
+        unit = min(units, key=lambda unit: unit.least_target)
+        found = Least(layer=layer.name, stage=layer.stage, unit=unit.kind, target=unit.least_target, cycles=unit.cycles)
     for fold in sorted(fold_options(layer), key=lambda fold: (matrix_cycles(layer, fold), -fold.pe, -fold.simd)):
         if found is not None and matrix_cycles(layer, fold) >= found.target:
             break
@@ -466,8 +518,11 @@ def _refuse_impossible(network: Network, targets: Sequence[int], narrow: bool) -
         raise FoldingError("; ".join(faults), hint="raise the target (fewer samples a second), or make the layer's feature map smaller")
 
 
-def fold_row(layer: Layer, fold: Fold) -> dict[str, int]:
-    row = {"pe": fold.pe}
+def fold_row(layer: Layer, fold: Fold) -> dict[str, int | str]:
+    """The table of ``layer`` in ``folding.toml``."""
+    if fold.static:
+        return {"body": fold.body, "pixels": fold.pixels} if layer.weight_bits else {"body": fold.body}
+    row: dict[str, int | str] = {"pe": fold.pe}
     if layer.weight_bits:
         row["simd"] = fold.simd
     if layer.kind == "conv":

@@ -6,17 +6,22 @@ from typing import Any
 from build_flows.base.errors import ConfigError
 from build_flows.base.toml_file import read_toml_file
 from build_flows.planning.folding import Folding, FoldingError, fold_row
-from build_flows.planning.layer_costs import Cost, Fold, fold_error
+from build_flows.planning.layer_costs import Cost, Fold, fold_error, units_of_chain
 from build_flows.planning.network import Layer, Network
+from build_flows.planning.static_units import static_options
+from build_flows.planning.unit import BODIES
 
-__all__ = ["read_toml", "to_toml"]
+__all__ = ["VERSION", "read_toml", "to_toml"]
+
+VERSION = 2
+"""Of the file. Version 1 knew FINN's units alone: its foldings were for other neighbours."""
 
 
 def to_toml(folding: Folding, note: str | None = None) -> str:
     """``folding.toml`` as text: one table a layer, with comments on what is predicted of it, and a ``note``, one line. Equal foldings give
     equal text."""
     lines = ["# Folding of every layer. To change it, edit a copy, and name that as build.folding.",
-             "# Comments are predictions, and are not read back.", "version = 1"]
+             "# Comments are predictions, and are not read back.", f"version = {VERSION}"]
     lines += [f"# {note}"] if note else []
     cost = folding.cost
     lines.append(f"# all layers, estimated: {_cost_text(cost)}, of {folding.part.name}'s {folding.part.dsp} DSP, {folding.part.lut} LUT")
@@ -29,12 +34,24 @@ def to_toml(folding: Folding, note: str | None = None) -> str:
             lines += ["", f"# ---- stage {stage}: target {limit.target} cycles a frame; {predicted}"]
         plan = folding.plans[layer.name]
         lines += ["", f"[{layer.name}]", f"# {plan.cycles} cycles; {_cost_text(plan.cost)}"]
-        if layer.weight_bits:
+        fold = folding.folds[layer.name]
+        if fold.static:
+            lines += _static_told(layer, folding)
+        elif layer.weight_bits:
             lines.append(f"# weights {layer.mh} x {layer.mw}: pe divides {layer.mh}, simd divides {layer.mw}")
         else:
             lines.append(f"# pe divides {layer.target.channels}")
-        lines += [f"{key} = {value}" for key, value in fold_row(layer, folding.folds[layer.name]).items()]
+        lines += [f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}" for key, value in fold_row(layer, fold).items()]
     return "\n".join(lines) + "\n"
+
+
+def _static_told(layer: Layer, folding: Folding) -> list[str]:
+    if layer.kind == "maxpool":
+        return ["# in the unit of the layer before it"]
+    if layer.kind == "linear":
+        return [f"# weights {layer.mh} x {layer.mw}, all at once"]
+    found = ", ".join(map(str, static_options(layer, folding.fused_pool(layer.name))))
+    return [f"# weights {layer.mh} x {layer.mw}, all at once; pixels is one of {found}"]
 
 
 def _cost_text(cost: Cost) -> str:
@@ -51,8 +68,13 @@ def read_toml(path: Path, network: Network) -> dict[str, Fold]:
     except ConfigError as error:
         raise FoldingError(str(error)) from error
     version = raw.pop("version", None)
-    if version != 1:
-        raise FoldingError(f"{path}: version must be 1, not {version!r}")
+    if version == 1 and not isinstance(version, bool):
+        raise FoldingError(
+            f"{path}: version must be {VERSION}, not 1: that file was chosen among FINN's units alone, and layers may be units of another "
+            f"kind now; copy folding.toml out of the output folder of a new compile, or write version = {VERSION} if it is to stay as it is"
+        )
+    if version != VERSION or isinstance(version, bool):
+        raise FoldingError(f"{path}: version must be {VERSION}, not {version!r}")
     layers = {layer.name: layer for layer in network.layers}
     for name in raw:
         if name not in layers:
@@ -62,27 +84,47 @@ def read_toml(path: Path, network: Network) -> dict[str, Fold]:
         if name not in raw:
             raise FoldingError(f"{path}: layer {name!r} is missing")
         folds[name] = _read_fold(path, layer, raw[name])
+    for chain in network.chains:
+        try:
+            list(units_of_chain(chain, folds))
+        except ValueError as error:
+            raise FoldingError(f"{path}: {error}") from error
     return folds
 
 
 def _read_fold(path: Path, layer: Layer, table: Any) -> Fold:
-    where = f"{path}: {layer.name}"
-    keys = tuple(fold_row(layer, Fold(1)))
+    try:
+        return fold_of_row(layer, table)
+    except ValueError as error:
+        raise FoldingError(f"{path}: {layer.name}: {error}") from error
+
+
+def fold_of_row(layer: Layer, table: Any) -> Fold:
+    """The fold that the table of ``layer`` is, alone. Raises ValueError with the key, its value and what is allowed."""
+    known = [*fold_row(layer, Fold()), "body", *(["pixels"] if layer.weight_bits else [])]
     if not isinstance(table, dict):
-        raise FoldingError(f"{where}: must be a table with {', '.join(keys)}, not {table!r}")
+        raise ValueError(f"must be a table with {', '.join(known)}, not {table!r}")
+    body = table.get("body", "finn")
+    if body not in BODIES:
+        raise ValueError(f"body must be one of {', '.join(BODIES)}, not {body!r}")
+    keys = tuple(fold_row(layer, Fold(body=body)))
+    told = f"a {layer.kind} has {', '.join(keys)}" + (f' where its body is "{body}"' if body != "finn" else "")
     for key in [*table, *keys]:
-        if key not in keys:
-            raise FoldingError(f"{where}: unknown key {key!r}; a {layer.kind} has {', '.join(keys)}")
+        if key not in keys and key != "body":
+            raise ValueError(f"unknown key {key!r}; {told}")
         if key not in table:
-            raise FoldingError(f"{where}: key {key!r} is missing; a {layer.kind} has {', '.join(keys)}")
+            raise ValueError(f"key {key!r} is missing; {told}")
         value = table[key]
         if key == "parallel_window":
             if value not in (0, 1):
-                raise FoldingError(f"{where}: parallel_window must be 0 or 1, not {value!r}")
-        elif isinstance(value, bool) or not isinstance(value, int):
-            raise FoldingError(f"{where}: {key} must be an integer, not {value!r}")
-    fold = Fold(table["pe"], table.get("simd", 1), bool(table.get("parallel_window", 0)))
+                raise ValueError(f"parallel_window must be 0 or 1, not {value!r}")
+        elif key != "body" and (isinstance(value, bool) or not isinstance(value, int)):
+            raise ValueError(f"{key} must be an integer, not {value!r}")
+    if body == "static":
+        fold = Fold(body="static", pixels=table.get("pixels", 1))
+    else:
+        fold = Fold(table["pe"], table.get("simd", 1), bool(table.get("parallel_window", 0)))
     reason = fold_error(layer, fold)
     if reason:
-        raise FoldingError(f"{where}: {reason}")
+        raise ValueError(reason)
     return fold

@@ -1,22 +1,23 @@
 """What a folded layer takes: hardware units, cycles a frame, and estimated resources.
 
 A layer becomes a chain of units: ``conv`` is padding (where it pads), sliding window, width converter (where their beats differ),
-matrix-vector unit with its weight memory, thresholding; ``linear`` is the last two; pools are one unit each. Cycles are exact: the
+matrix-vector unit with its weight memory, thresholding; ``linear`` is the last two; pools are one unit each. With the static body
+``conv`` and ``linear`` are one unit, which may hold the pool behind (:mod:`build_flows.planning.static_units`). Cycles are exact: the
 interval between frames that the unit's RTL settles to when its input never waits and its output is always taken. DSPs and block RAMs are
 those that synthesis finds too; LUTs and flip-flops are estimates for 7-series parts, fitted to synthesised units
 (:mod:`build_flows.planning.cost_model`).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from math import ceil, gcd
 
-from build_flows.planning.cost_model import Cost, price
+from build_flows.planning.cost_model import Cost
 from build_flows.planning.memory_map import Placed, place, place_table
 from build_flows.planning.network import Layer, Pair
+from build_flows.planning.static_units import body_error, pool_error, static_error, static_unit
+from build_flows.planning.unit import BODIES, HANDOVER, SUFFIXES, Fold, Unit
 from build_flows.planning.unit_terms import (
-    Terms,
     converter_terms,
     mvau_terms,
     padding_terms,
@@ -28,70 +29,11 @@ from build_flows.planning.unit_terms import (
 
 __all__ = [
     "HANDOVER", "SUFFIXES", "Cost", "Fold", "Unit", "converter", "divisors", "fold_error", "fold_options", "lanes", "layer_units",
-    "matrix_cycles", "unit_names", "window_simd",
+    "matrix_cycles", "pool_behind", "unit_names", "units_of_chain", "window_simd",
 ]
-
-HANDOVER = 2
-"""Cycles by which a unit may exceed its target: what FINN's sliding window spends between two frames, whatever its folding."""
 
 LUT_PER_BRAM18 = 190
 """When a memory is to be block RAM: a block is worth this many LUTs (an xc7z020's LUTs over its 18 kbit blocks)."""
-
-SUFFIXES = {"padding": "_pad", "window": "_swg", "mvau": "_mvau", "threshold": "_thr", "maxpool": "", "global_sum": ""}
-"""What the name of a unit of each kind ends in, after its layer's; a converter has ``_dwc`` after the name of the unit it feeds."""
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Folding of a layer: ``pe`` outputs at a time, each of ``simd`` inputs a cycle; ``parallel_window``: the sliding window hands out
-    whole windows. ``linear`` has no window; pools have only ``pe``, the channels a beat."""
-
-    pe: int
-    simd: int = 1
-    parallel_window: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unit:
-    """One hardware unit of a layer.
-
-    ``kind`` is ``padding``, ``window``, ``converter``, ``mvau``, ``threshold``, ``maxpool`` or ``global_sum``; ``folding`` holds the
-    unit's own ``pe``, ``simd`` and ``parallel_window`` as far as it has them. Streams are ``in_bits`` and ``out_bits`` wide,
-    ``in_beats`` and ``out_beats`` beats a frame; ``cycles`` is the frame interval. ``model`` is what the cost model knows it as (a window
-    that hands out whole windows is ``window_parallel``, a converter ``converter_up``, ``converter_serial`` or ``converter_down``), and
-    ``terms`` what that weighs.
-    ``bram18`` and ``dsp`` are exact. ``ram_style`` is what its memory should be (``block`` or ``distributed``; empty: it has none).
-    """
-
-    kind: str
-    folding: dict[str, int]
-    in_bits: int
-    out_bits: int
-    in_beats: int
-    out_beats: int
-    cycles: int
-    model: str
-    terms: Terms
-    bram18: int = 0
-    dsp: int = 0
-    ram_style: str = ""
-
-    @property
-    def cost(self) -> Cost:
-        """Its resources by the cost model, from ``terms``; ``bram18`` and ``dsp`` are exact."""
-        return price(self.model, self.terms, bram18=self.bram18, dsp=self.dsp)
-
-    @property
-    def least_target(self) -> int:
-        """The least target that it meets, in cycles a frame: what its folding takes (beats in and out; of a matrix-vector unit its
-        products), and its interval but for the handover between frames."""
-        work = self.cycles if self.kind == "mvau" else max(self.in_beats, self.out_beats)
-        return max(work, self.cycles - HANDOVER)
-
-    def meets(self, target: int) -> bool:
-        """Whether it takes a frame every ``target`` cycles, the handover between frames left aside."""
-        return self.least_target <= target
-
 
 @cache
 def divisors(value: int) -> tuple[int, ...]:
@@ -131,7 +73,18 @@ def parallel_window_error(layer: Layer) -> str | None:
 
 
 def fold_error(layer: Layer, fold: Fold) -> str | None:
-    """What is wrong with ``fold`` for ``layer``, as ``<key> must ..., not <value>``; None when nothing is."""
+    """What is wrong with ``fold`` for ``layer``, as ``<key> must ..., not <value>``; None when nothing is. Whether a static unit can
+    have so many pixels depends on the pool in it, and is :func:`units_of_chain`'s to say."""
+    if fold.body not in BODIES:
+        return f"body must be one of {', '.join(BODIES)}, not {fold.body!r}"
+    if fold.static:
+        if fold != Fold(body="static", pixels=fold.pixels):
+            return "pe, simd and parallel_window must be left out where the body is static"
+        if layer.kind == "maxpool":
+            return None if fold.pixels == 1 else f"pixels must be left out for a maxpool, not {fold.pixels}"
+        return body_error(layer)
+    if fold.pixels != 1:
+        return f"pixels must be left out where the body is finn, not {fold.pixels}"
     channels = layer.target.channels
     if fold.pe < 1 or channels % fold.pe:
         return f"pe must divide {channels} ({_list(channels)}), not {fold.pe}"
@@ -165,7 +118,7 @@ def _list(value: int) -> str:
 
 @lru_cache(maxsize=4096)
 def fold_options(layer: Layer) -> tuple[Fold, ...]:
-    """Every folding that ``layer`` can have."""
+    """Every folding that ``layer`` can have, made of FINN's units; :func:`~build_flows.planning.static_units.static_options` are others."""
     if not layer.weight_bits:
         return tuple(Fold(pe) for pe in divisors(layer.target.channels))
     windows = (False, True) if layer.kind == "conv" and layer.taps > 1 else (False,)
@@ -217,10 +170,13 @@ def _conversion(ins: int, outs: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=65536)
 def layer_units(layer: Layer, fold: Fold, *, narrow: bool = True) -> tuple[Unit, ...]:
-    """The units of ``layer`` folded by ``fold``, in stream order. Raises ValueError when the layer cannot be folded so."""
+    """The units of ``layer`` folded by ``fold``, in stream order; none of a pool that is part of another unit. Raises ValueError when the
+    layer cannot be folded so."""
     reason = fold_error(layer, fold)
     if reason:
         raise ValueError(f"{layer.name}: {reason}")
+    if fold.static:
+        return (static_unit(layer, fold.pixels),) if layer.weight_bits else ()
     if layer.kind == "maxpool":
         return (_maxpool(layer, fold),)
     if layer.kind == "global_sum":
@@ -235,6 +191,47 @@ def layer_units(layer: Layer, fold: Fold, *, narrow: bool = True) -> tuple[Unit,
     if layer.activation:
         units.append(_threshold(layer, fold))
     return tuple(units)
+
+
+def pool_behind(chain: Sequence[Layer], place: int) -> Layer | None:
+    """The pool that the static unit of ``chain[place]`` could have in it: the one that alone reads the layer."""
+    behind = chain[place + 1] if place + 1 < len(chain) else None
+    return behind if behind and pool_error(chain[place], behind) is None else None
+
+
+def units_of_chain(
+    chain: Sequence[Layer], folds: Mapping[str, Fold], *, narrow: bool = True
+) -> Iterator[tuple[Layer, tuple[Unit, ...], Layer | None]]:
+    """The units of every layer of a ``chain`` folded by ``folds``, by name; of a pool that is in the static unit of the layer before, none.
+    With each its pool that is part of its unit.
+
+    Raises ValueError naming the layer that cannot be folded so.
+    """
+    inside: Layer | None = None
+    for at, layer in enumerate(chain):
+        fold = folds[layer.name]
+        if fold.static and layer.kind == "maxpool":
+            if layer is not inside:
+                raise ValueError(f'{layer.name}: body must be "finn", not "static": {_outside(chain, at, folds)}')
+            yield layer, (), None
+            continue
+        behind = chain[at + 1] if at + 1 < len(chain) else None
+        inside = behind if behind and fold.static and behind.kind == "maxpool" and folds[behind.name].static else None
+        if inside is None:
+            yield layer, layer_units(layer, fold, narrow=narrow), None
+        else:
+            reason = fold_error(layer, fold) or static_error(layer, fold.pixels, inside)
+            if reason:
+                raise ValueError(f"{layer.name}: {reason}")
+            yield layer, (static_unit(layer, fold.pixels, inside),), inside
+
+
+def _outside(chain: Sequence[Layer], place: int, folds: Mapping[str, Fold]) -> str:
+    """Why the pool ``chain[place]`` is not part of the layer before it."""
+    if place == 0:
+        return "it is the first layer of its part of the network"
+    before = chain[place - 1]
+    return pool_error(before, chain[place]) or f"the body of {before.name} is {folds[before.name].body}"
 
 
 def unit_names(layer: str, units: Sequence[Unit]) -> list[tuple[str, Unit]]:

@@ -6,7 +6,7 @@ as these weights can make them. Feature maps are height x width x channels (NHWC
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from build_flows.base.errors import OfframpError
+from build_flows.planning.constants import Constants
 
-__all__ = ["Layer", "Network", "NetworkError", "Pair", "Shape", "from_meta", "read_network"]
+__all__ = ["Layer", "Network", "NetworkError", "Pair", "Shape", "from_meta", "fused", "read_network"]
 
 Shapes = Mapping[str, tuple[int, ...]]
 Pair = tuple[int, int]
@@ -57,7 +58,8 @@ class Layer:
     is in. Its input is ``source`` of ``in_bits``, its output ``target`` of ``out_bits``. ``acc_bits`` is the width, by data types alone, of
     the sum before the thresholds (0 for ``maxpool``); where ``activation`` is false that sum is the output. ``sum_bits`` is its width as
     the RTL has it, narrower where the weights are known (those of ``read_network``). ``kernel``, ``pad`` and ``stride``, each (of the
-    height, of the width), are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0.
+    height, of the width), are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0. ``finn_because`` is why the layer may be made of
+    FINN's units alone; empty where it may have a body of ours. ``constants`` are its integers, where they are known.
     """
 
     name: str
@@ -77,6 +79,8 @@ class Layer:
     pad: Pair = (0, 0)
     stride: Pair = (1, 1)
     weight_bits: int = 0
+    finn_because: str = 'build.layers = "finn"'
+    constants: Constants | None = None
 
     @property
     def padded(self) -> Shape:
@@ -119,10 +123,15 @@ class Network:
     gates: tuple[tuple[Layer, ...], ...] = ()
 
     @property
+    def chains(self) -> tuple[tuple[Layer, ...], ...]:
+        """Layers that follow each other: those of stage 0, of head 0, of its gate head (none where there is none), of stage 1, ..."""
+        gates = self.gates or ((),) * len(self.heads)
+        return tuple(part for row in zip(self.stages, self.heads, gates, strict=True) for part in row)
+
+    @property
     def layers(self) -> tuple[Layer, ...]:
         """All layers: stage 0, head 0, its gate head, stage 1, head 1, ..."""
-        gates = self.gates or ((),) * len(self.heads)
-        return tuple(layer for row in zip(self.stages, self.heads, gates, strict=True) for part in row for layer in part)
+        return tuple(layer for chain in self.chains for layer in chain)
 
     def layer(self, name: str) -> Layer:
         """The layer called ``name``; raises :class:`NetworkError`."""
@@ -132,9 +141,9 @@ class Network:
         raise NetworkError(f"no layer is called {name!r}; known are {', '.join(layer.name for layer in self.layers)}")
 
 
-def read_network(path: Path, exchangeable: bool = False) -> Network:
-    """The network that ``golden.npz`` at ``path`` describes. With ``exchangeable`` heads, ``sum_bits`` of their layers hold whatever
-    weights of their data type (narrow-range) can make.
+def read_network(path: Path, exchangeable: bool = False, layers: str = "finn") -> Network:
+    """The network that ``golden.npz`` at ``path`` describes, of ``layers`` as ``build.layers`` says (:func:`fused`). With ``exchangeable``
+    heads, ``sum_bits`` of their layers hold whatever weights of their data type (narrow-range) can make, and none is ``fused``.
 
     Raises :class:`NetworkError` when it is not such a file, OSError when it cannot be read.
     """
@@ -146,6 +155,7 @@ def read_network(path: Path, exchangeable: bool = False) -> Network:
         raise NetworkError(f"{path}: not a golden.npz with a meta entry ({error})", hint="run the train step again") from error
     try:
         found = _known_sums(from_meta(meta, {key: value.shape for key, value in values.items()}), meta, values)
+        found = fused(found, exchangeable) if layers == "fused" else found
         return _any_heads(found) if exchangeable else found
     except NetworkError as error:
         raise NetworkError(f"{path}: {error.message}", hint=error.hint) from error
@@ -187,6 +197,22 @@ def from_meta(meta: Any, shapes: Shapes) -> Network:
         name=str(meta.get("name", "")), classes=classes, source=state.shape, in_bits=state.bits, in_signed=state.signed,
         stages=tuple(chains["stages"]), heads=tuple(chains["heads"]), gates=tuple(chains["gates"]) if any(chains["gates"]) else (),
     )
+
+
+def fused(network: Network, exchangeable: bool = False) -> Network:
+    """``network`` whose layers may have a body of ours as well as FINN's units, but those of ``exchangeable`` heads."""
+
+    def free(layer: Layer) -> Layer:
+        return replace(layer, finn_because="its weights are to be exchangeable" if exchangeable and layer.head else "")
+
+    return _each(network, free)
+
+
+def _each(network: Network, change: Callable[[Layer], Layer]) -> Network:
+    stages, heads, gates = (
+        tuple(tuple(change(layer) for layer in chain) for chain in chains) for chains in (network.stages, network.heads, network.gates)
+    )
+    return replace(network, stages=stages, heads=heads, gates=gates)
 
 
 @dataclass(frozen=True)
@@ -305,23 +331,28 @@ def _outputs(fields: _Fields, name: str, shapes: Shapes, inputs: tuple[int, ...]
 
 
 def _known_sums(network: Network, meta: Any, values: Mapping[str, np.ndarray[Any, Any]]) -> Network:
-    """``network`` with the ``sum_bits`` that its weights make possible."""
-    keys = {item["name"]: item["weight"] for part in ("stages", "heads", "gates") for chain in meta.get(part, ())
+    """``network`` with its constants, and the ``sum_bits`` that its weights make possible."""
+    keys = {item["name"]: item for part in ("stages", "heads", "gates") for chain in meta.get(part, ())
             for item in chain["layers"] if "weight" in item}
 
     def known(layer: Layer) -> Layer:
         if layer.name not in keys:
             return layer
-        weights = values[keys[layer.name]].reshape(layer.mh, -1).astype(np.int64)
+        kernels = values[keys[layer.name]["weight"]].astype(np.int64)
+        weights = kernels.reshape(layer.mh, -1)
         above, below = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
         low, high = (-(2 ** (layer.in_bits - 1)), 2 ** (layer.in_bits - 1) - 1) if layer.in_signed else (0, 2**layer.in_bits - 1)
-        least, most = int((above * low + below * high).min()), int((above * high + below * low).max())
-        return replace(layer, sum_bits=1 + max(most.bit_length(), (-least - 1).bit_length() if least < 0 else 0))
+        lows, highs = above * low + below * high, above * high + below * low
+        least, most = int(lows.min()), int(highs.max())
+        thresholds = values.get(keys[layer.name].get("thresholds", ""))
+        if thresholds is not None:
+            thresholds = np.clip(thresholds.astype(np.int64), lows[:, None], highs[:, None] + 1)
+        return replace(
+            layer, sum_bits=1 + max(most.bit_length(), (-least - 1).bit_length() if least < 0 else 0),
+            constants=Constants.of(kernels.reshape(layer.mh, *layer.kernel, -1), thresholds, int(keys[layer.name].get("out_min", 0))),
+        )
 
-    stages, heads, gates = (
-        tuple(tuple(known(layer) for layer in chain) for chain in chains) for chains in (network.stages, network.heads, network.gates)
-    )
-    return replace(network, stages=stages, heads=heads, gates=gates)
+    return _each(network, known)
 
 
 def _any_heads(network: Network) -> Network:

@@ -257,6 +257,11 @@ class BuildSection(Section):
         description='"optimal" searches for the folding that leaves most of the part free; "finn" takes what FINN\'s own SetFolding '
         "chooses for the same cycles, for comparison; anything else is a folding.toml to use, relative to this file.",
     )
+    layers: Literal["fused", "finn"] = Field(
+        default="finn",
+        description="fused: a layer may be one unit of ours, its weights constants in its logic, where the folding finds that better than "
+        "FINN's chain of units; finn: FINN's units alone. Heads that may be exchanged are FINN's in any case.",
+    )
     order: Literal["arrival", "input"] = Field(
         default="arrival", description="Results as they come, or in the order of the images (reorder buffer)."
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from build_flows.base.errors import ConfigError
 from build_flows.base.parts import find_part
 from build_flows.base.ui import Ui
-from build_flows.planning.network import Network, from_meta
+from build_flows.planning.network import Network, from_meta, fused
 from build_flows.planning.pace import LEAST_REACH, fastest, planned_reach
 from build_flows.steps.calibrate import cost_price
 from build_flows.steps.data import project_dataset
@@ -57,6 +57,8 @@ def refuse_unbuildable(project: "Project", network: Network, ui: Ui) -> None:
     where by the estimate nothing fits the part."""
     config, file = project.config, project.file
     target, build = config.target, config.build
+    if build.layers == "fused":
+        network = fused(network, config.exchangeable)
     if len(network.stages) > EXITS:
         raise ConfigError(f"{file}: exits = {len(network.stages)} tables: the registers are for at most {EXITS}; allowed: fewer")
     if project.folding is not None:

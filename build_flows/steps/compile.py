@@ -145,7 +145,7 @@ def make_plan(chosen: Settings, inputs: Mapping[str, Path], calibrated: Sequence
     target, build, golden = chosen.target, chosen.build, inputs["golden"]
     reach = planned_reach([item.reach for item in calibrated[1:]] if chosen.hard_share is None
                           else accumulate(chosen.hard_share[: len(calibrated) - 1], mul))
-    network = read_network(golden, chosen.exchangeable)
+    network = read_network(golden, chosen.exchangeable, build.layers)
     part = find_part(target.board)
     if "folding" in inputs:
         folds = read_folding(inputs["folding"], network, work.named["folding"], work.file)

@@ -46,6 +46,7 @@ cycles_per_sample = 512
 
 [build]
 folding = "optimal"
+layers = "finn"
 
 [simulate]
 samples = 40

@@ -19,11 +19,11 @@ class AmaranthBackend(RTLBackend):
     """
 
     @abstractmethod
-    def component(self) -> Any:
-        """The Amaranth component for the node's shapes, types and folding."""
+    def component(self, model: Any) -> Any:
+        """The Amaranth component for the node's shapes, types and folding, and for its initialisers in ``model``."""
 
     def generate_hdl(self, model: Any, fpgapart: str, clk: float) -> None:
-        component = self.component()
+        component = self.component(model)
         streams = component.o if isinstance(component.o, list) else [component.o]
         outputs = {f"out{index}_V": stream for index, stream in enumerate(streams)}
         name = self.get_verilog_top_module_name()

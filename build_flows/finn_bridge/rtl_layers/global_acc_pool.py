@@ -25,7 +25,7 @@ class GlobalAccPool_rtl(FinnGlobalAccPool, AmaranthBackend):
         kind, pixels = self.get_input_datatype(), math.prod(self.get_nodeattr("numInputVectors"))
         return DataType[f"{'INT' if kind.signed() else 'UINT'}{kind.bitwidth() + (pixels - 1).bit_length()}"]
 
-    def component(self) -> Any:
+    def component(self, model: Any) -> Any:
         kind = self.get_input_datatype()
         return GlobalAccPool(
             pixels=math.prod(self.get_nodeattr("numInputVectors")), channels=self.get_nodeattr("NumChannels"),

@@ -80,7 +80,7 @@ class MaxPool_rtl(AmaranthBackend, HWCustomOp):
         windows = np.lib.stride_tricks.sliding_window_view(frame, tuple(self.get_nodeattr("Kernel")), axis=(1, 2))[:, ::down, ::across]
         context[self.onnx_node.output[0]] = windows.max(axis=(-2, -1)).astype(np.float32)
 
-    def component(self) -> Any:
+    def component(self, model: Any) -> Any:
         height, width = self.get_nodeattr("ImgDim")
         kind = self.get_input_datatype()
         return MaxPool(

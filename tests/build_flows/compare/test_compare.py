@@ -22,6 +22,7 @@ from build_flows.compare.pareto import ParetoError
 from build_flows.compare.sweep import plan_configs, plan_sweep
 from build_flows.pages.compare_page import render
 from build_flows.project.load import Project
+from build_flows.project.sections import BuildSection
 from tests.build_flows.compare_samples import figures, resources
 from tests.build_flows.simulation_samples import simulation
 
@@ -86,8 +87,8 @@ class Matching:
         self.asked: list[Taken] = []
         self.fits = fits
 
-    def __call__(self, golden: Path, part: Any, allowed: Taken) -> MatchFile:
-        assert golden.read_bytes() == b"golden"
+    def __call__(self, golden: Path, part: Any, allowed: Taken, layers: str) -> MatchFile:
+        assert (golden.read_bytes(), layers) == (b"golden", BuildSection().layers)
         self.asked.append(allowed)
         return MatchFile(cycles=2600, fits=self.fits, predicted=PREDICTED, allowed=allowed)
 

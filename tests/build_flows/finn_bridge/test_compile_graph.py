@@ -88,19 +88,21 @@ def test_without_it_the_rtl_follows_from_the_weights(compiled, odd, tmp_path):
     assert all(name.startswith("head") for name in units)
 
 
-@pytest.mark.parametrize(("key", "message"), [
-    ("stage1_conv0.weight", r"stage1_conv0: weight \d+ of output 0 must be -?\d+ as in the golden model, not -?\d+"),
-    ("stage1_conv0.thresholds", r"stage1_conv0: threshold \d+ of channel 0 must be -?\d+ as in the golden model, not -?\d+"),
-    ("head1_fc0.bias", r"exit 1: the bias of class 0 must be -?\d+ accumulator units, not -?[\d.]+"),
+@pytest.mark.parametrize(("key", "change", "message"), [
+    ("stage1_conv0.weight", 0, r"stage1_conv0: weight \d+ of output 0 must be -?\d+ as in the golden model, not -?\d+"),
+    ("stage1_conv0.thresholds", 2, r"stage1_conv0: threshold \d+ of channel 0 must be -?\d+ as in the golden model, not -?\d+"),
+    ("stage1_conv0.thresholds", 1, r"stage1_conv0: threshold \d+ of channel 0 must be above -?\d+ and at most -?\d+ as in the golden"),
+    ("stage1_conv0.thresholds", -1, "which is further off than float32 rounds"),
+    ("head1_fc0.bias", 2, r"exit 1: the bias of class 0 must be -?\d+ accumulator units, not -?[\d.]+"),
 ])
-def test_another_network_is_refused(odd, tmp_path, key, message):
+def test_another_network_is_refused(odd, tmp_path, key, change, message):
     with np.load(odd / "golden.npz") as data:
         arrays = dict(data)
     part = arrays[key] = arrays[key].copy()
     if key.endswith("weight"):
         part[0, 0, 0, 0] = 3 if part[0, 0, 0, 0] < 3 else -3
     else:
-        part[0] += 2
+        part[0] += change
     np.savez(tmp_path / "golden.npz", **arrays)
     with pytest.raises(CompileError, match=message):
         compile_graph(odd / "model.onnx", tmp_path / "golden.npz", folding(odd, 5), PART, 100.0, tmp_path / "rtl")

@@ -32,8 +32,9 @@ def test_a_file_reads_as_it_was_written(tmp_path):
         ("parallel_window = 1\n", "", "stage0_conv0: key 'parallel_window' is missing; a conv has pe, simd, parallel_window"),
         ("[stage0_maxpool0]", "[stage0_maxpool0]\nsimd = 1", "stage0_maxpool0: unknown key 'simd'; a maxpool has pe"),
         ("[stage0_maxpool0]", "[stage0_pool]", "no layer is called 'stage0_pool'; known are stage0_conv0, "),
-        ("version = 1", "version = 2", "version must be 1, not 2"),
-        ("version = 1", "version = ", "not valid TOML"),
+        ("version = 2", "version = 1", r"version must be 2, not 1: that file was chosen among FINN's units alone.* copy folding\.toml"),
+        ("version = 2", "version = 3", "version must be 2, not 3"),
+        ("version = 2", "version = ", "not valid TOML"),
     ],
 )
 def test_a_wrong_file_is_told_with_layer_key_value_and_what_is_allowed(tmp_path, old, new, message):
@@ -49,6 +50,6 @@ def test_a_wrong_file_is_told_with_layer_key_value_and_what_is_allowed(tmp_path,
 def test_a_missing_layer_is_told(tmp_path):
     net = b_lenet()
     path = tmp_path / "folding.toml"
-    path.write_text("version = 1\n[stage0_conv0]\npe = 1\nsimd = 1\nparallel_window = 0\n")
+    path.write_text("version = 2\n[stage0_conv0]\npe = 1\nsimd = 1\nparallel_window = 0\n")
     with pytest.raises(FoldingError, match="layer 'stage0_maxpool0' is missing"):
         read_toml(path, net)

@@ -13,7 +13,7 @@ from tests.build_flows.networks import network
 from tests.build_flows.projects import changed, configured
 from tests.build_flows.uis import Listening
 
-FOLDING = """version = 1
+FOLDING = """version = 2
 [stage0_conv0]
 pe = 3
 simd = 9

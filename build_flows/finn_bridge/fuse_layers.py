@@ -1,0 +1,92 @@
+"""Replace what FINN makes of a layer by one unit of ours, for the layers that the folding gives a static body."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from onnx import TensorProto, helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+
+from build_flows.finn_bridge.name_layers import Unit
+from build_flows.planning.layer_costs import Fold, units_of_chain
+from build_flows.planning.network import Layer, Network
+from build_flows.planning.static_units import static_parameters
+
+__all__ = ["fuse_layers"]
+
+RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
+
+
+def fuse_layers(
+    model: ModelWrapper, units: tuple[Unit, ...], folds: Mapping[str, Fold], network: Network
+) -> tuple[Unit, ...]:
+    """Put one ``StaticConv_rtl``, called after its layer, where the nodes of a static layer and of the pool in it stand, in place, and
+    return the units that there are then, in streaming order.
+
+    Every node of before is a unit now, or in the body of exactly one.
+    """
+    before = [node.name for node in model.graph.node]
+    pools = {layer.name: pool for chain in network.chains for layer, planned, pool in units_of_chain(chain, folds)
+             if [plan.kind for plan in planned] == ["static"]}
+    layers = {layer.name: layer for layer in network.layers}
+    found: list[Unit] = []
+    inside = {pool.name for pool in pools.values() if pool}
+    for unit in units:
+        name = unit.layer.name if unit.layer is not None else ""
+        if name in inside:
+            continue
+        if name not in pools:
+            found.append(unit)
+        elif not found or found[-1].name != name:
+            pool = pools[name]
+            parts = [item for item in units if item.layer is not None and item.layer.name in (name, pool.name if pool else "")]
+            _fuse(model, parts, layers[name], pool, folds[name].pixels)
+            after = tuple(item.layer for item in parts if item.layer is not None and item.layer.name != name)
+            found.append(Unit(name, unit.layer, "", unit.stage, unit.head, after))
+    bodies = {node.name: getCustomOp(node).get_nodeattr("Body") for node in model.graph.node if node.op_type == "StaticConv_rtl"}
+    held = [node.name for node in model.graph.node if node.name not in bodies]
+    held += [node.name for body in bodies.values() for node in body.node]
+    assert sorted(held) == sorted(before), "every node is a unit, or in one"
+    return tuple(found)
+
+
+def _fuse(model: ModelWrapper, parts: Sequence[Unit], layer: Layer, pool: Layer | None, pixels: int) -> None:
+    nodes = {node.name: node for node in model.graph.node}
+    old = [nodes[part.name] for part in parts]
+    ops = [getCustomOp(node) for node in old]
+    matrix = next(node for node in old if node.op_type == "MVAU_rtl")
+    levels = next((node for node in old if node.op_type == "Thresholding_rtl"), None)
+    given = [old[0].input[0], matrix.input[1], *([levels.input[1]] if levels is not None else [])]
+    names = {tensor: f"in{place}" for place, tensor in enumerate(given)}
+    names |= {node.output[0]: f"t{place}" for place, node in enumerate(old)}
+    body_nodes = []
+    for node, op in zip(old, ops, strict=True):
+        op.set_nodeattr("exec_mode", "cppsim")
+        copy = type(node)()
+        copy.CopyFrom(node)
+        for side in (copy.input, copy.output):
+            side[:] = [names[tensor] for tensor in side]
+        body_nodes.append(copy)
+
+    def info(tensor: str) -> Any:
+        return helper.make_tensor_value_info(names[tensor], TensorProto.FLOAT, model.get_tensor_shape(tensor))
+
+    ends = {part.layer.name: names[node.output[0]] for part, node in zip(parts, old, strict=True) if part.layer is not None}
+    body = helper.make_graph(
+        body_nodes, f"{layer.name} as FINN has it", [info(tensor) for tensor in given], [info(old[-1].output[0])],
+        value_info=[info(node.output[0]) for node in old[:-1]],
+    )
+    shape = static_parameters(layer, pixels, pool)
+    out = old[-1].output[0]
+    kind = getCustomOp(levels if levels is not None else matrix).get_output_datatype()
+    fused = helper.make_node(
+        "StaticConv_rtl", given, [out], name=layer.name, domain=RTL_DOMAIN, backend="fpgadataflow",
+        Frame=[shape["height"], shape["width"], shape["channels"]], Kernel=list(shape["kernel"]), Stride=list(shape["stride"]),
+        Pad=list(shape["pad"]), Pool=list(shape["pool"]), Pixels=pixels, InShape=model.get_tensor_shape(given[0]),
+        OutShape=model.get_tensor_shape(out), OutMin=getCustomOp(levels).get_nodeattr("ActVal") if levels is not None else 0,
+        inputDataType=model.get_tensor_datatype(given[0]).name, outputDataType=kind.name, Layers=list(ends), Ends=list(ends.values()),
+        Body=body,
+    )
+    model.graph.node.insert(list(model.graph.node).index(old[0]), fused)
+    for node in old:
+        model.graph.node.remove(node)

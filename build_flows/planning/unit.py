@@ -1,0 +1,80 @@
+"""What planning speaks of: how a layer is folded, and the hardware units that it becomes."""
+
+from dataclasses import dataclass
+
+from build_flows.planning.cost_model import Cost, price
+from build_flows.planning.unit_terms import Terms
+
+__all__ = ["BODIES", "HANDOVER", "SUFFIXES", "Fold", "Unit"]
+
+HANDOVER = 2
+"""Cycles by which a unit may exceed its target: what FINN's sliding window spends between two frames, whatever its folding."""
+
+SUFFIXES = {"padding": "_pad", "window": "_swg", "mvau": "_mvau", "threshold": "_thr", "maxpool": "", "global_sum": "", "static": ""}
+"""What the name of a unit of each kind ends in, after its layer's; a converter has ``_dwc`` after the name of the unit it feeds."""
+
+BODIES = ("finn", "static")
+"""What a layer may be made of: FINN's chain of units, or one unit of ours whose weights are constants in its logic."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Folding of a layer.
+
+    Body ``finn``: ``pe`` outputs at a time, each of ``simd`` inputs a cycle; ``parallel_window``: the sliding window hands out whole
+    windows. ``linear`` has no window; pools have only ``pe``, the channels a beat. Body ``static``: ``pixels`` a beat in, with all their
+    channels, and all outputs of their windows at once; of a ``maxpool``: it is part of the unit of the convolution before it.
+    """
+
+    pe: int = 1
+    simd: int = 1
+    parallel_window: bool = False
+    body: str = "finn"
+    pixels: int = 1
+
+    @property
+    def static(self) -> bool:
+        """Whether the body is the static one."""
+        return self.body == "static"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """One hardware unit of a layer.
+
+    ``kind`` is ``padding``, ``window``, ``converter``, ``mvau``, ``threshold``, ``maxpool``, ``global_sum`` or ``static``; ``folding``
+    holds the unit's own ``pe``, ``simd``, ``parallel_window`` and ``pixels`` as far as it has them. Streams are ``in_bits`` and
+    ``out_bits`` wide, ``in_beats`` and ``out_beats`` beats a frame; ``cycles`` is the frame interval. ``model`` is what the cost model
+    knows it as (a window that hands out whole windows is ``window_parallel``, a converter ``converter_up``, ``converter_serial`` or
+    ``converter_down``), and ``terms`` what that weighs.
+    ``bram18`` and ``dsp`` are exact. ``ram_style`` is what its memory should be (``block`` or ``distributed``; empty: it has none).
+    """
+
+    kind: str
+    folding: dict[str, int]
+    in_bits: int
+    out_bits: int
+    in_beats: int
+    out_beats: int
+    cycles: int
+    model: str
+    terms: Terms
+    bram18: int = 0
+    dsp: int = 0
+    ram_style: str = ""
+
+    @property
+    def cost(self) -> Cost:
+        """Its resources by the cost model, from ``terms``; ``bram18`` and ``dsp`` are exact."""
+        return price(self.model, self.terms, bram18=self.bram18, dsp=self.dsp)
+
+    @property
+    def least_target(self) -> int:
+        """The least target that it meets, in cycles a frame: what its folding takes (beats in and out; of a matrix-vector unit its
+        products; of a static unit its interval), and its interval but for the handover between frames."""
+        work = self.cycles if self.kind in ("mvau", "static") else max(self.in_beats, self.out_beats)
+        return max(work, self.cycles - HANDOVER)
+
+    def meets(self, target: int) -> bool:
+        """Whether it takes a frame every ``target`` cycles, the handover between frames left aside."""
+        return self.least_target <= target

@@ -1,0 +1,134 @@
+"""Layers as one unit of ours: what FINN executes is still its own nodes, and nothing is lost or there twice."""
+
+import numpy as np
+import pytest
+from qonnx.custom_op.registry import getCustomOp
+
+from build_flows.finn_bridge.compile_graph import compile_graph
+from build_flows.finn_bridge.errors import CompileError
+from build_flows.finn_bridge.saved_graph import load_graph, save_graph
+from quant_models.networks.spec import Activation, Conv, Linear, MaxPool, NetSpec
+
+from ...hw.conftest import play
+from .conftest import PART, export
+from .test_compile_graph import check_agreement
+
+FINN = {
+    "stage0_conv0": {"pe": 1, "simd": 2, "parallel_window": 0}, "stage0_pool0": {"pe": 2}, "head0_fc0": {"pe": 1, "simd": 3},
+    "head0_fc1": {"pe": 3, "simd": 1}, "stage1_conv0": {"pe": 3, "simd": 4, "parallel_window": 0}, "stage1_pool0": {"pe": 1},
+    "head1_fc0": {"pe": 1, "simd": 1},
+}
+POOLED = {"stage0_conv0": {"body": "static", "pixels": 2}, "stage0_pool0": {"body": "static"}}
+
+
+def spec():
+    """Two exits; a pool of two that a unit can hold and one of three and stride 2 that none can, signed and unsigned activations."""
+    relu, signed = Activation(bits=4), Activation(kind="identity", bits=3)
+    return NetSpec(
+        name="pairs", height=6, width=8, channels=2, classes=3,
+        stages=((Conv(out=4, kernel=3, pad=1, act=relu, weight_bits=4), MaxPool(kernel=2, stride=2)),
+                (Conv(out=6, kernel=3, pad=1, act=signed, weight_bits=3), MaxPool(kernel=3, stride=2))),
+        heads=((Linear(out=5, act=signed, weight_bits=4), Linear(out=3, weight_bits=4)), (Linear(out=3, weight_bits=4),)),
+    )
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory):
+    return export(tmp_path_factory.mktemp("pairs"), spec())
+
+
+def build(pairs, rtl, **change):
+    return compile_graph(pairs / "model.onnx", pairs / "golden.npz", FINN | change, PART, 100.0, rtl)
+
+
+def pictures(count):
+    images = np.random.default_rng(1).integers(0, 256, (count, 6, 8, 2), dtype=np.uint8)
+    images[0], images[1] = 0, 255
+    return images
+
+
+ALL = POOLED | {"head0_fc0": {"body": "static", "pixels": 1}, "head0_fc1": {"body": "static", "pixels": 1},
+                "stage1_conv0": {"body": "static", "pixels": 4}, "head1_fc0": {"body": "static", "pixels": 1}}
+
+
+@pytest.fixture(scope="session")
+def every(pairs, tmp_path_factory):
+    return build(pairs, tmp_path_factory.mktemp("every") / "rtl", **ALL)
+
+
+def test_every_layer_agrees_with_the_golden_model_and_is_kept(pairs, every, tmp_path):
+    graph = every
+    check_agreement(graph, pairs, pictures(5))
+    save_graph(graph, tmp_path / "graph.onnx")
+    found, again = graph.execute(pictures(3)), load_graph(tmp_path / "graph.onnx").execute(pictures(3))
+    for name, value in found.layers.items():
+        np.testing.assert_array_equal(again.layers[name], value)
+    for a, b in zip(found.logits, again.logits, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def packed(frame, kind, per_beat):
+    """Values of a tensor as beats, the first lowest."""
+    flat = [int(value) % (1 << kind.bitwidth()) for value in np.asarray(frame).reshape(-1)]
+    return [sum(value << (n * kind.bitwidth()) for n, value in enumerate(flat[at:at + per_beat])) for at in range(0, len(flat), per_beat)]
+
+
+def test_the_units_make_what_finn_executes(every):
+    """The gateware of every static unit of a graph, on what FINN's execution gives it, makes what FINN's own nodes make of it."""
+    graph = every
+    source = graph.model.graph.input[0].name
+    units = [getCustomOp(node) for node in graph.model.graph.node if node.op_type == "StaticConv_rtl"]
+    assert {unit.onnx_node.name for unit in units} == {"stage0_conv0", "head0_fc0", "head0_fc1", "stage1_conv0", "head1_fc0"}
+    for unit in units:
+        beats, wanted = [], []
+        for image in pictures(3):
+            context = {item.name: graph.model.get_initializer(item.name) for item in graph.model.graph.initializer}
+            context[source] = image[None].astype(np.float32)
+            for node in graph.model.graph.node:
+                op = getCustomOp(node)
+                op.set_nodeattr("exec_mode", "cppsim")
+                context[node.output[0]] = np.zeros(graph.model.get_tensor_shape(node.output[0]), np.float32)
+                op.execute_node(context, graph.model.graph)
+            for found, tensor, kind, shape in (
+                (beats, unit.onnx_node.input[0], unit.get_input_datatype(), unit.get_folded_input_shape()),
+                (wanted, unit.onnx_node.output[0], unit.get_output_datatype(), unit.get_folded_output_shape()),
+            ):
+                found += packed(context[tensor], kind, shape[-1])
+        dut = unit.component(graph.model)
+        assert play(dut, {"i": (dut.i, beats)}, {"o": (dut.o, len(wanted))}).beats["o"] == wanted, unit.onnx_node.name
+
+
+def test_a_layer_is_one_unit_with_its_pool(every):
+    unit = every.layers[0]
+    assert (unit.name, unit.op, unit.folding, unit.in_beats, unit.out_beats) == ("stage0_conv0", "StaticConv_rtl", {"pixels": 2}, 24, 12)
+    assert [layer.name for layer in every.layers][1:4] == ["fork0", "head0_fc0_dwc", "head0_fc0"]
+    assert every.streams[0].bits == 2 * 2 * 8
+    assert every.last_units["stage0_pool0"] == "stage0_conv0"
+
+
+@pytest.mark.slow
+def test_a_layer_beside_finns_and_without_its_pool(pairs, tmp_path):
+    graph = build(pairs, tmp_path / "rtl", stage0_conv0=POOLED["stage0_conv0"])
+    assert [layer.name for layer in graph.layers][:3] == ["stage0_conv0", "stage0_pool0_dwc", "stage0_pool0"]
+    assert graph.layers[0].out_beats == 24
+    check_agreement(graph, pairs, pictures(5))
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"stage0_conv0": {"body": "static", "pixels": 3}}, "stage0_conv0: pixels must divide width, not pixels=3, width=8"),
+    ({"stage0_pool0": {"body": "static"}}, 'stage0_pool0: body must be "finn", not "static": the body of stage0_conv0 is finn'),
+    ({"stage1_conv0": {"body": "static", "pixels": 2}, "stage1_pool0": {"body": "static"}},
+     'stage1_pool0 must be "finn", not "static": its windows overlap or leave gaps: kernel 3x3, stride 2x2'),
+    ({"stage0_conv0": {"body": "dynamic"}}, "stage0_conv0: body must be one of finn, static, not 'dynamic'"),
+    ({"stage0_conv0": {"body": "static", "pe": 2}}, "stage0_conv0: pe, simd and parallel_window must be left out"),
+    ({"stage0_conv0": {"pe": 1, "simd": 2, "pixels": 2}}, "stage0_conv0: pixels must be left out where the body is finn, not 2"),
+])
+def test_what_cannot_be_is_refused(pairs, tmp_path, change, message):
+    with pytest.raises(CompileError, match=message):
+        build(pairs, tmp_path / "rtl", **change)
+
+
+def test_exchangeable_heads_are_not_static(pairs, tmp_path):
+    change = {"head1_fc0": {"body": "static", "pixels": 1}}
+    with pytest.raises(CompileError, match='head1_fc0: body must be "finn", not "static": its weights are to be exchangeable'):
+        compile_graph(pairs / "model.onnx", pairs / "golden.npz", FINN | change, PART, 100.0, tmp_path / "rtl", exchangeable=True)

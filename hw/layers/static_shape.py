@@ -219,8 +219,8 @@ def static_conv_error(
         return f"weights times windows a step must be at most {MOST_MACS}, not {macs} ({len(values)} weights, {shape.window_lanes} windows)"
     least, most = value_range(out_bits, out_signed)
     if thresholds is None:
-        plans = channel_plans(weights, bits, signed)
-        low, high = min(plan.total.least for plan in plans), max(plan.total.most for plan in plans)
+        reach = [[sorted(value * end for end in value_range(bits, signed)) for value in flat(weight)] for weight in weights]
+        low, high = min(sum(low for low, _ in row) for row in reach), max(sum(high for _, high in row) for row in reach)
         if low < least or high > most:
             return f"out_bits must hold sums from {low} to {high}, not out_bits={out_bits}, out_signed={out_signed}"
         return None

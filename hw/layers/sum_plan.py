@@ -211,7 +211,7 @@ def _next_level(reach: _Reach, level: Sequence[_Part], pairs: Sequence[_Part]) -
     return [*pairs, *(reach.add(rest[at], rest[at + 1], last=last) for at in range(0, len(rest), 2)), *spare]
 
 
-_NEAR = 256
+_NEAR = 128
 """Pairs are looked for among so many digits of a sum: all pairs of many would take long, and there are enough among these."""
 
 

@@ -1,1 +1,1 @@
-"""Layers and how they are wired: static convolutions, pools, fork, the units that a netlist names."""
+"""Layers and how they are wired: static and shared convolutions, pools, fork, the units that a netlist names."""

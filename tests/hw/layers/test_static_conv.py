@@ -73,8 +73,8 @@ def test_is_the_convolution(play, name):
 
 
 @pytest.mark.parametrize(("name", "gaps", "stalls"), [
-    *((name, 0.3, 0.5) for name in CASES),
-    *(pytest.param(name, 0, 0.9, marks=[] if name in SOME else [pytest.mark.slow]) for name in CASES),
+    *(pytest.param(name, 0.3, 0.5, marks=[] if name in SOME else [pytest.mark.slow]) for name in CASES),
+    *(pytest.param(name, 0, 0.9, marks=pytest.mark.slow) for name in CASES),
 ])
 def test_waits_for_both_sides(play, name, gaps, stalls):
     given, unit = build(name)
@@ -84,7 +84,7 @@ def test_waits_for_both_sides(play, name, gaps, stalls):
 
 
 @pytest.mark.parametrize("name", SOME)
-@pytest.mark.parametrize("at", [1, 7, 26])
+@pytest.mark.parametrize("at", [pytest.param(1, marks=pytest.mark.slow), 7, pytest.param(26, marks=pytest.mark.slow)])
 def test_reset_at_any_cycle(play, name, at):
     given, unit = build(name)
     beats, expected = vectors(given, unit.lanes)

@@ -61,7 +61,7 @@ def test_every_image_gives_its_result_once(shape, gaps, stalls):
     agrees(core.netlist, run(core, images, BATCHES, gaps=gaps, stalls=stalls), BATCHES, want)
 
 
-@pytest.mark.parametrize("hard", ["none", "all", "bursts"])
+@pytest.mark.parametrize("hard", [pytest.param("none", marks=pytest.mark.slow), pytest.param("all", marks=pytest.mark.slow), "bursts"])
 def test_easy_and_hard_images(hard):
     """At full rate the slowest stage that images reach sets the pace: 16 cycles for stage 0, 32 for stage 2."""
     core, count = toy_core(**ARRIVAL), 30
@@ -140,7 +140,10 @@ def test_a_soft_reset_forgets_what_is_inside_and_the_next_batches_are_whole(at, 
 
 
 @pytest.mark.parametrize("discard", [False, True])
-@pytest.mark.parametrize("shape", [ARRIVAL, {**ARRIVAL, "anytime": True}, INPUT], ids=["arrival", "anytime", "input-order"])
+@pytest.mark.parametrize("shape", [
+    pytest.param(ARRIVAL, id="arrival"), pytest.param({**ARRIVAL, "anytime": True}, id="anytime", marks=pytest.mark.slow),
+    pytest.param(INPUT, id="input-order", marks=pytest.mark.slow),
+])
 def test_what_is_on_offer_when_a_soft_reset_comes(shape, discard):
     """It stays there for as long as nobody takes it, and nothing enters; then the batches of after, whole. The bench looks at every cycle.
     It counts nowhere."""
@@ -197,9 +200,9 @@ CHECKED = [3, 1, 2]
 ])
 @pytest.mark.parametrize(("what", "change", "errors"), [
     ("each batch's last word", lambda words, ends: {words * end - 1 for end in ends}, 0),
-    ("each image's last word", lambda words, ends: {words * n - 1 for n in range(1, 7)}, 0),
+    pytest.param("each image's last word", lambda words, ends: {words * n - 1 for n in range(1, 7)}, 0, marks=pytest.mark.slow),
     ("none", lambda words, ends: set(), 3),
-    ("none at the second batch", lambda words, ends: {words * ends[0] - 1, words * ends[2] - 1}, 1),
+    pytest.param("none at the second batch", lambda words, ends: {words * ends[0] - 1, words * ends[2] - 1}, 1, marks=pytest.mark.slow),
     ("one word early", lambda words, ends: {words * ends[0] - 1, words * ends[1] - 1, words * ends[2] - 2}, 2),
     ("every word", lambda words, ends: set(range(words * 6)), -6),
 ])

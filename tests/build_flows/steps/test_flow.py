@@ -292,6 +292,7 @@ def test_an_interruption_leaves_what_was_there(text: str, updates: int, changes:
         assert found.agree == found.samples == project.config.simulate.samples
 
 
+@pytest.mark.slow
 def test_simulate_on_the_command_line(copy: Copy) -> None:
     project = copy()
     kept = (project.output / "sim.json").read_bytes()

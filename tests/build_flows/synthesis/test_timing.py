@@ -282,6 +282,7 @@ def test_a_lost_name_is_told_by_its_instance() -> None:
     assert longest_path(module, "top").path[0].name == "data delayed"
 
 
+@pytest.mark.slow
 def test_fifty_thousand_cells_and_a_path_through_all() -> None:
     cells = {"f": flop("x", "n0"), **{f"l{at}": table(["0", f"n{at}"], f"n{at + 1}") for at in range(50_000)}, "g": flop("n50000", "q")}
     module = netlist(cells)

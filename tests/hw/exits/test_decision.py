@@ -387,13 +387,20 @@ def test_gaps_do_not_delay(policy, classes, pe):
 @in_pairs({
     "policy": ["max_logit", "entropy", "patience", "gate", "class_threshold/entropy", "class_threshold/gate", "always"],
     ("classes", "pe"): [(10, 2), (10, 10)],
-    ("after", "gap", "stall"): [(1, 0, 0), (7, 0, 0), (18, 0.3, 0.3), (23, 0, 0), (24, 0, 0.8), (25, 0.4, 0)],
+    ("after", "gap", "stall"): [(1, 0, 0), (7, 0, 0), (18, 0.3, 0.3), (23, 0, 0)],
 })
 def test_reset(policy, classes, pe, after, gap, stall):
     """A reset of one cycle, in the middle of a sample or not, leaves nothing behind."""
     unit = build(policy, classes, pe)
     samples = draw(random.Random(8), unit, 12 if pe < classes else 30)
     check(unit, samples, reset_after=after, gap=gap, stall=stall, side_gap=gap, token_stall=stall, seed=after)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["max_logit", "entropy", "patience", "gate", "class_threshold/entropy"])
+@pytest.mark.parametrize(("after", "gap", "stall"), [(24, 0, 0.8), (25, 0.4, 0)])
+def test_reset_beside_gaps_and_stalls(policy, after, gap, stall):
+    test_reset(policy, 10, 2, after, gap, stall)
 
 
 @in_pairs({

@@ -94,7 +94,9 @@ EVERY = [
 ]
 
 
-@pytest.mark.parametrize(("scheme", "changes", "epoch"), EVERY, ids=lambda item: getattr(item, "name", None))
+@pytest.mark.parametrize(
+    ("scheme", "changes", "epoch"), [*EVERY[:1], *(pytest.param(*each, marks=pytest.mark.slow) for each in EVERY[1:])],
+    ids=lambda item: getattr(item, "name", None))
 def test_interrupted_run_ends_as_the_uninterrupted_one(tmp_path, few, start, scheme, changes, epoch):
     settings = dataclasses.replace(SETTINGS, **changes)
     how = {"scheme": scheme, "start": start if scheme.needs_start() else None}

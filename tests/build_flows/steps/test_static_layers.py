@@ -24,8 +24,8 @@ def test_the_whole_accelerator_answers_as_the_golden_model_does(tmp_path, model_
     assert netlist.input.beat_bits == static[0].folding["pixels"] * 8
     layers = read_network(made.output / "golden.npz").layers
     assert json.loads((made.output / "agreement.json").read_text())["layers"] == len(layers)
-    assert found.figures.agreed == found.figures.images == 40
+    assert found.agree == found.samples == 40
     stages = json.loads((made.output / "sizing.json").read_text())["stages"]
     assert stages[0]["interval"] <= stages[0]["predicted"] + 2
     again = flow.simulate(made, SilentUi(), samples=40, stall=0.3)
-    assert again.figures.agreed == 40
+    assert again.agree == again.samples == 40

@@ -205,7 +205,7 @@ def match(tiny: Project, folder: Path) -> tuple[Project, Step]:
     made = configured(folder, [], checkpoint='"net"')
     alone(made, flow.train_step(made), folder / "taken")
     alone(made, export.step(made, folder / "taken" / "checkpoint.safetensors"), folder / "taken")
-    settings = compare.MatchSettings(part=find_part("pynq-z2"), allowed=Taken(lut=20000.0, bram36=20.0, dsp=50.0))
+    settings = compare.MatchSettings(part=find_part("pynq-z2"), layers="finn", allowed=Taken(lut=20000.0, bram36=20.0, dsp=50.0))
     return made, Step(
         name="match", run=partial(compare.run_match, match_file), outputs=("match.json",),
         inputs={"golden": folder / "taken" / "golden.npz"},

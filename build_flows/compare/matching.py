@@ -8,7 +8,9 @@ from build_flows.artefacts.compare import MatchFile, Taken
 from build_flows.artefacts.resources import Sums, UnitRecord
 from build_flows.base.errors import OfframpError
 from build_flows.base.parts import Part
-from build_flows.planning.folding import FoldingError, least_targets, search
+from build_flows.planning.folding import FoldingError
+from build_flows.planning.folding_search import search
+from build_flows.planning.least_targets import least_targets
 from build_flows.planning.network import Network, read_network
 
 __all__ = ["KEYS", "Search", "allowance", "match", "match_file"]

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from build_flows.base.parts import Part
-from build_flows.planning.folding import Least, fits, least_targets, stage_targets
+from build_flows.planning.folding import stage_targets
+from build_flows.planning.folding_search import fits
+from build_flows.planning.least_targets import Least, least_targets
 from build_flows.planning.network import Network
 
 __all__ = ["LEAST_REACH", "SLOWEST", "Pace", "fastest", "least_pace", "planned_reach"]

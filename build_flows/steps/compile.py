@@ -20,8 +20,9 @@ from build_flows.finn_bridge.compile_graph import CompiledGraph, compile_graph
 from build_flows.finn_bridge.finn_folding import finn_folding
 from build_flows.finn_bridge.saved_graph import save_graph
 from build_flows.planning.fifo_sizing import Sizing, measure
-from build_flows.planning.folding import Folding, evaluate, search, stage_targets
+from build_flows.planning.folding import Folding, evaluate, stage_targets
 from build_flows.planning.folding_file import to_toml
+from build_flows.planning.folding_search import search
 from build_flows.planning.gate_model import GatePlan, plan_gates
 from build_flows.planning.layer_costs import HANDOVER
 from build_flows.planning.network import read_network

@@ -79,3 +79,10 @@ def b_lenet() -> Network:
         ],
         [[("conv", 3, 1, 1, 10), ("maxpool", 2, 2), ("linear", 10)], [("linear", 10)]],
     )
+
+
+def small() -> Network:
+    """A network whose every folding can be tried."""
+    return network(
+        (5, 5, 2), [[("conv", 2, 0, 1, 2), ("maxpool", 2, 2)], [("maxpool", 2, 2)]], [[("linear", 2)], [("linear", 2)]], in_bits=3, bits=2,
+    )

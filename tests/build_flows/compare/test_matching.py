@@ -9,7 +9,8 @@ from build_flows.artefacts.resources import Sums
 from build_flows.base.errors import OfframpError
 from build_flows.base.parts import find_part
 from build_flows.compare.matching import KEYS, allowance, match
-from build_flows.planning.folding import FoldingError, search
+from build_flows.planning.folding import FoldingError
+from build_flows.planning.folding_search import search
 from build_flows.planning.layer_costs import Cost
 from build_flows.planning.network import Network, Shape
 from tests.build_flows import networks

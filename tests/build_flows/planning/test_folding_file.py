@@ -3,8 +3,9 @@
 import pytest
 
 from build_flows.base.parts import find_part
-from build_flows.planning.folding import FoldingError, evaluate, search
+from build_flows.planning.folding import FoldingError, evaluate
 from build_flows.planning.folding_file import read_toml, to_toml
+from build_flows.planning.folding_search import search
 from tests.build_flows.networks import b_lenet
 
 PART = find_part("pynq-z2")

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from build_flows.base.parts import find_part
-from build_flows.planning.folding import FoldingError, search, stage_targets
+from build_flows.planning.folding import FoldingError, stage_targets
+from build_flows.planning.folding_search import search
 from build_flows.planning.pace import LEAST_REACH, fastest, least_pace, planned_reach
 from tests.build_flows.networks import b_lenet, network
 

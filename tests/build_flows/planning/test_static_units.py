@@ -8,9 +8,11 @@ import pytest
 
 from build_flows.base.parts import find_part
 from build_flows.planning.constants import Constants
-from build_flows.planning.folding import FoldingError, evaluate, least_targets, search, stage_targets
+from build_flows.planning.folding import FoldingError, evaluate, stage_targets
 from build_flows.planning.folding_file import read_toml, to_toml
+from build_flows.planning.folding_search import search
 from build_flows.planning.layer_costs import Fold, fold_options
+from build_flows.planning.least_targets import least_targets
 from build_flows.planning.network import fused
 from build_flows.planning.static_units import pool_error, static_error, static_options, static_unit
 from tests.build_flows.networks import b_lenet, network

@@ -8,8 +8,8 @@ import pytest
 
 from build_flows.base.errors import ConfigError
 from build_flows.base.parts import find_part
-from build_flows.planning.folding import search
 from build_flows.planning.folding_file import to_toml
+from build_flows.planning.folding_search import search
 from build_flows.planning.layer_costs import Fold
 from build_flows.project.sections import BuildSection, TargetSection
 from build_flows.steps.planned import auto_told, file_pace, pace, read_folding

@@ -1,0 +1,76 @@
+"""What a network takes at least: the least target that each layer meets in any folding, and whether targets can be met at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+
+from build_flows.planning.folding import FoldingError
+from build_flows.planning.layer_costs import Fold, fold_error, fold_options, layer_units, matrix_cycles, pool_behind
+from build_flows.planning.network import Layer, Network
+from build_flows.planning.static_units import static_options, static_unit
+
+__all__ = ["Least", "least_targets", "refuse_impossible"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Least:
+    """What ``layer`` (``"input"``: the images) takes at least in any folding: ``target``, the least that its stage's may be in cycles a
+    frame, set by ``unit``, which takes ``cycles``."""
+
+    layer: str
+    stage: int
+    unit: str
+    target: int
+    cycles: int
+
+    def __str__(self) -> str:
+        what = "the input" if self.layer == "input" else self.layer
+        return f"{what} takes at least {self.cycles} cycles a frame ({self.unit})"
+
+
+
+def least_targets(network: Network, *, narrow: bool = True) -> tuple[Least, ...]:
+    """What the images, at one pixel a cycle or as many as a static first layer takes, and every layer take at least, in the network's
+    order.
+
+    Raises :class:`FoldingError` for a layer that can be folded in no way at all.
+    """
+    pools = [(chain[place - 1] if place and pool_behind(chain, place - 1) else None, layer, pool_behind(chain, place))
+             for chain in network.chains for place, layer in enumerate(chain)]
+    first = network.layers[0]
+    beat = max((1, *static_options(first), *static_options(first, pools[0][2])))
+    pixels = ceil(network.source.pixels / beat) if first.kind == "conv" else network.source.pixels
+    entry = Least(layer="input", stage=0, unit="one pixel a cycle", target=pixels, cycles=pixels)
+    return (entry, *(_least(before, layer, behind, narrow) for before, layer, behind in pools))
+
+
+
+@lru_cache(maxsize=4096)
+def _least(before: Layer | None, layer: Layer, behind: Layer | None, narrow: bool) -> Least:
+    """What ``layer`` takes at least, by itself, with the pool ``behind`` in it, or, a pool, in the static unit of the layer ``before``."""
+    found: Least | None = None
+    fused = [(before, layer)] if before else [(layer, None), (layer, behind)] if behind else [(layer, None)]
+    units = [static_unit(conv, pixels, pool) for conv, pool in fused for pixels in static_options(conv, pool)]
+    if units:
+        unit = min(units, key=lambda unit: unit.least_target)
+        found = Least(layer=layer.name, stage=layer.stage, unit=unit.kind, target=unit.least_target, cycles=unit.cycles)
+    for fold in sorted(fold_options(layer), key=lambda fold: (matrix_cycles(layer, fold), -fold.pe, -fold.simd)):
+        if found is not None and matrix_cycles(layer, fold) >= found.target:
+            break
+        unit = max(layer_units(layer, fold, narrow=narrow), key=lambda unit: unit.least_target)
+        if found is None or unit.least_target < found.target:
+            found = Least(layer=layer.name, stage=layer.stage, unit=unit.kind, target=unit.least_target, cycles=unit.cycles)
+    if found is None:
+        raise FoldingError(f"{layer.name}: a {layer.kind} of {layer.source} to {layer.target} can be folded in no way: "
+                           f"{fold_error(layer, Fold(layer.mh, layer.mw if layer.weight_bits else 1))}")
+    return found
+
+
+
+def refuse_impossible(network: Network, targets: Sequence[int], *, narrow: bool = True) -> None:
+    """Raise :class:`FoldingError` naming every layer that meets its stage's target, in cycles a frame, in no folding."""
+    least = least_targets(network, narrow=narrow)
+    faults = [f"{item}, not {targets[item.stage]} (stage {item.stage})" for item in least if item.target > targets[item.stage]]
+    if faults:
+        raise FoldingError("; ".join(faults), hint="raise the target (fewer samples a second), or make the layer's feature map smaller")

@@ -9,7 +9,7 @@ from hw.control.axi_lite import AxiLiteRegisters
 from hw.control.register_map import ADDR_WIDTH
 from hw.control.registers import Register, with_init
 from hw.core import AcceleratorCore, counted_streams
-from hw.exits.exchangeable import exchangeable_memory
+from hw.exchangeable import exchangeable_memory
 from hw.placing import place
 
 __all__ = ["connect_registers"]

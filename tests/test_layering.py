@@ -63,7 +63,7 @@ ORDER = {
         ("errors", "files"), ("records",), ("datasets",), ("networks",), ("integers",), ("exits",), ("training",), ("bring",), ("judge",),
     ),
     "hw": (
-        ("netlist", "placing"), ("streams", "control"), ("exits", "layers"), ("core",), ("core_registers",), ("accelerator", "stage_probe"),
+        ("exchangeable", "netlist", "placing"), ("streams", "control"), ("exits", "layers"), ("core",), ("core_registers",), ("accelerator", "stage_probe"),
         ("proofs",),
     ),
     "sim": (
@@ -72,7 +72,7 @@ ORDER = {
 }
 """The parts of a room from the bottom up: a part imports what stands below it."""
 
-BESIDE = {("finn_bridge", "planning"), ("layers", "exits")}
+BESIDE = {("finn_bridge", "planning")}
 """Parts of one height of which the first may import the second."""
 
 

@@ -1,8 +1,8 @@
-"""Contents of exchangeable memories out of the Verilog and into files of their own (:mod:`hw.exits.exchangeable`)."""
+"""Contents of exchangeable memories out of the Verilog and into files of their own (:mod:`hw.exchangeable`)."""
 
 import re
 
-from hw.exits.exchangeable import CONTENTS
+from hw.exchangeable import CONTENTS
 
 __all__ = ["MEMORIES", "externalise"]
 

@@ -8,7 +8,7 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.exits.exchangeable import exchangeable_memory
+from hw.exchangeable import exchangeable_memory
 from hw.exits.scores import SCORES
 from hw.exits.scores.base import carry, count_beats, delay
 
@@ -58,7 +58,7 @@ class ExitDecision(wiring.Component):
         The policy's integer constants (docs/interfaces.md, section 3).
     exchangeable : bool
         Whether other biases and constants of the same form make the same hardware: they are contents of memories
-        (:mod:`hw.exits.exchangeable`) of widths that do not depend on them, and biases are added even when all are 0.
+        (:mod:`hw.exchangeable`) of widths that do not depend on them, and biases are added even when all are 0.
     confidence_bits : int
         Width of ``confidence``, 1 to 32.
 

@@ -36,7 +36,7 @@ class SharedConv(wiring.Component):
     out_min : least output value; 0 without thresholds
     out_bits : bits of an output value, enough for each (else ValueError)
     exchangeable : accumulators hold the sums of any narrow weights, not only of ``weights``, and weights and thresholds are in memories
-        whose contents may be exchanged (:mod:`hw.exits.exchangeable`)
+        whose contents may be exchanged (:mod:`hw.exchangeable`)
     block : where the weights are, as in :class:`hw.layers.weight_memory.WeightMemory`
     behavioural : as in :class:`hw.layers.dsp_chain.DspChain`
 

@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.exits.exchangeable import exchangeable_memory
+from hw.exchangeable import exchangeable_memory
 from hw.layers.lookup import look_up
 
 __all__ = ["ThresholdMemory"]
@@ -26,7 +26,7 @@ class ThresholdMemory(wiring.Component):
     ----------
     bits : bits of a value, two's complement
     thresholds : for each channel, the thresholds, which do not descend; as many in every channel, at least 1; any integers
-    exchangeable : the name of memories whose contents may be exchanged (:mod:`hw.exits.exchangeable`); None: the thresholds are fixed
+    exchangeable : the name of memories whose contents may be exchanged (:mod:`hw.exchangeable`); None: the thresholds are fixed
 
     ``latency`` is kept beside these. Raises ValueError for thresholds that descend or differ in number.
 

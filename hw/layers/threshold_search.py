@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 from amaranth.hdl import Cat, Const, Module, Shape, Signal, Value
 
+from hw.layers.lookup import look_up
+from hw.layers.pipeline import later
+
 __all__ = ["search_cycles", "threshold_search"]
 
 _DIRECT = 4
-"""A step whose table has more address bits than thlooks its threshold up a cycle ahead."""
+"""A step whose table has more address bits than this looks its threshold up a cycle ahead."""
 
 _NARROW = 3
 """From this step on a table takes few bits of the value beside its constants' address."""
@@ -36,14 +39,14 @@ def threshold_search(m: Module, value: Value, least: int, most: int, thresholds:
     for step in range(steps):
         half = 1 << (steps - 1 - step)
         row = [limited[half - 1 + 2 * half * at] for at in range(1 << step)]
-        limit = _look_up(row, found, wide)
+        limit = look_up(row, found, wide)
         if step > _DIRECT:
             ahead = Signal(wide.width, name=f"limit{step}", reset_less=True)
             m.d.sync += ahead.eq(limit)
-            limit, value, found = ahead, _later(m, value), _later(m, found)
+            limit, value, found = ahead, later(m, value, 1), later(m, found, 1)
         reached = Signal(step + 1, name=f"found{step}", reset_less=True)
         m.d.sync += reached.eq(Cat(_reaches(value, limit, wide, step), found))
-        value, found = (_later(m, value) if step < steps - 1 else value), reached
+        value, found = (later(m, value, 1) if step < steps - 1 else value), reached
     return found
 
 
@@ -66,22 +69,3 @@ def _ripple(pairs: Sequence[tuple[Value, Value]], reached: Value) -> Value:
     for bit, limit in pairs:
         reached = (bit & ~limit) | ((bit | ~limit) & reached)
     return reached
-
-
-def _later(m: Module, value: Value) -> Value:
-    if not len(value):
-        return value
-    register = Signal.like(value, reset_less=True, name="searched")
-    m.d.sync += register.eq(value)
-    return register
-
-
-def _look_up(row: Sequence[int], at: Value, wide: Shape) -> Value:
-    """``row[at]``, each bit a table of its own: what stands beside it in a comparator then goes into one look-up table with it."""
-    if len(row) == 1:
-        return Const(row[0], wide).as_unsigned()
-    bits = []
-    for bit in range(wide.width):
-        column = sum(((number >> bit) & 1) << place for place, number in enumerate(row))
-        bits.append(Const(column, len(row)).bit_select(at, 1))
-    return Cat(bits)

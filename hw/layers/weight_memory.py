@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.exits.exchangeable import exchangeable_memory
+from hw.exchangeable import exchangeable_memory
 from hw.layers.dsp_packing import packed_weights
 from hw.layers.lookup import look_up
 from hw.layers.shared_shape import SharedShape
@@ -63,7 +63,7 @@ class WeightMemory(wiring.Component):
     weights : ``[output][kernel row][kernel column][channel]`` (:func:`weight_rows`)
     delays : cycles for each of the ``shape.inputs`` channels
     block : read synchronously, for block RAM, or else look-up tables; None: look-up tables up to :data:`DISTRIBUTED` rows
-    exchangeable : the contents may be exchanged (:mod:`hw.exits.exchangeable`): synthesis chooses where they are
+    exchangeable : the contents may be exchanged (:mod:`hw.exchangeable`): synthesis chooses where they are
 
     Members
     -------

@@ -8,7 +8,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.exits.exchangeable import exchangeable_memory
+from hw.exchangeable import exchangeable_memory
 
 __all__ = ["BeatSignature", "Score", "carry", "count_beats", "delay", "rom", "saturate_signed", "saturate_unsigned"]
 
@@ -53,7 +53,7 @@ class Score(wiring.Component):
     confidence_bits : int
         Width of ``confidence``; what it means is the policy's own affair.
     exchangeable : bool
-        Whether constants that follow from a head's weights are contents of memories (:mod:`hw.exits.exchangeable`), so that others of the
+        Whether constants that follow from a head's weights are contents of memories (:mod:`hw.exchangeable`), so that others of the
         same form make the same hardware.
 
     Attributes
@@ -205,7 +205,7 @@ def count_beats(m: Module, step: Value, beats: int) -> tuple[Value, Value, Value
 
 def rom(m: Module, table: Sequence[int], index: Value, exchangeable: tuple[str, int] | None = None) -> Value:
     """``table[index]``, one cycle later; the table has a power of two of entries, none negative. ``exchangeable`` gives the name and the
-    width of entries that may be others (:mod:`hw.exits.exchangeable`)."""
+    width of entries that may be others (:mod:`hw.exchangeable`)."""
     if exchangeable is None and len(table) == 1:
         return Const(table[0])
     if exchangeable is not None:

@@ -35,7 +35,7 @@ class Exponential(wiring.Component):
         (also when absent) to B; ``table``, 2^(B - L) integers; with L, ``low``, 2^L or more integers, a power of two of them. No sum of
         an entry of each exceeds 2^F.
     exchangeable : bool
-        Whether other exponents, up to F + 1 in units of 2^-(B + G), make the same hardware (:mod:`hw.exits.exchangeable`).
+        Whether other exponents, up to F + 1 in units of 2^-(B + G), make the same hardware (:mod:`hw.exchangeable`).
 
     Members
     -------

@@ -2,7 +2,7 @@
 
 from amaranth.hdl import unsigned
 
-from hw.exits.exchangeable import CONTENTS, exchangeable_memory
+from hw.exchangeable import CONTENTS, exchangeable_memory
 
 
 def test_rows_and_name():

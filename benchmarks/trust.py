@@ -12,7 +12,7 @@ from benchmarks.trust_full_disk import trust_full_disk
 from benchmarks.trust_kills import trust_kills
 from benchmarks.trust_promise import promises
 from benchmarks.trust_storm import trust_storm
-from build_flows.base.files import read_json, write_text
+from build_flows.base.files import read_json, write_json, write_text
 from build_flows.base.ui import Ui
 
 __all__ = ["MEASURES", "trust"]
@@ -41,11 +41,16 @@ MEASURES: dict[str, Callable[[Figures], str | None]] = {
 
 def trust(ui: Ui, *names: str) -> str:
     """Measure (``names`` of :data:`MEASURES`; all when none is given), and write figures and parts into ``docs/trust.md`` and
-    ``docs/trust_benchmark.json``, where figures that are not measured now stay as they are; gives the table."""
+    ``docs/trust_benchmark.json``, where figures that are not measured now stay as they are, and what never was is named; gives the table."""
     figures = Figures(ui)
     parts = {name: text for name in (names or MEASURES) if (text := MEASURES[name](figures)) is not None}
     new = {item.name for item in figures.found}
-    before = read_json(DATA)["figures"] if DATA.exists() else []
-    figures.found = [*(Figure(**item) for item in before if item["name"] not in new), *figures.found]
+    before = read_json(DATA) if DATA.exists() else {"figures": [], "measures": []}
+    figures.found = [*(Figure(**item) for item in before["figures"] if item["name"] not in new), *figures.found]
+    done = [name for name in MEASURES if name in (names or MEASURES) or name in before["measures"]]
+    left = [name for name in MEASURES if name not in done]
+    parts["left"] = f"**Not measured yet**: {', '.join(left)}.\n" if left else ""
     write_text(PAGE, fill(PAGE.read_text(encoding="utf-8"), parts))
-    return figures.write(PAGE, PART, DATA)
+    text = figures.write(PAGE, PART, DATA)
+    write_json(DATA, read_json(DATA) | {"measures": done})
+    return text + parts["left"]

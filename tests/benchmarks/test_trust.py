@@ -20,7 +20,7 @@ def one(name: str, value: str) -> Figure:
 
 def test_figures_are_kept_until_they_are_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "trust.md"
-    page.write_text("# P\n<!-- trust: begin -->\n<!-- trust: end -->\n<!-- first: begin -->\n<!-- first: end -->\n")
+    page.write_text("# P\n<!-- trust: begin -->\n<!-- trust: end -->\n<!-- left: begin -->\n<!-- left: end -->\n<!-- first: begin -->\n<!-- first: end -->\n")
     said = {"first": "bad", "second": "good"}
 
     def first(figures: Figures) -> str:
@@ -33,7 +33,10 @@ def test_figures_are_kept_until_they_are_measured_again(tmp_path: Path, monkeypa
     monkeypatch.setattr(measured, "PAGE", page)
     monkeypatch.setattr(measured, "DATA", tmp_path / "trust.json")
     monkeypatch.setattr(measured, "MEASURES", {"first": first, "second": measured._alone(second)})
+    trust(SilentUi(), "first")
+    assert "**Not measured yet**: second." in page.read_text()
     text = trust(SilentUi())
+    assert "Not measured" not in page.read_text()
     assert "| first | some | bad | **missed** | by hand |" in text
     assert "| second | some | good | met | by hand |" in text
     assert "a table" in page.read_text()
@@ -45,5 +48,5 @@ def test_figures_are_kept_until_they_are_measured_again(tmp_path: Path, monkeypa
 
 def test_the_page_has_a_place_for_all_that_is_measured() -> None:
     text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
-    assert fill(text, {"trust": "x\n", "promises": "y\n"}) != text
+    assert fill(text, {"trust": "x\n", "left": "", "promises": "y\n"}) != text
     assert set(MEASURES) == {"promises", "configurations", "damage", "full disk", "kills", "storm"}

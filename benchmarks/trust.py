@@ -41,7 +41,8 @@ MEASURES: dict[str, Callable[[Figures], str | None]] = {
 
 def trust(ui: Ui, *names: str) -> str:
     """Measure (``names`` of :data:`MEASURES`; all when none is given), and write figures and parts into ``docs/trust.md`` and
-    ``docs/trust_benchmark.json``, where figures that are not measured now stay as they are, and what never was is named; gives the table."""
+    ``docs/trust_benchmark.json``, where figures that are not measured now stay as they are, and what never
+    was is named; gives the table."""
     figures = Figures(ui)
     parts = {name: text for name in (names or MEASURES) if (text := MEASURES[name](figures)) is not None}
     new = {item.name for item in figures.found}

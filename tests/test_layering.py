@@ -63,8 +63,8 @@ ORDER = {
         ("errors", "files"), ("records",), ("datasets",), ("networks",), ("integers",), ("exits",), ("training",), ("bring",), ("judge",),
     ),
     "hw": (
-        ("exchangeable", "netlist", "placing"), ("streams", "control"), ("exits", "layers"), ("core",), ("core_registers",), ("accelerator", "stage_probe"),
-        ("proofs",),
+        ("exchangeable", "netlist", "placing"), ("streams", "control"), ("exits", "layers"), ("core",), ("core_registers",),
+        ("accelerator", "stage_probe"), ("proofs",),
     ),
     "sim": (
         ("errors", "golden", "result_word"), ("tools",), ("accelerator", "formal"), ("benches", "board", "units"),

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from benchmarks.figures import SEED, Figures, figure_table, machine, run_json, step_seconds
+from benchmarks.figures import SEED, Figures, figure_table, machine, run_json, step_seconds, sure_share
 from benchmarks.tables import marks
 from build_flows.base.errors import OfframpError
 from build_flows.base.ui import SilentUi
@@ -43,3 +43,8 @@ def test_the_seconds_of_steps_are_those_in_their_stamps(tmp_path):
     assert step_seconds(tmp_path, "one", "two") == 5.75
     with pytest.raises(OfframpError, match=r"three\.json is missing"):
         step_seconds(tmp_path, "three")
+
+
+def test_a_share_has_its_interval():
+    assert sure_share(0.9, 100) == "90.00 % (82.56 to 94.48)"  # Wilson's score interval
+    assert sure_share(1.0, 10) == "100.00 % (72.25 to 100.00)"

@@ -20,7 +20,7 @@ def one(name: str, value: str) -> Figure:
 
 def test_figures_are_kept_until_they_are_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "trust.md"
-    page.write_text("# P\n<!-- trust: begin -->\n<!-- trust: end -->\n<!-- left: begin -->\n<!-- left: end -->\n<!-- first: begin -->\n<!-- first: end -->\n")
+    page.write_text("# P\n" + "".join(f"<!-- {part}: begin -->\n<!-- {part}: end -->\n" for part in ("trust", "left", "first")))
     said = {"first": "bad", "second": "good"}
 
     def first(figures: Figures) -> str:

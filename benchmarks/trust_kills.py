@@ -52,8 +52,8 @@ def outcome(told: Told, again: Told, differing: Sequence[str], left: Sequence[st
 
 
 def trust_kills(ui: Ui, seed: int = SEED, *, count: int = COUNT, work: Path | None = None, only: Sequence[str] = ()) -> list[Figure]:
-    """The figure of kills: ``count`` of them, of every scenario (of those in ``only``, where that is given) as many. The project is made in
-    ``work``, and kept there."""
+    """The figure of kills: ``count`` of them that met a run alive, every scenario's (of those in ``only``, where that is given) turn after the
+    other's. The project is made in ``work``, and kept there."""
     load()
     rng = random.Random(seed)
     scenarios = [item for item in SCENARIOS if not only or item.name in only]
@@ -73,9 +73,8 @@ def trust_kills(ui: Ui, seed: int = SEED, *, count: int = COUNT, work: Path | No
             lasts[scenario.name] = told.seconds
             ui.info(f"{scenario.name}: {told.seconds:.1f} s undisturbed")
         with ui.progress("kills", count) as bar:
-            for index in range(count):
-                bar.advance()
-                scenario = scenarios[index % len(scenarios)]
+            while found.total() - found["too late"] < count:
+                scenario = scenarios[found.total() % len(scenarios)]
                 spare.reset(scenario)
                 after = rng.uniform(0, lasts[scenario.name])
                 told = spare.run(scenario.args, seconds=after, kill=True)
@@ -83,6 +82,7 @@ def trust_kills(ui: Ui, seed: int = SEED, *, count: int = COUNT, work: Path | No
                 how = outcome(told, again, spare.differing(), sorted(set(left_overs(spare.here)) - before))
                 found[how.split(":")[0]] += 1
                 killed[scenario.name] += told.code == KILLED
+                bar.update(completed=found.total() - found["too late"])
                 if how not in ("equal", "too late"):
                     ui.info(f"{scenario.name}, killed after {after:.2f} s: {how}\n  before: {told.err[-300:].strip()}\n"
                             f"  again, exit code {again.code}: {again.err[-600:].strip()}")

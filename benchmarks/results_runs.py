@@ -72,7 +72,7 @@ def _b_lenet(scheme: str, seed: int, **more: Any) -> Run:
 
 
 def _b_alexnet(seed: int) -> Run:
-    train = {"epochs": 36, "weight_decay": 0.01, "shift": 3, "flip": True, "threads": 1}
+    train = {"epochs": 16, "weight_decay": 0.01, "shift": 3, "flip": True, "threads": 1}
     return Run(network="b_alexnet", data=CIFAR10, scheme="joint", seed=seed, shares=(0.67,), train=train)
 
 

@@ -52,8 +52,8 @@ def outcome(told: Told, again: Told, differing: Sequence[str], left: Sequence[st
 
 
 def trust_kills(ui: Ui, seed: int = SEED, *, count: int = COUNT, work: Path | None = None, only: Sequence[str] = ()) -> list[Figure]:
-    """The figure of kills: ``count`` of them that met a run alive, every scenario's (of those in ``only``, where that is given) turn after the
-    other's. The project is made in ``work``, and kept there."""
+    """The figure of kills: ``count`` of them that met a run alive, every scenario's (of those in ``only``, where that is given) turn after
+    the other's. The project is made in ``work``, and kept there."""
     load()
     rng = random.Random(seed)
     scenarios = [item for item in SCENARIOS if not only or item.name in only]

@@ -34,13 +34,14 @@ class GateRecord(Record):
 
 
 class CostRecord(Record):
-    """Estimated resources; ``lut`` includes ``lutram``, ``bram18`` are half blocks."""
+    """Estimated resources; ``lut`` includes ``lutram``, and is before pairing, which could save ``pairable``; ``bram18`` are half blocks."""
 
     lut: int
     lutram: int
     ff: int
     bram18: int
     dsp: int
+    pairable: int = 0
 
 
 class SizingFile(Artefact):

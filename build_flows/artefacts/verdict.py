@@ -10,13 +10,17 @@ from build_flows.artefacts.resources import Capacity, ResourcesFile, Shares, Sum
 from build_flows.base.parts import Part
 from quant_models.records import Record
 
-__all__ = ["NAMES", "Basis", "Shortage", "Verdict", "capacity", "decide", "meets", "shortages", "synthesised", "used"]
+__all__ = ["NAMES", "PAIRED", "Basis", "Shortage", "Verdict", "capacity", "decide", "meets", "occupied", "shortages", "synthesised", "used"]
 
 Number = int | float
 Basis = Literal["predicted", "synthesised", "routed"]
 
 NAMES = {"lut": "LUT", "lutram": "LUTRAM", "ff": "FF", "bram36": "BRAM36", "dsp": "DSP"}
 """What must fit, by key; ``lut`` are all LUTs, those used as memory too."""
+
+PAIRED = 0.7
+"""Share of the LUTs that pairing would save, by sizes alone, that the verdict counts as saved. A LUT6 of the part is two small ones of
+together at most five different inputs, and any placer makes pairs when room is short; but it also has to place them."""
 
 
 class Shortage(Record):
@@ -102,11 +106,18 @@ def synthesised(found: ResourcesFile, part: Part | None = None) -> Verdict:
     return decide("synthesised", name, used(found.total), there, found.clock_mhz, found.fmax_estimate_mhz)
 
 
+def occupied(lut: float, pairable: float) -> int:
+    """LUTs of the part that ``lut`` of logic take, ``pairable`` of which another could have beside it: :data:`PAIRED` of these count not."""
+    return round(lut - PAIRED * pairable)
+
+
 def capacity(part: Part) -> Capacity:
     """What ``part`` has."""
     return Capacity(**{key: getattr(part, key) for key in NAMES})
 
 
 def used(taken: Sums | Capacity) -> dict[str, Number]:
-    """What ``taken`` (``lut`` of logic) uses, by the keys of :data:`NAMES`; its LUTs of memory are LUTs too."""
-    return {**{key: getattr(taken, key) for key in NAMES}, "lut": taken.lut + taken.lutram}
+    """What ``taken`` (``lut`` of logic) uses, by the keys of :data:`NAMES`; its LUTs of memory are LUTs too. Vivado counts pairs once; of
+    what Yosys counts they are as :func:`occupied` says."""
+    lut = occupied(taken.lut, taken.lut - taken.lut_paired) if isinstance(taken, Sums) else taken.lut
+    return {**{key: getattr(taken, key) for key in NAMES}, "lut": lut + taken.lutram}

@@ -130,7 +130,7 @@ def _totals(found: "ResourcesFile") -> list[tuple[object, ...]]:
     capacity, shares = found.capacity, found.shares
     rows.append(("the part has", f"{capacity.lut:,}", "", *(f"{getattr(capacity, name):,}" for name in PART_FIELDS)))
     rows.append((
-        "share (LUT with LUTRAM)", _share(shares.lut), "", *(_share(getattr(shares, name)) for name in PART_FIELDS),
+        "share (LUT: most pairs, and LUTRAM)", _share(shares.lut), "", *(_share(getattr(shares, name)) for name in PART_FIELDS),
     ))
     return rows
 

@@ -120,15 +120,16 @@ class StageSumsRow:
 
 
 def resource_rows(data: ReportData) -> list[ResourceRow]:
-    """A row a resource, LUTs with those that are memory; none where nothing was synthesised."""
+    """A row a resource, LUTs with those that are memory and as the verdict counts pairs; none where nothing was synthesised."""
     found = data.resources
     if found is None or data.verdict is None:
         return []
     taken, vivado = used(found.total), None if found.vivado is None else used(found.vivado.utilisation)
-    there = capacity(find_part(data.verdict.part))
+    there, before = capacity(find_part(data.verdict.part)), found.total.lut + found.total.lutram
     return [
         ResourceRow(
-            name="LUT, logic and memory" if key == "lut" else f"{name} (among these)" if key == "lutram" else name, used=taken[key],
+            name=f"LUT, logic and memory ({before:,} before pairing)" if key == "lut" else
+            f"{name} (among these)" if key == "lutram" else name, used=taken[key],
             there=getattr(there, key), share=taken[key] / getattr(there, key), exits_add=getattr(found.exits_add, key),
             vivado=None if vivado is None else vivado[key],
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from build_flows.artefacts.verdict import occupied
 from build_flows.base.parts import Part
 from build_flows.planning.unit_terms import Terms
 from quant_models.records import Artefact, Record
@@ -20,8 +21,8 @@ __all__ = [
 
 FILE = Path(__file__).parent / "cost_model.json"
 __sources__ = ("cost_model.json",)
-FITTED = ("lut", "ff")
-"""What is fitted; ``lut`` in the file is logic alone."""
+FITTED = ("lut", "pairable", "ff")
+"""What is fitted; ``lut`` in the file is logic alone, ``pairable`` those of it that would be saved if all that can by size shared a LUT."""
 
 Coefficients = Mapping[str, Mapping[str, float]]
 Numbers = dict[str, int | float]
@@ -75,23 +76,31 @@ class CostModel(Artefact):
 
 @dataclass(frozen=True)
 class Cost:
-    """Estimated resources. ``lut`` includes ``lutram`` (LUTs that are memory or shift register); ``bram18`` are half blocks."""
+    """Estimated resources. ``lut`` includes ``lutram`` (LUTs that are memory or shift register) and is before pairing, which could save
+    ``pairable``; ``bram18`` are half blocks."""
 
     lut: int = 0
     lutram: int = 0
     ff: int = 0
     bram18: int = 0
     dsp: int = 0
+    pairable: int = 0
+
+    @property
+    def occupied(self) -> int:
+        """LUTs of the part, as the verdict counts them (:func:`build_flows.artefacts.verdict.occupied`)."""
+        return occupied(self.lut, self.pairable)
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
             self.lut + other.lut, self.lutram + other.lutram, self.ff + other.ff, self.bram18 + other.bram18, self.dsp + other.dsp,
+            self.pairable + other.pairable,
         )
 
     def shares(self, part: Part) -> dict[str, float]:
         """The share of ``part`` that each resource takes, by name (1: all there is)."""
         return {
-            "LUT": self.lut / part.lut, "LUTRAM": self.lutram / part.lutram, "FF": self.ff / part.ff,
+            "LUT": self.occupied / part.lut, "LUTRAM": self.lutram / part.lutram, "FF": self.ff / part.ff,
             "BRAM18": self.bram18 / part.bram18, "DSP": self.dsp / part.dsp,
         }
 
@@ -111,7 +120,8 @@ def price(kind: str, terms: Terms, *, bram18: int = 0, dsp: int = 0) -> Cost:
     """The cost of a unit of ``kind`` made of ``terms``."""
     found = {resource: round(weigh(terms, weights)) for resource, weights in coefficients(kind).items()}
     lutram = memory_luts(terms)
-    return Cost(lut=found["lut"] + lutram, lutram=lutram, ff=found["ff"], bram18=bram18, dsp=dsp)
+    return Cost(lut=found["lut"] + lutram, lutram=lutram, ff=found["ff"], bram18=bram18, dsp=dsp,
+                pairable=min(found["lut"], found["pairable"]))
 
 
 def memory_luts(terms: Terms) -> int:

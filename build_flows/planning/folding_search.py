@@ -271,7 +271,7 @@ def _vector(units: Iterable[Unit]) -> _Vector:
     total = Cost()
     for unit in units:
         total += unit.cost
-    return total.lut, total.lutram, total.ff, total.bram18, total.dsp
+    return total.occupied, total.lutram, total.ff, total.bram18, total.dsp
 
 
 

@@ -11,7 +11,8 @@ def rows(count, noise=0):
     return [
         Row(
             name=f"u{place}", kind="padding", terms={"bits": 8 + 7 * place, "counter": 5 + place % 3, "one": 1}, lutram=0, bram18=0, dsp=0,
-            found={"lut": 3 * (8 + 7 * place) + 10 + noise * (-1) ** place, "lutram": 0, "ff": 2 * (8 + 7 * place), "bram18": 0, "dsp": 0},
+            found={"lut": 3 * (8 + 7 * place) + 10 + noise * (-1) ** place, "pairable": 8 + 7 * place, "lutram": 0,
+                   "ff": 2 * (8 + 7 * place), "bram18": 0, "dsp": 0},
             finn={"lut": 6 * (8 + 7 * place)}, held_out=place % HELD_OUT == HELD_OUT - 1,
         )
         for place in range(count)
@@ -32,7 +33,7 @@ def test_units_held_out_do_not_move_the_weights():
 
 def test_errors_are_those_of_the_units_held_out():
     drawn = rows(20)
-    found = errors(drawn, {"padding": {"lut": {"bits": 3.3, "one": 11}, "ff": {"bits": 2}}})["padding"]
+    found = errors(drawn, {"padding": {"lut": {"bits": 3.3, "one": 11}, "pairable": {"bits": 1}, "ff": {"bits": 2}}})["padding"]
     assert found["lut"].units == 4
     assert found["lut"].model == pytest.approx(0.1, abs=0.001)
     held = [row for row in drawn if row.held_out]

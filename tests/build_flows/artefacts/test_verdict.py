@@ -54,10 +54,17 @@ def test_the_clock_to_expect_is_the_lower_one(fmax: float | None, met: bool | No
 
 
 def test_luts_of_memory_are_luts() -> None:
-    sums = Sums(lut=53000, lut_paired=1, lutram=300, ff=1, bram36=0.5, dsp=1)
+    sums = Sums(lut=53000, lut_paired=53000, lutram=300, ff=1, bram36=0.5, dsp=1)
     assert used(sums) == {"lut": 53300, "lutram": 300, "ff": 1, "bram36": 0.5, "dsp": 1}
     assert [item.told() for item in shortages(used(sums), capacity(PART))] == ["LUT: 53300 of 53200"]
     assert capacity(PART) == Capacity(**FULL)
+
+
+def test_seven_tenths_of_what_pairing_could_save_do_not_count() -> None:
+    sums = Sums(lut=60000, lut_paired=40000, lutram=300, ff=1, bram36=0, dsp=0)
+    assert used(sums)["lut"] == 46300
+    assert shortages(used(sums), capacity(PART)) == []
+    assert used(Capacity(**{**FULL, "lutram": 300}))["lut"] == 53500, "Vivado's count is after pairing"
 
 
 def test_of_another_part_it_is_decided_anew() -> None:

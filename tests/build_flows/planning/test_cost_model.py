@@ -13,7 +13,9 @@ def test_a_price_is_the_weighted_sum_and_counts_memory_among_the_luts():
     weights = coefficients(kind)
     assert found == Cost(
         lut=round(weigh(terms, weights["lut"])) + 7, lutram=7, ff=round(weigh(terms, weights["ff"])), bram18=3, dsp=4,
+        pairable=round(weigh(terms, weights["pairable"])),
     )
+    assert 0 < found.pairable < found.lut - 7
     assert found.lut > 20
     assert found.ff > 40
 
@@ -29,7 +31,7 @@ def test_errors_on_units_held_out_are_those_stated():
     model = read_model()
     held = [row for row in model.rows if row.held_out]
     assert len(held) > 15
-    for name in ("lut", "ff"):
+    for name in ("lut", "pairable", "ff"):
         found = sum(row.found[name] for row in held)
         estimated = sum(weigh(row.terms, model.units[row.kind][name]) for row in held)
         assert estimated == pytest.approx(found, rel=0.15), name
@@ -38,6 +40,12 @@ def test_errors_on_units_held_out_are_those_stated():
     exact = [row for row in model.rows if row.kind != "static"]
     memory = sum(abs(row.lutram - row.found["lutram"]) for row in exact)
     assert memory <= 0.01 * sum(row.found["lutram"] for row in exact)
+
+
+def test_of_pairs_most_are_counted_once():
+    assert Cost(lut=1000, lutram=100, pairable=400).occupied == 720
+    assert Cost(lut=532 + 70, pairable=100).shares(find_part("pynq-z2"))["LUT"] == pytest.approx(0.01)
+    assert (Cost(lut=10, pairable=5) + Cost(lut=20, pairable=7)).pairable == 12
 
 
 def test_shares_are_of_the_part():

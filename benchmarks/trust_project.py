@@ -15,9 +15,11 @@ import tomli_w
 
 from benchmarks.trust_config_mutants import edited
 from benchmarks.trust_fork import Told, offramp
+from build_flows.base.files import write_json
+from build_flows.base.owned import STAMPS, read_stamp
 from build_flows.base.ui import Ui
 
-__all__ = ["COMMANDS", "LEFT_OVER", "Scenario", "Spare", "differing", "digests", "faults_told", "left_overs", "prepare"]
+__all__ = ["COMMANDS", "LEFT_OVER", "Scenario", "Spare", "differing", "digests", "faults_told", "forget", "left_overs", "prepare"]
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CONFIG = "config.toml"
@@ -35,8 +37,8 @@ LEFT_OVER = re.compile(r"\.tmp(\.|$)|\.tmp-|\.work$|\.old$|^(board|bench|unit|st
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """A run to disturb: the command line ``args``, and what is removed first so that there is something to do: the stamps of ``steps``,
-    and, in a ``cold`` one, the caches (names in the folder beside the output folder)."""
+    """A run to disturb: the command line ``args``, and what is taken away first so that there is something to do: that ``steps``
+    are fresh, and, in a ``cold`` one, the caches (names in the folder beside the output folder)."""
 
     name: str
     args: tuple[str, ...]
@@ -83,7 +85,7 @@ class Spare:
         if scenario is None:
             return
         for step in scenario.steps:
-            (self.output / ".steps" / f"{step}.json").unlink()
+            forget(self.output / STAMPS / f"{step}.json")
         for name in scenario.cold:
             shutil.rmtree(self.output.parent / name)
 
@@ -94,6 +96,13 @@ class Spare:
     def differing(self) -> list[str]:
         """The outputs of the copy that are not the project's."""
         return differing(self.expected, digests(self.output))
+
+
+def forget(stamp: Path) -> None:
+    """Make the step of ``stamp`` stale; what it left stays known as its own (:meth:`build_flows.steps.engine.Build.forget`)."""
+    found = read_stamp(stamp)
+    assert found, f"{stamp} is no stamp"
+    write_json(stamp, {**found, "identity": ""})
 
 
 def digests(output: Path) -> dict[str, str]:

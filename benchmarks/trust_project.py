@@ -27,6 +27,11 @@ OUTPUT = Path("build", "digits")
 COMMANDS = ("train", "compile", "simulate", "synth", "cosim", "report")
 """What the project is made with, in this order."""
 PREPARE_SECONDS, RUN_SECONDS = 7200.0, 1800.0
+SMALL: dict[tuple[str | int, ...], Any] = {
+    ("train", "epochs"): 1, ("simulate", "samples"): 8, ("simulate", "finn_images"): 1, ("target", "cycles_per_sample"): 512,
+    ("target", "hard_share"): [0.4],
+}
+"""How the project differs from the example it is made of, beside having two exits: what is run hundreds of times is to take seconds."""
 VOLATILE = frozenset({"seconds", "sim_cycles_per_second"})
 """Keys of JSON artefacts that are measured times."""
 PAGES = (".html",)
@@ -51,7 +56,8 @@ def prepare(folder: Path, ui: Ui, commands: Sequence[str] = COMMANDS) -> None:
     command fails."""
     folder.mkdir(parents=True, exist_ok=True)
     values = tomllib.loads((EXAMPLES / "digits.toml").read_text(encoding="utf-8"))
-    small = edited(values, {("train", "epochs"): 1, ("simulate", "samples"): 8, ("simulate", "finn_images"): 1})
+    small = edited(values, SMALL)
+    small["exits"] = [{**small["exits"][0], "after": 0}, small["exits"][-1]]
     (folder / CONFIG).write_text(tomli_w.dumps(small), encoding="utf-8")
     log = folder.with_name(folder.name + ".log")
     log.mkdir(exist_ok=True)

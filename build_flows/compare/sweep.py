@@ -200,6 +200,9 @@ def plan_configs(paths: Sequence[Path], data_dir: Path | None = None) -> Plan:
     Baselines lie beside the first one's output folder, the results in ``<name>_compare`` there. Raises :class:`ConfigError`, also for two
     configurations of the same name or with the same output folder.
     """
+    twice = [path for path, count in Counter(path.resolve() for path in paths).items() if count > 1]
+    if twice:
+        raise ConfigError(f"{twice[0]} is given twice; allowed: each configuration once")
     projects = [load_config(path, data_dir) for path in paths]
     for project in projects:
         _refuse_subnet(project.config, project.file)

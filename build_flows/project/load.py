@@ -197,4 +197,6 @@ def parse(text: str, name: str = "config.toml") -> Config:
     raw = parse_toml(text, name)
     if "layouts" in raw and "project" not in raw:
         raise ConfigError(f"{name} is a sweep file, not a configuration", hint=f"offramp compare --sweep {name} compares its layouts")
+    if "project" not in raw and any(isinstance(table, dict) and {"pe", "pixels", "body"} & set(table) for table in raw.values()):
+        raise ConfigError(f"{name} is a folding of layers, not a configuration", hint="a configuration names it as build.folding")
     return checked(Config, raw, name, impossible)

@@ -39,6 +39,7 @@ def look_ahead(project: "Project", ui: Ui) -> None:
     refuse_too_few(project)
     if project.config.model.own:
         return
+    _refuse_device(project)
     data = project_dataset(project)
     work = Work(folder=project.output, ui=ui, output=project.output, file=project.file)
     spec = built(topology(project), data.classes, data.shape, work)
@@ -82,6 +83,19 @@ def _told(project: "Project") -> list[str]:
         except ConfigError as error:
             lines.append(error.message)
     return lines
+
+
+def _refuse_device(project: "Project") -> None:
+    """A GPU that is to train has to be there."""
+    from quant_models.errors import QuantModelError
+    from quant_models.training.train import device
+
+    if project.checkpoint is not None:
+        return
+    try:
+        device(project.config.train.device)
+    except QuantModelError as error:
+        raise ConfigError(f"{project.file}: {project.named('train.device')}: {error}") from error
 
 
 def _refuse_cost(project: "Project", spec: "NetSpec") -> None:

@@ -71,6 +71,8 @@ def simulate(chosen: Settings, inputs: Mapping[str, Path], work: Work, waves: Pa
     images, labels = data.x_test, np.asarray(data.y_test, np.int64)
     net = load(inputs["netlist.json"].read_text(encoding="utf-8"))
     count = len(images) if chosen.samples is None else min(chosen.samples, len(images))
+    if chosen.samples is not None and chosen.samples > count:
+        ui.info(f"{chosen.samples:,} test images are asked for; there are {count:,}, and all are run")
     images, labels = images[:count], labels[:count]
     ui.info(f"golden model: {count:,} images")
     rules = [

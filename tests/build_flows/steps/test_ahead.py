@@ -1,5 +1,6 @@
 """What cannot be built is told before anything is trained, in the words of the step that would refuse it later."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,6 +44,16 @@ def artefacts(project: Project) -> list[str]:
 def test_what_the_configuration_alone_makes_impossible(small: Project, changes: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=rf"config\.toml: {message}$"):
         look_ahead(changed(small, changes), SilentUi())
+
+
+def test_a_gpu_that_is_not_there(small: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    wanted = changed(small, {"train": {"device": "cuda"}})
+    with pytest.raises(ConfigError, match=r'config\.toml: train\.device = "cuda": device must be cpu or auto, not cuda: torch sees no GPU$'):
+        look_ahead(wanted, SilentUi())
+    assert said(replace(wanted, checkpoint=small.file)) == []
 
 
 def test_what_is_possible_is_let_pass_without_a_word(small: Project) -> None:

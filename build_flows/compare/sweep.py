@@ -5,6 +5,7 @@ one training of all exits together.
 """
 
 import copy
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -268,7 +269,8 @@ def _read(path: Path) -> SweepFile:
     if "project" in raw and not raw.keys() & {"base", "layouts"}:
         raise ConfigError(
             f"{path} is a configuration, not a sweep file (base, and a table [[layouts]] for each layout)",
-            hint=f"offramp compare {path} ... compares configurations as they are; docs/compare.md says what a sweep file holds",
+            hint=f"offramp compare {shlex.quote(str(path))} ... compares configurations as they are; docs/compare.md says what a sweep "
+            "file holds",
         )
     return checked(SweepFile, raw, str(path), _impossible)
 

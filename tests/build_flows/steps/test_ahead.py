@@ -51,7 +51,8 @@ def test_a_gpu_that_is_not_there(small: Project, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     wanted = changed(small, {"train": {"device": "cuda"}})
-    with pytest.raises(ConfigError, match=r'config\.toml: train\.device = "cuda": device must be cpu or auto, not cuda: torch sees no GPU$'):
+    told = r'config\.toml: train\.device = "cuda": device must be cpu or auto, not cuda: torch sees no GPU$'
+    with pytest.raises(ConfigError, match=told):
         look_ahead(wanted, SilentUi())
     assert said(replace(wanted, checkpoint=small.file)) == []
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from build_flows.base.errors import ConfigError
@@ -44,6 +45,14 @@ def artefacts(project: Project) -> list[str]:
 def test_what_the_configuration_alone_makes_impossible(small: Project, changes: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=rf"config\.toml: {message}$"):
         look_ahead(changed(small, changes), SilentUi())
+
+
+def test_data_that_are_unfit_are_told_with_their_key(small: Project) -> None:
+    place = small.file.parent / "mine.npz"
+    np.savez(place, x_train=np.zeros((3, 8, 8, 1)))
+    wanted = replace(changed(small, {"data": {"name": "npz", "path": "mine.npz"}}), data=place)
+    with pytest.raises(ConfigError, match=r'config\.toml: data\.path = "mine\.npz": .*mine\.npz lacks y_train'):
+        look_ahead(wanted, SilentUi())
 
 
 def test_a_gpu_that_is_not_there(small: Project, monkeypatch: pytest.MonkeyPatch) -> None:

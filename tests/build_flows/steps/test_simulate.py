@@ -37,6 +37,8 @@ def test_figures_are_those_of_the_samples(tiny: Project) -> None:
         assert item.accuracy == (pytest.approx(float((label == labels)[here].mean())) if here.any() else None)
         assert item.latency_median == (float(np.median(latency[here])) if here.any() else None)
     assert sum(item.share for item in figures.exits) == pytest.approx(1)
+    planned = json.loads((tiny.output / "netlist.json").read_text())["stages"]
+    assert [item.planned for item in figures.stages] == [item["reach"] for item in planned]
     assert figures.samples_per_second == pytest.approx(1e6 * figures.clock_mhz / figures.cycles_per_sample)
 
 

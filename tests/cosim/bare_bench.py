@@ -94,16 +94,17 @@ async def admission(dut: Any, unit: str, stall: float) -> None:
         await RisingEdge(dut.clk)
         first, opens, room = sent % shape.frame_beats == 0, position == 0, len(leaving) < shape.max_in_flight
         id_taken = position % half_of_ids == 0 < position and any((item[2] - position) // half_of_ids % 2 == 0 for item in leaving)
-        free = {name: ready[name] or on_offer[name] is None for name in on_offer}
+        # The place of a token that is taken is free in the next cycle; for frames of one beat in this one.
+        free = {name: on_offer[name] is None or (ready[name] and shape.frame_beats == 1) for name in on_offer}
         enters = offered and ready["o"] and (not first or (room and not id_taken and free["token"] and (free["length"] or not opens)))
         expected = {"i": beats[sent] if enters else None, "o": beats[sent] if enters else None}
         found = {name: pins.beat(name) for name in expected}
         expected |= on_offer
         found |= {name: pins[f"{name}_payload"] if pins[f"{name}_valid"] else None for name in on_offer}
         assert found == expected, f"{unit}, cycle {cycle}: {found} instead of {expected}"
-        if free["token"]:
+        if ready["token"] or on_offer["token"] is None:
             on_offer["token"] = pack(*token_fields(shape, number, position, batch, now)) if enters and first else None
-        if free["length"]:
+        if ready["length"] or on_offer["length"] is None:
             on_offer["length"] = max(1, batch_length) if enters and first and opens else None
         assert (pins["admitted"], pins["in_flight"]) == (enters and first, len(leaving)), f"{unit}, cycle {cycle}"
         full += offered and not room

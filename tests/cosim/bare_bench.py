@@ -200,7 +200,9 @@ async def merge(dut: Any, unit: str, stall: float) -> None:
             queues[draw.randrange(shape.exits)].append((entered, now, draw.getrandbits(LABEL_BITS), confidence))
             entered += 1
         for k in exits:
-            offered[k] = offered[k] or (bool(queues[k]) and draw.random() >= stall)
+            # in order of arrival those of the batch that is going on
+            due = bool(queues[k]) and (not arrival or batch_of[queues[k][0][0]] == batch_of[taken])
+            offered[k] = offered[k] or (due and draw.random() >= stall)
             beat = None
             if offered[k]:
                 n, stamp, label, confidence = queues[k][0]
@@ -216,7 +218,7 @@ async def merge(dut: Any, unit: str, stall: float) -> None:
         o = pins["o_payload"] if pins["o_valid"] else None
         assert held is None or o == held, f"{unit}, cycle {cycle}: {held:#x} was on offer, then {o}"
         held = None if o_ready else o
-        candidates = [k for k in exits if offered[k] and (not arrival or batch_of[queues[k][0][0]] == batch_of[taken])]
+        candidates = [k for k in exits if offered[k]]
         fired = [k for k in exits if pins.beat(f"i_{k}") is not None]
         assert (o is not None) == (released > len(words)), f"{unit}, cycle {cycle}: what was released is on offer, and nothing else"
         space = released - len(words) < 2
@@ -249,6 +251,7 @@ async def merge(dut: Any, unit: str, stall: float) -> None:
         released += bool(leaves)
         assert len(words) <= released <= taken, f"{unit}, cycle {cycle}: {released} of {taken} released, {len(words)} out"
         closes = bool(fired) and taken in ends if arrival else leaves and released in ends
+        assert pins["ends"] == bool(closes), f"{unit}, cycle {cycle}: the batch ends with {taken} taken and {released} released"
         length_taken = length_offered and lengths_kept < 2
         assert (pins.beat("length") is not None) == length_taken, f"{unit}, cycle {cycle}: {lengths_kept} lengths are kept"
         lengths_kept += length_taken - closes

@@ -60,17 +60,18 @@ class ResultQueue(wiring.Component):
         with m.If(self.ends):
             m.d.sync += [batch.eq(following), following.eq(following + 1)]
 
-        # Whether the first result will be of the batch that is going on now, and whether of the next one; ``ends``, which is late, only
-        # chooses. What ``o.ready`` decides, which is late too, stands apart from the choice of payloads.
+        # Whether the first result will be of a batch: of the one going on, or of the next if ``ends``; if the first one now is taken, or
+        # not. These two words are late, and only choose, in the next cycle.
         takes = self.o.valid & self.o.ready
+        took, ended = Signal(), Signal()
+        m.d.sync += [took.eq(takes), ended.eq(self.ends)]
 
-        def first_of(number: Value) -> Value:
+        def first_of(number: Value, name: str) -> Value:
             came, here = (data.View(self.result, payload).token.batch == number for payload in (front.coming_payload, front.o.payload))
-            comes = front.coming & came
-            return (takes & comes) | (~takes & ((front.o.valid & here) | (~front.o.valid & comes)))
+            if_taken, else_ = Signal(name=f"{name}_if_taken"), Signal(name=f"{name}_else")
+            m.d.sync += [if_taken.eq(front.coming & came), else_.eq(Mux(front.o.valid, here, front.coming & came))]
+            return Mux(took, if_taken, else_)
 
-        ended, of_this, of_next = Signal(), Signal(), Signal()
-        m.d.sync += [ended.eq(self.ends), of_this.eq(first_of(batch)), of_next.eq(first_of(following))]
-        m.d.comb += self.o.valid.eq(Mux(ended, of_next, of_this))
+        m.d.comb += self.o.valid.eq(Mux(ended, first_of(following, "of_next"), first_of(batch, "of_this")))
         m.d.comb += [self.o.payload.as_value().eq(front.o.payload), front.o.ready.eq(takes)]
         return m

@@ -18,12 +18,12 @@ def test_proven_for_runs_of_any_length(proof):
 @pytest.mark.slow
 @pytest.mark.parametrize(("old", "new"), [
     # No fence; one that looks at the batch before; one that does not see a batch end.
-    ("self.o.valid.eq(Mux(ended, of_next, of_this))", "self.o.valid.eq(front.o.valid)"),
-    ("of_this.eq(first_of(batch))", "of_this.eq(first_of((batch - 1)[:len(batch)]))"),
-    ("Mux(ended, of_next, of_this)", "of_this"),
+    ('Mux(ended, first_of(following, "of_next"), first_of(batch, "of_this"))', "front.o.valid"),
+    ("first_of(batch, ", "first_of((batch - 1)[:len(batch)], "),
+    ("ended.eq(self.ends)", "ended.eq(0)"),
     ("following.eq(following + 1)", "following.eq(following)"),
     # The next result is on offer one cycle late.
-    ("(takes & comes)", "(takes & here)"),
+    ("took.eq(takes)", "took.eq(0)"),
 ])
 def test_a_planted_bug_is_found(find, old, new):
     result = find("result_queue/3 places", old, new)

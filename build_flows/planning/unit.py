@@ -10,7 +10,9 @@ __all__ = ["BODIES", "HANDOVER", "SUFFIXES", "Fold", "Unit"]
 HANDOVER = 2
 """Cycles by which a unit may exceed its target: what FINN's sliding window spends between two frames, whatever its folding."""
 
-SUFFIXES = {"padding": "_pad", "window": "_swg", "mvau": "_mvau", "threshold": "_thr", "maxpool": "", "global_sum": "", "static": "", "shared": ""}
+SUFFIXES = {
+    "padding": "_pad", "window": "_swg", "mvau": "_mvau", "threshold": "_thr", "maxpool": "", "global_sum": "", "static": "", "shared": "",
+}
 """What the name of a unit of each kind ends in, after its layer's; a converter has ``_dwc`` after the name of the unit it feeds."""
 
 BODIES = ("finn", "static", "shared")

@@ -16,8 +16,8 @@ __all__ = ["shared_error", "shared_parameters", "shared_shape"]
 
 
 def shared_parameters(layer: Layer, fold: Fold, pool: Layer | None = None) -> dict[str, Any]:
-    """What the shape of the unit of ``layer`` folded by ``fold``, with ``pool`` fused, is built with: parameters of the same name. A beat in
-    is a whole pixel. A linear layer is a map of one pixel whose channels are all its inputs, and come as the pixels of the map before."""
+    """What the shape of the unit of ``layer`` folded by ``fold``, with ``pool`` fused, is built with: parameters of the same name. A beat
+    in is a whole pixel. A linear layer is a map of one pixel whose channels are all its inputs, and come as the pixels of the map before."""
     source = layer.source
     height, width, channels = (1, 1, source.values) if layer.kind == "linear" else (source.height, source.width, source.channels)
     return {

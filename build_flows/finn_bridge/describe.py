@@ -23,7 +23,7 @@ __all__ = ["ExitLogits", "GateLogits", "Netting", "describe"]
 CLOCKS, RESETS = ("ap_clk", "ap_clk2x"), ("ap_rst_n",)
 DEPTH = 2
 FRAMES = 2
-FOLDED = ("PE", "SIMD", "parallel_window", "Pixels")
+FOLDED = ("PE", "SIMD", "parallel_window", "Pixels", "Inputs", "Outputs", "Lanes")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from build_flows.planning.cost_model import Cost, price
 from build_flows.planning.unit_terms import Terms
 
-__all__ = ["BODIES", "HANDOVER", "SUFFIXES", "Fold", "Unit"]
+__all__ = ["BODIES", "HANDOVER", "OWN_KEYS", "SUFFIXES", "Fold", "Unit"]
 
 HANDOVER = 2
 """Cycles by which a unit may exceed its target: what FINN's sliding window spends between two frames, whatever its folding."""
@@ -18,6 +18,9 @@ SUFFIXES = {
 BODIES = ("finn", "static", "shared")
 """What a layer may be made of: FINN's chain of units, or one unit of ours: with weights that are constants in its logic, or on DSP chains
 with weights in memory."""
+
+OWN_KEYS: dict[str, tuple[str, ...]] = {"finn": (), "static": ("pixels",), "shared": ("pixels", "inputs", "outputs", "lanes")}
+"""The keys of a fold that only bodies of ours have, by body."""
 
 
 @dataclass(frozen=True)

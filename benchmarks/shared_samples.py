@@ -13,29 +13,39 @@ from build_flows.synthesis.units import ALIAS
 from hw.layers.shared_conv import SharedConv
 from hw.streams.axis import axis_verilog
 
-__all__ = ["MOST_BITS", "draw_shared", "shared_module"]
+__all__ = ["MOST_BITS", "MOST_DSPS", "MOST_WEIGHTS", "draw_shared", "shared_module"]
 
-MOST_BITS = 9000
-"""Units with more bits of sums are not synthesised: they take minutes."""
+MOST_BITS = 1600
+"""Units with more bits of sums, or of an output pixel, are not synthesised: they take minutes."""
+MOST_DSPS = 60
+MOST_WEIGHTS = 24000
+"""Layers with more bits of weights are not: large memories take minutes."""
 
 
 def draw_shared(golden: Path, draw: random.Random, most: int) -> Iterator[tuple[str, Unit, Module]]:
-    """Up to ``most`` units of the network in ``golden``: layers, folds and pool or none at random. With each what describes it and what is
-    to be synthesised."""
-    network = read_network(golden, layers="fused")
+    """Up to ``most`` units of the network in ``golden``, more of convolutions than others: layers, with pool or
+    without, folds and, in heads, whether they are exchangeable at random, every size as likely as every other. With each what describes it
+    and what is to be synthesised."""
+    fixed, heads = (read_network(golden, exchangeable, layers="fused") for exchangeable in (False, True))
     layers = [
-        (layer, pool) for chain in network.chains for place, layer in enumerate(chain)
-        for pool in dict.fromkeys((None, pool_behind(chain, place))) if shared_options(layer, pool)
+        (layer, pool) for chain in fixed.chains for place, layer in enumerate(chain)
+        if 0 < layer.mw * layer.mh * layer.weight_bits <= MOST_WEIGHTS
+        for pool in ((pool_behind(chain, place), None) if layer.kind == "conv" else (None,))
     ]
     draw.shuffle(layers)
     for layer, pool in layers:
-        folds = list(shared_options(layer, pool))
-        fold = draw.choice(folds)
-        unit = shared_unit(layer, fold, pool)
-        if unit.terms["sums"] <= MOST_BITS and most:
+        layer = heads.layer(layer.name) if draw.random() < 0.5 else layer
+        sizes: dict[int, list[tuple[Fold, Unit]]] = {}
+        for fold in shared_options(layer, pool):
+            unit = shared_unit(layer, fold, pool)
+            if max(unit.terms["sums"], unit.terms["pixel"]) <= MOST_BITS and unit.dsp <= MOST_DSPS:
+                sizes.setdefault(unit.dsp.bit_length(), []).append((fold, unit))
+        if sizes and most:
             most -= 1
-            sizes = f"{fold.pixels}_{fold.inputs}_{fold.outputs}_{fold.lanes}"
-            yield f"{layer.name}_{sizes}{'_pool' if pool else ''}", unit, shared_module(layer, fold, pool)
+            fold, unit = draw.choice(sizes[draw.choice(sorted(sizes))])
+            numbers = "_".join(map(str, unit.folding.values()))
+            name = f"{layer.name}_{numbers}{'_pool' if pool else ''}{'_any' if layer.exchangeable else ''}"
+            yield name, unit, shared_module(layer, fold, pool)
 
 
 def shared_module(layer: Layer, fold: Fold, pool: Layer | None) -> Module:

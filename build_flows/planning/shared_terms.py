@@ -6,7 +6,7 @@ from math import ceil
 from build_flows.planning.memory_map import Placed, place, place_rom, place_table
 from build_flows.planning.unit_terms import Terms, log2
 from hw.layers.chain_sums import chain_delays, chain_latency
-from hw.layers.row_ring import ring_words
+from hw.layers.row_ring import ring_banks, ring_words
 from hw.layers.shared_conv import output_depth
 from hw.layers.shared_shape import SharedShape
 from hw.layers.weight_memory import DISTRIBUTED
@@ -36,7 +36,7 @@ def shared_size(shape: SharedShape, *, sum_bits: int, steps: int, out_bits: int,
     output pixels that are put together, ``out`` the output FIFO's register, ``control`` counters and addresses.
     """
     memories = _Memories()
-    ring = memories.add(place(max(2, shape.ring_rows * ring_words(shape)), shape.inputs * shape.bits), shape.pixels)
+    ring = memories.add(place(max(2, shape.ring_rows * ring_words(shape)), shape.inputs * shape.bits), ring_banks(shape))
     weights, block = _weights(shape, memories, exchangeable)
     lanes_bits = shape.lanes * sum_bits
     pooled = shape.columns * shape.pool[0] > 1
@@ -45,9 +45,12 @@ def shared_size(shape: SharedShape, *, sum_bits: int, steps: int, out_bits: int,
         memories.add(place(shape.slots, lanes_bits))
     tables = _thresholds(shape, memories, sum_bits, steps, exchangeable)
     depth, width = output_depth(shape, steps), shape.out_channels * out_bits
+    # A pixel's values beyond the last are never read: from the third on, a lane's are a shift register, the first that is read with them.
+    beyond = (shape.output_groups * shape.outputs - shape.out_channels) // shape.lanes
+    unread = (beyond + 1) * shape.lanes * out_bits if beyond >= 2 else 0
     memories.add(place(depth, width) if depth > 64 else place(depth - 1, width, style="distributed"))
 
-    delays, levels, apart = chain_delays(shape), steps.bit_length(), shape.paired and shape.output_groups > 1
+    delays, levels, copies = chain_delays(shape), steps.bit_length(), 2 if shape.paired and shape.output_groups > 1 else 1
     sums = shape.pixels * shape.outputs
     drained = lanes_bits * (2 if beside else 1)
     address = log2(max(2, shape.weight_rows))
@@ -65,12 +68,12 @@ def shared_size(shape: SharedShape, *, sum_bits: int, steps: int, out_bits: int,
         "thresholds": tables,
         "weights": weights,
         "tables": _reader_tables(shape),
-        "pixel": shape.output_groups * shape.outputs * out_bits * (2 if apart else 1),
+        "pixel": copies * (shape.output_groups * shape.outputs * out_bits - unread),
         "out": width,
         "control": _counters(shape) + address * (max(delays) + 3) + chain_latency(shape),
         "registers": memories.registers,
         "memory": memories.lutram,
-        "shift": _shifts(shape, delays, levels, pooled),
+        "shift": _shifts(shape, delays, levels, pooled) + copies * (shape.lanes * out_bits if unread else 0),
         "one": 1,
     }
     return SharedSize(terms, memories.bram18, block)
@@ -144,4 +147,6 @@ def _shifts(shape: SharedShape, delays: tuple[int, ...], levels: int, pooled: bo
     told = group + 1 + 2 * int(pooled) + int(shape.pixels == 2)
     state = group + log2(shape.slots) + 2 * int(shape.paired) + int(pooled) if levels > 1 else 0
     operands = shape.pixels * shape.bits * sum(delay >= 3 for delay in delays)
+    # Look-up tables are read two cycles later than a memory: the address waits for three.
+    operands += log2(shape.weight_rows) if shape.weight_rows <= DISTRIBUTED else 0
     return operands + told * ceil((4 + chain_latency(shape)) / 32) + state + shape.pixels + int(shape.pixels == 2)

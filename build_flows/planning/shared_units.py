@@ -14,8 +14,9 @@ from build_flows.planning.static_units import pool_error
 from build_flows.planning.unit import Fold, Unit
 from hw.layers.dsp_packing import longest_chain
 from hw.layers.shared_shape import SharedShape
+from hw.layers.weight_memory import DISTRIBUTED
 
-__all__ = ["shared_error", "shared_options", "shared_parameters", "shared_shape", "shared_unit"]
+__all__ = ["shared_error", "shared_folds", "shared_options", "shared_parameters", "shared_shape", "shared_unit"]
 
 
 def shared_parameters(layer: Layer, fold: Fold, pool: Layer | None = None) -> dict[str, Any]:
@@ -85,6 +86,20 @@ def shared_options(layer: Layer, pool: Layer | None = None) -> tuple[Fold, ...]:
                     if before == cycles:
                         break
     return tuple(found)
+
+
+def shared_folds(layer: Layer, target: int, pool: Layer | None = None) -> tuple[Fold, ...]:
+    """Of :func:`shared_options` those that take a frame every ``target`` cycles, and with the same pixels and inputs as few outputs and lanes
+    as that asks for. Fewer outputs take more rows of weights: where those are block RAM then, the fewest are kept too of which they are
+    look-up tables."""
+    kept: dict[tuple[int, int, bool], Fold] = {}
+    for fold in shared_options(layer, pool):
+        shape = shared_shape(layer, fold, pool)
+        if shape.cycles <= target:
+            key = fold.pixels, fold.inputs, shape.weight_rows > DISTRIBUTED
+            if key not in kept or (fold.outputs, fold.lanes) < (kept[key].outputs, kept[key].lanes):
+                kept[key] = fold
+    return tuple(kept.values())
 
 
 def _together(layer: Layer, pixels: int) -> int | None:

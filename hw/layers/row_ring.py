@@ -10,12 +10,17 @@ from amaranth.lib.wiring import In, Out
 from hw.layers.lookup import look_up
 from hw.layers.shared_shape import SharedShape
 
-__all__ = ["RowRing", "ring_words"]
+__all__ = ["RowRing", "ring_banks", "ring_words"]
 
 
 def ring_words(shape: SharedShape) -> int:
     """Words that a row takes of each of the ring's ``shape.pixels`` memories; a word is ``shape.inputs`` values."""
     return max(_place(shape, column)[1] for column in range(shape.width)) + shape.input_groups
+
+
+def ring_banks(shape: SharedShape) -> int:
+    """Memories of the ring in which anything lies: one of two is never read where rows are no longer than the stride."""
+    return len({_place(shape, column)[0] for column in range(shape.width)})
 
 
 def _place(shape: SharedShape, column: int) -> tuple[int, int]:

@@ -174,6 +174,26 @@ def test_what_cannot_be_is_refused(pairs, tmp_path, change, message):
         build(pairs, tmp_path / "rtl", **change)
 
 
+@pytest.mark.slow
+def test_shared_exchangeable_heads_change_memories_alone(tmp_path):
+    """The same network with heads of other weights, and with such as are all extreme."""
+    texts = []
+    heads = {"head0_fc0": MIXED["head0_fc0"], "head1_fc0": {"body": "shared", "pixels": 1, "inputs": 6, "outputs": 3, "lanes": 1}}
+    for name, change in (("as trained", None), ("mixed", 0.01), ("extreme", 1e6)):
+        folder, rtl = export(tmp_path / name, spec(), change), tmp_path / name / "rtl"
+        graph = compile_graph(folder / "model.onnx", folder / "golden.npz", FINN | heads, PART, 100.0, rtl, exchangeable=True)
+        check_agreement(graph, folder, pictures(4))
+        texts.append({path.relative_to(rtl).as_posix(): path.read_bytes() for path in rtl.rglob("*") if path.is_file()})
+        assert {path for path in texts[-1] if path.startswith("memories/")} == set(graph.memories)
+        units_make_what_finn_executes(graph, "SharedConv_rtl", set(heads))
+    assert {"memories/head0_fc0_weights0.dat", "memories/head0_fc0_thresholds2_0.dat", "memories/head1_fc0_weights0.dat"} <= set(texts[0])
+    for other in texts[1:]:
+        assert texts[0].keys() == other.keys()
+        changed = [name for name in other if other[name] != texts[0][name]]
+        assert {"memories/head0_fc0_weights0.dat", "memories/head1_fc0_weights0.dat"} <= set(changed)
+        assert all(name.startswith("memories/head") for name in changed)
+
+
 def test_exchangeable_heads_are_not_static(pairs, tmp_path):
     change = {"head1_fc0": {"body": "static", "pixels": 1}}
     with pytest.raises(CompileError, match='head1_fc0: body must be "finn" or "shared", not "static": its weights are to be exchangeable'):

@@ -49,11 +49,11 @@ LARGEST = 2600
 
 QUOTA = {
     "padding": 5, "window": 10, "window_parallel": 10, "converter_up": 9, "converter_serial": 9, "converter_down": 10,
-    "mvau": 30, "threshold": 15, "maxpool": 7, "global_sum": 4, "static": 20, "shared": 26,
+    "mvau": 30, "threshold": 15, "maxpool": 7, "global_sum": 4, "static": 20, "shared": 18,
 }
 """Units of each kind that are synthesised."""
-OURS = {"static": draw_static, "shared": draw_shared}
-"""What draws units of ours, which need no folding of the whole network."""
+OURS = {"static": (draw_static, 3), "shared": (draw_shared, 4)}
+"""What draws units of ours, which need no folding of the whole network, and how many of each network, to be chosen among."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,9 @@ def samples(seed: int, cases: Sequence[Case] = CASES, quota: Mapping[str, int] =
             for turn in range(case.foldings if set(quota) - set(OURS) else 0):
                 for item in _units(folder, f"{case.network}_{case.weight_bits}{case.act_bits}_{turn}", draw):
                     pool.setdefault(item.plan.model, []).append(item)
-            for kind, drawn in OURS.items():
-                few = random.Random(f"{seed + number} {kind}")
-                for name, plan, unit in drawn(folder / "golden.npz", few, -(-quota.get(kind, 0) // len(cases))):
+            for kind in sorted(set(OURS) & set(quota)):
+                few, (drawn, most) = random.Random(f"{seed + number} {kind}"), OURS[kind]
+                for name, plan, unit in drawn(folder / "golden.npz", few, most):
                     pool.setdefault(kind, []).append(_Sample(f"{case.network}_{case.weight_bits}{case.act_bits}.{name}", plan, unit, {}))
     chosen: dict[str, _Sample] = {}
     for kind, items in sorted(pool.items()):

@@ -38,7 +38,8 @@ def draw_shared(golden: Path, draw: random.Random, most: int) -> Iterator[tuple[
         sizes: dict[int, list[tuple[Fold, Unit]]] = {}
         for fold in shared_options(layer, pool):
             unit = shared_unit(layer, fold, pool)
-            if max(unit.terms["sums"], unit.terms["pixel"]) <= MOST_BITS and unit.dsp <= MOST_DSPS:
+            sums = fold.pixels * fold.outputs * layer.sum_bits
+            if max(sums, unit.out_bits) <= MOST_BITS and unit.dsp <= MOST_DSPS:
                 sizes.setdefault(unit.dsp.bit_length(), []).append((fold, unit))
         if sizes and most:
             most -= 1

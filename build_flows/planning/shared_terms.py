@@ -29,54 +29,54 @@ class SharedSize:
 def shared_size(shape: SharedShape, *, sum_bits: int, steps: int, out_bits: int, exchangeable: bool) -> SharedSize:
     """The size of a unit whose accumulators are ``sum_bits`` wide, with ``steps`` thresholds a channel (0: the sums are the output).
 
-    Terms are bits but ``memory`` and ``shift``, LUTs, and ``one``: ``operands`` of the DSP chains that wait in registers, ``glue`` adders
-    between chains, ``sums`` accumulators, ``ring`` what the ring gives, ``beat`` an input beat that is taken apart, ``drained`` the
-    sums that leave a cycle, ``drain_mux`` multiplexers of four before them, ``wider`` comparisons for the pool, ``searched`` registers and
-    comparisons of the thresholds, ``thresholds`` and ``weights`` look-up tables of them, ``tables`` those of reader and ring, ``pixel``
-    output pixels that are put together, ``out`` the output FIFO's register, ``control`` counters and addresses.
+    Terms are bits but ``memory`` and ``shift``, LUTs, and ``one``: ``registers`` on the way of the data; ``logic``, adders between DSP
+    chains and of the accumulators, multiplexers of up to four words, comparisons for the pool and for thresholds, and look-up tables of 64
+    entries that hold thresholds, weights and what reader and ring look up; ``control``, counters and addresses.
     """
     memories = _Memories()
-    ring = memories.add(place(max(2, shape.ring_rows * ring_words(shape)), shape.inputs * shape.bits), ring_banks(shape))
+    word, words = shape.inputs * shape.bits, max(2, shape.ring_rows * ring_words(shape))
+    ring = memories.add(place(words, word), ring_banks(shape))
     weights, block = _weights(shape, memories, exchangeable)
-    lanes_bits = shape.lanes * sum_bits
-    pooled = shape.columns * shape.pool[0] > 1
-    beside = shape.pixels == 2 and not shape.paired
+    lanes_bits, sums = shape.lanes * sum_bits, shape.pixels * shape.outputs
+    pooled, beside = shape.columns * shape.pool[0] > 1, shape.pixels == 2 and not shape.paired
     if pooled and shape.slots > 1:
         memories.add(place(shape.slots, lanes_bits))
     tables = _thresholds(shape, memories, sum_bits, steps, exchangeable)
     depth, width = output_depth(shape, steps), shape.out_channels * out_bits
-    # A pixel's values beyond the last are never read: from the third on, a lane's are a shift register, the first that is read with them.
-    beyond = (shape.output_groups * shape.outputs - shape.out_channels) // shape.lanes
-    unread = (beyond + 1) * shape.lanes * out_bits if beyond >= 2 else 0
     memories.add(place(depth, width) if depth > 64 else place(depth - 1, width, style="distributed"))
 
     delays, levels, copies = chain_delays(shape), steps.bit_length(), 2 if shape.paired and shape.output_groups > 1 else 1
-    sums = shape.pixels * shape.outputs
-    drained = lanes_bits * (2 if beside else 1)
-    address = log2(max(2, shape.weight_rows))
+    # A pixel's values beyond the last are never read: from the third on, a lane's are a shift register, the first that is read with them.
+    beyond = (shape.output_groups * shape.outputs - shape.out_channels) // shape.lanes
+    unread = (beyond + 1) * shape.lanes * out_bits if beyond >= 2 else 0
+    glue = sums * shape.packing.field * (len(shape.chain_lengths) - 1)
+    beat = shape.beat_groups * word if shape.beat_groups > 1 else 0
+    drained, larger = lanes_bits * (2 if beside else 1), lanes_bits * (int(beside) + int(pooled))
     terms: Terms = {
-        "operands": shape.pixels * shape.bits * sum(delay for delay in delays if delay < 3),
-        "glue": sums * shape.packing.field * (len(shape.chain_lengths) - 1),
-        "sums": sums * sum_bits,
-        "ring": shape.pixels * shape.inputs * shape.bits * (2 if shape.pixels == 2 else 1),
-        "ring_mux": shape.pixels * shape.inputs * shape.bits * (ring.banks - 1) if ring.style != "registers" else 0,
-        "beat": shape.beat_groups * shape.inputs * shape.bits if shape.beat_groups > 1 else 0,
-        "drained": drained,
-        "drain_mux": drained * ceil((shape.drain - 1) / 3),
-        "wider": lanes_bits * (int(beside) + int(pooled)),
-        "searched": shape.lanes * levels * (sum_bits + levels),
-        "thresholds": tables,
-        "weights": weights,
-        "tables": _reader_tables(shape),
-        "pixel": copies * (shape.output_groups * shape.outputs * out_bits - unread),
-        "out": width,
-        "control": _counters(shape) + address * (max(delays) + 3) + chain_latency(shape),
-        "registers": memories.registers,
+        "registers": (
+            shape.pixels * shape.bits * sum(delay for delay in delays if delay < 3) + glue + 2 * sums * sum_bits
+            + word * (shape.pixels + 1 + ring_banks(shape) * int(ring.style != "block")) + beat + drained + larger
+            + shape.lanes * _search_bits(shape, sum_bits, levels) + copies * (shape.output_groups * shape.outputs * out_bits - unread)
+            + width + memories.registers
+        ),
+        "logic": (
+            glue + sums * sum_bits + word * (2 * int(shape.pixels == 2) + shape.pixels * (ring.banks - 1) * int(ring.style != "registers"))
+            + beat + drained * ceil((shape.drain - 1) / 3) + 2 * larger + width * copies + shape.lanes * levels * (sum_bits + 1)
+            + tables + weights + _reader_tables(shape)
+        ),
+        "control": _counters(shape) + log2(max(2, shape.weight_rows)) * (max(delays) + 4) + chain_latency(shape) + 2 * levels,
         "memory": memories.lutram,
         "shift": _shifts(shape, delays, levels, pooled) + copies * (shape.lanes * out_bits if unread else 0),
         "one": 1,
     }
     return SharedSize(terms, memories.bram18, block)
+
+
+def _search_bits(shape: SharedShape, sum_bits: int, levels: int) -> int:
+    """Registers of a lane's search: at each step a threshold, the value and what was found, and on to the next step value and channel."""
+    channel = log2(shape.output_groups) + log2(shape.slots)
+    steps = sum(2 * sum_bits + 1 + 2 * step + 1 for step in range(levels))
+    return steps + max(0, levels - 1) * (sum_bits + 2 * channel)
 
 
 class _Memories:
@@ -100,10 +100,11 @@ def _weights(shape: SharedShape, memories: _Memories, exchangeable: bool) -> tup
         if rows <= DISTRIBUTED:
             tables += bits * int(rows > 1)
             continue
-        placed = place_table(1 << log2(rows), bits) if exchangeable else place_rom(rows, bits)
+        words = 1 << log2(rows) if exchangeable else rows
+        placed = place_table(words, bits) if exchangeable else place_rom(words, bits)
         memories.add(placed)
         block = block or placed.style == "block"
-        tables += 0 if placed.style == "block" else bits * ceil(rows / 64)
+        tables += 0 if placed.style == "block" else bits * ceil(words / 64)
     return tables, block
 
 

@@ -18,7 +18,7 @@ def choice(cost, in_bits=8, out_bits=16, layers=1, **fold):
 
 
 def test_choices_are_all_that_are_in_time():
-    target = 100
+    target = 300
     found = choices(CONV, target, True, POOL)
     finn = [fold for fold in fold_options(CONV) if all(unit.meets(target) for unit in layer_units(CONV, fold))]
     assert [item.folds[0] for item in found if item.folds[0].body == "finn"] == finn
@@ -26,6 +26,7 @@ def test_choices_are_all_that_are_in_time():
         ours = [item.folds[0] for item in found if item.folds[0].fused and len(item.folds) == 1 + bool(pool)]
         static = [Fold(body="static", pixels=pixels) for pixels in static_options(CONV, pool)]
         assert ours == static + list(shared_folds(CONV, target, pool))
+        assert {fold.body for fold in ours} == {"static", "shared"}
     assert all(item.folds[1] == Fold(body=item.folds[0].body) for item in found if len(item.folds) == 2)
     assert len({item.key for item in found}) == len(found)
 

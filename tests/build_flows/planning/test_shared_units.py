@@ -78,16 +78,13 @@ def test_a_unit_with_its_pool():
     unit, alone = shared_unit(CONV, WHOLE, POOL), shared_unit(CONV, WHOLE)
     assert (unit.cycles, unit.dsp, unit.bram18) == (48 * 26, 100, 0)
     assert (unit.out_beats, alone.out_beats) == (6 * 6, 12 * 12)
-    assert unit.terms["wider"] == 2 * 20 * CONV.sum_bits
-    assert alone.terms["wider"] == 0
 
 
 def test_weights_are_in_block_memory_beyond_64_rows():
     """25 taps at a step are 25 rows; of two groups of inputs and of outputs 100: one memory for each of the chain's five places."""
     few, many = shared_unit(CONV, WHOLE), shared_unit(CONV, SHARED(pixels=2, inputs=5, outputs=10, lanes=10))
-    assert (few.ram_style, few.terms["weights"]) == ("distributed", 10 * 20 * 4)
-    assert (many.ram_style, many.terms["weights"]) == ("block", 0)
-    assert many.bram18 > few.bram18
+    assert (few.ram_style, few.bram18, many.ram_style) == ("distributed", 0, "block")
+    assert many.bram18 >= 5
 
 
 def test_options_are_of_each_number_of_groups_the_smallest():

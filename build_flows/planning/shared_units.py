@@ -89,7 +89,7 @@ def shared_options(layer: Layer, pool: Layer | None = None) -> tuple[Fold, ...]:
 
 
 def shared_folds(layer: Layer, target: int, pool: Layer | None = None) -> tuple[Fold, ...]:
-    """Of :func:`shared_options` those that take a frame every ``target`` cycles, and with the same pixels and inputs as few outputs and lanes
+    """Of :func:`shared_options` those that take a frame every ``target`` cycles, with the same pixels and inputs as few outputs and lanes
     as that asks for. Fewer outputs take more rows of weights: where those are block RAM then, the fewest are kept too of which they are
     look-up tables."""
     kept: dict[tuple[int, int, bool], Fold] = {}

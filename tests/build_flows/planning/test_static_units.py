@@ -14,6 +14,7 @@ from build_flows.planning.folding_search import search
 from build_flows.planning.layer_costs import Fold, fold_options
 from build_flows.planning.least_targets import least_targets
 from build_flows.planning.network import fused
+from build_flows.planning.shared_units import shared_options
 from build_flows.planning.static_units import pool_error, static_error, static_options, static_unit
 from tests.build_flows.networks import b_lenet, network
 
@@ -96,7 +97,11 @@ def test_the_search_finds_what_trying_everything_finds():
     draw = np.random.default_rng(2)
     (conv, pool), = net.stages
     net = dataclasses.replace(net, stages=((known(conv, draw.integers(-7, 8, conv.mh * conv.mw)), pool),))
-    options = [[*fold_options(layer), *(Fold(body="static", pixels=pixels) for pixels in (1, 2, 4))] for layer in net.layers]
+    options = [
+        [*fold_options(layer), *(Fold(body="static", pixels=pixels) for pixels in (1, 2, 4)),
+         *(shared_options(layer) or [Fold(body="shared")]), *(set(shared_options(layer, pool)) - set(shared_options(layer)))]
+        for layer in net.layers
+    ]
     bodies = set()
     alike = (1, 1, 1, 1, 1)
     for target, weights in ((20, (1, 0, 0, 0, 1)), (20, (0, 0, 0, 0, 1)), (40, alike), (300, (5, 0, 1, 0, 0)), (10, alike)):

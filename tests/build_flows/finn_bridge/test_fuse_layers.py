@@ -1,12 +1,19 @@
 """Layers as one unit of ours: what FINN executes is still its own nodes, and nothing is lost or there twice."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from qonnx.custom_op.registry import getCustomOp
 
+from build_flows.finn_bridge.codegen import Generated
 from build_flows.finn_bridge.compile_graph import compile_graph
+from build_flows.finn_bridge.describe import _layer
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.saved_graph import load_graph, save_graph
+from build_flows.planning.network import read_network
+from build_flows.planning.shared_units import shared_unit
+from build_flows.planning.unit import Fold
 from quant_models.networks.spec import Activation, Conv, Linear, MaxPool, NetSpec
 
 from ...hw.conftest import play
@@ -75,9 +82,14 @@ MIXED = {
 
 
 @pytest.fixture(scope="session")
-def mixed(pairs, tmp_path_factory):
+def mixed_rtl(tmp_path_factory):
+    return tmp_path_factory.mktemp("mixed") / "rtl"
+
+
+@pytest.fixture(scope="session")
+def mixed(pairs, mixed_rtl):
     """A pool inside of a shared unit and FINN's behind one, a linear layer behind a map, a static unit, and FINN's own chain."""
-    return build(pairs, tmp_path_factory.mktemp("mixed") / "rtl", **MIXED)
+    return build(pairs, mixed_rtl, **MIXED)
 
 
 def test_every_layer_of_mixed_bodies_agrees_with_the_golden_model_and_is_kept(pairs, mixed, tmp_path):
@@ -143,6 +155,22 @@ def test_a_shared_unit_takes_whole_pixels_and_gives_them(mixed):
     assert (conv.in_beats, conv.out_beats, linear.in_beats, linear.out_beats) == (48, 12, 12, 1)
     assert [item.bits for item in mixed.streams if item.src[0] in ("input", "stage0_conv0", "head0_fc0")] == [2 * 8, 4 * 4, 5 * 3]
     assert mixed.last_units["stage0_pool0"] == "stage0_conv0"
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({}, None), ({"in_beats": 24}, "stage0_conv0 was planned for 24 beats in and 12 out a frame, but has 48 and 12"),
+    ({"out_bits": 8}, "stage0_conv0 was planned for beats of 16 bits in and 8 out, but has 16 and 16"),
+])
+def test_what_was_planned_is_what_there_is(pairs, mixed, mixed_rtl, change, message):
+    network = read_network(pairs / "golden.npz", layers="fused")
+    plan = shared_unit(network.layer("stage0_conv0"), Fold(**MIXED["stage0_conv0"]), network.layer("stage0_pool0"))
+    (node,) = (node for node in mixed.model.graph.node if node.name == "stage0_conv0")
+    given = mixed.units[0], node, dataclasses.replace(plan, **change), Generated({"stage0_conv0": mixed.layers[0].files}, {})
+    if message is None:
+        assert _layer(*given, PART, mixed_rtl) == mixed.layers[0]
+    else:
+        with pytest.raises(CompileError, match=message):
+            _layer(*given, PART, mixed_rtl)
 
 
 @pytest.mark.slow

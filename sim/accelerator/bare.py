@@ -13,6 +13,7 @@ from sim.accelerator.images import pack
 from sim.accelerator.sources import accelerator_sources
 from sim.accelerator.waivers import waivers
 from sim.errors import SimulationError
+from sim.tools.array_file import write_array
 from sim.tools.verilator import HDL, Design, build
 
 __all__ = ["BareRun", "run_bare"]
@@ -45,7 +46,7 @@ def run_bare(netlist: Netlist, rtl: Path, images: npt.NDArray[np.uint8], *, work
     work = work.absolute()
     work.mkdir(parents=True, exist_ok=True)
     words = pack(images, netlist.input.bus_bits)
-    words.tofile(work / "bare_images.bin")
+    write_array(words, work / "bare_images.bin")
     offset = next(item.offset for item in registers(netlist) if item.name == "BATCH_LENGTH")
     command = [model, work / "bare_images.bin", words.shape[2], batch, offset, len(images), work / "bare_results.txt"]
     ran = subprocess.run([str(item) for item in command], cwd=rtl, capture_output=True, text=True, check=False)

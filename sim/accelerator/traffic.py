@@ -19,6 +19,7 @@ from sim.accelerator.protocol import BINDING, CHECKER, binding, entry_words, idl
 from sim.accelerator.sources import accelerator_sources
 from sim.accelerator.waivers import waivers
 from sim.errors import SimulationError
+from sim.tools.array_file import write_array
 from sim.tools.model_messages import first_error
 from sim.tools.verilator import HDL, Design, build
 
@@ -175,7 +176,7 @@ class Traffic:
         work = work.absolute()
         work.mkdir(parents=True, exist_ok=True)
         words = pack(images, self.netlist.input.bus_bits)
-        words.tofile(work / "traffic_images.bin")
+        write_array(words, work / "traffic_images.bin")
         final = next((item.offset for item in self.netlist.result.fields if item.name == "final"), -1)
         head = [words.shape[1], words.shape[2], entry_words(self.netlist), self._offsets["CONTROL"], final, seed,
                 8 * idle_limit(self.netlist), power_up, f"{work / 'traffic_images.bin'}\t{work / 'traffic_log.bin'}"]

@@ -33,19 +33,19 @@ def known(layer, weights, steps=15):
 
 def test_which_layers_can_be_one():
     assert static_options(CONV) == static_options(CONV, POOL) == (1, 2, 4)
-    assert static_options(LENET.layer("stage1_conv0")) == (1, 2)
-    assert static_options(LENET.layer("stage1_conv1")) == ()    # 5000 multiplications
+    assert static_options(LENET.layer("stage1_conv0")) == (1, 2, 4)
+    assert static_options(LENET.layer("stage1_conv1")) == (1,)    # 5000 multiplications
     assert static_options(POOL) == static_options(b_lenet().layer("stage0_conv0")) == ()
     heads = fused(b_lenet(), exchangeable=True)
     assert static_options(heads.layer("head0_conv0")) == ()
-    assert static_options(heads.layer("stage1_conv0")) == (1, 2)
+    assert static_options(heads.layer("stage1_conv0")) == (1, 2, 4)
 
 
 @pytest.mark.parametrize(("layer", "pixels", "pool", "message"), [
     (POOL, 1, None, 'body must be "finn" for a maxpool, not "static"'),
     (b_lenet().layer("stage0_conv0"), 1, None, 'body must be "finn", not "static": build.layers = "finn"'),
     (CONV, 3, None, "pixels must divide width, not pixels=3, width=28"),
-    (LENET.layer("stage1_conv0"), 4, None, "weights times windows a step must be at most 2500, not 5000"),
+    (LENET.layer("stage1_conv1"), 2, None, "weights times windows a step must be at most 5200, not 10000"),
     (CONV, 2, LENET.layer("head0_conv0"), 'body of head0_conv0 must be "finn", not "static": head0_conv0 is no max pool'),
 ])
 def test_what_cannot_be_one_is_told(layer, pixels, pool, message):

@@ -22,6 +22,7 @@ from amaranth.hdl import UnusedElaboratable
 from benchmarks.board import board
 from benchmarks.exit_unit import exit_units
 from benchmarks.figures import SEED, Figures, run_json, step_seconds, sure_share
+from benchmarks.layers import layers
 from benchmarks.project import ProjectFiles, run_hard
 from benchmarks.resources import resources
 from benchmarks.trust import trust
@@ -170,11 +171,11 @@ def _peak(command: list[str], folder: Path) -> int:
 
 @click.command()
 @click.option("--fresh/--no-fresh", default=True, help="Also time `make demo` in a fresh clone, set-up included (several minutes).")
-@click.option("--part", type=click.Choice(("all", "accelerator", "board", "exit-unit", "resources", "trust")), default="all",
+@click.option("--part", type=click.Choice(("all", "accelerator", "board", "exit-unit", "layers", "resources", "trust")), default="all",
               show_default=True, help="What to measure.")
 def main(fresh: bool, part: str) -> None:
-    """Measure the figures of the README, docs/board.md, docs/exit_unit.md, docs/resources.md and docs/trust.md; write them there and to
-    docs/*benchmark.json."""
+    """Measure the figures of the README, docs/board.md, docs/exit_unit.md, docs/layers.md, docs/resources.md and docs/trust.md; write them
+    there and to docs/*benchmark.json."""
     from rich.console import Console
 
     # units are made only to be asked for their attributes
@@ -186,6 +187,8 @@ def main(fresh: bool, part: str) -> None:
         click.echo(board(ui))
     if part in ("all", "exit-unit"):
         click.echo(exit_units(ui))
+    if part in ("all", "layers"):
+        click.echo(layers(ui))
     if part in ("all", "resources"):
         click.echo(resources(ui))
     if part in ("all", "trust"):

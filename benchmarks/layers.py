@@ -37,16 +37,15 @@ BATCH = 1000
 @dataclass(frozen=True)
 class Case:
     """A target of ``cycles`` a sample: what is at most to be measured, ``reached``, with samples a second at the estimated clock of at
-    least ``rate``, LUTs of logic and of memory, and DSPs of at most these (None: no target)."""
+    least ``rate``, and at most so many LUTs of logic, LUTs of memory and DSPs, ``most`` (None: no target)."""
 
     cycles: int
     reached: int
     rate: int | None = None
-    luts: tuple[int, int] | None = None
-    dsp: int | None = None
+    most: tuple[int, int, int] | None = None
 
 
-CASES = (Case(1296, 1340, luts=(10_000, 2_600), dsp=110), Case(512, 518, 240_000), Case(256, 260, 480_000))
+CASES = (Case(1296, 1340, most=(10_000, 2_600, 110)), Case(512, 518, 240_000), Case(256, 260, 480_000))
 
 
 def config_text(case: Case) -> str:
@@ -83,11 +82,12 @@ def _measure(figures: Figures, case: Case) -> None:
                 f"{'fits' if verdict.fits else ', '.join(item.told() for item in verdict.short)}",
                 run.cycles_per_sample <= case.reached and run.agreed == run.samples and verdict.fits and fast,
                 "`python -m benchmarks.bench --part layers`; synthesised by Yosys, the clock estimated before placement")
-    small = case.luts is None or (total.lut <= case.luts[0] and total.lutram <= case.luts[1] and total.dsp <= (case.dsp or 0))
-    limits = "reported" if case.luts is None else f"at most {case.luts[0]:,} LUT, {case.luts[1]:,} as memory, {case.dsp} DSP"
+    taken = total.lut, total.lutram, total.dsp
+    small = case.most is None or all(used <= most for used, most in zip(taken, case.most, strict=True))
+    limits = "fits" if case.most is None else "at most {:,} LUT, {:,} as memory, {} DSP".format(*case.most)
     figures.add(f"{name}: what it takes", limits,
                 f"{total.lut:,} LUT ({total.lut_paired:,} after pairing), {total.lutram:,} as memory, {total.ff:,} FF, {total.bram36:g} "
-                f"BRAM36, {total.dsp} DSP", small, "sum of units, logic between them included")
+                f"BRAM36, {total.dsp} DSP", small and verdict.fits, "sum of units, logic between them included")
     figures.add(f"{name}: clock", f"{CLOCK:g} MHz", f"{fmax:g} MHz", fmax >= CLOCK, found.path)
     files, images = ProjectFiles(project), project_dataset(project).x_test
     batches = [BATCH] * (len(images) // BATCH)

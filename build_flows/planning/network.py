@@ -203,12 +203,10 @@ def from_meta(meta: Any, shapes: Shapes) -> Network:
 
 def fused(network: Network, exchangeable: bool = False) -> Network:
     """``network`` whose layers may have a body of ours as well as FINN's units; those of ``exchangeable`` heads one whose weights may be
-    exchanged."""
-
-    def free(layer: Layer) -> Layer:
-        return replace(layer, finn_because="", exchangeable=exchangeable and layer.head)
-
-    return _each(network, free)
+    exchanged. Gate heads are not exchanged: their sums are sized by their weights."""
+    found = _each(network, lambda layer: replace(layer, finn_because=""))
+    heads = tuple(tuple(replace(layer, exchangeable=exchangeable) for layer in chain) for chain in found.heads)
+    return replace(found, heads=heads)
 
 
 def _each(network: Network, change: Callable[[Layer], Layer]) -> Network:

@@ -57,7 +57,7 @@ def read_written(path: Path) -> dict[str, Any]:
     of a full disk where it is not whole."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
     assert isinstance(found, dict), path
     return found

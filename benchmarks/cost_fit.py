@@ -21,6 +21,7 @@ from amaranth.back import verilog
 from amaranth.hdl import Module, Value
 from scipy.optimize import nnls
 
+from benchmarks.shared_samples import draw_shared
 from benchmarks.static_samples import draw_static
 from build_flows.base.files import write_text
 from build_flows.base.parts import PARTS, Part
@@ -48,9 +49,11 @@ LARGEST = 2600
 
 QUOTA = {
     "padding": 5, "window": 10, "window_parallel": 10, "converter_up": 9, "converter_serial": 9, "converter_down": 10,
-    "mvau": 30, "threshold": 15, "maxpool": 7, "global_sum": 4, "static": 20,
+    "mvau": 30, "threshold": 15, "maxpool": 7, "global_sum": 4, "static": 20, "shared": 18,
 }
 """Units of each kind that are synthesised."""
+OURS = {"static": (draw_static, 3), "shared": (draw_shared, 4)}
+"""What draws units of ours, which need no folding of the whole network, and how many of each network, to be chosen among."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +103,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, required=True, help="folder that keeps what was synthesised")
     parser.add_argument("--output", type=Path, default=FILE, help="the file to write")
     parser.add_argument("--seed", type=int, default=SEED, help="draws networks, foldings and units")
-    parser.add_argument("--only", choices=sorted(QUOTA), help="fit this kind, and keep what was found of the others")
+    parser.add_argument("--only", nargs="+", choices=sorted(QUOTA), help="fit these kinds, and keep what was found of the others")
     options = parser.parse_args(arguments)
-    kept = [] if options.only is None else [Row(**row.to_json()) for row in read_model().rows if row.kind != options.only]
-    quota = QUOTA if options.only is None else {options.only: QUOTA[options.only]}
+    only = options.only or list(QUOTA)
+    kept = [Row(**row.to_json()) for row in read_model().rows if row.kind not in only] if options.only else []
+    quota = {kind: size for kind, size in QUOTA.items() if kind in only}
     rows = sorted([*kept, *synthesise_rows(samples(options.seed, quota=quota), options.cache)], key=lambda row: row.kind)
     write_model(rows, options.output, options.seed)
     for kind, found in errors(rows, fit(rows)).items():
@@ -118,12 +122,13 @@ def samples(seed: int, cases: Sequence[Case] = CASES, quota: Mapping[str, int] =
         for number, case in enumerate(cases):
             folder = Path(scratch) / str(number)
             _export(folder, case, seed + number)
-            for turn in range(case.foldings if set(quota) - {"static"} else 0):
+            for turn in range(case.foldings if set(quota) - set(OURS) else 0):
                 for item in _units(folder, f"{case.network}_{case.weight_bits}{case.act_bits}_{turn}", draw):
                     pool.setdefault(item.plan.model, []).append(item)
-            few = random.Random(f"{seed + number} static")
-            for name, plan, unit in draw_static(folder / "golden.npz", few, -(-quota.get("static", 0) // len(cases))):
-                pool.setdefault("static", []).append(_Sample(f"{case.network}_{case.weight_bits}{case.act_bits}.{name}", plan, unit, {}))
+            for kind in sorted(set(OURS) & set(quota)):
+                few, (drawn, most) = random.Random(f"{seed + number} {kind}"), OURS[kind]
+                for name, plan, unit in drawn(folder / "golden.npz", few, most):
+                    pool.setdefault(kind, []).append(_Sample(f"{case.network}_{case.weight_bits}{case.act_bits}.{name}", plan, unit, {}))
     chosen: dict[str, _Sample] = {}
     for kind, items in sorted(pool.items()):
         # By kind, so that a change of one leaves the others as they were drawn.
@@ -131,7 +136,7 @@ def samples(seed: int, cases: Sequence[Case] = CASES, quota: Mapping[str, int] =
         seen: set[tuple[float, ...]] = set()
         for item in items:
             terms = tuple(item.plan.terms.values())
-            if len(seen) < quota.get(kind, 0) and terms not in seen and (kind == "static" or max(terms) <= LARGEST):
+            if len(seen) < quota.get(kind, 0) and terms not in seen and (kind in OURS or max(terms) <= LARGEST):
                 seen.add(terms)
                 chosen[item.name] = item
     return chosen

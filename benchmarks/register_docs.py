@@ -51,9 +51,11 @@ FIELDS = {
           "inside, so of several results with one id the first belongs to the first image",
     "label": "the class; of equal logits the lowest",
     "exit": "the exit at which the image left",
-    "confidence": "the policy's score, saturated to the field: highest logit for `max_logit` and `always`, the sum S for `softmax` "
-                  "(probability `2**frac_bits / S`; where `params` has a `conf_shift`, S is shifted right by it)",
-    "cycles": "from the cycle in which the image's first word was taken to its result at the merge, saturated",
+    "confidence": "the policy's score, saturated to the field ([interfaces.md](interfaces.md), section 3): highest logit for `max_logit` "
+                  "and `always`, its lead for `margin`, the sum S for `softmax` and `entropy` (highest probability `2**frac_bits / S`; "
+                  "where `params` has a `conf_shift`, S is shifted right by it), the run for `patience`, the gate head's logit for `gate`",
+    "cycles": "from the cycle in which the image's first word was taken to that in which its result joins the two that may wait on "
+              "`m_axis` (with `order = \"input\"`: comes to the reorder buffer), saturated",
 }
 """What every field of the result word is."""
 

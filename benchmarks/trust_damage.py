@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import click
 
@@ -109,14 +109,18 @@ def damage(path: Path, kind: str, rng: random.Random, others: Sequence[Path]) ->
 
 
 def outcome(told: Told, differing: Sequence[str]) -> str:
-    """``"remade"``, ``"told"``, or what is wrong."""
+    """``"remade"``, ``"told"``, or what is wrong. What was set aside because no stamp covered it any more is told by name."""
+    aside = [name for name in differing if any(f": kept as {part}\n" in told.err for part in (name, *PurePath(name).parents))]
     if told.code == KILLED:
         return "does not end"
     if told.code:
         return faults_told(told) or "told"
     if "Traceback" in told.err:
         return "traceback"
-    return f"other results without a word: {', '.join(differing[:4])}" if differing else "remade"
+    silent = [name for name in differing if name not in aside]
+    if silent:
+        return f"other results without a word: {', '.join(silent[:4])}"
+    return "told" if aside else "remade"
 
 
 def trust_damage(ui: Ui, seed: int = SEED, *, count: int = COUNT, work: Path | None = None, only: str = "") -> list[Figure]:

@@ -23,6 +23,7 @@ import click
 
 from benchmarks.figures import SEED, Figure
 from benchmarks.trust_fork import KILLED, Told, load
+from benchmarks.trust_journal import Journal, code_digest
 from benchmarks.trust_project import CONFIG, Scenario, Spare, faults_told, left_overs, prepare
 from build_flows.base.ui import RichUi, Ui
 
@@ -135,7 +136,7 @@ def outcome(told: Told, differing: Sequence[str], again: Told, differing_again: 
 
 def trust_full_disk(ui: Ui, seed: int = SEED, *, count: int = COUNT, work: Path | None = None, only: Sequence[str] = ()) -> list[Figure]:
     """The figure of a full disk: at most ``count`` moments of all runs (of those in ``only``, where that is given). The project is made in
-    ``work``, and kept there."""
+    ``work``, and kept there, with what was found so far: interrupted, it goes on there."""
     load()
     place = work or ROOT / "build" / "trust"
     prepare(place / "project", ui)
@@ -154,28 +155,37 @@ def _measure(library: Path, ui: Ui, seed: int, count: int, work: Path, only: Seq
     disk = FullDisk(library)
     found: Counter[str] = Counter()
     scenarios = [item for item in SCENARIOS if not only or item.name in only]
+    journal = Journal(work / "full_disk.jsonl", {
+        "seed": seed, "count": count, "scenarios": [item.name for item in scenarios], "code": code_digest(),
+    })
     with tempfile.TemporaryDirectory(prefix="trust-") as folder:
         spare = Spare(work / "project", Path(folder) / "project")
         before = set(left_overs(spare.master))
-        calls = []
-        for scenario in scenarios:
+        calls = [int(item["calls"]) for item in journal.entries if "calls" in item]
+        for scenario in scenarios[len(calls):]:
             spare.reset(scenario)
             disk.set()
             told = spare.run(scenario.args, before=disk.arm)
             if told.code or spare.differing():
                 raise RuntimeError(f"undisturbed {scenario.name}: exit code {told.code}, differing: {spare.differing()}\n{told.err}")
             calls.append(disk.calls)
+            journal.add(scenario=scenario.name, calls=disk.calls)
             ui.info(f"{scenario.name}: {disk.calls} writes, {told.seconds:.1f} s")
         chosen = moments(calls, count)
+        done = {(item["scenario"], item["write"]): str(item["outcome"]) for item in journal.entries if "write" in item}
+        found.update(done.values())
         with ui.progress("a full disk", sum(map(len, chosen))) as bar:
             for scenario, numbers in zip(scenarios, chosen, strict=True):
                 for index, number in enumerate(numbers):
                     bar.advance()
+                    if (scenario.name, number) in done:
+                        continue
                     spare.reset(scenario)
                     disk.set(number, FOREVER if (index + seed) % 2 else number)
                     told = spare.run(scenario.args, before=disk.arm)
                     if not disk.failed:
                         found["not reached"] += 1
+                        journal.add(scenario=scenario.name, write=number, outcome="not reached")
                         continue
                     what, first = disk.what, spare.differing() if told.code == 0 else []
                     disk.set()
@@ -183,6 +193,7 @@ def _measure(library: Path, ui: Ui, seed: int, count: int, work: Path, only: Seq
                     left = sorted(set(left_overs(spare.here)) - before)
                     how = outcome(told, first, again, spare.differing(), left)
                     found[how.split(":")[0]] += 1
+                    journal.add(scenario=scenario.name, write=number, outcome=how.split(":")[0])
                     if how not in ("told", "completed"):
                         ui.info(f"{scenario.name}, write {number} ({what}), {'from then on' if (index + seed) % 2 else 'once'}: {how}\n"
                                 f"  exit code {told.code}: {told.err[-700:].strip()}\n  again {again.code}: {again.err[-300:].strip()}")

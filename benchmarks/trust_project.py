@@ -15,9 +15,11 @@ import tomli_w
 
 from benchmarks.trust_config_mutants import edited
 from benchmarks.trust_fork import Told, offramp
+from build_flows.base.files import write_json
+from build_flows.base.owned import STAMPS, read_stamp
 from build_flows.base.ui import Ui
 
-__all__ = ["COMMANDS", "LEFT_OVER", "Scenario", "Spare", "differing", "digests", "faults_told", "left_overs", "prepare"]
+__all__ = ["COMMANDS", "LEFT_OVER", "Scenario", "Spare", "differing", "digests", "faults_told", "forget", "left_overs", "prepare"]
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CONFIG = "config.toml"
@@ -25,6 +27,11 @@ OUTPUT = Path("build", "digits")
 COMMANDS = ("train", "compile", "simulate", "synth", "cosim", "report")
 """What the project is made with, in this order."""
 PREPARE_SECONDS, RUN_SECONDS = 7200.0, 1800.0
+SMALL: dict[tuple[str | int, ...], Any] = {
+    ("train", "epochs"): 1, ("simulate", "samples"): 8, ("simulate", "finn_images"): 1, ("target", "cycles_per_sample"): 512,
+    ("target", "hard_share"): [0.4],
+}
+"""How the project differs from the example it is made of, beside having two exits: what is run hundreds of times is to take seconds."""
 VOLATILE = frozenset({"seconds", "sim_cycles_per_second"})
 """Keys of JSON artefacts that are measured times."""
 PAGES = (".html",)
@@ -35,8 +42,8 @@ LEFT_OVER = re.compile(r"\.tmp(\.|$)|\.tmp-|\.work$|\.old$|^(board|bench|unit|st
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """A run to disturb: the command line ``args``, and what is removed first so that there is something to do: the stamps of ``steps``,
-    and, in a ``cold`` one, the caches (names in the folder beside the output folder)."""
+    """A run to disturb: the command line ``args``, and what is taken away first so that there is something to do: that ``steps``
+    are fresh, and, in a ``cold`` one, the caches (names in the folder beside the output folder)."""
 
     name: str
     args: tuple[str, ...]
@@ -49,7 +56,8 @@ def prepare(folder: Path, ui: Ui, commands: Sequence[str] = COMMANDS) -> None:
     command fails."""
     folder.mkdir(parents=True, exist_ok=True)
     values = tomllib.loads((EXAMPLES / "digits.toml").read_text(encoding="utf-8"))
-    small = edited(values, {("train", "epochs"): 1, ("simulate", "samples"): 8, ("simulate", "finn_images"): 1})
+    small = edited(values, SMALL)
+    small["exits"] = [{**small["exits"][0], "after": 0}, small["exits"][-1]]
     (folder / CONFIG).write_text(tomli_w.dumps(small), encoding="utf-8")
     log = folder.with_name(folder.name + ".log")
     log.mkdir(exist_ok=True)
@@ -83,7 +91,7 @@ class Spare:
         if scenario is None:
             return
         for step in scenario.steps:
-            (self.output / ".steps" / f"{step}.json").unlink()
+            forget(self.output / STAMPS / f"{step}.json")
         for name in scenario.cold:
             shutil.rmtree(self.output.parent / name)
 
@@ -94,6 +102,13 @@ class Spare:
     def differing(self) -> list[str]:
         """The outputs of the copy that are not the project's."""
         return differing(self.expected, digests(self.output))
+
+
+def forget(stamp: Path) -> None:
+    """Make the step of ``stamp`` stale; what it left stays known as its own (:meth:`build_flows.steps.engine.Build.forget`)."""
+    found = read_stamp(stamp)
+    assert found, f"{stamp} is no stamp"
+    write_json(stamp, {**found, "identity": ""})
 
 
 def digests(output: Path) -> dict[str, str]:

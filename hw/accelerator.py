@@ -61,7 +61,7 @@ class Accelerator(wiring.Component):
         ``CONTROL.check_tlast`` alone (:class:`hw.exits.arrivals.Arrivals`)
     m_axis_tdata, m_axis_tvalid, m_axis_tready, m_axis_tlast : results
     s_axilite_* : registers (``hw.control.register_map``)
-    irq : high for one cycle when the last result of a batch is taken
+    irq : high for one cycle, that after the one in which the last result of a batch was taken
     """
 
     def __init__(self, netlist: Netlist) -> None:

@@ -245,6 +245,8 @@ class AcceleratorCore(wiring.Component):
         merge = place(m, "merge", unit, wrap)
         for k, path in enumerate(paths):
             join_bits(m, path.results, merge.i[k])
+            if path.batch_ends is not None:
+                m.d.comb += path.batch_ends.eq(merge.ends)
         # It is not reset with what stands before it.
         hold = place(m, "hold", OfferHold(unit.word.size))
         join_bits(m, merge.o, hold.i)

@@ -24,7 +24,7 @@ GUIDE = (ROOT / "docs" / "guide.md").read_text()
 PAGES = [
     "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/interfaces.md", "docs/accelerator.md", "docs/testplan.md", "docs/exit_unit.md",
     "docs/proofs.md", "docs/training.md", "docs/personal.md", "docs/RESULTS.md", "docs/compare.md", "docs/resources.md",
-    "docs/cost_model.md", "docs/board.md", "docs/guide.md", "docs/python.md", "docs/steps.md",
+    "docs/cost_model.md", "docs/board.md", "docs/guide.md", "docs/python.md", "docs/steps.md", "docs/trust.md",
 ]
 SWEEPS = set((ROOT / "examples").glob("layouts_*.toml"))
 CONFIGS = sorted(set((ROOT / "examples").glob("*.toml")) - SWEEPS)
@@ -87,6 +87,15 @@ def test_every_command_is_shown_and_explained() -> None:
         assert f"offramp {name}" in (command.help or ""), f"{name} --help lacks an example"
         for parameter in command.params:
             assert isinstance(parameter, click.Argument) or getattr(parameter, "help", None), f"{name} {parameter.name} lacks help"
+
+
+def test_commands_that_are_told_quote_their_paths() -> None:
+    """A path may hold a space: what is to be copied into a shell must have it quoted."""
+    shown = re.compile(rf"offramp (?:{'|'.join(cli.commands)})(?: -[a-z-]+)* \{{(?!shlex\.)\w+")
+    assert shown.search('f"now: offramp compare --sweep {path}"')
+    assert not shown.search('f"offramp run {shlex.quote(path)}"')
+    places = [path for path in sorted((ROOT / "build_flows").rglob("*.py")) if path.name != "vivado_project.py"]
+    assert [f"{path.name}: {hit}" for path in places for hit in shown.findall(path.read_text(encoding="utf-8"))] == []
 
 
 def test_make_targets_that_are_shown_exist() -> None:

@@ -20,19 +20,19 @@ _ROW = re.compile(r"\[(\d+)\] = (\d+)'([hd])([0-9a-f]+);")
 _MARKED = re.compile(rf'\(\* {CONTENTS} = "')
 
 
-def externalise(verilog: str) -> tuple[str, dict[str, str]]:
+def externalise(verilog: str, owner: str | None = None) -> tuple[str, dict[str, str]]:
     """``verilog`` as Amaranth writes it, its exchangeable memories read from files; and these, text by name, hexadecimal, a row a line.
 
     A memory ``bias`` in module ``top.decision0`` or below is ``memories/decision0_bias.dat``, one of the top itself
-    ``memories/top_settings.dat``. Raises ValueError for a memory that is not as expected, and when two of one name hold different things:
-    a fault of ours.
+    ``memories/top_settings.dat``; where all is one unit of the ``owner``'s, any is ``memories/<owner>_bias.dat``. Raises ValueError for a
+    memory that is not as expected, and when two of one name hold different things: a fault of ours.
     """
     files: dict[str, str] = {}
     starts = [(match.start(), match[1].lstrip("\\")) for match in _MODULE.finditer(verilog)]
 
     def moved(match: re.Match[str]) -> str:
         path = [name for start, name in starts if start < match.start()][-1].split(".")
-        file = f"{MEMORIES}/{path[1] if len(path) > 1 else path[0]}_{match['contents']}.dat"
+        file = f"{MEMORIES}/{owner or path[min(1, len(path) - 1)]}_{match['contents']}.dat"
         rows = _ROW.findall(match["rows"])
         if [int(index) for index, *_ in rows] != list(range(len(rows))):
             raise ValueError(f"rows of {file} are not in order")

@@ -20,11 +20,13 @@ class ExitFigures(Record):
 
 
 class StageFigures(Record):
-    """The share of samples that ``reach`` a stage, the share of cycles in which its slowest ``unit`` was ``busy``, and that unit."""
+    """The share of samples that ``reach`` a stage and the one that was ``planned`` for (None: not told), the share of cycles in which its
+    slowest ``unit`` was ``busy``, and that unit."""
 
     reach: float
     busy: float
     unit: str
+    planned: float | None = None
 
 
 class AnytimeExit(Record):

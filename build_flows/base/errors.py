@@ -21,6 +21,7 @@ _HINTS = {
     errno.EMFILE: "raise the number of files that may be open (ulimit -n)",
     errno.EIO: "the disk or the network drive has a fault; the same command picks up from there when it is mended",
 }
+TRACEBACK = "Traceback (most recent call last):"
 FREE = "free some space and run the same command again: nothing was left half-written"
 
 
@@ -75,11 +76,21 @@ def explain(error: BaseException) -> Explanation | None:
 
 def _explain_ours(error: Exception) -> Explanation:
     # A tool's complaints and the end of a log keep their lines; only the first is the message proper.
-    lines = [line.rstrip() for line in str(error).splitlines() if line.strip()]
+    lines = _untraced(str(error))
     if any(FULL in line for line in lines):
         return Explanation(f"the disk is full ({lines[0].removesuffix(':')})", FREE, 1)
-    message = "\n".join(lines) if lines and lines[0].endswith(":") else " ".join(str(error).split())
+    message = "\n".join(lines) if lines and lines[0].endswith(":") else " ".join(" ".join(lines).split())
     return Explanation(message, getattr(error, "hint", None), 1)
+
+
+def _untraced(text: str) -> list[str]:
+    """The lines of ``text`` that are not empty; of a traceback in it, that of another process, what that says at its end."""
+    before, found, trace = text.partition(TRACEBACK)
+    lines = [line.rstrip() for line in (before if found else text).splitlines() if line.strip()]
+    last = next((line.strip() for line in reversed(trace.splitlines()) if line.strip()), "")
+    if found and lines:
+        return [*lines[:-1], f"{lines[-1]} {last}".strip()]
+    return [*lines, last] if found else lines
 
 
 def _line(error: BaseException) -> str:

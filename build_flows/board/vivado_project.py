@@ -28,7 +28,7 @@ _README = """\
 {underline}
 
 Made by offramp from the network {name!r}, for part {part}. Needs Vivado 2022.2 or newer with support for Zynq-7000 (the free edition will
-do), no board files, about 8 GB of memory, and half an hour or more.
+do) and no board files. Expect half an hour or more, and some 8 GB of memory; neither was measured.
 
     ./build.sh
 

@@ -1,5 +1,6 @@
 """``offramp build``: a bitstream by Vivado, or the folder that makes one elsewhere."""
 
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ ROWS = (("LUT of logic", "lut"), ("LUT as memory", "lutram"), ("flip-flops", "ff
 def build(config: Path, board: str | None, tool: str, project_only: bool, source: Path | None, data: Path | None, as_json: bool) -> None:
     """Build the bitstream with Vivado: block design, synthesis, implementation, and its figures beside those of Yosys (resources.json).
 
-    Takes half an hour or more. A design that does not fit or misses timing is an error that says by how much. Without Vivado on this
+    Expect half an hour or more. A design that does not fit or misses timing is an error that says by how much. Without Vivado on this
     machine, write the project, run its build.sh where Vivado is, and take the results in.
 
     \b
@@ -68,7 +69,7 @@ def build(config: Path, board: str | None, tool: str, project_only: bool, source
     elif vivado is None:
         click.echo(folder)
         click.echo("now: run build.sh in it where Vivado 2022.2 or newer is on PATH,\n"
-                   f"then: offramp build {config} --from {folder}, with its results/ copied back")
+                   f"then: {shlex.join(['offramp', 'build', str(config), '--from', str(folder)])}, with its results/ copied back")
     else:
         from build_flows.cli.synth import vivado_verdict
 

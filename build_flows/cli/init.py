@@ -1,6 +1,7 @@
 """``offramp init``: a configuration to start from."""
 
 import errno
+import shlex
 from pathlib import Path
 
 import click
@@ -43,4 +44,4 @@ def init(folder: Path, preset: str, as_json: bool) -> None:
     if as_json:
         print_json({"config": str(target), "preset": preset})
     else:
-        click.echo(f"{target}\nnow: offramp run {target}")
+        click.echo(f"{target}\nnow: offramp run {shlex.quote(str(target))}")

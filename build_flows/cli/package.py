@@ -1,5 +1,6 @@
 """``offramp package``: what goes onto the board."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -56,4 +57,4 @@ def package(config: Path, board: str | None, tar: bool, data: Path | None, as_js
     rows = [("board", f"{manifest.board_label}, {manifest.part}"), ("build", f"{manifest.build:08x}"),
             ("files", f"{len(files)}, {size / 1e6:.1f} MB"), ("folder", str(folder)), *([("archive", str(archive))] if archive else [])]
     answer().table(f"{project.name}: package", ("", ""), rows)
-    click.echo(f"now: offramp deploy {config} --host xilinx@192.168.2.99 --run")
+    click.echo(f"now: offramp deploy {shlex.quote(str(config))} --host xilinx@192.168.2.99 --run --ask-sudo")

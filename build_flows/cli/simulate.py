@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from build_flows.base.ui import RichUi
     from build_flows.project.load import Project
 
-__all__ = ["show_results", "simulate", "simulate_project"]
+__all__ = ["pace_told", "show_results", "simulate", "simulate_project"]
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -96,6 +96,15 @@ def simulate_project(
     return result
 
 
+def pace_told(result: "Figures") -> str:
+    """What set the pace; of a later stage that more samples reached than it was planned for, how many."""
+    for index, stage in enumerate(result.stages):
+        planned = stage.planned
+        if index and planned is not None and stage.reach > planned and result.limited_by.startswith(f"stage {index},"):
+            return f"{result.limited_by}: {100 * stage.reach:.1f} % of the samples reached it, {100 * planned:.1f} % were planned for"
+    return result.limited_by
+
+
 def show_results(project: "Project", result: "Figures", verdict: "Verdict") -> None:
     """The tables of a simulation, and the verdict on the design."""
     from build_flows.pages.html import share_told
@@ -115,7 +124,7 @@ def show_results(project: "Project", result: "Figures", verdict: "Verdict") -> N
         ("part", alarm(fit_told(verdict), not verdict.fits)),
         ("clock", alarm(clock_told(verdict), verdict.meets_clock is False)),
         ("samples per second", alarm(f"{number(verdict.rate(result.cycles_per_sample))} {at_clock(verdict)}", not verdict.buildable)),
-        ("limited by", result.limited_by),
+        ("limited by", pace_told(result)),
         *([] if result.anytime is None else [("result words per sample", f"{result.anytime.words_per_sample:.2f}")]),
         ("simulated cycles per second", number(result.sim_cycles_per_second)),
     ]

@@ -5,6 +5,7 @@ one training of all exits together.
 """
 
 import copy
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -200,6 +201,9 @@ def plan_configs(paths: Sequence[Path], data_dir: Path | None = None) -> Plan:
     Baselines lie beside the first one's output folder, the results in ``<name>_compare`` there. Raises :class:`ConfigError`, also for two
     configurations of the same name or with the same output folder.
     """
+    twice = [path for path, count in Counter(path.resolve() for path in paths).items() if count > 1]
+    if twice:
+        raise ConfigError(f"{twice[0]} is given twice; allowed: each configuration once")
     projects = [load_config(path, data_dir) for path in paths]
     for project in projects:
         _refuse_subnet(project.config, project.file)
@@ -265,7 +269,8 @@ def _read(path: Path) -> SweepFile:
     if "project" in raw and not raw.keys() & {"base", "layouts"}:
         raise ConfigError(
             f"{path} is a configuration, not a sweep file (base, and a table [[layouts]] for each layout)",
-            hint=f"offramp compare {path} ... compares configurations as they are; docs/compare.md says what a sweep file holds",
+            hint=f"offramp compare {shlex.quote(str(path))} ... compares configurations as they are; docs/compare.md says what a sweep "
+            "file holds",
         )
     return checked(SweepFile, raw, str(path), _impossible)
 

@@ -20,7 +20,10 @@ from build_flows.planning.network import Layer, Network
 __all__ = ["apply_folding", "read_folds"]
 
 RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
-ATTRIBUTES = {"pe": "PE", "simd": "SIMD", "parallel_window": "parallel_window", "pixels": "Pixels"}
+ATTRIBUTES = {
+    "pe": "PE", "simd": "SIMD", "parallel_window": "parallel_window", "pixels": "Pixels", "inputs": "Inputs", "outputs": "Outputs",
+    "lanes": "Lanes",
+}
 
 
 def apply_folding(
@@ -82,7 +85,7 @@ def _fold(layer: Layer, values: Mapping[str, int | str] | None) -> Fold:
         raise CompileError(f"{layer.name}: parallel_window must be 0 or 1, not {values['parallel_window']}")
     fold = Fold(
         int(values.get("pe", 1)), int(values.get("simd", 1)), bool(values.get("parallel_window", 0)), str(values.get("body", "finn")),
-        int(values.get("pixels", 1)),
+        **{key: int(values.get(key, 1)) for key in ("pixels", "inputs", "outputs", "lanes")},
     )
     reason = fold_error(layer, fold)
     if reason:

@@ -14,6 +14,7 @@ from build_flows.finn_bridge.codegen import Generated
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.golden_file import GoldenFile
 from build_flows.finn_bridge.name_layers import Unit
+from build_flows.finn_bridge.rtl_layers.fused_conv import FusedConv
 from build_flows.finn_bridge.verilog_ports import Pin, module_pins
 from build_flows.planning.layer_costs import Unit as Plan
 from hw.netlist import Gate, Instance, Layer, Link, Port, Stream
@@ -23,7 +24,7 @@ __all__ = ["ExitLogits", "GateLogits", "Netting", "describe"]
 CLOCKS, RESETS = ("ap_clk", "ap_clk2x"), ("ap_rst_n",)
 DEPTH = 2
 FRAMES = 2
-FOLDED = ("PE", "SIMD", "parallel_window", "Pixels")
+FOLDED = ("PE", "SIMD", "parallel_window", "Pixels", "Inputs", "Outputs", "Lanes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,11 @@ def _layer(unit: Unit, node: Any, plan: Plan | None, generated: Generated, part:
     if plan and (plan.in_beats, plan.out_beats) != beats:
         planned = f"{plan.in_beats} beats in and {plan.out_beats} out a frame"
         raise CompileError(f"{unit.name} was planned for {planned}, but has {beats[0]} and {beats[1]}")
+    bits = inputs["in0_V"], outputs["out0_V"]
+    # Of FINN's units some sums are a bit narrower than the plan, which goes by data types alone.
+    if plan and isinstance(op, FusedConv) and (plan.in_bits, plan.out_bits) != bits:
+        planned = f"beats of {plan.in_bits} bits in and {plan.out_bits} out"
+        raise CompileError(f"{unit.name} was planned for {planned}, but has {bits[0]} and {bits[1]}")
     return Layer(
         name=unit.name, op=node.op_type, stage=unit.stage, head=unit.head, instances=tuple(instances), links=tuple(links),
         inputs=((unit.name, "in0_V"),), outputs=tuple((unit.name, name) for name in outputs), files=sources,

@@ -11,7 +11,7 @@ from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.quiet import quiet_finn
-from build_flows.finn_bridge.rtl_layers.static_conv import StaticConv_rtl
+from build_flows.finn_bridge.rtl_layers.fused_conv import FusedConv
 
 __all__ = ["Execution", "execute"]
 
@@ -73,13 +73,12 @@ def execute(
 
 def _end(op: Any, layer: str) -> str:
     """The tensor that ``layer`` ends with, whose unit is ``op``."""
-    return op.end(layer) if isinstance(op, StaticConv_rtl) else str(op.onnx_node.output[0])
+    return op.end(layer) if isinstance(op, FusedConv) else str(op.onnx_node.output[0])
 
 
 def _widths(model: ModelWrapper) -> dict[str, int]:
     """Bits of every tensor, those inside of units that are executed by a graph of their own too."""
     found = {tensor: int(model.get_tensor_datatype(tensor).bitwidth()) for node in model.graph.node for tensor in node.output}
-    for node in model.graph.node:
-        if node.op_type == "StaticConv_rtl":
-            found |= {op.onnx_node.name: int(op.get_output_datatype().bitwidth()) for op in getCustomOp(node).body_ops()}
+    for fused in (op for op in map(getCustomOp, model.graph.node) if isinstance(op, FusedConv)):
+        found |= {op.onnx_node.name: int(op.get_output_datatype().bitwidth()) for op in fused.body_ops()}
     return found

@@ -1,4 +1,4 @@
-"""Replace what FINN makes of a layer by one unit of ours, for the layers that the folding gives a static body."""
+"""Replace what FINN makes of a layer by one unit of ours, for the layers that the folding gives a body of ours."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,8 +8,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.finn_bridge.name_layers import Unit
+from build_flows.finn_bridge.rtl_layers.fused_conv import FusedConv
 from build_flows.planning.layer_costs import Fold, units_of_chain
 from build_flows.planning.network import Layer, Network
+from build_flows.planning.shared_units import shared_parameters
 from build_flows.planning.static_units import static_parameters
 
 __all__ = ["fuse_layers"]
@@ -20,14 +22,14 @@ RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 def fuse_layers(
     model: ModelWrapper, units: tuple[Unit, ...], folds: Mapping[str, Fold], network: Network
 ) -> tuple[Unit, ...]:
-    """Put one ``StaticConv_rtl``, called after its layer, where the nodes of a static layer and of the pool in it stand, in place, and
-    return the units that there are then, in streaming order.
+    """Put one ``StaticConv_rtl`` or ``SharedConv_rtl``, called after its layer, where the nodes of a layer of that body and of the pool in
+    it stand, in place, and return the units that there are then, in streaming order.
 
     Every node of before is a unit now, or in the body of exactly one.
     """
     before = [node.name for node in model.graph.node]
     pools = {layer.name: pool for chain in network.chains for layer, planned, pool in units_of_chain(chain, folds)
-             if [plan.kind for plan in planned] == ["static"]}
+             if folds[layer.name].fused and planned}
     layers = {layer.name: layer for layer in network.layers}
     found: list[Unit] = []
     inside = {pool.name for pool in pools.values() if pool}
@@ -40,17 +42,18 @@ def fuse_layers(
         elif not found or found[-1].name != name:
             pool = pools[name]
             parts = [item for item in units if item.layer is not None and item.layer.name in (name, pool.name if pool else "")]
-            _fuse(model, parts, layers[name], pool, folds[name].pixels)
+            _fuse(model, parts, layers[name], pool, folds[name])
             after = tuple(item.layer for item in parts if item.layer is not None and item.layer.name != name)
             found.append(Unit(name, unit.layer, "", unit.stage, unit.head, after))
-    bodies = {node.name: getCustomOp(node).get_nodeattr("Body") for node in model.graph.node if node.op_type == "StaticConv_rtl"}
+    ops = {node.name: getCustomOp(node) for node in model.graph.node}
+    bodies = {name: op.get_nodeattr("Body") for name, op in ops.items() if isinstance(op, FusedConv)}
     held = [node.name for node in model.graph.node if node.name not in bodies]
     held += [node.name for body in bodies.values() for node in body.node]
     assert sorted(held) == sorted(before), "every node is a unit, or in one"
     return tuple(found)
 
 
-def _fuse(model: ModelWrapper, parts: Sequence[Unit], layer: Layer, pool: Layer | None, pixels: int) -> None:
+def _fuse(model: ModelWrapper, parts: Sequence[Unit], layer: Layer, pool: Layer | None, fold: Fold) -> None:
     nodes = {node.name: node for node in model.graph.node}
     old = [nodes[part.name] for part in parts]
     ops = [getCustomOp(node) for node in old]
@@ -76,17 +79,26 @@ def _fuse(model: ModelWrapper, parts: Sequence[Unit], layer: Layer, pool: Layer 
         body_nodes, f"{layer.name} as FINN has it", [info(tensor) for tensor in given], [info(old[-1].output[0])],
         value_info=[info(node.output[0]) for node in old[:-1]],
     )
-    shape = static_parameters(layer, pixels, pool)
     out = old[-1].output[0]
     kind = getCustomOp(levels if levels is not None else matrix).get_output_datatype()
+    op_type, attributes = _attributes(layer, pool, fold)
     fused = helper.make_node(
-        "StaticConv_rtl", given, [out], name=layer.name, domain=RTL_DOMAIN, backend="fpgadataflow",
-        Frame=[shape["height"], shape["width"], shape["channels"]], Kernel=list(shape["kernel"]), Stride=list(shape["stride"]),
-        Pad=list(shape["pad"]), Pool=list(shape["pool"]), Pixels=pixels, InShape=model.get_tensor_shape(given[0]),
+        op_type, given, [out], name=layer.name, domain=RTL_DOMAIN, backend="fpgadataflow", InShape=model.get_tensor_shape(given[0]),
         OutShape=model.get_tensor_shape(out), OutMin=getCustomOp(levels).get_nodeattr("ActVal") if levels is not None else 0,
         inputDataType=model.get_tensor_datatype(given[0]).name, outputDataType=kind.name, Layers=list(ends), Ends=list(ends.values()),
-        Body=body,
+        Body=body, **attributes,
     )
     model.graph.node.insert(list(model.graph.node).index(old[0]), fused)
     for node in old:
         model.graph.node.remove(node)
+
+
+def _attributes(layer: Layer, pool: Layer | None, fold: Fold) -> tuple[str, dict[str, Any]]:
+    """The operation that ``layer`` with ``pool`` in it becomes, and what of its attributes follows from layer and fold."""
+    shape = static_parameters(layer, fold.pixels, pool) if fold.static else shared_parameters(layer, fold, pool)
+    found: dict[str, Any] = {name.capitalize(): list(shape[name]) for name in ("kernel", "stride", "pad", "pool")}
+    found |= {"Frame": [shape["height"], shape["width"], shape["channels"]], "Pixels": fold.pixels}
+    if fold.static:
+        return "StaticConv_rtl", found
+    found |= {name.capitalize(): shape[name] for name in ("beat", "inputs", "outputs", "lanes")}
+    return "SharedConv_rtl", found | {"WeightBits": layer.weight_bits, "Exchangeable": int(layer.exchangeable)}

@@ -1,5 +1,6 @@
 """What the report is made of, gathered from a project's artefacts."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,7 +167,7 @@ def _made(
         if own.rounded:
             reference["but for"] = f"{own.rounded:,} of them, on a rounding boundary where float32 may decide either way"
     return {
-        "Command": {"command": f"offramp run {file}"},
+        "Command": {"command": f"offramp run {shlex.quote(str(file))}"},
         **({} if own is None else {
             "Your own network": {"from": own.from_, "weights": own.weights or "its own", "training": "yours, not made here"},
         }),

@@ -13,6 +13,7 @@ from build_flows.base.errors import OfframpError
 from build_flows.base.parts import Part
 from build_flows.planning.layer_costs import Cost, Fold, Unit, converter, units_of_chain
 from build_flows.planning.network import Layer, Network
+from build_flows.planning.unit import OWN_KEYS
 
 __all__ = ["RESERVE", "TOLERANCE", "Folding", "FoldingError", "LayerPlan", "Limit", "evaluate", "fold_row", "stage_targets", "taken"]
 
@@ -85,7 +86,7 @@ class Folding:
         """The pool that is part of the unit of the layer called ``name``."""
         layers = self.network.layers
         behind = next((after for layer, after in pairwise(layers) if layer.name == name), None)
-        inside = behind is not None and behind.kind == "maxpool" and self.folds[name].static and self.folds[behind.name].static
+        inside = behind is not None and behind.kind == "maxpool" and self.folds[name].fused and self.folds[behind.name].fused
         return behind if inside else None
 
     def stage_cycles(self, stage: int) -> int:
@@ -100,7 +101,8 @@ class Folding:
 
     def as_dict(self) -> dict[str, dict[str, int | str]]:
         """The table of ``folding.toml``: ``{layer: {"pe", "simd", "parallel_window"}}``, pools with ``pe`` alone, ``linear`` without the
-        window; or ``{layer: {"body": "static", "pixels"}}``, a pool that is part of the unit before it with ``body`` alone."""
+        window; or ``{layer: {"body": "static", "pixels"}}``, ``{layer: {"body": "shared", "pixels", "inputs", "outputs", "lanes"}}``, a
+        pool that is part of the unit before it with ``body`` alone."""
         return {layer.name: fold_row(layer, self.folds[layer.name]) for layer in self.network.layers}
 
     def exceeds(self) -> list[str]:
@@ -183,7 +185,7 @@ def evaluate(
     first = network.layers[0]
     if input_pe is None:
         input_pe = plans[first.name].units[0].in_bits // network.in_bits
-        input_pe = input_pe if network.source.channels % input_pe == 0 or folds[first.name].static else network.source.channels
+        input_pe = input_pe if network.source.channels % input_pe == 0 or folds[first.name].fused else network.source.channels
         return evaluate(network, folds, targets, part, input_pe=input_pe, narrow=narrow)
     return Folding(
         network=network, part=part, targets=tuple(targets), input_pe=input_pe,
@@ -194,8 +196,8 @@ def evaluate(
 
 def fold_row(layer: Layer, fold: Fold) -> dict[str, int | str]:
     """The table of ``layer`` in ``folding.toml``."""
-    if fold.static:
-        return {"body": fold.body, "pixels": fold.pixels} if layer.weight_bits else {"body": fold.body}
+    if fold.fused:
+        return {"body": fold.body, **({key: getattr(fold, key) for key in OWN_KEYS[fold.body]} if layer.weight_bits else {})}
     row: dict[str, int | str] = {"pe": fold.pe}
     if layer.weight_bits:
         row["simd"] = fold.simd

@@ -9,7 +9,8 @@ from build_flows.planning.folding import Folding, FoldingError, fold_row
 from build_flows.planning.layer_costs import Cost, Fold, fold_error, units_of_chain
 from build_flows.planning.network import Layer, Network
 from build_flows.planning.static_units import static_options
-from build_flows.planning.unit import BODIES
+from build_flows.planning.unit import BODIES, OWN_KEYS
+from hw.layers.dsp_packing import longest_chain
 
 __all__ = ["VERSION", "read_toml", "to_toml"]
 
@@ -35,8 +36,10 @@ def to_toml(folding: Folding, note: str | None = None) -> str:
         plan = folding.plans[layer.name]
         lines += ["", f"[{layer.name}]", f"# {plan.cycles} cycles; {_cost_text(plan.cost)}"]
         fold = folding.folds[layer.name]
-        if fold.static:
-            lines += _static_told(layer, folding)
+        if fold.fused and layer.kind == "maxpool":
+            lines.append("# in the unit of the layer before it")
+        elif fold.fused:
+            lines.append(f"# weights {layer.mh} x {layer.mw}{_static_told(layer, folding) if fold.static else _shared_told(layer)}")
         elif layer.weight_bits:
             lines.append(f"# weights {layer.mh} x {layer.mw}: pe divides {layer.mh}, simd divides {layer.mw}")
         else:
@@ -45,13 +48,16 @@ def to_toml(folding: Folding, note: str | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _static_told(layer: Layer, folding: Folding) -> list[str]:
-    if layer.kind == "maxpool":
-        return ["# in the unit of the layer before it"]
+def _static_told(layer: Layer, folding: Folding) -> str:
     if layer.kind == "linear":
-        return [f"# weights {layer.mh} x {layer.mw}, all at once"]
-    found = ", ".join(map(str, static_options(layer, folding.fused_pool(layer.name))))
-    return [f"# weights {layer.mh} x {layer.mw}, all at once; pixels is one of {found}"]
+        return ", all at once"
+    return f", all at once; pixels is one of {', '.join(map(str, static_options(layer, folding.fused_pool(layer.name))))}"
+
+
+def _shared_told(layer: Layer) -> str:
+    chains = {pixels: longest_chain(layer.in_bits, layer.in_signed, layer.weight_bits, pixels=pixels) for pixels in (1, 2)}
+    steps = " or ".join(f"of {chain[1].outputs} where pixels is {pixels}" for pixels, chain in chains.items() if chain)
+    return f" in memory; inputs is at most {layer.source.channels}, outputs a multiple {steps}, lanes divides outputs"
 
 
 def _cost_text(cost: Cost) -> str:
@@ -101,7 +107,7 @@ def _read_fold(path: Path, layer: Layer, table: Any) -> Fold:
 
 def fold_of_row(layer: Layer, table: Any) -> Fold:
     """The fold that the table of ``layer`` is, alone. Raises ValueError with the key, its value and what is allowed."""
-    known = [*fold_row(layer, Fold()), "body", *(["pixels"] if layer.weight_bits else [])]
+    known = [*fold_row(layer, Fold()), "body", *(OWN_KEYS["shared"] if layer.weight_bits else ())]
     if not isinstance(table, dict):
         raise ValueError(f"must be a table with {', '.join(known)}, not {table!r}")
     body = table.get("body", "finn")
@@ -120,10 +126,10 @@ def fold_of_row(layer: Layer, table: Any) -> Fold:
                 raise ValueError(f"parallel_window must be 0 or 1, not {value!r}")
         elif key != "body" and (isinstance(value, bool) or not isinstance(value, int)):
             raise ValueError(f"{key} must be an integer, not {value!r}")
-    if body == "static":
-        fold = Fold(body="static", pixels=table.get("pixels", 1))
-    else:
-        fold = Fold(table["pe"], table.get("simd", 1), bool(table.get("parallel_window", 0)))
+    given: dict[str, Any] = {key: table[key] for key in keys} | {"body": body}
+    if "parallel_window" in given:
+        given["parallel_window"] = bool(given["parallel_window"])
+    fold = Fold(**given)
     reason = fold_error(layer, fold)
     if reason:
         raise ValueError(reason)

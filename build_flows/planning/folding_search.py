@@ -7,17 +7,17 @@ finds the true optimum of any weighted sum of the resources; what each weighs is
 again (multiplicative weights, as in Plotkin, Shmoys and Tardos' fractional packing), and the best of all solutions on the way is taken.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from math import exp
 
 from build_flows.base.parts import Part
+from build_flows.planning.fold_choices import Choice, Key, Vector, add, cheapest, choices, dot, undominated, vector
 from build_flows.planning.folding import RESERVE, Folding, FoldingError, evaluate
-from build_flows.planning.layer_costs import Cost, Fold, Unit, converter, divisors, fold_options, layer_units, matrix_cycles, pool_behind
+from build_flows.planning.layer_costs import Cost, Fold, converter, divisors, pool_behind
 from build_flows.planning.least_targets import refuse_impossible
-from build_flows.planning.network import Layer, Network
-from build_flows.planning.static_units import static_options, static_unit
+from build_flows.planning.network import Network
 
 __all__ = ["fits", "search"]
 
@@ -31,9 +31,6 @@ SCALE = 10**9
 """Weights are integers of this size, so that sums are exact and equal on every machine."""
 
 _RESOURCES = ("LUT", "LUTRAM", "FF", "BRAM18", "DSP")
-
-_Vector = tuple[int, int, int, int, int]
-
 
 
 def search(
@@ -60,7 +57,6 @@ def search(
     return evaluate(network, found.folds, targets, part, input_pe=found.input_pe, narrow=narrow)
 
 
-
 def fits(network: Network, targets: Sequence[int], part: Part, *, narrow: bool = True) -> bool:
     """Whether the folding that :func:`search` finds takes no more than ``part`` has, :data:`RESERVE` included, by the estimate.
 
@@ -75,7 +71,6 @@ def fits(network: Network, targets: Sequence[int], part: Part, *, narrow: bool =
     return False
 
 
-
 def _space(network: Network, targets: Sequence[int], narrow: bool) -> "_Space":
     if len(targets) != len(network.stages):
         raise FoldingError(f"targets must have one value a stage, {len(network.stages)}, not {len(targets)}")
@@ -83,13 +78,11 @@ def _space(network: Network, targets: Sequence[int], narrow: bool) -> "_Space":
     return _Space(network, targets, narrow)
 
 
-
-def _priced(weights: Mapping[str, float], part: Part) -> "_Vector":
+def _priced(weights: Mapping[str, float], part: Part) -> Vector:
     """What one of each resource costs, when shares of the part weigh as ``weights`` say."""
     capacity = dict(zip(_RESOURCES, (part.lut, part.lutram, part.ff, part.bram18, part.dsp), strict=True))
     lut, lutram, ff, bram18, dsp = (round(SCALE * weights[name] / capacity[name]) for name in _RESOURCES)
     return lut, lutram, ff, bram18, dsp
-
 
 
 @dataclass(frozen=True)
@@ -104,7 +97,6 @@ class _Tried:
     def merit(self) -> tuple[float, float]:
         """The largest share and the sum of all; the less the better."""
         return round(max(self.shares.values()), 9), round(sum(self.shares.values()), 9)
-
 
 
 def _tried(space: "_Space", part: Part) -> Iterator[_Tried]:
@@ -125,25 +117,11 @@ def _tried(space: "_Space", part: Part) -> Iterator[_Tried]:
         weights = {name: max(0.001, value / sum(raised.values())) for name, value in raised.items()}
 
 
-
 @dataclass(frozen=True)
 class _Solution:
     folds: dict[str, Fold]
     input_pe: int
-    cost: _Vector
-
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """A folding of a layer, or of a layer and the pool that is part of its unit: widths of its streams in and out, and what its units
-    take."""
-
-    in_bits: int
-    out_bits: int
-    folds: tuple[Fold, ...]
-    cost: _Vector
-
+    cost: Vector
 
 
 class _Space:
@@ -155,26 +133,26 @@ class _Space:
                        for part, chains in (("stage", network.stages), ("head", network.heads), ("gate", network.gates))
                        for k, chain in enumerate(chains)}
         self.choices = {
-            (part, k, place): _undominated(_choices(layer, targets[k], narrow, pool_behind(chain, place)))
+            (part, k, place): undominated(choices(layer, targets[k], narrow, pool_behind(chain, place)))
             for (part, k), chain in self.chains.items() for place, layer in enumerate(chain)
         }
         source = network.source
-        whole = [choice.in_bits // network.in_bits for choice in self.choices["stage", 0, 0] if choice.folds[0].static]
+        whole = [choice.in_bits // network.in_bits for choice in self.choices["stage", 0, 0] if choice.folds[0].fused]
         sizes = {*divisors(source.channels), *whole}
         self.entries = [pe for pe in sorted(sizes) if source.values // pe <= targets[0]]
-        self.converters: dict[tuple[int, int, int], _Vector] = {}
+        self.converters: dict[tuple[int, int, int], Vector] = {}
 
-    def between(self, width: int, in_bits: int, frame_bits: int) -> _Vector:
+    def between(self, width: int, in_bits: int, frame_bits: int) -> Vector:
         """What the converter between two widths takes; nothing when they are equal."""
         key = (width, in_bits, frame_bits)
         if key not in self.converters:
             unit = converter(*key)
-            self.converters[key] = _vector([unit] if unit else [])
+            self.converters[key] = vector([unit] if unit else [])
         return self.converters[key]
 
-    def cheapest(self, weights: _Vector) -> _Solution:
+    def cheapest(self, weights: Vector) -> _Solution:
         """The folding with the least sum of resources, each times its weight."""
-        priced = {key: [(_dot(choice.cost, weights), choice) for choice in choices] for key, choices in self.choices.items()}
+        priced = {key: cheapest(found, weights) for key, found in self.choices.items()}
 
         def behind(part: str, stage: int) -> list[tuple[str, int]]:
             """The chains that what a stage gives goes into."""
@@ -182,7 +160,24 @@ class _Space:
             return [branch for branch in branches if branch in self.chains]
 
         @cache
-        def least(part: str, stage: int, place: int, width: int) -> tuple[int | None, _Choice | None]:
+        def joined(width: int, in_bits: int, frame_bits: int) -> int:
+            return dot(self.between(width, in_bits, frame_bits), weights)
+
+        @cache
+        def entered(part: str, stage: int, place: int) -> tuple[tuple[int, Key, Choice], ...]:
+            """For each width that a layer can take, the least price of it and everything downstream of it, and how it is folded."""
+            found: dict[int, tuple[int, Key, Choice]] = {}
+            for price, choice in priced[part, stage, place]:
+                behind_it = least(part, stage, place + len(choice.folds), choice.out_bits)[0]
+                if behind_it is None:
+                    continue
+                best, total = found.get(choice.in_bits), price + behind_it
+                if best is None or (total, choice.key) < best[:2]:
+                    found[choice.in_bits] = total, choice.key, choice
+            return tuple(found.values())
+
+        @cache
+        def least(part: str, stage: int, place: int, width: int) -> tuple[int | None, Choice | None]:
             """The least price of everything downstream of a stream ``width`` wide that enters a layer, and how the layer is folded; None
             where it can be in no way: a pool is too slow by itself, and has to be part of the unit before it."""
             chain = self.chains[part, stage]
@@ -190,15 +185,11 @@ class _Space:
                 prices = [least(*branch, 0, width)[0] for branch in behind(part, stage)]
                 return None if None in prices else sum(price for price in prices if price is not None), None
             frame_bits = chain[place].source.values * chain[place].in_bits
-            found: tuple[int, _Key, _Choice] | None = None
-            for price, choice in priced[part, stage, place]:
-                behind_it = least(part, stage, place + len(choice.folds), choice.out_bits)[0]
-                if behind_it is None:
-                    continue
-                total = price + behind_it + _dot(self.between(width, choice.in_bits, frame_bits), weights)
-                if found is None or (total, _key(choice)) < found[:2]:
-                    found = (total, _key(choice), choice)
-            return (found[0], found[2]) if found else (None, None)
+            found = [(price + joined(width, choice.in_bits, frame_bits), key, choice) for price, key, choice in entered(part, stage, place)]
+            if not found:
+                return None, None
+            price, _, choice = min(found, key=lambda item: item[:2])
+            return price, choice
 
         def entry(pe: int) -> tuple[int, int]:
             price = least("stage", 0, 0, pe * self.network.in_bits)[0]
@@ -207,7 +198,7 @@ class _Space:
 
         input_pe = min(self.entries, key=entry)
         folds: dict[str, Fold] = {}
-        cost: _Vector = (0, 0, 0, 0, 0)
+        cost: Vector = (0, 0, 0, 0, 0)
 
         def follow(part: str, stage: int, width: int) -> None:
             nonlocal cost
@@ -217,76 +208,10 @@ class _Space:
                 assert choice is not None, "what no folding meets was refused"
                 folds.update(zip((item.name for item in chain[place:]), choice.folds, strict=False))
                 place += len(choice.folds)
-                cost = _sum(_sum(cost, choice.cost), self.between(width, choice.in_bits, layer.source.values * layer.in_bits))
+                cost = add(add(cost, choice.cost), self.between(width, choice.in_bits, layer.source.values * layer.in_bits))
                 width = choice.out_bits
             for branch in behind(part, stage):
                 follow(*branch, width)
 
         follow("stage", 0, input_pe * self.network.in_bits)
         return _Solution(folds, input_pe, cost)
-
-
-
-@lru_cache(maxsize=65536)
-def _choice(layer: Layer, fold: Fold, narrow: bool) -> tuple[int, _Choice]:
-    """The least target that ``layer`` meets when it is folded so, and the choice."""
-    units = layer_units(layer, fold, narrow=narrow)
-    least = max(unit.least_target for unit in units)
-    return least, _Choice(units[0].in_bits, units[-1].out_bits, (fold,), _vector(units))
-
-
-
-@lru_cache(maxsize=4096)
-def _static_choice(layer: Layer, pixels: int, pool: Layer | None) -> tuple[int, _Choice]:
-    """As :func:`_choice`, of a static unit."""
-    unit, fold = static_unit(layer, pixels, pool), Fold(body="static", pixels=pixels)
-    return unit.least_target, _Choice(unit.in_bits, unit.out_bits, (fold, Fold(body="static")) if pool else (fold,), _vector([unit]))
-
-
-
-def _choices(layer: Layer, target: int, narrow: bool, pool: Layer | None) -> list[_Choice]:
-    """The foldings of a layer that meet the target; ``pool`` may be part of its unit."""
-    # A quick look at the matrix-vector unit alone, before the others are worked out.
-    options = [fold for fold in fold_options(layer) if matrix_cycles(layer, fold) <= target]
-    found = [_choice(layer, fold, narrow) for fold in options]
-    for inside in dict.fromkeys((None, pool)):
-        found += [_static_choice(layer, pixels, inside) for pixels in static_options(layer, inside)]
-    return [choice for least, choice in found if least <= target]
-
-
-
-def _undominated(choices: list[_Choice]) -> list[_Choice]:
-    """The choices of which no other of the same widths, and as many layers, takes at most as much of everything (of equal ones the
-    first)."""
-    groups: dict[tuple[int, int, int], list[_Choice]] = {}
-    for choice in sorted(choices, key=lambda item: (item.in_bits, item.out_bits, item.cost, _key(item))):
-        group = groups.setdefault((choice.in_bits, choice.out_bits, len(choice.folds)), [])
-        if not any(all(a <= b for a, b in zip(other.cost, choice.cost, strict=True)) for other in group):
-            group.append(choice)
-    return [choice for group in groups.values() for choice in group]
-
-
-
-def _vector(units: Iterable[Unit]) -> _Vector:
-    total = Cost()
-    for unit in units:
-        total += unit.cost
-    return total.occupied, total.lutram, total.ff, total.bram18, total.dsp
-
-
-
-def _sum(a: _Vector, b: _Vector) -> _Vector:
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4]
-
-
-
-def _dot(a: _Vector, b: _Vector) -> int:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3] + a[4] * b[4]
-
-_Key = tuple[str, int, int, bool, int, int]
-
-
-
-def _key(choice: _Choice) -> _Key:
-    fold = choice.folds[0]
-    return fold.body, fold.pe, fold.simd, fold.parallel_window, fold.pixels, len(choice.folds)

@@ -1,11 +1,11 @@
 """What a folded layer takes: hardware units, cycles a frame, and estimated resources.
 
 A layer becomes a chain of units: ``conv`` is padding (where it pads), sliding window, width converter (where their beats differ),
-matrix-vector unit with its weight memory, thresholding; ``linear`` is the last two; pools are one unit each. With the static body
-``conv`` and ``linear`` are one unit, which may hold the pool behind (:mod:`build_flows.planning.static_units`). Cycles are exact: the
-interval between frames that the unit's RTL settles to when its input never waits and its output is always taken. DSPs and block RAMs are
-those that synthesis finds too; LUTs and flip-flops are estimates for 7-series parts, fitted to synthesised units
-(:mod:`build_flows.planning.cost_model`).
+matrix-vector unit with its weight memory, thresholding; ``linear`` is the last two; pools are one unit each. With a body of ours
+``conv`` and ``linear`` are one unit, which may hold the pool behind (:mod:`build_flows.planning.static_units`,
+:mod:`build_flows.planning.shared_units`). Cycles are exact: the interval between frames that the unit's RTL settles to when its input never
+waits and its output is always taken. DSPs and block RAMs are those that synthesis finds too; LUTs and flip-flops are estimates for 7-series
+parts, fitted to synthesised units (:mod:`build_flows.planning.cost_model`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,8 +15,9 @@ from math import ceil, gcd
 from build_flows.planning.cost_model import Cost
 from build_flows.planning.memory_map import Placed, place, place_table
 from build_flows.planning.network import Layer, Pair
+from build_flows.planning.shared_units import shared_error, shared_unit
 from build_flows.planning.static_units import body_error, pool_error, static_error, static_unit
-from build_flows.planning.unit import BODIES, HANDOVER, SUFFIXES, Fold, Unit
+from build_flows.planning.unit import BODIES, HANDOVER, OWN_KEYS, SUFFIXES, Fold, Unit
 from build_flows.planning.unit_terms import (
     converter_terms,
     mvau_terms,
@@ -73,18 +74,19 @@ def parallel_window_error(layer: Layer) -> str | None:
 
 
 def fold_error(layer: Layer, fold: Fold) -> str | None:
-    """What is wrong with ``fold`` for ``layer``, as ``<key> must ..., not <value>``; None when nothing is. Whether a static unit can
-    have so many pixels depends on the pool in it, and is :func:`units_of_chain`'s to say."""
+    """What is wrong with ``fold`` for ``layer``, as ``<key> must ..., not <value>``; None when nothing is. What depends on the pool in a
+    unit of ours is :func:`units_of_chain`'s to say, and so are the pixels of a static one."""
     if fold.body not in BODIES:
         return f"body must be one of {', '.join(BODIES)}, not {fold.body!r}"
-    if fold.static:
-        if fold != Fold(body="static", pixels=fold.pixels):
-            return "pe, simd and parallel_window must be left out where the body is static"
-        if layer.kind == "maxpool":
-            return None if fold.pixels == 1 else f"pixels must be left out for a maxpool, not {fold.pixels}"
-        return body_error(layer)
-    if fold.pixels != 1:
-        return f"pixels must be left out where the body is finn, not {fold.pixels}"
+    if fold.fused and (fold.pe, fold.simd, fold.parallel_window) != (1, 1, False):
+        return f"pe, simd and parallel_window must be left out where the body is {fold.body}"
+    if foreign := next((key for key in OWN_KEYS["shared"] if key not in OWN_KEYS[fold.body] and getattr(fold, key) != 1), None):
+        return f"{foreign} must be left out where the body is {fold.body}, not {getattr(fold, foreign)}"
+    if fold.fused and layer.kind == "maxpool":
+        given = next((key for key in OWN_KEYS["shared"] if getattr(fold, key) != 1), None)
+        return f"{given} must be left out for a maxpool, not {getattr(fold, given)}" if given else None
+    if fold.fused:
+        return body_error(layer) if fold.static else shared_error(layer, fold)
     channels = layer.target.channels
     if fold.pe < 1 or channels % fold.pe:
         return f"pe must divide {channels} ({_list(channels)}), not {fold.pe}"
@@ -175,8 +177,8 @@ def layer_units(layer: Layer, fold: Fold, *, narrow: bool = True) -> tuple[Unit,
     reason = fold_error(layer, fold)
     if reason:
         raise ValueError(f"{layer.name}: {reason}")
-    if fold.static:
-        return (static_unit(layer, fold.pixels),) if layer.weight_bits else ()
+    if fold.fused:
+        return (_own_unit(layer, fold, None),) if layer.weight_bits else ()
     if layer.kind == "maxpool":
         return (_maxpool(layer, fold),)
     if layer.kind == "global_sum":
@@ -193,8 +195,12 @@ def layer_units(layer: Layer, fold: Fold, *, narrow: bool = True) -> tuple[Unit,
     return tuple(units)
 
 
+def _own_unit(layer: Layer, fold: Fold, pool: Layer | None) -> Unit:
+    return static_unit(layer, fold.pixels, pool) if fold.static else shared_unit(layer, fold, pool)
+
+
 def pool_behind(chain: Sequence[Layer], place: int) -> Layer | None:
-    """The pool that the static unit of ``chain[place]`` could have in it: the one that alone reads the layer."""
+    """The pool that a unit of ours of ``chain[place]`` could have in it: the one that alone reads the layer."""
     behind = chain[place + 1] if place + 1 < len(chain) else None
     return behind if behind and pool_error(chain[place], behind) is None else None
 
@@ -202,7 +208,7 @@ def pool_behind(chain: Sequence[Layer], place: int) -> Layer | None:
 def units_of_chain(
     chain: Sequence[Layer], folds: Mapping[str, Fold], *, narrow: bool = True
 ) -> Iterator[tuple[Layer, tuple[Unit, ...], Layer | None]]:
-    """The units of every layer of a ``chain`` folded by ``folds``, by name; of a pool that is in the static unit of the layer before, none.
+    """The units of every layer of a ``chain`` folded by ``folds``, by name; of a pool that is in the unit of the layer before, none.
     With each its pool that is part of its unit.
 
     Raises ValueError naming the layer that cannot be folded so.
@@ -210,28 +216,35 @@ def units_of_chain(
     inside: Layer | None = None
     for at, layer in enumerate(chain):
         fold = folds[layer.name]
-        if fold.static and layer.kind == "maxpool":
-            if layer is not inside:
-                raise ValueError(f'{layer.name}: body must be "finn", not "static": {_outside(chain, at, folds)}')
+        if fold.fused and layer.kind == "maxpool":
+            reason = f"body must be {_outside(chain, at, folds)}" if layer is not inside else fold_error(layer, fold)
+            if reason:
+                raise ValueError(f"{layer.name}: {reason}")
             yield layer, (), None
             continue
         behind = chain[at + 1] if at + 1 < len(chain) else None
-        inside = behind if behind and fold.static and behind.kind == "maxpool" and folds[behind.name].static else None
+        inside = behind if behind and fold.fused and behind.kind == "maxpool" and folds[behind.name].body == fold.body else None
         if inside is None:
             yield layer, layer_units(layer, fold, narrow=narrow), None
         else:
-            reason = fold_error(layer, fold) or static_error(layer, fold.pixels, inside)
+            reason = fold_error(layer, fold) or (
+                static_error(layer, fold.pixels, inside) if fold.static else shared_error(layer, fold, inside))
             if reason:
                 raise ValueError(f"{layer.name}: {reason}")
-            yield layer, (static_unit(layer, fold.pixels, inside),), inside
+            yield layer, (_own_unit(layer, fold, inside),), inside
 
 
 def _outside(chain: Sequence[Layer], place: int, folds: Mapping[str, Fold]) -> str:
-    """Why the pool ``chain[place]`` is not part of the layer before it."""
+    """What body the pool ``chain[place]``, which is not part of the layer before it, may have, and why."""
+    body = folds[chain[place].name].body
     if place == 0:
-        return "it is the first layer of its part of the network"
+        return f'"finn", not "{body}": it is the first layer of its part of the network'
     before = chain[place - 1]
-    return pool_error(before, chain[place]) or f"the body of {before.name} is {folds[before.name].body}"
+    if reason := pool_error(before, chain[place]):
+        return f'"finn", not "{body}": {reason}'
+    its = folds[before.name].body
+    allowed = '"finn"' if its == "finn" else f'"finn" or "{its}"'
+    return f'{allowed}, not "{body}": the body of {before.name} is {its}'
 
 
 def unit_names(layer: str, units: Sequence[Unit]) -> list[tuple[str, Unit]]:

@@ -8,6 +8,7 @@ from math import ceil
 from build_flows.planning.folding import FoldingError
 from build_flows.planning.layer_costs import Fold, fold_error, fold_options, layer_units, matrix_cycles, pool_behind
 from build_flows.planning.network import Layer, Network
+from build_flows.planning.shared_units import shared_options, shared_shape
 from build_flows.planning.static_units import static_options, static_unit
 
 __all__ = ["Least", "least_targets", "refuse_impossible"]
@@ -48,13 +49,17 @@ def least_targets(network: Network, *, narrow: bool = True) -> tuple[Least, ...]
 
 @lru_cache(maxsize=4096)
 def _least(before: Layer | None, layer: Layer, behind: Layer | None, narrow: bool) -> Least:
-    """What ``layer`` takes at least, by itself, with the pool ``behind`` in it, or, a pool, in the static unit of the layer ``before``."""
+    """What ``layer`` takes at least, by itself, with the pool ``behind`` in it, or, a pool, in the unit of the layer ``before``."""
     found: Least | None = None
     fused = [(before, layer)] if before else [(layer, None), (layer, behind)] if behind else [(layer, None)]
     units = [static_unit(conv, pixels, pool) for conv, pool in fused for pixels in static_options(conv, pool)]
-    if units:
-        unit = min(units, key=lambda unit: unit.least_target)
-        found = Least(layer=layer.name, stage=layer.stage, unit=unit.kind, target=unit.least_target, cycles=unit.cycles)
+    ours = [(unit.least_target, unit.cycles, unit.kind) for unit in units]
+    for conv, pool in fused:
+        shared = [shared_shape(conv, fold, pool).cycles for fold in shared_options(conv, pool)]
+        ours += [(min(shared), min(shared), "shared")] if shared else []
+    if ours:
+        target, cycles, kind = min(ours, key=lambda item: item[0])
+        found = Least(layer=layer.name, stage=layer.stage, unit=kind, target=target, cycles=cycles)
     for fold in sorted(fold_options(layer), key=lambda fold: (matrix_cycles(layer, fold), -fold.pe, -fold.simd)):
         if found is not None and matrix_cycles(layer, fold) >= found.target:
             break

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
 
-__all__ = ["STYLES", "Placed", "place", "place_table"]
+__all__ = ["STYLES", "Placed", "place", "place_rom", "place_table"]
 
 STYLES = ("auto", "block", "distributed")
 """What an RTL attribute can ask for; ``auto`` leaves the choice to the tool."""
@@ -72,14 +72,25 @@ def place(words: int, bits: int, *, used: int | None = None, shared: bool = Fals
 def place_table(words: int, bits: int) -> Placed:
     """A table of ``words`` x ``bits`` that is only read, with a clocked port: ``logic``, or ``block`` when that is cheaper. (A table with
     words that are alike may shrink before that, and then stay in logic.)"""
+    cost, placed = _read_only(words, bits)
+    return placed if cost < words * bits * _TABLE_BIT else Placed("logic", banks=words)
+
+
+@lru_cache(maxsize=65536)
+def place_rom(words: int, bits: int) -> Placed:
+    """A table of ``words`` x ``bits`` that is only read, with a clocked port, and is to be block RAM."""
+    return _read_only(words, bits)[1]
+
+
+def _read_only(words: int, bits: int) -> tuple[float, Placed]:
+    """The cheapest blocks for a table, and their cost."""
     found = []
     for halves, price, address, widths in (*_SIMPLE_DUAL, *_TRUE_DUAL):
         for step, unit in enumerate(widths):
             banks = ceil(words / 2 ** (address - step))
             units = ceil(banks * bits / unit)
             found.append((price * units + _PORT + _MUX * (banks - 1) * bits, Placed("block", bram18=halves * units, banks=banks)))
-    cost, placed = min(found, key=lambda item: item[0])
-    return placed if cost < words * bits * _TABLE_BIT else Placed("logic", banks=words)
+    return min(found, key=lambda item: item[0])
 
 
 def _distributed(words: int, bits: int, used: int, shared: bool) -> Iterator[tuple[float, Placed]]:

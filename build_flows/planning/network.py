@@ -59,7 +59,8 @@ class Layer:
     the sum before the thresholds (0 for ``maxpool``); where ``activation`` is false that sum is the output. ``sum_bits`` is its width as
     the RTL has it, narrower where the weights are known (those of ``read_network``). ``kernel``, ``pad`` and ``stride``, each (of the
     height, of the width), are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0. ``finn_because`` is why the layer may be made of
-    FINN's units alone; empty where it may have a body of ours. ``constants`` are its integers, where they are known.
+    FINN's units alone; empty where it may have a body of ours. ``exchangeable``: its weights and thresholds may be exchanged.
+    ``constants`` are its integers, where they are known.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Layer:
     stride: Pair = (1, 1)
     weight_bits: int = 0
     finn_because: str = 'build.layers = "finn"'
+    exchangeable: bool = False
     constants: Constants | None = None
 
     @property
@@ -200,12 +202,11 @@ def from_meta(meta: Any, shapes: Shapes) -> Network:
 
 
 def fused(network: Network, exchangeable: bool = False) -> Network:
-    """``network`` whose layers may have a body of ours as well as FINN's units, but those of ``exchangeable`` heads."""
-
-    def free(layer: Layer) -> Layer:
-        return replace(layer, finn_because="its weights are to be exchangeable" if exchangeable and layer.head else "")
-
-    return _each(network, free)
+    """``network`` whose layers may have a body of ours as well as FINN's units; those of ``exchangeable`` heads one whose weights may be
+    exchanged. Gate heads are not exchanged: their sums are sized by their weights."""
+    found = _each(network, lambda layer: replace(layer, finn_because=""))
+    heads = tuple(tuple(replace(layer, exchangeable=exchangeable) for layer in chain) for chain in found.heads)
+    return replace(found, heads=heads)
 
 
 def _each(network: Network, change: Callable[[Layer], Layer]) -> Network:

@@ -52,7 +52,9 @@ def body_error(layer: Layer) -> str | None:
     """Why ``layer`` can be no static unit whatever its pixels; None when that depends on them."""
     if layer.kind not in ("conv", "linear"):
         return f'body must be "finn" for a {layer.kind}, not "static"'
-    return f'body must be "finn", not "static": {layer.finn_because}' if layer.finn_because else None
+    if layer.finn_because:
+        return f'body must be "finn", not "static": {layer.finn_because}'
+    return 'body must be "finn" or "shared", not "static": its weights are to be exchangeable' if layer.exchangeable else None
 
 
 @lru_cache(maxsize=16384)

@@ -5,16 +5,22 @@ from dataclasses import dataclass
 from build_flows.planning.cost_model import Cost, price
 from build_flows.planning.unit_terms import Terms
 
-__all__ = ["BODIES", "HANDOVER", "SUFFIXES", "Fold", "Unit"]
+__all__ = ["BODIES", "HANDOVER", "OWN_KEYS", "SUFFIXES", "Fold", "Unit"]
 
 HANDOVER = 2
 """Cycles by which a unit may exceed its target: what FINN's sliding window spends between two frames, whatever its folding."""
 
-SUFFIXES = {"padding": "_pad", "window": "_swg", "mvau": "_mvau", "threshold": "_thr", "maxpool": "", "global_sum": "", "static": ""}
+SUFFIXES = {
+    "padding": "_pad", "window": "_swg", "mvau": "_mvau", "threshold": "_thr", "maxpool": "", "global_sum": "", "static": "", "shared": "",
+}
 """What the name of a unit of each kind ends in, after its layer's; a converter has ``_dwc`` after the name of the unit it feeds."""
 
-BODIES = ("finn", "static")
-"""What a layer may be made of: FINN's chain of units, or one unit of ours whose weights are constants in its logic."""
+BODIES = ("finn", "static", "shared")
+"""What a layer may be made of: FINN's chain of units, or one unit of ours: with weights that are constants in its logic, or on DSP chains
+with weights in memory."""
+
+OWN_KEYS: dict[str, tuple[str, ...]] = {"finn": (), "static": ("pixels",), "shared": ("pixels", "inputs", "outputs", "lanes")}
+"""The keys of a fold that only bodies of ours have, by body."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,9 @@ class Fold:
 
     Body ``finn``: ``pe`` outputs at a time, each of ``simd`` inputs a cycle; ``parallel_window``: the sliding window hands out whole
     windows. ``linear`` has no window; pools have only ``pe``, the channels a beat. Body ``static``: ``pixels`` a beat in, with all their
-    channels, and all outputs of their windows at once; of a ``maxpool``: it is part of the unit of the convolution before it.
+    channels, and all outputs of their windows at once. Body ``shared``: a tap of the kernel a cycle, for ``pixels`` (1 or 2) neighbouring
+    pixels of the convolution, ``inputs`` channels in and ``outputs`` channels out, of which ``lanes`` sums a cycle leave for the thresholds
+    (:class:`hw.layers.shared_shape.SharedShape`). Either of a ``maxpool``: it is part of the unit of the convolution before it.
     """
 
     pe: int = 1
@@ -31,6 +39,14 @@ class Fold:
     parallel_window: bool = False
     body: str = "finn"
     pixels: int = 1
+    inputs: int = 1
+    outputs: int = 1
+    lanes: int = 1
+
+    @property
+    def fused(self) -> bool:
+        """Whether it is one unit of ours."""
+        return self.body != "finn"
 
     @property
     def static(self) -> bool:
@@ -42,8 +58,8 @@ class Fold:
 class Unit:
     """One hardware unit of a layer.
 
-    ``kind`` is ``padding``, ``window``, ``converter``, ``mvau``, ``threshold``, ``maxpool``, ``global_sum`` or ``static``; ``folding``
-    holds the unit's own ``pe``, ``simd``, ``parallel_window`` and ``pixels`` as far as it has them. Streams are ``in_bits`` and
+    ``kind`` is ``padding``, ``window``, ``converter``, ``mvau``, ``threshold``, ``maxpool``, ``global_sum``, ``static`` or ``shared``;
+    ``folding`` holds the unit's own keys of :class:`Fold` as far as it has them. Streams are ``in_bits`` and
     ``out_bits`` wide, ``in_beats`` and ``out_beats`` beats a frame; ``cycles`` is the frame interval. ``model`` is what the cost model
     knows it as (a window that hands out whole windows is ``window_parallel``, a converter ``converter_up``, ``converter_serial`` or
     ``converter_down``), and ``terms`` what that weighs.
@@ -71,8 +87,8 @@ class Unit:
     @property
     def least_target(self) -> int:
         """The least target that it meets, in cycles a frame: what its folding takes (beats in and out; of a matrix-vector unit its
-        products; of a static unit its interval), and its interval but for the handover between frames."""
-        work = self.cycles if self.kind in ("mvau", "static") else max(self.in_beats, self.out_beats)
+        products; of a unit of ours its interval), and its interval but for the handover between frames."""
+        work = self.cycles if self.kind in ("mvau", "static", "shared") else max(self.in_beats, self.out_beats)
         return max(work, self.cycles - HANDOVER)
 
     def meets(self, target: int) -> bool:

@@ -1,5 +1,6 @@
 """A project: its configuration, read from one TOML file and checked, and the places that it speaks of."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -196,5 +197,9 @@ def parse(text: str, name: str = "config.toml") -> Config:
     """Check configuration ``text``; ``name`` is what messages call it. Raises :class:`ConfigError` with one line per fault."""
     raw = parse_toml(text, name)
     if "layouts" in raw and "project" not in raw:
-        raise ConfigError(f"{name} is a sweep file, not a configuration", hint=f"offramp compare --sweep {name} compares its layouts")
+        raise ConfigError(
+            f"{name} is a sweep file, not a configuration", hint=f"offramp compare --sweep {shlex.quote(name)} compares its layouts"
+        )
+    if "project" not in raw and any(isinstance(table, dict) and {"pe", "pixels", "body"} & set(table) for table in raw.values()):
+        raise ConfigError(f"{name} is a folding of layers, not a configuration", hint="a configuration names it as build.folding")
     return checked(Config, raw, name, impossible)

@@ -1,7 +1,9 @@
 """What a configuration with a network of the user's own must not say: the network is as it is, trained already."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+from pydantic import BaseModel
 
 from build_flows.project.config import Config
 
@@ -39,16 +41,13 @@ def impossible_own(config: Config) -> Iterator[tuple[str, Any, str]]:
                 yield f"exits[{index}].{key}", getattr(item, key), "exits stand where your network has them; allowed: unset"
         if item.policy == "gate":
             yield f"exits[{index}].policy", "gate", "only networks trained here have gate heads; allowed: any other policy"
-    for key in BITS:
-        if key in config.model.model_fields_set:
-            yield f"model.{key}", getattr(config.model, key), "bits are those of your network; allowed: unset"
+    yield from _unset("model", config.model, BITS, "bits are those of your network")
     for key in ("checkpoint", "start"):
         value = getattr(config.train, key)
         if value is not None:
             yield f"train.{key}", value, "your network is not trained here; allowed: unset (its weights: model.weights)"
-    for key in type(config.train).model_fields:
-        if key in config.train.model_fields_set and key not in (*READ, "checkpoint", "start", "scheme"):
-            yield f"train.{key}", getattr(config.train, key), "your network is not trained here; allowed: unset"
+    training = [key for key in type(config.train).model_fields if key not in (*READ, "checkpoint", "start", "scheme")]
+    yield from _unset("train", config.train, training, "your network is not trained here")
     if config.train.scheme != "joint":
         yield "train.scheme", config.train.scheme, 'your network is not trained here; allowed: "joint", the default'
     if config.calibrate.mean_cost is not None:
@@ -57,3 +56,12 @@ def impossible_own(config: Config) -> Iterator[tuple[str, Any, str]]:
         yield "build.mode", "subnet", "only networks trained here are cut; allowed: any other mode"
     if config.build.exchangeable_heads:
         yield "build.exchangeable_heads", True, "only networks trained here have exchangeable heads; allowed: false or unset"
+
+
+def _unset(name: str, section: BaseModel, keys: Iterable[str], why: str) -> Iterator[tuple[str, Any, str]]:
+    """One fault for all ``keys`` that are set in ``section``, which is called ``name``: they come together, out of a file that
+    ``offramp init`` wrote."""
+    first, *others = [key for key in keys if key in section.model_fields_set] or [""]
+    if first:
+        more = f", and so {', '.join(others)}" if others else ""
+        yield f"{name}.{first}", getattr(section, first), f"{why}; allowed: unset{more}"

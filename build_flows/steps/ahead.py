@@ -14,7 +14,7 @@ from build_flows.base.ui import Ui
 from build_flows.planning.network import Network, from_meta, fused
 from build_flows.planning.pace import LEAST_REACH, fastest, planned_reach
 from build_flows.steps.calibrate import cost_price
-from build_flows.steps.data import project_dataset
+from build_flows.steps.data import data_named, project_dataset
 from build_flows.steps.engine import Work
 from build_flows.steps.planned import read_folding, refuse_pace
 from build_flows.steps.promises import refuse_too_few
@@ -32,14 +32,19 @@ def look_ahead(project: "Project", ui: Ui) -> None:
     """Before a network is trained here, or one of the user's own is read: raise :class:`ConfigError` for what could not be calibrated or
     compiled, and warn of what can be trained, but not compiled. Of the user's own only the data are known yet.
 
-    Reads the data set, for the shape of its images and their classes; raises ``quant_models.errors.QuantModelError`` when it is unfit.
+    Reads the data set, for the shape of its images and their classes; a data set that is unfit is a :class:`ConfigError` too.
     """
+    from quant_models.errors import QuantModelError
     from quant_models.integers.describe import describe
 
+    try:
+        data = project_dataset(project)
+    except QuantModelError as error:
+        raise ConfigError(f"{project.file}: {data_named(project)}: {error}") from error
     refuse_too_few(project)
     if project.config.model.own:
         return
-    data = project_dataset(project)
+    _refuse_device(project)
     work = Work(folder=project.output, ui=ui, output=project.output, file=project.file)
     spec = built(topology(project), data.classes, data.shape, work)
     _refuse_cost(project, spec)
@@ -82,6 +87,19 @@ def _told(project: "Project") -> list[str]:
         except ConfigError as error:
             lines.append(error.message)
     return lines
+
+
+def _refuse_device(project: "Project") -> None:
+    """A GPU that is to train has to be there."""
+    from quant_models.errors import QuantModelError
+    from quant_models.training.train import device
+
+    if project.checkpoint is not None:
+        return
+    try:
+        device(project.config.train.device)
+    except QuantModelError as error:
+        raise ConfigError(f"{project.file}: {project.named('train.device')}: {error}") from error
 
 
 def _refuse_cost(project: "Project", spec: "NetSpec") -> None:

@@ -29,6 +29,7 @@ from build_flows.planning.network import read_network
 from build_flows.planning.pace import planned_reach
 from build_flows.project.sections import BuildSection, TargetSection
 from build_flows.steps.engine import Step, Work
+from build_flows.steps.overrun import overrun_told
 from build_flows.steps.planned import auto_told, file_pace, pace, read_folding
 from hw.accelerator import Accelerator
 from hw.exits.result_word import result_word
@@ -124,6 +125,9 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
         max(plan.cycles, sizing.stages[0].interval), plan.reach, [stage.interval for stage in sizing.stages],
         [stage.verdict_latency + VERDICT_FIFOS for stage in sizing.stages[:-1]],
     )
+    overrun = overrun_told([item.reach for item in calibrated], plan.reach, [stage.interval for stage in sizing.stages])
+    if chosen.hard_share is not None and overrun is not None:
+        ui.info(overrun)
     in_flight = _in_flight(chosen, sizing, gates, ui)
     netlist = dataclasses.replace(
         draft, max_in_flight=in_flight, result=_word(chosen, draft.classes, in_flight),

@@ -1,5 +1,6 @@
 """The steps from a bitstream to a package for the board: ``<output>/package`` and ``<output>/NAME-package.tar.gz``."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -93,6 +94,6 @@ def _check(flow: Flow, folder: Path, found: BitstreamFile, build: int, board: Bo
 
 
 def _missing(flow: Flow, message: str, option: str = "") -> OfframpError:
-    command = f"offramp build {flow.project.file}{option}"
+    command = f"offramp build {shlex.quote(str(flow.project.file))}{option}"
     return OfframpError(message, hint=f"`{command}` makes it where Vivado is; without Vivado, `{command} --project-only` writes a folder "
                                       f"that builds elsewhere, and `{command} --from FOLDER` takes in what came of it")

@@ -43,16 +43,16 @@ def _too_few(wanted: "CalibrateSection", error: "TooFew", images: int, train_ima
     if share < MOST_HELD:
         ways.append(f"data.validation = {share:g} or more")
     least = ceil(1e4 / (proof + 1) - 1e-9) / 100
-    if least <= 100:
+    if least < 100:
         ways.append(f"calibrate.accuracy_loss = {least:g} or more")
     # So sure could one be if none of them were harmed.
     sure = 1 - (1 - loss / 100) ** proof
     if sure >= 0.5:
         ways.append(f"calibrate.confidence = {int(sure * 1000) / 1000:g} or less")
+    ways.append("calibrate.shares (nothing is promised then)")
     return (
         f"calibrate.accuracy_loss = {loss:g}: {images} validation images are too few to promise that of new ones: {error.average} are "
-        f"needed for a promise on average, {error.confident} for one with confidence {wanted.confidence:g}; allowed: {', or '.join(ways)}, "
-        "or calibrate.shares (nothing is promised then)"
+        f"needed for a promise on average, {error.confident} for one with confidence {wanted.confidence:g}; allowed: {', or '.join(ways)}"
     )
 
 

@@ -71,6 +71,8 @@ def simulate(chosen: Settings, inputs: Mapping[str, Path], work: Work, waves: Pa
     images, labels = data.x_test, np.asarray(data.y_test, np.int64)
     net = load(inputs["netlist.json"].read_text(encoding="utf-8"))
     count = len(images) if chosen.samples is None else min(chosen.samples, len(images))
+    if chosen.samples is not None and chosen.samples > count:
+        ui.info(f"{chosen.samples:,} test images are asked for; there are {count:,}, and all are run")
     images, labels = images[:count], labels[:count]
     ui.info(f"golden model: {count:,} images")
     rules = [
@@ -112,13 +114,17 @@ def figures(netlist: Netlist, result: SimResult, labels: npt.NDArray[np.int64], 
     """
     right = result.label == labels
     more = {} if result.provisional is None else {"anytime": _anytime(result, labels)}
+    planned = {item.index: item.reach for item in netlist.stages}
     return Figures(
         samples=len(labels), agree=agreed, accuracy=float(right.mean()),
         exits=[_exit(right, result.exit == item.index, result) for item in netlist.exits],
         cycles_per_sample=result.cycles_per_sample, clock_mhz=netlist.clock_mhz,
         samples_per_second=netlist.clock_mhz * 1e6 / result.cycles_per_sample, limited_by=result.limited_by,
         sim_cycles_per_second=result.sim_cycles_per_second, cycles=result.cycles,
-        stages=[StageFigures(reach=item.reach, busy=item.busy, unit=item.unit) for item in result.stages], **more,
+        stages=[
+            StageFigures(reach=item.reach, busy=item.busy, unit=item.unit, planned=planned[item.index]) for item in result.stages
+        ],
+        **more,
     )
 
 

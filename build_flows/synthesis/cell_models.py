@@ -11,7 +11,7 @@ from typing import Any
 
 from build_flows.base.errors import OfframpError
 from sim.errors import YosysError
-from sim.tools.yosys import run_yosys
+from sim.tools.yosys import read_written, run_yosys
 
 __all__ = ["LIBRARY", "CellModel", "CellModelError", "DelayPath", "Pin", "Setup", "read_library", "read_variants"]
 
@@ -100,7 +100,7 @@ def _modules(library: str, instances: Sequence[str]) -> dict[str, Any]:
         except YosysError:
             leave.pop_all()  # the message names the log in the folder
             raise
-        modules: dict[str, Any] = json.loads((folder / "cells.json").read_text(encoding="utf-8"))["modules"]
+        modules: dict[str, Any] = read_written(folder / "cells.json")["modules"]
     return modules
 
 

@@ -24,8 +24,8 @@ _PORT = re.compile(r"^\s*(?:input|output)\b[^;]*;", re.MULTILINE)
 _COUNTED = re.compile(r"(?P<base>\\(?:\$auto\$[^\s$]+|[^\s$]+))\$(?P<number>\d+) ")
 _NUMBERED = re.compile(r"(?P<what>[a-z]+)(?P<index>\d+)")
 _OWN = {
-    "decision": "decision", "runs": "decision", "router": "router", "tokens": "router", "gate": "gate", "verdicts": "gate",
-    "results": "merge", "merge": "merge", "lengths": "merge",
+    "decision": "decision", "decided": "decision", "runs": "decision", "router": "router", "tokens": "router", "gate": "gate",
+    "verdicts": "gate", "results": "merge", "merge": "merge", "lengths": "merge",
 }
 
 

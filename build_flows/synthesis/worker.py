@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from build_flows.synthesis.memories import find_memories
+from sim.tools.yosys import read_written
 
 __all__ = ["IF_MEMORY", "main", "slim"]
 
@@ -77,5 +78,4 @@ def _has_memory() -> bool:
 
 
 def _read(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(Path(name).read_text(encoding="utf-8"))
-    return found
+    return read_written(Path(name))

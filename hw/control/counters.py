@@ -1,6 +1,6 @@
 """Counters and highest levels that are cleared together."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 
 __all__ = ["Counters"]
 
@@ -13,10 +13,16 @@ class Counters:
         self._clear = clear
 
     def count(self, register: Signal, event: Value) -> None:
-        """``register`` counts the cycles in which ``event`` is high, and wraps."""
+        """``register`` counts the cycles in which ``event`` is high, and wraps. An event is in it after two cycles, after one where
+        ``event`` is constant."""
+        # Events are often the last word of a handshake, and a register of 32 bits is wide: each has a cycle of its own.
+        happened: Value = event
+        if not isinstance(event, Const):
+            happened = Signal(name=f"{register.name}_event")
+            self._m.d.sync += happened.eq(event & ~self._clear)
         with self._m.If(self._clear):
             self._m.d.sync += register.eq(0)
-        with self._m.Elif(event):
+        with self._m.Elif(happened):
             self._m.d.sync += register.eq(register + 1)
 
     def tally(self, register: Signal, amount: Value) -> None:

@@ -23,11 +23,12 @@ class Admission(wiring.Component):
     inside under one id, the first frame of each half of the ids waits until all that had those ids before have left.
 
     Latency: 0 cycles (combinational) for beats; a token and a batch's length are on offer from the cycle after the first beat. Throughput:
-    one beat a cycle, one frame every ``frame_beats`` cycles. Reset: no frame in progress, next sample is the first of a batch, none
-    inside. A sample that leaves (``release``) in the cycle in which another wants in makes room from the next cycle on.
+    one beat a cycle, one frame every ``frame_beats`` cycles as long as tokens and lengths are taken as they are offered. Reset: no frame
+    in progress, next sample is the first of a batch, none inside. A sample that leaves (``release``) in the cycle in which another wants
+    in makes room from the next cycle on, and so does a token (a length) that is taken; with frames of a single beat it does in that cycle.
 
     ``token``, ``length`` and ``in_flight`` come from registers alone; ``i.ready`` depends combinationally on ``o.ready``, ``o.valid`` on
-    ``i.valid``, and both on ``token.ready`` and ``length.ready``.
+    ``i.valid``, and with frames of a single beat both on ``token.ready`` and ``length.ready``.
 
     Parameters
     ----------
@@ -111,27 +112,28 @@ class Admission(wiring.Component):
 
         room, token_free, length_free = Signal(), Signal(), Signal()
         m.d.comb += [
-            token_free.eq(~self.token.valid | self.token.ready),
-            length_free.eq(~self.length.valid | self.length.ready),
+            # With several beats in a frame there is time to take a token before the next one, and nothing here need wait for the word.
+            token_free.eq(~self.token.valid | (self.token.ready if self.frame_beats == 1 else 0)),
+            length_free.eq(~self.length.valid | (self.length.ready if self.frame_beats == 1 else 0)),
             room.eq(~first | (~full & ~id_taken & token_free & (~opens_batch | length_free))),
             self.o.payload.eq(self.i.payload),
             self.o.valid.eq(self.i.valid & room),
             self.i.ready.eq(self.o.ready & room),
             self.admitted.eq(self.i.valid & self.i.ready & first),
         ]
+        with m.If(~self.token.valid | self.token.ready):
+            m.d.sync += self.token.valid.eq(self.admitted)
         with m.If(token_free):
             m.d.sync += [
-                self.token.valid.eq(self.admitted),
                 self.token.payload.id.eq(position),
                 self.token.payload.slot.eq(slot),
                 self.token.payload.batch.eq(batch),
                 self.token.payload.stamp.eq(self.now),
             ]
+        with m.If(~self.length.valid | self.length.ready):
+            m.d.sync += self.length.valid.eq(self.admitted & opens_batch)
         with m.If(length_free):
-            m.d.sync += [
-                self.length.valid.eq(self.admitted & opens_batch),
-                self.length.payload.eq(self.batch_length | (self.batch_length == 0)),
-            ]
+            m.d.sync += self.length.payload.eq(self.batch_length | (self.batch_length == 0))
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [beat.eq(beat + 1), first.eq(beat == self.frame_beats - 1)]
             with m.If(beat == self.frame_beats - 1):

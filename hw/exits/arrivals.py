@@ -19,8 +19,8 @@ class Arrivals(wiring.Component):
     stand on a batch's. Of an image whose words are lost or doubled the images after it are cut in other places; ``words`` are counted
     on all the same.
 
-    Latency: ``stamp`` two cycles after the word, ``misplaced`` one cycle; ``missing`` up to three cycles after the later of the image's
-    last word and its entrance. Throughput: one word a cycle. Reset: the next word is the first of an image, and none waits to enter.
+    Latency: ``stamp`` and ``misplaced`` two cycles after the word; ``missing`` up to four cycles after the later of the image's last word
+    and its entrance. Throughput: one word a cycle. Reset: the next word is the first of an image, and none waits to enter.
 
     Parameters
     ----------
@@ -50,18 +50,21 @@ class Arrivals(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        # Whether a word is taken comes late. An image enters two cycles after its first word at the earliest: there is a cycle to spare.
+        taken, last, now = Signal(), Signal(reset_less=True), Signal(STAMP_BITS, reset_less=True)
+        m.d.sync += [taken.eq(self.taken), last.eq(self.last), now.eq(self.now)]
         word = Signal(range(max(2, self.words)))
         first, end = Signal(), Signal()
-        m.d.comb += [first.eq(self.taken & (word == 0)), end.eq(self.taken & (word == self.words - 1))]
+        m.d.comb += [first.eq(taken & (word == 0)), end.eq(taken & (word == self.words - 1))]
         with m.If(end):
             m.d.sync += word.eq(0)
-        with m.Elif(self.taken):
+        with m.Elif(taken):
             m.d.sync += word.eq(word + 1)
-        m.d.sync += self.misplaced.eq(self.taken & self.last & ~end)
+        m.d.sync += self.misplaced.eq(taken & last & ~end)
 
         stamps = place(m, "stamps", Fifo(STAMP_BITS, self.waiting))
         m.d.comb += [
-            stamps.i.valid.eq(first), stamps.i.payload.eq(self.now), stamps.o.ready.eq(self.entered), self.stamp.eq(stamps.o.payload),
+            stamps.i.valid.eq(first), stamps.i.payload.eq(now), stamps.o.ready.eq(self.entered), self.stamp.eq(stamps.o.payload),
         ]
 
         # An image's last word may be taken before it enters or after; before the next one enters in any case.
@@ -69,7 +72,7 @@ class Arrivals(wiring.Component):
         batches = place(m, "batches", Fifo(1, 2))
         both = Signal()
         m.d.comb += [
-            ends.i.valid.eq(end), ends.i.payload.eq(self.last), batches.i.valid.eq(self.entered), batches.i.payload.eq(self.ends_batch),
+            ends.i.valid.eq(end), ends.i.payload.eq(last), batches.i.valid.eq(self.entered), batches.i.payload.eq(self.ends_batch),
             both.eq(ends.o.valid & batches.o.valid), ends.o.ready.eq(both), batches.o.ready.eq(both),
         ]
         m.d.sync += self.missing.eq(both & batches.o.payload & ~ends.o.payload)

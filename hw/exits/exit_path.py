@@ -10,10 +10,12 @@ from amaranth.utils import ceil_log2
 from hw.exits.control import apply_control
 from hw.exits.decision import ExitDecision
 from hw.exits.frame_gate import FrameGate
-from hw.exits.router import ExitRouter
+from hw.exits.result_queue import ResultQueue
+from hw.exits.router import ExitRouter, result_layout
 from hw.netlist import Netlist
 from hw.placing import place
 from hw.streams.join import join_bits, queue
+from hw.streams.skid import Skid
 
 __all__ = ["RESULT_DEPTH", "ExitPath", "exit_decision", "label_bits", "result_depth"]
 
@@ -41,11 +43,14 @@ def exit_decision(netlist: Netlist, index: int) -> ExitDecision:
 
 
 class ExitPath:
-    """Places exit ``index`` of ``netlist`` in module ``m``: ``unit`` as ``decision<k>``, ``router<k>`` and the FIFO ``results<k>``; unless
-    it is the last one, also ``gate<k>`` with the FIFO ``verdicts<k>`` before it, and the FIFO ``tokens<k + 1>`` of the samples that go on.
+    """Places exit ``index`` of ``netlist`` in module ``m``: ``unit`` as ``decision<k>``, with ``decided<k>`` behind it, which keeps a
+    decision that cannot go on, so that the clock enable of ``unit`` hangs on nothing beyond; ``router<k>`` and the queue ``results<k>``;
+    unless it is the last one, also ``gate<k>`` with the FIFO ``verdicts<k>`` before it, and the FIFO ``tokens<k + 1>`` of the samples that
+    go on.
 
     Every sample whose logits came takes the next of ``tokens``. It becomes a result (with ``netlist.anytime`` in any case), or its token
-    goes on and its frame with it. A sample that can do neither waits, and its logits with it. ``wrap`` is that of :func:`hw.placing.place`.
+    goes on and its frame with it. A sample that can do neither waits, its decision
+    made, and in the end the logits of later ones with it. ``wrap`` is that of :func:`hw.placing.place`.
 
     Parameters
     ----------
@@ -57,8 +62,10 @@ class ExitPath:
     Attributes
     ----------
     decision : the ports of ``unit``: ``logits`` and the policy's own streams are for the caller to join
-    results : the samples that leave here, stream of ``{token, label, confidence}`` as bits
+    results : the samples that leave here, stream of ``{token, label, confidence}``; in order ``arrival`` those of the batch going on alone
+        (:class:`ResultQueue`)
     results_level : how many of them wait
+    batch_ends : for the caller to drive, high for one cycle with the last result of a batch; in order ``arrival`` alone, else None
     taken : high in each cycle in which a sample leaves here
     passed : stream of the tokens of samples that go on, as bits; None at the last exit
     gate : the ports of the ``FrameGate``: frames into ``i``, those that go on out of ``o``; None at the last exit
@@ -72,9 +79,19 @@ class ExitPath:
         router = place(m, f"router{k}", ExitRouter(
             token=token, label_bits=label_bits(netlist.classes), confidence_bits=unit.confidence_bits, last=last,
             anytime=netlist.anytime), wrap)
-        join_bits(m, self.decision.o, router.decision)
+        decided = place(m, f"decided{k}", Skid(len(Value.cast(self.decision.o.payload))), wrap)
+        join_bits(m, self.decision.o, decided.i)
+        join_bits(m, decided.o, router.decision)
         join_bits(m, tokens, router.token)
-        results = queue(m, f"results{k}", router.result, result_depth(netlist, k), wrap)
+        depth = result_depth(netlist, k)
+        if netlist.order == "arrival":
+            layout = result_layout(token, label_bits=label_bits(netlist.classes), confidence_bits=unit.confidence_bits,
+                                   anytime=netlist.anytime)
+            results = place(m, f"results{k}", ResultQueue(layout, depth), wrap)
+            join_bits(m, router.result, results.i)
+        else:
+            results = queue(m, f"results{k}", router.result, depth, wrap)
+        self.batch_ends: Any = results.ends if netlist.order == "arrival" else None
         self.results: Any = results.o
         self.results_level: Value = results.level
         self.taken: Value = router.taken

@@ -88,27 +88,33 @@ class FrameGate(wiring.Component):
         verdict, drop = Signal(), Signal()
         leave, finish = Signal(), Signal()
         written = Signal(range(max(2, beats)))          # beats of the frame that is entering
+        outset, ending = Signal(init=1), Signal(init=int(beats == 1))   # the next beat is a frame's first; its last
         whole = Signal(range(self.frames + 1))  # frames wholly in, without a verdict yet
         taken = Signal(range(max(2, beats)))            # beats read of the frame that is leaving
+        opening, closing = Signal(init=1), Signal(init=int(beats == 1))   # the next one is its first; its last
         row_in, row_out = Signal.like(write.addr), Signal.like(read.addr)
 
         m.d.comb += [
-            self.i.ready.eq((written != 0) | unused | dropped.o.valid | sent.o.valid),
+            self.i.ready.eq(~outset | unused | dropped.o.valid | sent.o.valid),
             enter.eq(self.i.valid & self.i.ready),
-            begin.eq(enter & (written == 0)),
-            complete.eq(enter & (written == beats - 1)),
+            # Of the first beat's own signals, for its way is long: from a source that a fork offers it to, into three queues of slots.
+            begin.eq(self.i.valid & outset & (unused | dropped.o.valid | sent.o.valid)),
+            complete.eq(enter & ending),
             undecided.i.valid.eq(begin),
             undecided.i.payload.eq(Mux(unused, fresh, Mux(dropped.o.valid, dropped.o.payload, sent.o.payload))),
             dropped.o.ready.eq(begin & ~unused),
             sent.o.ready.eq(begin & ~unused & ~dropped.o.valid),
             write.en.eq(enter),
             write.data.eq(self.i.payload),
-            write.addr.eq(Mux(written == 0, undecided.i.payload, row_in)),
+            write.addr.eq(Mux(outset, undecided.i.payload, row_in)),
         ]
         with m.If(begin & unused):
             m.d.sync += [fresh.eq(fresh + beats), unused.eq(fresh != rows - beats)]
         with m.If(enter):
-            m.d.sync += [written.eq(Mux(complete, 0, written + 1)), row_in.eq(write.addr + 1)]
+            m.d.sync += [
+                written.eq(Mux(ending, 0, written + 1)), outset.eq(ending), ending.eq(written == (beats - 2 if beats > 1 else 0)),
+                row_in.eq(write.addr + 1),
+            ]
 
         m.d.comb += [
             self.keep.ready.eq((whole != 0) & undecided.o.valid),
@@ -124,16 +130,19 @@ class FrameGate(wiring.Component):
 
         m.d.comb += [
             leave.eq(kept.o.valid & (~self.o.valid | self.o.ready)),
-            finish.eq(leave & (taken == beats - 1)),
+            finish.eq(leave & closing),
             read.en.eq(leave),
-            read.addr.eq(Mux(taken == 0, kept.o.payload, row_out)),
+            read.addr.eq(Mux(opening, kept.o.payload, row_out)),
             kept.o.ready.eq(finish),
             sent.i.valid.eq(finish),
             sent.i.payload.eq(kept.o.payload),
             self.o.payload.eq(read.data),
         ]
         with m.If(leave):
-            m.d.sync += [taken.eq(Mux(finish, 0, taken + 1)), row_out.eq(read.addr + 1)]
+            m.d.sync += [
+                taken.eq(Mux(closing, 0, taken + 1)), opening.eq(closing), closing.eq(taken == (beats - 2 if beats > 1 else 0)),
+                row_out.eq(read.addr + 1),
+            ]
         with m.If(~self.o.valid | self.o.ready):
             m.d.sync += self.o.valid.eq(leave)
 

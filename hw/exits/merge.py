@@ -31,13 +31,12 @@ def _saturate(value: Value, shape: Shape) -> Value:
 
 
 class ExitMerge(wiring.Component):
-    """Fair merge of ``exits`` result streams into words of ``bits`` bits, fenced by batch.
+    """Fair merge of ``exits`` result streams into words of ``bits`` bits, batch by batch.
 
-    ``order="arrival"``: results leave as they come, round robin among exits that wait; a result of a later batch
-    waits until the batch before
-    it has sent all its results. ``order="input"``: results pass through a reorder buffer with a place for each sample
-    in flight and leave in the
-    order in which samples entered. Either way ``last`` marks the result that completes a batch.
+    ``order="arrival"``: results leave as they come, round robin among exits that wait. Only those of the batch that is going on may be
+    offered, which :class:`hw.exits.result_queue.ResultQueue` sees to with ``ends``. ``order="input"``: results pass through a reorder
+    buffer with a place for each sample in flight and leave in the order in which samples entered. Either way ``last`` marks the result
+    that completes a batch.
 
     With ``anytime`` (order ``arrival`` alone) every exit that a sample passes gives a result, that of the exit at which it leaves being
     ``final``. Batches are counted by final results, and ``release`` and ``last`` go with those. Of exits that wait the lowest goes first,
@@ -45,11 +44,10 @@ class ExitMerge(wiring.Component):
     results of one exit keep the order of the samples.
 
     Latency: two cycles (``arrival``), three (``input``). Throughput: one result a cycle. Reset: nothing held, first
-    batch open. Results that
-    arrive together leave in turn; an exit that waits is served after at most ``exits - 1`` others, but for ``anytime``: there it waits
-    until no lower one does, which ends since no more than ``max_in_flight`` samples are inside. ``i.ready``
-    depends combinationally on ``i`` alone, ``batch_done`` on ``o.ready``; all else comes from registers. ``cycles`` counts up to
-    ``release``, or, with ``order="input"``, to the cycle after the result came.
+    batch open. Results that arrive together leave in turn; an exit that waits is served after at most ``exits - 1`` others, but for
+    ``anytime``: there it waits until no lower one does, which ends since no more than ``max_in_flight`` samples are inside. ``i.ready``
+    and ``ends`` depend combinationally on ``i`` alone, ``batch_done`` on ``o.ready``; all else comes from registers. ``cycles`` counts up
+    to ``release``, or, with ``order="input"``, to the cycle after the result came.
 
     Parameters
     ----------
@@ -65,14 +63,15 @@ class ExitMerge(wiring.Component):
 
     Members
     -------
-    i : results of the exits, in exit order
+    i : results of the exits, in exit order (``arrival``: of the batch that is going on)
     length : one batch length per batch, at least 1; no result of a batch goes before its length was taken. Two are kept at a time, each
         until its batch's last result was taken (``arrival``) or has left (``input``)
     now : free-running cycle count, the same as at admission
     o : result words, ``{word, last}``
     release : high for one cycle with each (final) result that leaves, that is, joins the two that may wait on ``o``
     release_half : with ``release``, the top bit of that sample's id; always 0 with ``order="input"``, where no sample overtakes another
-    batch_done : high for one cycle with each result that completes a batch
+    ends : high for one cycle with the last result of a batch: as it is taken (``arrival``), as it leaves (``input``)
+    batch_done : high for one cycle with each result that completes a batch, as it is taken from ``o``
     """
 
     def __init__(self, *, exits: int, token: data.StructLayout, max_in_flight: int, label_bits: int, confidence_bits: int,
@@ -105,6 +104,7 @@ class ExitMerge(wiring.Component):
             "o": Out(stream.Signature(self.word)),
             "release": Out(1),
             "release_half": Out(1),
+            "ends": Out(1),
             "batch_done": Out(1),
         })
 
@@ -131,65 +131,65 @@ class ExitMerge(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        batch = Signal(self.result["token"].shape["batch"].width)
-        # Two lengths wait here with what is asked first of each, so that nothing before depends on which result is taken.
-        lengths = place(m, "lengths", Fifo(BATCH_BITS + 1, 2))
-        length, single = lengths.o.payload[:BATCH_BITS], lengths.o.payload[BATCH_BITS]
-        m.d.comb += [
-            lengths.i.valid.eq(self.length.valid),
-            lengths.i.payload.eq(Cat(self.length.payload, self.length.payload == 1)),
-            self.length.ready.eq(lengths.i.ready),
+        # Of the batch, if its length is ``known``: how many results are yet to come, and whether that is one; of the next one, if its
+        # length ``waits``, the same. Nothing before depends on which result is taken.
+        known, waits, counted = Signal(), Signal(), Signal()
+        to_send, completes = Signal(BATCH_BITS), Signal()
+        next_length, next_single = Signal(BATCH_BITS, reset_less=True), Signal(reset_less=True)
+        single = Signal()
+        m.d.comb += [self.length.ready.eq(~waits), self.ends.eq(counted & completes), single.eq(self.length.payload == 1)]
+        with m.If(~waits):
+            m.d.sync += [next_length.eq(self.length.payload), next_single.eq(single)]
+        # ``completes`` only where the length is known. Written as sums of products, for whether a result is taken comes last.
+        load, comes = Signal(), Signal()
+        m.d.comb += [load.eq(self.ends | ~known), comes.eq(waits | self.length.valid)]
+        with m.If(load | counted):
+            m.d.sync += to_send.eq(Mux(load, Mux(waits, next_length, self.length.payload), to_send - 1))
+        m.d.sync += [
+            completes.eq((load & comes & Mux(waits, next_single, single)) | (~load & counted & (to_send == 2))
+                         | (~load & ~counted & completes)),
+            known.eq((load & comes) | (~load & known)),
+            waits.eq(~load & comes),
         ]
-        opens_batch = Signal(init=1)
-        to_send, one_to_send = Signal(BATCH_BITS), Signal()  # results of the batch that are yet to come, once one has
 
         # Round robin: of the candidates, the first one after the last winner. (With anytime: the first one.)
         winner_bits = max(1, ceil_log2(self.exits))
         take = Signal()
-        candidate = Signal(self.exits)
         winner, previous = Signal(winner_bits), Signal(winner_bits)
-        for k in range(self.exits):
-            fenced = (self.i[k].payload.token.batch != batch) if self.order == "arrival" else Const(0)
-            m.d.comb += candidate[k].eq(self.i[k].valid & take & ~fenced)
         chosen = Signal(self.result)
         m.d.comb += chosen.eq(self.i[0].payload)
         for k in range(self.exits):
             wins = Signal(name=f"wins{k}")
-            beaten = [candidate[j] & self._goes_before(j, k, previous) for j in range(self.exits) if j != k]
-            m.d.comb += [wins.eq(candidate[k] & ~Cat(beaten).any()), self.i[k].ready.eq(wins)]
+            beaten = [self.i[j].valid & self._goes_before(j, k, previous) for j in range(self.exits) if j != k]
+            m.d.comb += [wins.eq(self.i[k].valid & ~Cat(beaten).any()), self.i[k].ready.eq(wins & take)]
             if k:
                 with m.If(wins):
                     m.d.comb += [winner.eq(k), chosen.eq(self.i[k].payload)]
         taken = Signal()
-        m.d.comb += taken.eq(candidate.any())
+        m.d.comb += taken.eq(Cat(stream.valid for stream in self.i).any() & take)
         with m.If(taken):
             m.d.sync += previous.eq(winner)
 
         # Choosing and packing take a cycle each.
-        of_batch, completes = Signal(BATCH_BITS), Signal()
-        m.d.comb += [
-            of_batch.eq(Mux(opens_batch, length, to_send)),
-            completes.eq(Mux(opens_batch, single, one_to_send)),
-        ]
         picked = Signal(data.StructLayout({"result": self.result, "exit": winner_bits, "last": 1}), reset_less=True)
-        # Whether it holds a result is kept twice, for the wide register and for the choice: each flag alone drives less and is faster.
-        full, empty = Signal(), Signal(init=1)
-        move, free, load = Signal(), Signal(), Signal()
-        m.d.comb += free.eq(empty | move)
-        with m.If(load):
+        full, free, pick = Signal(), Signal(), Signal()
+        with m.If(pick):
             m.d.sync += [picked.result.eq(chosen), picked.exit.eq(winner)]
             m.d.sync += picked.last.eq(completes & chosen.final if self.anytime else completes)
         with m.If(free):
-            m.d.sync += [full.eq(taken), empty.eq(~taken)]
+            m.d.sync += full.eq(taken)
         word = self._pack(m, picked.exit, picked.result)
 
         # Two places, so that nothing here depends on ``o.ready``.
         words = place(m, "words", Fifo(self.word.size, 2))
         leave, leaving, last = Signal(), Signal(self.bits), Signal()
-        counted = Signal()  # one of the batch
         if self.order == "arrival":
+            # Whether a result that is held cannot leave is known from the cycle before, so that the choice begins with it.
+            stuck, filled = Signal(), Signal()
+            m.d.comb += filled.eq(((words.level == 2) | ((words.level == 1) & leave)) & ~(words.o.valid & self.o.ready))
+            m.d.sync += stuck.eq(filled & (taken | (full & ~words.i.ready)))
             m.d.comb += [
-                move.eq(words.i.ready), load.eq(~full | (words.level != 2)), take.eq(free & lengths.o.valid),
+                free.eq(~stuck), pick.eq(~full | (words.level != 2)), take.eq(free & known),
                 counted.eq(taken & chosen.final if self.anytime else taken),
                 leave.eq(full & words.i.ready), leaving.eq(word), last.eq(picked.last),
             ]
@@ -202,9 +202,9 @@ class ExitMerge(wiring.Component):
             present = Signal(max(2, places))
             head = Signal(range(max(2, self.max_in_flight)))
             m.d.comb += [
-                take.eq(1), move.eq(1), load.eq(1), write.en.eq(full), write.addr.eq(picked.result.token.slot), write.data.eq(word),
+                take.eq(1), free.eq(1), pick.eq(1), write.en.eq(full), write.addr.eq(picked.result.token.slot), write.data.eq(word),
                 read.addr.eq(head), leaving.eq(read.data), last.eq(completes), counted.eq(leave),
-                leave.eq(words.i.ready & lengths.o.valid & present.bit_select(head, 1)),
+                leave.eq(words.i.ready & known & present.bit_select(head, 1)),
             ]
             with m.If(leave):
                 m.d.sync += [present.bit_select(head, 1).eq(0), head.eq(Mux(head == self.max_in_flight - 1, 0, head + 1))]
@@ -218,13 +218,8 @@ class ExitMerge(wiring.Component):
             self.o.payload.eq(words.o.payload),
             words.o.ready.eq(self.o.ready),
         ]
-        with m.If(counted):
-            m.d.sync += [to_send.eq(of_batch - 1), one_to_send.eq(of_batch == 2), opens_batch.eq(completes)]
-            with m.If(completes):
-                m.d.sync += batch.eq(batch + 1)
         m.d.comb += [
             self.release.eq(leave & picked.result.final if self.anytime else leave),
-            lengths.o.ready.eq(counted & completes),
             self.batch_done.eq(self.o.valid & self.o.ready & self.o.payload.last),
         ]
         return m

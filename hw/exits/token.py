@@ -20,7 +20,7 @@ def token_layout(*, id_bits: int, max_in_flight: int) -> data.StructLayout:
     id : position of the sample in its batch, modulo ``2**id_bits``
     slot : running number of the sample, modulo ``max_in_flight``; names its place in a reorder buffer
     batch : running number of its batch, wide enough to tell apart all batches that can be in flight
-    stamp : free-running cycle count when the sample's first beat entered
+    stamp : free-running cycle count when the first bus word of the sample was taken
     """
     if max_in_flight < 1:
         raise ValueError(f"max_in_flight must be at least 1, not {max_in_flight}")

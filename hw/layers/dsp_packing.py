@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 __all__ = ["CHAIN_LIMIT", "Packing", "dsp_packing", "longest_chain", "packed_weights"]
 
@@ -55,6 +56,7 @@ def dsp_packing(bits: int, signed: bool, weight_bits: int, length: int, *, pixel
     return None
 
 
+@lru_cache(maxsize=4096)
 def longest_chain(bits: int, signed: bool, weight_bits: int, *, pixels: int = 2, limit: int = CHAIN_LIMIT) -> tuple[int, Packing] | None:
     """The most products, at most ``limit``, that one cascade adds up without giving up lanes, and their packing; None: not even one fits.
     Errors as of :func:`dsp_packing`."""

@@ -10,7 +10,26 @@ from amaranth.lib.wiring import In, Out
 from hw.layers.lookup import look_up
 from hw.layers.shared_shape import SharedShape
 
-__all__ = ["RowRing"]
+__all__ = ["RowRing", "ring_banks", "ring_words"]
+
+
+def ring_words(shape: SharedShape) -> int:
+    """Words that a row takes of each of the ring's ``shape.pixels`` memories; a word is ``shape.inputs`` values."""
+    return max(_place(shape, column)[1] for column in range(shape.width)) + shape.input_groups
+
+
+def ring_banks(shape: SharedShape) -> int:
+    """Memories of the ring in which anything lies: one of two is never read where rows are no longer than the stride."""
+    return len({_place(shape, column)[0] for column in range(shape.width)})
+
+
+def _place(shape: SharedShape, column: int) -> tuple[int, int]:
+    """Memory and word of a column, in which the input groups of a pixel follow each other."""
+    stride, groups = shape.stride[1], shape.input_groups
+    if shape.pixels == 1:
+        return 0, column * groups
+    turn, rest = divmod(column, stride)
+    return turn % 2, (turn // 2 * stride + rest) * groups
 
 
 class RowRing(wiring.Component):
@@ -46,18 +65,10 @@ class RowRing(wiring.Component):
             "channel": In(range(max(2, shape.input_groups))), "q": Out(shape.pixels * self.word),
         })
 
-    def _place(self, column: int) -> tuple[int, int]:
-        """Memory and word of a column, in which the input groups of a pixel follow each other."""
-        stride, banks, groups = self.shape.stride[1], self.shape.pixels, self.shape.input_groups
-        if banks == 1:
-            return 0, column * groups
-        turn, rest = divmod(column, stride)
-        return turn % 2, (turn // 2 * stride + rest) * groups
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
         shape = self.shape
-        words = 1 + max(self._place(column)[1] for column in range(shape.width)) + shape.input_groups - 1
+        words = ring_words(shape)
         memories = []
         for bank in range(shape.pixels):
             m.submodules[f"rows{bank}"] = memory = Memory(shape=self.word, depth=max(2, shape.ring_rows * words), init=[])
@@ -122,7 +133,7 @@ class RowRing(wiring.Component):
         m.d.comb += after.eq(room + freed - row_ends)
         m.d.sync += [room.eq(after), has_room.eq(after != 0), has_more.eq(after > 1), self.written.eq(row_ends)]
 
-        places = [self._place(at) for at in range(shape.width)]
+        places = [_place(shape, at) for at in range(shape.width)]
         address, data = Signal.like(start, name="address", reset_less=True), Signal(self.word, reset_less=True)
         m.d.sync += [address.eq(start + look_up([word for _, word in places], column) + channel), data.eq(value)]
         for bank, port in enumerate(ports):
@@ -141,7 +152,7 @@ class RowRing(wiring.Component):
             for pixel in range(pixels):
                 column = at - left + pixel * stride
                 if 0 <= column < shape.width:
-                    bank, word = self._place(column)
+                    bank, word = _place(shape, column)
                     banks[bank][at] = word
                     swap[at] = int(bank != pixel)
 

@@ -14,7 +14,7 @@ from hw.layers.tap_reader import TapReader
 from hw.layers.weight_memory import WeightMemory
 from hw.streams.fifo import Fifo
 
-__all__ = ["SharedConv"]
+__all__ = ["SharedConv", "conv_latency", "output_depth"]
 
 
 class SharedConv(wiring.Component):
@@ -74,11 +74,8 @@ class SharedConv(wiring.Component):
             if not (-(1 << (out_bits - 1)) <= least if least < 0 else most < 1 << out_bits) or (least < 0 and most >= 1 << (out_bits - 1)):
                 raise ValueError(f"out_bits must hold values from {least} to {most}, not out_bits={out_bits}")
         steps = 0 if thresholds is None else len(thresholds[0])
-        self.latency = 4 + chain_latency(shape) + 1 + drain_latency(shape, steps) + 2
-        beats = 2 if shape.paired else 1
-        shortest = _shortest_unit(shape)
-        # What is under way, what is begun, and what comes back late.
-        self.depth = beats * (2 + -(-(self.latency + 8) // shortest))
+        self.latency = conv_latency(shape, steps)
+        self.depth = output_depth(shape, steps)
         super().__init__({
             "i": In(stream.Signature(shape.beat * shape.bits)), "o": Out(stream.Signature(shape.out_channels * out_bits)),
         })
@@ -146,6 +143,17 @@ def _sum_bits(shape: SharedShape, weights: Sequence[Sequence[Sequence[Sequence[i
         most = max(above * high - below * low for above, below in sums)
         least = min(above * low - below * high for above, below in sums)
     return max(most.bit_length(), 1, (-least - 1).bit_length() if least < 0 else 0) + 1
+
+
+def conv_latency(shape: SharedShape, thresholds: int) -> int:
+    """Cycles from the last step of a pool window to its pixel, with so many ``thresholds`` a channel (0: none)."""
+    return 4 + chain_latency(shape) + 1 + drain_latency(shape, thresholds) + 2
+
+
+def output_depth(shape: SharedShape, thresholds: int) -> int:
+    """Pixels that the output has room for: what is under way, what is begun, and what comes back late."""
+    beats = 2 if shape.paired else 1
+    return beats * (2 + -(-(conv_latency(shape, thresholds) + 8) // _shortest_unit(shape)))
 
 
 def _shortest_unit(shape: SharedShape) -> int:

@@ -1,8 +1,9 @@
 """Sizes, order of work and cycles of a shared convolution unit, without any gateware."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from hw.layers.dsp_packing import Packing, longest_chain
 
@@ -170,44 +171,20 @@ class SharedShape:
         """Visits side by side in a pool window."""
         return 1 if self.paired else -(-self.pool[1] // self.pixels)
 
-    @cached_property
+    @property
     def row_visits(self) -> tuple[tuple[RowVisit, ...], ...]:
         """For each output row, the rows of its pool window."""
-        found = []
-        for row in range(self.out_height):
-            base = self.bases[row]
-            visits = []
-            for inside in range(self.pool[0]):
-                top = (row * self.pool[0] + inside) * self.stride[0] - self.pad[0]
-                low, high = max(0, -top), min(self.kernel[0], self.height - top)
-                if high <= low:
-                    visits.append(RowVisit(first_tap=0, taps=1, offset=0, void=True))
-                else:
-                    visits.append(RowVisit(first_tap=low, taps=high - low, offset=top + low - base, void=False))
-            found.append(tuple(visits))
-        return tuple(found)
+        return _row_visits(self.height, self.out_height, self.kernel[0], self.stride[0], self.pad[0], self.pool[0])
 
-    @cached_property
+    @property
     def column_visits(self) -> tuple[tuple[ColumnVisit, ...], ...]:
         """For each output pixel of a row, or pair of them, the visits of its pool window."""
-        found = []
-        for unit in range(self.units):
-            visits = []
-            for inside in range(self.columns):
-                column = unit * 2 if self.paired else unit * self.pool[1] + inside * self.pixels
-                end = self.out_width if self.paired else (unit + 1) * self.pool[1]
-                alone = self.pixels == 1 or column + 1 >= end
-                taps = [tap for tap in range(self.kernel[1]) for pixel in range(1 if alone else 2)
-                        if 0 <= (column + pixel) * self.stride[1] + tap - self.pad[1] < self.width] or [0]
-                visits.append(ColumnVisit(first_tap=min(taps), taps=max(taps) - min(taps) + 1,
-                                          start=column * self.stride[1] + min(taps), alone=alone))
-            found.append(tuple(visits))
-        return tuple(found)
+        return _column_visits(self.width, self.out_width, self.kernel[1], self.stride[1], self.pad[1], self.pool[1], self.pixels)
 
     @cached_property
     def bases(self) -> tuple[int, ...]:
         """For each output row, the lowest input row that is still kept."""
-        return tuple(min(max(0, row * self.pool[0] * self.stride[0] - self.pad[0]), self.height - 1) for row in range(self.out_height))
+        return tuple(_base(row, self.height, self.stride[0], self.pad[0], self.pool[0]) for row in range(self.out_height))
 
     @cached_property
     def freed(self) -> tuple[int, ...]:
@@ -251,7 +228,12 @@ class SharedShape:
     def reader_cycles(self) -> int:
         """Cycles that the steps of a frame take: those of all visits, none shorter than the drain; where an output row ends in a visit of
         one cycle, one more."""
-        work = sum(max(steps, self.drain) for steps in self.visits())
+        rows = Counter(inside.taps for row in self.row_visits for inside in row)
+        columns = Counter(taps for unit in self._column_steps() for taps in unit)
+        work = self.output_groups * sum(
+            max(down * across * self.input_groups, self.drain) * often * times
+            for down, often in rows.items() for across, times in columns.items()
+        )
         if self.drain == 1:
             last = self._column_steps()[-1][-1]
             work += sum(row[-1].taps * last * self.input_groups == 1 for row in self.row_visits)
@@ -270,3 +252,44 @@ class SharedShape:
     def positions(self) -> Sequence[int]:
         """Padded input columns that a tap of the first pixel may read: as many as there are."""
         return range(max(visit.start + visit.taps for unit in self.column_visits for visit in unit))
+
+
+def _base(row: int, height: int, stride: int, pad: int, pool: int) -> int:
+    """The lowest input row that an output row needs."""
+    return min(max(0, row * pool * stride - pad), height - 1)
+
+
+@lru_cache(maxsize=4096)
+def _row_visits(height: int, out_height: int, kernel: int, stride: int, pad: int, pool: int) -> tuple[tuple[RowVisit, ...], ...]:
+    found = []
+    for row in range(out_height):
+        base = _base(row, height, stride, pad, pool)
+        visits = []
+        for inside in range(pool):
+            top = (row * pool + inside) * stride - pad
+            low, high = max(0, -top), min(kernel, height - top)
+            if high <= low:
+                visits.append(RowVisit(first_tap=0, taps=1, offset=0, void=True))
+            else:
+                visits.append(RowVisit(first_tap=low, taps=high - low, offset=top + low - base, void=False))
+        found.append(tuple(visits))
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def _column_visits(
+    width: int, out_width: int, kernel: int, stride: int, pad: int, pool: int, pixels: int,
+) -> tuple[tuple[ColumnVisit, ...], ...]:
+    paired = pixels == 2 and pool == 1
+    found = []
+    for unit in range(-(-out_width // 2) if paired else out_width):
+        visits = []
+        for inside in range(1 if paired else -(-pool // pixels)):
+            column = unit * 2 if paired else unit * pool + inside * pixels
+            end = out_width if paired else (unit + 1) * pool
+            alone = pixels == 1 or column + 1 >= end
+            taps = [tap for tap in range(kernel) for pixel in range(1 if alone else 2)
+                    if 0 <= (column + pixel) * stride + tap - pad < width] or [0]
+            visits.append(ColumnVisit(first_tap=min(taps), taps=max(taps) - min(taps) + 1, start=column * stride + min(taps), alone=alone))
+        found.append(tuple(visits))
+    return tuple(found)

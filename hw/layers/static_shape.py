@@ -14,8 +14,9 @@ __all__ = ["MOST_KERNEL", "MOST_MACS", "StaticShape", "StaticTerms", "static_con
 MOST_KERNEL = 7
 """The longest side of a kernel that spans more than one pixel of its map; a kernel of 1 takes any number of channels."""
 
-MOST_MACS = 2500
-"""The most weights times lanes of one unit: more take Yosys and a placer too long."""
+MOST_MACS = 5200
+"""The most weights times lanes of one unit: more take Yosys and a placer too long. One of 5,000 (b_lenet's third convolution, trained, some
+22,000 LUTs before pairing) keeps Yosys busy for minutes."""
 
 
 def value_range(bits: int, signed: bool) -> tuple[int, int]:

@@ -45,7 +45,9 @@ def describe(h: Harness, unit: Admission) -> None:
                  length_waits.eq((enters & opens) | (length_waits & ~took(unit.length)))]
     inside = level(h, enters, unit.release, "inside")
     h.assume(~unit.release | (inside != 0))
-    free = (inside != unit.max_in_flight) & (~token_waits | unit.token.ready) & (~opens | ~length_waits | unit.length.ready)
+    # A frame of one beat may take the place that is left in the same cycle.
+    token_leaves, length_leaves = (unit.token.ready, unit.length.ready) if unit.frame_beats == 1 else (Value.cast(0), Value.cast(0))
+    free = (inside != unit.max_in_flight) & (~token_waits | token_leaves) & (~opens | ~length_waits | length_leaves)
     waits_for_ids = _ids(h, unit, enters, opens, ends, position) if unit.overtaking else Value.cast(0)
     may = ~begins | (free & ~waits_for_ids)
 

@@ -21,7 +21,8 @@ class Samples:
     """Lets samples enter, no more than ``max_in_flight`` inside, each to an exit of any choice, where results keep the order of entry.
 
     Batches have any length from 1 to 3; the length of one is known from the cycle after its first sample entered. Label, confidence,
-    id and stamp of a result are free. Results and lengths are offered in any cycle and then until they are taken (``i.valid`` is free).
+    id and stamp of a result are free. Results and lengths are offered in any cycle and then until they are taken (``i.valid`` is free); in
+    order of arrival a result only while its batch is going on.
 
     ``batch_ends`` is to be driven: a batch's last result is counted; until then ``length`` and ``batch_out`` are those of that batch.
 
@@ -80,10 +81,10 @@ class Samples:
             new = Signal(entry, name=f"new_of_exit{k}")
             m.d.comb += [new.slot.eq(slot_in), new.batch.eq(batch_in), new.watched.eq(self._starts)]
             head, filled, _ = queue(m, depth, entry, enters & (which == k), new, took(merge.i[k]), f"exit{k}")
-            h.assume(~merge.i[k].valid | filled)
             self._offer(k, head)
             self.heads.append(head)
-            self.filled.append(filled)
+            self.filled.append(self._due(filled, head))
+            h.assume(~merge.i[k].valid | self.filled[k])
         m.d.comb += self.watched_taken.eq(sum(took(merge.i[k]) & self.heads[k].watched for k in range(merge.exits)))
         m.d.comb += self.watched_exit.eq(Mux(took(merge.i[0]), 0, 1))
 
@@ -105,12 +106,16 @@ class Samples:
         ]
 
     def _exit(self, k: int, entry: data.StructLayout, push: Value, value: Any) -> Value:
-        """Queue before exit ``k``; whether there is one in it."""
+        """Queue before exit ``k``; whether there is one in it that may be offered."""
         head, filled, _ = queue(self.h.m, self.merge.max_in_flight, entry, push, value, took(self.merge.i[k]), f"exit{k}")
         self._offer(k, head)
         self.heads.append(head)
-        self.filled.append(filled)
-        return filled
+        self.filled.append(self._due(filled, head))
+        return self.filled[k]
+
+    def _due(self, filled: Value, head: Any) -> Value:
+        """Whether the first of a ``filled`` queue may be offered: in order of arrival, if it is of the batch that is going on."""
+        return filled & (head.batch == self.batch_out) if self.merge.order == "arrival" else filled
 
     def _watch(self, h: Harness, merge: ExitMerge, enters: Value) -> None:
         m = h.m

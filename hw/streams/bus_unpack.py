@@ -49,18 +49,19 @@ class BusUnpack(wiring.Component):
         held = Signal((bus + beat - 1) * unit)
         count = Signal(range(bus + beat))       # units held
         beats = Signal(range(max(2, self.frame_beats)))
-        last, out, take = Signal(), Signal(), Signal()
+        last = Signal(init=int(self.frame_beats == 1))  # the next beat is a frame's last
+        short, out, take = Signal(), Signal(), Signal()
         rest = Signal.like(held)                # what stays when this cycle's beat has left
         stay = Signal(range(beat + bus))
         m.d.comb += [
-            last.eq(beats == self.frame_beats - 1),
-            self.o.valid.eq(count >= beat),
+            short.eq(count < beat),
+            self.o.valid.eq(~short),
             self.o.payload.eq(held),
             out.eq(self.o.valid & self.o.ready),
             rest.eq(Mux(out, held >> self.beat_bits, held)),
             stay.eq(Mux(out, Mux(last, 0, count - beat), count)),
-            # Less than a beat is left: the next word is needed, so it never belongs to the frame after.
-            self.i.ready.eq(stay < beat),
+            # Less than a beat is left: the next word is needed, so it never belongs to the frame after. (``o.ready`` comes last.)
+            self.i.ready.eq(short | (self.o.ready & (last | (count < 2 * beat)))),
             take.eq(self.i.valid & self.i.ready),
         ]
         m.d.sync += [held.eq(rest), count.eq(Mux(take, stay + bus, stay))]
@@ -69,5 +70,5 @@ class BusUnpack(wiring.Component):
                 with m.Case(at):
                     m.d.sync += held[at * unit:(at + bus) * unit].eq(self.i.payload)
         with m.If(out):
-            m.d.sync += beats.eq(Mux(last, 0, beats + 1))
+            m.d.sync += [beats.eq(Mux(last, 0, beats + 1)), last.eq(beats == max(0, self.frame_beats - 2))]
         return m

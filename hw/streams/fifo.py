@@ -25,25 +25,32 @@ class Fifo(wiring.Component):
     ----------
     width : bits of a beat, at least 1
     depth : beats it holds, its output register included, at least 1
+    looks_ahead : whether it tells what comes next; only for ``depth`` from 3 to 64
 
     Members
     -------
     i : beats in
     o : beats out
     level : beats held, from 0 to ``depth``
+    coming, coming_payload : with ``looks_ahead``, whether and what ``o`` offers in the next cycle if what it offers now, if anything, is
+        taken; combinationally from ``i``
     """
 
-    def __init__(self, width: int, depth: int) -> None:
+    def __init__(self, width: int, depth: int, *, looks_ahead: bool = False) -> None:
         if width < 1:
             raise ValueError(f"width must be at least 1, not {width}")
         if depth < 1:
             raise ValueError(f"depth must be at least 1, not {depth}")
+        if looks_ahead and not 2 < depth <= DISTRIBUTED:
+            raise ValueError(f"depth must be from 3 to {DISTRIBUTED} to look ahead, not {depth}")
         self.width = width
         self.depth = depth
+        self.looks_ahead = looks_ahead
         super().__init__({
             "i": In(stream.Signature(width)),
             "o": Out(stream.Signature(width)),
             "level": Out(range(depth + 1)),
+            **({"coming": Out(1), "coming_payload": Out(width)} if looks_ahead else {}),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -107,11 +114,11 @@ class Fifo(wiring.Component):
         with m.If(load & stored):
             m.d.sync += read.addr.eq(step(read.addr))
         if distributed:
+            coming, payload = stored | push, Mux(stored, read.data, self.i.payload)
+            if self.looks_ahead:
+                m.d.comb += [self.coming.eq(coming), self.coming_payload.eq(payload)]
             with m.If(load):
-                m.d.sync += [
-                    self.o.valid.eq(stored | push),
-                    self.o.payload.eq(Mux(stored, read.data, self.i.payload)),
-                ]
+                m.d.sync += [self.o.valid.eq(coming), self.o.payload.eq(payload)]
         else:
             m.d.comb += [read.en.eq(load & stored), self.o.payload.eq(read.data)]
             m.d.sync += self.o.valid.eq(stored | (self.o.valid & ~self.o.ready))

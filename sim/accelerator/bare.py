@@ -10,9 +10,11 @@ import numpy.typing as npt
 from hw.accelerator import registers
 from hw.netlist import Netlist
 from sim.accelerator.images import pack
+from sim.accelerator.sources import accelerator_sources
 from sim.accelerator.waivers import waivers
 from sim.errors import SimulationError
-from sim.tools.verilator import HDL, Design, build, read_filelist
+from sim.tools.array_file import write_array
+from sim.tools.verilator import HDL, Design, build
 
 __all__ = ["BareRun", "run_bare"]
 
@@ -38,13 +40,13 @@ def run_bare(netlist: Netlist, rtl: Path, images: npt.NDArray[np.uint8], *, work
     Input ready is read before the cycle in which a word is offered, which is exact for an accelerator whose ``s_axis_tready`` comes from
     registers. Raises :class:`SimulationError` when not every image gets its result.
     """
-    sources, includes = read_filelist(rtl / "filelist.f")
-    model = build(Design(top="accelerator", sources=[item.absolute() for item in sources], includes=[item.absolute() for item in includes],
+    sources, includes = accelerator_sources(rtl)
+    model = build(Design(top="accelerator", sources=sources, includes=includes,
                          waive=waivers(sources), assertions=False, main=HDL / "bare_main.cpp", optimise=optimise), cache, jobs=jobs)
     work = work.absolute()
     work.mkdir(parents=True, exist_ok=True)
     words = pack(images, netlist.input.bus_bits)
-    words.tofile(work / "bare_images.bin")
+    write_array(words, work / "bare_images.bin")
     offset = next(item.offset for item in registers(netlist) if item.name == "BATCH_LENGTH")
     command = [model, work / "bare_images.bin", words.shape[2], batch, offset, len(images), work / "bare_results.txt"]
     ran = subprocess.run([str(item) for item in command], cwd=rtl, capture_output=True, text=True, check=False)

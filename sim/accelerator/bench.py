@@ -15,11 +15,12 @@ from hw.netlist import Netlist
 from sim.accelerator.images import image_words, pack, write_words
 from sim.accelerator.protocol import BINDING, CHECKER, binding, idle_limit
 from sim.accelerator.scenario import Step, encode
+from sim.accelerator.sources import accelerator_sources
 from sim.accelerator.trace import Trace, parse
 from sim.accelerator.waivers import waivers
 from sim.errors import SimulationError, StallError
 from sim.tools.cocotb_process import Cancel, Progress, run_cocotb
-from sim.tools.verilator import HDL, Built, Design, build, read_filelist
+from sim.tools.verilator import HDL, Built, Design, build
 
 __all__ = ["AcceleratorBench"]
 
@@ -52,7 +53,7 @@ class AcceleratorBench:
         shape = (netlist.input.height, netlist.input.width, netlist.input.channels)
         self.image_words = image_words(shape, netlist.input.bus_bits)
         self.final = next((item.offset for item in netlist.result.fields if item.name == "final"), None)
-        sources, includes = read_filelist(self.rtl / "filelist.f")
+        sources, includes = accelerator_sources(self.rtl)
         design = Design(
             top="bench", sources=[HDL / "bench.sv", CHECKER, *sources], includes=includes, trace=trace, assertions=trace, optimise=optimise,
             public={"bench": PORTS}, waive=waivers(sources), texts={BINDING: binding(netlist)},

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sim.tools.array_file import write_array
+
 __all__ = ["image_words", "pack", "write_words"]
 
 
@@ -29,4 +31,4 @@ def pack(images: npt.NDArray[np.uint8], bus_bits: int) -> npt.NDArray[np.uint8]:
 
 def write_words(words: npt.NDArray[Any], path: Path) -> None:
     """Write bus words uint8 ``[..., bytes]`` as ``$fread`` reads them: most significant byte first."""
-    np.ascontiguousarray(words[..., ::-1]).tofile(path)
+    write_array(words[..., ::-1], path)

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 from sim.errors import SimulationError
+from sim.tools.primitives import primitives
 from sim.tools.verilator import HDL, Built, Design, build
 
 __all__ = ["VerilatedProbe", "build_probe"]
@@ -16,7 +17,7 @@ def build_probe(
 ) -> Path:
     """The probe's executable; ``building`` is told when it is built. It runs for few cycles, so it is made for a quick build: flattened,
     all that computes on the probe's zeros falls away."""
-    design = Design(top="stage_probe", sources=sources, includes=includes, waive=dict.fromkeys(lint_off, ()),
+    design = Design(top="stage_probe", sources=[*sources, *primitives(sources)], includes=includes, waive=dict.fromkeys(lint_off, ()),
                     main=HDL / "probe_main.cpp", optimise="O1", warnings=("--flatten",))
     return build(design, cache, progress=building)
 

@@ -16,10 +16,12 @@ from hw.accelerator import registers
 from hw.netlist import Netlist
 from sim.accelerator.images import pack
 from sim.accelerator.protocol import BINDING, CHECKER, binding, entry_words, idle_limit
+from sim.accelerator.sources import accelerator_sources
 from sim.accelerator.waivers import waivers
 from sim.errors import SimulationError
+from sim.tools.array_file import write_array
 from sim.tools.model_messages import first_error
-from sim.tools.verilator import HDL, Design, build, read_filelist
+from sim.tools.verilator import HDL, Design, build
 
 __all__ = ["Drain", "Event", "Go", "Halt", "Images", "Kind", "Log", "Pause", "Read", "Reset", "Stall", "Tlast", "Traffic", "Write"]
 
@@ -157,10 +159,9 @@ class Traffic:
         self.rtl = rtl
         self.registers = registers(netlist)
         self._offsets = {item.name: item.offset for item in self.registers}
-        sources, includes = read_filelist(rtl / "filelist.f")
-        files = [item.absolute() for item in sources]
+        sources, includes = accelerator_sources(rtl)
         self.model = build(Design(
-            top="accelerator", sources=[CHECKER, *files] if checked else files, includes=[item.absolute() for item in includes],
+            top="accelerator", sources=[CHECKER, *sources] if checked else sources, includes=includes,
             waive=waivers(sources), assertions=checked, main=HDL / "traffic_main.cpp", optimise=optimise,
             texts={BINDING: binding(netlist)} if checked else {}), cache, jobs=jobs)
 
@@ -175,7 +176,7 @@ class Traffic:
         work = work.absolute()
         work.mkdir(parents=True, exist_ok=True)
         words = pack(images, self.netlist.input.bus_bits)
-        words.tofile(work / "traffic_images.bin")
+        write_array(words, work / "traffic_images.bin")
         final = next((item.offset for item in self.netlist.result.fields if item.name == "final"), -1)
         head = [words.shape[1], words.shape[2], entry_words(self.netlist), self._offsets["CONTROL"], final, seed,
                 8 * idle_limit(self.netlist), power_up, f"{work / 'traffic_images.bin'}\t{work / 'traffic_log.bin'}"]

@@ -5,8 +5,9 @@ from pathlib import Path
 from hw.control.register_map import ADDR_WIDTH
 from hw.netlist import Netlist
 from sim.accelerator.protocol import BINDING, CHECKER, binding
+from sim.accelerator.sources import accelerator_sources
 from sim.accelerator.waivers import waivers
-from sim.tools.verilator import HDL, Design, build, read_filelist
+from sim.tools.verilator import HDL, Design, build
 
 __all__ = ["build_board"]
 
@@ -18,7 +19,7 @@ def build_board(netlist: Netlist, rtl: Path, cache: Path, *, jobs: int | None = 
     Kept in ``cache``. It has to be run in ``rtl``, where the design finds its memories. Raises what :func:`sim.tools.verilator.build`
     raises.
     """
-    sources, includes = read_filelist(rtl.absolute() / "filelist.f")
+    sources, includes = accelerator_sources(rtl)
     return build(Design(
         top="board", sources=[HDL / "board.sv", CHECKER, *sources], includes=includes, waive=waivers(sources), assertions=False,
         optimise="O1", main=HDL / "board_main.cpp", texts={BINDING: binding(netlist, **rules)},

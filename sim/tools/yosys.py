@@ -1,15 +1,19 @@
 """Runs Yosys, as the ``pyosys`` wheel has it, in a process of its own: it cannot take the caller down, and can be killed."""
 
+import errno
 import importlib.util
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from sim.errors import ToolError, YosysError
 
-__all__ = ["run_yosys", "version"]
+__all__ = ["read_written", "run_yosys", "version"]
 
 __tools__ = ("pyosys",)
 
@@ -46,3 +50,14 @@ def run_yosys(commands: Sequence[str], folder: Path, *, timeout: float | None = 
         lines = [line for line in (ran.stdout + ran.stderr).splitlines() if "ERROR" in line or "terminate called" in line]
         raise YosysError(f"Yosys failed: {lines[0] if lines else f'exit code {ran.returncode}'} (its log is {folder / 'yosys.log'})")
     return ran.stdout
+
+
+def read_written(path: Path) -> dict[str, Any]:
+    """The JSON that Yosys wrote to ``path`` and thinks whole: it does not notice that what it writes does not fit. Raises :class:`OSError`
+    of a full disk where it is not whole."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+    assert isinstance(found, dict), path
+    return found

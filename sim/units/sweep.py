@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.errors import SimulationError
+from sim.tools.array_file import write_array
 from sim.tools.children import Child, run_children
 from sim.units.unit import Integers, Samples, Unit
 from sim.units.verilog import Place
@@ -151,8 +152,7 @@ class _Files:
         if key not in self.written:
             base = values.base if isinstance(values.base, np.ndarray) and values.base.__array_interface__["data"][0] == key else values
             path = self.folder / f"in{len(self.written)}"
-            with path.open("wb") as file:
-                np.ascontiguousarray(base).tofile(file)
+            write_array(base, path)
             self.written[key] = str(path), base
         return self.written[key][0]
 
@@ -170,7 +170,7 @@ class _Files:
             assert samples.run is not None
             side = unit.pack_token(np.arange(count), samples.label, samples.run)
         records = self.folder / f"records{index}"
-        np.full((count, 5), -1, np.int64).tofile(records)
+        write_array(np.full((count, 5), -1, np.int64), records)
         idle = 8 * unit.beats + 2000 + len(samples.class_thresholds) + sum(event.length for event in item.events)
         events = "".join(f" {event.kind} {event.cycle} {event.length}" for event in item.events)
         # A seed of 0 would draw nothing but 0.

@@ -56,6 +56,10 @@ def test_damages_are_spread_over_sorts_of_files_and_kinds(tmp_path: Path) -> Non
 @pytest.mark.parametrize(("told", "differing", "found"), [
     (Told(0, "x", "", 0), [], "remade"),
     (Told(0, "x", "", 0), ["sim.json"], "other results without a word: sim.json"),
+    (Told(0, "x", "warning: rtl is not as offramp left it: kept as rtl.kept-1\n", 0), ["rtl.kept-1/top.v"], "told"),
+    (Told(0, "x", "warning: sim.json is not as offramp left it: kept as sim.json.kept-1\n", 0), ["sim.json.kept-1", "sim.json"],
+     "other results without a word: sim.json"),
+    (Told(0, "x", "kept as sim.json.kept-12\n", 0), ["sim.json.kept-1"], "other results without a word: sim.json.kept-1"),
     (Told(0, "x", "Traceback", 0), [], "traceback"),
     (Told(1, "", "offramp: exits.json is not JSON\n", 0), [], "told"),
     (Told(1, "", "Traceback\n", 0), [], "traceback"),

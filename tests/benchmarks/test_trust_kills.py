@@ -1,9 +1,11 @@
 """What comes after a kill is judged by exit code, results and what is left over."""
 
+from itertools import islice
+
 import pytest
 
 from benchmarks.trust_fork import KILLED, Told
-from benchmarks.trust_kills import SCENARIOS, outcome
+from benchmarks.trust_kills import SCENARIOS, outcome, turns
 from build_flows.cli.main import cli
 
 DEAD, FINE, FAILED = Told(KILLED, "", "", 0), Told(0, "", "", 0), Told(1, "", "offramp: in use\n", 0)
@@ -27,3 +29,10 @@ def test_every_command_that_works_long_is_killed_and_those_that_have_caches_cold
     killed = {item.args[0] for item in SCENARIOS}
     assert {"train", "compile", "simulate", "synth", "compare", "cosim"} <= killed <= set(cli.commands)
     assert {item.args[0] for item in SCENARIOS if item.cold} == {"compile", "simulate", "synth", "cosim"}
+
+
+def test_short_runs_come_more_often_and_a_later_start_goes_on_in_the_same_order() -> None:
+    lasts = {"train": 1.0, "synth": 4.0, "compare": 16.0}
+    found = list(islice(turns(lasts), 70))
+    assert [found.count(name) for name in lasts] == [40, 20, 10]
+    assert list(islice(turns(lasts, 33), 37)) == found[33:]

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.trust_fork import Told
 from benchmarks.trust_project import OUTPUT, Scenario, Spare, differing, digests, faults_told, left_overs
+from build_flows.base.owned import read_stamp
 
 
 def fill(folder: Path, **values: object) -> Path:
@@ -15,7 +16,7 @@ def fill(folder: Path, **values: object) -> Path:
     (folder / "sim.json").write_text(json.dumps({"cycles": 3, "seconds": 1.5, "runs": [{"sim_cycles_per_second": 7}], **values}))
     (folder / "rtl" / "top.v").write_bytes(b"module top;")
     (folder / "report.html").write_text("one")
-    (folder / ".steps" / "train.json").write_text("{}")
+    (folder / ".steps" / "train.json").write_text(json.dumps({"identity": "3f", "outputs": {"sim.json": "44"}}))
     return folder
 
 
@@ -70,6 +71,7 @@ def test_a_spare_is_the_project_but_for_what_is_to_be_done_again(tmp_path: Path)
     assert spare.differing() == ["sim.json"]
     spare.reset(Scenario(name="train", args=(), steps=("train",), cold=(".models",)))
     assert spare.differing() == []
-    assert not (spare.output / ".steps" / "train.json").exists()
+    stamp = read_stamp(spare.output / ".steps" / "train.json")
+    assert stamp == {"identity": "", "outputs": {"sim.json": "44"}}, "it is stale, and what it left is still its own"
     assert not (spare.here / "build" / ".models").exists()
     assert (master / "build" / ".models").exists()

@@ -94,16 +94,17 @@ async def admission(dut: Any, unit: str, stall: float) -> None:
         await RisingEdge(dut.clk)
         first, opens, room = sent % shape.frame_beats == 0, position == 0, len(leaving) < shape.max_in_flight
         id_taken = position % half_of_ids == 0 < position and any((item[2] - position) // half_of_ids % 2 == 0 for item in leaving)
-        free = {name: ready[name] or on_offer[name] is None for name in on_offer}
+        # The place of a token that is taken is free in the next cycle; for frames of one beat in this one.
+        free = {name: on_offer[name] is None or (ready[name] and shape.frame_beats == 1) for name in on_offer}
         enters = offered and ready["o"] and (not first or (room and not id_taken and free["token"] and (free["length"] or not opens)))
         expected = {"i": beats[sent] if enters else None, "o": beats[sent] if enters else None}
         found = {name: pins.beat(name) for name in expected}
         expected |= on_offer
         found |= {name: pins[f"{name}_payload"] if pins[f"{name}_valid"] else None for name in on_offer}
         assert found == expected, f"{unit}, cycle {cycle}: {found} instead of {expected}"
-        if free["token"]:
+        if ready["token"] or on_offer["token"] is None:
             on_offer["token"] = pack(*token_fields(shape, number, position, batch, now)) if enters and first else None
-        if free["length"]:
+        if ready["length"] or on_offer["length"] is None:
             on_offer["length"] = max(1, batch_length) if enters and first and opens else None
         assert (pins["admitted"], pins["in_flight"]) == (enters and first, len(leaving)), f"{unit}, cycle {cycle}"
         full += offered and not room
@@ -199,7 +200,9 @@ async def merge(dut: Any, unit: str, stall: float) -> None:
             queues[draw.randrange(shape.exits)].append((entered, now, draw.getrandbits(LABEL_BITS), confidence))
             entered += 1
         for k in exits:
-            offered[k] = offered[k] or (bool(queues[k]) and draw.random() >= stall)
+            # in order of arrival those of the batch that is going on
+            due = bool(queues[k]) and (not arrival or batch_of[queues[k][0][0]] == batch_of[taken])
+            offered[k] = offered[k] or (due and draw.random() >= stall)
             beat = None
             if offered[k]:
                 n, stamp, label, confidence = queues[k][0]
@@ -215,7 +218,7 @@ async def merge(dut: Any, unit: str, stall: float) -> None:
         o = pins["o_payload"] if pins["o_valid"] else None
         assert held is None or o == held, f"{unit}, cycle {cycle}: {held:#x} was on offer, then {o}"
         held = None if o_ready else o
-        candidates = [k for k in exits if offered[k] and (not arrival or batch_of[queues[k][0][0]] == batch_of[taken])]
+        candidates = [k for k in exits if offered[k]]
         fired = [k for k in exits if pins.beat(f"i_{k}") is not None]
         assert (o is not None) == (released > len(words)), f"{unit}, cycle {cycle}: what was released is on offer, and nothing else"
         space = released - len(words) < 2
@@ -248,6 +251,7 @@ async def merge(dut: Any, unit: str, stall: float) -> None:
         released += bool(leaves)
         assert len(words) <= released <= taken, f"{unit}, cycle {cycle}: {released} of {taken} released, {len(words)} out"
         closes = bool(fired) and taken in ends if arrival else leaves and released in ends
+        assert pins["ends"] == bool(closes), f"{unit}, cycle {cycle}: the batch ends with {taken} taken and {released} released"
         length_taken = length_offered and lengths_kept < 2
         assert (pins.beat("length") is not None) == length_taken, f"{unit}, cycle {cycle}: {lengths_kept} lengths are kept"
         lengths_kept += length_taken - closes

@@ -246,7 +246,7 @@ def test_counters_are_cleared_and_go_on():
 
 def test_stalls_and_levels_are_those_of_the_streams_they_are_named_after():
     """Images that all leave at exit 0, and no result is taken: what leads there fills up, from the output back to the input."""
-    core = toy_core(**ARRIVAL, max_in_flight=16)
+    core = toy_core(**ARRIVAL, max_in_flight=16, frames=3)
     images = (255 - toy.images(30) // 16).astype(np.uint8)
     ran = run(core, images, [30], script=lambda ctx, cycle: ctx.set(core.results.ready, cycle > 600))
     assert ran.cycles[0] == 601
@@ -256,8 +256,8 @@ def test_stalls_and_levels_are_those_of_the_streams_they_are_named_after():
     assert ran.status["exit_count0"] == ran.status["samples_out"] == 30
     # The gate is full before the FIFO of logits is.
     levels = {name: ran.status[f"occupancy_{name}"] for name in counted_streams(core.netlist)}
-    assert levels == {"input": 2, "gate0": 2, "gate1": 0, "exit0": 1, "exit1": 0, "exit2": 0, "output": RESULT_DEPTH}
-    assert (ran.status["gate_occupancy0"], ran.status["gate_occupancy1"]) == (2, 0)
+    assert levels == {"input": 2, "gate0": 3, "gate1": 0, "exit0": 1, "exit1": 0, "exit2": 0, "output": RESULT_DEPTH}
+    assert (ran.status["gate_occupancy0"], ran.status["gate_occupancy1"]) == (3, 0)
 
 
 def test_latencies_are_those_of_the_docstring():

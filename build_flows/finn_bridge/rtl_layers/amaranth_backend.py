@@ -6,6 +6,7 @@ from typing import Any
 
 from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
 
+from build_flows.artefacts.memory_files import externalise
 from hw.streams.axis import axis_verilog
 
 __all__ = ["AmaranthBackend"]
@@ -15,7 +16,8 @@ class AmaranthBackend(RTLBackend):
     """Mixin of an RTL layer whose Verilog is converted from an Amaranth component at code generation.
 
     The component has one input stream ``i`` and an output stream ``o``, or an array of them. Ports are those of any FINN unit
-    (``ap_clk``, ``ap_rst_n``, ``in0_V_*``, ``out0_V_*``, ``out1_V_*``), and the module has the node's name.
+    (``ap_clk``, ``ap_rst_n``, ``in0_V_*``, ``out0_V_*``, ``out1_V_*``), and the module has the node's name. What memories hold that may be
+    exchanged (:mod:`hw.exchangeable`) stands in files beside it.
     """
 
     @abstractmethod
@@ -28,7 +30,10 @@ class AmaranthBackend(RTLBackend):
         outputs = {f"out{index}_V": stream for index, stream in enumerate(streams)}
         name = self.get_verilog_top_module_name()
         folder = self.get_nodeattr("code_gen_dir_ipgen")
-        (Path(folder) / f"{name}.v").write_text(axis_verilog(component, name, inputs={"in0_V": component.i}, outputs=outputs))
+        text, contents = externalise(axis_verilog(component, name, inputs={"in0_V": component.i}, outputs=outputs), name)
+        (Path(folder) / f"{name}.v").write_text(text)
+        for file, rows in contents.items():
+            (Path(folder) / Path(file).name).write_text(rows)
         self.set_nodeattr("gen_top_module", name)
         self.set_nodeattr("ipgen_path", folder)
         self.set_nodeattr("ip_path", folder)

@@ -56,6 +56,12 @@ def test_words_of_any_base() -> None:
     assert externalise("module plain;\n  reg [3:0] a [1:0];\nendmodule\n")[1] == {}
 
 
+def test_memories_of_one_unit_are_called_after_it() -> None:
+    text, files = externalise(MEMORY.format(top=7, one="8'h01", two="8'h02").replace("top.decision0", "head0_fc0.unit"), "head0_fc0")
+    assert files == {"memories/head0_fc0_bias.dat": "01\n02\n"}
+    assert 'initial $readmemh("memories/head0_fc0_bias.dat"' in text
+
+
 @pytest.mark.parametrize(("text", "message"), [
     (MEMORY.format(top=7, one="8'h01", two="8'bxx"), "a memory marked contents is not written as expected"),
     (MEMORY.format(top=7, one="8'h01", two="8'h02").replace("[1] =", "[3] ="), "rows of memories/decision0_bias.dat are not in order"),

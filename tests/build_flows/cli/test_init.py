@@ -1,6 +1,7 @@
 """``offramp init`` writes a configuration to start from."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,13 @@ def test_init_writes_a_config_and_leaves_an_old_one(tmp_path: Path, monkeypatch:
     assert offramp(monkeypatch, "init", str(target.parent)) == 1
     assert "exists already" in capfd.readouterr().err
     assert target.read_bytes() == before
+
+
+def test_the_command_that_is_told_can_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    target = tmp_path / "my net's" / "config.toml"
+    assert offramp(monkeypatch, "init", str(target.parent)) == 0
+    told = capfd.readouterr().out.splitlines()[1]
+    assert shlex.split(told) == ["now:", "offramp", "run", str(target)]
 
 
 @pytest.mark.parametrize(("place", "why"), [("file", "file exists"), ("file/new", "not a directory"), ("a" * 300, "file name too long")])

@@ -310,8 +310,11 @@ def test_a_configuration_without_exits_is_the_first_baseline(folder: Path) -> No
 
 
 def test_configurations_must_differ(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"one\.toml is given twice; allowed: each configuration once"):
+        plan_configs([single(folder, "one"), folder / "sub" / ".." / "one.toml"])
+    other = single(folder, "other", project={"name": "one"})
     with pytest.raises(ConfigError, match="the name must differ, not one"):
-        plan_configs([single(folder, "one"), folder / "one.toml"])
+        plan_configs([folder / "one.toml", other])
     both = [single(folder, name, project={"name": name, "output": "x"}) for name in ("a", "b")]
     with pytest.raises(ConfigError, match="the output folder must differ"):
         plan_configs(both)

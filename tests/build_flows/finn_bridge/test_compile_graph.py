@@ -110,7 +110,8 @@ def test_another_network_is_refused(odd, tmp_path, key, change, message):
 
 @pytest.mark.parametrize(("change", "message"), [
     ({"stage0_conv0": {"pe": 3}}, r"stage0_conv0: pe must divide 5 \(1, 5\), not 3"),
-    ({"stage0_conv0": {"lanes": 3}}, r"stage0_conv0: folding has no key 'lanes'; keys are pe, simd, parallel_window"),
+    ({"stage0_conv0": {"lanes": 3}}, "stage0_conv0: lanes must be left out where the body is finn, not 3"),
+    ({"stage0_conv0": {"pes": 3}}, "stage0_conv0: folding has no key 'pes'; keys are pe, simd, parallel_window"),
     ({"stage0_conv0": {"pe": 1, "parallel_window": 2}}, "stage0_conv0: parallel_window must be 0 or 1, not 2"),
     ({"stage9_conv0": {"pe": 1}}, "folding names 'stage9_conv0', which is no layer; layers are stage0_conv0, "),
 ])

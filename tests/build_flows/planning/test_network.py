@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from build_flows.planning.network import NetworkError, Shape, from_meta, read_network
+from build_flows.planning.network import NetworkError, Shape, from_meta, fused, read_network
 
 ACT = {"thresholds": "t", "out_bits": 4, "out_signed": False, "out_min": 0}
 
@@ -88,6 +88,12 @@ def test_a_torn_file_is_refused(tmp_path):
 
 
 GATE = {"name": "gatehead0_fc0", "kind": "linear", "weight": "w2", "weight_bits": 4, "bias": "b", "scale": 0.5}
+
+
+def test_heads_alone_are_exchangeable():
+    found = fused(from_meta(meta(gates=[{"layers": [GATE]}]), SHAPES | {"w2": (1, 30)}), True)
+    assert {layer.name for layer in found.layers if layer.exchangeable} == {"head0_fc0"}, "a gate head is sized by its weights"
+    assert not any(layer.finn_because for layer in found.layers)
 
 
 def test_a_gate_head_stands_beside_the_head():

@@ -14,6 +14,7 @@ from build_flows.planning.folding_search import search
 from build_flows.planning.layer_costs import Fold, fold_options
 from build_flows.planning.least_targets import least_targets
 from build_flows.planning.network import fused
+from build_flows.planning.shared_units import shared_options
 from build_flows.planning.static_units import pool_error, static_error, static_options, static_unit
 from tests.build_flows.networks import b_lenet, network
 
@@ -32,19 +33,19 @@ def known(layer, weights, steps=15):
 
 def test_which_layers_can_be_one():
     assert static_options(CONV) == static_options(CONV, POOL) == (1, 2, 4)
-    assert static_options(LENET.layer("stage1_conv0")) == (1, 2)
-    assert static_options(LENET.layer("stage1_conv1")) == ()    # 5000 multiplications
+    assert static_options(LENET.layer("stage1_conv0")) == (1, 2, 4)
+    assert static_options(LENET.layer("stage1_conv1")) == (1,)    # 5000 multiplications
     assert static_options(POOL) == static_options(b_lenet().layer("stage0_conv0")) == ()
     heads = fused(b_lenet(), exchangeable=True)
     assert static_options(heads.layer("head0_conv0")) == ()
-    assert static_options(heads.layer("stage1_conv0")) == (1, 2)
+    assert static_options(heads.layer("stage1_conv0")) == (1, 2, 4)
 
 
 @pytest.mark.parametrize(("layer", "pixels", "pool", "message"), [
     (POOL, 1, None, 'body must be "finn" for a maxpool, not "static"'),
     (b_lenet().layer("stage0_conv0"), 1, None, 'body must be "finn", not "static": build.layers = "finn"'),
     (CONV, 3, None, "pixels must divide width, not pixels=3, width=28"),
-    (LENET.layer("stage1_conv0"), 4, None, "weights times windows a step must be at most 2500, not 5000"),
+    (LENET.layer("stage1_conv1"), 2, None, "weights times windows a step must be at most 5200, not 10000"),
     (CONV, 2, LENET.layer("head0_conv0"), 'body of head0_conv0 must be "finn", not "static": head0_conv0 is no max pool'),
 ])
 def test_what_cannot_be_one_is_told(layer, pixels, pool, message):
@@ -96,7 +97,11 @@ def test_the_search_finds_what_trying_everything_finds():
     draw = np.random.default_rng(2)
     (conv, pool), = net.stages
     net = dataclasses.replace(net, stages=((known(conv, draw.integers(-7, 8, conv.mh * conv.mw)), pool),))
-    options = [[*fold_options(layer), *(Fold(body="static", pixels=pixels) for pixels in (1, 2, 4))] for layer in net.layers]
+    options = [
+        [*fold_options(layer), *(Fold(body="static", pixels=pixels) for pixels in (1, 2, 4)),
+         *(shared_options(layer) or [Fold(body="shared")]), *(set(shared_options(layer, pool)) - set(shared_options(layer)))]
+        for layer in net.layers
+    ]
     bodies = set()
     alike = (1, 1, 1, 1, 1)
     for target, weights in ((20, (1, 0, 0, 0, 1)), (20, (0, 0, 0, 0, 1)), (40, alike), (300, (5, 0, 1, 0, 0)), (10, alike)):
@@ -145,7 +150,7 @@ def test_a_pool_in_the_unit_before_has_none_of_its_own(tmp_path):
     ("pixels = 2\n", "", "stage0_conv0: key 'pixels' is missing; a conv has body, pixels where its body is \"static\""),
     ("pixels = 2", "pixels = 2\npe = 1", "stage0_conv0: unknown key 'pe'; a conv has body, pixels where its body is \"static\""),
     ("pixels = 2", "pixels = true", "stage0_conv0: pixels must be an integer, not True"),
-    ('body = "static"\npixels = 2', 'body = "shared"\npixels = 2', "stage0_conv0: body must be one of finn, static, not 'shared'"),
+    ('body = "static"\npixels = 2', 'body = "own"\npixels = 2', "stage0_conv0: body must be one of finn, static, shared, not 'own'"),
     ("[head1_linear0]", '[head1_linear0]\nbody = "static"\npixels = 1\n[other]', "no layer is called 'other'"),
 ])
 def test_a_wrong_file_is_told(tmp_path, old, new, message):

@@ -86,6 +86,15 @@ def test_a_sweep_file_is_no_configuration_and_told_as_what_it_is(tmp_path: Path)
     assert caught.value.hint == f"offramp compare --sweep {file} compares its layouts"
 
 
+@pytest.mark.parametrize("text", ["[stage0_conv0]\npe = 4\nsimd = 9\n", '[stage0_conv0]\nbody = "static"\npixels = 2\n'])
+def test_a_folding_is_no_configuration_and_told_as_what_it_is(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "folding.toml"
+    file.write_text(f"version = 2\n{text}")
+    with pytest.raises(ConfigError, match=r"folding\.toml is a folding of layers, not a configuration") as caught:
+        load_config(file)
+    assert caught.value.hint == "a configuration names it as build.folding"
+
+
 def test_missing_files_are_named(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     with pytest.raises(ConfigError, match=r"config\.toml: no such file"):

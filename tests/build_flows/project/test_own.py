@@ -79,6 +79,10 @@ def test_a_network_of_ones_own_has_any_number_of_exits_and_no_layout() -> None:
         ),
         ("[[exits]]", "[train]\nepochs = 3\nseed = 2\n[[exits]]", "train.epochs = 3: your network is not trained here; allowed: unset"),
         (
+            "[[exits]]", "[train]\nshift = 0\nepochs = 3\nflip = true\n[[exits]]",
+            "train.epochs = 3: your network is not trained here; allowed: unset, and so shift, flip",
+        ),
+        (
             'policy = "margin"', 'policy = "gate"',
             'exits[0].policy = "gate": only networks trained here have gate heads; allowed: any other policy',
         ),

@@ -1,7 +1,9 @@
 """What cannot be built is told before anything is trained, in the words of the step that would refuse it later."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from build_flows.base.errors import ConfigError
@@ -43,6 +45,25 @@ def artefacts(project: Project) -> list[str]:
 def test_what_the_configuration_alone_makes_impossible(small: Project, changes: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=rf"config\.toml: {message}$"):
         look_ahead(changed(small, changes), SilentUi())
+
+
+def test_data_that_are_unfit_are_told_with_their_key(small: Project) -> None:
+    place = small.file.parent / "mine.npz"
+    np.savez(place, x_train=np.zeros((3, 8, 8, 1)))
+    wanted = replace(changed(small, {"data": {"name": "npz", "path": "mine.npz"}}), data=place)
+    with pytest.raises(ConfigError, match=r'config\.toml: data\.path = "mine\.npz": .*mine\.npz lacks y_train'):
+        look_ahead(wanted, SilentUi())
+
+
+def test_a_gpu_that_is_not_there(small: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    wanted = changed(small, {"train": {"device": "cuda"}})
+    told = r'config\.toml: train\.device = "cuda": device must be cpu or auto, not cuda: torch sees no GPU$'
+    with pytest.raises(ConfigError, match=told):
+        look_ahead(wanted, SilentUi())
+    assert said(replace(wanted, checkpoint=small.file)) == []
 
 
 def test_what_is_possible_is_let_pass_without_a_word(small: Project) -> None:

@@ -30,6 +30,13 @@ def test_what_is_needed_and_the_ways_out_are_named() -> None:
         division(CalibrateSection(accuracy_loss=0.84), False, 140, 700, "x.toml")
 
 
+def test_only_ways_that_lead_out_are_named() -> None:
+    """Of one validation image nothing could be promised but that at most everything is lost."""
+    with pytest.raises(ConfigError) as caught:
+        division(CalibrateSection(accuracy_loss=0.5), False, 1, 100, "x.toml")
+    assert caught.value.message.endswith("; allowed: calibrate.shares (nothing is promised then)")
+
+
 def test_a_lower_confidence_is_a_way_out_where_it_is_one() -> None:
     with pytest.raises(ConfigError) as caught:
         division(CalibrateSection(accuracy_loss=0.5, confidence=0.99), False, 200, 400, "x.toml")

@@ -7,20 +7,22 @@ import numpy as np
 import pytest
 
 from build_flows.artefacts.simulation import Figures, SimulationFile
+from build_flows.base.ui import Ui
 from build_flows.project.load import Project
 from build_flows.steps import simulate
 from build_flows.steps.simulate_options import Options
 from sim.errors import AgreementError
 from tests.build_flows.alone import work_of
+from tests.build_flows.uis import Listening
 
 pytestmark = pytest.mark.cosim
 
 
-def simulated(tiny: Project, work: Path, options: Options, **changes: Path) -> Figures:
-    """The figures of a run with ``options``; ``changes`` of artefacts by name."""
+def simulated(tiny: Project, work: Path, options: Options, ui: Ui | None = None, **changes: Path) -> Figures:
+    """The figures of a run with ``options``, told to ``ui``; ``changes`` of artefacts by name."""
     work.mkdir(exist_ok=True)
     inputs = {**simulate.step(tiny, {name: tiny.output / name for name in simulate.INPUTS}).inputs, **changes}
-    return simulate.simulate(simulate.settings(tiny, options), inputs, work_of(tiny, work))
+    return simulate.simulate(simulate.settings(tiny, options), inputs, work_of(tiny, work, ui))
 
 
 def test_figures_are_those_of_the_samples(tiny: Project) -> None:
@@ -35,6 +37,8 @@ def test_figures_are_those_of_the_samples(tiny: Project) -> None:
         assert item.accuracy == (pytest.approx(float((label == labels)[here].mean())) if here.any() else None)
         assert item.latency_median == (float(np.median(latency[here])) if here.any() else None)
     assert sum(item.share for item in figures.exits) == pytest.approx(1)
+    planned = json.loads((tiny.output / "netlist.json").read_text())["stages"]
+    assert [item.planned for item in figures.stages] == [item["reach"] for item in planned]
     assert figures.samples_per_second == pytest.approx(1e6 * figures.clock_mhz / figures.cycles_per_sample)
 
 
@@ -52,7 +56,9 @@ def test_one_sample_and_more_than_there_are(tiny: Project, tmp_path: Path) -> No
     assert (one.samples, one.agree) == (1, 1)
     assert one.cycles_per_sample > 0
     json.dumps(one.to_json(), allow_nan=False)
-    assert simulated(tiny, tmp_path, Options(samples=1000)).samples == 60
+    heard = Listening()
+    assert simulated(tiny, tmp_path, Options(samples=1000), ui=heard).samples == 60
+    assert "1,000 test images are asked for; there are 60, and all are run" in heard.said
 
 
 def test_a_result_that_differs_is_named(tiny: Project, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def test_kinds_stages_and_what_exits_cost(three: tuple[Netlist, Path]) -> None:
         "stage0_pool0": ("layer", 0, False, False), "head0_sum0": ("layer", 0, True, True), "head2_sum0": ("layer", 2, True, False),
         "stage1_slow0": ("layer", 1, False, False), "fork1": ("fork", 1, False, True), "gate1": ("gate", 1, False, True),
         "verdicts0": ("gate", 0, False, True), "decision0": ("decision", 0, True, True), "decision2": ("decision", 2, True, False),
+        "decided0": ("decision", 0, True, True),
         "runs0": ("decision", 0, True, True), "router1": ("router", 1, True, True), "tokens0": ("router", None, False, False),
         "tokens1": ("router", 0, True, True), "results0": ("merge", 0, True, True), "merge": ("merge", None, False, True),
         "registers": ("control", None, False, False), "top": ("control", None, False, False),

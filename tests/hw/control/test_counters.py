@@ -17,7 +17,7 @@ def test_counts_and_highest_levels_against_a_model():
 
     async def bench(ctx):
         nonlocal cleared, wrapped
-        expected, highest = 0, 0
+        expected, highest, happened = 0, 0, False
         for _ in range(600):
             now = rng.random() < 0.02, rng.random() < 0.7, rng.choice((0, 1, 2, 3, 5, 7))
             for signal, value in zip((clear, event, level), now, strict=True):
@@ -25,8 +25,9 @@ def test_counts_and_highest_levels_against_a_model():
             assert (ctx.get(count), ctx.get(top)) == (expected, highest)
             await ctx.tick()
             cleared += now[0] and now[1] and now[2] > 0
-            wrapped += expected == 15 and now[1]
-            expected, highest = (0, 0) if now[0] else ((expected + now[1]) % 16, max(highest, now[2]))
+            wrapped += expected == 15 and happened
+            expected, highest = (0, 0) if now[0] else ((expected + happened) % 16, max(highest, now[2]))
+            happened = now[1] and not now[0]
 
     sim = Simulator(m)
     sim.add_clock(1e-6)

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from hw.exits.control import ExitControl
 from hw.exits.exit_path import RESULT_DEPTH, ExitPath, exit_decision, label_bits, result_depth
 from hw.exits.token import token_layout
+from hw.streams.join import join_bits
 from tests import toy
 
 TOKEN = token_layout(id_bits=16, max_in_flight=8)
@@ -36,7 +37,7 @@ class Exit(wiring.Component):
                         control=wiring.flipped(self.control), wrap=lambda unit: unit)
         assert (path.gate is None, path.passed is None) == (self.last, self.last)
         wiring.connect(m, wiring.flipped(self.logits), path.decision.logits)
-        wiring.connect(m, path.results, wiring.flipped(self.results))
+        join_bits(m, path.results, wiring.flipped(self.results))
         m.d.comb += [self.taken.eq(path.taken), self.waiting.eq(path.results_level)]
         if not self.last:
             wiring.connect(m, path.passed, wiring.flipped(self.passed))
@@ -52,7 +53,7 @@ def logits(count, seed):
 
 
 def tokens(count):
-    return [{"id": n, "slot": n % 8, "batch": n % 16, "stamp": 100 + n} for n in range(count)]
+    return [{"id": n, "slot": n % 8, "batch": 0, "stamp": 100 + n} for n in range(count)]
 
 
 def expect(values, n, *, final=None):

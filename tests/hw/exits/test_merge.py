@@ -39,7 +39,7 @@ def run(dut, samples, lengths, *, stall, seed=3, choose_exit=None):
 
     async def bench(ctx):
         queues = [[] for _ in range(dut.exits)]
-        entered = left = cycle = 0
+        entered = left = cycle = ended = 0
         to_send = list(lengths)
         while len(words) < samples:
             assert cycle < 200 * samples, f"stood still with {len(words)} of {samples} results"
@@ -50,7 +50,8 @@ def run(dut, samples, lengths, *, stall, seed=3, choose_exit=None):
                 entered += 1
             offered = []
             for k, queue in enumerate(queues):
-                valid = bool(queue) and queue[0][0] <= cycle
+                due = bool(queue) and (dut.order == "input" or batch_of[queue[0][1]] == ended)
+                valid = due and queue[0][0] <= cycle
                 ctx.set(dut.i[k].valid, valid)
                 if valid:
                     n = queue[0][1]
@@ -71,8 +72,10 @@ def run(dut, samples, lengths, *, stall, seed=3, choose_exit=None):
             if pending is not None and ctx.get(dut.length.ready):
                 to_send.pop(0)
             left += ctx.get(dut.release)
+            ended += ctx.get(dut.ends)
             await ctx.tick()
             cycle += 1
+        assert ended == len(lengths)
 
     sim = Simulator(dut)
     sim.add_clock(1e-6)
@@ -201,7 +204,7 @@ def run_anytime(dut, lengths, *, stall, seed=5, slow=12):
     async def bench(ctx):
         at_exit = [[] for _ in range(dut.exits)]  # (ready at, sample), in order
         waiting = [[] for _ in range(dut.exits)]
-        entered = left = cycle = done = 0
+        entered = left = cycle = done = ended = 0
         to_send = list(lengths)
         while done < samples:
             assert cycle < 300 * samples, f"stood still with {done} of {samples} samples"
@@ -215,8 +218,9 @@ def run_anytime(dut, lengths, *, stall, seed=5, slow=12):
                 at_exit[0].append((cycle + rng.randrange(3), entered))
                 entered += 1
             for k in range(dut.exits):
-                ctx.set(dut.i[k].valid, bool(waiting[k]))
-                if waiting[k]:
+                due = bool(waiting[k]) and batch_of[waiting[k][0]] == ended
+                ctx.set(dut.i[k].valid, due)
+                if due:
                     n = waiting[k][0]
                     token = {"id": position[n], "slot": n % IN_FLIGHT, "batch": batch_of[n] % 16, "stamp": 0}
                     ctx.set(dut.i[k].payload, {"token": token, "label": (n + k) % 10, "confidence": k, "final": exit_of[n] == k})
@@ -229,14 +233,16 @@ def run_anytime(dut, lengths, *, stall, seed=5, slow=12):
                 words.append((word, ctx.get(dut.o.payload.last), cycle))
                 done += word >> 31
             for k in range(dut.exits):
-                if waiting[k] and ctx.get(dut.i[k].ready):
+                if ctx.get(dut.i[k].valid) and ctx.get(dut.i[k].ready):
                     waiting[k].pop(0)
             if pending is not None and ctx.get(dut.length.ready):
                 to_send.pop(0)
             left += ctx.get(dut.release)
+            ended += ctx.get(dut.ends)
             await ctx.tick()
             cycle += 1
         assert left == samples
+        assert ended == len(lengths)
 
     sim = Simulator(dut)
     sim.add_clock(1e-6)

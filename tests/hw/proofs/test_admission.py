@@ -22,7 +22,7 @@ LARGER = "arrival, 3 in flight, 4 ids, frames of 2"
 @pytest.mark.slow
 @pytest.mark.parametrize(("variant", "old", "new", "claim"), [
     # A sample that enters is not noted where none of its ids was inside: the id comes again.
-    (SMALL, SOME, "some.eq(some & ~(leaves & (inside == 1)))", "no id comes again"),
+    (SMALL, SOME, "some.eq(some & ~(leaves & (inside == 1)))", "no id comes again|beat passes when and only when it may"),
     # One that leaves takes the note of the others with it, or leaves it behind.
     (SMALL, SOME, "some.eq(enters | (some & ~leaves))", "beat passes when and only when it may"),
     (SMALL, SOME, "some.eq(enters | (some & ~(leaves & (inside == 2))))", "beat passes when and only when it may"),
@@ -37,7 +37,11 @@ LARGER = "arrival, 3 in flight, 4 ids, frames of 2"
      "beat passes when and only when it may"),
     (SMALL, "self.batch_length | (self.batch_length == 0)", "self.batch_length", "length is that of the cycle in which its batch began"),
     # A token is overwritten before it is taken.
-    (SMALL, "token_free.eq(~self.token.valid | self.token.ready)", "token_free.eq(1)", "beat passes when|token is on offer|token_payload"),
+    (SMALL, "(self.token.ready if self.frame_beats == 1 else 0)", "1", "beat passes when|token is on offer|token payload"),
+    (LARGER, "(self.token.ready if self.frame_beats == 1 else 0)", "1", "beat passes when|token is on offer|token payload"),
+    # A token is not offered any more, or for ever.
+    (LARGER, "with m.If(~self.token.valid | self.token.ready):", "with m.If(1):", "beat passes when|token is on offer|token valid holds"),
+    (LARGER, "with m.If(~self.token.valid | self.token.ready):", "with m.If(~self.token.valid):", "beat passes when|token is on offer"),
     (SMALL, "full.eq(~self.release & (full | (", "full.eq(~self.release & ((", "beat passes when and only when it may|no more are inside"),
     (SMALL, "slot == self.max_in_flight - 1", "slot == self.max_in_flight - 2", "token has the slot of its sample"),
     (SMALL, "stamp.eq(self.now)", "stamp.eq(self.now[:16])", "token has the stamp of its sample"),

@@ -32,24 +32,28 @@ def test_three_in_flight_for_some_cycles(proof):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("variant", "old", "new", "claim"), [
-    # No fence between batches.
-    ("arrival, 2 in flight", '(self.i[k].payload.token.batch != batch) if self.order == "arrival" else Const(0)', "Const(0)",
-     "sends nothing of a batch to come"),
+    # The end of a batch is told of a result that is not taken; with the result before.
+    ("arrival, 2 in flight", "self.ends.eq(counted & completes)", "self.ends.eq(completes)", "ends tells of the last|two lengths are kept"),
+    ("arrival, 2 in flight", "counted & (to_send == 2)", "counted & (to_send == 3)",
+     "ends tells of the last|two lengths are kept|last marks"),
+    # A length comes while the last result is taken, and none waits: it is lost.
+    ("arrival, 2 in flight", "known.eq((load & comes) | (~load & known))", "known.eq((load & waits) | (~load & known))",
+     "two lengths are kept|one that waits is taken|nothing is counted"),
     # A result is lost when the output stalls.
-    ("arrival, 2 in flight", "move.eq(words.i.ready)", "move.eq(1)",
+    ("arrival, 2 in flight", "free.eq(~stuck)", "free.eq(1)",
      "nothing leaves while two wait|as many leave as came|what leaves is on offer"),
     # One exit goes before all others, always.
     ("arrival, 3 in flight", "previous.eq(winner)", "previous.eq(0)", "waits for no more than all others once"),
     # A place counts as filled for ever.
     ("input, 2 in flight", "present.bit_select(head, 1).eq(0), ", "", "no one leaves before it came|as many leave as came"),
-    ("input, 2 in flight", "one_to_send.eq(of_batch == 2)", "one_to_send.eq(of_batch == 1)",
-     "last marks the result|two lengths are kept|batch_done"),
+    ("input, 2 in flight", "counted & (to_send == 2)", "counted & (to_send == 1)",
+     "last marks the result|two lengths are kept|batch_done|ends tells"),
     # The later exit goes first: its result overtakes that of an earlier exit of the same sample.
     ("anytime, 2 in flight", "Const(int(j < k))", "Const(int(j > k))",
      "order of the exits|only while exit0 does not wait"),
     # Results that are not final count as samples.
     ("anytime, 2 in flight", "counted.eq(taken & chosen.final if self.anytime else taken)", "counted.eq(taken)",
-     "two lengths are kept|last marks the result|sends nothing of a batch to come|one that waits is taken at once"),
+     "two lengths are kept|last marks the result|ends tells|one that waits is taken at once"),
     ("input, 2 in flight", "self.now - result.token.stamp", "result.token.stamp - self.now", "word is that of the sample"),
 ])
 def test_a_planted_bug_is_found(find, variant, old, new, claim):

@@ -56,6 +56,19 @@ def test_reset_empties_it(play, depth):
     assert played.beats["o"] == BEATS
 
 
+@pytest.mark.parametrize("depth", [3, 4, DISTRIBUTED])
+def test_what_comes_is_on_offer_next_if_this_is_taken(play, depth):
+    fifo = Fifo(12, depth, looks_ahead=True)
+    sample = {"coming": fifo.coming, "payload": fifo.coming_payload, "valid": fifo.o.valid, "next": fifo.o.payload}
+    played = play(fifo, {"i": (fifo.i, BEATS)}, {"o": (fifo.o, len(BEATS))}, gaps=0.4, stalls=0.4, sample=sample)
+    taken, seen = set(played.cycles["o"]), played.sampled
+    loads = [cycle for cycle, valid in enumerate(seen["valid"][:-1]) if not valid or cycle in taken]
+    assert [seen["coming"][cycle] for cycle in loads] == [seen["valid"][cycle + 1] for cycle in loads]
+    filled = [cycle for cycle in loads if seen["coming"][cycle]]
+    assert len(filled) == len(BEATS)
+    assert [seen["payload"][cycle] for cycle in filled] == [seen["next"][cycle + 1] for cycle in filled] == BEATS
+
+
 @pytest.mark.parametrize("depth", [1, 2, 40, 500])
 def test_verilog(depth):
     fifo = Fifo(12, depth)
@@ -70,3 +83,9 @@ def test_verilog(depth):
 def test_errors(arguments, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         Fifo(*arguments)
+
+
+@pytest.mark.parametrize("depth", [2, DISTRIBUTED + 1])
+def test_only_some_look_ahead(depth):
+    with pytest.raises(ValueError, match=f"^depth must be from 3 to 64 to look ahead, not {depth}$"):
+        Fifo(8, depth, looks_ahead=True)

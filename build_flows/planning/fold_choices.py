@@ -11,7 +11,7 @@ from build_flows.planning.shared_units import shared_folds, shared_unit
 from build_flows.planning.static_units import static_options, static_unit
 from build_flows.planning.unit import Fold, Unit
 
-__all__ = ["Choice", "Key", "Vector", "add", "cheapest", "choices", "dot", "undominated", "vector"]
+__all__ = ["Choice", "Key", "Vector", "add", "cheapest", "choices", "dot", "resources", "undominated", "vector"]
 
 Vector = tuple[int, int, int, int, int]
 """LUTs, LUTs as memory, flip-flops, half block RAMs and DSPs, or what one of each weighs."""
@@ -98,7 +98,12 @@ def vector(units: Iterable[Unit]) -> Vector:
     total = Cost()
     for unit in units:
         total += unit.cost
-    return total.occupied, total.lutram, total.ff, total.bram18, total.dsp
+    return resources(total)
+
+
+def resources(cost: Cost) -> Vector:
+    """What ``cost`` takes of a part."""
+    return cost.occupied, cost.lutram, cost.ff, cost.bram18, cost.dsp
 
 
 def add(a: Vector, b: Vector) -> Vector:

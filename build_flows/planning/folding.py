@@ -11,14 +11,15 @@ from math import floor
 from build_flows.artefacts.verdict import capacity, shortages
 from build_flows.base.errors import OfframpError
 from build_flows.base.parts import Part
+from build_flows.planning.gate_costs import gate_costs
 from build_flows.planning.layer_costs import Cost, Fold, Unit, converter, units_of_chain
 from build_flows.planning.network import Layer, Network
 from build_flows.planning.unit import OWN_KEYS
 
 __all__ = ["RESERVE", "TOLERANCE", "Folding", "FoldingError", "LayerPlan", "Limit", "evaluate", "fold_row", "stage_targets", "taken"]
 
-RESERVE = Cost(lut=6500, lutram=1800, ff=5000, bram18=4, pairable=300)
-"""What is kept free for all that is no layer: FIFOs, gates, decisions, merge, registers, image input. Synthesised, b_lenet's take 4,593
+RESERVE = Cost(lut=6500, lutram=1800, ff=5000, bram18=2, pairable=300)
+"""What is kept free for all that is no layer and no gate's memory: FIFOs, gates' logic, decisions, merge, registers, image input. Synthesised, b_lenet's take 4,593
 logic LUTs, of which pairing could save 301, 1,538 LUTs as memory, 4,801 flip-flops and 3 half block RAMs; all but the pairs rounded up."""
 
 TOLERANCE = 0.02
@@ -64,7 +65,8 @@ class Folding:
     """A folding of a network and what is predicted of it.
 
     ``folds`` and ``plans`` are by layer name, in the network's order; ``targets`` are cycles a frame by stage; ``input_pe`` is the
-    values a beat in which the image should be handed to the first layer; ``part`` is what the areas were weighed for.
+    values a beat in which the image should be handed to the first layer; ``part`` is what the areas were weighed for; ``gates`` is what
+    the gates' memories take (nothing where no reach is known).
     """
 
     network: Network
@@ -73,10 +75,16 @@ class Folding:
     input_pe: int
     folds: dict[str, Fold]
     plans: dict[str, LayerPlan]
+    gates: Cost = Cost()
 
     @property
     def cost(self) -> Cost:
-        """The cost of all layers together (forks, FIFOs, gates and decisions are not in it)."""
+        """The cost of all layers and of the gates' memories together (forks, FIFOs, decisions and the gates' logic are not in it)."""
+        return self.layer_cost + self.gates
+
+    @property
+    def layer_cost(self) -> Cost:
+        """The cost of all layers together."""
         total = Cost()
         for plan in self.plans.values():
             total += plan.cost
@@ -143,10 +151,11 @@ def stage_targets(ii: int, reach: Sequence[float], utilisation: float = 0.8) -> 
 
 
 def evaluate(
-    network: Network, folds: Mapping[str, Fold], targets: Sequence[int], part: Part, *, input_pe: int | None = None, narrow: bool = True
+    network: Network, folds: Mapping[str, Fold], targets: Sequence[int], part: Part, *, input_pe: int | None = None, narrow: bool = True,
+    reach: Sequence[float] | None = None,
 ) -> Folding:
     """What is predicted of ``folds`` (by layer name), whether they meet ``targets`` or not. ``input_pe`` None: whatever the first layer
-    takes.
+    takes. ``reach``: the share of the samples that reaches each stage; without it gates are not counted.
 
     Raises :class:`FoldingError` for a layer that is missing, not in the network, or cannot be folded so.
     """
@@ -177,19 +186,22 @@ def evaluate(
         except ValueError as error:
             raise FoldingError(str(error)) from error
 
+    widths: list[int] = []
     width = input_pe * network.in_bits if input_pe else None
     for k, (stage, head) in enumerate(zip(network.stages, network.heads, strict=True)):
         width = planned(stage, width)
+        widths.append(width or network.in_bits)
         planned(head, width)
         planned(network.gates[k] if network.gates else (), width)
     first = network.layers[0]
     if input_pe is None:
         input_pe = plans[first.name].units[0].in_bits // network.in_bits
         input_pe = input_pe if network.source.channels % input_pe == 0 or folds[first.name].fused else network.source.channels
-        return evaluate(network, folds, targets, part, input_pe=input_pe, narrow=narrow)
+        return evaluate(network, folds, targets, part, input_pe=input_pe, narrow=narrow, reach=reach)
     return Folding(
         network=network, part=part, targets=tuple(targets), input_pe=input_pe,
         folds={name: folds[name] for name in names}, plans={name: plans[name] for name in names},
+        gates=gate_costs(network, widths, targets, reach) if reach else Cost(),
     )
 
 

@@ -13,8 +13,9 @@ from functools import cache
 from math import exp
 
 from build_flows.base.parts import Part
-from build_flows.planning.fold_choices import Choice, Key, Vector, add, cheapest, choices, dot, undominated, vector
+from build_flows.planning.fold_choices import Choice, Key, Vector, add, cheapest, choices, dot, resources, undominated, vector
 from build_flows.planning.folding import RESERVE, Folding, FoldingError, evaluate
+from build_flows.planning.gate_costs import frame_bits, gate_cost, planned_frames
 from build_flows.planning.layer_costs import Cost, Fold, converter, divisors, pool_behind
 from build_flows.planning.least_targets import refuse_impossible
 from build_flows.planning.network import Network
@@ -34,19 +35,21 @@ _RESOURCES = ("LUT", "LUTRAM", "FF", "BRAM18", "DSP")
 
 
 def search(
-    network: Network, targets: Sequence[int], part: Part, *, weights: Mapping[str, float] | None = None, narrow: bool = True
+    network: Network, targets: Sequence[int], part: Part, *, weights: Mapping[str, float] | None = None, narrow: bool = True,
+    reach: Sequence[float] | None = None,
 ) -> Folding:
     """The folding that leaves most of ``part`` free, of those in which every unit of stage k and head k takes a frame every
     ``targets[k]`` cycles.
 
     ``weights`` None: the largest share that any resource has of the part (with :data:`RESERVE`) is small, and then the sum of shares; that
     is a very good folding, but not proven the best. Otherwise (by ``LUT``, ``LUTRAM``, ``FF``, ``BRAM18`` and ``DSP``, none below 0)
-    the least sum of shares, each times its weight, which is exact. ``narrow``: see :func:`build_flows.planning.layer_costs.lanes`. Of
+    the least sum of shares, each times its weight, which is exact. ``reach``, the share of the samples that reaches each stage, sizes the
+    gates, whose memories count; without it they do not. ``narrow``: see :func:`build_flows.planning.layer_costs.lanes`. Of
     equally good foldings the one with the lowest numbers is taken, so the result is deterministic. Cycles may exceed a target by
     ``HANDOVER`` where FINN's sliding window needs it between frames. Raises :class:`FoldingError` naming every layer that meets its target
     in no folding, and the least cycles it could take.
     """
-    space = _space(network, targets, narrow)
+    space = _space(network, targets, narrow, reach)
     if weights is not None:
         odd = [name for name in _RESOURCES if weights.get(name, -1) < 0]
         if odd or len(weights) != len(_RESOURCES):
@@ -54,16 +57,18 @@ def search(
         found = space.cheapest(_priced(weights, part))
     else:
         found = min(_tried(space, part), key=lambda tried: tried.merit).solution
-    return evaluate(network, found.folds, targets, part, input_pe=found.input_pe, narrow=narrow)
+    return evaluate(network, found.folds, targets, part, input_pe=found.input_pe, narrow=narrow, reach=reach)
 
 
-def fits(network: Network, targets: Sequence[int], part: Part, *, narrow: bool = True) -> bool:
+def fits(
+    network: Network, targets: Sequence[int], part: Part, *, narrow: bool = True, reach: Sequence[float] | None = None
+) -> bool:
     """Whether the folding that :func:`search` finds takes no more than ``part`` has, :data:`RESERVE` included, by the estimate.
 
     That is told as soon as one does, or a weighted sum, the least of all foldings, is more than the part's. Raises
     :class:`FoldingError` as the search does.
     """
-    for tried in _tried(_space(network, targets, narrow), part):
+    for tried in _tried(_space(network, targets, narrow, reach), part):
         if tried.merit[0] <= 1:
             return True
         if sum(tried.weights[name] * (share - 1) for name, share in tried.shares.items()) > 1e-6:
@@ -71,11 +76,11 @@ def fits(network: Network, targets: Sequence[int], part: Part, *, narrow: bool =
     return False
 
 
-def _space(network: Network, targets: Sequence[int], narrow: bool) -> "_Space":
+def _space(network: Network, targets: Sequence[int], narrow: bool, reach: Sequence[float] | None) -> "_Space":
     if len(targets) != len(network.stages):
         raise FoldingError(f"targets must have one value a stage, {len(network.stages)}, not {len(targets)}")
     refuse_impossible(network, targets, narrow=narrow)
-    return _Space(network, targets, narrow)
+    return _Space(network, targets, narrow, reach)
 
 
 def _priced(weights: Mapping[str, float], part: Part) -> Vector:
@@ -127,8 +132,10 @@ class _Solution:
 class _Space:
     """All foldings of a network that meet its targets, less those that are no better than another of the same widths in anything."""
 
-    def __init__(self, network: Network, targets: Sequence[int], narrow: bool) -> None:
+    def __init__(self, network: Network, targets: Sequence[int], narrow: bool, reach: Sequence[float] | None) -> None:
         self.network = network
+        frames = planned_frames(tuple(targets), tuple(reach)) if reach else ()
+        self.gates = {stage: (count, frame_bits(network, stage)) for stage, count in enumerate(frames)}
         self.chains = {(part, k): chain
                        for part, chains in (("stage", network.stages), ("head", network.heads), ("gate", network.gates))
                        for k, chain in enumerate(chains)}
@@ -149,6 +156,12 @@ class _Space:
             unit = converter(*key)
             self.converters[key] = vector([unit] if unit else [])
         return self.converters[key]
+
+    def gate(self, part: str, stage: int, width: int) -> Vector:
+        """What the memory of the gate behind a stage takes; nothing where there is none."""
+        if part != "stage" or stage not in self.gates:
+            return 0, 0, 0, 0, 0
+        return resources(gate_cost(*self.gates[stage], width))
 
     def cheapest(self, weights: Vector) -> _Solution:
         """The folding with the least sum of resources, each times its weight."""
@@ -183,7 +196,8 @@ class _Space:
             chain = self.chains[part, stage]
             if place == len(chain):
                 prices = [least(*branch, 0, width)[0] for branch in behind(part, stage)]
-                return None if None in prices else sum(price for price in prices if price is not None), None
+                held = dot(self.gate(part, stage, width), weights)
+                return None if None in prices else held + sum(price for price in prices if price is not None), None
             frame_bits = chain[place].source.values * chain[place].in_bits
             found = [(price + joined(width, choice.in_bits, frame_bits), key, choice) for price, key, choice in entered(part, stage, place)]
             if not found:
@@ -210,6 +224,7 @@ class _Space:
                 place += len(choice.folds)
                 cost = add(add(cost, choice.cost), self.between(width, choice.in_bits, layer.source.values * layer.in_bits))
                 width = choice.out_bits
+            cost = add(cost, self.gate(part, stage, width))
             for branch in behind(part, stage):
                 follow(*branch, width)
 

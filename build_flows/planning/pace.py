@@ -67,7 +67,7 @@ def fastest(network: Network, reach: Sequence[float], utilisation: float, part: 
     """
 
     def good(cycles: int) -> bool:
-        return fits(network, stage_targets(cycles, reach, utilisation), part)
+        return fits(network, stage_targets(cycles, reach, utilisation), part, reach=reach)
 
     late, slow = least - 1, least
     while not good(slow):

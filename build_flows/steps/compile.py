@@ -23,6 +23,7 @@ from build_flows.planning.fifo_sizing import Sizing, measure
 from build_flows.planning.folding import Folding, evaluate, stage_targets
 from build_flows.planning.folding_file import to_toml
 from build_flows.planning.folding_search import search
+from build_flows.planning.gate_costs import gate_cost
 from build_flows.planning.gate_model import GatePlan, plan_gates
 from build_flows.planning.layer_costs import HANDOVER
 from build_flows.planning.network import read_network
@@ -141,7 +142,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     for name, text in simulation_files(netlist, rtl).items():
         write_text(rtl / name, text)
     write_text(work.folder / "netlist.json", dump(netlist))
-    _sizing(chosen, sizing, gates, plan).save(work.folder / "sizing.json")
+    _sizing(chosen, sizing, gates, plan, netlist).save(work.folder / "sizing.json")
 
 
 def make_plan(chosen: Settings, inputs: Mapping[str, Path], calibrated: Sequence[ExitRecord], work: Work) -> Plan:
@@ -155,12 +156,12 @@ def make_plan(chosen: Settings, inputs: Mapping[str, Path], calibrated: Sequence
     if "folding" in inputs:
         folds = read_folding(inputs["folding"], network, work.named["folding"], work.file)
         cycles = file_pace(network, folds, reach, target, build, part)
-        folding = evaluate(network, folds, stage_targets(cycles, reach, target.utilisation), part)
+        folding = evaluate(network, folds, stage_targets(cycles, reach, target.utilisation), part, reach=reach)
     elif build.folding == "finn":
         assert target.cycles_per_sample != "auto"
         cycles = target.cycles_per_sample
         targets = stage_targets(cycles, reach, target.utilisation)
-        folding = evaluate(network, finn_folding(inputs["model"], golden, targets, part.name), targets, part)
+        folding = evaluate(network, finn_folding(inputs["model"], golden, targets, part.name), targets, part, reach=reach)
         for k in range(len(targets)):
             limit = folding.limit(k)
             if limit.cycles > limit.target + HANDOVER:
@@ -168,7 +169,7 @@ def make_plan(chosen: Settings, inputs: Mapping[str, Path], calibrated: Sequence
                 work.ui.info(f"warning: FINN's folding of stage {k} {told}")
     else:
         cycles = pace(network, reach, target, build, part, work.file)
-        folding = search(network, stage_targets(cycles, reach, target.utilisation), part)
+        folding = search(network, stage_targets(cycles, reach, target.utilisation), part, reach=reach)
     if not chosen.auto:
         return Plan(cycles, None, folding, reach)
     note = auto_told(cycles, part, work.named["folding"] if "folding" in inputs else None)
@@ -258,7 +259,10 @@ def _in_flight(chosen: Settings, sizing: Sizing, gates: tuple[GatePlan, ...], ui
     return build.max_in_flight
 
 
-def _sizing(chosen: Settings, sizing: Sizing, gates: tuple[GatePlan, ...], plan: Plan) -> SizingFile:
+def _sizing(chosen: Settings, sizing: Sizing, gates: tuple[GatePlan, ...], plan: Plan, netlist: Netlist) -> SizingFile:
+    cost = plan.folding.layer_cost
+    for gate in netlist.gates:
+        cost += gate_cost(gate.frames, gate.frame_beats * gate.bits, gate.bits)
     limits = [plan.folding.limit(k) for k in range(len(sizing.stages))]
     return SizingFile(
         cycles_per_sample=plan.cycles, auto=chosen.auto,
@@ -271,5 +275,5 @@ def _sizing(chosen: Settings, sizing: Sizing, gates: tuple[GatePlan, ...], plan:
         ],
         fifos={name: FifoRecord(depth=depth, reached=sizing.reached[name]) for name, depth in sorted(sizing.depths.items())},
         gates=[GateRecord(**vars(gate)) for gate in gates],
-        cost=CostRecord(**vars(plan.folding.cost)),
+        cost=CostRecord(**vars(cost)),
     )

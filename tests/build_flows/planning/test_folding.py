@@ -14,7 +14,7 @@ B_LENET_TARGETS = (1296, 4147)
 
 def test_what_is_no_layer_counts_against_the_part():
     folding = search(b_lenet(), B_LENET_TARGETS, PART)
-    part = dataclasses.replace(PART, lut=folding.cost.lut + RESERVE.lut - 1)
+    part = dataclasses.replace(PART, lut=(folding.cost + RESERVE).occupied - 1)
     assert dataclasses.replace(folding, part=part).exceeds() == [f"LUT: {part.lut + 1} of {part.lut}"]
 
 

@@ -8,7 +8,7 @@ from build_flows.planning.folding import RESERVE
 from build_flows.planning.verdict import predicted
 
 PART = find_part("pynq-z2")
-ROOM = {"lut": PART.lut - RESERVE.lut, "lutram": PART.lutram - RESERVE.lutram, "ff": PART.ff - RESERVE.ff,
+ROOM = {"lut": PART.lut - RESERVE.occupied, "lutram": PART.lutram - RESERVE.lutram, "ff": PART.ff - RESERVE.ff,
         "bram18": PART.bram18 - RESERVE.bram18, "dsp": PART.dsp - RESERVE.dsp}
 
 

@@ -1,0 +1,58 @@
+"""What gates take before anything is built: how many frames, of which stream, in which memory."""
+
+import dataclasses
+
+import pytest
+
+from build_flows.base.parts import PARTS
+from build_flows.planning.cost_model import Cost
+from build_flows.planning.folding import RESERVE, evaluate, stage_targets
+from build_flows.planning.folding_search import fits, search
+from build_flows.planning.gate_costs import frame_bits, gate_cost, gate_costs, planned_frames
+from tests.build_flows.networks import b_lenet, small
+
+PART = PARTS["xc7z020clg400-1"]
+REACH = (1.0, 0.25)
+
+
+def test_frames_are_those_of_the_queue_model() -> None:
+    """b_lenet at 1296 cycles got 6 frames once its stages were measured, at 512 also: 838 and 578 cycles to a verdict."""
+    assert planned_frames((1296, 4230), REACH) == planned_frames((512, 1671), REACH) == (7,)
+    assert planned_frames((1296, 2000), REACH) < (5,) < planned_frames((1296, 4900), REACH), "the busier the next stage, the more"
+
+
+def test_a_frame_is_what_leaves_the_stage() -> None:
+    network = b_lenet()
+    assert frame_bits(network, 0) == 16 * 16 * 5 * 4
+    empty = dataclasses.replace(network, stages=(network.stages[0], (), network.stages[1]))
+    assert frame_bits(empty, 1) == frame_bits(network, 0), "an empty stage hands on what it gets"
+    assert frame_bits(dataclasses.replace(network, stages=((), *network.stages)), 0) == 28 * 28 * 8
+
+
+@pytest.mark.parametrize(("frames", "bits", "width", "cost"), [
+    (6, 5120, 40, Cost(bram18=3)), (5, 5120, 20, Cost(bram18=3)), (5, 2048, 32, Cost(bram18=1)), (5, 1024, 16, Cost(bram18=1)),
+    (4, 1024, 64, Cost(lut=88, lutram=88)), (1, 8, 8, Cost(ff=8)),
+])
+def test_memories_are_those_that_synthesis_finds(frames: int, bits: int, width: int, cost: Cost) -> None:
+    """All but the last as Yosys found them in designs of b_lenet and digits."""
+    assert gate_cost(frames, bits, width) == cost
+
+
+def test_gates_count_in_folding_and_search() -> None:
+    network, targets = b_lenet(), stage_targets(1300, REACH)
+    plain, found = (search(network, targets, PART, reach=reach) for reach in (None, REACH))
+    assert plain.gates == Cost()
+    widths = [units[-1].out_bits for units in (found.plans[chain[-1].name].units for chain in network.stages)]
+    assert found.gates == gate_costs(network, widths, targets, REACH) != Cost()
+    assert found.cost == found.layer_cost + found.gates
+    again = evaluate(network, found.folds, targets, PART, input_pe=found.input_pe, reach=REACH)
+    assert again == found
+    less = dataclasses.replace(PART, bram36=(plain.cost.bram18 + RESERVE.bram18 + 1) // 2)
+    assert fits(network, targets, less)
+    assert not fits(network, targets, less, reach=REACH), "some are the gate's"
+
+
+def test_a_network_without_exits_has_none() -> None:
+    network = small()
+    alone = dataclasses.replace(network, stages=network.stages[:1], heads=network.heads[:1], gates=())
+    assert search(alone, (5000,), PART, reach=(1.0,)).gates == Cost()

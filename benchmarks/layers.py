@@ -12,9 +12,9 @@ from typing import Any
 
 import tomli_w
 
+from benchmarks.edited import edited
 from benchmarks.figures import Figures, run_json
 from benchmarks.project import ProjectFiles, run_hard
-from benchmarks.trust_config_mutants import edited
 from build_flows.artefacts.resources import ResourcesFile
 from build_flows.artefacts.verdict import synthesised
 from build_flows.base.files import write_text

@@ -19,7 +19,10 @@ from sim.accelerator import agreement
 from sim.accelerator.result import SimResult
 from sim.accelerator.run import expected_ids, simulate
 
-__all__ = ["HardRun", "ProjectFiles", "run_hard"]
+__all__ = ["MOST_CYCLES", "HardRun", "ProjectFiles", "run_hard"]
+
+MOST_CYCLES = 260
+"""Cycles a sample that the b_lenet example, planned at 256, may take."""
 
 RANDOM_SAMPLES = 4000
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import tomli_w
 
-from benchmarks.trust_config_mutants import edited
+from benchmarks.edited import edited
 from benchmarks.trust_fork import Told, offramp
 from build_flows.base.files import write_json
 from build_flows.base.owned import STAMPS, read_stamp

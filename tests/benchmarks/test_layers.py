@@ -1,4 +1,4 @@
-"""The configurations that fused layers are measured with are those of the presets but for what is named, and rows stay until measured anew."""
+"""Fused layers are measured with the presets, but for what is named; rows stay until they are measured anew."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -1,31 +1,34 @@
-"""What fused layers give b_lenet, whole: the figures of ``docs/layers.md``.
+"""What fused layers give each network, whole: the figures of ``docs/layers.md``.
 
-One training of four epochs, compiled with ``build.layers = "fused"`` for several targets, synthesised unit by unit, and run in Verilator:
-all test images as they are, and hard ones drawn at random at the planned share.
+``python -m benchmarks.layers [CASE...]`` trains a little (accuracy is no part of this), compiles, synthesises unit by unit, and runs in
+Verilator: hard samples drawn at random at the planned share, and test images as they are. Rows of cases that are not named stay as they
+were last measured.
 """
 
 import sys
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import tomli_w
 
-from benchmarks.figures import Figures, run_json
+from benchmarks.edited import Place, edited
+from benchmarks.figures import Figure, Figures, run_json
 from benchmarks.project import ProjectFiles, run_hard
-from benchmarks.trust_config_mutants import edited
 from build_flows.artefacts.resources import ResourcesFile
 from build_flows.artefacts.verdict import synthesised
-from build_flows.base.files import write_text
-from build_flows.base.ui import Ui
+from build_flows.base.files import read_json, write_text
+from build_flows.base.ui import RichUi, Ui
 from build_flows.project.load import load
+from build_flows.project.template import template
 from build_flows.steps.data import project_dataset
 
-__all__ = ["CASES", "Case", "config_text", "layers"]
+__all__ = ["CASES", "Case", "config_text", "kept", "layers", "main"]
 
 ROOT = Path(__file__).parent.parent
-EXAMPLE = ROOT / "examples" / "b_lenet_fashion.toml"
 WORK = ROOT / "build" / "layers"
 PAGE = ROOT / "docs" / "layers.md"
 DATA = ROOT / "docs" / "layers_benchmark.json"
@@ -34,65 +37,119 @@ CLOCK = 125.0
 BATCH = 1000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
-    """A target of ``cycles`` a sample: what is at most to be measured, ``reached``, with samples a second at the estimated clock of at
-    least ``rate``, and at most so many LUTs of logic, LUTs of memory and DSPs, ``most`` (None: no target)."""
+    """``network`` planned for ``cycles`` a sample, after ``epochs`` of training: what is at most to be measured, ``reached``, with samples
+    a second at the estimated clock of at least ``rate``, and at most so many LUTs of logic, LUTs of memory and DSPs, ``most`` (each None:
+    no target). ``images`` test images go through the RTL."""
 
-    cycles: int
+    network: str
+    cycles: int | str
+    epochs: int
     reached: int
     rate: int | None = None
-    most: tuple[int, int, int] | None = None
+    most: tuple[int | None, int | None, int | None] = (None, None, None)
+    images: int = 10_000
+    hard: int = 4000
+
+    @property
+    def name(self) -> str:
+        """As in the table."""
+        return f"{self.network}, fastest" if self.cycles == "auto" else f"{self.network} at {self.cycles}"
+
+    @property
+    def slug(self) -> str:
+        """As in names of files, and on the command line."""
+        return f"{self.network}_{self.cycles}"
 
 
-CASES = (Case(1296, 1340, most=(10_000, 2_600, 110)), Case(512, 518, 240_000), Case(256, 260, 480_000))
+CASES = (
+    Case(network="b_lenet", cycles=1296, epochs=4, reached=1340, most=(10_000, 2_600, 110)),
+    Case(network="b_lenet", cycles=512, epochs=4, reached=518, rate=240_000),
+    Case(network="b_lenet", cycles=256, epochs=4, reached=260, rate=480_000),
+    Case(network="b_lenet", cycles="auto", epochs=4, reached=170, rate=730_000),
+    Case(network="digits", cycles=128, epochs=40, reached=130, most=(None, None, 0), images=360, hard=1000),
+    Case(network="digits", cycles="auto", epochs=40, reached=130, images=360, hard=1000),
+    Case(network="triple_wins", cycles="auto", epochs=1, reached=4200),
+    Case(network="b_alexnet", cycles="auto", epochs=1, reached=17_500, images=1000, hard=1000),
+)
 
 
-def config_text(case: Case) -> str:
-    """The example's configuration with fused layers, for ``case``."""
-    values = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
-    changes: dict[tuple[str | int, ...], Any] = {
-        ("project", "output"): f"b_lenet_{case.cycles}", ("train", "epochs"): 4, ("train", "threads"): 1, ("build", "layers"): "fused",
+def config_text(case: Case, cifar10: Path | None = None) -> str:
+    """The configuration of ``case``: what ``offramp init`` gives for the network, but for its target, clock and training. ``cifar10`` is
+    the folder of b_alexnet's data set (an image folder, or the binary files)."""
+    values = tomllib.loads(template(case.network))
+    changes: dict[Place, Any] = {
+        ("project", "name"): case.network, ("project", "output"): case.slug, ("train", "epochs"): case.epochs, ("train", "threads"): 1,
         ("target", "cycles_per_sample"): case.cycles, ("target", "clock_mhz"): CLOCK,
     }
+    if case.network != "digits":
+        changes["target", "hard_share"] = [0.25]
+    if case.network == "b_alexnet" and cifar10 is not None:
+        changes |= {("data", "path"): str(cifar10), ("data", "name"): "cifar10" if (cifar10 / "data_batch_1.bin").is_file() else "folder"}
     return tomli_w.dumps(edited(values, changes))
 
 
-def layers(ui: Ui) -> str:
-    """Measure every one of :data:`CASES`, and write ``docs/layers.md`` and ``docs/layers_benchmark.json``; gives the table."""
-    figures = Figures(ui)
+def layers(ui: Ui, only: Sequence[str] = (), cifar10: Path | None = None) -> str:
+    """Measure the cases whose ``slug`` is in ``only`` (none: all, but b_alexnet's without ``cifar10``), and write ``docs/layers.md`` and
+    ``docs/layers_benchmark.json``; gives the table."""
+    figures, chosen = Figures(ui), [case for case in CASES if case.slug in only or not only]
     for case in CASES:
-        _measure(figures, case)
+        if case in chosen and (case.network != "b_alexnet" or cifar10 is not None):
+            _measure(figures, case, cifar10)
+        else:
+            figures.found += kept(case)
     return figures.write(PAGE, PART, DATA)
 
 
-def _measure(figures: Figures, case: Case) -> None:
-    file = WORK / f"b_lenet_{case.cycles}.toml"
-    write_text(file, config_text(case))
+def kept(case: Case, data: Path = DATA) -> list[Figure]:
+    """The figures of ``case`` as they were last measured."""
+    rows = [Figure(**row) for row in read_json(data)["figures"]] if data.is_file() else []
+    return [row for row in rows if row.name.startswith(f"{case.name}: ")]
+
+
+def _measure(figures: Figures, case: Case, cifar10: Path | None) -> None:
+    file = WORK / f"{case.slug}.toml"
+    write_text(file, config_text(case, cifar10))
     run_json([sys.executable, "-m", "build_flows.cli.main", "synth", str(file), "--json"], ROOT)
     project = load(file)
     found = ResourcesFile.load(project.output / "resources.json")
-    verdict, total, run, name = synthesised(found), found.total, run_hard(project), f"b_lenet at {case.cycles}"
+    verdict, total, run = synthesised(found), found.total, run_hard(project, case.hard)
     fmax = found.fmax_estimate_mhz or 0.0
     rate = fmax * 1e6 / run.cycles_per_sample
     fast = case.rate is None or rate >= case.rate
     wanted = f", {case.rate:,} samples a second at the estimated clock" if case.rate else ""
-    figures.add(f"{name}, {100 * run.share:.0f} % hard at random", f"at most {case.reached} cycles a sample, fits{wanted}",
+    figures.add(f"{case.name}: {100 * run.share:.0f} % hard at random", f"at most {case.reached:,} cycles a sample, fits{wanted}",
                 f"{run.describe()}; {rate:,.0f} samples a second at {fmax:g} MHz; "
                 f"{'fits' if verdict.fits else ', '.join(item.told() for item in verdict.short)}",
                 run.cycles_per_sample <= case.reached and run.agreed == run.samples and verdict.fits and fast,
-                "`python -m benchmarks.bench --part layers`; synthesised by Yosys, the clock estimated before placement")
-    taken = total.lut, total.lutram, total.dsp
-    small = case.most is None or all(used <= most for used, most in zip(taken, case.most, strict=True))
-    limits = "fits" if case.most is None else "at most {:,} LUT, {:,} as memory, {} DSP".format(*case.most)
-    figures.add(f"{name}: what it takes", limits,
+                f"`python -m benchmarks.layers {case.slug}`; synthesised by Yosys, the clock estimated before placement")
+    taken = (total.lut, total.lutram, total.dsp)
+    small = all(most is None or used <= most for used, most in zip(taken, case.most, strict=True))
+    limits = [f"at most {most:,} {what}" for most, what in zip(case.most, ("LUT", "as memory", "DSP"), strict=True) if most is not None]
+    figures.add(f"{case.name}: what it takes", ", ".join([*limits, "fits"]),
                 f"{total.lut:,} LUT ({total.lut_paired:,} after pairing), {total.lutram:,} as memory, {total.ff:,} FF, {total.bram36:g} "
                 f"BRAM36, {total.dsp} DSP", small and verdict.fits, "sum of units, logic between them included")
-    figures.add(f"{name}: clock", f"{CLOCK:g} MHz", f"{fmax:g} MHz", fmax >= CLOCK, found.path)
-    files, images = ProjectFiles(project), project_dataset(project).x_test
-    batches = [BATCH] * (len(images) // BATCH)
+    figures.add(f"{case.name}: clock", f"{CLOCK:g} MHz", f"{fmax:g} MHz", fmax >= CLOCK, found.path)
+    files, images = ProjectFiles(project), project_dataset(project).x_test[: case.images]
+    batches = [min(BATCH, len(images))] * max(1, len(images) // BATCH)
     result, _ = files.simulate(images, batches)
     agreed = files.agreed(images, result, batches)
-    figures.add(f"{name}: test images through the RTL", "10,000 of 10,000 agree",
+    figures.add(f"{case.name}: test images through the RTL", f"{case.images:,} of {case.images:,} agree",
                 f"{agreed:,} of {len(images):,}; {result.cycles_per_sample:.1f} cycles a sample at its own thresholds",
-                agreed == len(images) == 10_000, "all test images, in batches of 1,000")
+                agreed == len(images) == case.images, f"the first {case.images:,} test images, in batches of {BATCH:,} at most")
+
+
+@click.command()
+@click.argument("cases", nargs=-1, type=click.Choice([case.slug for case in CASES]))
+@click.option("--cifar10", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="PATH",
+              help="CIFAR-10 for b_alexnet: the folder of its binary files, or an image folder.")
+def main(cases: Sequence[str], cifar10: Path | None) -> None:
+    """Measure what fused layers give CASES (none: all), and write docs/layers.md and docs/layers_benchmark.json."""
+    from rich.console import Console
+
+    click.echo(layers(RichUi(Console(file=sys.stderr)), cases, None if cifar10 is None else cifar10.resolve()))
+
+
+if __name__ == "__main__":
+    main()

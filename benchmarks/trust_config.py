@@ -15,9 +15,10 @@ from pathlib import Path
 import click
 import tomli_w
 
+from benchmarks.edited import edited
 from benchmarks.figures import SEED, Figure
 from benchmarks.trust_command_mutants import option_mutants, order_mutants, told_mutants
-from benchmarks.trust_config_mutants import broken_text, edited, key_mutants, value_mutants
+from benchmarks.trust_config_mutants import broken_text, key_mutants, value_mutants
 from benchmarks.trust_contradictions import contradictions, legal_variants, odd_files, odd_places
 from benchmarks.trust_fork import load
 from benchmarks.trust_mutant import Mutant, run, verdict

@@ -13,9 +13,10 @@ import tomli_w
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from benchmarks.edited import Place, edited
 from benchmarks.trust_mutant import Mutant, shown
 
-__all__ = ["Declared", "broken_text", "declared", "edited", "fits", "key_mutants", "misspelt", "value_mutants"]
+__all__ = ["Declared", "broken_text", "declared", "fits", "key_mutants", "misspelt", "value_mutants"]
 
 VALUES: tuple[Any, ...] = (
     "text", "", "0", " ", "\u00fc\u4f60", 0, 1, -1, 3, 10**30, -(10**30), 0.5, 2.5, -0.5, 1e308, math.nan, math.inf, -math.inf, True,
@@ -23,8 +24,6 @@ VALUES: tuple[Any, ...] = (
     ["a"], [[1]], [0, 1.5], {}, {"a": 1}, datetime.date(2024, 2, 29), datetime.time(7, 32),
 )
 """What is tried in the place of every value."""
-
-Place = tuple[str | int, ...]
 
 
 class Declared(typing.NamedTuple):
@@ -98,20 +97,6 @@ def _bare(annotation: Any) -> Any:
 
 def _is_table(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def edited(values: Mapping[str, Any], changes: Mapping[Place, Any]) -> dict[str, Any]:
-    """A copy of ``values`` with other values at some places, tables made where there are none; ``...`` removes a key."""
-    found: dict[str, Any] = tomllib.loads(tomli_w.dumps(dict(values)))
-    for place, value in changes.items():
-        table: Any = found
-        for part in place[:-1]:
-            table = table[part] if isinstance(part, int) else table.setdefault(part, {})
-        if value is ...:
-            table.pop(place[-1], None)
-        else:
-            table[place[-1]] = value
-    return found
 
 
 def misspelt(word: str, rng: random.Random, known: Collection[str] = ()) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import tomli_w
 
-from benchmarks.trust_config_mutants import Place, edited
+from benchmarks.edited import Place, edited
 from benchmarks.trust_mutant import Mutant
 
 __all__ = ["contradictions", "legal_variants", "odd_files", "odd_places"]

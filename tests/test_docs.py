@@ -153,7 +153,7 @@ def test_readme_ci_and_makefile_ask_for_the_same_system_packages() -> None:
 
 def test_the_b_lenet_example_asks_for_what_it_is_measured_against() -> None:
     project = load_config(ROOT / "examples" / "b_lenet_fashion.toml").config
-    assert (project.target.cycles_per_sample, project.target.hard_share, project.target.clock_mhz) == (1296, [0.25], 100.0)
+    assert (project.target.cycles_per_sample, project.target.hard_share, project.target.clock_mhz) == (256, [0.25], 125.0)
     assert [item.policy for item in project.exits] == ["max_logit", "always"]
 
 

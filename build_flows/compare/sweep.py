@@ -73,6 +73,7 @@ class SweepFile(Section):
     reference: str | None = Field(default=None, description="Layout whose resources the second baseline gets. Unset: the first with exits.")
     shared_training: bool = Field(default=True, description="Train all exits of all layouts once, together; false: each layout by itself.")
     unset: list[str] = Field(default=[], description='Keys of the base that no layout takes over, such as "target.hard_share".')
+    target: TargetSection = Field(default=TargetSection(), description="Keys of [target] that go before the base's in all layouts.")
     layouts: list[LayoutSection] = Field(description="The layouts, in the order of the rows.")
 
 
@@ -161,6 +162,7 @@ def plan_sweep(path: Path, data_dir: Path | None = None) -> Plan:
         raise ConfigError(f"{path}: base = {toml(sweep.base)}: there is no file {base_file}")
     base = load_config(base_file, data_dir)
     raw = read_toml_file(base_file)
+    raw["target"] = raw.get("target", {}) | sweep.target.model_dump(exclude_unset=True)
     if base.config.model.own:
         raise ConfigError(f"{path}: base = {toml(sweep.base)}: {OWN}; allowed: a base with model.preset")
     if "build.mode" not in sweep.unset:

@@ -70,7 +70,7 @@ TEMPLATES: dict[str, dict[str, Any]] = {
 }
 """What :func:`template` writes for each preset where it is not the default."""
 
-EXAMPLES = {"digits": 128, "b_lenet": 1296}
+EXAMPLES = {"digits": 128, "b_lenet": 256}
 """The networks that have a data set anyone can get, and the cycles a sample at which their published figures are measured."""
 
 

@@ -1,18 +1,44 @@
-"""The configurations that fused layers are measured with are those of the example but for what is named."""
+"""Fused layers are measured with the presets, but for what is named; rows stay until they are measured anew."""
+
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
-from benchmarks.layers import CASES, CLOCK, EXAMPLE, Case, config_text
+from benchmarks.figures import Figure
+from benchmarks.layers import CASES, CLOCK, Case, config_text, kept
+from build_flows.base.files import write_json
 from build_flows.project.load import parse
+from build_flows.project.template import template
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_they_are_the_example_with_fused_layers(case: Case) -> None:
-    found, example = parse(config_text(case)), parse(EXAMPLE.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.slug)
+def test_they_are_the_presets_with_fused_layers(case: Case) -> None:
+    found, preset = parse(config_text(case)), parse(template(case.network))
     assert (found.build.layers, found.target.cycles_per_sample, found.target.clock_mhz) == ("fused", case.cycles, CLOCK)
-    assert (found.model, found.exits, found.calibrate, found.data) == (example.model, example.exits, example.calibrate, example.data)
-    assert (found.target.hard_share, found.train.seed) == (example.target.hard_share, example.train.seed)
+    assert (found.model, found.exits, found.calibrate, found.data) == (preset.model, preset.exits, preset.calibrate, preset.data)
+    assert (found.train.seed, found.train.epochs) == (preset.train.seed, case.epochs)
+    assert found.target.hard_share == ([0.4, 0.375] if case.network == "digits" else [0.25])
 
 
-def test_all_of_a_case_have_one_training() -> None:
-    assert len({parse(config_text(case)).train.model_dump_json() for case in CASES}) == 1
+def test_all_of_a_network_have_one_training() -> None:
+    for network in {case.network for case in CASES}:
+        assert len({parse(config_text(case)).train.model_dump_json() for case in CASES if case.network == network}) == 1
+
+
+@pytest.mark.parametrize(("files", "name"), [(["data_batch_1.bin"], "cifar10"), ([], "folder")])
+def test_cifar10_is_where_it_was_told(files: list[str], name: str, tmp_path: Path) -> None:
+    for file in files:
+        (tmp_path / file).touch()
+    case = next(case for case in CASES if case.network == "b_alexnet")
+    found = parse(config_text(case, tmp_path))
+    assert (found.data.name, found.data.path) == (name, str(tmp_path))
+
+
+def test_rows_of_other_cases_stay(tmp_path: Path) -> None:
+    rows = [Figure(name=f"{case.name}: {what}", target="t", value=str(n), met=True, how="h")
+            for n, case in enumerate(CASES) for what in ("clock", "what it takes")]
+    write_json(tmp_path / "data.json", {"version": 1, "figures": [asdict(row) for row in rows]})
+    assert [row for case in CASES for row in kept(case, tmp_path / "data.json")] == rows
+    assert [row.value for row in kept(CASES[3], tmp_path / "data.json")] == ["3", "3"]
+    assert kept(CASES[0], tmp_path / "absent.json") == []

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field
 
-from benchmarks.trust_config_mutants import broken_text, declared, edited, fits, key_mutants, misspelt, value_mutants
+from benchmarks.trust_config_mutants import broken_text, declared, fits, key_mutants, misspelt, value_mutants
 from benchmarks.trust_mutant import Mutant
 from build_flows.project.section import Section
 
@@ -89,12 +89,6 @@ def test_text_is_broken_for_the_parser_or_for_the_decoder() -> None:
     for mutant in found:
         with pytest.raises(UnicodeDecodeError if mutant.kind == "no UTF-8" else tomllib.TOMLDecodeError):
             content(mutant)
-
-
-def test_edits_leave_the_values_as_they_were() -> None:
-    found = edited(VALUES, {("rows", 0, "count"): 7, ("name",): ..., ("new", "key"): 1, ("absent",): ...})
-    assert found == {"inner": {"count": 3, "kind": "one"}, "rows": [{"count": 7, "kind": "two"}], "new": {"key": 1}}
-    assert VALUES["name"] == "a"
 
 
 def test_a_misspelt_word_is_another_one() -> None:

@@ -37,6 +37,18 @@ def test_everything_else_is(tmp_path: Path) -> None:
     assert differing(expected, digests(tmp_path)) == ["more.json", "report.html", "rtl/top.v", "sim.json"]
 
 
+def test_a_resumed_simulation_needs_the_same_answers_alone(tmp_path: Path) -> None:
+    sample = {"id": 0, "label": 3, "exit": 1, "confidence": 200, "cycle_out": 70}
+    expected = digests(fill(tmp_path, samples=[sample], resumed=False))
+    resumed = digests(fill(tmp_path, samples=[sample | {"cycle_out": 90}], resumed=True, cycles=1))
+    assert differing(expected, resumed) == []
+    assert differing(resumed, expected) == ["sim.json"], "the project itself was not resumed"
+    for name in ("id", "label", "exit", "confidence"):
+        assert differing(expected, digests(fill(tmp_path, samples=[sample | {name: 9}], resumed=True))) == ["sim.json"], name
+    assert differing(expected, digests(fill(tmp_path, samples=[sample | {"cycle_out": 90}], resumed=False))) == ["sim.json"]
+    assert differing({}, resumed) == ["report.html", "rtl/top.v", "sim.json"]
+
+
 @pytest.mark.parametrize(("name", "left"), [
     (".sim.12.tmp.json", True), ("train.work", True), (".rtl.old", True), ("board-30n7yux1", True), ("x.tmp", True),
     ("bench-1552c6a243d347365a3b47a7", False), ("train.owner", False), (".lock", False), ("template.json", False),

@@ -94,7 +94,7 @@ def sample_data(leave: Sequence[float] = (0.65, 0.23, 0.12), count: int = 360) -
     streams += [CountedStream(name="gate0", depth=6, most=4, stalls=12, cycles=count * 131), CountedStream(name="results")]
     share = np.linspace(0, 1, 40)
     return ReportData(
-        config=parse(template("digits", cycles=128)),
+        config=parse(template("digits", cycles=128).replace("clock_mhz = 125.0", "clock_mhz = 100.0")),
         results=Figures(
             samples=count,
             agree=count,

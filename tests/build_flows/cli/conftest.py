@@ -22,6 +22,6 @@ def flow(monkeypatch: pytest.MonkeyPatch) -> Flow:
 @pytest.fixture
 def config(tmp_path: Path) -> str:
     file = tmp_path / "config.toml"
-    before, simulate = template("digits", cycles=128).split("[simulate]")
+    before, simulate = template("digits", cycles=128).replace("clock_mhz = 125.0", "clock_mhz = 100.0").split("[simulate]")
     file.write_text(f"{before}[simulate]{simulate.replace('# samples =', 'samples = 100')}")
     return str(file)

@@ -125,7 +125,7 @@ def test_answers_of_every_exit_are_refused_at_once(options: tuple[str, ...], mod
 
 def test_a_clock_that_cannot_be_had_is_told_at_once(call: Call, project: Project) -> None:
     text = project.file.read_text()
-    changed = text.replace("clock_mhz = 100.0", "clock_mhz = 260.0")
+    changed = text.replace("clock_mhz = 125.0", "clock_mhz = 260.0")
     assert changed != text
     project.file.write_text(changed)
     assert "must be above 0 and at most 250 MHz, not 260" in str(call().exception)

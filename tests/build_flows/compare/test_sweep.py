@@ -100,6 +100,15 @@ def test_lists_by_exit_are_dropped_where_the_number_differs(folder: Path) -> Non
         assert found["calibrate"] == {"epsilon": 0.01, "accuracy_loss": 0.5}
 
 
+def test_a_target_of_the_sweep_goes_before_the_bases_and_behind_a_layouts_own(folder: Path) -> None:
+    plan = plan_sweep(write(folder, SWEEP.replace("[[layouts]]", "target = { cycles_per_sample = 900, clock_mhz = 80 }\n[[layouts]]", 1)))
+    paces = [layout.config.target.cycles_per_sample for layout in plan.layouts]
+    assert (paces, plan.rate.config.target.cycles_per_sample) == ([900, 900, 650, 900], 900)
+    assert plan.rate is plan.layouts[0], "the network without exits is at the sweep's rate"
+    assert {layout.config.target.clock_mhz for layout in plan.layouts} == {80}
+    assert plan.layouts[1].config.target.hard_share == [0.25], "what the sweep does not give is the base's"
+
+
 def test_unset_keys_are_nobodys(folder: Path) -> None:
     text = SWEEP.replace("version = 1", 'version = 1\nunset = ["target.hard_share", "calibrate.shares"]')
     none, early, pool, _ = (values(layout) for layout in plan_sweep(write(folder, text)).layouts)

@@ -34,7 +34,8 @@ class GateRecord(Record):
 
 
 class CostRecord(Record):
-    """Estimated resources; ``lut`` includes ``lutram``, and is before pairing, which could save ``pairable``; ``bram18`` are half blocks."""
+    """Estimated resources; ``lut`` includes ``lutram``, and is before pairing, which could save ``pairable``; ``bram18`` are
+    half blocks."""
 
     lut: int
     lutram: int

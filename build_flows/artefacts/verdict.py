@@ -107,7 +107,8 @@ def synthesised(found: ResourcesFile, part: Part | None = None) -> Verdict:
 
 
 def occupied(lut: float, pairable: float) -> int:
-    """LUTs of the part that ``lut`` of logic take, ``pairable`` of which another could have beside it: :data:`PAIRED` of these count not."""
+    """LUTs of the part that ``lut`` of logic take, ``pairable`` of which another could have beside it: :data:`PAIRED` of these do not
+    count."""
     return round(lut - PAIRED * pairable)
 
 

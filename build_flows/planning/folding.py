@@ -19,8 +19,11 @@ from build_flows.planning.unit import OWN_KEYS
 __all__ = ["RESERVE", "TOLERANCE", "Folding", "FoldingError", "LayerPlan", "Limit", "evaluate", "fold_row", "stage_targets", "taken"]
 
 RESERVE = Cost(lut=6500, lutram=1800, ff=5000, bram18=2, pairable=300)
-"""What is kept free for all that is no layer and no gate's memory: FIFOs, gates' logic, decisions, merge, registers, image input. Synthesised, b_lenet's take 4,593
-logic LUTs, of which pairing could save 301, 1,538 LUTs as memory, 4,801 flip-flops and 3 half block RAMs; all but the pairs rounded up."""
+"""What is kept free for all that is no layer and no gate's memory: FIFOs, gates' logic, decisions, merge, registers, image input.
+Synthesised, b_lenet's take 4,593 logic LUTs, of which pairing could save 301, 1,538 LUTs as memory, 4,801 flip-flops
+and, beside its gate's 3 half block RAMs, none; all but the pairs rounded up."""
+
+NOTHING = Cost()
 
 TOLERANCE = 0.02
 """Share by which a later stage may take longer than its planning factor says: no reach and no utilisation is known more exactly, and a
@@ -75,7 +78,7 @@ class Folding:
     input_pe: int
     folds: dict[str, Fold]
     plans: dict[str, LayerPlan]
-    gates: Cost = Cost()
+    gates: Cost = NOTHING
 
     @property
     def cost(self) -> Cost:
@@ -201,7 +204,7 @@ def evaluate(
     return Folding(
         network=network, part=part, targets=tuple(targets), input_pe=input_pe,
         folds={name: folds[name] for name in names}, plans={name: plans[name] for name in names},
-        gates=gate_costs(network, widths, targets, reach) if reach else Cost(),
+        gates=gate_costs(network, widths, targets, reach) if reach else NOTHING,
     )
 
 

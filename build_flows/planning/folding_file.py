@@ -25,7 +25,8 @@ def to_toml(folding: Folding, note: str | None = None) -> str:
              "# Comments are predictions, and are not read back.", f"version = {VERSION}"]
     lines += [f"# {note}"] if note else []
     cost = folding.cost
-    lines.append(f"# layers and gates, estimated: {_cost_text(cost)}, of {folding.part.name}'s {folding.part.dsp} DSP, {folding.part.lut} LUT")
+    part = folding.part
+    lines.append(f"# layers and gates, estimated: {_cost_text(cost)}, of {part.name}'s {part.dsp} DSP, {part.lut} LUT")
     stage = -1
     for layer in folding.network.layers:
         if layer.stage != stage:

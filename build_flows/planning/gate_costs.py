@@ -16,8 +16,9 @@ from build_flows.planning.network import Network
 __all__ = ["frame_bits", "gate_cost", "gate_costs", "planned_frames"]
 
 LATENCY = 1.3
-"""Cycles from a frame's last beat in a gate to its verdict, over the cycles a frame that its stage is planned for, where nothing is measured
-yet. In nine designs of digits and b_lenet at 128 to 1296 cycles 0.65 to 1.26 were measured; too many make a gate one frame too large."""
+"""Cycles from a frame's last beat in a gate to its verdict, over the cycles a frame that its stage is planned for, where nothing is
+measured yet. In nine designs of digits and b_lenet at 128 to 1296 cycles 0.65 to 1.26 were measured; too many make a gate a frame
+too large."""
 
 
 @lru_cache(maxsize=4096)

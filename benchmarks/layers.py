@@ -82,6 +82,7 @@ def config_text(case: Case, cifar10: Path | None = None) -> str:
     changes: dict[Place, Any] = {
         ("project", "name"): case.network, ("project", "output"): case.slug, ("train", "epochs"): case.epochs, ("train", "threads"): 1,
         ("target", "cycles_per_sample"): case.cycles, ("target", "clock_mhz"): CLOCK,
+        ("build", "bus_bits"): 64,
     }
     if case.network != "digits":
         changes["target", "hard_share"] = [0.25]

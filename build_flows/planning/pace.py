@@ -1,8 +1,8 @@
 """The pace of a network in cycles a sample: the least that its layers and the image bus can keep, and the fastest that fits a part."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from math import ceil
+from dataclasses import dataclass, replace
+from math import ceil, floor
 
 from build_flows.base.parts import Part
 from build_flows.planning.folding import stage_targets
@@ -10,10 +10,13 @@ from build_flows.planning.folding_search import fits
 from build_flows.planning.least_targets import Least, least_targets
 from build_flows.planning.network import Network
 
-__all__ = ["LEAST_REACH", "SLOWEST", "Pace", "fastest", "least_pace", "planned_reach"]
+__all__ = ["FILLED", "LEAST_REACH", "SLOWEST", "Pace", "fastest", "least_pace", "planned_reach"]
 
 SLOWEST = 100_000_000
 """The slowest pace that a configuration can ask for."""
+
+FILLED = 0.9
+"""The share of a part's LUTs and flip-flops that the fastest design may take: to place one that takes more is slow, and costs clock."""
 
 LEAST_REACH = 0.01
 """A stage is planned for at least this share of the samples: calibration may have found that none reaches it."""
@@ -61,11 +64,17 @@ def _asked(item: Least, reach: Sequence[float], utilisation: float) -> int:
 
 
 def fastest(network: Network, reach: Sequence[float], utilisation: float, part: Part, least: int) -> int | None:
-    """The least cycles a sample, ``least`` or more, whose folding fits ``part`` by the estimate; None when none up to :data:`SLOWEST` does.
+    """The least cycles a sample, ``least`` or more, whose folding fits ``part`` by the estimate, with a share of its LUTs and flip-flops
+    left free (:data:`FILLED`) where there is such a folding; None when none up to :data:`SLOWEST` fits at all.
 
     ``least`` is at least that of :func:`least_pace`. The same network gives the same pace on every machine.
     """
+    roomy = replace(part, **{name: floor(FILLED * getattr(part, name)) for name in ("lut", "lutram", "ff")})
+    found = _fastest(network, reach, utilisation, roomy, least)
+    return _fastest(network, reach, utilisation, part, least) if found is None else found
 
+
+def _fastest(network: Network, reach: Sequence[float], utilisation: float, part: Part, least: int) -> int | None:
     def good(cycles: int) -> bool:
         return fits(network, stage_targets(cycles, reach, utilisation), part, reach=reach)
 

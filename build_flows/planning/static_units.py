@@ -86,7 +86,7 @@ def static_options(layer: Layer, pool: Layer | None = None) -> tuple[int, ...]:
     if body_error(layer):
         return ()
     width = 1 if layer.kind == "linear" else layer.source.width
-    return tuple(pixels for pixels in range(1, width + 1) if width % pixels == 0 and static_error(layer, pixels, pool) is None)
+    return tuple(pixels for pixels in range(1, width + 1) if static_error(layer, pixels, pool) is None)
 
 
 @lru_cache(maxsize=4096)

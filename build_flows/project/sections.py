@@ -236,7 +236,8 @@ class TargetSection(Section):
     cycles_per_sample: Annotated[int, Field(ge=1, le=100_000_000)] | Literal["auto"] = Field(
         default=1296,
         description="Cycles per sample (initiation interval) wanted of stage 0; later stages get it divided by their reach. auto: the "
-        "fewest whose folding fits the board's part by the estimate; compile shows them, and sizing.json holds them.",
+        "fewest whose folding fits the board's part by the estimate, a tenth of its LUTs and flip-flops left free; compile shows them, and "
+        "sizing.json holds them.",
     )
     hard_share: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
         default=None,

@@ -30,7 +30,7 @@ class SlidingWindow(wiring.Component):
 
     Members
     -------
-    i : ``shape.pixels`` pixels a beat, the first lowest
+    i : ``shape.pixels`` pixels a beat of one row, the first lowest; what the last of a row has beyond it must be zeros
     credit : there is room for what a step with ``ends`` leads to; must not fall in a cycle in which no step with ``ends`` was taken
     take : a step with ``ends`` is taken in this cycle
     step : ``columns`` are those of the next step

@@ -12,6 +12,7 @@ from hw.layers.across_maximum import across_cycles, across_maximum
 from hw.layers.adder_tree import adder_trees
 from hw.layers.line_maximum import LineMaximum
 from hw.layers.pipeline import later, later_flag
+from hw.layers.row_aligner import RowAligner
 from hw.layers.sliding_window import SlidingWindow
 from hw.layers.static_shape import StaticShape, channel_plans, static_conv_error, used_multiples
 from hw.layers.threshold_search import search_cycles, threshold_search
@@ -27,7 +28,8 @@ class StaticConv(wiring.Component):
     A fully connected layer is a convolution of a map of one pixel. Frames follow each other without any mark, and frames of output do
     not wait for the next frame of input.
 
-    Latency: :attr:`latency` cycles from the beat (or the zero beyond an edge) that completes an output beat to it. Throughput: a frame
+    Latency: :attr:`latency` cycles from the beat (or the zero beyond an edge) that completes an output beat to it, and one more of a beat
+    where a row aligner stands first. Throughput: a frame
     every ``cycles`` cycles. Reset: the next beat is the first of a frame, and what is inside is lost; the first frame's pixels wait for
     the rows of zeros above it. A consumer that stalls stops the input as soon as the output FIFO might not hold what is on its way, so
     no data path has an enable, and no output depends combinationally on an input.
@@ -42,7 +44,7 @@ class StaticConv(wiring.Component):
     out_bits, out_signed : of an output value
     kernel, stride, pad : (rows, columns); padding is the same above and below, left and right
     pool : (rows, columns) of a max pool whose windows touch; rows and columns left over are ignored; (1, 1): none
-    pixels : pixels a beat; divides ``width``
+    pixels : pixels a beat, at most ``width``; divides ``height * width``. Where it does not divide ``width``, a row aligner stands first
 
     Raises ValueError for what :func:`hw.layers.static_shape.static_conv_error` refuses.
 
@@ -114,7 +116,12 @@ class StaticConv(wiring.Component):
         shape = self.shape
         m.submodules.window = window = SlidingWindow(shape, self.channels * self.bits)
         m.submodules.results = results = Fifo(len(self.o.payload), self.depth)
-        wiring.connect(m, wiring.flipped(self.i), window.i)
+        if shape.aligned:
+            wiring.connect(m, wiring.flipped(self.i), window.i)
+        else:
+            m.submodules.aligner = aligner = RowAligner(self.height, self.width, self.pixels, self.channels * self.bits)
+            wiring.connect(m, wiring.flipped(self.i), aligner.i)
+            wiring.connect(m, aligner.o, window.i)
         wiring.connect(m, results.o, wiring.flipped(self.o))
         self._lend(m, window.take, results.o.valid & results.o.ready, window.credit)
 

@@ -19,6 +19,10 @@ MOST_MACS = 5200
 22,000 LUTs before pairing) keeps Yosys busy for minutes."""
 
 
+_ALIGNER = 3
+"""Bits of the row aligner for each bit of a beat: two beats at its output, and less than one that is left of the beat before."""
+
+
 def value_range(bits: int, signed: bool) -> tuple[int, int]:
     """The least and the greatest value of ``bits`` bits."""
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
@@ -28,9 +32,9 @@ def value_range(bits: int, signed: bool) -> tuple[int, int]:
 class StaticShape:
     """What happens when, for maps of ``height`` by ``width``, taken ``pixels`` at a time; pairs are (rows, columns).
 
-    A *step* is ``pixels`` columns of one row. After each row's steps come those of zeros that are its right padding and the next row's
-    left padding, after each frame's rows as many of zeros, which are the next frame's upper padding too. Raises ValueError for what is
-    no shape that the unit takes.
+    A *step* is ``pixels`` columns of one row; where they do not divide the width, what the last one has beyond the row is zeros. After
+    each row's steps come those of zeros that complete its right padding and the next row's left padding, after each frame's rows as many
+    of zeros, which are the next frame's upper padding too. Raises ValueError for what is no shape that the unit takes.
     """
 
     height: int
@@ -66,8 +70,10 @@ class StaticShape:
             if (size + 2 * pad - kernel) // self.stride[at] + 1 < self.pool[at]:
                 return (f"pool must be at most the windows of {name}, "
                         f"not pool={self.pool}, windows={(size + 2 * pad - kernel) // self.stride[at] + 1}")
-        if self.width % self.pixels:
-            return f"pixels must divide width, not pixels={self.pixels}, width={self.width}"
+        if self.pixels > self.width:
+            return f"pixels must be at most width, not pixels={self.pixels}, width={self.width}"
+        if self.height * self.width % self.pixels:
+            return f"pixels must divide the map's pixels, not pixels={self.pixels}, height={self.height}, width={self.width}"
         stride, pool = self.stride[1], self.pool[1]
         if self.pixels % stride and stride % self.pixels:
             return f"pixels must divide the stride of columns or be a multiple of it, not pixels={self.pixels}, stride={self.stride}"
@@ -100,6 +106,11 @@ class StaticShape:
         return max(1, self.window_lanes // self.pool[1])
 
     @property
+    def aligned(self) -> bool:
+        """Whether each row begins with a beat as it comes in."""
+        return self.width % self.pixels == 0
+
+    @property
     def in_beats(self) -> int:
         """Beats of a frame at the input."""
         return self.height * self.width // self.pixels
@@ -111,13 +122,13 @@ class StaticShape:
 
     @property
     def real_steps(self) -> int:
-        """Steps of a row that take a beat, before those of zeros."""
-        return self.width // self.pixels
+        """Steps of a row that have pixels, before those of zeros alone."""
+        return -(-self.width // self.pixels)
 
     @property
     def row_steps(self) -> int:
         """Steps of a row."""
-        return self.real_steps + -(-self.pad[1] // self.pixels)
+        return -(-(self.width + self.pad[1]) // self.pixels)
 
     @property
     def rows(self) -> int:
@@ -247,7 +258,7 @@ class StaticTerms:
     """What a cost model of a unit may count; bits are those of the whole unit, all lanes together.
 
     ``multiples``: how many 3a, 5a and 7a are computed, ``multiple_bits`` the bits of their adders, ``tap_bits`` flip-flops of the window
-    with its multiples, ``adder_bits`` and ``sum_bits`` the bits of the trees' adders and registers, ``adders`` how many there are of each
+    with its multiples and of the row aligner before it, ``adder_bits`` and ``sum_bits`` the bits of the trees' adders and registers, ``adders`` how many there are of each
     number of bits, ``line_bits`` by ``line_depth`` the line memory, ``search_bits`` the bits compared in threshold searches,
     ``search_steps`` their steps, ``pool_bits`` the bits of sums compared before them, ``row_bits`` by ``row_depth`` the pool's line.
     """
@@ -294,7 +305,8 @@ def static_terms(
         digits=sum(len(plan.levels[0]) for plan in plans if plan.levels) * shape.window_lanes,
         multiples=len(shared) * pixels,
         multiple_bits=sum(value_bits(odd * least, odd * most) for odd in shared) * pixels,
-        tap_bits=sum(value_bits(odd * least, odd * most) * len(ages) for (_, _, odd), ages in used.items()),
+        tap_bits=sum(value_bits(odd * least, odd * most) * len(ages) for (_, _, odd), ages in used.items())
+        + (0 if shape.aligned else _ALIGNER * pixels * channels * bits),
         adder_bits=sum(node.adder_bits for node in nodes) * shape.window_lanes,
         sum_bits=sum(node.bits for node in nodes) * shape.window_lanes,
         adders={bits: adders[bits] * shape.window_lanes for bits in sorted(adders)},

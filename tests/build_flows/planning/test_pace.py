@@ -7,7 +7,7 @@ import pytest
 from build_flows.base.parts import find_part
 from build_flows.planning.folding import FoldingError, stage_targets
 from build_flows.planning.folding_search import search
-from build_flows.planning.pace import LEAST_REACH, fastest, least_pace, planned_reach
+from build_flows.planning.pace import FILLED, LEAST_REACH, fastest, least_pace, planned_reach
 from tests.build_flows.networks import b_lenet, network
 
 PART = find_part("pynq-z2")
@@ -54,9 +54,10 @@ def test_it_is_the_fastest_that_fits(dsp, lut):
     net, part = b_lenet(), dataclasses.replace(PART, dsp=dsp, lut=lut)
     found = fastest(net, REACH, 0.8, part, 1296)
     assert found is not None
-    assert not search(net, stage_targets(found, REACH), part).exceeds()
+    room = dataclasses.replace(part, **{name: int(FILLED * getattr(part, name)) for name in ("lut", "lutram", "ff")})
+    assert not search(net, stage_targets(found, REACH), room, reach=REACH).exceeds()
     if found > 1296:
-        assert search(net, stage_targets(found - 1, REACH), part).exceeds()
+        assert search(net, stage_targets(found - 1, REACH), room, reach=REACH).exceeds()
     assert (found == 1296) is ((dsp, lut) == (220, 53200))
     assert fastest(net, REACH, 0.8, part, 1296) == found
 

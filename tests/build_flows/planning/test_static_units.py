@@ -32,7 +32,7 @@ def known(layer, weights, steps=15):
 
 
 def test_which_layers_can_be_one():
-    assert static_options(CONV) == static_options(CONV, POOL) == (1, 2, 4)
+    assert static_options(CONV) == static_options(CONV, POOL) == (1, 2, 4, 8, 16)
     assert static_options(LENET.layer("stage1_conv0")) == (1, 2, 4)
     assert static_options(LENET.layer("stage1_conv1")) == (1,)    # 5000 multiplications
     assert static_options(POOL) == static_options(b_lenet().layer("stage0_conv0")) == ()
@@ -44,7 +44,7 @@ def test_which_layers_can_be_one():
 @pytest.mark.parametrize(("layer", "pixels", "pool", "message"), [
     (POOL, 1, None, 'body must be "finn" for a maxpool, not "static"'),
     (b_lenet().layer("stage0_conv0"), 1, None, 'body must be "finn", not "static": build.layers = "finn"'),
-    (CONV, 3, None, "pixels must divide width, not pixels=3, width=28"),
+    (CONV, 3, None, "pixels must divide the map's pixels, not pixels=3, height=28, width=28"),
     (LENET.layer("stage1_conv1"), 2, None, "weights times windows a step must be at most 5200, not 10000"),
     (CONV, 2, LENET.layer("head0_conv0"), 'body of head0_conv0 must be "finn", not "static": head0_conv0 is no max pool'),
 ])
@@ -146,7 +146,7 @@ def test_a_pool_in_the_unit_before_has_none_of_its_own(tmp_path):
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
-    ("pixels = 2", "pixels = 5", "stage0_conv0: pixels must divide width, not pixels=5, width=28"),
+    ("pixels = 2", "pixels = 5", "stage0_conv0: pixels must divide the map's pixels, not pixels=5, height=28, width=28"),
     ("pixels = 2\n", "", "stage0_conv0: key 'pixels' is missing; a conv has body, pixels where its body is \"static\""),
     ("pixels = 2", "pixels = 2\npe = 1", "stage0_conv0: unknown key 'pe'; a conv has body, pixels where its body is \"static\""),
     ("pixels = 2", "pixels = true", "stage0_conv0: pixels must be an integer, not True"),

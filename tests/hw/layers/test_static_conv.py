@@ -13,6 +13,12 @@ CASES = {
     "padded": {},
     "two pixels a beat": {"pixels": 2},
     "padding is no multiple of pixels": {"pixels": 3, "height": 3},
+    "pixels do not divide the width": {"pixels": 4, "height": 4, "pad": (2, 2)},
+    "pixels do not divide the width, more padding": {"pixels": 4, "height": 4, "kernel": (5, 5), "pad": (3, 3), "pool": (2, 2)},
+    "pixels do not divide the width, full padding and pool": {"pixels": 4, "height": 4, "width": 7, "kernel": (2, 2), "pad": (1, 1),
+                                                              "pool": (2, 2)},
+    "pixels do not divide the width, no padding": {"pixels": 4, "width": 9, "height": 4, "kernel": (2, 2), "pad": (0, 0)},
+    "pixels do not divide the width, stride": {"pixels": 4, "height": 6, "width": 6, "stride": (2, 2), "kernel": (2, 2), "pad": (1, 1)},
     "more padding than pixels": {"pixels": 2, "kernel": (5, 5), "pad": (2, 2)},
     "full padding": {"kernel": (3, 5), "pad": (2, 4), "width": 4, "height": 4, "pixels": 2},
     "no padding": {"pad": (0, 0)},
@@ -51,7 +57,7 @@ CASES = {
     "sums": {"steps": 0, "out_bits": 14, "out_signed": True},
     "sums, pooled": {"steps": 0, "out_bits": 14, "out_signed": True, "pool": (2, 2), "pixels": 2, "signed": True},
 }
-SOME = ["padded", "more padding than pixels", "no padding", "no padding above", "one pixel", "stride", "pool", "pool of four, two pixels",
+SOME = ["padded", "pixels do not divide the width, more padding", "more padding than pixels", "no padding", "no padding above", "one pixel", "stride", "pool", "pool of four, two pixels",
         "sums, pooled"]
 
 
@@ -185,5 +191,5 @@ def test_verilog_is_the_same_every_time():
 
 
 def test_refuses_what_does_not_fit():
-    with pytest.raises(ValueError, match=r"^pixels must divide width, not pixels=4, width=6$"):
+    with pytest.raises(ValueError, match=r"^pixels must divide the map's pixels, not pixels=4, height=5, width=6$"):
         StaticConv(**parameters(pixels=4))

@@ -258,9 +258,10 @@ class StaticTerms:
     """What a cost model of a unit may count; bits are those of the whole unit, all lanes together.
 
     ``multiples``: how many 3a, 5a and 7a are computed, ``multiple_bits`` the bits of their adders, ``tap_bits`` flip-flops of the window
-    with its multiples and of the row aligner before it, ``adder_bits`` and ``sum_bits`` the bits of the trees' adders and registers, ``adders`` how many there are of each
-    number of bits, ``line_bits`` by ``line_depth`` the line memory, ``search_bits`` the bits compared in threshold searches,
-    ``search_steps`` their steps, ``pool_bits`` the bits of sums compared before them, ``row_bits`` by ``row_depth`` the pool's line.
+    with its multiples and of the row aligner before it, ``adder_bits`` and ``sum_bits`` the bits of the trees' adders and registers,
+    ``adders`` how many there are of each number of bits, ``line_bits`` by ``line_depth`` the line memory, ``search_bits`` the bits
+    compared in threshold searches, ``search_steps`` their steps, ``pool_bits`` the bits of sums compared before them, ``row_bits`` by
+    ``row_depth`` the pool's line.
     """
 
     macs: int

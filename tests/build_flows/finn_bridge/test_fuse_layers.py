@@ -182,7 +182,8 @@ def test_a_layer_beside_finns_and_without_its_pool(pairs, tmp_path):
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"stage0_conv0": {"body": "static", "pixels": 3}}, "stage0_conv0: pixels must divide the map's pixels, not pixels=3, height=8, width=8"),
+    ({"stage0_conv0": {"body": "static", "pixels": 5}},
+     "stage0_conv0: pixels must divide the map's pixels, not pixels=5"),
     ({"stage0_pool0": {"body": "static"}}, 'stage0_pool0: body must be "finn", not "static": the body of stage0_conv0 is finn'),
     ({"stage1_conv0": {"body": "static", "pixels": 2}, "stage1_pool0": {"body": "static"}},
      'stage1_pool0 must be "finn", not "static": its windows overlap or leave gaps: kernel 3x3, stride 2x2'),

@@ -57,8 +57,8 @@ CASES = {
     "sums": {"steps": 0, "out_bits": 14, "out_signed": True},
     "sums, pooled": {"steps": 0, "out_bits": 14, "out_signed": True, "pool": (2, 2), "pixels": 2, "signed": True},
 }
-SOME = ["padded", "pixels do not divide the width, more padding", "more padding than pixels", "no padding", "no padding above", "one pixel", "stride", "pool", "pool of four, two pixels",
-        "sums, pooled"]
+SOME = ["padded", "pixels do not divide the width, more padding", "more padding than pixels", "no padding", "no padding above",
+        "one pixel", "stride", "pool", "pool of four, two pixels", "sums, pooled"]
 
 
 def build(name):

@@ -54,7 +54,8 @@ class Explanation:
 def explain(error: BaseException) -> Explanation | None:
     """The explanation of a foreseen ``error``; None when it is not foreseen, and its traceback is the best there is to show."""
     if isinstance(error, OfframpError):
-        return Explanation(error.message, error.hint, 1)
+        # Some tell what another process said at its end.
+        return _full(error.message.splitlines()) or Explanation(error.message, error.hint, 1)
     if isinstance(error, KeyboardInterrupt):
         return Explanation("interrupted", "what was finished is kept; the same command picks up from there", INTERRUPTED)
     if isinstance(error, MemoryError):
@@ -77,10 +78,17 @@ def explain(error: BaseException) -> Explanation | None:
 def _explain_ours(error: Exception) -> Explanation:
     # A tool's complaints and the end of a log keep their lines; only the first is the message proper.
     lines = _untraced(str(error))
-    if any(FULL in line for line in lines):
-        return Explanation(f"the disk is full ({lines[0].removesuffix(':')})", FREE, 1)
+    if full := _full(lines):
+        return full
     message = "\n".join(lines) if lines and lines[0].endswith(":") else " ".join(" ".join(lines).split())
     return Explanation(message, getattr(error, "hint", None), 1)
+
+
+def _full(lines: list[str]) -> Explanation | None:
+    """That the disk is full, where ``lines`` say so in the operating system's words."""
+    if not any(FULL in line for line in lines):
+        return None
+    return Explanation(f"the disk is full ({lines[0].removesuffix(':')})", FREE, 1)
 
 
 def _untraced(text: str) -> list[str]:

@@ -22,6 +22,8 @@ from sim.errors import AgreementError, BuildError, ToolError
          "the disk is full (fork0: FINN cannot generate it: OSError: No space left on device)", 1),
         (BuildError("fork0: FINN cannot generate it: Traceback (most recent call last):\n  File x\nValueError: 3 is odd\n"),
          "fork0: FINN cannot generate it: ValueError: 3 is odd", 1),
+        (OfframpError("DMA timeout: OSError: [Errno 28] No space left on device", hint="its files are in x"),
+         "the disk is full (DMA timeout: OSError: [Errno 28] No space left on device)", 1),
         (OSError(errno.ENOSPC, "No space left on device", "a/b.npz"), "the disk is full while writing a/b.npz", 1),
         (OSError(errno.ENOSPC, "No space left on device"), "the disk is full", 1),
         (PermissionError(errno.EACCES, "Permission denied", "x"), "x: permission denied", 1),

@@ -8,7 +8,7 @@ were last measured.
 import sys
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,15 @@ from benchmarks.project import ProjectFiles, run_hard
 from build_flows.artefacts.resources import ResourcesFile
 from build_flows.artefacts.verdict import synthesised
 from build_flows.base.files import read_json, write_text
+from build_flows.base.parts import find_part
 from build_flows.base.ui import RichUi, Ui
-from build_flows.project.load import load
+from build_flows.planning.network import Network, read_network
+from build_flows.planning.pace import fastest, least_pace
+from build_flows.project.load import Project, load
 from build_flows.project.template import template
 from build_flows.steps.data import project_dataset
 
-__all__ = ["CASES", "Case", "config_text", "kept", "layers", "main"]
+__all__ = ["CASES", "Case", "config_text", "kept", "layers", "main", "without_exits"]
 
 ROOT = Path(__file__).parent.parent
 WORK = ROOT / "build" / "layers"
@@ -139,6 +142,28 @@ def _measure(figures: Figures, case: Case, cifar10: Path | None) -> None:
     figures.add(f"{case.name}: test images through the RTL", f"{case.images:,} of {case.images:,} agree",
                 f"{agreed:,} of {len(images):,}; {result.cycles_per_sample:.1f} cycles a sample at its own thresholds",
                 agreed == len(images) == case.images, f"the first {case.images:,} test images, in batches of {BATCH:,} at most")
+
+
+    if case.cycles == "auto":
+        _worth(figures, case, project, run.cycles_per_sample)
+
+
+def _worth(figures: Figures, case: Case, project: Project, cycles: float) -> None:
+    """What the exits are worth: the fastest design of the same network without them, of the same units on the same part, is predicted."""
+    network = without_exits(read_network(project.output / "golden.npz", layers="fused"))
+    least = least_pace(network, (1.0,), 1.0, project.config.build.bus_bits).cycles
+    alone = fastest(network, (1.0,), 1.0, find_part(project.config.target.board), least)
+    ratio = None if alone is None else alone / cycles
+    figures.add(f"{case.name}: against the same network without exits", "reported (ATHEENA: 2.00 to 2.78)",
+                f"{ratio:.2f} times ({alone:,} cycles a sample without, predicted)" if ratio else "without exits nothing fits",
+                ratio is None or ratio > 1, "both the fastest that fit, of the same units; with exits as measured above")
+
+
+def without_exits(network: Network) -> Network:
+    """``network`` as one stage, with its last head alone."""
+    layers = [replace(layer, stage=0) for stage in network.stages for layer in stage]
+    last = tuple(replace(layer, stage=0) for layer in network.heads[-1])
+    return replace(network, stages=(tuple(layers),), heads=(last,), gates=())
 
 
 @click.command()

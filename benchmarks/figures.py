@@ -23,26 +23,33 @@ VERSION = 1
 @dataclass(frozen=True, kw_only=True)
 class Figure:
     """One measured figure: its ``target``, the ``value`` as measured, whether it is ``met``, and ``how``: the command, or how it was
-    measured."""
+    measured. ``part`` is what of the benchmark measured it, where its parts can be run by themselves."""
 
     name: str
     target: str
     value: str
     met: bool
     how: str
+    part: str = ""
 
 
 class Figures:
-    """Figures as they come; each is told at once."""
+    """Figures as they come, each told at once, those of ``part`` while that is set."""
 
     def __init__(self, ui: Ui) -> None:
         self.ui = ui
+        self.part = ""
         self.found: list[Figure] = []
 
     def add(self, name: str, target: str, value: str, met: bool, how: str) -> None:
         """Take a figure down."""
-        self.found.append(Figure(name=name, target=target, value=value, met=met, how=how))
+        self.found.append(Figure(name=name, target=target, value=value, met=met, how=how, part=self.part))
         self.ui.info(f"{'met   ' if met else 'MISSED'}  {name}: {value} (target: {target})")
+
+    def keep(self, part: str, data: Path) -> None:
+        """Take down the figures of ``part`` as ``data`` has them, when they were last measured."""
+        rows = [Figure(**row) for row in read_json(data)["figures"]] if data.is_file() else []
+        self.found += [row for row in rows if row.part == part]
 
     def write(self, page: Path, part: str, data: Path) -> str:
         """The machine and the table into the ``part`` of ``page`` (:func:`benchmarks.tables.fill`), and all figures into ``data``; gives

@@ -16,11 +16,11 @@ import click
 import tomli_w
 
 from benchmarks.edited import Place, edited
-from benchmarks.figures import Figure, Figures, run_json
+from benchmarks.figures import Figures, run_json
 from benchmarks.project import ProjectFiles, run_hard
 from build_flows.artefacts.resources import ResourcesFile
 from build_flows.artefacts.verdict import synthesised
-from build_flows.base.files import read_json, write_text
+from build_flows.base.files import write_text
 from build_flows.base.parts import find_part
 from build_flows.base.ui import RichUi, Ui
 from build_flows.planning.network import Network, read_network
@@ -29,7 +29,7 @@ from build_flows.project.load import Project, load
 from build_flows.project.template import template
 from build_flows.steps.data import project_dataset
 
-__all__ = ["CASES", "Case", "config_text", "kept", "layers", "main", "without_exits"]
+__all__ = ["CASES", "Case", "config_text", "layers", "main", "without_exits"]
 
 ROOT = Path(__file__).parent.parent
 WORK = ROOT / "build" / "layers"
@@ -100,16 +100,11 @@ def layers(ui: Ui, only: Sequence[str] = (), cifar10: Path | None = None) -> str
     figures, chosen = Figures(ui), [case for case in CASES if case.slug in only or not only]
     for case in CASES:
         if case in chosen and (case.network != "b_alexnet" or cifar10 is not None):
+            figures.part = case.slug
             _measure(figures, case, cifar10)
         else:
-            figures.found += kept(case)
+            figures.keep(case.slug, DATA)
     return figures.write(PAGE, PART, DATA)
-
-
-def kept(case: Case, data: Path = DATA) -> list[Figure]:
-    """The figures of ``case`` as they were last measured."""
-    rows = [Figure(**row) for row in read_json(data)["figures"]] if data.is_file() else []
-    return [row for row in rows if row.name.startswith(f"{case.name}: ")]
 
 
 def _measure(figures: Figures, case: Case, cifar10: Path | None) -> None:

@@ -1,4 +1,7 @@
-"""Measures the figures of ``docs/resources.md``: what layouts take, how long it takes to know, and how good the estimates are."""
+"""Measures the figures of ``docs/resources.md``: what layouts take, how long it takes to know, and how good the estimates are.
+
+``python -m benchmarks.resources [PART...]`` measures some alone; the rows of the others stay.
+"""
 
 import os
 import shutil
@@ -8,10 +11,11 @@ import tempfile
 import threading
 import time
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import psutil
 import tomli_w
 
@@ -20,11 +24,11 @@ from benchmarks.figures import Figures, run_json, step_seconds
 from benchmarks.project import MOST_CYCLES, run_hard
 from build_flows.artefacts.compare import CompareFile
 from build_flows.artefacts.resources import ResourcesFile
-from build_flows.base.ui import Ui
+from build_flows.base.ui import RichUi, Ui
 from build_flows.pages.compare_plots import PLOTS
 from build_flows.project.load import load as load_config
 
-__all__ = ["DATA", "PAGE", "PART", "resources"]
+__all__ = ["DATA", "PAGE", "PART", "PARTS", "main", "resources"]
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "resources.md"
@@ -39,17 +43,18 @@ KEPT = ("train", "calibrate", "simulate")
 """Steps that do not count when layouts are compared; the others are made anew."""
 
 
-def resources(ui: Ui) -> str:
-    """Measure everything, write it into the page and beside it, and give the table."""
+def resources(ui: Ui, only: Sequence[str] = ()) -> str:
+    """Measure the parts of :data:`PARTS` that are in ``only`` (none: all), write them into the page and beside it, where the others stay
+    as they were last measured, and give the table."""
     figures = Figures(ui)
     run_json([*_offramp(), "run", str(B_LENET), "--json"], ROOT)
-    with tempfile.TemporaryDirectory() as folder:
-        _synth(figures, Path(folder))
-    _whole(figures)
-    with tempfile.TemporaryDirectory() as folder:
-        _finn_folding(figures, Path(folder))
-    _compared(figures)
-    _estimates(figures)
+    for name, measure in PARTS.items():
+        if only and name not in only:
+            figures.keep(name, DATA)
+            continue
+        figures.part = name
+        with tempfile.TemporaryDirectory() as folder:
+            measure(figures, Path(folder))
     return figures.write(PAGE, PART, DATA)
 
 
@@ -78,7 +83,7 @@ def _synth(figures: Figures, folder: Path) -> None:
                 "the same command again, and with `--part xc7z010clg400-1`")
 
 
-def _whole(figures: Figures) -> None:
+def _whole(figures: Figures, _folder: Path) -> None:
     found = _synthesised(B_LENET, "--full")
     whole, summed = found.whole, found.sum_of_units
     if whole is None:
@@ -123,7 +128,7 @@ def _layers(found: ResourcesFile) -> dict[str, float]:
     return {name: sum(getattr(row, name) for row in rows) for name in ("lut", "lutram", "ff", "bram36", "dsp")}
 
 
-def _compared(figures: Figures) -> None:
+def _compared(figures: Figures, _folder: Path) -> None:
     """The example sweep with nothing compiled or synthesised before; what was trained or simulated in that run is taken off its time."""
     output = ROOT / "examples" / "build" / SWEEP.stem
     shutil.rmtree(output / ".synthesis", ignore_errors=True)
@@ -143,7 +148,7 @@ def _compared(figures: Figures) -> None:
                 f"training and simulation ({whole / 60:.1f} min with what of these was not cached)")
 
 
-def _estimates(figures: Figures) -> None:
+def _estimates(figures: Figures, _folder: Path) -> None:
     """The cost model against the synthesis of layouts that it has not seen."""
     folder = ROOT / "examples" / "build" / SWEEP.stem
     totals = [ResourcesFile.load(file).estimates.total for file in sorted(folder.glob("*/resources.json"))]
@@ -210,3 +215,22 @@ def _memory(process: int) -> int:
     except psutil.Error:
         pass
     return total
+
+
+PARTS: Mapping[str, Callable[[Figures, Path], None]] = {
+    "synth": _synth, "whole": _whole, "finn": _finn_folding, "compared": _compared, "estimates": _estimates,
+}
+"""What can be measured by itself, in an empty folder."""
+
+
+@click.command()
+@click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)))
+def main(parts: Sequence[str]) -> None:
+    """Measure PARTS (none: all) of docs/resources.md."""
+    from rich.console import Console
+
+    click.echo(resources(RichUi(Console(file=sys.stderr)), parts))
+
+
+if __name__ == "__main__":
+    main()

@@ -28,6 +28,21 @@ def test_figures_go_into_the_page_and_beside_it(tmp_path):
     assert [item["met"] for item in json.loads(data.read_text())["figures"]] == [True, False]
 
 
+def test_figures_of_parts_that_are_not_measured_stay(tmp_path):
+    page, data = tmp_path / "page.md", tmp_path / "data.json"
+    page.write_text("".join(marks("p")))
+    figures = Figures(SilentUi())
+    for part in ("a", "b", "a"):
+        figures.part = part
+        figures.add(f"of {part}", "any", "1", True, "so")
+    figures.write(page, "p", data)
+    again = Figures(SilentUi())
+    again.keep("a", data)
+    assert again.found == [item for item in figures.found if item.part == "a"]
+    again.keep("a", tmp_path / "absent.json")
+    assert len(again.found) == 2
+
+
 def test_a_command_that_fails_is_no_figure(tmp_path):
     program = "import sys; print('{\"a\": 1}'); sys.exit(int(sys.argv[1]))"
     assert run_json([sys.executable, "-c", program, "0"], tmp_path) == {"a": 1}

@@ -1,13 +1,10 @@
-"""Fused layers are measured with the presets, but for what is named; rows stay until they are measured anew."""
+"""Fused layers are measured with the presets, but for what is named."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from benchmarks.figures import Figure
-from benchmarks.layers import CASES, CLOCK, Case, config_text, kept, without_exits
-from build_flows.base.files import write_json
+from benchmarks.layers import CASES, CLOCK, Case, config_text, without_exits
 from build_flows.project.load import parse
 from build_flows.project.template import template
 from tests.build_flows.networks import b_lenet
@@ -42,12 +39,3 @@ def test_a_network_without_exits_is_one_stage_with_the_last_head() -> None:
     assert [layer.name for layer in alone.layers] == [layer.name for chain in (*network.stages, network.heads[-1]) for layer in chain]
     assert {layer.stage for layer in alone.layers} == {0}
     assert (alone.source, alone.classes, alone.gates) == (network.source, network.classes, ())
-
-
-def test_rows_of_other_cases_stay(tmp_path: Path) -> None:
-    rows = [Figure(name=f"{case.name}: {what}", target="t", value=str(n), met=True, how="h")
-            for n, case in enumerate(CASES) for what in ("clock", "what it takes")]
-    write_json(tmp_path / "data.json", {"version": 1, "figures": [asdict(row) for row in rows]})
-    assert [row for case in CASES for row in kept(case, tmp_path / "data.json")] == rows
-    assert [row.value for row in kept(CASES[3], tmp_path / "data.json")] == ["3", "3"]
-    assert kept(CASES[0], tmp_path / "absent.json") == []

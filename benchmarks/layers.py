@@ -89,6 +89,8 @@ def config_text(case: Case, cifar10: Path | None = None) -> str:
     }
     if case.network != "digits":
         changes["target", "hard_share"] = [0.25]
+    if case.cycles == "auto":
+        changes["target", "utilisation"] = "auto"
     if case.network == "b_alexnet" and cifar10 is not None:
         changes |= {("data", "path"): str(cifar10), ("data", "name"): "cifar10" if (cifar10 / "data_batch_1.bin").is_file() else "folder"}
     return tomli_w.dumps(edited(values, changes))

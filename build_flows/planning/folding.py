@@ -116,6 +116,11 @@ class Folding:
         pool that is part of the unit before it with ``body`` alone."""
         return {layer.name: fold_row(layer, self.folds[layer.name]) for layer in self.network.layers}
 
+    @property
+    def fullest(self) -> float:
+        """The largest share that it takes of any resource of the part, :data:`RESERVE` included."""
+        return max((self.cost + RESERVE).shares(self.part).values())
+
     def exceeds(self) -> list[str]:
         """What the part has too little of by the estimate, :data:`RESERVE` included, as ``DSP: 240 of 220``; empty when all fits."""
         return [item.told() for item in shortages(taken(self.cost), capacity(self.part))]

@@ -10,13 +10,16 @@ from build_flows.planning.folding_search import fits
 from build_flows.planning.least_targets import Least, least_targets
 from build_flows.planning.network import Network
 
-__all__ = ["FILLED", "LEAST_REACH", "SLOWEST", "Pace", "fastest", "least_pace", "planned_reach"]
+__all__ = ["FILLED", "LEAST_REACH", "SLOWEST", "UTILISATIONS", "Pace", "fastest", "least_pace", "planned_reach"]
 
 SLOWEST = 100_000_000
 """The slowest pace that a configuration can ask for."""
 
 FILLED = 0.9
 """The share of a part's LUTs and flip-flops that the fastest design may take: to place one that takes more is slow, and costs clock."""
+
+UTILISATIONS = (0.8, 0.85, 0.9, 0.95)
+"""What ``target.utilisation = "auto"`` chooses from: a later stage that is busier than that needs a gate of dozens of frames."""
 
 LEAST_REACH = 0.01
 """A stage is planned for at least this share of the samples: calibration may have found that none reaches it."""

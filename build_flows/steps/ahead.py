@@ -16,7 +16,7 @@ from build_flows.planning.pace import LEAST_REACH, fastest, planned_reach
 from build_flows.steps.calibrate import cost_price
 from build_flows.steps.data import data_named, project_dataset
 from build_flows.steps.engine import Work
-from build_flows.steps.planned import read_folding, refuse_pace
+from build_flows.steps.planned import read_folding, refuse_pace, utilisations
 from build_flows.steps.promises import refuse_too_few
 from build_flows.steps.topology import built, topology
 from hw.control.register_map import EXITS
@@ -74,7 +74,7 @@ def refuse_unbuildable(project: "Project", network: Network, ui: Ui) -> None:
     stages = len(network.stages) - 1
     reach = planned_reach([LEAST_REACH] * stages if config.hard_share is None else accumulate(config.hard_share[:stages], mul))
     least, part = refuse_pace(network, reach, target, build, file), find_part(target.board)
-    if target.cycles_per_sample == "auto" and fastest(network, reach, target.utilisation, part, least) is None:
+    if target.cycles_per_sample == "auto" and fastest(network, reach, utilisations(target)[-1], part, least) is None:
         ui.info(f"warning: however slow, by the estimate of what is known before training no folding fits {target.board} ({part.name})")
 
 

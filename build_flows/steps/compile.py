@@ -31,7 +31,7 @@ from build_flows.planning.pace import planned_reach
 from build_flows.project.sections import BuildSection, TargetSection
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.overrun import overrun_told
-from build_flows.steps.planned import auto_told, file_pace, pace, read_folding
+from build_flows.steps.planned import auto_told, file_pace, pace, read_folding, utilisations
 from hw.accelerator import Accelerator
 from hw.exits.result_word import result_word
 from hw.netlist import Exit, Input, Netlist, Result, Stage, dump
@@ -155,12 +155,12 @@ def make_plan(chosen: Settings, inputs: Mapping[str, Path], calibrated: Sequence
     part = find_part(target.board)
     if "folding" in inputs:
         folds = read_folding(inputs["folding"], network, work.named["folding"], work.file)
-        cycles = file_pace(network, folds, reach, target, build, part)
-        folding = evaluate(network, folds, stage_targets(cycles, reach, target.utilisation), part, reach=reach)
+        cycles, busy = file_pace(network, folds, reach, target, build, part)
+        folding = evaluate(network, folds, stage_targets(cycles, reach, busy), part, reach=reach)
     elif build.folding == "finn":
         assert target.cycles_per_sample != "auto"
         cycles = target.cycles_per_sample
-        targets = stage_targets(cycles, reach, target.utilisation)
+        targets = stage_targets(cycles, reach, utilisations(target)[0])
         folding = evaluate(network, finn_folding(inputs["model"], golden, targets, part.name), targets, part, reach=reach)
         for k in range(len(targets)):
             limit = folding.limit(k)
@@ -168,8 +168,10 @@ def make_plan(chosen: Settings, inputs: Mapping[str, Path], calibrated: Sequence
                 told = f"takes {limit.cycles} cycles a frame, not {limit.target} ({limit.layer})"
                 work.ui.info(f"warning: FINN's folding of stage {k} {told}")
     else:
-        cycles = pace(network, reach, target, build, part, work.file)
-        folding = search(network, stage_targets(cycles, reach, target.utilisation), part, reach=reach)
+        cycles, busy = pace(network, reach, target, build, part, work.file)
+        folding = search(network, stage_targets(cycles, reach, busy), part, reach=reach)
+        if target.utilisation == "auto":
+            work.ui.info(f'target.utilisation = "auto": later stages are planned to be busy {100 * busy:g} % of the time')
     if not chosen.auto:
         return Plan(cycles, None, folding, reach)
     note = auto_told(cycles, part, work.named["folding"] if "folding" in inputs else None)

@@ -8,9 +8,11 @@ import pytest
 
 from build_flows.base.errors import ConfigError
 from build_flows.base.parts import find_part
+from build_flows.planning.folding import stage_targets
 from build_flows.planning.folding_file import to_toml
 from build_flows.planning.folding_search import search
 from build_flows.planning.layer_costs import Fold
+from build_flows.planning.pace import UTILISATIONS
 from build_flows.project.sections import BuildSection, TargetSection
 from build_flows.steps.planned import auto_told, file_pace, pace, read_folding
 from tests.build_flows.networks import b_lenet
@@ -27,23 +29,35 @@ def test_a_pace_that_no_folding_keeps_is_told_with_the_least_one() -> None:
         "config.toml: target.cycles_per_sample = 1000: stage0_conv0 takes at least 1296 cycles a frame (padding); "
         'allowed: "auto", or a whole number from 1296 to 100000000'
     )
-    assert pace(b_lenet(), REACH, TargetSection(cycles_per_sample=1296), BuildSection(), PART, FILE) == 1296
+    assert pace(b_lenet(), REACH, TargetSection(cycles_per_sample=1296), BuildSection(), PART, FILE) == (1296, 0.8)
 
 
 def test_auto_is_the_fastest_that_fits() -> None:
     target = TargetSection(cycles_per_sample="auto")
-    assert pace(b_lenet(), REACH, target, BuildSection(), PART, FILE) == 1296
+    assert pace(b_lenet(), REACH, target, BuildSection(), PART, FILE) == (1296, 0.8)
     # 784 values, 8 bits a cycle, come in faster than that.
-    assert pace(b_lenet(), REACH, target, BuildSection(bus_bits=8), dataclasses.replace(PART, dsp=40), FILE) > 2000
+    assert pace(b_lenet(), REACH, target, BuildSection(bus_bits=8), dataclasses.replace(PART, dsp=40), FILE)[0] > 2000
     with pytest.raises(ConfigError, match=r'target\.cycles_per_sample = "auto": however slow, no folding found fits pynq-z2 \(xc7z020'):
         pace(b_lenet(), REACH, target, BuildSection(), dataclasses.replace(PART, lut=7000), FILE)
+
+
+def test_a_busier_stage_is_taken_where_it_makes_a_faster_or_a_smaller_design() -> None:
+    short = dataclasses.replace(PART, dsp=40, lut=30000)
+    fixed, free = (TargetSection(cycles_per_sample="auto", utilisation=busy) for busy in (0.8, "auto"))
+    slow, quick = (pace(b_lenet(), REACH, target, BuildSection(), short, FILE) for target in (fixed, free))
+    assert quick[0] < slow[0]
+    assert quick[1] in UTILISATIONS[1:]
+    cycles, busy = pace(b_lenet(), REACH, TargetSection(cycles_per_sample=quick[0], utilisation="auto"), BuildSection(), short, FILE)
+    assert cycles == quick[0]
+    fullest = {item: search(b_lenet(), stage_targets(cycles, REACH, item), short, reach=REACH).fullest for item in UTILISATIONS}
+    assert fullest[busy] == min(fullest.values()) < fullest[0.8]
 
 
 def test_a_folding_of_the_users_sets_the_pace_itself() -> None:
     folds = search(b_lenet(), (1296, 4147), PART).folds | {"stage0_conv0": Fold(1, 25, True)}
     target = TargetSection(cycles_per_sample="auto")
-    assert file_pace(b_lenet(), folds, REACH, target, BuildSection(), PART) == 5 * 1024
-    assert file_pace(b_lenet(), folds, REACH, TargetSection(cycles_per_sample=1300), BuildSection(), PART) == 1300
+    assert file_pace(b_lenet(), folds, REACH, target, BuildSection(), PART) == (5 * 1024, 0.8)
+    assert file_pace(b_lenet(), folds, REACH, TargetSection(cycles_per_sample=1300), BuildSection(), PART) == (1300, 0.8)
 
 
 def test_a_wrong_folding_is_told_with_the_key_that_names_it(tmp_path: Path) -> None:

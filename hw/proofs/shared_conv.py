@@ -20,8 +20,10 @@ def describe(h: Harness, conv: SharedConv) -> None:
     in_beats, out_beats = shape.height * shape.width * (shape.channels // shape.beat), shape.out_height * shape.out_width
     # Frames of which rows are in the ring owe all their beats; the others have begun nothing that has no room at the output.
     in_ring = -(-shape.ring_rows // shape.height) + (shape.height > 1)
+    # Rows may be let go only at a frame's end, of which no more is begun at a time than has room.
+    turns = -(-out_beats // conv.depth)
     frames_flow(h, conv.i, conv.o, in_beats=in_beats, out_beats=out_beats, full=conv.depth, most=conv.depth + in_ring * out_beats,
-                patience=shape.cycles + conv.latency + _RETURN)
+                patience=turns * (shape.cycles + conv.latency + _RETURN))
 
 
 def _unit(*, room: int | None = None, height: int = 1, width: int = 1, channels: int = 1, kernel: tuple[int, int] = (1, 1),
@@ -46,6 +48,8 @@ _CASES: tuple[tuple[str, int, bool, dict[str, Any]], ...] = (
     ("pair, room for 2", 30, False, {"width": 2, "pixels": 2, "room": 2}),
     ("padded row of 2", 40, False, {"width": 2, "kernel": (1, 3), "pad": (0, 1)}),
     ("padded row of 2, a step a visit, room for 3", 30, False, {"width": 2, "kernel": (1, 2), "pad": (0, 1), "lanes": 3, "room": 3}),
+    ("padded 2x2, pairs, room for 2", 40, False,
+     {"height": 2, "width": 2, "kernel": (3, 3), "pad": (1, 1), "pixels": 2, "room": 2}),
     ("column of 2, pooled", 60, False, {"height": 2, "pool": (2, 1)}),
     ("beats of three parts, room for 3", 30, False, {"channels": 3, "room": 3}),
 )

@@ -50,10 +50,11 @@ class Model:
         (folder / "harness.il").write_text(rtlil.convert(harness, ports=harness.ports, emit_src=False), encoding="utf-8")
         self._yosys([f"read_rtlil {folder / 'harness.il'}", *_PREPARE, "write_rtlil model.il", *_AND_GATES])
 
-    def break_a_claim(self, depth: int) -> Run | None:
-        """A shortest run that breaks a claim in its last cycle, also written to ``run.vcd``; None when none of ``depth`` cycles does."""
-        log = self._yosys(["read_rtlil model.il", f"sat -set-assumes -show-public -tempinduct-baseonly -maxsteps {depth} -prove-asserts "
-                           "-dump_vcd run.vcd"])
+    def break_a_claim(self, depth: int, *, known: int = 0) -> Run | None:
+        """A shortest run that breaks a claim in its last cycle, also written to ``run.vcd``; None when none of ``depth`` cycles does. That
+        none of ``known`` cycles does is known already."""
+        log = self._yosys(["read_rtlil model.il", f"sat -set-assumes -show-public -tempinduct-baseonly -maxsteps {depth} "
+                           f"-tempinduct-skip {known} -prove-asserts -dump_vcd run.vcd"])
         return _run(log)
 
     def reach(self, covers: Sequence[str], depth: int) -> list[Run | None]:

@@ -39,6 +39,7 @@ def test_both_find_a_shortest_run(model):
     run = wrong.break_a_claim(4)
     assert [int(run[cycle]["value"], 2) for cycle in sorted(run)] == [1, 2, 4, 8]
     assert run[3]["claim_small"] == "0"
+    assert max(wrong.break_a_claim(4, known=3)) == 3
     assert wrong.prove() == wrong.prove(enumerate_states=True) == 4
 
 

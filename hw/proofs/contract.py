@@ -91,7 +91,8 @@ class Proof:
     """What is to be proven of a unit at one size.
 
     ``make`` makes the unit; ``describe(harness, unit)`` says what is assumed and claimed of it. In ``depth`` cycles all that the covers
-    name can happen. ``reset`` is that of :class:`Harness`.
+    name can happen. ``reset`` is that of :class:`Harness`. ``enumerated``: all states that can be reached are enumerated. That suits
+    pipelines and counts of what is in them, where few combinations happen but PDR has to exclude each of the others by itself.
     """
 
     unit: str
@@ -101,6 +102,7 @@ class Proof:
     make: Callable[[], wiring.Component]
     describe: Callable[[Harness, Any], None]
     reset: bool = False
+    enumerated: bool = False
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
-"""Two solvers that come with Yosys: its own, which finds shortest runs up to a depth, and ABC's PDR, which proves for any number of cycles.
+"""Two solvers that come with Yosys: its own, which finds shortest runs up to a depth, and ABC, which proves for any number of cycles.
 
-They read a circuit in different forms and search in different ways, so neither is believed on its own: a run that PDR finds must be found
-by the other too, and what PDR proves was searched for a few cycles before.
+They read a circuit in different forms and search in different ways, so neither is believed on its own: a run that ABC finds must be found
+by the other too, and what ABC proves was searched for a few cycles before.
 """
 
 import importlib.util
@@ -23,6 +23,10 @@ Run = Mapping[int, Mapping[str, str]]
 
 TIMEOUT = 1800.0
 """Seconds after which a solver is given up, which is an error."""
+NODES = 5_000_000
+"""The most nodes of the decision diagrams of an enumeration: more are no answer, an error too. The largest proof here takes 360 MB."""
+FRAMES = 10_000
+"""The most cycles to the farthest state of an enumeration: more are no answer."""
 
 # Undefined bits (a memory read outside its rows) may be anything, so that no claim leans on them.
 _PREPARE = ("hierarchy -check -top top", "proc", "flatten", "memory_collect", "memory_map", "setundef -anyseq", "async2sync", "dffunmap",
@@ -46,10 +50,11 @@ class Model:
         (folder / "harness.il").write_text(rtlil.convert(harness, ports=harness.ports, emit_src=False), encoding="utf-8")
         self._yosys([f"read_rtlil {folder / 'harness.il'}", *_PREPARE, "write_rtlil model.il", *_AND_GATES])
 
-    def break_a_claim(self, depth: int) -> Run | None:
-        """A shortest run that breaks a claim in its last cycle, also written to ``run.vcd``; None when none of ``depth`` cycles does."""
-        log = self._yosys(["read_rtlil model.il", f"sat -set-assumes -show-public -tempinduct-baseonly -maxsteps {depth} -prove-asserts "
-                           "-dump_vcd run.vcd"])
+    def break_a_claim(self, depth: int, *, known: int = 0) -> Run | None:
+        """A shortest run that breaks a claim in its last cycle, also written to ``run.vcd``; None when none of ``depth`` cycles does. That
+        none of ``known`` cycles does is known already."""
+        log = self._yosys(["read_rtlil model.il", f"sat -set-assumes -show-public -tempinduct-baseonly -maxsteps {depth} "
+                           f"-tempinduct-skip {known} -prove-asserts -dump_vcd run.vcd"])
         return _run(log)
 
     def reach(self, covers: Sequence[str], depth: int) -> list[Run | None]:
@@ -69,27 +74,31 @@ class Model:
             raise ProofError("the solver says neither that a run exists nor that none does")
         return found
 
-    def prove(self) -> int | None:
+    def prove(self, *, enumerate_states: bool = False) -> int | None:
         """None when no run of any length breaks a claim; else the number of cycles of one that does.
 
+        By PDR, or by enumerating the states that can be reached, as binary decision diagrams (:attr:`hw.proofs.Proof.enumerated`).
+
         ABC first finds out which registers always have the same value (signal correspondence, by induction): PDR alone takes hours for a
-        counter of 32 bits beside the one that a claim counts with. Where that leaves nothing to prove PDR says nothing, and is asked alone.
+        counter of 32 bits beside the one that a claim counts with. Where that leaves nothing to prove the solver says nothing, and is asked
+        alone.
         """
         spec = importlib.util.find_spec("pyosys")
         if spec is None or spec.origin is None:
             raise ProofError("ABC is missing; get it with: pip install pyosys")
-        for commands in ("scorr; pdr", "pdr"):
+        solver = f"reach -B {NODES} -F {FRAMES}" if enumerate_states else "pdr"
+        for commands in (f"scorr; {solver}", solver):
             try:
                 ran = subprocess.run([Path(spec.origin).with_name("yosys-abc"), "-c", f"read_aiger model.aig; fold; strash; {commands}"],
                                      cwd=self.folder, capture_output=True, text=True, errors="replace", timeout=TIMEOUT, check=False)
             except subprocess.TimeoutExpired:
-                raise ProofError(f"PDR took longer than {TIMEOUT:g} seconds") from None
+                raise ProofError(f"ABC took longer than {TIMEOUT:g} seconds") from None
             (self.folder / "abc.log").write_text(ran.stdout + ran.stderr, encoding="utf-8")
             broken = re.search(r"was asserted in frame (\d+)", ran.stdout)
-            proved = "Property proved." in ran.stdout
+            proved = "Property proved." in ran.stdout or "The miter is proved unreachable" in ran.stdout
             if ran.returncode == 0 and proved != (broken is not None):
                 return None if broken is None else int(broken[1]) + 1
-        raise ProofError("PDR says neither that the claims hold nor that they do not")
+        raise ProofError("ABC says neither that the claims hold nor that they do not")
 
     def _yosys(self, commands: Sequence[str]) -> str:
         try:

@@ -79,8 +79,9 @@ def prove(proof: Proof, harness: Harness | None = None, *, depth: int | None = N
             if not model.goes_on(proof.depth):
                 unreached.append("a run that keeps all assumptions")
             run = model.break_a_claim(SEARCHED if depth is None else depth)
-            if run is None and depth is None and not unreached and (cycles := model.prove()) is not None:
-                run = model.break_a_claim(cycles)
+            if run is None and depth is None and not unreached and (cycles := model.prove(enumerate_states=proof.enumerated)) is not None:
+                # An enumeration goes cycle by cycle, so what it finds is a shortest run.
+                run = model.break_a_claim(cycles, known=cycles - 1 if proof.enumerated else 0)
                 if run is None:
                     raise ProofError("the two solvers contradict each other")
             counterexample = None if run is None else _counterexample(proof, harness, run, folder / "run.vcd", vcd)

@@ -74,6 +74,10 @@ class StaticShape:
             return f"pixels must be at most width, not pixels={self.pixels}, width={self.width}"
         if self.height * self.width % self.pixels:
             return f"pixels must divide the map's pixels, not pixels={self.pixels}, height={self.height}, width={self.width}"
+        if self.pad[1] and not self.pad[0] and self.row_steps == self.real_steps:
+            # Zeros of its own have to come before the first row behind a reset.
+            return (f"pixels must leave a step of zeros after each row where only columns are padded, "
+                    f"not pixels={self.pixels}, width={self.width}, pad={self.pad}")
         stride, pool = self.stride[1], self.pool[1]
         if self.pixels % stride and stride % self.pixels:
             return f"pixels must divide the stride of columns or be a multiple of it, not pixels={self.pixels}, stride={self.stride}"

@@ -29,7 +29,7 @@ _CASES: tuple[tuple[str, int, bool, dict[str, Any]], ...] = (
     ("padded row of 2", 24, True, {"height": 1, "width": 2, "kernel": (1, 2), "pad": (0, 1)}),
     ("padded 2x2", 24, False, {"height": 2, "width": 2, "kernel": (3, 3), "pad": (1, 1)}),
     ("padded 3x3, stride 2", 40, False, {"height": 3, "width": 3, "kernel": (3, 3), "stride": (2, 2), "pad": (1, 1)}),
-    ("rows of 3, two pixels a beat", 40, False, {"height": 2, "width": 3, "kernel": (1, 2), "pad": (0, 1), "pixels": 2}),
+    ("padded rows of 3, two pixels a beat", 40, False, {"height": 2, "width": 3, "kernel": (2, 2), "pad": (1, 1), "pixels": 2}),
     ("column of 2, pooled", 34, False, {"height": 2, "width": 1, "kernel": (1, 1), "pool": (2, 1)}),
 )
 

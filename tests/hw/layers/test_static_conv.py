@@ -17,6 +17,7 @@ CASES = {
     "pixels do not divide the width, more padding": {"pixels": 4, "height": 4, "kernel": (5, 5), "pad": (3, 3), "pool": (2, 2)},
     "pixels do not divide the width, full padding and pool": {"pixels": 4, "height": 4, "width": 7, "kernel": (2, 2), "pad": (1, 1),
                                                               "pool": (2, 2)},
+    "pixels do not divide the width, no padding above": {"pixels": 4, "height": 4, "pad": (0, 3), "kernel": (3, 5), "width": 6},
     "pixels do not divide the width, no padding": {"pixels": 4, "width": 9, "height": 4, "kernel": (2, 2), "pad": (0, 0)},
     "pixels do not divide the width, stride": {"pixels": 4, "height": 6, "width": 6, "stride": (2, 2), "kernel": (2, 2), "pad": (1, 1)},
     "more padding than pixels": {"pixels": 2, "kernel": (5, 5), "pad": (2, 2)},

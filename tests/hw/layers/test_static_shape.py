@@ -59,6 +59,8 @@ def test_only_what_is_read_is_kept():
     ({"height": 1, "pad": (0, 1)}, "kernel must be at most height and its padding, not kernel=(3, 3), height=1, pad=(0, 1)"),
     ({"pool": (6, 1)}, "pool must be at most the windows of height, not pool=(6, 1), windows=5"),
     ({"pixels": 4}, "pixels must divide the map's pixels, not pixels=4, height=5, width=6"),
+    ({"pixels": 4, "height": 4, "pad": (0, 2)}, "pixels must leave a step of zeros after each row where only columns are padded, "
+     "not pixels=4, width=6, pad=(0, 2)"),
     ({"pixels": 10}, "pixels must be at most width, not pixels=10, width=6"),
     ({"pixels": 3, "stride": (1, 2)}, "pixels must divide the stride of columns or be a multiple of it, not pixels=3, stride=(1, 2)"),
     ({"pixels": 3, "pool": (1, 2)}, "windows a step must divide the pool's columns or be a multiple of them, "

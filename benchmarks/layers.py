@@ -7,7 +7,7 @@ were last measured.
 
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,8 @@ BATCH = 1000
 class Case:
     """``network`` planned for ``cycles`` a sample, after ``epochs`` of training: what is at most to be measured, ``reached``, with samples
     a second at the estimated clock of at least ``rate``, and at most so many LUTs of logic, LUTs of memory and DSPs, ``most`` (each None:
-    no target). ``images`` test images go through the RTL."""
+    no target). ``images`` test images go through the RTL, ``hard`` are drawn for the planned shares; ``keep_free`` is the part's that is not to
+    be taken."""
 
     network: str
     cycles: int | str
@@ -54,6 +55,7 @@ class Case:
     most: tuple[int | None, int | None, int | None] = (None, None, None)
     images: int = 10_000
     hard: int = 4000
+    keep_free: Mapping[str, int] | None = None
 
     @property
     def name(self) -> str:
@@ -71,7 +73,8 @@ CASES = (
     Case(network="b_lenet", cycles=512, epochs=4, reached=518, rate=240_000),
     Case(network="b_lenet", cycles=256, epochs=4, reached=260, rate=480_000),
     Case(network="b_lenet", cycles="auto", epochs=4, reached=170, rate=730_000),
-    Case(network="digits", cycles=128, epochs=40, reached=130, most=(None, None, 0), images=360, hard=1000),
+    Case(network="digits", cycles=128, epochs=40, reached=130, most=(None, None, 0), images=360, hard=1000,
+         keep_free={"dsp": 220}),
     Case(network="digits", cycles="auto", epochs=40, reached=130, images=360, hard=1000),
     Case(network="triple_wins", cycles="auto", epochs=1, reached=4200),
     Case(network="b_alexnet", cycles="auto", epochs=1, reached=17_500, images=1000, hard=1000),
@@ -89,6 +92,8 @@ def config_text(case: Case, cifar10: Path | None = None) -> str:
     }
     if case.network != "digits":
         changes["target", "hard_share"] = [0.25]
+    if case.keep_free:
+        changes["target", "keep_free"] = dict(case.keep_free)
     if case.cycles == "auto":
         changes["target", "utilisation"] = "auto"
     if case.network == "b_alexnet" and cifar10 is not None:

@@ -16,13 +16,17 @@ from build_flows.planning.unit_terms import Terms
 from quant_models.records import Artefact, Record
 
 __all__ = [
-    "FILE", "FITTED", "Cost", "CostModel", "Fit", "FitError", "FitRow", "coefficients", "memory_luts", "price", "read_model", "weigh",
+    "FILE", "FITTED", "LITTLE", "Cost", "CostModel", "Fit", "FitError", "FitRow", "coefficients", "memory_luts", "price", "read_model",
+    "weigh",
 ]
 
 FILE = Path(__file__).parent / "cost_model.json"
 __sources__ = ("cost_model.json",)
 FITTED = ("lut", "pairable", "ff")
 """What is fitted; ``lut`` in the file is logic alone, ``pairable`` those of it that would be saved if all that can by size shared a LUT."""
+
+LITTLE = 0.5
+"""What a part that has nothing of a resource is taken to have of it, so that shares of it are numbers."""
 
 Coefficients = Mapping[str, Mapping[str, float]]
 Numbers = dict[str, int | float]
@@ -98,11 +102,10 @@ class Cost:
         )
 
     def shares(self, part: Part) -> dict[str, float]:
-        """The share of ``part`` that each resource takes, by name (1: all there is)."""
-        return {
-            "LUT": self.occupied / part.lut, "LUTRAM": self.lutram / part.lutram, "FF": self.ff / part.ff,
-            "BRAM18": self.bram18 / part.bram18, "DSP": self.dsp / part.dsp,
-        }
+        """The share of ``part`` that each resource takes, by name (1: all there is; of what it has none, one is more than all)."""
+        taken = {"LUT": (self.occupied, part.lut), "LUTRAM": (self.lutram, part.lutram), "FF": (self.ff, part.ff),
+                 "BRAM18": (self.bram18, part.bram18), "DSP": (self.dsp, part.dsp)}
+        return {name: used / max(there, LITTLE) for name, (used, there) in taken.items()}
 
 
 @cache

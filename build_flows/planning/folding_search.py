@@ -13,6 +13,7 @@ from functools import cache
 from math import exp
 
 from build_flows.base.parts import Part
+from build_flows.planning.cost_model import LITTLE
 from build_flows.planning.fold_choices import Choice, Key, Vector, add, cheapest, choices, dot, resources, undominated, vector
 from build_flows.planning.folding import RESERVE, Folding, FoldingError, evaluate
 from build_flows.planning.gate_costs import frame_bits, gate_cost, planned_frames
@@ -86,7 +87,7 @@ def _space(network: Network, targets: Sequence[int], narrow: bool, reach: Sequen
 def _priced(weights: Mapping[str, float], part: Part) -> Vector:
     """What one of each resource costs, when shares of the part weigh as ``weights`` say."""
     capacity = dict(zip(_RESOURCES, (part.lut, part.lutram, part.ff, part.bram18, part.dsp), strict=True))
-    lut, lutram, ff, bram18, dsp = (round(SCALE * weights[name] / capacity[name]) for name in _RESOURCES)
+    lut, lutram, ff, bram18, dsp = (round(SCALE * weights[name] / max(capacity[name], LITTLE)) for name in _RESOURCES)
     return lut, lutram, ff, bram18, dsp
 
 

@@ -239,6 +239,11 @@ class TargetSection(Section):
         "fewest whose folding fits the board's part by the estimate, a tenth of its LUTs and flip-flops left free; compile shows them, and "
         "sizing.json holds them.",
     )
+    keep_free: dict[Literal["lut", "lutram", "ff", "bram36", "dsp"], Annotated[int, Field(ge=0)]] | None = Field(
+        default=None,
+        description="What of the board's part is not to be taken, as { dsp = 220, lut = 10000 }: the folding is searched for within the "
+        "rest. Unset: nothing.",
+    )
     hard_share: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
         default=None,
         description="Share of the samples at each exit but the last that it passes on, first exit first; the later stages are "

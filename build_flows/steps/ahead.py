@@ -9,14 +9,13 @@ from operator import mul
 from typing import TYPE_CHECKING
 
 from build_flows.base.errors import ConfigError
-from build_flows.base.parts import find_part
 from build_flows.base.ui import Ui
 from build_flows.planning.network import Network, from_meta, fused
 from build_flows.planning.pace import LEAST_REACH, fastest, planned_reach
 from build_flows.steps.calibrate import cost_price
 from build_flows.steps.data import data_named, project_dataset
 from build_flows.steps.engine import Work
-from build_flows.steps.planned import read_folding, refuse_pace, utilisations
+from build_flows.steps.planned import allowed_part, read_folding, refuse_pace, utilisations
 from build_flows.steps.promises import refuse_too_few
 from build_flows.steps.topology import built, topology
 from hw.control.register_map import EXITS
@@ -66,6 +65,7 @@ def refuse_unbuildable(project: "Project", network: Network, ui: Ui) -> None:
         network = fused(network, config.exchangeable)
     if len(network.stages) > EXITS:
         raise ConfigError(f"{file}: exits = {len(network.stages)} tables: the registers are for at most {EXITS}; allowed: fewer")
+    part = allowed_part(target, file)
     if project.folding is not None:
         read_folding(project.folding, network, project.named("build.folding"), file)
     if build.folding != "optimal":
@@ -73,7 +73,7 @@ def refuse_unbuildable(project: "Project", network: Network, ui: Ui) -> None:
     # Where calibration will find what reaches a stage, that may be as good as nothing.
     stages = len(network.stages) - 1
     reach = planned_reach([LEAST_REACH] * stages if config.hard_share is None else accumulate(config.hard_share[:stages], mul))
-    least, part = refuse_pace(network, reach, target, build, file), find_part(target.board)
+    least = refuse_pace(network, reach, target, build, file)
     if target.cycles_per_sample == "auto" and fastest(network, reach, utilisations(target)[-1], part, least) is None:
         ui.info(f"warning: however slow, by the estimate of what is known before training no folding fits {target.board} ({part.name})")
 

@@ -14,7 +14,6 @@ from amaranth.hdl import Elaboratable
 from build_flows.artefacts.memory_files import externalise
 from build_flows.artefacts.sizing import CostRecord, FifoRecord, GateRecord, SizingFile, StageRecord
 from build_flows.base.files import write_text
-from build_flows.base.parts import find_part
 from build_flows.base.ui import Ui, building
 from build_flows.finn_bridge.compile_graph import CompiledGraph, compile_graph
 from build_flows.finn_bridge.finn_folding import finn_folding
@@ -31,7 +30,7 @@ from build_flows.planning.pace import planned_reach
 from build_flows.project.sections import BuildSection, TargetSection
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.overrun import overrun_told
-from build_flows.steps.planned import auto_told, file_pace, pace, read_folding, utilisations
+from build_flows.steps.planned import allowed_part, auto_told, file_pace, pace, read_folding, utilisations
 from hw.accelerator import Accelerator
 from hw.exits.result_word import result_word
 from hw.netlist import Exit, Input, Netlist, Result, Stage, dump
@@ -152,7 +151,7 @@ def make_plan(chosen: Settings, inputs: Mapping[str, Path], calibrated: Sequence
     reach = planned_reach([item.reach for item in calibrated[1:]] if chosen.hard_share is None
                           else accumulate(chosen.hard_share[: len(calibrated) - 1], mul))
     network = read_network(golden, chosen.exchangeable, build.layers)
-    part = find_part(target.board)
+    part = allowed_part(target, work.file)
     if "folding" in inputs:
         folds = read_folding(inputs["folding"], network, work.named["folding"], work.file)
         cycles, busy = file_pace(network, folds, reach, target, build, part)

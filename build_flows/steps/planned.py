@@ -2,10 +2,11 @@
 trained, and for the step that compiles."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from build_flows.base.errors import ConfigError
-from build_flows.base.parts import Part
+from build_flows.base.parts import Part, find_part
 from build_flows.planning.folding import FoldingError, evaluate, stage_targets
 from build_flows.planning.folding_file import read_toml
 from build_flows.planning.folding_search import search
@@ -14,7 +15,17 @@ from build_flows.planning.network import Network
 from build_flows.planning.pace import SLOWEST, UTILISATIONS, fastest, least_pace
 from build_flows.project.sections import BuildSection, TargetSection
 
-__all__ = ["auto_told", "file_pace", "pace", "read_folding", "refuse_pace", "utilisations"]
+__all__ = ["allowed_part", "auto_told", "file_pace", "pace", "read_folding", "refuse_pace", "utilisations"]
+
+
+def allowed_part(target: TargetSection, file: Path) -> Part:
+    """The board's part, less what the configuration ``file`` wants kept free of it; raises :class:`ConfigError` where that is more than it
+    has."""
+    part, kept = find_part(target.board), target.keep_free or {}
+    for key, count in kept.items():
+        if count > getattr(part, key):
+            raise ConfigError(f"{file}: target.keep_free.{key} = {count}: {part.name} has {getattr(part, key)}; allowed: at most that")
+    return replace(part, **{key: getattr(part, key) - count for key, count in kept.items()})
 
 
 def utilisations(target: TargetSection) -> tuple[float, ...]:

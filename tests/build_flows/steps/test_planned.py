@@ -8,14 +8,15 @@ import pytest
 
 from build_flows.base.errors import ConfigError
 from build_flows.base.parts import find_part
-from build_flows.planning.folding import stage_targets
+from build_flows.planning.folding import evaluate, stage_targets
 from build_flows.planning.folding_file import to_toml
 from build_flows.planning.folding_search import search
 from build_flows.planning.layer_costs import Fold
+from build_flows.planning.network import fused
 from build_flows.planning.pace import UTILISATIONS
 from build_flows.project.sections import BuildSection, TargetSection
-from build_flows.steps.planned import auto_told, file_pace, pace, read_folding
-from tests.build_flows.networks import b_lenet
+from build_flows.steps.planned import allowed_part, auto_told, file_pace, pace, read_folding
+from tests.build_flows.networks import b_lenet, network
 
 PART = find_part("pynq-z2")
 FILE = Path("config.toml")
@@ -39,6 +40,20 @@ def test_auto_is_the_fastest_that_fits() -> None:
     assert pace(b_lenet(), REACH, target, BuildSection(bus_bits=8), dataclasses.replace(PART, dsp=40), FILE)[0] > 2000
     with pytest.raises(ConfigError, match=r'target\.cycles_per_sample = "auto": however slow, no folding found fits pynq-z2 \(xc7z020'):
         pace(b_lenet(), REACH, target, BuildSection(), dataclasses.replace(PART, lut=7000), FILE)
+
+
+def test_what_is_to_be_kept_free_is_not_taken() -> None:
+    part = allowed_part(TargetSection(keep_free={"dsp": 220, "lut": 10_000}), FILE)
+    assert (part.name, part.dsp, part.lut, part.ff) == (PART.name, 0, 43_200, PART.ff)
+    net = fused(network((6, 6, 1), [[("conv", 3, 1, 1, 4), ("maxpool", 2, 2)]], [[("linear", 3)]]))
+    whole, found = (search(net, (36,), item) for item in (PART, part))
+    assert whole.cost.dsp > found.cost.dsp == 0
+    assert found.exceeds() == []
+    assert evaluate(net, whole.folds, (36,), part, input_pe=whole.input_pe).exceeds() == [f"DSP: {whole.cost.dsp} of 0"]
+    assert allowed_part(TargetSection(), FILE) == PART
+    with pytest.raises(ConfigError) as caught:
+        allowed_part(TargetSection(keep_free={"dsp": 221}), FILE)
+    assert caught.value.message == "config.toml: target.keep_free.dsp = 221: xc7z020clg400-1 has 220; allowed: at most that"
 
 
 def test_a_busier_stage_is_taken_where_it_makes_a_faster_or_a_smaller_design() -> None:

@@ -44,8 +44,7 @@ BATCH = 1000
 class Case:
     """``network`` planned for ``cycles`` a sample, after ``epochs`` of training: what is at most to be measured, ``reached``, with samples
     a second at the estimated clock of at least ``rate``, and at most so many LUTs of logic, LUTs of memory and DSPs, ``most`` (each None:
-    no target). ``images`` test images go through the RTL, ``hard`` are drawn for the planned shares; ``keep_free`` is the part's that is not to
-    be taken."""
+    no target). ``images`` test images go through the RTL, ``hard`` are drawn for the planned shares. ``keep_free``: as in ``[target]``."""
 
     network: str
     cycles: int | str

@@ -1,7 +1,6 @@
 """Whether what offramp says is true and nothing is lost: the figures of ``docs/trust.md``. Each has a file of its own, ``trust_*.py``."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.figures import Figure, Figures
@@ -27,7 +26,7 @@ def _alone(measure: Callable[[Ui], list[Figure]]) -> Callable[[Figures], None]:
     """What takes down the figures that ``measure`` gives, and has nothing else for the page."""
     def take(figures: Figures) -> None:
         for item in measure(figures.ui):
-            figures.add(**asdict(item))
+            figures.add(item.name, item.target, item.value, item.met, item.how)
 
     return take
 

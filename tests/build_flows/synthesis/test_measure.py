@@ -118,7 +118,7 @@ def test_a_memory_that_went_elsewhere_is_said(tmp_path: Path, monkeypatch: pytes
 
 
 def test_shares_and_shortages() -> None:
-    taken = Sums(lut=50000, lut_paired=40000, lutram=4000, ff=106400, bram36=140.5, dsp=0)
+    taken = Sums(lut=57000, lut_paired=47000, lutram=4000, ff=106400, bram36=140.5, dsp=0)
     assert shares(taken, PART) == Shares(lut=1.015, lutram=0.2299, ff=1.0, bram36=1.0036, dsp=0.0)
     assert shortages(taken, PART) == ["LUT: 54000 of 53200", "BRAM36: 140.5 of 140"]
     assert shortages(taken.replace(lut=40000, bram36=140), PART) == []

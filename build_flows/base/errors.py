@@ -6,12 +6,15 @@ command line, so that no ordinary mishap ends in a traceback.
 
 import errno
 import os
+import re
 from dataclasses import dataclass
 
 __all__ = ["Busy", "ConfigError", "Explanation", "OfframpError", "explain"]
 
 INTERRUPTED = 130
 FULL = os.strerror(errno.ENOSPC)
+SHORT = re.compile(r"\b\d+ requested and \d+ written\b")
+"""What numpy says, without an error number, where an array does not fit onto the disk."""
 MEMORY = "close other programs, or raise the limit of memory (ulimit, container); training takes less with a smaller train.batch_size"
 NO_ROOM = ("DefaultCPUAllocator: can't allocate memory", "can't start new thread")
 """What torch and Python say where memory or processes are short."""
@@ -85,8 +88,8 @@ def _explain_ours(error: Exception) -> Explanation:
 
 
 def _full(lines: list[str]) -> Explanation | None:
-    """That the disk is full, where ``lines`` say so in the operating system's words."""
-    if not any(FULL in line for line in lines):
+    """That the disk is full, where ``lines`` say so in the operating system's words or in numpy's."""
+    if not any(FULL in line or SHORT.search(line) for line in lines):
         return None
     return Explanation(f"the disk is full ({lines[0].removesuffix(':')})", FREE, 1)
 
@@ -109,6 +112,8 @@ def _explain_os(error: OSError) -> Explanation:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = f" while writing {error.filename}" if error.filename else ""
         return Explanation(f"the disk is full{where}", FREE, 1)
+    if error.errno is None and (full := _full([_line(error)])):
+        return full
     if error.errno in (errno.ENOMEM, errno.EAGAIN):
         return Explanation(f"out of memory or of processes ({_line(error)})", MEMORY, 1)
     if error.filename is None or error.strerror is None:

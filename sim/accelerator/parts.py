@@ -58,7 +58,7 @@ class Parts:
             if results != next(lengths, None):
                 break
             images, words, whole, results = images + results, number, whole + 1, 0
-        if whole:
+        if whole and len(part.images) >= images:
             self.traces.append(Trace(images=part.images[:images], results=part.results[:words]))
             self.done += whole
 

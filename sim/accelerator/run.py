@@ -154,7 +154,9 @@ def simulate(
     # one process times itself from inside: starting it is no part of the simulation
     ran = [trace for trace in traces if trace.cycles]
     seconds = ran[0].seconds if len(ran) == 1 else time.perf_counter() - started if ran else 0.0
-    result = assemble(netlist, lengths, traces, seconds=seconds, resumed=resumed)
-    for part in parts:
-        part.finish()
-    return result
+    try:
+        return assemble(netlist, lengths, traces, seconds=seconds, resumed=resumed)
+    finally:
+        # Of records that make no whole no other run is to go on from.
+        for part in parts:
+            part.finish()

@@ -1,9 +1,13 @@
 """What the bench recorded: when images went in, when results came out, and what they were."""
 
+import contextlib
+import errno
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Trace", "parse"]
+__all__ = ["Trace", "parse", "whole_record"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,21 @@ class Trace:
         """Results that came after step number ``step`` of the scenario had ended."""
         since = int(self.log[step]["cycle"])
         return [item for item in self.results if item[0] >= since]
+
+
+def whole_record(path: Path, counts: Mapping[str, int], final: int | None) -> Trace:
+    """The record of a run that ended, which the bench ``counts`` images and results of (with ``final``, words with that bit set).
+
+    The simulator does not notice what it could not write. So a record that is not whole is removed, for no other run to go on from, and
+    an OSError raised as if it had noticed: the disk had no room.
+    """
+    with contextlib.suppress(ValueError, IndexError):
+        trace = parse(path)
+        results = sum(1 for _, _, word in trace.results if final is None or word >> final & 1)
+        if (len(trace.images), results) == (counts["images_in"], counts["results"]):
+            return trace
+    path.unlink(missing_ok=True)
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def parse(path: Path) -> Trace:

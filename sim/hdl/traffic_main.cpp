@@ -20,6 +20,7 @@
 //
 // LOG gets records of four int64 (kind, cycle, a, b); the enumeration below says which.
 
+#include <cerrno>
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
@@ -129,7 +130,7 @@ public:
         if (!events_.empty()) left_ = events_.front().delay;
         while (!ended_) cycle(top, context);
         put(END, context.errorCount(), 0);
-        std::fclose(log_);
+        if (std::ferror(log_) | std::fclose(log_)) fail(std::string("the log was not written: ") + std::strerror(errno));
     }
 
 private:

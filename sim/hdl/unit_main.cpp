@@ -21,9 +21,11 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cerrno>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -294,7 +296,8 @@ void run(Vtop& top, Unit& unit) {
             }
         }
     }
-    if (unit.tokens) std::fclose(unit.tokens);
+    if (unit.tokens && (std::ferror(unit.tokens) | std::fclose(unit.tokens)))
+        fail(std::string("the tokens' record was not written: ") + std::strerror(errno));
     const double seconds = std::chrono::duration<double>(clock::now() - start).count();
     std::printf("done %d %" PRId64 " %.6f %" PRId64 " %" PRId64 " %" PRId64 " %d", unit.slot, unit.cycle, seconds, unit.token_count,
                 unit.surplus, unit.broken, unit.stuck);

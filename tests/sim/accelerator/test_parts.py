@@ -99,3 +99,11 @@ def test_the_record_of_a_run_that_cannot_be_read_is_thrown_away(tmp_path, damage
     (tmp_path / "results.txt").write_bytes(damage)
     assert Parts(tmp_path, "key", LENGTHS).done == 0
     assert not (tmp_path / "results.txt").exists()
+
+
+def test_a_record_with_fewer_images_than_results_is_none(tmp_path):
+    Parts(tmp_path, "key", LENGTHS)
+    record(tmp_path, 0, 4, LENGTHS)
+    path = tmp_path / "results.txt"
+    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if line not in ("I 1\n", "I 2\n")))
+    assert Parts(tmp_path, "key", LENGTHS).done == 0

@@ -131,4 +131,9 @@ async def scenario(dut: Any) -> None:
     report["seconds"] = time.perf_counter() - started
     report["cycles"] = bench.read("cycle") - first
     report["counts"] = {name: bench.read(name) for name in ("words_in", "images_in", "results", "batches", "interrupts")}
-    Path(job["output"]).write_text(json.dumps(report), encoding="utf-8")
+    try:
+        Path(job["output"]).write_text(json.dumps(report), encoding="utf-8")
+    except OSError as error:
+        # cocotb does not say why a test failed where the simulation ends with it
+        print(f"cannot write the report: {error}", flush=True)
+        raise

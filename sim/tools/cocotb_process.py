@@ -1,5 +1,6 @@
 """Runs a Verilated model under cocotb, in a process of its own."""
 
+import errno
 import json
 import os
 import subprocess
@@ -17,6 +18,9 @@ from sim.tools.verilator import cocotb_libraries
 __all__ = ["Cancel", "Progress", "run_cocotb"]
 
 MARK = "@offramp "
+FULL = os.strerror(errno.ENOSPC)
+UNWRITTEN = "bench: cannot write"
+"""What a bench says at its end where it cannot begin its record."""
 
 Progress = Callable[[Mapping[str, Any]], None]
 
@@ -119,14 +123,21 @@ def run_cocotb(
 def _judge(code: int, results: Path, log: Path) -> None:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     if said := first_error(lines):
-        raise SimulationError(f"{said}; the log is {log}")
+        raise _failure(f"{said}; the log is {log}", lines, log)
     tail = "\n".join(lines[-25:])
     try:
         cases = list(ElementTree.parse(results).iter("testcase"))
     except (OSError, ElementTree.ParseError):
-        raise SimulationError(f"the simulator ended with code {code} before its tests did; its log {log} ends with:\n{tail}") from None
+        raise _failure(f"the simulator ended with code {code} before its tests did; its log {log} ends with:\n{tail}", lines, log) from None
     failed = [case.get("name") for case in cases if case.find("failure") is not None or case.find("error") is not None]
     if failed or not cases:
-        raise SimulationError(f"failed: {', '.join(map(str, failed)) or 'there were no tests'}; the log {log} ends with:\n{tail}")
+        raise _failure(f"failed: {', '.join(map(str, failed)) or 'there were no tests'}; the log {log} ends with:\n{tail}", lines, log)
     if code:
-        raise SimulationError(f"the simulator ended with code {code}; its log {log} ends with:\n{tail}")
+        raise _failure(f"the simulator ended with code {code}; its log {log} ends with:\n{tail}", lines, log)
+
+
+def _failure(message: str, lines: Sequence[str], log: Path) -> Exception:
+    """What a simulation that failed is told as: a full disk where its log says so, or that a file could not be begun in its folder, into
+    which others were written before."""
+    full = any(FULL in line or UNWRITTEN in line for line in lines)
+    return OSError(errno.ENOSPC, FULL, str(log.parent)) if full else SimulationError(message)

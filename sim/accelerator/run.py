@@ -19,6 +19,7 @@ from sim.accelerator.parts import Parts
 from sim.accelerator.protocol import entry_words
 from sim.accelerator.result import SimResult, StageUse, StreamUse, assemble
 from sim.accelerator.scenario import Read, Reset, Results, Send, Sent, Stall, Step, Write
+from sim.errors import SimulationError
 from sim.tools.cocotb_process import Cancel, Progress
 
 __all__ = ["SimResult", "StageUse", "StreamUse", "expected_ids", "simulate"]
@@ -155,8 +156,12 @@ def simulate(
     ran = [trace for trace in traces if trace.cycles]
     seconds = ran[0].seconds if len(ran) == 1 else time.perf_counter() - started if ran else 0.0
     try:
-        return assemble(netlist, lengths, traces, seconds=seconds, resumed=resumed)
-    finally:
-        # Of records that make no whole no other run is to go on from.
+        result = assemble(netlist, lengths, traces, seconds=seconds, resumed=resumed)
+    except SimulationError:
+        # No other run is to go on from records that make no whole.
         for part in parts:
             part.finish()
+        raise
+    for part in parts:
+        part.finish()
+    return result

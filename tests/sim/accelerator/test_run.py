@@ -1,9 +1,15 @@
 """What a run of batches tells the bench to do, step by step; the runs themselves are played in tests/cosim."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
+from sim.accelerator import run
 from sim.accelerator.run import BATCH, _split, _steps, expected_ids
 from sim.accelerator.scenario import Read, Reset, Results, Send, Sent, Stall, Write
+from sim.accelerator.trace import Trace
+from sim.errors import SimulationError
 
 STALL = Stall(0.1, 0.2)
 
@@ -36,3 +42,21 @@ def test_where_a_whole_image_may_wait_outside_all_results_come_before_another_le
         Write("BATCH_LENGTH", 3), Send(2, 6 * words), Sent(), Results(6),
         Write("BATCH_LENGTH", 1), Send(8, words), Sent(), Results(1), Read(),
     ]
+
+
+@pytest.mark.parametrize(("error", "kept"), [(SimulationError("2 images were sent, 1 were taken"), False), (KeyboardInterrupt(), True)])
+def test_records_that_make_no_whole_are_not_gone_on_from_and_those_of_an_interrupted_run_are(tmp_path, monkeypatch, error, kept):
+    """An error at the end would come again in every run that goes on from the same records; what was interrupted there is done."""
+    model = SimpleNamespace(parent=SimpleNamespace(name="model"))
+    bench = SimpleNamespace(model=model, final=None, idle_limit=100, image_words=1, run=lambda *_, **__: Trace(images=[0], results=[]))
+
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr(run, "AcceleratorBench", lambda *_, **__: bench)
+    monkeypatch.setattr(run, "_contents", lambda _: "rtl")
+    monkeypatch.setattr(run, "entry_words", lambda _: 1)
+    monkeypatch.setattr(run, "assemble", fails)
+    with pytest.raises(type(error)):
+        run.simulate(None, tmp_path / "rtl", np.zeros((2, 1, 1, 1), np.uint8), work=tmp_path / "work", cache=tmp_path / "cache", jobs=1)
+    assert (tmp_path / "work" / "parts" / "state.json").exists() is kept

@@ -10,8 +10,9 @@ terms alone takes no synthesis.
 import argparse
 import random
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,12 @@ LARGEST = 2600
 QUOTA = {
     "padding": 5, "window": 10, "window_parallel": 10, "converter_up": 9, "converter_serial": 9, "converter_down": 10,
     "mvau": 30, "threshold": 15, "maxpool": 7, "global_sum": 4, "static": 20, "shared": 18,
+    "shared_lut": 15,
 }
 """Units of each kind that are synthesised."""
-OURS = {"static": (draw_static, 3), "shared": (draw_shared, 4)}
+OURS: dict[str, tuple[Callable[[Path, random.Random, int], Iterable[tuple[str, Unit, Any]]], int]] = {
+    "static": (draw_static, 3), "shared": (draw_shared, 4), "shared_lut": (partial(draw_shared, lut=True), 3),
+}
 """What draws units of ours, which need no folding of the whole network, and how many of each network, to be chosen among."""
 
 

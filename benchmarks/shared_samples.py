@@ -18,14 +18,17 @@ __all__ = ["MOST_BITS", "MOST_DSPS", "MOST_WEIGHTS", "draw_shared", "shared_modu
 MOST_BITS = 1600
 """Units with more bits of sums, or of an output pixel, are not synthesised: they take minutes."""
 MOST_DSPS = 60
+"""Nor those with more DSPs, or four times as many products a cycle in look-up tables."""
 MOST_WEIGHTS = 24000
 """Layers with more bits of weights are not: large memories take minutes."""
 
 
-def draw_shared(golden: Path, draw: random.Random, most: int) -> Iterator[tuple[str, Unit, Module]]:
-    """Up to ``most`` units of the network in ``golden``, more of convolutions than others: layers, with pool or
-    without, folds and, in heads, whether they are exchangeable at random, every size as likely as every other. With each what describes it
-    and what is to be synthesised."""
+def draw_shared(golden: Path, draw: random.Random, most: int, *, lut: bool = False) -> Iterator[tuple[str, Unit, Module]]:
+    """Up to ``most`` units of the network in ``golden``, with DSPs or (``lut``) without, more of convolutions than others.
+
+    Layers, with pool or without, folds and, in heads, whether they are exchangeable at random, every size as likely as every other. With
+    each what describes it and what is to be synthesised.
+    """
     fixed, heads = (read_network(golden, exchangeable, layers="fused") for exchangeable in (False, True))
     layers = [
         (layer, pool) for chain in fixed.chains for place, layer in enumerate(chain)
@@ -36,11 +39,12 @@ def draw_shared(golden: Path, draw: random.Random, most: int) -> Iterator[tuple[
     for layer, pool in layers:
         layer = heads.layer(layer.name) if draw.random() < 0.5 else layer
         sizes: dict[int, list[tuple[Fold, Unit]]] = {}
-        for fold in shared_options(layer, pool):
+        for fold in shared_options(layer, pool, lut=lut):
             unit = shared_unit(layer, fold, pool)
+            size = shared_shape(layer, fold, pool).macs // 4 if lut else unit.dsp
             sums = fold.pixels * fold.outputs * layer.sum_bits
-            if max(sums, unit.out_bits) <= MOST_BITS and unit.dsp <= MOST_DSPS:
-                sizes.setdefault(unit.dsp.bit_length(), []).append((fold, unit))
+            if max(sums, unit.out_bits) <= MOST_BITS and size <= MOST_DSPS:
+                sizes.setdefault(size.bit_length(), []).append((fold, unit))
         if sizes and most:
             most -= 1
             fold, unit = draw.choice(sizes[draw.choice(sorted(sizes))])

@@ -11,7 +11,7 @@ from build_flows.planning.shared_units import shared_folds, shared_unit
 from build_flows.planning.static_units import static_options, static_unit
 from build_flows.planning.unit import Fold, Unit
 
-__all__ = ["Choice", "Key", "Vector", "add", "cheapest", "choices", "dot", "resources", "undominated", "vector"]
+__all__ = ["Choice", "Key", "Vector", "add", "cheapest", "choices", "dot", "less", "resources", "undominated", "vector"]
 
 Vector = tuple[int, int, int, int, int]
 """LUTs, LUTs as memory, flip-flops, half block RAMs and DSPs, or what one of each weighs."""
@@ -56,7 +56,7 @@ def _static_choice(layer: Layer, pixels: int, pool: Layer | None) -> tuple[int, 
 def _shared_choice(layer: Layer, fold: Fold, pool: Layer | None) -> Choice:
     """The choice of a shared unit."""
     unit = shared_unit(layer, fold, pool)
-    return Choice(unit.in_bits, unit.out_bits, (fold, Fold(body="shared")) if pool else (fold,), vector([unit]))
+    return Choice(unit.in_bits, unit.out_bits, (fold, Fold(body=fold.body)) if pool else (fold,), vector([unit]))
 
 
 def choices(layer: Layer, target: int, narrow: bool, pool: Layer | None) -> list[Choice]:
@@ -67,7 +67,7 @@ def choices(layer: Layer, target: int, narrow: bool, pool: Layer | None) -> list
     shared = []
     for inside in dict.fromkeys((None, pool)):
         found += [_static_choice(layer, pixels, inside) for pixels in static_options(layer, inside)]
-        shared += [_shared_choice(layer, fold, inside) for fold in shared_folds(layer, target, inside)]
+        shared += [_shared_choice(layer, fold, inside) for lut in (False, True) for fold in shared_folds(layer, target, inside, lut=lut)]
     return [choice for least, choice in found if least <= target] + shared
 
 
@@ -109,6 +109,11 @@ def resources(cost: Cost) -> Vector:
 def add(a: Vector, b: Vector) -> Vector:
     """The sum."""
     return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4]
+
+
+def less(a: Vector, b: Vector) -> Vector:
+    """The difference."""
+    return a[0] - b[0], a[1] - b[1], a[2] - b[2], a[3] - b[3], a[4] - b[4]
 
 
 def dot(a: Vector, b: Vector) -> int:

@@ -112,8 +112,8 @@ class Folding:
 
     def as_dict(self) -> dict[str, dict[str, int | str]]:
         """The table of ``folding.toml``: ``{layer: {"pe", "simd", "parallel_window"}}``, pools with ``pe`` alone, ``linear`` without the
-        window; or ``{layer: {"body": "static", "pixels"}}``, ``{layer: {"body": "shared", "pixels", "inputs", "outputs", "lanes"}}``, a
-        pool that is part of the unit before it with ``body`` alone."""
+        window; or ``{layer: {"body": "static", "pixels"}}``, ``{layer: {"body", "pixels", "inputs", "outputs", "lanes"}}`` of ``shared``
+        and ``shared_lut``, a pool that is part of the unit before it with ``body`` alone."""
         return {layer.name: fold_row(layer, self.folds[layer.name]) for layer in self.network.layers}
 
     @property

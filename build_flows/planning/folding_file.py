@@ -40,7 +40,7 @@ def to_toml(folding: Folding, note: str | None = None) -> str:
         if fold.fused and layer.kind == "maxpool":
             lines.append("# in the unit of the layer before it")
         elif fold.fused:
-            lines.append(f"# weights {layer.mh} x {layer.mw}{_static_told(layer, folding) if fold.static else _shared_told(layer)}")
+            lines.append(f"# weights {layer.mh} x {layer.mw}{_static_told(layer, folding) if fold.static else _shared_told(layer, fold)}")
         elif layer.weight_bits:
             lines.append(f"# weights {layer.mh} x {layer.mw}: pe divides {layer.mh}, simd divides {layer.mw}")
         else:
@@ -55,7 +55,9 @@ def _static_told(layer: Layer, folding: Folding) -> str:
     return f", all at once; pixels is one of {', '.join(map(str, static_options(layer, folding.fused_pool(layer.name))))}"
 
 
-def _shared_told(layer: Layer) -> str:
+def _shared_told(layer: Layer, fold: Fold) -> str:
+    if fold.lut:
+        return f" in memory; inputs is at most {layer.source.channels}, lanes divides outputs"
     chains = {pixels: longest_chain(layer.in_bits, layer.in_signed, layer.weight_bits, pixels=pixels) for pixels in (1, 2)}
     steps = " or ".join(f"of {chain[1].outputs} where pixels is {pixels}" for pixels, chain in chains.items() if chain)
     return f" in memory; inputs is at most {layer.source.channels}, outputs a multiple {steps}, lanes divides outputs"

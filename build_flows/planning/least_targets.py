@@ -55,7 +55,7 @@ def _least(before: Layer | None, layer: Layer, behind: Layer | None, narrow: boo
     units = [static_unit(conv, pixels, pool) for conv, pool in fused for pixels in static_options(conv, pool)]
     ours = [(unit.least_target, unit.cycles, unit.kind) for unit in units]
     for conv, pool in fused:
-        shared = [shared_shape(conv, fold, pool).cycles for fold in shared_options(conv, pool)]
+        shared = [shared_shape(conv, fold, pool).cycles for lut in (False, True) for fold in shared_options(conv, pool, lut=lut)]
         ours += [(min(shared), min(shared), "shared")] if shared else []
     if ours:
         target, cycles, kind = min(ours, key=lambda item: item[0])

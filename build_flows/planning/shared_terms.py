@@ -5,7 +5,9 @@ from math import ceil
 
 from build_flows.planning.memory_map import Placed, place, place_rom, place_table
 from build_flows.planning.unit_terms import Terms, log2
-from hw.layers.chain_sums import chain_delays, chain_latency
+from hw.layers.chain_sums import chain_delays, chain_latency, operand_delays
+from hw.layers.lut_chain import lut_delays
+from hw.layers.lut_rows import chain_rows
 from hw.layers.row_ring import ring_banks, ring_words
 from hw.layers.shared_conv import output_depth
 from hw.layers.shared_shape import SharedShape
@@ -29,9 +31,10 @@ class SharedSize:
 def shared_size(shape: SharedShape, *, sum_bits: int, steps: int, out_bits: int, exchangeable: bool) -> SharedSize:
     """The size of a unit whose accumulators are ``sum_bits`` wide, with ``steps`` thresholds a channel (0: the sums are the output).
 
-    Terms are bits but ``memory`` and ``shift``, LUTs, and ``one``: ``registers`` on the way of the data; ``logic``, adders between DSP
+    Terms are bits but ``memory`` and ``shift``, LUTs, and ``one``: ``registers`` on the way of the data; ``logic``, adders between
     chains and of the accumulators, multiplexers of up to four words, comparisons for the pool and for thresholds, and look-up tables of 64
-    entries that hold thresholds, weights and what reader and ring look up; ``control``, counters and addresses.
+    entries that hold thresholds, weights and what reader and ring look up; ``control``, counters and addresses. A unit that multiplies in
+    look-up tables has ``rows`` too, the bits of its chains in which a multiple is added.
     """
     memories = _Memories()
     word, words = shape.inputs * shape.bits, max(2, shape.ring_rows * ring_words(shape))
@@ -45,6 +48,7 @@ def shared_size(shape: SharedShape, *, sum_bits: int, steps: int, out_bits: int,
     depth, width = output_depth(shape, steps), shape.out_channels * out_bits
     memories.add(place(depth, width) if depth > 64 else place(depth - 1, width, style="distributed"))
 
+    rows, chained = _lut_chains(shape) if shape.lut else (0, 0)
     delays, levels, copies = chain_delays(shape), steps.bit_length(), 2 if shape.paired and shape.output_groups > 1 else 1
     # A pixel's values beyond the last are never read: from the third on, a lane's are a shift register, the first that is read with them.
     beyond = (shape.output_groups * shape.outputs - shape.out_channels) // shape.lanes
@@ -54,7 +58,7 @@ def shared_size(shape: SharedShape, *, sum_bits: int, steps: int, out_bits: int,
     drained, larger = lanes_bits * (2 if beside else 1), lanes_bits * (int(beside) + int(pooled))
     terms: Terms = {
         "registers": (
-            shape.pixels * shape.bits * sum(delay for delay in delays if delay < 3) + glue + 2 * sums * sum_bits
+            shape.pixels * shape.bits * sum(delay for delay in operand_delays(shape) if delay < 3) + chained + glue + 2 * sums * sum_bits
             + word * (shape.pixels + 1 + ring_banks(shape) * int(ring.style != "block")) + beat + drained + larger
             + shape.lanes * _search_bits(shape, sum_bits, levels) + copies * (shape.output_groups * shape.outputs * out_bits - unread)
             + width + memories.registers
@@ -66,10 +70,29 @@ def shared_size(shape: SharedShape, *, sum_bits: int, steps: int, out_bits: int,
         ),
         "control": _counters(shape) + log2(max(2, shape.weight_rows)) * (max(delays) + 4) + chain_latency(shape) + 2 * levels,
         "memory": memories.lutram,
-        "shift": _shifts(shape, delays, levels, pooled) + copies * (shape.lanes * out_bits if unread else 0),
+        "shift": _shifts(shape, levels, pooled) + copies * (shape.lanes * out_bits if unread else 0),
         "one": 1,
     }
+    if shape.lut:
+        terms["rows"] = rows
     return SharedSize(terms, memories.bram18, block)
+
+
+def _lut_chains(shape: SharedShape) -> tuple[int, int]:
+    """Bits of all chains in which a multiple, or its sign, is added, and registers of the chains and of the activations' multiples."""
+    rows = registers = 0
+    for length in shape.chain_lengths:
+        plan, starts = chain_rows(shape.bits, shape.signed, shape.weight_bits, length), lut_delays(shape.weight_bits, length)
+        for row, after in zip(plan, (*plan[1:], None), strict=True):
+            signed, late = shape.signed or row.top, row.stage > starts[row.product]
+            above = row.sum_bits - row.low
+            rows += shape.pixels * shape.outputs * (above if signed else min(above, shape.bits + row.width))
+            if after is None or after.stage > row.stage:
+                registers += shape.pixels * shape.outputs * row.sum_bits
+            registers += row.width * shape.outputs * int(late)
+        waits = {row.product for row in plan if row.stage > starts[row.product]}
+        registers += shape.pixels * (3 * shape.bits + 3) * (length + len(waits))
+    return rows, registers
 
 
 def _search_bits(shape: SharedShape, sum_bits: int, levels: int) -> int:
@@ -142,12 +165,12 @@ def _counters(shape: SharedShape) -> int:
     return sum(log2(value) for value in counted) + words * (2 + shape.pixels) + 3 * planned
 
 
-def _shifts(shape: SharedShape, delays: tuple[int, ...], levels: int, pooled: bool) -> int:
+def _shifts(shape: SharedShape, levels: int, pooled: bool) -> int:
     """Bits that wait three cycles or more, each in a LUT that is a shift register."""
     group = log2(shape.output_groups)
     told = group + 1 + 2 * int(pooled) + int(shape.pixels == 2)
     state = group + log2(shape.slots) + 2 * int(shape.paired) + int(pooled) if levels > 1 else 0
-    operands = shape.pixels * shape.bits * sum(delay >= 3 for delay in delays)
+    operands = shape.pixels * shape.bits * sum(delay >= 3 for delay in operand_delays(shape))
     # Look-up tables are read two cycles later than a memory: the address waits for three.
     operands += log2(shape.weight_rows) if shape.weight_rows <= DISTRIBUTED else 0
     return operands + told * ceil((4 + chain_latency(shape)) / 32) + state + shape.pixels + int(shape.pixels == 2)

@@ -1,5 +1,5 @@
-"""The shared body of a convolution or linear layer: one unit on DSP chains whose weights and thresholds are memory contents, with the pool
-behind it where that can be part of it.
+"""The shared bodies of a convolution or linear layer: one unit on chains of DSPs, or of multipliers in look-up tables, whose weights and
+thresholds are memory contents, with the pool behind it where that can be part of it.
 
 The unit is :class:`hw.layers.shared_conv.SharedConv`; its shapes and cycles are formulas of :mod:`hw.layers.shared_shape`.
 """
@@ -32,6 +32,7 @@ def shared_parameters(layer: Layer, fold: Fold, pool: Layer | None = None) -> di
         "height": height, "width": width, "channels": channels, "beat": source.channels, "out_channels": layer.mh, "kernel": layer.kernel,
         "stride": layer.stride, "pad": layer.pad, "pool": pool.kernel if pool else (1, 1), "bits": layer.in_bits, "signed": layer.in_signed,
         "weight_bits": layer.weight_bits, "pixels": fold.pixels, "inputs": fold.inputs, "outputs": fold.outputs, "lanes": fold.lanes,
+        "lut": fold.lut,
     }
 
 
@@ -45,11 +46,11 @@ def shared_shape(layer: Layer, fold: Fold, pool: Layer | None = None) -> SharedS
 def shared_error(layer: Layer, fold: Fold, pool: Layer | None = None) -> str | None:
     """Why ``layer`` cannot be a shared unit folded by ``fold`` with ``pool`` in it, as ``<key> must ..., not <value>``, or None."""
     if layer.kind not in ("conv", "linear"):
-        return f'body must be "finn" for a {layer.kind}, not "shared"'
+        return f'body must be "finn" for a {layer.kind}, not "{fold.body}"'
     if layer.finn_because:
-        return f'body must be "finn", not "shared": {layer.finn_because}'
+        return f'body must be "finn", not "{fold.body}": {layer.finn_because}'
     if pool and (reason := pool_error(layer, pool)):
-        return f'body of {pool.name} must be "finn", not "shared": {reason}'
+        return f'body of {pool.name} must be "finn", not "{fold.body}": {reason}'
     if layer.constants is not None and (least := int(layer.constants.weights.min())) < -(2 ** (layer.weight_bits - 1) - 1):
         return f"weights must be narrow, at least {-(2 ** (layer.weight_bits - 1) - 1)}, not {least}"
     try:
@@ -60,8 +61,9 @@ def shared_error(layer: Layer, fold: Fold, pool: Layer | None = None) -> str | N
 
 
 @lru_cache(maxsize=4096)
-def shared_options(layer: Layer, pool: Layer | None = None) -> tuple[Fold, ...]:
-    """The folds of a shared unit of ``layer`` with ``pool`` in it that are worth a look; none: it cannot be one.
+def shared_options(layer: Layer, pool: Layer | None = None, *, lut: bool = False) -> tuple[Fold, ...]:
+    """The folds of a shared unit of ``layer`` with ``pool`` in it that are worth a look, all with DSPs or all without; none: it cannot be
+    one.
 
     Inputs and outputs need not divide the layer's, for what is beyond them is zeros: of every number of groups the fewest are taken, and
     of lanes those without which a frame takes longer.
@@ -69,8 +71,8 @@ def shared_options(layer: Layer, pool: Layer | None = None) -> tuple[Fold, ...]:
     linear = layer.kind == "linear"
     found = []
     for pixels in (1,) if linear or layer.target.width == 1 else (1, 2):
-        least = Fold(body="shared", pixels=pixels)
-        together = _together(layer, pixels)
+        least = Fold(body="shared_lut" if lut else "shared", pixels=pixels)
+        together = 1 if lut else _together(layer, pixels)
         if together is None or shared_error(layer, replace(least, outputs=together), pool):
             continue
         for inputs in _groups(layer.source.channels, 1):
@@ -88,12 +90,12 @@ def shared_options(layer: Layer, pool: Layer | None = None) -> tuple[Fold, ...]:
     return tuple(found)
 
 
-def shared_folds(layer: Layer, target: int, pool: Layer | None = None) -> tuple[Fold, ...]:
+def shared_folds(layer: Layer, target: int, pool: Layer | None = None, *, lut: bool = False) -> tuple[Fold, ...]:
     """Of :func:`shared_options` those that take a frame every ``target`` cycles, with the same pixels and inputs as few outputs and lanes
     as that asks for. Fewer outputs take more rows of weights: where those are block RAM then, the fewest are kept too of which they are
     look-up tables."""
     kept: dict[tuple[int, int, bool], Fold] = {}
-    for fold in shared_options(layer, pool):
+    for fold in shared_options(layer, pool, lut=lut):
         shape = shared_shape(layer, fold, pool)
         if shape.cycles <= target:
             key = fold.pixels, fold.inputs, shape.weight_rows > DISTRIBUTED
@@ -127,7 +129,7 @@ def shared_unit(layer: Layer, fold: Fold, pool: Layer | None = None) -> Unit:
         kind="shared", folding={"pixels": fold.pixels, "inputs": fold.inputs, "outputs": fold.outputs, "lanes": fold.lanes},
         in_bits=shape.beat * shape.bits, out_bits=shape.out_channels * out_bits,
         in_beats=shape.height * shape.width * shape.channels // shape.beat, out_beats=shape.out_height * shape.out_width,
-        cycles=shape.cycles, model="shared", terms=size.terms, bram18=size.bram18, dsp=shape.dsps,
+        cycles=shape.cycles, model=fold.body, terms=size.terms, bram18=size.bram18, dsp=shape.dsps,
         ram_style="block" if size.block else "distributed",
     )
 

@@ -54,7 +54,7 @@ def body_error(layer: Layer) -> str | None:
         return f'body must be "finn" for a {layer.kind}, not "static"'
     if layer.finn_because:
         return f'body must be "finn", not "static": {layer.finn_because}'
-    return 'body must be "finn" or "shared", not "static": its weights are to be exchangeable' if layer.exchangeable else None
+    return 'body must be "finn", "shared" or "shared_lut", not "static": its weights are to be exchangeable' if layer.exchangeable else None
 
 
 @lru_cache(maxsize=16384)

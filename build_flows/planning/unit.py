@@ -15,11 +15,12 @@ SUFFIXES = {
 }
 """What the name of a unit of each kind ends in, after its layer's; a converter has ``_dwc`` after the name of the unit it feeds."""
 
-BODIES = ("finn", "static", "shared")
-"""What a layer may be made of: FINN's chain of units, or one unit of ours: with weights that are constants in its logic, or on DSP chains
-with weights in memory."""
+BODIES = ("finn", "static", "shared", "shared_lut")
+"""What a layer may be made of: FINN's chain of units, or one unit of ours: with weights that are constants in its logic, or in memory, its
+multipliers DSPs or look-up tables."""
 
-OWN_KEYS: dict[str, tuple[str, ...]] = {"finn": (), "static": ("pixels",), "shared": ("pixels", "inputs", "outputs", "lanes")}
+_SHARED = ("pixels", "inputs", "outputs", "lanes")
+OWN_KEYS: dict[str, tuple[str, ...]] = {"finn": (), "static": ("pixels",), "shared": _SHARED, "shared_lut": _SHARED}
 """The keys of a fold that only bodies of ours have, by body."""
 
 
@@ -31,7 +32,8 @@ class Fold:
     windows. ``linear`` has no window; pools have only ``pe``, the channels a beat. Body ``static``: ``pixels`` a beat in, with all their
     channels, and all outputs of their windows at once. Body ``shared``: a tap of the kernel a cycle, for ``pixels`` (1 or 2) neighbouring
     pixels of the convolution, ``inputs`` channels in and ``outputs`` channels out, of which ``lanes`` sums a cycle leave for the thresholds
-    (:class:`hw.layers.shared_shape.SharedShape`). Either of a ``maxpool``: it is part of the unit of the convolution before it.
+    (:class:`hw.layers.shared_shape.SharedShape`), each product in a DSP's lane; body ``shared_lut``: the same, each product in look-up
+    tables. Any of these of a ``maxpool``: it is part of the unit of the convolution before it.
     """
 
     pe: int = 1
@@ -49,6 +51,11 @@ class Fold:
         return self.body != "finn"
 
     @property
+    def lut(self) -> bool:
+        """Whether a shared body multiplies in look-up tables."""
+        return self.body == "shared_lut"
+
+    @property
     def static(self) -> bool:
         """Whether the body is the static one."""
         return self.body == "static"
@@ -62,7 +69,7 @@ class Unit:
     ``folding`` holds the unit's own keys of :class:`Fold` as far as it has them. Streams are ``in_bits`` and
     ``out_bits`` wide, ``in_beats`` and ``out_beats`` beats a frame; ``cycles`` is the frame interval. ``model`` is what the cost model
     knows it as (a window that hands out whole windows is ``window_parallel``, a converter ``converter_up``, ``converter_serial`` or
-    ``converter_down``), and ``terms`` what that weighs.
+    ``converter_down``, a shared unit without DSPs ``shared_lut``), and ``terms`` what that weighs.
     ``bram18`` and ``dsp`` are exact. ``ram_style`` is what its memory should be (``block`` or ``distributed``; empty: it has none).
     """
 

@@ -5,33 +5,46 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.layers.dsp_chain import DspChain
+from hw.layers.lut_chain import LutChain, lut_delays
+from hw.layers.lut_rows import chain_stages
 from hw.layers.shared_shape import SharedShape
 
-__all__ = ["ChainSums", "chain_delays", "chain_latency"]
+__all__ = ["ChainSums", "chain_delays", "chain_latency", "operand_delays"]
+
+
+def _stages(shape: SharedShape) -> tuple[int, ...]:
+    """Registers that a sum passes in each chain, on its way from product to product."""
+    return tuple(chain_stages(shape.weight_bits, length) if shape.lut else length for length in shape.chain_lengths)
 
 
 def _offsets(shape: SharedShape) -> tuple[int, ...]:
-    """Cycles by which each cascade begins after the first operands: the first two end together, and each further one a cycle later, when
+    """Cycles by which each chain begins after the first operands: the first two end together, and each further one a cycle later, when
     the sum of those before is there."""
-    lengths = shape.chain_lengths
-    ends = [max(0, at - 1) for at in range(len(lengths))]
-    longest = max(length - end for length, end in zip(lengths, ends, strict=True))
-    return tuple(longest + end - length for length, end in zip(lengths, ends, strict=True))
+    stages = _stages(shape)
+    ends = [max(0, at - 1) for at in range(len(stages))]
+    longest = max(length - end for length, end in zip(stages, ends, strict=True))
+    return tuple(longest + end - length for length, end in zip(stages, ends, strict=True))
+
+
+def operand_delays(shape: SharedShape) -> tuple[int, ...]:
+    """For each of the ``shape.inputs`` channels, how many cycles after the first operands its activations are taken."""
+    return tuple(offset + delay for offset, length in zip(_offsets(shape), shape.chain_lengths, strict=True)
+                 for delay in (lut_delays(shape.weight_bits, length) if shape.lut else range(length)))
 
 
 def chain_delays(shape: SharedShape) -> tuple[int, ...]:
-    """For each of the ``shape.inputs`` channels, how many cycles after the first operands its own are taken."""
-    return tuple(offset + step for offset, length in zip(_offsets(shape), shape.chain_lengths, strict=True) for step in range(length))
+    """For each of the ``shape.inputs`` channels, how many cycles after the first operands its weights are taken."""
+    return tuple(delay + int(shape.lut) for delay in operand_delays(shape))
 
 
 def chain_latency(shape: SharedShape) -> int:
     """Cycles from operands to their step's sum in the accumulators."""
-    # the last cascade ends last, its own latency is length + 3, then one adder for all but the first, and the accumulator
-    return _offsets(shape)[-1] + shape.chain_lengths[-1] + 3 + (len(shape.chain_lengths) > 1) + 1
+    # The last chain ends last: what it takes itself, then one adder for all but the first, and the accumulator.
+    return _offsets(shape)[-1] + _stages(shape)[-1] + (1 if shape.lut else 3) + (len(shape.chain_lengths) > 1) + 1
 
 
 class ChainSums(wiring.Component):
-    """Adds up products over the input channels of a step in DSP chains, and over the steps of a visit in accumulators.
+    """Adds up products over the input channels of a step in chains of multipliers, and over the steps of a visit in accumulators.
 
     There is no enable: between visits' steps operands of 0 are given, which change nothing. Latency: from the operands of a visit's last
     step to ``sums``, with ``done``, :func:`chain_latency` and 1 cycles; ``sums`` stay until the next ``done``. Throughput: one step a
@@ -50,7 +63,7 @@ class ChainSums(wiring.Component):
     first, last : the operands are of a visit's first, last step
     tag : what is to be told of the visit, with its last step
     a : activations, pixel by pixel, ``shape.inputs`` of each
-    w : for each channel the stored weights of all its DSP48E1, those of channel c ``chain_delays(shape)[c]`` cycles after ``a``
+    w : for each channel the stored weights of all its multipliers, those of channel c ``chain_delays(shape)[c]`` cycles after ``a``
     done : ``sums`` are those of a visit that has just ended
     sums : for each pixel, each of ``shape.outputs`` outputs in ``sum_bits`` bits of two's complement, the lowest output lowest
     told : the visit's ``tag``, with ``sums``
@@ -70,7 +83,6 @@ class ChainSums(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         shape, packing = self.shape, self.shape.packing
-        delays = chain_delays(shape)
         latency = chain_latency(shape)
         first, ends = _later(m, self.first, latency - 1, "first", reset_less=True), _later(m, self.last, latency, "last")
         tag = _later(m, self.tag, latency, "tag", reset_less=True)
@@ -79,14 +91,14 @@ class ChainSums(wiring.Component):
             m.d.sync += self.told.eq(tag)
 
         activations: list[list[Value]] = []     # [channel][pixel], late as their weights are
-        for channel, delay in enumerate(delays):
+        for channel, delay in enumerate(operand_delays(shape)):
             values = [self.a.word_select(pixel * shape.inputs + channel, shape.bits) for pixel in range(shape.pixels)]
             activations.append([_later(m, value, delay, f"a{channel}_{pixel}", reset_less=True) for pixel, value in enumerate(values)])
         for column in range(shape.outputs // packing.outputs):
             totals: list[Value] = []
             channel = 0
             for number, length in enumerate(shape.chain_lengths):
-                chain = DspChain(shape.bits, shape.signed, shape.weight_bits, length, pixels=shape.pixels, behavioural=self.behavioural)
+                chain = self._chain(length)
                 m.submodules[f"chain{column}_{number}"] = chain
                 for step in range(length):
                     m.d.comb += [
@@ -94,7 +106,7 @@ class ChainSums(wiring.Component):
                         chain.w[step].eq(self.w[channel].word_select(column, packing.outputs * shape.weight_bits)),
                     ]
                     channel += 1
-                # its own packing: a shorter cascade has narrower fields
+                # its own packing: a shorter chain has narrower fields
                 lanes = [chain.o.word_select(lane, chain.packing.field).as_signed() for lane in range(packing.lanes)]
                 if not totals:
                     totals = list(lanes)
@@ -105,6 +117,12 @@ class ChainSums(wiring.Component):
                 pixel, output = divmod(lane, packing.outputs)
                 self._accumulate(m, first, ends, total, pixel, column * packing.outputs + output)
         return m
+
+    def _chain(self, length: int) -> DspChain | LutChain:
+        shape = self.shape
+        if shape.lut:
+            return LutChain(shape.bits, shape.signed, shape.weight_bits, length, pixels=shape.pixels)
+        return DspChain(shape.bits, shape.signed, shape.weight_bits, length, pixels=shape.pixels, behavioural=self.behavioural)
 
     def _accumulate(self, m: Module, first: Signal, ends: Signal, total: Value, pixel: int, output: int) -> None:
         accumulator = Signal(signed(self.sum_bits), name=f"sum{pixel}_{output}", reset_less=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from hw.layers.dsp_packing import Packing, longest_chain
+from hw.layers.lut_rows import longest_lut_chain
 
 __all__ = ["ColumnVisit", "RowVisit", "SharedShape"]
 
@@ -37,12 +38,12 @@ class ColumnVisit:
 
 @dataclass(frozen=True, kw_only=True)
 class SharedShape:
-    """A convolution on DSP chains: its frame, kernel and pool, and how much of it is done at once.
+    """A convolution on chains of multipliers: its frame, kernel and pool, and how much of it is done at once.
 
     ``beat`` input channels enter at once, all of them or a part. ``pixels`` neighbouring outputs (2, or 1), ``outputs`` output channels and
     ``inputs`` input channels of a beat are done at once, a tap of the kernel a cycle; ``lanes`` sums of the result leave the accumulators a
     cycle. ``pad`` is above = below and left = right, ``pool`` the fused maximum of kernel = stride, left-over rows and columns ignored.
-    Weights are narrow (:mod:`hw.layers.dsp_packing`).
+    Weights are narrow (:mod:`hw.layers.dsp_packing`). Multipliers are DSP48E1, or with ``lut`` look-up tables (:mod:`hw.layers.lut_rows`).
 
     A fully connected layer has ``height = width = 1`` and a 1x1 kernel, and wants ``pixels = 1`` and the ``beat`` of the
     layer before. Raises ValueError, one line, for what the unit does not take.
@@ -64,6 +65,7 @@ class SharedShape:
     inputs: int
     outputs: int
     lanes: int
+    lut: bool = False
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "channels", "beat", "out_channels", "bits", "inputs", "outputs", "lanes"):
@@ -78,7 +80,7 @@ class SharedShape:
             raise ValueError(f"beat must divide channels, not beat={self.beat}, channels={self.channels}")
         if self.inputs > self.beat:
             raise ValueError(f"inputs must be at most beat, not inputs={self.inputs}, beat={self.beat}")
-        if longest_chain(self.bits, self.signed, self.weight_bits, pixels=self.pixels) is None:
+        if not self.lut and longest_chain(self.bits, self.signed, self.weight_bits, pixels=self.pixels) is None:
             raise ValueError(f"no DSP48E1 holds two products for bits={self.bits}, weight_bits={self.weight_bits}, pixels={self.pixels}")
         if self.outputs % self.packing.outputs:
             raise ValueError(f"outputs must be a multiple of {self.packing.outputs}, which share a DSP48E1, not {self.outputs}")
@@ -108,7 +110,9 @@ class SharedShape:
 
     @cached_property
     def chain(self) -> tuple[int, Packing]:
-        """The most products in a cascade, and their packing."""
+        """The most products in a chain, and their packing."""
+        if self.lut:
+            return longest_lut_chain(self.bits, self.signed, self.weight_bits, pixels=self.pixels)
         found = longest_chain(self.bits, self.signed, self.weight_bits, pixels=self.pixels)
         assert found is not None
         return found
@@ -119,13 +123,13 @@ class SharedShape:
 
     @cached_property
     def chain_lengths(self) -> tuple[int, ...]:
-        """Products of each of the cascades that add up ``inputs`` channels: as few cascades as hold them, of about the same length."""
+        """Products of each of the chains that add up ``inputs`` channels: as few chains as hold them, of about the same length."""
         count = -(-self.inputs // self.chain[0])
         return tuple(self.inputs // count + (at < self.inputs % count) for at in range(count))
 
     @property
     def dsps(self) -> int:
-        return self.inputs * self.outputs // self.packing.outputs
+        return 0 if self.lut else self.inputs * self.outputs // self.packing.outputs
 
     @property
     def beat_groups(self) -> int:

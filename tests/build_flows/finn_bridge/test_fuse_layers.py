@@ -77,7 +77,7 @@ def test_every_layer_agrees_with_the_golden_model_and_is_kept(pairs, every, tmp_
 MIXED = {
     "stage0_conv0": {"body": "shared", "pixels": 2, "inputs": 2, "outputs": 2, "lanes": 1}, "stage0_pool0": {"body": "shared"},
     "head0_fc0": {"body": "shared", "pixels": 1, "inputs": 3, "outputs": 6, "lanes": 3}, "head0_fc1": {"body": "static", "pixels": 1},
-    "stage1_conv0": {"body": "shared", "pixels": 1, "inputs": 4, "outputs": 3, "lanes": 1},
+    "stage1_conv0": {"body": "shared_lut", "pixels": 1, "inputs": 4, "outputs": 5, "lanes": 1},
 }
 
 
@@ -88,7 +88,7 @@ def mixed_rtl(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def mixed(pairs, mixed_rtl):
-    """A pool inside of a shared unit and FINN's behind one, a linear layer behind a map, a static unit, and FINN's own chain."""
+    """A pool inside of a shared unit, FINN's behind one without DSPs, a linear layer behind a map, a static unit, and FINN's own chain."""
     return build(pairs, mixed_rtl, **MIXED)
 
 
@@ -190,11 +190,12 @@ def test_a_layer_beside_finns_and_without_its_pool(pairs, tmp_path):
     ({"stage0_pool0": {"body": "shared"}}, 'stage0_pool0: body must be "finn", not "shared": the body of stage0_conv0 is finn'),
     (POOLED | {"stage0_pool0": {"body": "shared"}},
      'stage0_pool0: body must be "finn" or "static", not "shared": the body of stage0_conv0 is static'),
-    ({"stage1_conv0": MIXED["stage1_conv0"] | {"outputs": 4}}, "stage1_conv0: outputs must be a multiple of 3, .*, not 4"),
+    ({"stage1_conv0": MIXED["stage1_conv0"] | {"body": "shared", "outputs": 4}},
+     "stage1_conv0: outputs must be a multiple of 3, .*, not 4"),
     ({"stage1_conv0": MIXED["stage1_conv0"] | {"inputs": 5}}, "stage1_conv0: inputs must be at most beat, not inputs=5, beat=4"),
     ({"stage0_conv0": MIXED["stage0_conv0"] | {"pe": 2}}, "stage0_conv0: pe, simd and parallel_window must be left out where"),
     ({"stage0_conv0": {"body": "static", "lanes": 2}}, "stage0_conv0: lanes must be left out where the body is static, not 2"),
-    ({"stage0_conv0": {"body": "dynamic"}}, "stage0_conv0: body must be one of finn, static, shared, not 'dynamic'"),
+    ({"stage0_conv0": {"body": "dynamic"}}, "stage0_conv0: body must be one of finn, static, shared, shared_lut, not 'dynamic'"),
     ({"stage0_conv0": {"body": "static", "pe": 2}}, "stage0_conv0: pe, simd and parallel_window must be left out"),
     ({"stage0_conv0": {"pe": 1, "simd": 2, "pixels": 2}}, "stage0_conv0: pixels must be left out where the body is finn, not 2"),
 ])
@@ -207,7 +208,7 @@ def test_what_cannot_be_is_refused(pairs, tmp_path, change, message):
 def test_shared_exchangeable_heads_change_memories_alone(tmp_path):
     """The same network with heads of other weights, and with such as are all extreme."""
     texts = []
-    heads = {"head0_fc0": MIXED["head0_fc0"], "head1_fc0": {"body": "shared", "pixels": 1, "inputs": 6, "outputs": 3, "lanes": 1}}
+    heads = {"head0_fc0": MIXED["head0_fc0"], "head1_fc0": {"body": "shared_lut", "pixels": 1, "inputs": 6, "outputs": 2, "lanes": 1}}
     for name, change in (("as trained", None), ("mixed", 0.01), ("extreme", 1e6)):
         folder, rtl = export(tmp_path / name, spec(), change), tmp_path / name / "rtl"
         graph = compile_graph(folder / "model.onnx", folder / "golden.npz", FINN | heads, PART, 100.0, rtl, exchangeable=True)
@@ -225,5 +226,6 @@ def test_shared_exchangeable_heads_change_memories_alone(tmp_path):
 
 def test_exchangeable_heads_are_not_static(pairs, tmp_path):
     change = {"head1_fc0": {"body": "static", "pixels": 1}}
-    with pytest.raises(CompileError, match='head1_fc0: body must be "finn" or "shared", not "static": its weights are to be exchangeable'):
+    message = 'head1_fc0: body must be "finn", "shared" or "shared_lut", not "static": its weights are to be exchangeable'
+    with pytest.raises(CompileError, match=message):
         compile_graph(pairs / "model.onnx", pairs / "golden.npz", FINN | change, PART, 100.0, tmp_path / "rtl", exchangeable=True)

@@ -25,8 +25,9 @@ def test_choices_are_all_that_are_in_time():
     for pool in (None, POOL):
         ours = [item.folds[0] for item in found if item.folds[0].fused and len(item.folds) == 1 + bool(pool)]
         static = [Fold(body="static", pixels=pixels) for pixels in static_options(CONV, pool)]
-        assert ours == static + list(shared_folds(CONV, target, pool))
-        assert {fold.body for fold in ours} == {"static", "shared"}
+        shared = [fold for lut in (False, True) for fold in shared_folds(CONV, target, pool, lut=lut)]
+        assert ours == static + shared
+        assert {fold.body for fold in ours} == {"static", "shared", "shared_lut"}
     assert all(item.folds[1] == Fold(body=item.folds[0].body) for item in found if len(item.folds) == 2)
     assert len({item.key for item in found}) == len(found)
 

@@ -84,6 +84,26 @@ def test_every_body_reads_as_it_was_written(tmp_path):
     assert evaluate(OWN, read_toml(path, OWN), (512, 1671), PART) == folding
     assert folding.fused_pool("stage1_conv0") == OWN.layer("stage1_maxpool0")
     assert folding.fused_pool("stage1_conv1") is None
+
+
+def test_a_body_without_dsps_reads_as_it_was_written(tmp_path):
+    tables = {"stage1_conv0": Fold(body="shared_lut", pixels=2, inputs=5, outputs=7, lanes=1), "stage1_maxpool0": Fold(body="shared_lut")}
+    folding, path = evaluate(OWN, MIXED | tables, (512, 1671), PART), tmp_path / "folding.toml"
+    path.write_text(to_toml(folding))
+    assert ('# weights 10 x 125 in memory; inputs is at most 5, lanes divides outputs\nbody = "shared_lut"\npixels = 2\ninputs = 5\n'
+            'outputs = 7\nlanes = 1\n') in path.read_text()
+    assert evaluate(OWN, read_toml(path, OWN), (512, 1671), PART) == folding
+    assert folding.plans["stage1_conv0"].cost.dsp == 0 < mixed().plans["stage1_conv0"].cost.dsp
+
+
+def test_a_pool_is_in_a_unit_of_its_body(tmp_path):
+    tables = {"stage1_conv0": Fold(body="shared_lut", pixels=2, inputs=5, outputs=7, lanes=1)}
+    with pytest.raises(FoldingError, match='stage1_maxpool0: body must be "finn" or "shared_lut", not "shared"'):
+        evaluate(OWN, MIXED | tables, (512, 1671), PART)
+
+
+def test_the_pool_of_mixed_bodies_has_no_unit():
+    folding = mixed()
     assert folding.plans["stage1_maxpool0"].units == ()
 
 

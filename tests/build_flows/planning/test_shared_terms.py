@@ -31,7 +31,7 @@ def test_memories_are_those_that_yosys_made(unit, told, bram18, lutram):
 
 
 def test_memories_of_drawn_units_are_those_that_yosys_made():
-    rows = [row for row in read_model().rows if row.kind == "shared"]
+    rows = [row for row in read_model().rows if row.kind in ("shared", "shared_lut")]
     assert all((row.bram18, row.dsp) == (row.found["bram18"], row.found["dsp"]) for row in rows)
     assert len({row.found["bram18"] for row in rows}) > 2
 
@@ -63,6 +63,22 @@ def test_a_wider_sum_takes_two_registers_and_an_adder_more_in_each_accumulator()
     narrow, wide = (size(unit, sum_bits=bits, steps=0).terms for bits in (14, 15))
     assert wide["registers"] - narrow["registers"] == 2 * 2 * 20 + 2      # and what leaves them a cycle
     assert wide["logic"] - narrow["logic"] == 2 * 20 + 2 * 7              # and multiplexers of twenty turns
+
+
+@pytest.mark.parametrize(("unit", "rows"), [
+    # four products of 4 by 4 bits onto sums of 6 to 10 bits: 6 bits of a multiple, then all that are above the digit, for its sign
+    (shape(**THIRD | {"channels": 4, "out_channels": 1}, pixels=1, outputs=1, lanes=1, lut=True), 4 * 6 + 7 + 7 + 8 + 8),
+    # a digit alone, its sign in all bits of the sum
+    (shape(**THIRD | {"channels": 2, "out_channels": 1}, weight_bits=2, pixels=1, outputs=1, lanes=1, lut=True), 6 + 6),
+])
+def test_rows_of_a_chain(unit, rows):
+    assert size(unit).terms["rows"] == rows
+
+
+def test_without_dsps_rows_grow_with_all_that_is_done_at_once():
+    base = size(shape(**THIRD | {"out_channels": 8}, outputs=4, lanes=1, lut=True)).terms["rows"]
+    assert size(shape(**THIRD | {"out_channels": 8}, outputs=8, lanes=1, lut=True)).terms["rows"] == 2 * base
+    assert "rows" not in size(shape(**THIRD)).terms
 
 
 def test_outputs_beyond_the_last_are_shift_registers():

@@ -25,6 +25,7 @@ LENET, HEADS = fused(b_lenet()), fused(b_lenet(), exchangeable=True)
 CONV, POOL, LINEAR = (LENET.layer(name) for name in ("stage1_conv1", "stage1_maxpool1", "head1_linear0"))
 SHARED = partial(Fold, body="shared")
 WHOLE = SHARED(pixels=2, inputs=10, outputs=20, lanes=20)
+TABLES = dataclasses.replace(WHOLE, body="shared_lut")
 
 
 def known(layer, most=7):
@@ -46,6 +47,9 @@ def known(layer, most=7):
     (dataclasses.replace(CONV, weight_bits=8, in_bits=16), WHOLE, None,
      "no DSP48E1 holds two products for bits=16, weight_bits=8, pixels=2"),
     (known(CONV, most=8), WHOLE, None, "weights must be narrow, at least -7, not -8"),
+    (POOL, TABLES, None, 'body must be "finn" for a maxpool, not "shared_lut"'),
+    (dataclasses.replace(CONV, weight_bits=1), TABLES, None, "weight_bits must be at least 2, not 1"),
+    (CONV, dataclasses.replace(TABLES, lanes=3), None, "lanes must divide outputs, not lanes=3, outputs=20"),
 ])
 def test_what_cannot_be_one_is_told(layer, fold, pool, message):
     assert shared_error(layer, fold, pool) == message
@@ -55,13 +59,24 @@ def test_what_cannot_be_one_is_told(layer, fold, pool, message):
 
 def test_layers_that_cannot_be_one_have_no_options():
     assert shared_options(POOL) == shared_options(b_lenet().layer("stage1_conv1")) == shared_options(known(CONV, most=8)) == ()
-    assert shared_options(dataclasses.replace(CONV, weight_bits=1)) == ()
+    for lut in (False, True):
+        assert shared_options(dataclasses.replace(CONV, weight_bits=1), lut=lut) == ()
+
+
+def test_without_dsps_any_widths_are_possible():
+    """Sixteen bits by eight, of which no DSP holds two products, and odd numbers of outputs."""
+    wide = dataclasses.replace(CONV, weight_bits=8, in_bits=16)
+    assert shared_options(wide) == ()
+    assert {fold.outputs for fold in shared_options(wide, lut=True)} == {1, 2, 3, 4, 5, 7, 10, 20}
+    unit = shared_unit(CONV, dataclasses.replace(TABLES, outputs=7, lanes=7))
+    assert (unit.dsp, unit.model) == (0, "shared_lut")
 
 
 @pytest.mark.parametrize("layer", [known(CONV), known(LINEAR), known(HEADS.layer("head0_conv0"))])
 @pytest.mark.parametrize("pixels", [1, 2])
-def test_a_unit_is_what_its_component_is(layer, pixels):
-    fold = next(fold for fold in reversed(shared_options(layer)) if fold.pixels == (1 if layer.kind == "linear" else pixels))
+@pytest.mark.parametrize("lut", [False, True])
+def test_a_unit_is_what_its_component_is(layer, pixels, lut):
+    fold = next(fold for fold in reversed(shared_options(layer, lut=lut)) if fold.pixels == (1 if layer.kind == "linear" else pixels))
     unit, shape = shared_unit(layer, fold), shared_shape(layer, fold)
     thresholds = layer.constants.thresholds
     component = SharedConv(shape, weights=layer.constants.weights.tolist(), out_bits=layer.out_bits if layer.activation else layer.sum_bits,
@@ -134,8 +149,10 @@ def test_the_search_finds_what_trying_everything_finds():
     net = fused(network((4, 4, 2), [[("conv", 3, 1, 1, 4), ("maxpool", 2, 2)]], [[("linear", 2)]]))
     conv, pool, linear = net.layers
     ours = {
-        conv: [*(Fold(body="static", pixels=pixels) for pixels in (1, 2, 4)), *{*shared_options(conv), *shared_options(conv, pool)}],
-        pool: [Fold(body="static"), SHARED()], linear: [Fold(body="static"), *shared_options(linear)],
+        conv: [*(Fold(body="static", pixels=pixels) for pixels in (1, 2, 4)),
+               *{fold for lut in (False, True) for inside in (None, pool) for fold in shared_options(conv, inside, lut=lut)}],
+        pool: [Fold(body="static"), SHARED(), Fold(body="shared_lut")],
+        linear: [Fold(body="static"), *shared_options(linear), *shared_options(linear, lut=True)],
     }
     tried = []
     for folds in itertools.product(*([*fold_options(layer), *ours[layer]] for layer in net.layers)):

@@ -4,7 +4,7 @@ from hw.layers.shared_shape import SharedShape
 
 
 def shape(height=6, width=6, channels=4, out_channels=4, kernel=3, stride=1, pad=1, pool=1, bits=4, signed=False, weight_bits=4, pixels=2,
-          beat=None, inputs=None, outputs=None, lanes=2):
+          beat=None, inputs=None, outputs=None, lanes=2, lut=False):
     """A shape with square sides where one number is given, all channels at once unless told."""
     def pair(value):
         return value if isinstance(value, tuple) else (value, value)
@@ -13,7 +13,7 @@ def shape(height=6, width=6, channels=4, out_channels=4, kernel=3, stride=1, pad
         outputs = -(-out_channels // 6) * 6 if pixels == 1 else -(-out_channels // 2) * 2
     return SharedShape(height=height, width=width, channels=channels, beat=beat or channels, out_channels=out_channels,
                        kernel=pair(kernel), stride=pair(stride), pad=pair(pad), pool=pair(pool), bits=bits, signed=signed,
-                       weight_bits=weight_bits, pixels=pixels, inputs=inputs or beat or channels, outputs=outputs, lanes=lanes)
+                       weight_bits=weight_bits, pixels=pixels, inputs=inputs or beat or channels, outputs=outputs, lanes=lanes, lut=lut)
 
 
 SHAPES = {
@@ -40,4 +40,8 @@ SHAPES = {
     "8 bits": shape(height=3, width=3, bits=8, weight_bits=8, channels=3, out_channels=3, outputs=3, lanes=3),
     "signed": shape(height=3, width=4, signed=True, channels=7, inputs=7),
     "2-bit weights": shape(height=3, width=2, weight_bits=2, bits=2, channels=20),
+    "LUTs": shape(height=4, width=4, channels=9, lut=True, out_channels=3, outputs=3, lanes=3, pool=2),
+    "LUTs, one pixel": shape(height=3, width=4, channels=20, pixels=1, lut=True, signed=True, outputs=2, lanes=1),
+    "LUTs, 8 bits": shape(height=3, width=3, bits=8, weight_bits=8, channels=6, lut=True, out_channels=3, outputs=3, lanes=3),
+    "LUTs, 3-bit weights": shape(height=2, width=3, weight_bits=3, bits=3, channels=5, inputs=3, lut=True),
 }

@@ -7,7 +7,9 @@ from hw.layers.chain_sums import ChainSums, chain_delays, chain_latency
 from hw.layers.dsp_packing import packed_weights
 from tests.hw.layers.shared_cases import SHAPES, shape
 
-CASES = {**{name: SHAPES[name] for name in ("pairs", "one pixel", "signed", "8 bits", "2-bit weights")},
+CASES = {**{name: SHAPES[name] for name in ("pairs", "one pixel", "signed", "8 bits", "2-bit weights", "LUTs",
+                                                "LUTs, one pixel", "LUTs, 8 bits",
+                                                "LUTs, 3-bit weights")},
          "many chains": shape(channels=14), "a chain": shape(channels=1)}
 
 

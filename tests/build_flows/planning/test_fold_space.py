@@ -1,0 +1,45 @@
+"""All foldings of a network, and the cheapest of them; that it is the cheapest is tested with the search."""
+
+from build_flows.base.parts import find_part
+from build_flows.planning.fold_choices import add
+from build_flows.planning.fold_space import Space
+from build_flows.planning.folding import evaluate
+from build_flows.planning.network import fused
+from tests.build_flows.networks import b_lenet
+
+TARGETS, REACH = (512, 1671), (1.0, 0.25)
+NET = fused(b_lenet())
+ALIKE = (1, 1, 1, 1000, 1000)
+
+
+def test_a_solution_costs_what_its_folding_does():
+    space = Space(NET, TARGETS, True, REACH)
+    for weights in (ALIKE, (10**6, 1, 1, 1, 1), (1, 1, 1, 1, 10**6)):
+        found = space.cheapest(weights)
+        folding = evaluate(NET, space.folds(found), TARGETS, find_part("pynq-z2"), input_pe=found.input_pe, reach=REACH)
+        assert found.cost == (folding.cost.occupied, folding.cost.lutram, folding.cost.ff, folding.cost.bram18, folding.cost.dsp) or (
+            # pairs of LUTs are counted unit by unit here, and over all there: rounded once for each
+            abs(found.cost[0] - folding.cost.occupied) <= len(NET.layers) and found.cost[1:] == (
+                folding.cost.lutram, folding.cost.ff, folding.cost.bram18, folding.cost.dsp))
+        assert set(space.folds(found)) == {layer.name for layer in NET.layers}
+
+
+def test_another_choice_of_a_layer_changes_its_cost_and_its_converters():
+    space = Space(NET, TARGETS, True, None)
+    found = space.cheapest(ALIKE)
+    place = ("head", 1, 0)
+    for choice in space.choices[place]:
+        other = space.solution({**found.picked, place: choice}, found.input_pe)
+        assert space.folds(other)["head1_linear0"] == choice.folds[0]
+        (last,) = [picked for at, picked in found.picked.items() if at[:2] == ("stage", 1) and at[2] + len(picked.folds) == 4]
+        layer = NET.layer("head1_linear0")
+        frame = layer.source.values * layer.in_bits
+        before, after = (space.between(last.out_bits, item.in_bits, frame) for item in (found.picked[place], choice))
+        wanted = add(add(other.cost, found.picked[place].cost), before)
+        assert wanted == add(add(found.cost, choice.cost), after)
+
+
+def test_a_gate_takes_what_its_stage_is_wide():
+    space = Space(NET, TARGETS, True, REACH)
+    assert space.gate("stage", 0, 20)[3] > 0
+    assert space.gate("stage", 1, 20) == space.gate("head", 0, 20) == (0, 0, 0, 0, 0)

@@ -23,6 +23,9 @@ def exchanged(space: Space, solution: Solution, merit: Callable[[Vector], Merit]
                     rank = merit(add(rest, space.around(solution, place, choice))), place, choice.key
                     if best is None or rank < best[0]:
                         best = rank, choice
-        if best is None or best[0][0] >= merit(solution.cost):
+        if best is None:
             return solution
-        solution = space.solution({**solution.picked, best[0][1]: best[1]}, solution.input_pe)
+        found = space.solution({**solution.picked, best[0][1]: best[1]}, solution.input_pe)
+        if merit(found.cost) >= merit(solution.cost):
+            return solution
+        solution = found

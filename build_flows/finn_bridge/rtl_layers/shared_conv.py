@@ -13,7 +13,7 @@ __all__ = ["SharedConv_rtl"]
 
 @register_custom_op
 class SharedConv_rtl(FusedConv):
-    """A layer on chains of multipliers, its weights and thresholds in memories; in Verilog it instantiates ``DSP48E1``, but not with ``Lut``.
+    """A layer on chains of multipliers, weights and thresholds in memories; in Verilog it instantiates ``DSP48E1``, but not with ``Lut``.
 
     Attributes beside those of :class:`FusedConv`: ``Beat``, the channels a beat; ``Inputs``, ``Outputs`` and ``Lanes``, what is done at
     once; ``WeightBits``; ``Exchangeable``: 1 where the weights may be exchanged.

@@ -9,6 +9,7 @@ from build_flows.planning.folding import RESERVE, FoldingError, evaluate, stage_
 from build_flows.planning.folding_file import to_toml
 from build_flows.planning.folding_search import fits, search
 from build_flows.planning.layer_costs import HANDOVER, Fold, divisors, fold_options, layer_units, matrix_cycles
+from build_flows.planning.network import fused
 from tests.build_flows.networks import b_lenet, network, small
 
 PART = find_part("pynq-z2")
@@ -160,3 +161,13 @@ def test_what_is_no_layer_must_fit_too():
     assert not fits(b_lenet(), B_LENET_TARGETS, part)
     with pytest.raises(FoldingError, match="takes at least 1296 cycles"):
         fits(b_lenet(), (1000, 4147), PART)
+
+
+def test_layers_of_one_kind_share_dsps_and_look_up_tables():
+    """Three layers of the same size fit when some multiply in DSPs and some in look-up tables, and not when all do the same."""
+    net = fused(network((12, 12, 8), [[("conv", 3, 1, 1, 32), ("conv", 3, 1, 1, 32), ("conv", 3, 1, 1, 32)]], [[("linear", 10)]]))
+    few = dataclasses.replace(PART, dsp=110, lut=42_000)
+    found = search(net, (2400,), few)
+    assert fits(net, (2400,), few)
+    assert not found.exceeds()
+    assert {found.folds[f"stage0_conv{at}"].body for at in range(3)} == {"shared", "shared_lut"}

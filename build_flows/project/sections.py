@@ -269,9 +269,9 @@ class BuildSection(Section):
     )
     layers: Literal["fused", "finn"] = Field(
         default="fused",
-        description="fused: a layer may be one unit of ours, its weights constants in its logic, or in memories before multipliers (DSPs or "
-        "look-up tables), where the folding finds that better than FINN's chain of units; finn: FINN's units alone. Heads that may be exchanged have no constant "
-        "weights in any case.",
+        description="fused: a layer may be one unit of ours, its weights constants in its logic, or in memories before multipliers (DSPs "
+        "or look-up tables), where the folding finds that better than FINN's chain of units; finn: FINN's units alone. Heads that may be "
+        "exchanged have no constant weights in any case.",
     )
     order: Literal["arrival", "input"] = Field(
         default="arrival", description="Results as they come, or in the order of the images (reorder buffer)."

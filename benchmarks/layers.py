@@ -5,6 +5,7 @@ Verilator: hard samples drawn at random at the planned share, and test images as
 were last measured.
 """
 
+import shutil
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from benchmarks.edited import Place, edited
 from benchmarks.figures import Figures, run_json
 from benchmarks.project import ProjectFiles, run_hard
 from build_flows.artefacts.resources import ResourcesFile
+from build_flows.artefacts.sizing import SizingFile
 from build_flows.artefacts.verdict import synthesised
 from build_flows.base.files import write_text
 from build_flows.base.parts import find_part
@@ -44,7 +46,8 @@ BATCH = 1000
 class Case:
     """``network`` planned for ``cycles`` a sample, after ``epochs`` of training: what is at most to be measured, ``reached``, with samples
     a second at the estimated clock of at least ``rate``, and at most so many LUTs of logic, LUTs of memory and DSPs, ``most`` (each None:
-    no target). ``images`` test images go through the RTL, ``hard`` are drawn for the planned shares. ``keep_free``: as in ``[target]``."""
+    no target). ``images`` test images go through the RTL, ``hard`` are drawn for the planned shares. ``keep_free``: as in ``[target]``.
+    ``whole`` False: no more is measured than how good its estimates are."""
 
     network: str
     cycles: int | str
@@ -55,6 +58,7 @@ class Case:
     images: int = 10_000
     hard: int = 4000
     keep_free: Mapping[str, int] | None = None
+    whole: bool = True
 
     @property
     def name(self) -> str:
@@ -77,7 +81,14 @@ CASES = (
     Case(network="digits", cycles="auto", epochs=40, reached=130, images=360, hard=1000),
     Case(network="triple_wins", cycles="auto", epochs=1, reached=4200),
     Case(network="b_alexnet", cycles="auto", epochs=1, reached=17_500, images=1000, hard=1000),
+    *(Case(network=network, cycles=cycles, epochs=epochs, reached=cycles, whole=False)
+      for network, epochs, paces in (("b_lenet", 4, (4000,)), ("digits", 40, (256, 1024)), ("triple_wins", 1, (8000, 20_000, 50_000)))
+      for cycles in paces),
 )
+ESTIMATED = {"lut": 0.10, "ff": 0.10, "bram36": 0.0, "dsp": 0.0}
+"""By how much estimates of all layers together may be off, as a share of what synthesis finds."""
+STAGES = 0.02
+"""By how much a stage's predicted cycles a frame may be."""
 
 
 def config_text(case: Case, cifar10: Path | None = None) -> str:
@@ -116,9 +127,37 @@ def layers(ui: Ui, only: Sequence[str] = (), cifar10: Path | None = None) -> str
 def _measure(figures: Figures, case: Case, cifar10: Path | None) -> None:
     file = WORK / f"{case.slug}.toml"
     write_text(file, config_text(case, cifar10))
+    _begun(case)
     run_json([sys.executable, "-m", "build_flows.cli.main", "synth", str(file), "--json"], ROOT)
     project = load(file)
     found = ResourcesFile.load(project.output / "resources.json")
+    _estimates(figures, case, found, SizingFile.load(project.output / "sizing.json"))
+    if case.whole:
+        _figures(figures, case, project, found)
+
+
+def _begun(case: Case) -> None:
+    """Begin with what another case of the network has been trained to, where there is one: their training is the same."""
+    output = WORK / case.slug
+    trained = [WORK / other.slug for other in CASES
+               if other.network == case.network and (WORK / other.slug / ".steps" / "calibrate.json").is_file()]
+    if trained and not output.exists():
+        shutil.copytree(trained[0], output)
+
+
+def _estimates(figures: Figures, case: Case, found: ResourcesFile, sizing: SizingFile) -> None:
+    """How far the layers' estimate was off what synthesis found, and the stages' predicted cycles off those that were measured."""
+    corrected = found.estimates.total.error.corrected
+    errors = {name: getattr(corrected, name) or 0.0 for name in ESTIMATED}
+    cycles = max((stage.predicted / stage.interval - 1 for stage in sizing.stages), key=abs)
+    told = ", ".join(f"{name.upper()} {100 * error:+.1f} %" for name, error in errors.items())
+    figures.add(f"{case.name}: layers estimated against synthesised",
+                "LUT and FF within 10 %, BRAM and DSP equal; cycles of stages within 2 %", f"{told}; cycles {100 * cycles:+.1f} %",
+                all(abs(error) <= ESTIMATED[name] for name, error in errors.items()) and abs(cycles) <= STAGES,
+                f"`python -m benchmarks.layers {case.slug}`; of stages' cycles the worst")
+
+
+def _figures(figures: Figures, case: Case, project: Project, found: ResourcesFile) -> None:
     verdict, total, run = synthesised(found), found.total, run_hard(project, case.hard)
     fmax = found.fmax_estimate_mhz or 0.0
     rate = fmax * 1e6 / run.cycles_per_sample

@@ -21,7 +21,8 @@ def test_channels_that_are_there(reads, writes, first, missing):
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    ({"data_bits": 16, "id_bits": 6}, "data_bits must be 32 or 64, not 16"), ({"data_bits": 64, "id_bits": 0}, "id_bits must be at least 1"),
+    ({"data_bits": 16, "id_bits": 6}, "data_bits must be 32 or 64, not 16"),
+    ({"data_bits": 64, "id_bits": 0}, "id_bits must be at least 1"),
     ({"data_bits": 64, "id_bits": 6, "reads": False, "writes": False}, "reads or writes must be true"),
 ])
 def test_errors(arguments, message):

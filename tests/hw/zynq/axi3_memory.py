@@ -28,6 +28,7 @@ class _Write:
     beats: int
     accepted: bool = False
     came: int = 0
+    due: int = 0
     response: Response = Response.OKAY
 
 
@@ -52,16 +53,17 @@ class Axi3Memory:
     """``SIZE`` bytes from ``BASE`` on, behind the signals of ``bus``; beyond them it answers with DECERR.
 
     ``latency``: cycles from an address to its first beat of data, or from the last beat written to the answer, a random number from the
-    first to the second; ``stall``: probability of not being ready in a cycle; ``gap``: of a pause before a beat; ``errors``: what is
-    answered to a beat, or a burst with a beat, at an address. ``depth``: reads accepted at a time; ``burst``: the most beats of one.
+    first to the second; ``stall``: probability of not being ready in a cycle, ``address_stall`` that for an address; ``gap``: of a
+    pause before a beat; ``errors``: what is answered to a beat, or a burst with a beat, at an address; ``order``: one of
+    :data:`ORDERS`; ``depth``: reads accepted at a time; ``burst``: the most beats of one.
     While ``silent``, nothing is taken nor begun. ``may_void``: the manager may write beats without strobes.
     """
 
-    def __init__(self, ctx, bus, contents=b"", *, latency=(0, 0), stall=0.0, gap=0.0, order="any", errors=None, depth=8, burst=16,
-                 seed=1):
+    def __init__(self, ctx, bus, contents=b"", *, latency=(0, 0), stall=0.0, address_stall=None, gap=0.0, order="any", errors=None,
+                 depth=8, burst=16, seed=1):
         assert order in ORDERS
         self.ctx, self.bus, self.order, self.latency, self.stall, self.gap, self.depth = ctx, bus, order, latency, stall, gap, depth
-        self.burst = burst
+        self.burst, self.address_stall = burst, address_stall
         self.rng = random.Random(seed)
         self.errors = errors or {}
         self.bytes = bytearray(contents) + bytearray(SIZE - len(contents))
@@ -82,7 +84,6 @@ class Axi3Memory:
         self.unaccepted = None  # of all writes, the one whose address is on offer
         self.finished = deque()
         self.answering = None
-        self.due = None
         self.data_seen = False
         self.ready = dict.fromkeys(self.channels, 0)
         if self.signature.reads:
@@ -105,7 +106,8 @@ class Axi3Memory:
 
     def drive(self):
         """Sets the signals of the cycle that begins."""
-        chance = {name: not self.silent and self.rng.random() >= self.stall for name in self.channels}
+        address_stall = self.stall if self.address_stall is None else self.address_stall
+        chance = {name: not self.silent and self.rng.random() >= (self.stall if name == "w" else address_stall) for name in self.channels}
         if self.signature.reads:
             chance["ar"] &= len(self.reads) < self.depth
             self._drive_read()
@@ -183,6 +185,7 @@ class Axi3Memory:
                     self.bytes[at - BASE + lane] = seen["data"] >> 8 * lane & 0xFF
         write.came += 1
         if seen["last"]:
+            write.due = self.now + 1 + self.rng.randint(*self.latency)
             self.finished.append(self.writes.popleft())
 
     def _merge(self, response, at):
@@ -215,11 +218,9 @@ class Axi3Memory:
 
     def _drive_answer(self):
         if self.answering is None and self.finished and not self.silent:
-            early = self.order == "address after the answer"
-            if self.due is None:
-                self.due = self.now + self.rng.randint(*self.latency)
-            if self.due <= self.now and (early or self.finished[0].accepted):
-                self.answering, self.due = self.finished[0], None
+            first = self.finished[0]
+            if first.due <= self.now and (first.accepted or self.order == "address after the answer"):
+                self.answering = first
         self.ctx.set(self.bus.bvalid, self.answering is not None)
         self.ctx.set(self.bus.bresp, self.answering.response if self.answering else Response.DECERR)
 

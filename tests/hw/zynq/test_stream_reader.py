@@ -86,7 +86,7 @@ def test_throughput(word_bits, depth, latency):
         cycles_a_beat = max(1, 64 // word_bits)
         assert beats * cycles_a_beat / (cycles - latency[1]) >= 0.95
 
-    bench(StreamReader(word_bits, depth), body, latency=latency)
+    bench(StreamReader(word_bits, depth), body, latency=latency, address_stall=0.7)
 
 
 @pytest.mark.parametrize(("depth", "burst", "bursts"), [(16, 16, 1), (64, 16, 4), (72, 16, 4), (16, 4, 4)])

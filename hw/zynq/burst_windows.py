@@ -1,21 +1,27 @@
 """Where the next burst of a transfer begins, and how long it is."""
 
 from math import log2
+from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.zynq.axi3 import LONGEST_BURST
+from hw.zynq.axi3 import LONGEST_BURST, Burst
 
-__all__ = ["BEAT_BITS", "CACHE", "SIZE", "BurstWindows"]
+__all__ = ["BEAT_BITS", "BurstWindows", "fixed"]
 
 BEAT_BITS = 64
 """Bits of a beat at an HP port."""
-SIZE = 3
-"""AXI's ``size`` of a burst of such beats."""
-CACHE = 0b0011
-"""AXI's ``cache``: cacheable and bufferable, do not allocate (ARM IHI 0022C, section 5.1)."""
+
+# Whole beats of 8 bytes; normal, secure and unprivileged accesses to data; cacheable and bufferable, do not allocate (ARM IHI 0022C,
+# chapters 4 and 5).
+_FIXED = {"id": 0, "size": 3, "burst": Burst.INCR, "lock": 0, "cache": 0b0011, "prot": 0, "qos": 0}
+
+
+def fixed(axi: Any, channel: str) -> list[Any]:
+    """What the members of ``channel`` (``ar`` or ``aw``) are that are the same for all bursts."""
+    return [getattr(axi, f"{channel}{name}").eq(value) for name, value in _FIXED.items()]
 
 
 class BurstWindows(wiring.Component):

@@ -5,9 +5,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.streams.fifo import Fifo
-from hw.zynq.axi3 import LONGEST_BURST, Axi3Signature, Burst
+from hw.zynq.axi3 import LONGEST_BURST, Axi3Signature
 from hw.zynq.beats_to_words import BeatsToWords
-from hw.zynq.burst_windows import BEAT_BITS, CACHE, SIZE, BurstWindows
+from hw.zynq.burst_windows import BEAT_BITS, BurstWindows, fixed
 from hw.zynq.transfer import Fault, Transfer
 
 __all__ = ["StreamReader"]
@@ -53,8 +53,8 @@ class StreamReader(wiring.Component):
         self._words = BeatsToWords(word_bits, length_bits)
         if depth < burst:
             raise ValueError(f"depth must be at least {burst}, a longest burst, not {depth}")
-        if not 4 <= length_bits <= 32:
-            raise ValueError(f"length_bits must be from 4 to 32, not {length_bits}")
+        if not 3 <= length_bits <= 32:
+            raise ValueError(f"length_bits must be from 3 to 32, not {length_bits}")
         self.word_bits = word_bits
         self.depth = depth
         self.length_bits = length_bits
@@ -82,11 +82,11 @@ class StreamReader(wiring.Component):
             transfer.start.eq(self.start), transfer.misplaced.eq(self.address), transfer.length.eq(self.length),
             transfer.abort.eq(self.abort),
             self.busy.eq(transfer.busy), self.error.eq(transfer.error),
-            transfer.over.eq(Mux(transfer.aborting, ~axi.arvalid & (bursts == 0), self.o.valid & self.o.ready & self.o.payload.last)),
+            transfer.over.eq(Mux(transfer.aborting, bursts == 0, self.o.valid & self.o.ready & self.o.payload.last)),
             transfer.answered.eq(axi.rvalid), transfer.response.eq(axi.rresp),
             words.start.eq(transfer.begins), words.length.eq(self.length), words.hold.eq(transfer.aborting),
             windows.load.eq(transfer.begins), windows.first.eq(self.address), windows.step.eq(accepted),
-            axi.araddr.eq(windows.address), axi.arsize.eq(SIZE), axi.arburst.eq(Burst.INCR), axi.arcache.eq(CACHE),
+            axi.araddr.eq(windows.address), *fixed(axi, "ar"),
             accepted.eq(axi.arvalid & axi.arready),
             axi.rready.eq(1), beats.i.valid.eq(axi.rvalid), beats.i.payload.eq(axi.rdata),
             popped.eq(beats.o.valid & beats.o.ready),

@@ -5,8 +5,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.streams.fifo import Fifo
-from hw.zynq.axi3 import LONGEST_BURST, Axi3Signature, Burst
-from hw.zynq.burst_windows import BEAT_BITS, CACHE, SIZE, BurstWindows
+from hw.zynq.axi3 import LONGEST_BURST, Axi3Signature
+from hw.zynq.burst_windows import BEAT_BITS, BurstWindows, fixed
 from hw.zynq.transfer import Fault, Transfer
 from hw.zynq.words_to_beats import WordsToBeats
 
@@ -62,8 +62,8 @@ class StreamWriter(wiring.Component):
         self._words = WordsToBeats(word_bits, length_bits)
         if depth < burst:
             raise ValueError(f"depth must be at least {burst}, a longest burst, not {depth}")
-        if not 4 <= length_bits <= 32:
-            raise ValueError(f"length_bits must be from 4 to 32, not {length_bits}")
+        if not 3 <= length_bits <= 32:
+            raise ValueError(f"length_bits must be from 3 to 32, not {length_bits}")
         if unanswered < 1:
             raise ValueError(f"unanswered must be at least 1, not {unanswered}")
         self.word_bits = word_bits
@@ -101,7 +101,7 @@ class StreamWriter(wiring.Component):
             words.start.eq(transfer.begins), words.capacity.eq(self.length), words.stop.eq(transfer.stops),
             windows.load.eq(transfer.begins), windows.first.eq(self.address), windows.step.eq(axi.awvalid & axi.awready),
             windows.upto.eq(Mux(ended & (waiting == 1), at, self.burst - 1)),
-            axi.awaddr.eq(windows.address), axi.awsize.eq(SIZE), axi.awburst.eq(Burst.INCR), axi.awcache.eq(CACHE),
+            axi.awaddr.eq(windows.address), *fixed(axi, "aw"), axi.wid.eq(0),
             axi.bready.eq(1),
             issue.eq((waiting != 0) & ~axi.awvalid & (answers != self.unanswered) & transfer.goes_on),
             sent.eq(axi.wvalid & axi.wready & axi.wlast),

@@ -227,7 +227,7 @@ def test_a_start_while_busy_or_with_an_abort_is_ignored():
 @pytest.mark.parametrize(("arguments", "message"), [
     ({"word_bits": 24}, "word_bits must be one of 8, 16, 32, 64, 128, not 24"),
     ({"word_bits": 64, "depth": 15}, "depth must be at least 16, a longest burst, not 15"),
-    ({"word_bits": 64, "length_bits": 3}, "length_bits must be from 4 to 32, not 3"),
+    ({"word_bits": 64, "length_bits": 2}, "length_bits must be from 3 to 32, not 2"),
     ({"word_bits": 64, "burst": 5}, "burst must be 4, 8 or 16, not 5"),
 ])
 def test_errors(arguments, message):

@@ -293,7 +293,7 @@ def test_a_start_while_busy_or_with_an_abort_is_ignored():
 @pytest.mark.parametrize(("arguments", "message"), [
     ({"word_bits": 16}, "word_bits must be 32 or 64, not 16"),
     ({"word_bits": 64, "depth": 15}, "depth must be at least 16, a longest burst, not 15"),
-    ({"word_bits": 64, "length_bits": 33}, "length_bits must be from 4 to 32, not 33"),
+    ({"word_bits": 64, "length_bits": 33}, "length_bits must be from 3 to 32, not 33"),
     ({"word_bits": 64, "burst": 5}, "burst must be 4, 8 or 16, not 5"),
     ({"word_bits": 64, "unanswered": 0}, "unanswered must be at least 1, not 0"),
 ])

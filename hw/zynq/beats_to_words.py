@@ -19,7 +19,7 @@ class BeatsToWords(wiring.Component):
     transfer to the next.
 
     Latency: 0 cycles (combinational). Throughput: one word a cycle; for 128 bits one beat a cycle. Reset: as after a transfer.
-    ``o`` depends combinationally on ``i`` and ``hold``, ``i.ready`` on ``o.ready``, ``i.valid`` and ``hold``.
+    ``o`` depends combinationally on ``i``, ``i.ready`` on ``o.ready`` and ``i.valid``.
 
     Parameters
     ----------
@@ -28,8 +28,7 @@ class BeatsToWords(wiring.Component):
 
     Members
     -------
-    start, length : from the next cycle on, a transfer of ``length`` words, at least 1
-    hold : nothing is taken, and nothing is on offer
+    start, length : from the next cycle without ``start`` on, a transfer of ``length`` words, at least 1
     i : beats
     o : ``{word, last}``, ``last`` with the last word of a transfer
     """
@@ -40,7 +39,7 @@ class BeatsToWords(wiring.Component):
         self.word_bits = word_bits
         self.length_bits = length_bits
         super().__init__({
-            "start": In(1), "length": In(length_bits), "hold": In(1),
+            "start": In(1), "length": In(length_bits),
             "i": In(stream.Signature(BEAT_BITS)),
             "o": Out(stream.Signature(data.StructLayout({"word": word_bits, "last": 1}))),
         })
@@ -59,8 +58,8 @@ class BeatsToWords(wiring.Component):
             low, held = Signal(BEAT_BITS), Signal()
             m.d.comb += [
                 self.o.payload.word.eq(Cat(low, self.i.payload)),
-                self.o.valid.eq(self.i.valid & held & ~self.hold),
-                self.i.ready.eq(~self.hold & (~held | self.o.ready)),
+                self.o.valid.eq(self.i.valid & held),
+                self.i.ready.eq(~held | self.o.ready),
             ]
             with m.If(~held):
                 m.d.sync += low.eq(self.i.payload)
@@ -73,7 +72,7 @@ class BeatsToWords(wiring.Component):
         index = Signal(range(count))
         m.d.comb += [
             self.o.payload.word.eq(self.i.payload.word_select(index, self.word_bits)),
-            self.o.valid.eq(self.i.valid & ~self.hold),
+            self.o.valid.eq(self.i.valid),
             self.i.ready.eq(taken & (last | (index == count - 1))),
         ]
         with m.If(self.start | taken):

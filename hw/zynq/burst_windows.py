@@ -39,7 +39,7 @@ class BurstWindows(wiring.Component):
 
     Members
     -------
-    load, first : a transfer begins at ``first``; bits below half a window (64 bytes for 16 beats) are taken as 0
+    load, first : from the next cycle on, a transfer begins at ``first``; bits below half a window (64 bytes for 16 beats) are taken as 0
     step : the next window's turn
     upto : the burst's last beat, counted from 0 at the beginning of its window; in a first half window only its upper half
     address, len : of the burst, as AXI has them: ``len`` is beats less 1

@@ -1,6 +1,6 @@
 """Reads a buffer in memory and gives it as a stream: what a DMA does, at a port of a Zynq-7000's processing system."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -71,10 +71,12 @@ class StreamReader(wiring.Component):
         m.submodules.transfer = transfer = Transfer(windows.aligned_bits, self.length_bits)
         m.submodules.windows, m.submodules.words = windows, words
         beats = Fifo(BEAT_BITS, self.depth)
-        m.submodules.beats = ResetInserter(transfer.aborting)(beats)
+        m.submodules.beats = ResetInserter(transfer.stops)(beats)
         wiring.connect(m, beats.o, words.i)
         wiring.connect(m, wiring.flipped(self.o), words.o)
-        issue, accepted = Signal(), Signal()
+        # What a transfer begins with is loaded until one does: whether it does comes late.
+        idle = ~transfer.busy
+        issue, issued, accepted = Signal(), Signal(), Signal()
         bursts = Signal(range(-(-self.depth // self.burst) + 1))  # on offer or accepted, and their last beats yet to come
         free = Signal(range(self.depth + 1), init=self.depth)  # places for beats that neither are held nor will come
         popped = Signal()
@@ -84,26 +86,27 @@ class StreamReader(wiring.Component):
             self.busy.eq(transfer.busy), self.error.eq(transfer.error),
             transfer.over.eq(Mux(transfer.aborting, bursts == 0, self.o.valid & self.o.ready & self.o.payload.last)),
             transfer.answered.eq(axi.rvalid), transfer.response.eq(axi.rresp),
-            words.start.eq(transfer.begins), words.length.eq(self.length), words.hold.eq(transfer.aborting),
-            windows.load.eq(transfer.begins), windows.first.eq(self.address), windows.step.eq(accepted),
+            words.start.eq(idle), words.length.eq(self.length),
+            windows.load.eq(idle), windows.first.eq(self.address), windows.step.eq(accepted),
             axi.araddr.eq(windows.address), *fixed(axi, "ar"),
             accepted.eq(axi.arvalid & axi.arready),
             axi.rready.eq(1), beats.i.valid.eq(axi.rvalid), beats.i.payload.eq(axi.rdata),
             popped.eq(beats.o.valid & beats.o.ready),
         ]
-        more = self._count_windows(m, transfer.begins, accepted)
+        more = self._count_windows(m, idle, accepted)
         m.d.comb += issue.eq(more & ~axi.arvalid & (free >= self.burst) & transfer.goes_on)
         with m.If(issue):
             m.d.sync += [axi.arvalid.eq(1), axi.arlen.eq(windows.len)]
         with m.Elif(axi.arready):
             m.d.sync += axi.arvalid.eq(0)
         m.d.sync += bursts.eq(bursts + issue - (axi.rvalid & axi.rlast))
-        # Adding the complement of beats less 1 takes the beats away.
-        taken = Mux(issue, ~Cat(windows.len, Const(0, len(free))), 0)
+        # Adding the complement of beats less 1 takes the beats away; a cycle late is in time, for no address follows at once.
+        taken = Mux(issued, ~Cat(axi.arlen, Const(0, len(free))), 0)
+        m.d.sync += issued.eq(issue)
         m.d.sync += free.eq(Mux(transfer.aborting, self.depth, free + taken + popped))
         return m
 
-    def _count_windows(self, m: Module, begins: Signal, accepted: Signal) -> Signal:
+    def _count_windows(self, m: Module, idle: Value, accepted: Signal) -> Signal:
         """Tells the windows how far its burst goes; whether there is one more to send out."""
         windows = self._windows
         per_beat, per_word = max(1, BEAT_BITS // self.word_bits), max(1, self.word_bits // BEAT_BITS)
@@ -118,7 +121,7 @@ class StreamReader(wiring.Component):
         window = Signal.like(last_window)
         final, more = Signal(), Signal()
         m.d.comb += [final.eq(window == last_window), windows.upto.eq(Mux(final, ends_at, self.burst - 1))]
-        with m.If(begins):
+        with m.If(idle):
             m.d.sync += [ends_at.eq(last_beat), last_window.eq(last_beat[windows.beat_bits:]), window.eq(0), more.eq(1)]
         with m.Elif(accepted):
             m.d.sync += [window.eq(window + 1), more.eq(~final)]

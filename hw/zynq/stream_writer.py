@@ -1,6 +1,6 @@
 """Writes a stream into a buffer in memory: what a DMA does, at a port of a Zynq-7000's processing system."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -86,7 +86,9 @@ class StreamWriter(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i), words.i)
         beats, flush = Fifo(_BEAT.size, self.depth), Signal()
         m.submodules.beats = ResetInserter(flush)(beats)
-        collected, ended, at = self._collect(m, transfer.begins, beats)
+        # What a transfer begins with is loaded until one does: whether it does comes late.
+        idle = ~transfer.busy
+        collected, ended, at = self._collect(m, idle, beats)
 
         issue, sent = Signal(), Signal()
         bursts = range(self.depth // self.burst + 3)
@@ -99,7 +101,7 @@ class StreamWriter(wiring.Component):
             transfer.over.eq((answers == 0) & ~axi.awvalid & (transfer.aborting | (ended & (waiting == 0)))),
             transfer.answered.eq(axi.bvalid), transfer.response.eq(axi.bresp),
             words.start.eq(transfer.begins), words.capacity.eq(self.length), words.stop.eq(transfer.stops),
-            windows.load.eq(transfer.begins), windows.first.eq(self.address), windows.step.eq(axi.awvalid & axi.awready),
+            windows.load.eq(idle), windows.first.eq(self.address), windows.step.eq(axi.awvalid & axi.awready),
             windows.upto.eq(Mux(ended & (waiting == 1), at, self.burst - 1)),
             axi.awaddr.eq(windows.address), *fixed(axi, "aw"), axi.wid.eq(0),
             axi.bready.eq(1),
@@ -111,7 +113,7 @@ class StreamWriter(wiring.Component):
         with m.Elif(axi.awready):
             m.d.sync += axi.awvalid.eq(0)
         m.d.sync += [
-            waiting.eq(Mux(transfer.begins, 0, waiting + collected - issue)),
+            waiting.eq(Mux(idle, 0, waiting + collected - issue)),
             sending.eq(sending + issue - sent),
             answers.eq(answers + issue - axi.bvalid),
         ]
@@ -120,7 +122,7 @@ class StreamWriter(wiring.Component):
         m.d.comb += flush.eq(transfer.aborting & (sending == 0))
         return m
 
-    def _collect(self, m: Module, begins: Signal, beats: Fifo) -> tuple[Signal, Signal, Signal]:
+    def _collect(self, m: Module, idle: Value, beats: Fifo) -> tuple[Signal, Signal, Signal]:
         """Fills the queue; whether the last beat of a burst enters it, whether that of the transfer has, and the next beat's place in its
         window, or that of the transfer's last."""
         words, windows = self._words, self._windows
@@ -132,7 +134,7 @@ class StreamWriter(wiring.Component):
             enters.eq(words.o.valid & beats.i.ready),
             collected.eq(enters & entry.closes),
         ]
-        with m.If(begins):
+        with m.If(idle):
             m.d.sync += [ended.eq(0), at.eq(Mux(self.address[windows.aligned_bits], self.burst // 2, 0))]
         with m.Elif(enters):
             m.d.sync += [ended.eq(beat.last), at.eq(at + ~beat.last)]
@@ -148,7 +150,7 @@ class StreamWriter(wiring.Component):
             axi.wstrb.eq(Cat((~void).replicate(4), (~void & beat.upper).replicate(4))),
         ]
         # A beat that is on offer must stay as it is.
-        with m.If(transfer.begins):
+        with m.If(~transfer.busy):
             m.d.sync += void.eq(0)
         with m.Elif(transfer.stops & (axi.wready | ~axi.wvalid)):
             m.d.sync += void.eq(1)

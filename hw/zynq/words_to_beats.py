@@ -70,7 +70,7 @@ class WordsToBeats(wiring.Component):
                 m.d.sync += [beat.upper.eq(half), beat.data[self.word_bits:].eq(self.i.payload.word), half.eq(~completes)]
             with m.If(taken & ~half):
                 m.d.sync += beat.data[:self.word_bits].eq(self.i.payload.word)
-            with m.If(self.start):
+            with m.If(~taking):
                 m.d.sync += half.eq(0)
         with m.If(taken):
             m.d.sync += [beat.last.eq(ends), number.eq(number + 1), self.written.eq(number)]
@@ -78,6 +78,8 @@ class WordsToBeats(wiring.Component):
             self.o.valid.eq(~self.stop & Mux(taken, completes, self.o.valid & ~self.o.ready)),
             taking.eq(~self.stop & (self.start | (taking & ~(taken & ends)))),
         ]
+        with m.If(~taking):
+            m.d.sync += [capacity.eq(self.capacity), number.eq(1)]
         with m.If(self.start):
-            m.d.sync += [capacity.eq(self.capacity), number.eq(1), self.written.eq(0)]
+            m.d.sync += self.written.eq(0)
         return m

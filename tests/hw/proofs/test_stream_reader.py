@@ -25,7 +25,7 @@ def test_proven_for_runs_of_any_length(proof):
     (ROOM, "(free >= self.burst)", "(free != 0)", "room for what was asked for"),
     (ROOM, "Mux(transfer.aborting, bursts == 0,", "Mux(transfer.aborting, 1,", "idle with nothing outstanding"),
     (ROOM, "(axi.rvalid & axi.rlast)", "axi.rvalid", "idle with nothing outstanding"),
-    (ROOM, "words.hold.eq(transfer.aborting)", "words.hold.eq(0)", "no word after an abort"),
+    (ROOM, "ResetInserter(transfer.stops)", "ResetInserter(transfer.aborting)", "no word after an abort"),
 ])
 def test_a_planted_bug_is_found(find, name, old, new, claim):
     result = find(name, old, new)

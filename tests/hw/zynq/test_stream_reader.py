@@ -89,6 +89,23 @@ def test_throughput(word_bits, depth, latency):
     bench(StreamReader(word_bits, depth), body, latency=latency, address_stall=0.7)
 
 
+@pytest.mark.parametrize(("depth", "latency"), [(64, 1), (65, 2)])
+def test_latency(depth, latency):
+    async def body(clock, there, sink):
+        await clock.start(BASE, 1)
+        await clock.tick()
+        assert clock.ctx.get(clock.dut.axi.arvalid)
+        while not there.beats["r"]:
+            await clock.tick()
+        await clock.tick(latency - 1)
+        assert not sink.words
+        await clock.tick()
+        assert sink.words == words(BASE, 1, 64)
+        assert not clock.ctx.get(clock.dut.busy)
+
+    bench(StreamReader(64, depth), body)
+
+
 @pytest.mark.parametrize(("depth", "burst", "bursts"), [(16, 16, 1), (64, 16, 4), (72, 16, 4), (16, 4, 4)])
 def test_an_address_goes_out_only_when_there_is_room(depth, burst, bursts):
     """A stream that is not taken and memory that does not answer hold the addresses; what was asked for has its place."""

@@ -36,7 +36,7 @@ SCALE = 10**9
 EXCHANGED = 6
 """Of the solutions with different costs, the best so many are begun with when layers are exchanged."""
 
-_RESOURCES = ("LUT", "LUTRAM", "FF", "BRAM18", "DSP")
+_RESOURCES = ("LUT", "LUTRAM", "FF", "BRAM18", "DSP", "CARRY4")
 
 
 def search(
@@ -47,7 +47,7 @@ def search(
     ``targets[k]`` cycles.
 
     ``weights`` None: the largest share that any resource has of the part (with :data:`RESERVE`) is small, and then the sum of shares; that
-    is a very good folding, but not proven the best. Otherwise (by ``LUT``, ``LUTRAM``, ``FF``, ``BRAM18`` and ``DSP``, none below 0)
+    is a very good folding, but not proven the best. Otherwise (by ``LUT``, ``LUTRAM``, ``FF``, ``BRAM18``, ``DSP`` and ``CARRY4``, none below 0)
     the least sum of shares, each times its weight, which is exact. ``reach``, the share of the samples that reaches each stage, sizes the
     gates, whose memories count; without it they do not. ``narrow``: see :func:`build_flows.planning.layer_costs.lanes`. Of
     equally good foldings the one with the lowest numbers is taken, so the result is deterministic. Cycles may exceed a target by
@@ -92,9 +92,9 @@ def _space(network: Network, targets: Sequence[int], narrow: bool, reach: Sequen
 
 def _priced(weights: Mapping[str, float], part: Part) -> Vector:
     """What one of each resource costs, when shares of the part weigh as ``weights`` say."""
-    capacity = dict(zip(_RESOURCES, (part.lut, part.lutram, part.ff, part.bram18, part.dsp), strict=True))
-    lut, lutram, ff, bram18, dsp = (round(SCALE * weights[name] / max(capacity[name], LITTLE)) for name in _RESOURCES)
-    return lut, lutram, ff, bram18, dsp
+    capacity = dict(zip(_RESOURCES, (part.lut, part.lutram, part.ff, part.bram18, part.dsp, part.carry), strict=True))
+    lut, lutram, ff, bram18, dsp, carry = (round(SCALE * weights[name] / max(capacity[name], LITTLE)) for name in _RESOURCES)
+    return lut, lutram, ff, bram18, dsp, carry
 
 
 def _shares(cost: Vector, part: Part) -> dict[str, float]:

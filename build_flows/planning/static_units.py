@@ -112,7 +112,8 @@ def _terms(found: StaticTerms) -> Terms:
     queue = found.levels + found.search_steps + _STAGES
     memories = ((found.line_depth, found.line_bits), (found.row_depth, found.row_bits), (queue, found.out_bits))
     return {
-        "adders": found.adder_bits, "chains": sum(-(-bits // 4) * count for bits, count in found.adders.items()), "sums": found.sum_bits, "multiples": found.multiple_bits, "taps": found.tap_bits,
+        "adders": found.adder_bits, "chains": sum(-(-bits // 4) * count for bits, count in found.adders.items()),
+        "sums": found.sum_bits, "multiples": found.multiple_bits, "taps": found.tap_bits,
         "search": found.search_bits, "pool": found.pool_bits, "row": found.row_bits, "out": found.out_bits,
         "memory": sum(place(words, bits, style="distributed").lutram for words, bits in memories if bits), "one": 1,
     }

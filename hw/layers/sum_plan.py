@@ -122,9 +122,9 @@ def registers(plans: Sequence[SumPlan]) -> list[Node]:
 def plan_sums(weights: Sequence[Sequence[int]], least: int, most: int) -> list[SumPlan]:
     """Plans of ``sum(weight * input)`` for each row of ``weights``, all of the same inputs, from ``least`` to ``most``.
 
-    Digits, a level of adders at a time, the same for the same weights. Where the weights of three sums or more have pairs of digits that are
-    the same but for a shift and a sign, those are added once. Other neighbours of equal sign and shift are added, so that few bits carry
-    a sign or wait for a higher shift.
+    Digits, a level of adders at a time, the same for the same weights. Where the weights of three sums or more have pairs of digits that
+    are the same but for a shift and a sign, those are added once. Other neighbours of equal sign and shift are added, so that few bits
+    carry a sign or wait for a higher shift.
     """
     reach = _Reach(least, most)
     leaves: dict[tuple[int, int], Node] = {}

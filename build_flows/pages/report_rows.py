@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from build_flows.artefacts.simulation import Figures
 from build_flows.artefacts.verdict import NAMES, capacity, used
 from build_flows.base.parts import find_part
+from build_flows.pages.folding_words import folding_words
 from build_flows.pages.report_data import CountedStream, ReportData
 from hw.netlist import Exit, Layer, Netlist, Stage
 from quant_models.exits.policies import POLICIES
@@ -222,17 +223,11 @@ def stage_layers(netlist: Netlist) -> list[StageLayers]:
 
 
 def _layer(layer: Layer, slowest: int) -> LayerRow:
-    folding = ", ".join(_fold(key, value) for key, value in sorted(layer.folding.items()) if key != "parallel_window" or value)
     return LayerRow(
-        name=layer.name, kind=layer.op.removesuffix("_rtl"), told=folding, cycles=layer.cycles, slowest=layer.cycles == slowest,
+        name=layer.name, kind=layer.op.removesuffix("_rtl"), told=folding_words(layer), cycles=layer.cycles,
+        slowest=layer.cycles == slowest,
         finn_cycles=layer.finn.get("cycles"), costs=[(layer.cost.get(key), layer.finn.get(key)) for key in COSTS],
     )
-
-
-def _fold(key: str, value: int) -> str:
-    if key == "pixels":
-        return f"{value} pixel{'s' if value > 1 else ''} a beat, all weights at once"
-    return "parallel window" if key == "parallel_window" else f"{key.upper()} {value}"
 
 
 def _sums(layers: Sequence[Layer], key: str) -> tuple[float, float | None]:

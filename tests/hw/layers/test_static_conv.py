@@ -44,6 +44,7 @@ CASES = {
     "pool, four pixels": {"pool": (2, 2), "pixels": 4, "width": 8},
     "pool across": {"pool": (1, 2), "pixels": 2},
     "pool down": {"pool": (3, 1)},
+    "pool down, two pixels": {"pool": (2, 1), "pixels": 2},
     "pool of three, something left over": {"pool": (3, 3), "height": 7, "width": 8},
     "pool of four, two pixels": {"pool": (4, 4), "height": 9, "width": 8, "pixels": 2},
     "pool of three, three pixels": {"pool": (3, 3), "pixels": 3},

@@ -48,20 +48,21 @@ class RegisterBridge(wiring.Component):
     a beat written has the strobes of the bus, of a beat read the manager takes its bytes, so what reading a word sets off a narrow burst
     sets off with every beat. Data to be written may come before, with or after its address, in the order of the addresses (interleaving
     depth 1: ``wid`` and ``wlast`` are not looked at); the first beat is taken even before the address, the next one when that is done.
-    An answer has its burst's ID, each beat read its own response, a burst written the worst of its beats'. The answer for an address in
-    no page is DECERR, with 0 for each beat read, after all beats, and reaches no subordinate. ``lock`` is not looked at: an exclusive
-    access is an ordinary one, and is answered OKAY, which says so.
+    An answer has its burst's ID, each beat read its own response, a burst written the worst of its beats'. Where there is no page, each
+    beat read is 0 and DECERR, a burst written is answered DECERR after all its beats, and no subordinate is reached. ``lock`` is not
+    looked at: an exclusive access is an ordinary one, and is answered OKAY, which says so.
 
     An access that is not answered freezes the processor. The bridge answers each one if its subordinate does, and asks of that: it takes
     address and data, in any order, and answers once, after both, in bounded time, whatever state the unit behind it is in; an offered
-    answer stays; EXOKAY is none. So what a soft reset strikes must not have the bus in it: :class:`~hw.control.axi_lite.AxiLiteRegisters`
-    outside that reset answers in any case. One that is reset by itself would owe its answer for ever.
+    answer stays; EXOKAY is none; it is in reset only while the bridge is. So a soft reset must not strike what has the bus in it:
+    :class:`~hw.control.axi_lite.AxiLiteRegisters` outside that reset answers in any case, while in it they would take accesses and forget
+    them.
 
     Latency: a subordinate is asked 2 cycles after the address was taken, and to write no sooner than 2 cycles after the data was; its
     answer is on offer one cycle after it came. With AxiLiteRegisters that is 5 cycles from address (or data) to answer. Throughput: with
     these a beat read takes 4 cycles and a beat written 5, a burst read 2 more and a burst written 1 more. Where there is no page, each
-    beat takes 2 cycles less. All outputs come from registers, without a gate between. Reset: nothing is taken while it lasts; an access
-    that is offered waits. One under way is forgotten: so reset the bridge only while the processor has none.
+    beat takes 2 cycles less. All outputs come from registers, without a gate between. Reset: from its second cycle on nothing is taken,
+    and an access that is offered waits. One under way is forgotten: so reset the bridge only while the processor has none.
 
     Parameters
     ----------

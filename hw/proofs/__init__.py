@@ -1,7 +1,7 @@
 """Formal proofs of the streaming units and of the core that they make: what is claimed of each, at small sizes, for
 ``sim.formal.prove`` to prove."""
 
-from hw.proofs import admission, core, frame_gate, offer_hold, result_queue, shared_conv, skid, static_conv, stream_fork
+from hw.proofs import admission, core, frame_gate, offer_hold, register_bridge, result_queue, shared_conv, skid, static_conv, stream_fork
 from hw.proofs import decision as exit_decision
 from hw.proofs import merge as exit_merge
 from hw.proofs.contract import Harness, Proof
@@ -11,7 +11,7 @@ __all__ = ["PROOFS", "Harness", "Proof"]
 PROOFS: dict[str, Proof] = {
     proof.name: proof
     for module in (stream_fork, static_conv, shared_conv, offer_hold, skid, admission, frame_gate, result_queue, exit_merge, exit_decision,
-                   core)
+                   register_bridge, core)
     for proof in module.PROOFS
 }
 """Every proof by its name, ``unit/variant``."""

@@ -14,7 +14,7 @@ PAGE = 4096
 """Bytes of an aligned block of addresses that no burst goes beyond."""
 
 
-class Burst(Enum, shape=2):
+class Burst(Enum, shape=2):  # type: ignore[call-arg]
     """How addresses follow each other in a burst."""
 
     FIXED = 0
@@ -22,7 +22,7 @@ class Burst(Enum, shape=2):
     WRAP = 2
 
 
-class Response(Enum, shape=2):
+class Response(Enum, shape=2):  # type: ignore[call-arg]
     """The answer to a beat that was read, or to a burst that was written."""
 
     OKAY = 0

@@ -14,7 +14,7 @@ from math import exp
 
 from build_flows.base.parts import Part
 from build_flows.planning.cost_model import LITTLE
-from build_flows.planning.fold_choices import Vector
+from build_flows.planning.fold_choices import Vector, add, dot, resources
 from build_flows.planning.fold_exchange import Merit, exchanged
 from build_flows.planning.fold_space import Solution, Space
 from build_flows.planning.folding import RESERVE, Folding, FoldingError, evaluate
@@ -77,10 +77,17 @@ def fits(
     for tried in _tried(space, part):
         if tried.merit[0] <= 1:
             return True
-        if sum(tried.weights[name] * (share - 1) for name, share in tried.shares.items()) > 1e-6:
+        if _none_fits(tried, part):
             return False
         seen.append(tried)
     return any(_merit(found.cost, part)[0] <= 1 for found in _exchanged(space, seen, part))
+
+
+def _none_fits(tried: "_Tried", part: Part) -> bool:
+    """Whether the least of all foldings, by the very integers that it was found with, is more than what the part has: a folding that fits
+    takes no more than that of any resource, and so in no sum."""
+    capacity = (part.lut, part.lutram, part.ff, part.bram18, part.dsp, part.carry)
+    return dot(add(tried.solution.cost, resources(RESERVE)), tried.price) > dot(capacity, tried.price)
 
 
 def _space(network: Network, targets: Sequence[int], narrow: bool, reach: Sequence[float] | None) -> Space:
@@ -110,12 +117,12 @@ def _merit(cost: Vector, part: Part) -> Merit:
 
 @dataclass(frozen=True)
 class _Tried:
-    """The least weighted sum of ``weights``: the ``shares`` of the part that it takes, the reserve included, and how good that is."""
+    """The least sum of all foldings when one of each resource costs ``price``: the ``shares`` of the part that it takes, the reserve
+    included, and how good that is."""
 
-    weights: dict[str, float]
+    price: Vector
     solution: Solution
     shares: dict[str, float]
-
     merit: Merit
 
 
@@ -123,8 +130,9 @@ def _tried(space: Space, part: Part) -> Iterator[_Tried]:
     """Solutions while the weight of what is short is raised; first of all with each resource before all others."""
 
     def tried(weights: dict[str, float]) -> _Tried:
-        found = space.cheapest(_priced(weights, part))
-        return _Tried(weights, found, _shares(found.cost, part), _merit(found.cost, part))
+        price = _priced(weights, part)
+        found = space.cheapest(price)
+        return _Tried(price, found, _shares(found.cost, part), _merit(found.cost, part))
 
     for first in _RESOURCES:
         yield tried({name: 1.0 if name == first else 0.001 for name in _RESOURCES})

@@ -116,7 +116,8 @@ def _terms(found: StaticTerms) -> Terms:
         "adders": found.adder_bits, "chains": sum(-(-bits // 4) * count for bits, count in found.adders.items()),
         "sums": found.sum_bits, "multiples": found.multiple_bits, "taps": found.tap_bits,
         "search": found.search_bits,
-        "ahead": found.search_bits // max(1, found.search_steps) * steps_ahead(found.search_steps), "pool": found.pool_bits, "row": found.row_bits, "out": found.out_bits,
+        "ahead": found.search_bits // max(1, found.search_steps) * steps_ahead(found.search_steps), "pool": found.pool_bits,
+        "row": found.row_bits, "out": found.out_bits,
         "memory": sum(place(words, bits, style="distributed").lutram for words, bits in memories if bits), "one": 1,
     }
 

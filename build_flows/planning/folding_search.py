@@ -47,9 +47,9 @@ def search(
     ``targets[k]`` cycles.
 
     ``weights`` None: the largest share that any resource has of the part (with :data:`RESERVE`) is small, and then the sum of shares; that
-    is a very good folding, but not proven the best. Otherwise (by ``LUT``, ``LUTRAM``, ``FF``, ``BRAM18``, ``DSP`` and ``CARRY4``, none below 0)
-    the least sum of shares, each times its weight, which is exact. ``reach``, the share of the samples that reaches each stage, sizes the
-    gates, whose memories count; without it they do not. ``narrow``: see :func:`build_flows.planning.layer_costs.lanes`. Of
+    is a very good folding, but not proven the best. Otherwise (by ``LUT``, ``LUTRAM``, ``FF``, ``BRAM18``, ``DSP`` and ``CARRY4``, none
+    below 0) the least sum of shares, each times its weight, which is exact. ``reach``, the share of the samples that reaches each stage,
+    sizes the gates, whose memories count; without it they do not. ``narrow``: see :func:`build_flows.planning.layer_costs.lanes`. Of
     equally good foldings the one with the lowest numbers is taken, so the result is deterministic. Cycles may exceed a target by
     ``HANDOVER`` where FINN's sliding window needs it between frames. Raises :class:`FoldingError` naming every layer that meets its target
     in no folding, and the least cycles it could take.

@@ -36,9 +36,8 @@ class Resources:
     drive carry chains: it looks at sizes only, so it can be too hopeful. Neither has
     memories or shift registers in it: ``lutram`` is the LUTs those take (:data:`MEMORY_LUTS`).
 
-    ``ff`` are flip-flops and latches, ``dsp`` DSP48E1, ``bram36`` blocks of 36 kbit (one of 18 kbit is half), ``carry`` CARRY4, of which a slice
-    has one.
-    ``cells`` is how many there are of each cell, by its name in the vendor's library.
+    ``ff`` are flip-flops and latches, ``dsp`` DSP48E1, ``bram36`` blocks of 36 kbit (one of 18 kbit is half), ``carry`` CARRY4, of which
+    a slice has one. ``cells`` is how many there are of each cell, by its name in the vendor's library.
     """
 
     lut: int

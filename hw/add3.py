@@ -27,38 +27,47 @@ def add3(m: Module, a: Value, b: Value, c: Value, *, minus_b: bool, minus_c: boo
 
 
 def with_add3(text: str, name: str) -> str:
-    """Verilog ``text`` of module ``name`` with the module of its adders of three, called ``\\name.add3``, if it has any."""
+    """Verilog ``text`` of module ``name`` with the modules of its adders of three, if it has any: ``\\name.add3`` and
+    ``\\name.add3_bit``."""
     if ADD3 not in text:
         return text
-    module = f"\\{name}.add3 "
-    return text.replace(ADD3, module) + _VERILOG.replace("MODULE", module) + "".join(_tables()) + _BODY
+    adder = f"\\{name}.add3 "
+    return text.replace(ADD3, adder) + _VERILOG.replace("ADDER", adder).replace("PAIR", f"\\{name}.add3_bit ").replace("TABLES", _tables())
 
 
-def _tables() -> list[str]:
-    """For the signs of ``b`` and ``c``, what a LUT6_2 holds: above, for I5 = 1, bit by bit of the sum's half (O6), below the majority (O5),
-    of I0 = a, I1 = b, I2 = c and, of the bit below, the majority, I3."""
+def _tables() -> str:
+    """What the two tables of a bit hold for the signs of ``b`` (1) and ``c`` (2): of I0 = a, I1 = b, I2 = c the majority, and of these and
+    I3, the majority of the bit below, the half of the sum."""
     lines = []
     for number in range(4):
-        value = 0
-        for index in range(32):
-            a, b, c, below = index & 1, (index >> 1 & 1) ^ (number & 1), (index >> 2 & 1) ^ (number >> 1), index >> 3 & 1
-            value |= (int(a + b + c >= 2) << index) | ((a ^ b ^ c ^ below) << (32 + index))
-        lines.append(f"  localparam [63:0] T{number} = 64'h{value:016x};\n")
-    return lines
+        majority = half = 0
+        for index in range(16):
+            a, b, c, below = index & 1, (index >> 1 & 1) ^ (number & 1), (index >> 2 & 1) ^ (number >> 1), index >> 3
+            majority |= int(a + b + c >= 2) << index
+            half |= (a ^ b ^ c ^ below) << index
+        lines.append(f"  localparam [7:0] M{number} = 8'h{majority & 0xFF:02x};\n  localparam [15:0] H{number} = 16'h{half:04x};\n")
+    return "".join(lines)
 
 
-# Simulators get the operators: one addition of words in place of some dozen of bits.
+# Simulators get the operators: one addition of words in place of some dozen of bits. The two tables of a bit have four inputs together, and
+# HLUTNM has them share a LUT (UG912); as one LUT6_2 the majority would look to timing analysis as if it depended on that below.
 _VERILOG = """
-module MODULE #(parameter BITS = 1, parameter MINUS_B = 0, parameter MINUS_C = 0) (
+`ifndef VERILATOR
+module PAIR#(parameter MINUS_B = 0, parameter MINUS_C = 0) (
+  input wire a, input wire b, input wire c, input wire below, output wire majority, output wire half
+);
+TABLES  localparam [7:0] M = MINUS_B != 0 ? (MINUS_C != 0 ? M3 : M1) : (MINUS_C != 0 ? M2 : M0);
+  localparam [15:0] H = MINUS_B != 0 ? (MINUS_C != 0 ? H3 : H1) : (MINUS_C != 0 ? H2 : H0);
+  (* HLUTNM = "bit" *) LUT3 #(.INIT(M)) carried (.I0(a), .I1(b), .I2(c), .O(majority));
+  (* HLUTNM = "bit" *) LUT4 #(.INIT(H)) added (.I0(a), .I1(b), .I2(c), .I3(below), .O(half));
+endmodule
+`endif
+module ADDER#(parameter BITS = 1, parameter MINUS_B = 0, parameter MINUS_C = 0) (
   input wire [BITS-1:0] a, input wire [BITS-1:0] b, input wire [BITS-1:0] c, output wire [BITS-1:0] total
 );
 `ifdef VERILATOR
   assign total = a + (MINUS_B != 0 ? -b : b) + (MINUS_C != 0 ? -c : c);
 `else
-"""
-
-_BODY = """\
-  localparam [63:0] TABLE = MINUS_B != 0 ? (MINUS_C != 0 ? T3 : T1) : (MINUS_C != 0 ? T2 : T0);
   localparam CHAINS = (BITS + 3) / 4;
   wire [BITS:0] majority;
   wire [4*CHAINS-1:0] half, below, sums, carries;
@@ -69,8 +78,8 @@ _BODY = """\
   generate
     for (i = 0; i < 4 * CHAINS; i = i + 1) begin : bits
       if (i < BITS) begin : used
-        LUT6_2 #(.INIT(TABLE)) adder (
-          .I0(a[i]), .I1(b[i]), .I2(c[i]), .I3(majority[i]), .I4(1'b0), .I5(1'b1), .O5(majority[i+1]), .O6(half[i]));
+        PAIR#(.MINUS_B(MINUS_B), .MINUS_C(MINUS_C)) one (
+          .a(a[i]), .b(b[i]), .c(c[i]), .below(majority[i]), .majority(majority[i+1]), .half(half[i]));
         assign below[i] = majority[i];
       end else begin : unused
         assign half[i] = 1'b0;

@@ -7,7 +7,7 @@ another ``S`` too passes through a LUT of its own. Yosys counts neither.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["CarryUse", "carry_use", "paired_luts"]
@@ -15,10 +15,12 @@ __all__ = ["CarryUse", "carry_use", "paired_luts"]
 
 @dataclass(frozen=True, kw_only=True)
 class CarryUse:
-    """Places beside carry chains that are ``taken``, and the cells LUT1 to LUT6 and LUT6_2 that drive one by themselves, by kind."""
+    """Places beside carry chains that are ``taken``, the cells LUT1 to LUT6 and LUT6_2 that drive one by themselves, by kind, and those
+    that share the LUT of such a one, as the design says (``HLUTNM``)."""
 
     taken: int
     tables: dict[str, int]
+    sharing: dict[str, int] = field(default_factory=dict)
 
     @property
     def passed(self) -> int:
@@ -36,7 +38,11 @@ def carry_use(module: Mapping[str, Any]) -> CarryUse:
         elif cell["type"] == "CARRY4":
             sites += [bit for bit in cell["connections"]["S"] if isinstance(bit, int)]
     driving = {tables[bit] for bit in sites if bit in tables}
-    return CarryUse(taken=len(sites), tables=dict(sorted(Counter(kind for _, kind in driving).items())))
+    sharing = [cell["type"] for name, cell in module["cells"].items()
+               if "HLUTNM" in cell.get("attributes", ()) and (name, cell["type"]) not in driving]
+    paired = sum("HLUTNM" in module["cells"][name].get("attributes", ()) for name, _ in driving)
+    return CarryUse(taken=len(sites), tables=dict(sorted(Counter(kind for _, kind in driving).items())),
+                    sharing=dict(sorted(Counter(sharing[:paired]).items())))
 
 
 def paired_luts(cells: Mapping[str, int]) -> int:

@@ -30,11 +30,11 @@ class CellError(OfframpError):
 class Resources:
     """What a unit takes.
 
-    ``lut`` counts cells LUT1 to LUT6, one each, before two small ones are paired into one LUT of the device, LUT6_2, which is such a pair
-    already, and the LUTs that carry chains need to pass on what no table makes (:mod:`build_flows.synthesis.carry_chains`; an inverter
-    at a chain is one of these, others go into the LUT before or behind them). ``lut_paired`` is what is left after pairing, but no two that
-    drive carry chains: it looks at sizes only, so it can be too hopeful. Neither has
-    memories or shift registers in it: ``lutram`` is the LUTs those take (:data:`MEMORY_LUTS`).
+    ``lut`` counts cells LUT1 to LUT6, one each, before two small ones are paired into one LUT of the device (LUT6_2 is such a pair already,
+    as are two that the design has share one), and the LUTs that carry chains need to pass on what no table makes
+    (:mod:`build_flows.synthesis.carry_chains`; an inverter at a chain is one of these, others go into the LUT before or behind them).
+    ``lut_paired`` is what is left after pairing, but no two that drive carry chains: it looks at sizes only, so it can be too hopeful.
+    Neither has memories or shift registers in it: ``lutram`` is the LUTs those take (:data:`MEMORY_LUTS`).
 
     ``ff`` are flip-flops and latches, ``dsp`` DSP48E1, ``bram36`` blocks of 36 kbit (one of 18 kbit is half), ``carry`` CARRY4, of which
     a slice has one. ``cells`` is how many there are of each cell, by its name in the vendor's library.
@@ -64,9 +64,9 @@ def count_cells(cells: Mapping[str, int], chains: CarryUse) -> Resources:
     unknown = sorted(set(cells) - known)
     if unknown:
         raise CellError(f"the netlist has cells that are not counted: {', '.join(unknown)}")
-    beside = {kind: cells.get(kind, 0) - chains.tables.get(kind, 0) for kind in _LUTS}
+    beside = {kind: cells.get(kind, 0) - chains.tables.get(kind, 0) - chains.sharing.get(kind, 0) for kind in _LUTS}
     return Resources(
-        lut=amount(sorted(_LUTS)) + chains.passed,
+        lut=amount(sorted(_LUTS)) + chains.passed - sum(chains.sharing.values()),
         lut_paired=chains.taken + paired_luts(beside) + beside.get("LUT6_2", 0),
         lutram=sum(luts * cells.get(kind, 0) for kind, luts in MEMORY_LUTS.items()),
         ff=amount(registers),

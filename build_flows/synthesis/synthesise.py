@@ -86,12 +86,13 @@ class CarryPlaces(Record):
 
     taken: int
     tables: dict[str, int]
+    sharing: dict[str, int]
 
 
 class Counted(Artefact):
     """What the worker counted of a unit, and what is kept of it: ``cells`` by name, what its ``carry`` chains take, memories."""
 
-    VERSION = 3
+    VERSION = 4
 
     cells: dict[str, int]
     carry: CarryPlaces
@@ -282,7 +283,7 @@ def _kept(entry: Path) -> Synthesised | None:
 
 def _result(name: str, counted: Counted, netlist: Path) -> Synthesised:
     try:
-        resources = count_cells(counted.cells, CarryUse(taken=counted.carry.taken, tables=counted.carry.tables))
+        resources = count_cells(counted.cells, CarryUse(**counted.carry.to_json()))
     except CellError as error:
         raise SynthesisError(f"{name}: {error.message}") from None
     return Synthesised(resources=resources, memories=tuple(counted.memories), netlist=netlist)

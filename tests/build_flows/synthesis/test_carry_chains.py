@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from build_flows.synthesis.carry_chains import CarryUse, carry_use, paired_luts
+from build_flows.synthesis.resources import count_cells
 
 Cell = tuple[str, dict[str, list[int | str]]]
 
@@ -89,3 +90,15 @@ def test_only_an_s_ties_a_table_to_its_place() -> None:
     """Tables at DI or at the carry in stand where they like: these inputs have a way past the LUT."""
     cells = module(a=A, b=B, c=("CARRY4", {"S": ["0"] * 4, "DI": [10, 11, "0", "0"], "CI": [10], "CYINIT": [11], "O": [90], "CO": [94]}))
     assert carry_use(cells) == CarryUse(taken=0, tables={})
+
+
+def test_tables_that_share_a_lut_by_name_are_one():
+    """Of a sum's bit: the half drives the chain, the majority is beside it in the same LUT; one whose other is gone stands alone."""
+    found = module(half=B, majority=("LUT3", {"I0": [2], "I1": [3], "I2": [4], "O": [12]}), other=A, c=chain(11, "0", "0", "0"))
+    for name in ("half", "majority"):
+        found["cells"][name]["attributes"] = {"HLUTNM": "bit"}
+    assert carry_use(found) == CarryUse(taken=1, tables={"LUT4": 1}, sharing={"LUT3": 1})
+    taken = count_cells({"LUT2": 1, "LUT3": 1, "LUT4": 1, "CARRY4": 1}, carry_use(found))
+    assert (taken.lut, taken.lut_paired) == (2, 2)
+    found["cells"]["c"]["connections"]["S"][0] = "0"
+    assert carry_use(found).sharing == {}

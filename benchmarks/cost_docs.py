@@ -10,7 +10,7 @@ __all__ = ["PAGE", "WRITER", "tables", "with_tables"]
 
 PAGE = Path(__file__).parent.parent / "docs" / "cost_model.md"
 WRITER = "benchmarks.cost_docs"
-NAMES = {"lut": "logic LUTs", "pairable": "of these pairable", "ff": "flip-flops"}
+NAMES = {"lut": "logic LUTs", "pairable": "of these pairable", "ff": "flip-flops", "carry": "CARRY4"}
 
 
 def tables(model: CostModel) -> str:

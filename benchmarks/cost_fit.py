@@ -43,7 +43,7 @@ __all__ = ["CASES", "QUOTA", "Case", "Row", "errors", "fit", "main", "samples", 
 
 SEED = 1
 HELD_OUT = 5
-FLOOR = {"lut": 24.0, "pairable": 24.0, "ff": 24.0}
+FLOOR = {"lut": 24.0, "pairable": 24.0, "ff": 24.0, "carry": 6.0}
 """Errors of units smaller than this count as if they were of this size."""
 LARGEST = 2600
 """Units of which any term is larger are not synthesised: they take minutes."""
@@ -160,7 +160,7 @@ def synthesise_rows(drawn: Mapping[str, "_Sample"], cache: Path, jobs: int = 2) 
             name=name, kind=item.plan.model, terms=item.plan.terms, finn=item.finn, lutram=memory_luts(item.plan.terms),
             bram18=item.plan.bram18, dsp=item.plan.dsp,
             found={"lut": taken.lut, "pairable": taken.lut - taken.lut_paired, "lutram": taken.lutram, "ff": taken.ff,
-                   "bram18": round(2 * taken.bram36), "dsp": taken.dsp},
+                   "bram18": round(2 * taken.bram36), "dsp": taken.dsp, "carry": taken.carry},
             held_out=place % HELD_OUT == HELD_OUT - 1,
         ))
     return rows

@@ -7,7 +7,7 @@ from pathlib import Path
 from build_flows.artefacts.resources import ResourcesFile
 from build_flows.artefacts.simulation import Figures
 from build_flows.artefacts.sizing import SizingFile
-from build_flows.artefacts.verdict import Verdict, synthesised
+from build_flows.artefacts.verdict import NAMES, Verdict, synthesised
 from build_flows.base.interval import wilson
 from build_flows.pages.html import share_told
 from build_flows.pages.verdict import at_clock, clock_told, fit_told, headline
@@ -129,9 +129,8 @@ class Resources(Shown, ResourcesFile):
 
     def tables(self) -> list[Table]:
         """One row a resource."""
-        names = ("lut", "lutram", "ff", "bram36", "dsp")
-        used, there, shares = ([getattr(sums, name) for name in names] for sums in (self.total, self.capacity, self.shares))
-        rows = [(name.upper(), count(a), count(b), percent(share, 1)) for name, a, b, share in zip(names, used, there, shares, strict=True)]
+        rows = [(name, count(getattr(self.total, key)), count(getattr(self.capacity, key)), percent(getattr(self.shares, key), 1))
+                for key, name in NAMES.items()]
         verdict = synthesised(ResourcesFile.model_validate(self.to_json()))
         return [Table(f"resources: {headline(verdict)}", ("", "used", "of", "share"), rows, _alarm(verdict))]
 

@@ -130,6 +130,7 @@ class Row(Record):
     ff: int
     bram36: Number
     dsp: int
+    carry: int = 0
     shares: Shares
     fits: bool
     short: list[str]

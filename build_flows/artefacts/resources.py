@@ -13,8 +13,9 @@ Number = int | float
 
 
 class Sums(Record):
-    """Resources: ``lut`` of logic as Yosys counts them, ``lut_paired`` its estimate after two small ones share one, ``lutram`` LUTs that
-    are memory or shift register (in neither of the two), blocks of 36 kbit (one of 18 is half), DSP48E1."""
+    """Resources (:class:`build_flows.synthesis.resources.Resources`): ``lut`` of logic, ``lut_paired`` after two small ones share one,
+    ``lutram`` LUTs that are memory or shift register (in neither of the two), blocks of 36 kbit (one of 18 is half), DSP48E1, and
+    CARRY4 (0 in files of before they were counted)."""
 
     lut: int
     lut_paired: int
@@ -22,16 +23,18 @@ class Sums(Record):
     ff: int
     bram36: Number
     dsp: int
+    carry: int = 0
 
 
 class Capacity(Record):
-    """What a part has; its LUTs of memory are among ``lut``."""
+    """What a part has; its LUTs of memory are among ``lut``. CARRY4: one a slice; 0 where they are not told."""
 
     lut: Number
     lutram: Number
     ff: Number
     bram36: Number
     dsp: Number
+    carry: Number = 0
 
 
 class Shares(Record):
@@ -42,6 +45,7 @@ class Shares(Record):
     ff: float
     bram36: float
     dsp: float
+    carry: float = 0.0
 
 
 class Difference(Record):
@@ -53,6 +57,7 @@ class Difference(Record):
     ff: float | None
     bram36: float | None
     dsp: float | None
+    carry: float | None = None
 
 
 class WholeSums(Sums):
@@ -108,7 +113,6 @@ class UnitRecord(Sums):
     stage: int | None
     head: bool
     exit_cost: bool
-    carry: int
     timing: UnitTiming
 
 

@@ -35,7 +35,7 @@ class GateRecord(Record):
 
 class CostRecord(Record):
     """Estimated resources; ``lut`` includes ``lutram``, and is before pairing, which could save ``pairable``; ``bram18`` are
-    half blocks."""
+    half blocks, ``carry`` CARRY4."""
 
     lut: int
     lutram: int
@@ -43,6 +43,7 @@ class CostRecord(Record):
     bram18: int
     dsp: int
     pairable: int = 0
+    carry: int = 0
 
 
 class SizingFile(Artefact):

@@ -15,12 +15,13 @@ __all__ = ["NAMES", "PAIRED", "Basis", "Shortage", "Verdict", "capacity", "decid
 Number = int | float
 Basis = Literal["predicted", "synthesised", "routed"]
 
-NAMES = {"lut": "LUT", "lutram": "LUTRAM", "ff": "FF", "bram36": "BRAM36", "dsp": "DSP"}
+NAMES = {"lut": "LUT", "lutram": "LUTRAM", "ff": "FF", "bram36": "BRAM36", "dsp": "DSP", "carry": "CARRY4"}
 """What must fit, by key; ``lut`` are all LUTs, those used as memory too."""
 
 PAIRED = 0.7
 """Share of the LUTs that pairing would save, by sizes alone, that the verdict counts as saved. A LUT6 of the part is two small ones of
-together at most five different inputs, and any placer makes pairs when room is short; but it also has to place them."""
+together at most five different inputs, and any placer makes pairs when room is short; but it also has to place them. Those beside carry
+chains are never paired with each other (:mod:`build_flows.synthesis.carry_chains`)."""
 
 
 class Shortage(Record):
@@ -87,7 +88,8 @@ def decide(
     """The verdict on a design that takes ``taken`` (by the keys of :data:`NAMES`) of ``part``, which has ``there``, at the clock that is
     set, when it may run at ``fmax_mhz`` (None: not estimated)."""
     short = shortages(taken, there)
-    shares = Shares(**{key: round(taken[key] / getattr(there, key), 4) for key in NAMES})
+    # What is routed tells no CARRY4.
+    shares = Shares(**{key: round(taken[key] / getattr(there, key), 4) for key in NAMES if getattr(there, key) or taken[key]})
     return Verdict(
         fits=not short, basis=basis, part=part, short=short, shares=shares, clock_mhz=clock_mhz, fmax_estimate_mhz=fmax_mhz,
         meets_clock=meets(clock_mhz, fmax_mhz), expected_clock_mhz=clock_mhz if fmax_mhz is None else min(clock_mhz, fmax_mhz),

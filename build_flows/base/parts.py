@@ -34,6 +34,11 @@ class Part:
         """18 kbit block RAMs."""
         return 2 * self.bram36
 
+    @property
+    def carry(self) -> int:
+        """CARRY4: a slice has one, and four LUTs."""
+        return self.lut // 4
+
 
 PARTS: dict[str, Part] = {
     part.name: part

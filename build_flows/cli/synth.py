@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["synth", "vivado_verdict"]
 
-COLUMNS = ("LUT", "LUT paired", "LUTRAM", "FF", "BRAM36", "DSP")
+COLUMNS = ("LUT", "LUT paired", "LUTRAM", "FF", "BRAM36", "DSP", "CARRY4")
 UNIT_COLUMNS = ("LUT", "LUTRAM", "FF", "BRAM36", "DSP")
 UNIT_FIELDS = ("lut", "lutram", "ff", "bram36", "dsp")
-FIELDS = ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp")
+FIELDS = ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp", "carry")
 PART_FIELDS = FIELDS[2:]
 """What a part's capacity has beside ``lut``."""
+ROUTED_FIELDS = PART_FIELDS[:-1]
+"""Of these, what Vivado's reports count."""
 
 
 @click.command()
@@ -76,7 +78,8 @@ def _show(project: "Project", found: "ResourcesFile", verdict: "Verdict") -> Non
                  ("layer", "BRAM36", "ours", "FINN", "DSP", "ours", "FINN"),
                  [(name, *map(_exact, counts)) for name, row in rows if any(counts := _blocks(row))])
     tables.table(f"{project.name}: stages", ("stage", "units", *COLUMNS), [_stage(row) for row in found.stages])
-    tables.table(f"{project.name} on {found.part}", ("", *COLUMNS), _totals(found))
+    tables.table(f"{project.name} on {found.part} (share of LUT: most pairs counted once, and LUTRAM; CARRY4: carry chains, one a slice)",
+                 ("", *COLUMNS), _totals(found))
     for line in (*_told(found), *(vivado_verdict(found.vivado) if found.vivado is not None else ())):
         click.echo(line)
     show(project.name, verdict, project.config)
@@ -126,12 +129,10 @@ def _totals(found: "ResourcesFile") -> list[tuple[object, ...]]:
         rows.append(("sum against whole", *("-" if value is None else f"{100 * value:+.1f} %" for value in differences)))
     if found.vivado is not None:
         used = found.vivado.utilisation
-        rows.append(("Vivado, with DMA", f"{used.lut:,}", "", *(f"{getattr(used, name):,g}" for name in PART_FIELDS)))
+        rows.append(("Vivado, with DMA", f"{used.lut:,}", "", *(f"{getattr(used, name):,g}" for name in ROUTED_FIELDS), "-"))
     capacity, shares = found.capacity, found.shares
     rows.append(("the part has", f"{capacity.lut:,}", "", *(f"{getattr(capacity, name):,}" for name in PART_FIELDS)))
-    rows.append((
-        "share (LUT: most pairs, and LUTRAM)", _share(shares.lut), "", *(_share(getattr(shares, name)) for name in PART_FIELDS),
-    ))
+    rows.append(("share", _share(shares.lut), "", *(_share(getattr(shares, name)) for name in PART_FIELDS)))
     return rows
 
 

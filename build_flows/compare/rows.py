@@ -56,7 +56,7 @@ def make_row(
         target_cycles_per_sample=target, cycles_per_sample=figures.cycles_per_sample,
         samples_per_second=rate, clock_mhz=figures.clock_mhz, expected_clock_mhz=verdict.expected_clock_mhz,
         limited_by=figures.limited_by, lut=total.lut, lutram=total.lutram, ff=total.ff, bram36=total.bram36, dsp=total.dsp,
-        shares=resources.shares, fits=verdict.fits, short=resources.short, fmax_estimate_mhz=verdict.fmax_estimate_mhz,
+        carry=total.carry, shares=resources.shares, fits=verdict.fits, short=resources.short, fmax_estimate_mhz=verdict.fmax_estimate_mhz,
         samples_per_second_per_klut=1000 * rate / luts if luts else None, exits_add=resources.exits_add,
         speedup=Speedup(rate=None, resources=None), pareto=False, matched=None, uses=uses(resources.units), config=file, rtl=rtl,
     )

@@ -21,7 +21,7 @@ def render(found: CompareFile) -> str:
     """The page on the comparison ``found``, as one HTML document; the same data give the same bytes."""
     rows = found.layouts
     return html.render(
-        "compare.html.j2", found=found, rows=rows, summary=summary(found), resources=COUNTS,
+        "compare.html.j2", found=found, rows=rows, summary=summary(found), resources=(*COUNTS, "carry"),
         plots={name: html.markup(compare_plots.svg(name, found)) for name in compare_plots.PLOTS},
         matched=next((row for row in rows if row.matched), None),
         paired=any(row.accuracy_gain.rate is not None and row.accuracy_gain.rate.paired for row in rows), mhz=mhz, share_told=share_told,
@@ -78,7 +78,7 @@ def _at_rate(early: Sequence[Row], base: Row | None) -> Iterator[str]:
     same = [row for row in early if row.buildable and base is not None and row.target_cycles_per_sample == base.target_cycles_per_sample]
     if base is None or not same:
         return
-    best = min(same, key=lambda row: max(getattr(row.shares, key) for key in COUNTS))
+    best = min(same, key=lambda row: max(vars(row.shares).values()))
     parts = [f"{_change(getattr(best, key), there)} {NAMES[key]}" for key in ("dsp", "ff", "bram36") if (there := getattr(base, key))]
     yield (
         f"At the same target rate, {best.name} leaves most of the part free: {_change(best.luts, base.luts)} LUTs (logic and memory), "

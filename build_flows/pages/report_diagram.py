@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from html import escape
 
-from hw.netlist import Layer, Netlist
+from build_flows.pages.folding_words import short_folding_words
+from hw.netlist import Netlist
 
 __all__ = ["diagram"]
 
 LEFT, WIDTH, STEP = 84, 225, 336
-COMPUTE = ("MVAU", "VVAU", "StaticConv", "MaxPool", "GlobalAccPool")
+COMPUTE = ("MVAU", "VVAU", "StaticConv", "SharedConv", "MaxPool", "GlobalAccPool")
 
 
 def diagram(netlist: Netlist, leave: Sequence[float], intervals: Sequence[int] | None = None) -> str:
@@ -58,12 +59,8 @@ def _layers(netlist: Netlist, stage: int, head: bool) -> list[str]:
     """The layers that compute, with their folding (all others are told in the table)."""
     found = [layer for layer in netlist.layers if layer.stage == stage and layer.head is head]
     shown = [layer for layer in found if layer.op.startswith(COMPUTE)] or found
-    return [" ".join([layer.name.removesuffix("_mvau"), *_fold(layer)]) for layer in shown]
-
-
-def _fold(layer: Layer) -> list[str]:
-    names = {"pe": "\u00b7 PE", "simd": "SIMD", "pixels": "\u00b7 static, pixels"}
-    return [f"{name} {layer.folding[key]}" for key, name in names.items() if key in layer.folding]
+    told = [(layer.name.removesuffix("_mvau"), short_folding_words(layer)) for layer in shown]
+    return [f"{name} \u00b7 {folding}" if folding else name for name, folding in told]
 
 
 def _box(x: float, y: float, height: float, title: str, lines: Sequence[str], kind: str, told: Sequence[str]) -> str:

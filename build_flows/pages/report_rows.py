@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from build_flows.artefacts.resources import ResourcesFile
 from build_flows.artefacts.simulation import Figures
 from build_flows.artefacts.verdict import NAMES, capacity, used
 from build_flows.base.parts import find_part
+from build_flows.pages.folding_words import folding_words
 from build_flows.pages.report_data import CountedStream, ReportData
 from hw.netlist import Exit, Layer, Netlist, Stage
 from quant_models.exits.policies import POLICIES
@@ -112,28 +114,32 @@ class ResourceRow:
 
 @dataclass(frozen=True, kw_only=True)
 class StageSumsRow:
-    """What the units of a stage, of a head, or of neither take: their number, and counts by :data:`build_flows.artefacts.verdict.NAMES`."""
+    """What the units of a stage, of a head, or of neither take: their number, and counts by :data:`build_flows.artefacts.verdict.NAMES`
+    (None: not counted)."""
 
     name: str
     units: int
-    counts: list[float]
+    counts: list[float | None]
 
 
 def resource_rows(data: ReportData) -> list[ResourceRow]:
-    """A row a resource, LUTs with those that are memory and as the verdict counts pairs; none where nothing was synthesised."""
+    """A row a resource, LUTs with those that are memory and as the verdict counts pairs; none where nothing was synthesised, and
+    none of CARRY4 in a file of before they were counted."""
     found = data.resources
     if found is None or data.verdict is None:
         return []
     taken, vivado = used(found.total), None if found.vivado is None else used(found.vivado.utilisation)
     there, before = capacity(find_part(data.verdict.part)), found.total.lut + found.total.lutram
+    names = {"lut": f"LUT, logic and memory ({before:,} before pairing)", "lutram": "LUTRAM (among these)",
+             "carry": "CARRY4 (carry chains; one a slice)"}
     return [
         ResourceRow(
-            name=f"LUT, logic and memory ({before:,} before pairing)" if key == "lut" else
-            f"{name} (among these)" if key == "lutram" else name, used=taken[key],
-            there=getattr(there, key), share=taken[key] / getattr(there, key), exits_add=getattr(found.exits_add, key),
-            vivado=None if vivado is None else vivado[key],
+            name=names.get(key, name), used=taken[key], there=getattr(there, key), share=taken[key] / getattr(there, key),
+            exits_add=getattr(found.exits_add, key),
+            # Its reports do not count carry chains.
+            vivado=None if vivado is None or key == "carry" else vivado[key],
         )
-        for key, name in NAMES.items()
+        for key, name in NAMES.items() if key != "carry" or _counts_carry(found)
     ]
 
 
@@ -142,10 +148,15 @@ def stage_sums(data: ReportData) -> list[StageSumsRow]:
     return [
         StageSumsRow(
             name="between and around" if item.stage is None else f"{'head' if item.head else 'stage'} {item.stage}", units=item.units,
-            counts=list(used(item).values()),
+            counts=[None if key == "carry" and not _counts_carry(found) else count for key, count in used(item).items()],
         )
-        for item in ([] if data.resources is None else data.resources.stages)
+        for found in ([] if data.resources is None else [data.resources]) for item in found.stages
     ]
+
+
+def _counts_carry(found: ResourcesFile) -> bool:
+    """Whether the file is not from before CARRY4 were counted."""
+    return found.capacity.carry > 0
 
 
 def reached(results: Figures) -> list[float]:
@@ -222,17 +233,11 @@ def stage_layers(netlist: Netlist) -> list[StageLayers]:
 
 
 def _layer(layer: Layer, slowest: int) -> LayerRow:
-    folding = ", ".join(_fold(key, value) for key, value in sorted(layer.folding.items()) if key != "parallel_window" or value)
     return LayerRow(
-        name=layer.name, kind=layer.op.removesuffix("_rtl"), told=folding, cycles=layer.cycles, slowest=layer.cycles == slowest,
+        name=layer.name, kind=layer.op.removesuffix("_rtl"), told=folding_words(layer), cycles=layer.cycles,
+        slowest=layer.cycles == slowest,
         finn_cycles=layer.finn.get("cycles"), costs=[(layer.cost.get(key), layer.finn.get(key)) for key in COSTS],
     )
-
-
-def _fold(key: str, value: int) -> str:
-    if key == "pixels":
-        return f"{value} pixel{'s' if value > 1 else ''} a beat, all weights at once"
-    return "parallel window" if key == "parallel_window" else f"{key.upper()} {value}"
 
 
 def _sums(layers: Sequence[Layer], key: str) -> tuple[float, float | None]:

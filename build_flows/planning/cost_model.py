@@ -22,8 +22,9 @@ __all__ = [
 
 FILE = Path(__file__).parent / "cost_model.json"
 __sources__ = ("cost_model.json",)
-FITTED = ("lut", "pairable", "ff")
-"""What is fitted; ``lut`` in the file is logic alone, ``pairable`` those of it that would be saved if all that can by size shared a LUT."""
+FITTED = ("lut", "pairable", "ff", "carry")
+"""What is fitted; ``lut`` in the file is logic alone, ``pairable`` those of it that would be saved if all that can shared a LUT, ``carry``
+CARRY4."""
 
 LITTLE = 0.5
 """What a part that has nothing of a resource is taken to have of it, so that shares of it are numbers."""
@@ -81,13 +82,14 @@ class CostModel(Artefact):
 @dataclass(frozen=True)
 class Cost:
     """Estimated resources. ``lut`` includes ``lutram`` (LUTs that are memory or shift register) and is before pairing, which could save
-    ``pairable``; ``bram18`` are half blocks."""
+    ``pairable``; ``bram18`` are half blocks, ``carry`` CARRY4, of which a slice has one."""
 
     lut: int = 0
     lutram: int = 0
     ff: int = 0
     bram18: int = 0
     dsp: int = 0
+    carry: int = 0
     pairable: int = 0
 
     @property
@@ -98,13 +100,13 @@ class Cost:
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
             self.lut + other.lut, self.lutram + other.lutram, self.ff + other.ff, self.bram18 + other.bram18, self.dsp + other.dsp,
-            self.pairable + other.pairable,
+            self.carry + other.carry, self.pairable + other.pairable,
         )
 
     def shares(self, part: Part) -> dict[str, float]:
         """The share of ``part`` that each resource takes, by name (1: all there is; of what it has none, one is more than all)."""
         taken = {"LUT": (self.occupied, part.lut), "LUTRAM": (self.lutram, part.lutram), "FF": (self.ff, part.ff),
-                 "BRAM18": (self.bram18, part.bram18), "DSP": (self.dsp, part.dsp)}
+                 "BRAM18": (self.bram18, part.bram18), "DSP": (self.dsp, part.dsp), "CARRY4": (self.carry, part.carry)}
         return {name: used / max(there, LITTLE) for name, (used, there) in taken.items()}
 
 
@@ -124,7 +126,7 @@ def price(kind: str, terms: Terms, *, bram18: int = 0, dsp: int = 0) -> Cost:
     found = {resource: round(weigh(terms, weights)) for resource, weights in coefficients(kind).items()}
     lutram = memory_luts(terms)
     return Cost(lut=found["lut"] + lutram, lutram=lutram, ff=found["ff"], bram18=bram18, dsp=dsp,
-                pairable=min(found["lut"], found["pairable"]))
+                carry=found["carry"], pairable=min(found["lut"], found["pairable"]))
 
 
 def memory_luts(terms: Terms) -> int:

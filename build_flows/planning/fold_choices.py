@@ -13,8 +13,8 @@ from build_flows.planning.unit import Fold, Unit
 
 __all__ = ["Choice", "Key", "Vector", "add", "cheapest", "choices", "dot", "less", "resources", "undominated", "vector"]
 
-Vector = tuple[int, int, int, int, int]
-"""LUTs, LUTs as memory, flip-flops, half block RAMs and DSPs, or what one of each weighs."""
+Vector = tuple[int, int, int, int, int, int]
+"""LUTs, LUTs as memory, flip-flops, half block RAMs, DSPs and CARRY4, or what one of each weighs."""
 
 Key = tuple[str, int, int, bool, int, int, int, int, int]
 """Of a choice; choices of a layer differ in it."""
@@ -103,19 +103,19 @@ def vector(units: Iterable[Unit]) -> Vector:
 
 def resources(cost: Cost) -> Vector:
     """What ``cost`` takes of a part."""
-    return cost.occupied, cost.lutram, cost.ff, cost.bram18, cost.dsp
+    return cost.occupied, cost.lutram, cost.ff, cost.bram18, cost.dsp, cost.carry
 
 
 def add(a: Vector, b: Vector) -> Vector:
     """The sum."""
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4]
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4], a[5] + b[5]
 
 
 def less(a: Vector, b: Vector) -> Vector:
     """The difference."""
-    return a[0] - b[0], a[1] - b[1], a[2] - b[2], a[3] - b[3], a[4] - b[4]
+    return a[0] - b[0], a[1] - b[1], a[2] - b[2], a[3] - b[3], a[4] - b[4], a[5] - b[5]
 
 
 def dot(a: Vector, b: Vector) -> int:
     """The price of one when each weighs as the other says."""
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3] + a[4] * b[4]
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3] + a[4] * b[4] + a[5] * b[5]

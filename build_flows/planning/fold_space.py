@@ -64,7 +64,7 @@ class Space:
     def gate(self, part: str, stage: int, width: int) -> Vector:
         """What the memory of the gate behind a stage takes; nothing where there is none."""
         if part != "stage" or stage not in self.gates:
-            return 0, 0, 0, 0, 0
+            return 0, 0, 0, 0, 0, 0
         return resources(gate_cost(*self.gates[stage], width))
 
     def behind(self, part: str, stage: int) -> list[tuple[str, int]]:
@@ -74,7 +74,7 @@ class Space:
 
     def solution(self, picked: Mapping[Place, Choice], input_pe: int) -> Solution:
         """The folding with what is ``picked``, which covers every layer once."""
-        cost: Vector = (0, 0, 0, 0, 0)
+        cost: Vector = (0, 0, 0, 0, 0, 0)
 
         def follow(part: str, stage: int, width: int) -> None:
             nonlocal cost

@@ -14,7 +14,7 @@ from math import exp
 
 from build_flows.base.parts import Part
 from build_flows.planning.cost_model import LITTLE
-from build_flows.planning.fold_choices import Vector
+from build_flows.planning.fold_choices import Vector, add, dot, resources
 from build_flows.planning.fold_exchange import Merit, exchanged
 from build_flows.planning.fold_space import Solution, Space
 from build_flows.planning.folding import RESERVE, Folding, FoldingError, evaluate
@@ -36,7 +36,7 @@ SCALE = 10**9
 EXCHANGED = 6
 """Of the solutions with different costs, the best so many are begun with when layers are exchanged."""
 
-_RESOURCES = ("LUT", "LUTRAM", "FF", "BRAM18", "DSP")
+_RESOURCES = ("LUT", "LUTRAM", "FF", "BRAM18", "DSP", "CARRY4")
 
 
 def search(
@@ -47,9 +47,9 @@ def search(
     ``targets[k]`` cycles.
 
     ``weights`` None: the largest share that any resource has of the part (with :data:`RESERVE`) is small, and then the sum of shares; that
-    is a very good folding, but not proven the best. Otherwise (by ``LUT``, ``LUTRAM``, ``FF``, ``BRAM18`` and ``DSP``, none below 0)
-    the least sum of shares, each times its weight, which is exact. ``reach``, the share of the samples that reaches each stage, sizes the
-    gates, whose memories count; without it they do not. ``narrow``: see :func:`build_flows.planning.layer_costs.lanes`. Of
+    is a very good folding, but not proven the best. Otherwise (by ``LUT``, ``LUTRAM``, ``FF``, ``BRAM18``, ``DSP`` and ``CARRY4``, none
+    below 0) the least sum of shares, each times its weight, which is exact. ``reach``, the share of the samples that reaches each stage,
+    sizes the gates, whose memories count; without it they do not. ``narrow``: see :func:`build_flows.planning.layer_costs.lanes`. Of
     equally good foldings the one with the lowest numbers is taken, so the result is deterministic. Cycles may exceed a target by
     ``HANDOVER`` where FINN's sliding window needs it between frames. Raises :class:`FoldingError` naming every layer that meets its target
     in no folding, and the least cycles it could take.
@@ -77,10 +77,17 @@ def fits(
     for tried in _tried(space, part):
         if tried.merit[0] <= 1:
             return True
-        if sum(tried.weights[name] * (share - 1) for name, share in tried.shares.items()) > 1e-6:
+        if _none_fits(tried, part):
             return False
         seen.append(tried)
     return any(_merit(found.cost, part)[0] <= 1 for found in _exchanged(space, seen, part))
+
+
+def _none_fits(tried: "_Tried", part: Part) -> bool:
+    """Whether the least of all foldings, by the very integers that it was found with, is more than what the part has: a folding that fits
+    takes no more than that of any resource, and so in no sum."""
+    capacity = (part.lut, part.lutram, part.ff, part.bram18, part.dsp, part.carry)
+    return dot(add(tried.solution.cost, resources(RESERVE)), tried.price) > dot(capacity, tried.price)
 
 
 def _space(network: Network, targets: Sequence[int], narrow: bool, reach: Sequence[float] | None) -> Space:
@@ -92,9 +99,9 @@ def _space(network: Network, targets: Sequence[int], narrow: bool, reach: Sequen
 
 def _priced(weights: Mapping[str, float], part: Part) -> Vector:
     """What one of each resource costs, when shares of the part weigh as ``weights`` say."""
-    capacity = dict(zip(_RESOURCES, (part.lut, part.lutram, part.ff, part.bram18, part.dsp), strict=True))
-    lut, lutram, ff, bram18, dsp = (round(SCALE * weights[name] / max(capacity[name], LITTLE)) for name in _RESOURCES)
-    return lut, lutram, ff, bram18, dsp
+    capacity = dict(zip(_RESOURCES, (part.lut, part.lutram, part.ff, part.bram18, part.dsp, part.carry), strict=True))
+    lut, lutram, ff, bram18, dsp, carry = (round(SCALE * weights[name] / max(capacity[name], LITTLE)) for name in _RESOURCES)
+    return lut, lutram, ff, bram18, dsp, carry
 
 
 def _shares(cost: Vector, part: Part) -> dict[str, float]:
@@ -110,12 +117,12 @@ def _merit(cost: Vector, part: Part) -> Merit:
 
 @dataclass(frozen=True)
 class _Tried:
-    """The least weighted sum of ``weights``: the ``shares`` of the part that it takes, the reserve included, and how good that is."""
+    """The least sum of all foldings when one of each resource costs ``price``: the ``shares`` of the part that it takes, the reserve
+    included, and how good that is."""
 
-    weights: dict[str, float]
+    price: Vector
     solution: Solution
     shares: dict[str, float]
-
     merit: Merit
 
 
@@ -123,8 +130,9 @@ def _tried(space: Space, part: Part) -> Iterator[_Tried]:
     """Solutions while the weight of what is short is raised; first of all with each resource before all others."""
 
     def tried(weights: dict[str, float]) -> _Tried:
-        found = space.cheapest(_priced(weights, part))
-        return _Tried(weights, found, _shares(found.cost, part), _merit(found.cost, part))
+        price = _priced(weights, part)
+        found = space.cheapest(price)
+        return _Tried(price, found, _shares(found.cost, part), _merit(found.cost, part))
 
     for first in _RESOURCES:
         yield tried({name: 1.0 if name == first else 0.001 for name in _RESOURCES})

@@ -16,7 +16,8 @@ SLOWEST = 100_000_000
 """The slowest pace that a configuration can ask for."""
 
 FILLED = 0.9
-"""The share of a part's LUTs and flip-flops that the fastest design may take: to place one that takes more is slow, and costs clock."""
+"""The share of a part's LUTs (and so of its CARRY4) and flip-flops that the fastest design may take: to place one that takes more is slow,
+and costs clock."""
 
 UTILISATIONS = (0.8, 0.85, 0.9, 0.95)
 """What ``target.utilisation = "auto"`` chooses from: a later stage that is busier than that needs a gate of dozens of frames."""

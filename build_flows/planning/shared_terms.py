@@ -42,8 +42,8 @@ def shared_size(shape: SharedShape, *, sum_bits: int, steps: int, out_bits: int,
     weights, block = _weights(shape, memories, exchangeable)
     lanes_bits, sums = shape.lanes * sum_bits, shape.pixels * shape.outputs
     pooled, beside = shape.columns * shape.pool[0] > 1, shape.pixels == 2 and not shape.paired
-    if pooled and shape.slots > 1:
-        memories.add(place(shape.slots, lanes_bits))
+    if pooled and shape.drain > 1:
+        memories.add(place(shape.drain, lanes_bits))
     tables = _thresholds(shape, memories, sum_bits, steps, exchangeable)
     depth, width = output_depth(shape, steps), shape.out_channels * out_bits
     memories.add(place(depth, width) if depth > 64 else place(depth - 1, width, style="distributed"))

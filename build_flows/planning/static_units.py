@@ -15,6 +15,7 @@ from build_flows.planning.network import Layer
 from build_flows.planning.unit import Unit
 from build_flows.planning.unit_terms import Terms
 from hw.layers.static_shape import MOST_MACS, StaticShape, StaticTerms, static_conv_error, static_terms
+from hw.layers.threshold_search import steps_ahead
 
 __all__ = ["body_error", "pool_error", "static_error", "static_options", "static_parameters", "static_unit"]
 
@@ -107,12 +108,16 @@ def static_unit(layer: Layer, pixels: int, pool: Layer | None = None) -> Unit:
 
 
 def _terms(found: StaticTerms) -> Terms:
-    """What the cost model weighs; all are bits, but ``memory``, LUTs: of the window's lines, the pool's and the output FIFO."""
+    """What the cost model weighs; all are bits, but ``chains``, the adders' CARRY4, and ``memory``, LUTs: of the window's lines, the pool's
+    and the output FIFO. ``ahead`` are those of ``search`` whose thresholds are looked up a cycle ahead."""
     queue = found.levels + found.search_steps + _STAGES
     memories = ((found.line_depth, found.line_bits), (found.row_depth, found.row_bits), (queue, found.out_bits))
     return {
-        "adders": found.adder_bits, "sums": found.sum_bits, "multiples": found.multiple_bits, "taps": found.tap_bits,
-        "search": found.search_bits, "pool": found.pool_bits, "row": found.row_bits, "out": found.out_bits,
+        "adders": found.adder_bits, "chains": sum(-(-bits // 4) * count for bits, count in found.adders.items()),
+        "sums": found.sum_bits, "multiples": found.multiple_bits, "taps": found.tap_bits,
+        "search": found.search_bits,
+        "ahead": found.search_bits // max(1, found.search_steps) * steps_ahead(found.search_steps), "pool": found.pool_bits,
+        "row": found.row_bits, "out": found.out_bits,
         "memory": sum(place(words, bits, style="distributed").lutram for words, bits in memories if bits), "one": 1,
     }
 

@@ -242,7 +242,7 @@ class TargetSection(Section):
     keep_free: dict[Literal["lut", "lutram", "ff", "bram36", "dsp"], Annotated[int, Field(ge=0)]] | None = Field(
         default=None,
         description="What of the board's part is not to be taken, as { dsp = 220, lut = 10000 }: the folding is searched for within the "
-        "rest; the verdict is on the whole part. Unset: nothing.",
+        "rest (with four LUTs one CARRY4 stays free, as a slice has them); the verdict is on the whole part. Unset: nothing.",
     )
     hard_share: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
         default=None,

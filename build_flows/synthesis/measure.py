@@ -107,6 +107,7 @@ def _size(item: ProjectUnit) -> float:
 def _sums(found: Resources) -> Sums:
     return Sums(
         lut=found.lut, lut_paired=found.lut_paired, lutram=found.lutram, ff=found.ff, bram36=found.bram36, dsp=found.dsp,
+        carry=found.carry,
     )
 
 
@@ -128,7 +129,7 @@ def _row(item: ProjectUnit, found: Synthesised) -> UnitRecord:
     told = timing.record()
     return UnitRecord(
         name=item.name, kind=item.kind, op=item.layer.op if item.layer else None, stage=item.stage, head=item.head,
-        exit_cost=item.exit_cost, **vars(_sums(found.resources)), carry=found.resources.carry,
+        exit_cost=item.exit_cost, **vars(_sums(found.resources)),
         timing=UnitTiming(
             fmax_mhz=told.fmax_mhz, path=_named(timing, item.name), path_ns=told.path_ns, in_ns=told.in_ns, out_ns=told.out_ns,
             through_ns=told.through_ns,

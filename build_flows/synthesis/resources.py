@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from build_flows.base.errors import OfframpError
+from build_flows.synthesis.carry_chains import CarryUse, paired_luts
 
 __all__ = ["MEMORY_LUTS", "CellError", "Resources", "count_cells", "total"]
 
@@ -29,15 +30,14 @@ class CellError(OfframpError):
 class Resources:
     """What a unit takes.
 
-    ``lut`` counts cells LUT1 to LUT6, one each, before two small ones are paired into one LUT of the device, and LUT6_2, which is such
-    a pair already; ``lut_paired`` is Yosys'
-    estimate of what is left after pairing (its ``estimated_num_lc``). Pairing looks at sizes only, so it can be too hopeful. Neither has
-    memories or shift registers in it: ``lutram`` is the LUTs those take (:data:`MEMORY_LUTS`). Nor have they the cells called INV: Yosys
-    puts an inverter into the LUT before or behind it, and what it leaves (mostly at a carry chain: ``x + constant`` takes no
-    LUT of Yosys', but INVs) may take a LUT on the device; it is in ``cells``.
+    ``lut`` counts cells LUT1 to LUT6, one each, before two small ones are paired into one LUT of the device (LUT6_2 is such a pair already,
+    as are two that the design has share one), and the LUTs that carry chains need to pass on what no table makes
+    (:mod:`build_flows.synthesis.carry_chains`; an inverter at a chain is one of these, others go into the LUT before or behind them).
+    ``lut_paired`` is what is left after pairing, but no two that drive carry chains: it looks at sizes only, so it can be too hopeful.
+    Neither has memories or shift registers in it: ``lutram`` is the LUTs those take (:data:`MEMORY_LUTS`).
 
-    ``ff`` are flip-flops and latches, ``dsp`` DSP48E1, ``bram36`` blocks of 36 kbit (one of 18 kbit is half), ``carry`` CARRY4.
-    ``cells`` is how many there are of each cell, by its name in the vendor's library.
+    ``ff`` are flip-flops and latches, ``dsp`` DSP48E1, ``bram36`` blocks of 36 kbit (one of 18 kbit is half), ``carry`` CARRY4, of which
+    a slice has one. ``cells`` is how many there are of each cell, by its name in the vendor's library.
     """
 
     lut: int
@@ -50,8 +50,8 @@ class Resources:
     cells: dict[str, int]
 
 
-def count_cells(cells: Mapping[str, int], estimated_lc: int) -> Resources:
-    """The sums over ``cells``; ``estimated_lc`` is Yosys' estimate of paired LUTs, in which LUT6_2 are not.
+def count_cells(cells: Mapping[str, int], chains: CarryUse) -> Resources:
+    """The sums over ``cells``, and what their carry ``chains`` take beside them.
 
     Raises :class:`CellError` for a cell that has no place in the sums, rather than leave it out.
     """
@@ -64,9 +64,10 @@ def count_cells(cells: Mapping[str, int], estimated_lc: int) -> Resources:
     unknown = sorted(set(cells) - known)
     if unknown:
         raise CellError(f"the netlist has cells that are not counted: {', '.join(unknown)}")
+    beside = {kind: cells.get(kind, 0) - chains.tables.get(kind, 0) - chains.sharing.get(kind, 0) for kind in _LUTS}
     return Resources(
-        lut=amount(sorted(_LUTS)),
-        lut_paired=estimated_lc + cells.get("LUT6_2", 0),
+        lut=amount(sorted(_LUTS)) + chains.passed - sum(chains.sharing.values()),
+        lut_paired=chains.taken + paired_luts(beside) + beside.get("LUT6_2", 0),
         lutram=sum(luts * cells.get(kind, 0) for kind, luts in MEMORY_LUTS.items()),
         ff=amount(registers),
         dsp=amount(["DSP48E1"]),

@@ -24,10 +24,11 @@ from typing import Any
 
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import move_into_place
+from build_flows.synthesis.carry_chains import CarryUse
 from build_flows.synthesis.memories import Memory
 from build_flows.synthesis.resources import CellError, Resources, count_cells
 from build_flows.synthesis.worker import IF_MEMORY
-from quant_models.records import Artefact
+from quant_models.records import Artefact, Record
 from sim.tools.cache import intact, publish, scratch
 from sim.tools.lock import locked
 from sim.tools.yosys import version
@@ -80,13 +81,21 @@ class Unit:
             raise ValueError(f"system and roots come together, not system={len(self.system)} files, roots={self.roots}")
 
 
-class Counted(Artefact):
-    """What the worker counted of a unit, and what is kept of it: ``cells`` by name, Yosys' estimate of LUTs after pairing, memories."""
+class CarryPlaces(Record):
+    """Places beside carry chains, as :class:`build_flows.synthesis.carry_chains.CarryUse`."""
 
-    VERSION = 2
+    taken: int
+    tables: dict[str, int]
+    sharing: dict[str, int]
+
+
+class Counted(Artefact):
+    """What the worker counted of a unit, and what is kept of it: ``cells`` by name, what its ``carry`` chains take, memories."""
+
+    VERSION = 4
 
     cells: dict[str, int]
-    lut_paired: int
+    carry: CarryPlaces
     memories: list[Memory]
 
 
@@ -274,7 +283,7 @@ def _kept(entry: Path) -> Synthesised | None:
 
 def _result(name: str, counted: Counted, netlist: Path) -> Synthesised:
     try:
-        resources = count_cells(counted.cells, counted.lut_paired)
+        resources = count_cells(counted.cells, CarryUse(**counted.carry.to_json()))
     except CellError as error:
         raise SynthesisError(f"{name}: {error.message}") from None
     return Synthesised(resources=resources, memories=tuple(counted.memories), netlist=netlist)

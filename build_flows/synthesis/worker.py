@@ -2,7 +2,7 @@
 
 The job is JSON on stdin: ``commands``, and ``top``; a command that begins with :data:`IF_MEMORY` is left out for a unit without memories.
 It works in the current folder, where the commands leave ``stat.json``,
-``before.json`` (memories before mapping) and ``netlist.json``. It writes ``result.json`` (cells, paired LUTs, memories) and
+``before.json`` (memories before mapping) and ``netlist.json``. It writes ``result.json`` (cells, what carry chains take, memories) and
 ``netlist.json.gz``, the mapped netlist without what nobody reads later. Yosys' log is what it prints.
 """
 
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from build_flows.synthesis.carry_chains import carry_use
 from build_flows.synthesis.memories import find_memories
 from sim.tools.yosys import read_written
 
@@ -39,7 +40,7 @@ def main() -> None:
     result = {
         # What is instantiated as an empty module is a unit of its own.
         "cells": {kind: count for kind, count in stat.get("num_cells_by_type", {}).items() if not kind.startswith(f"{job['top']}.")},
-        "lut_paired": int(stat.get("estimated_num_lc", 0)),
+        "carry": dataclasses.asdict(carry_use(netlist["modules"][job["top"]])),
         "memories": [dataclasses.asdict(item) for item in find_memories(_read("before.json"), netlist)],
     }
     # No time of day: equal units give equal files.

@@ -1,4 +1,4 @@
-"""A convolution on DSP chains, with its pool and thresholds, whose weights and thresholds are memory contents."""
+"""A convolution on chains of multipliers, with its pool and thresholds, whose weights and thresholds are memory contents."""
 
 from collections.abc import Sequence
 

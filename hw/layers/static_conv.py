@@ -44,6 +44,7 @@ class StaticConv(wiring.Component):
     out_bits, out_signed : of an output value
     kernel, stride, pad : (rows, columns); padding is the same above and below, left and right
     pool : (rows, columns) of a max pool whose windows touch; rows and columns left over are ignored; (1, 1): none
+    behavioural : as in :func:`hw.add3.add3`
     pixels : pixels a beat, at most ``width``; divides ``height * width``. Where it does not divide ``width``, a row aligner stands first
 
     Raises ValueError for what :func:`hw.layers.static_shape.static_conv_error` refuses.
@@ -66,7 +67,7 @@ class StaticConv(wiring.Component):
     def __init__(
         self, *, height: int, width: int, channels: int, bits: int, signed: bool, weights: Sequence[Any], thresholds: Sequence[Any] | None,
         out_min: int = 0, out_bits: int, out_signed: bool = False, kernel: tuple[int, int], stride: tuple[int, int] = (1, 1),
-        pad: tuple[int, int] = (0, 0), pool: tuple[int, int] = (1, 1), pixels: int = 1,
+        pad: tuple[int, int] = (0, 0), pool: tuple[int, int] = (1, 1), pixels: int = 1, behavioural: bool = False,
     ) -> None:
         error = static_conv_error(
             height=height, width=width, channels=channels, bits=bits, signed=signed, weights=weights, thresholds=thresholds,
@@ -88,6 +89,7 @@ class StaticConv(wiring.Component):
         self.pad = pad
         self.pool = pool
         self.pixels = pixels
+        self.behavioural = behavioural
         self.shape = shape = StaticShape(height=height, width=width, kernel=kernel, stride=stride, pad=pad, pool=pool, pixels=pixels)
         self.out_height, self.out_width, self.out_channels = shape.out_height, shape.out_width, len(weights)
         self.lanes = shape.lanes
@@ -173,7 +175,7 @@ class StaticConv(wiring.Component):
                 return products[row, channel, odd, self.shape.age(lane, column)]
 
             return [later(m, found, self._levels - plan.depth)
-                    for found, plan in zip(adder_trees(m, self._plans, value), self._plans, strict=True)]
+                    for found, plan in zip(adder_trees(m, self._plans, value, behavioural=self.behavioural), self._plans, strict=True)]
 
         valid = later_flag(m, window.complete, constant_products.LATENCY + self._levels)
         return valid, [of_lane(lane) for lane in range(self.shape.window_lanes)], shapes

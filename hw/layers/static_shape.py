@@ -300,7 +300,7 @@ def static_terms(
     used = used_multiples(shape, weights)
     shared = [odd for _, _, odd in used if odd > 1]
     nodes = registers(plans)
-    adders = Counter(node.adder_bits for node in nodes if len(node.parts) == 2)
+    adders = Counter(node.adder_bits for node in nodes if len(node.parts) > 1)
     sums = [value_bits(plan.total.least, plan.total.most) for plan in plans]
     steps = len(thresholds[0]).bit_length() if thresholds is not None else 0
     values = [value for weight in weights for value in flat(weight)]

@@ -84,18 +84,18 @@ class SumDrain(wiring.Component):
         word = shape.lanes * self.sum_bits
         sources = [Cat(self.sums)] if shape.paired or shape.pixels == 1 else list(self.sums)
         picked = [self._lanes(_picked(m, turn, shape.drain, source, word, f"picked{n}")) for n, source in enumerate(sources)]
-        state = _State(m, {"slot": slot, "second": second, "group": self.visit.group, "first": self.visit.first, "last": self.visit.last,
-                           "alone": self.visit.alone}, running)
-        slot_before: Value = slot
+        state = _State(m, {"turn": turn, "slot": slot, "second": second, "group": self.visit.group, "first": self.visit.first,
+                           "last": self.visit.last, "alone": self.visit.alone}, running)
+        turn_before: Value = turn
         state.step()
         values = picked[0]
         if len(picked) == 2:
             beside = [Mux((b > a) & ~state.alone, b, a) for a, b in zip(*picked, strict=True)]
             values = [_register(m, value, f"wider{lane}") for lane, value in enumerate(beside)]
-            slot_before = state.slot
+            turn_before = state.turn
             state.step()
         if _pooled(shape):
-            values = self._largest(m, state, values, slot_before)
+            values = self._largest(m, state, values, turn_before)
             state.step()
         found = self._thresholds(m, state, values)
         self._pixels(m, state, found)
@@ -104,21 +104,21 @@ class SumDrain(wiring.Component):
     def _lanes(self, word: Value) -> list[Value]:
         return [word.word_select(lane, self.sum_bits).as_signed() for lane in range(self.shape.lanes)]
 
-    def _largest(self, m: Module, state: "_State", values: list[Value], slot_before: Value) -> list[Value]:
-        """The largest of a pool window so far: that of each slot waits until the next visit of the window. ``slot_before`` is the slot
-        of the values of the next cycle."""
+    def _largest(self, m: Module, state: "_State", values: list[Value], turn_before: Value) -> list[Value]:
+        """The largest of a pool window so far: that of each turn (of each slot of either pixel, where two windows are done at once) waits
+        until the next visit of the window. ``turn_before`` is the turn of the values of the next cycle."""
         shape = self.shape
         largest = [Signal(signed(self.sum_bits), name=f"largest{lane}") for lane in range(shape.lanes)]
-        if shape.slots == 1:
+        if shape.drain == 1:
             kept: Value = Signal(shape.lanes * self.sum_bits, name="kept", reset_less=True)
             with m.If(state.valid):
                 m.d.sync += kept.eq(Cat(largest))
         else:
-            # A slot comes again after shape.drain cycles, when the one before has been written.
-            m.submodules.largest = memory = Memory(shape=shape.lanes * self.sum_bits, depth=shape.slots, init=[])
+            # A turn comes again after shape.drain cycles, when the one before has been written.
+            m.submodules.largest = memory = Memory(shape=shape.lanes * self.sum_bits, depth=shape.drain, init=[])
             read, write = memory.read_port(), memory.write_port()
             kept = read.data
-            m.d.comb += [read.addr.eq(slot_before), read.en.eq(1), write.addr.eq(state.slot), write.en.eq(state.valid),
+            m.d.comb += [read.addr.eq(turn_before), read.en.eq(1), write.addr.eq(state.turn), write.en.eq(state.valid),
                          write.data.eq(Cat(largest))]
         for now, value, before in zip(largest, values, self._lanes(kept), strict=True):
             m.d.comb += now.eq(Mux(state.first | (value > before), value, before))

@@ -1,4 +1,4 @@
-"""How a sum of constant multiples is made of shifts and two-input adders: a plan without hardware, from which its size follows."""
+"""How a sum of constant multiples is made of shifts and adders of two or three: a plan without hardware, from which its size follows."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -69,8 +69,8 @@ class Term(NamedTuple):
 class Node:
     """A value from ``least`` to ``most``.
 
-    It is a multiple of an input (``source``: number of the input and odd multiple), or the register of the sum of its ``parts``: two, of
-    which the first is not negative, or one. A node that several sums read is the same object in each of them.
+    It is a multiple of an input (``source``: number of the input and odd multiple), or the register of the sum of its ``parts``: three or
+    two, of which the first is not negative, or one. A node that several sums read is the same object in each of them.
     """
 
     least: int
@@ -85,11 +85,15 @@ class Node:
 
     @property
     def adder_bits(self) -> int:
-        """Bits of its adder: those below the higher of two shifts pass by, where the lower one is not subtracted."""
-        if len(self.parts) < 2:
-            return 0
-        first, second = self.parts
-        return max(0, self.bits - (second.shift if second.negative else max(first.shift, second.shift)))
+        """Bits of its adder (:attr:`start`)."""
+        return max(0, self.bits - self.start) if len(self.parts) > 1 else 0
+
+    @property
+    def start(self) -> int:
+        """The lowest bit that its adder makes: where the part with the lowest shift is not subtracted, its bits below the next one's shift
+        pass by."""
+        low, following = sorted((part.shift, part.negative) for part in self.parts)[:2]
+        return low[0] if low[1] else following[0]
 
 
 @dataclass(frozen=True)
@@ -118,9 +122,9 @@ def registers(plans: Sequence[SumPlan]) -> list[Node]:
 def plan_sums(weights: Sequence[Sequence[int]], least: int, most: int) -> list[SumPlan]:
     """Plans of ``sum(weight * input)`` for each row of ``weights``, all of the same inputs, from ``least`` to ``most``.
 
-    Digits, a level of adders at a time, the same for the same weights. Where the weights of several sums have pairs of digits that are
-    the same but for a shift and a sign, those are added once. Other neighbours of equal sign and shift are added, so that few bits carry
-    a sign or wait for a higher shift.
+    Digits, a level of adders at a time, the same for the same weights. Where the weights of three sums or more have pairs of digits that
+    are the same but for a shift and a sign, those are added once. Other neighbours of equal sign and shift are added, so that few bits
+    carry a sign or wait for a higher shift.
     """
     reach = _Reach(least, most)
     leaves: dict[tuple[int, int], Node] = {}
@@ -164,20 +168,20 @@ class _Reach(NamedTuple):
         ends = [sorted((count * self.least, count * self.most)) for count in counts.values()]
         return sum(low for low, _ in ends), sum(high for _, high in ends)
 
-    def add(self, one: _Part, other: _Part, *, last: bool = False) -> _Part:
-        """The sum of two parts; the ``last`` of all is not shifted, and not negative unless both are."""
-        if one.term.shift > other.term.shift:
-            one, other = other, one
-        shift = 0 if last else one.term.shift
-        # The one with the lower shift is not subtracted, so that its low bits pass by: the result is as negative as that one.
-        if last and one.term.negative and not other.term.negative:
-            one, other = other, one
-        subtracts = one.term.negative != other.term.negative
-        parts = (Term(one.term.node, one.term.shift - shift, False), Term(other.term.node, other.term.shift - shift, subtracts))
-        counts = {at: count << parts[0].shift for at, count in one.counts.items()}
-        for at, count in other.counts.items():
-            counts[at] = counts.get(at, 0) + ((-count if subtracts else count) << parts[1].shift)
-        return _Part(Term(Node(*self.ends(counts), parts), shift, one.term.negative), counts)
+    def add(self, *given: _Part, last: bool = False) -> _Part:
+        """The sum of two or three parts; the ``last`` of all is not shifted, and not negative unless all are."""
+        summed = sorted(given, key=lambda part: part.term.shift)
+        shift = 0 if last else summed[0].term.shift
+        # The one with the lowest shift is not subtracted, so that its low bits pass by: the result is as negative as that one.
+        if last:
+            summed.sort(key=lambda part: part.term.negative)
+        negative = summed[0].term.negative
+        parts = tuple(Term(part.term.node, part.term.shift - shift, part.term.negative != negative) for part in summed)
+        counts: dict[int, int] = {}
+        for part, term in zip(summed, parts, strict=True):
+            for at, count in part.counts.items():
+                counts[at] = counts.get(at, 0) + ((-count if term.negative else count) << term.shift)
+        return _Part(Term(Node(*self.ends(counts), parts), shift, negative), counts)
 
     def alone(self, part: _Part) -> _Part:
         """A sum of one part, neither shifted nor negative."""
@@ -202,14 +206,19 @@ def _next_level(reach: _Reach, level: Sequence[_Part], pairs: Sequence[_Part]) -
     if len(level) == 1 and not pairs:
         return [reach.alone(level[0])]
     rest, spare = sorted(level, key=lambda part: (part.term.negative, part.term.shift, part.term.node.bits)), []
-    if len(rest) % 2:
-        # The widest waits: it costs registers only, and an adder later.
+    # An adder of three takes no more than one of two, which is needed but once, where the number of parts is even.
+    two = len(rest) % 3 == 2 and (len(rest) + len(pairs)) % 2 == 0
+    while len(rest) % 3 != (2 if two else 0):
+        # The widest wait: they cost registers only, and an adder later.
         widest = rest.pop(max(range(len(rest)), key=lambda at: (rest[at].term.shift + rest[at].term.node.bits, at)))
         node, shift, negative = widest.term
-        spare = [_Part(Term(Node(node.least, node.most, (Term(node, 0, False),)), shift, negative), widest.counts)]
-    last = len(level) == 2 and not pairs
-    return [*pairs, *(reach.add(rest[at], rest[at + 1], last=last) for at in range(0, len(rest), 2)), *spare]
+        spare.append(_Part(Term(Node(node.least, node.most, (Term(node, 0, False),)), shift, negative), widest.counts))
+    last = len(level) <= 3 and not pairs and not spare
+    return [*pairs, *(reach.add(*rest[at:at + 3], last=last) for at in range(0, len(rest), 3)), *spare]
 
+
+LEAST_USERS = 3
+"""Sums that a pair of parts must be in to be added once for all: it takes an adder of its own, and each part half of one of three."""
 
 _NEAR = 128
 """Pairs are looked for among so many digits of a sum: all pairs of many would take long, and there are enough among these."""
@@ -230,14 +239,14 @@ def _shared_pairs(reach: _Reach, sums: Sequence[Sequence[_Part]]) -> list[dict[t
                 one, other = level[at].term, level[to].term
                 key = (one.node.source or (0, 0), other.node.source or (0, 0), other.shift - one.shift, one.negative != other.negative)
                 having.setdefault(key, []).append((number, at, to))
-    having = {key: users for key, users in having.items() if len(users) > 1}
+    having = {key: users for key, users in having.items() if len(users) > LEAST_USERS - 1}
     wanted = Counter((number, at) for users in having.values() for number, *places in users for at in places)
     found: list[dict[tuple[int, int], _Part]] = [{} for _ in sums]
     taken: set[tuple[int, int]] = set()
     waiting: dict[int, list[Any]] = {}
     for key, users in having.items():
         waiting.setdefault(len(users), []).append(key)
-    for count in range(max(waiting, default=0), 1, -1):
+    for count in range(max(waiting, default=0), LEAST_USERS - 1, -1):
         for key in sorted(waiting.get(count, ()), key=lambda key: (_contested(having[key], wanted), key)):
             users = [user for user in having[key] if not {(user[0], user[1]), (user[0], user[2])} & taken]
             if len(users) < count:

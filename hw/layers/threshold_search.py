@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Const, Module, Shape, Signal, Value
 from hw.layers.lookup import look_up
 from hw.layers.pipeline import later
 
-__all__ = ["search_cycles", "threshold_search"]
+__all__ = ["search_cycles", "steps_ahead", "threshold_search"]
 
 _DIRECT = 4
 """A step whose table has more address bits than this looks its threshold up a cycle ahead."""
@@ -19,7 +19,12 @@ _NARROW = 3
 def search_cycles(thresholds: int) -> int:
     """Cycles that a search among so many thresholds takes."""
     steps = thresholds.bit_length()
-    return steps + max(0, steps - 1 - _DIRECT)
+    return steps + steps_ahead(steps)
+
+
+def steps_ahead(steps: int) -> int:
+    """Of a search of so many steps, how many look their threshold up a cycle ahead."""
+    return max(0, steps - 1 - _DIRECT)
 
 
 def threshold_search(m: Module, value: Value, least: int, most: int, thresholds: Sequence[int]) -> Value:

@@ -1,4 +1,4 @@
-"""Weights of a shared convolution, a row a step, as DSP chains take them."""
+"""Weights of a shared convolution, a row a step, as chains of multipliers take them."""
 
 from collections.abc import Sequence
 
@@ -19,10 +19,10 @@ DISTRIBUTED = 64
 
 
 def weight_rows(shape: SharedShape, weights: Sequence[Sequence[Sequence[Sequence[int]]]]) -> list[list[list[tuple[int, ...]]]]:
-    """``[row][input][slice]``: what is stored (:func:`hw.layers.dsp_packing.packed_weights`) for each input channel and DSP48E1 of a step,
-    for ``weights[output][kernel row][kernel column][channel]``. Rows are in the order of output group, kernel row, kernel column, input
-    group; channels beyond those of a beat and outputs beyond the last are zeros. Raises ValueError for weights of another shape or that
-    are not narrow.
+    """``[row][input][multiplier]``: what is stored (:func:`hw.layers.dsp_packing.packed_weights`) for each input channel and multiplier (a
+    DSP48E1 with all its outputs, or an output's look-up tables) of a step, for ``weights[output][kernel row][kernel column][channel]``.
+    Rows are in the order of output group, kernel row, kernel column, input group; channels beyond those of a beat and outputs beyond the
+    last are zeros. Raises ValueError for weights of another shape or that are not narrow.
     """
     top = (1 << (shape.weight_bits - 1)) - 1
     sizes = (shape.out_channels, *shape.kernel, shape.channels)
@@ -51,7 +51,7 @@ def weight_rows(shape: SharedShape, weights: Sequence[Sequence[Sequence[Sequence
 
 
 class WeightMemory(wiring.Component):
-    """Gives the weights of each step, those of every input channel as many cycles late as its place in the DSP chains asks for.
+    """Gives the weights of each step, those of every input channel as many cycles late as its place in the chains asks for.
 
     Channels of the same delay share a memory, so that only addresses are delayed.
 
@@ -68,7 +68,7 @@ class WeightMemory(wiring.Component):
     Members
     -------
     line, tap : the step, as :func:`hw.layers.tap_reader.step_layout` has it
-    w : for each channel, the stored weights of all its DSP48E1, the lowest output lowest
+    w : for each channel, the stored weights of all its multipliers, the lowest output lowest
     """
 
     def __init__(self, shape: SharedShape, weights: Sequence[Sequence[Sequence[Sequence[int]]]], delays: Sequence[int], *,

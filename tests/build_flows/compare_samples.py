@@ -21,8 +21,8 @@ from build_flows.compare.pareto import front
 from build_flows.compare.rows import finish, make_row
 from build_flows.project.config import Config
 
-CAPACITY = Capacity(lut=53200, lutram=17400, ff=106400, bram36=140, dsp=220)
-KEYS = ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp")
+CAPACITY = Capacity(lut=53200, lutram=17400, ff=106400, bram36=140, dsp=220, carry=13300)
+KEYS = ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp", "carry")
 NO_ESTIMATE = EstimateRow(lut=None, ff=None, bram36=None, dsp=None)
 
 
@@ -40,7 +40,7 @@ def unit(name: str, kind: str, size: int, *, stage: int | None = None, head: boo
     return UnitRecord(
         name=name, kind=kind, op="MVAU_rtl" if layer else None, stage=stage, head=head, exit_cost=exit_cost, lut=size,
         lut_paired=size * 9 // 10, lutram=size // 8, ff=size * 3 // 2, bram36=size / 2000 // 0.5 * 0.5 if layer else 0,
-        dsp=size // 90 if layer else 0, carry=0,
+        dsp=size // 90 if layer else 0, carry=size // 12,
         timing=UnitTiming(fmax_mhz=120.0, path="a to b", path_ns=8.3, in_ns=None, out_ns=None, through_ns=None),
     )
 

@@ -1,4 +1,4 @@
-// Primitives that FINN's matrix unit names, as slang has to know them: ports and parameters as in AMD's 7 Series Libraries Guide (UG953).
+// Primitives that units name, FINN's matrix unit and ours, as slang has to know them: ports and parameters as in AMD's 7 Series Libraries Guide (UG953).
 // Yosys' own models of them are read afterwards.
 (* blackbox *)
 module DSP48E1 #(
@@ -24,4 +24,16 @@ endmodule
 
 (* blackbox *)
 module LUT6_2 #(parameter [63:0] INIT = 64'h0) (output O6, output O5, input I0, input I1, input I2, input I3, input I4, input I5);
+endmodule
+
+(* blackbox *)
+module LUT3 #(parameter [7:0] INIT = 8'h0) (output O, input I0, input I1, input I2);
+endmodule
+
+(* blackbox *)
+module LUT4 #(parameter [15:0] INIT = 16'h0) (output O, input I0, input I1, input I2, input I3);
+endmodule
+
+(* blackbox *)
+module CARRY4 (output [3:0] CO, output [3:0] O, input CI, input CYINIT, input [3:0] DI, input [3:0] S);
 endmodule

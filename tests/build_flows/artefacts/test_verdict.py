@@ -2,13 +2,13 @@
 
 import pytest
 
-from build_flows.artefacts.resources import Capacity, Sums, VivadoRecord
+from build_flows.artefacts.resources import Capacity, ResourcesFile, Sums, VivadoRecord
 from build_flows.artefacts.verdict import Shortage, capacity, decide, meets, shortages, synthesised, used
 from build_flows.base.parts import find_part
 from tests.build_flows.compare_samples import CAPACITY, resources
 
 PART = find_part("pynq-z2")
-FULL = {"lut": 53200, "lutram": 17400, "ff": 106400, "bram36": 140, "dsp": 220}
+FULL = {"lut": 53200, "lutram": 17400, "ff": 106400, "bram36": 140, "dsp": 220, "carry": 13300}
 
 
 def vivado(*, met: bool = True, dsp: int = 219, fmax: float = 103.2, part: str = PART.name) -> VivadoRecord:
@@ -27,7 +27,7 @@ def test_a_part_may_be_filled_to_the_last() -> None:
 
 @pytest.mark.parametrize(("key", "told"), [
     ("lut", "LUT: 53201 of 53200"), ("lutram", "LUTRAM: 17401 of 17400"), ("ff", "FF: 106401 of 106400"), ("bram36", "BRAM36: 141 of 140"),
-    ("dsp", "DSP: 221 of 220"),
+    ("dsp", "DSP: 221 of 220"), ("carry", "CARRY4: 13301 of 13300"),
 ])
 def test_one_more_of_anything_is_short(key: str, told: str) -> None:
     found = decide("predicted", PART.name, {**FULL, key: FULL[key] + 1}, CAPACITY, 100.0, None)
@@ -54,10 +54,21 @@ def test_the_clock_to_expect_is_the_lower_one(fmax: float | None, met: bool | No
 
 
 def test_luts_of_memory_are_luts() -> None:
-    sums = Sums(lut=53000, lut_paired=53000, lutram=300, ff=1, bram36=0.5, dsp=1)
-    assert used(sums) == {"lut": 53300, "lutram": 300, "ff": 1, "bram36": 0.5, "dsp": 1}
+    sums = Sums(lut=53000, lut_paired=53000, lutram=300, ff=1, bram36=0.5, dsp=1, carry=7)
+    assert used(sums) == {"lut": 53300, "lutram": 300, "ff": 1, "bram36": 0.5, "dsp": 1, "carry": 7}
     assert [item.told() for item in shortages(used(sums), capacity(PART))] == ["LUT: 53300 of 53200"]
     assert capacity(PART) == Capacity(**FULL)
+
+
+def test_a_file_from_before_carry_chains_were_counted_is_read_and_judged() -> None:
+    told = resources(1).to_json()
+    for record in (told["total"], told["sum_of_units"], told["capacity"], told["shares"], told["exits_add"], *told["units"]):
+        record.pop("carry", None)
+    old = ResourcesFile.model_validate(told)
+    assert (old.total.carry, old.capacity.carry, old.units[0].carry) == (0, 0, 0)
+    found = synthesised(old)
+    assert (found.fits, found.shares.carry) == (True, 0)
+    assert synthesised(old, PART).replace(shares=found.shares) == found
 
 
 def test_seven_tenths_of_what_pairing_could_save_do_not_count() -> None:
@@ -93,5 +104,8 @@ def test_what_vivado_routed_goes_before_estimates() -> None:
     missed = synthesised(slow.replace(vivado=vivado(met=False, fmax=91.0)))
     assert (missed.meets_clock, missed.expected_clock_mhz, missed.buildable) == (False, 91.0, False)
     assert [item.told() for item in synthesised(slow.replace(vivado=vivado(dsp=221))).short] == ["DSP: 221 of 220"]
+    # Its reports do not count CARRY4: what is placed has room for them.
+    assert (routed.fits, routed.shares.carry) == (True, 0)
+    assert synthesised(slow.replace(total=slow.total.replace(carry=13301), vivado=vivado())).fits
     # Of another part Vivado says nothing.
     assert synthesised(slow.replace(vivado=vivado(part="xc7z010clg400-1"))).basis == "synthesised"

@@ -7,6 +7,7 @@ def test_boards_and_parts_are_found_by_name():
     part = find_part("pynq_z2")
     assert part is find_part("PYNQ-Z1") is find_part("xc7z020clg400-1")
     assert (part.lut, part.ff, part.bram36, part.bram18, part.dsp, part.dsp_block) == (53200, 106400, 140, 280, 220, "DSP48E1")
+    assert [PARTS[name].carry for name in ("xc7z020clg400-1", "xc7z010clg400-1")] == [13300, 4400]
 
 
 def test_every_board_has_its_part():

@@ -11,7 +11,7 @@ from hw.netlist import Netlist, dump
 from tests.build_flows.compare_samples import resources
 from tests.toy_rtl import emit
 
-SUMS = Sums(lut=100, lut_paired=90, lutram=10, ff=200, bram36=1, dsp=2)
+SUMS = Sums(lut=100, lut_paired=90, lutram=10, ff=200, bram36=1, dsp=2, carry=12)
 
 
 class CompiledFlow(Flow):

@@ -35,7 +35,7 @@ RESULT = Figures(
     stages=[],
 )
 
-TAKEN = {"lut": 9000, "lutram": 900, "ff": 9000, "bram36": 4, "dsp": 75}
+TAKEN = {"lut": 9000, "lutram": 900, "ff": 9000, "bram36": 4, "dsp": 75, "carry": 900}
 PART = find_part("pynq-z2")
 VERDICT = decide("predicted", PART.name, TAKEN, capacity(PART), 100.0, None)
 TOO_LARGE = decide("predicted", PART.name, {**TAKEN, "dsp": 303}, capacity(PART), 100.0, None)

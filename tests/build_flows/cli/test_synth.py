@@ -28,7 +28,7 @@ from build_flows.steps import flow
 from tests.build_flows.compare_samples import CAPACITY, resources, unit
 from tests.test_layering import ROOT
 
-SUMS = Sums(lut=1200, lut_paired=900, lutram=300, ff=2500, bram36=1.5, dsp=240)
+SUMS = Sums(lut=1200, lut_paired=900, lutram=300, ff=2500, bram36=1.5, dsp=240, carry=133)
 UNIT = "stage0_conv0_mvau_dwc_to_stage0_conv0_mvau"
 ESTIMATE = LayerEstimate(
     finn=EstimateRow(lut=None, ff=None, bram36=3.0, dsp=50.0), corrected=EstimateRow(lut=110.0, ff=90.0, bram36=1.5, dsp=75.0),
@@ -39,7 +39,7 @@ ESTIMATE = LayerEstimate(
 FOUND = resources(1).replace(
     version=1, total=SUMS, total_of="whole top", sum_of_units=SUMS,
     whole=WholeSums(**vars(SUMS), difference=Difference(**{**dict.fromkeys(Sums.model_fields, 0.012), "dsp": None})),
-    shares=Shares(lut=0.0282, lutram=0.0172, ff=0.0235, bram36=0.0107, dsp=1.0909), fits=False,
+    shares=Shares(lut=0.0282, lutram=0.0172, ff=0.0235, bram36=0.0107, dsp=1.0909, carry=0.01), fits=False,
     short=["DSP48E1: 240 of 220"], path="about 123 MHz: 8.10 ns from a to b",
     exits_add=Shares(lut=0.25, lutram=0.0, ff=0.0, bram36=0.0, dsp=0.1),
     units=[
@@ -78,9 +78,12 @@ def test_tables_and_verdict(config: Path) -> None:
     # Nothing is cut off, in a terminal of 80 columns either.
     assert "…" not in ran.stdout
     assert UNIT[:20] in text
-    for told in ("stage0", "head0", "betweenand", "sumagainst", "+1.2%", "109.1%", "stage0_conv0_mvau", "alllayers"):
+    for told in ("stage0", "head0", "between", "against", "+1.2%", "109.1%", "stage0_conv0_mvau", "alllayers"):
         assert told in text, told
     layer = [line.split() for line in ran.stdout.splitlines() if line.split()[:1] == ["stage0_conv0_mvau"]]
+    part = next(line for line in ran.stdout.splitlines() if "53,200" in line)
+    assert part.split()[-6:] == ["53,200", "17,400", "106,400", "140", "220", "13,300"]
+    assert "CARRY4:carrychains,oneaslice" in text
     assert layer == [
         ["stage0_conv0_mvau", "100", "+10", "%", "-", "100", "-10", "%"], ["stage0_conv0_mvau", "1.5", "1.5", "3", "75", "75", "50"],
     ]
@@ -98,7 +101,7 @@ def test_vivados_figures_stand_beside_ours(config: Path, monkeypatch: pytest.Mon
     assert ran.exit_code == 0
     assert "…" not in ran.stdout
     row = next(line for line in ran.stdout.splitlines() if "1,101" in line)
-    assert row.split()[-5:] == ["1,101", "299", "2,999", "2.5", "219"]
+    assert row.split()[-6:] == ["1,101", "299", "2,999", "2.5", "219", "-"]
     assert "clock, routed by Vivado 2022.2: meets 100 MHz by 0.312 ns (about 103.2 MHz)" in ran.stdout
     assert "least slack: a to b" in ran.stdout
     assert "power, estimated by Vivado: 1.83 W, of which 0.14 W static, processors and all" in ran.stdout

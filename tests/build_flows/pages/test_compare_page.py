@@ -30,9 +30,9 @@ def test_it_is_one_well_formed_file_that_needs_nothing_else(html: str) -> None:
 def test_every_row_is_there_with_its_figures(html: str) -> None:
     for row in sample().layouts:
         assert html.count(f">{row.name}<") >= 2
-        figures = (f"{row.lut:,}", f"{row.ff:,}", f"{row.cycles_per_sample:,.0f}", f"{100 * row.accuracy:.2f} %")
+        figures = (f"{row.lut:,}", f"{row.ff:,}", f">{row.carry:,}<", f"{row.cycles_per_sample:,.0f}", f"{100 * row.accuracy:.2f} %")
         assert all(told in html for told in (*figures, row.config))
-    for told in ("DSP: 875 of 220", "0, conv, softmax", "no exits, same target rate", "2,150", "is predicted"):
+    for told in ("DSP: 875 of 220", "0, conv, softmax", "no exits, same target rate", "2,150", "is predicted", "CARRY4, one a slice"):
         assert told in html
 
 

@@ -172,7 +172,7 @@ def test_names_cannot_inject_markup() -> None:
     assert "&lt;b&gt;" in html
 
 
-TAKEN = {"lut": 9000, "lutram": 900, "ff": 9000, "bram36": 4, "dsp": 75}
+TAKEN = {"lut": 9000, "lutram": 900, "ff": 9000, "bram36": 4, "dsp": 75, "carry": 900}
 PART = find_part("pynq-z2")
 
 
@@ -220,7 +220,8 @@ def test_what_was_synthesised_is_told() -> None:
     section = html[html.index('<section id="resources">'):html.index('<section id="dma">')]
     total = found.total
     for told in (f"{total.lut + total.lutram:,}", f"{total.ff:,}", ">53,200<", f"{100 * total.dsp / 220:.1f} %", "about 118 MHz", "head 0",
-                 "between and around", f"{100 * found.exits_add.lut:.1f} %", "unit by unit and summed"):
+                 "between and around", f"{100 * found.exits_add.lut:.1f} %", "unit by unit and summed",
+                 ">13,300<", f">{total.carry:,}<"):
         assert told in section, told
     assert "routed by Vivado" not in section
     assert "✓ All 360" in html

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from xml.etree import ElementTree
 
-from build_flows.pages.report_diagram import diagram
+from build_flows.pages.report_diagram import WIDTH, _layers, diagram
 from tests.build_flows.report_samples import netlist
 
 SAMPLE = netlist()
@@ -39,6 +39,21 @@ def test_everything_is_drawn() -> None:
     assert "built for 25 % of samples" in text
     assert "may take 4,147 cycles a frame" in text
     assert "_thr" not in text
+
+
+def test_layers_of_every_body_are_drawn_and_fit_their_box() -> None:
+    """Letters of the drawing are about 6 wide."""
+    shared = {"pixels": 2, "inputs": 16, "outputs": 32, "lanes": 1}
+    first = SAMPLE.layers[0]
+    layers = tuple(replace(first, name=f"stage0_conv{k}", op=op, stage=0, head=False, folding=folding) for k, (op, folding) in enumerate((
+        ("MVAU_rtl", {"pe": 16, "simd": 25}), ("StaticConv_rtl", {"pixels": 28}), ("SharedConv_rtl", shared | {"lut": 0}),
+        ("SharedConv_rtl", shared | {"lut": 1}), ("Thresholding_rtl", {"pe": 1}))))
+    lines = _layers(replace(NETLIST, layers=layers), 0, False)
+    assert lines == [
+        "stage0_conv0 \u00b7 PE 16 SIMD 25", "stage0_conv1 \u00b7 constant, 28 pixels", "stage0_conv2 \u00b7 DSPs, 1,024 products",
+        "stage0_conv3 \u00b7 LUTs, 1,024 products",
+    ]
+    assert max(map(len, lines)) * 6 < WIDTH - 12
 
 
 def test_measured_intervals_stand_beside_the_plan() -> None:

@@ -4,19 +4,24 @@ from dataclasses import replace
 
 import pytest
 
+from build_flows.artefacts.resources import StageSums
+from build_flows.artefacts.verdict import synthesised
 from build_flows.pages.report_data import CountedStream, SizedGate
 from build_flows.pages.report_rows import (
     StreamRow,
     exit_rows,
     predicted,
     reached,
+    resource_rows,
     stage_cycles,
     stage_layers,
     stage_rows,
+    stage_sums,
     stream_rows,
     totals,
     without_lut,
 )
+from tests.build_flows.compare_samples import resources
 from tests.build_flows.report_samples import netlist, sample_data
 
 DATA = sample_data()
@@ -74,6 +79,20 @@ def test_totals_stand_beside_the_part() -> None:
     assert (rows["FF"].finn, rows["BRAM18"].part) == (None, 280)
     assert [row.part for row in totals(replace(DATA, part=None))] == [None] * 4
     assert without_lut(netlist()) == ["MaxPool"]
+
+
+def test_carry_chains_stand_among_the_resources_where_they_were_counted() -> None:
+    found = resources(1)
+    found = found.replace(stages=[StageSums(stage=None, head=False, units=3, **vars(found.total))])
+    data = replace(DATA, resources=found, verdict=synthesised(found))
+    last, taken = resource_rows(data)[-1], found.total.carry
+    assert (last.name, last.used, last.there) == ("CARRY4 (carry chains; one a slice)", taken, 13300)
+    assert last.share == taken / 13300
+    assert stage_sums(data)[0].counts[-1] == taken
+    old = found.replace(capacity=found.capacity.replace(carry=0), total=found.total.replace(carry=0))
+    data = replace(data, resources=old, verdict=synthesised(old))
+    assert [row.name for row in resource_rows(data)][-1] == "DSP"
+    assert stage_sums(data)[0].counts[-1] is None
 
 
 def test_streams() -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 
-from build_flows.planning.fold_choices import Choice, add, cheapest, choices, dot, undominated, vector
+from build_flows.planning.fold_choices import Choice, add, cheapest, choices, dot, less, undominated, vector
 from build_flows.planning.layer_costs import Fold, fold_options, layer_units
 from build_flows.planning.network import fused
 from build_flows.planning.shared_units import shared_folds
@@ -33,23 +33,26 @@ def test_choices_are_all_that_are_in_time():
 
 
 def test_a_choice_that_is_no_better_in_anything_is_left_out():
-    few, more, other = choice((1, 1, 1, 1, 1)), choice((1, 1, 2, 1, 1), pe=2), choice((9, 9, 9, 9, 0), pe=3)
-    wide, pooled = choice((9, 9, 9, 9, 9), out_bits=32), choice((9, 9, 9, 9, 9), layers=2)
+    few, more, other = choice((1, 1, 1, 1, 1, 1)), choice((1, 1, 2, 1, 1, 1), pe=2), choice((9, 9, 9, 9, 9, 0), pe=3)
+    wide, pooled = choice((9, 9, 9, 9, 9, 9), out_bits=32), choice((9, 9, 9, 9, 9, 9), layers=2)
     assert undominated([more, other, wide, pooled, few]) == [few, other, pooled, wide]
-    assert undominated([choice((1, 1, 1, 1, 1), pe=2), few]) == [few]     # of equal ones the lowest numbers
+    assert undominated([choice((1, 1, 1, 1, 1, 1), pe=2), few]) == [few]     # of equal ones the lowest numbers
 
 
 def test_the_cheapest_of_the_same_widths_by_the_weights_and_then_the_numbers():
-    a, b, c = choice((1, 0, 0, 0, 9)), choice((9, 0, 0, 0, 1), pe=2), choice((5, 5, 5, 5, 5), out_bits=32)
+    a, b, c = choice((1, 0, 0, 0, 0, 9)), choice((9, 0, 0, 0, 0, 1), pe=2), choice((5, 5, 5, 5, 5, 5), out_bits=32)
     for order in itertools.permutations((a, b, c)):
-        assert set(cheapest(order, (1, 0, 0, 0, 0))) == {(1, a), (5, c)}
-        assert set(cheapest(order, (0, 0, 0, 0, 1))) == {(1, b), (5, c)}
-        assert set(cheapest(order, (1, 0, 0, 0, 1))) == {(10, a), (10, c)}
+        assert set(cheapest(order, (1, 0, 0, 0, 0, 0))) == {(1, a), (5, c)}
+        assert set(cheapest(order, (0, 0, 0, 0, 0, 1))) == {(1, b), (5, c)}
+        assert set(cheapest(order, (1, 0, 0, 0, 0, 1))) == {(10, a), (10, c)}
 
 
 def test_sums_and_prices():
     units = layer_units(CONV, fold_options(CONV)[0])
     whole = vector(units)
-    assert whole == tuple(sum(getattr(unit.cost, name) for unit in units) for name in ("occupied", "lutram", "ff", "bram18", "dsp"))
+    names = ("occupied", "lutram", "ff", "bram18", "dsp", "carry")
+    assert whole == tuple(sum(getattr(unit.cost, name) for unit in units) for name in names)
+    assert whole[5] > 0
     assert add(whole, whole) == tuple(2 * value for value in whole)
-    assert dot((1, 2, 3, 4, 5), (1, 10, 100, 1000, 10_000)) == 54_321
+    assert less(add(whole, (1, 2, 3, 4, 5, 6)), whole) == (1, 2, 3, 4, 5, 6)
+    assert dot((1, 2, 3, 4, 5, 6), (1, 10, 100, 1000, 10_000, 100_000)) == 654_321

@@ -42,8 +42,8 @@ def merit(folding):
 def test_search_finds_what_trying_everything_finds(targets):
     net = small()
     tried = list(every(net, targets))
-    for first in ("LUT", "LUTRAM", "FF", "BRAM18", "DSP", None):
-        weights = {name: 1.0 if first in (name, None) else 0.01 for name in ("LUT", "LUTRAM", "FF", "BRAM18", "DSP")}
+    for first in ("LUT", "LUTRAM", "FF", "BRAM18", "DSP", "CARRY4", None):
+        weights = {name: 1.0 if first in (name, None) else 0.01 for name in ("LUT", "LUTRAM", "FF", "BRAM18", "DSP", "CARRY4")}
         found = search(net, targets, PART, weights=weights)
         assert weighed(found, weights) == pytest.approx(min(weighed(item, weights) for item in tried), rel=1e-6)
     best = min(merit(item) for item in tried)
@@ -57,7 +57,7 @@ def test_a_gate_head_is_folded_like_a_head():
     assert [layer.name for layer in net.layers] == [
         "stage0_conv0", "head0_linear0", "gatehead0_maxpool0", "gatehead0_linear0", "stage1_maxpool0", "head1_linear0"]
     targets = (26, 26)
-    weights = dict.fromkeys(("LUT", "LUTRAM", "FF", "BRAM18", "DSP"), 1.0)
+    weights = dict.fromkeys(("LUT", "LUTRAM", "FF", "BRAM18", "DSP", "CARRY4"), 1.0)
     found = search(net, targets, PART, weights=weights)
     assert weighed(found, weights) == pytest.approx(min(weighed(item, weights) for item in every(net, targets)), rel=1e-6)
     assert max(found.plans[name].cycles for name in ("gatehead0_maxpool0", "gatehead0_linear0")) <= targets[0]
@@ -72,7 +72,7 @@ def test_what_is_scarce_on_the_part_is_saved():
 
 
 def test_wrong_weights_are_told():
-    with pytest.raises(FoldingError, match=r"weights must be LUT, LUTRAM, FF, BRAM18, DSP, each at least 0, not \{'LUT': 1\.0\}"):
+    with pytest.raises(FoldingError, match=r"weights must be LUT, LUTRAM, FF, BRAM18, DSP, CARRY4, each at least 0, not \{'LUT': 1\.0\}"):
         search(small(), (100, 100), PART, weights={"LUT": 1.0})
 
 
@@ -106,7 +106,7 @@ def test_search_is_deterministic():
 def test_of_equally_good_foldings_the_lowest_numbers_are_taken():
     """Where no resource weighs anything all foldings are equally good: of those that are in time, the lowest pe, then the lowest simd."""
     net, targets = small(), (160, 160)
-    found = search(net, targets, PART, weights=dict.fromkeys(("LUT", "LUTRAM", "FF", "BRAM18", "DSP"), 0.0))
+    found = search(net, targets, PART, weights=dict.fromkeys(("LUT", "LUTRAM", "FF", "BRAM18", "DSP", "CARRY4"), 0.0))
     assert found.input_pe == 1
     assert list(found.folds.values()) == [Fold(1, 2), *[Fold(1)] * 4]
     # One of pe 2 and simd 1 would be in time too, one of pe 1 would not.

@@ -30,6 +30,16 @@ def test_memories_are_those_that_yosys_made(unit, told, bram18, lutram):
     assert memory_luts(found.terms) == pytest.approx(lutram, abs=8)
 
 
+@pytest.mark.parametrize(("unit", "sum_bits", "lutram"), [
+    (shape(height=8, width=8, out_channels=8, pool=(2, 1), lanes=2), 12, 52),
+    (shape(height=8, width=8, out_channels=8, pool=(2, 1), lanes=8), 12, 100),
+    (shape(height=8, width=8, channels=2, out_channels=24, pool=(3, 1), lanes=1, lut=True), 11, 72),
+])
+def test_the_largest_of_two_windows_at_once_is_kept_for_each(unit, sum_bits, lutram):
+    """Figures of Yosys 0.70, without shift registers."""
+    assert size(unit, sum_bits=sum_bits, steps=3, out_bits=2).terms["memory"] == lutram
+
+
 def test_memories_of_drawn_units_are_those_that_yosys_made():
     rows = [row for row in read_model().rows if row.kind in ("shared", "shared_lut")]
     assert all((row.bram18, row.dsp) == (row.found["bram18"], row.found["dsp"]) for row in rows)

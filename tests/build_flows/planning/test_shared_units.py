@@ -161,7 +161,7 @@ def test_the_search_finds_what_trying_everything_finds():
     least = [max(unit.least_target for plan in found.plans.values() for unit in plan.units if unit.kind != "converter") for found in tried]
     bodies = set()
     for target, resource in itertools.product((40, 100, 2000), ("LUT", "FF", "DSP")):
-        weights = {name: float(name == resource) for name in ("LUT", "LUTRAM", "FF", "BRAM18", "DSP")}
+        weights = {name: float(name == resource) for name in ("LUT", "LUTRAM", "FF", "BRAM18", "DSP", "CARRY4")}
         found = search(net, (target,), PART, weights=weights)
         best = min(item.cost.shares(PART)[resource] for item, takes in zip(tried, least, strict=True) if takes <= target)
         assert found.cost.shares(PART)[resource] == pytest.approx(best, abs=1e-7)
@@ -187,7 +187,7 @@ def test_exchangeable_heads_are_shared_or_finns_and_never_static():
     fixed, any_head = fused(network(*words)), fused(network(*words), exchangeable=True)
 
     def bodies(net, resource):
-        weights = {name: float(name == resource) for name in ("LUT", "LUTRAM", "FF", "BRAM18", "DSP")}
+        weights = {name: float(name == resource) for name in ("LUT", "LUTRAM", "FF", "BRAM18", "DSP", "CARRY4")}
         return {search(net, (target,), PART, weights=weights).folds["head0_conv0"].body for target in (100, 600, 2000, 40_000)}
 
     assert "static" in bodies(fixed, "DSP")

@@ -104,9 +104,9 @@ def test_the_search_finds_what_trying_everything_finds():
         for layer in net.layers
     ]
     bodies = set()
-    alike = (1, 1, 1, 1, 1)
-    for target, weights in ((20, (1, 0, 0, 0, 1)), (20, (0, 0, 0, 0, 1)), (40, alike), (300, (5, 0, 1, 0, 0)), (10, alike)):
-        weighed = dict(zip(("LUT", "LUTRAM", "FF", "BRAM18", "DSP"), weights, strict=True))
+    alike = (1, 1, 1, 1, 1, 1)
+    for target, weights in ((20, (1, 0, 0, 0, 1, 0)), (20, (0, 0, 0, 0, 1, 0)), (40, alike), (300, (5, 0, 1, 0, 0, 2)), (10, alike)):
+        weighed = dict(zip(("LUT", "LUTRAM", "FF", "BRAM18", "DSP", "CARRY4"), weights, strict=True))
         best = None
         for folds in itertools.product(*options):
             try:

@@ -9,7 +9,7 @@ from build_flows.planning.verdict import predicted
 
 PART = find_part("pynq-z2")
 ROOM = {"lut": PART.lut - RESERVE.occupied, "lutram": PART.lutram - RESERVE.lutram, "ff": PART.ff - RESERVE.ff,
-        "bram18": PART.bram18 - RESERVE.bram18, "dsp": PART.dsp - RESERVE.dsp}
+        "bram18": PART.bram18 - RESERVE.bram18, "dsp": PART.dsp - RESERVE.dsp, "carry": PART.carry - RESERVE.carry}
 
 
 def sizing(**more: int) -> SizingFile:
@@ -27,6 +27,7 @@ def test_what_fills_the_part_with_its_reserve_fits() -> None:
 @pytest.mark.parametrize(("key", "told"), [
     ("lut", "LUT: 53201 of 53200"), ("lutram", "LUTRAM: 17401 of 17400"), ("ff", "FF: 106401 of 106400"),
     ("bram18", "BRAM36: 140.5 of 140"), ("dsp", "DSP: 221 of 220"),
+    ("carry", "CARRY4: 13301 of 13300"),
 ])
 def test_one_more_does_not(key: str, told: str) -> None:
     found = predicted(sizing(**{key: 1}), PART, 100.0)

@@ -45,6 +45,7 @@ def test_auto_is_the_fastest_that_fits() -> None:
 def test_what_is_to_be_kept_free_is_not_taken() -> None:
     part = allowed_part(TargetSection(keep_free={"dsp": 220, "lut": 10_000}), FILE)
     assert (part.name, part.dsp, part.lut, part.ff) == (PART.name, 0, 43_200, PART.ff)
+    assert part.carry == PART.carry - 2500, "a slice that is kept free keeps its carry chain"
     net = fused(network((6, 6, 1), [[("conv", 3, 1, 1, 4), ("maxpool", 2, 2)]], [[("linear", 3)]]))
     whole, found = (search(net, (36,), item) for item in (PART, part))
     assert whole.cost.dsp > found.cost.dsp == 0

@@ -9,6 +9,7 @@ from build_flows.artefacts.resources import Shares, Sums, SynthesisFile
 from build_flows.base.parts import find_part
 from build_flows.base.ui import SilentUi
 from build_flows.synthesis import measure as synth
+from build_flows.synthesis.carry_chains import CarryUse
 from build_flows.synthesis.measure import RESOURCES, measure, shares, shortages
 from build_flows.synthesis.memories import Memory
 from build_flows.synthesis.resources import count_cells
@@ -17,7 +18,7 @@ from tests.build_flows.uis import Listening
 from tests.toy_rtl import emit
 
 PART = find_part("xc7z020clg400-1")
-SUMS = ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp")
+SUMS = ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp", "carry")
 CACHE = "cache"
 
 
@@ -102,7 +103,7 @@ def test_a_memory_that_went_elsewhere_is_said(tmp_path: Path, monkeypatch: pytes
     elsewhere = Memory(name="core.mem", words=64, bits=8, writable=True, wanted="block", found="registers")
 
     def synthesise_all(units: dict[str, Any], cache: Path, **more: object) -> dict[str, Synthesised]:
-        resources = count_cells({"LUT2": 2, "DSP48E1": 20}, 1)
+        resources = count_cells({"LUT2": 2, "DSP48E1": 20, "CARRY4": 3}, CarryUse(taken=1, tables={"LUT2": 1}))
         return {name: Synthesised(resources=resources, memories=(elsewhere,) if name == "merge" else (), netlist=cache) for name in units}
 
     empty = {"modules": {"accelerator": {"attributes": {}, "ports": {}, "cells": {}, "netnames": {}}}}
@@ -115,10 +116,13 @@ def test_a_memory_that_went_elsewhere_is_said(tmp_path: Path, monkeypatch: pytes
     assert found.fits is False
     assert found.short == [f"DSP48E1: {20 * len(found.units)} of 220"]
     assert found.fmax_estimate_mhz is None
+    assert found.total.carry == 3 * len(found.units)
+    assert found.shares.carry == round(found.total.carry / 13300, 4)
+    assert found.capacity.carry == 13300
 
 
 def test_shares_and_shortages() -> None:
-    taken = Sums(lut=57000, lut_paired=47000, lutram=4000, ff=106400, bram36=140.5, dsp=0)
-    assert shares(taken, PART) == Shares(lut=1.015, lutram=0.2299, ff=1.0, bram36=1.0036, dsp=0.0)
-    assert shortages(taken, PART) == ["LUT: 54000 of 53200", "BRAM36: 140.5 of 140"]
-    assert shortages(taken.replace(lut=40000, bram36=140), PART) == []
+    taken = Sums(lut=57000, lut_paired=47000, lutram=4000, ff=106400, bram36=140.5, dsp=0, carry=13301)
+    assert shares(taken, PART) == Shares(lut=1.015, lutram=0.2299, ff=1.0, bram36=1.0036, dsp=0.0, carry=1.0001)
+    assert shortages(taken, PART) == ["LUT: 54000 of 53200", "BRAM36: 140.5 of 140", "CARRY4: 13301 of 13300"]
+    assert shortages(taken.replace(lut=40000, bram36=140, carry=13300), PART) == []

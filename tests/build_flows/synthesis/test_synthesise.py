@@ -50,7 +50,7 @@ WIRES = "module top(input a, output b); assign b = a; endmodule"
 # lut, lut_paired, lutram, ff, dsp, bram36, carry, cells
 EXPECTED = {
     "register": (REGISTER, 0, 0, 0, 17, 0, 0, 0, {"FDRE": 16, "INV": 1, "LDCE": 1}),
-    "adder": (ADDER, 16, 8, 0, 0, 0, 0, 4, {"CARRY4": 4, "LUT2": 16}),
+    "adder": (ADDER, 16, 16, 0, 0, 0, 0, 4, {"CARRY4": 4, "LUT2": 16}),
     "delay": (delay(), 0, 0, 4, 0, 0, 0, 0, {"SRL16E": 4}),
     "lut ram": (LUT_RAM, 0, 0, 8, 0, 0, 0, 0, {"RAM32M": 2}),
     "block ram": (BLOCK_RAM, 0, 0, 0, 0, 0, 0.5, 0, {"RAMB18E1": 1}),

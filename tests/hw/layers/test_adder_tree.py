@@ -26,7 +26,7 @@ def test_sums(name, least, most):
     def value(number, odd):
         return values.setdefault((number, odd), Signal(Shape.cast(range(odd * least, odd * most + 1)), name=f"of{number}_{odd}"))
 
-    sums = adder_trees(m, plans, value)
+    sums = adder_trees(m, plans, value, behavioural=True)
     m.d.sync += Signal().eq(1)
     rng = random.Random(2)
     drawn = [[rng.choice([least, most, rng.randint(least, most)]) for _ in rows[0]] for _ in range(60)]
@@ -39,6 +39,6 @@ def test_sums(name, least, most):
 
 def test_registers_are_as_wide_as_sums_need():
     m = Module()
-    (total,) = adder_trees(m, plan_sums([[1, 1, -1]], 0, 15), lambda number, odd: Signal(4))
+    (total,) = adder_trees(m, plan_sums([[1, 1, -1]], 0, 15), lambda number, odd: Signal(4), behavioural=True)
     assert total.shape() == Shape(6, signed=True)
     assert total.reset_less

@@ -44,6 +44,7 @@ CASES = {
     "pool, four pixels": {"pool": (2, 2), "pixels": 4, "width": 8},
     "pool across": {"pool": (1, 2), "pixels": 2},
     "pool down": {"pool": (3, 1)},
+    "pool down, two pixels": {"pool": (2, 1), "pixels": 2},
     "pool of three, something left over": {"pool": (3, 3), "height": 7, "width": 8},
     "pool of four, two pixels": {"pool": (4, 4), "height": 9, "width": 8, "pixels": 2},
     "pool of three, three pixels": {"pool": (3, 3), "pixels": 3},
@@ -64,7 +65,7 @@ SOME = ["padded", "pixels do not divide the width, more padding", "more padding 
 
 def build(name):
     given = parameters(**CASES[name])
-    return given, StaticConv(**given)
+    return given, StaticConv(**given, behavioural=True)
 
 
 @pytest.mark.parametrize("name", [name if name in SOME else pytest.param(name, marks=pytest.mark.slow) for name in CASES])
@@ -147,7 +148,7 @@ def test_weights_and_thresholds_of_all_kinds(play, weights, thresholds, pool):
     elif weights == "one zero channel":
         made[0] = 0
     given |= {"weights": made.tolist(), "thresholds": [thresholds] * 2}
-    unit = StaticConv(**given)
+    unit = StaticConv(**given, behavioural=True)
     beats, expected = vectors(given, unit.lanes)
     played = play(unit, {"i": (unit.i, beats)}, {"o": (unit.o, len(expected))}, stalls=0.2)
     assert played.beats["o"] == expected
@@ -155,7 +156,7 @@ def test_weights_and_thresholds_of_all_kinds(play, weights, thresholds, pool):
 
 def test_weights_and_thresholds_may_be_arrays(play):
     given = parameters()
-    unit = StaticConv(**given | {name: np.array(given[name]) for name in ("weights", "thresholds")})
+    unit = StaticConv(**given | {name: np.array(given[name]) for name in ("weights", "thresholds")}, behavioural=True)
     beats, expected = vectors(given, unit.lanes, 1)
     assert play(unit, {"i": (unit.i, beats)}, {"o": (unit.o, len(expected))}).beats["o"] == expected
 
@@ -177,10 +178,10 @@ def test_drawn_shapes(play, seed):
         given = parameters(seed, **changes)
         if static_conv_error(**given) is None:
             break
-    unit = StaticConv(**given)
+    unit = StaticConv(**given, behavioural=True)
     beats, expected = vectors(given, unit.lanes)
     for gaps, stalls in ((0, 0), (0.3, 0.3), (0, 0.8)):
-        unit = StaticConv(**given)
+        unit = StaticConv(**given, behavioural=True)
         played = play(unit, {"i": (unit.i, beats)}, {"o": (unit.o, len(expected))}, gaps=gaps, stalls=stalls)
         assert played.beats["o"] == expected, changes
 

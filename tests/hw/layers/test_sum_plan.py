@@ -61,7 +61,7 @@ def assert_plain(plan):
 
 def adders(*plans):
     """How many adders there are of each number of bits."""
-    return dict(Counter(node.adder_bits for node in registers(plans) if len(node.parts) == 2))
+    return dict(Counter(node.adder_bits for node in registers(plans) if len(node.parts) > 1))
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -102,29 +102,49 @@ def test_low_bits_pass_by_an_adder():
 
 
 def test_neighbours_of_equal_shift_are_added():
-    """Twice two of equal shift, so each first adder has 4 bits and a carry."""
-    plan = plan_sum([1, 8, 1, 8], 0, 15)
+    """Twice three of equal shift, so each first adder has 4 bits and two of carries; 3 bits pass by the last one."""
+    plan = plan_sum([1, 8, 1, 8, 1, 8], 0, 15)
     assert [term.shift for term in plan.levels[1]] == [0, 3]
-    assert adders(plan) == {5: 2, 6: 1}
-    assert sum(node.bits for node in registers([plan])) == 19
+    assert adders(plan) == {6: 3}
+    assert sum(node.bits for node in registers([plan])) == 2 * 6 + 9
+
+
+@pytest.mark.parametrize(("parts", "parts_added", "depth"), [
+    (2, [2], 1), (3, [3], 1), (4, [2, 3], 2), (5, [3, 3], 2), (6, [2, 3, 3], 2), (7, [3, 3, 3], 2), (8, [2, 3, 3, 3], 2), (9, [3] * 4, 2),
+    (11, [3] * 5, 3), (27, [3] * 13, 3),
+])
+def test_adders_are_of_three_but_for_one(parts, parts_added, depth):
+    """Of n parts (n - 1) / 2 adders, and one of two where n is even."""
+    plan = plan_sum([1] * parts, 0, 15)
+    assert sorted(len(node.parts) for node in registers([plan]) if len(node.parts) > 1) == parts_added
+    assert plan.depth == depth
+
+
+def test_of_three_that_are_added_the_lowest_bits_pass_by_unless_they_are_subtracted():
+    assert adders(plan_sum([1, 4, 16], 0, 15)) == {7: 1}     # 9 bits of which 2 are of the first alone
+    assert adders(plan_sum([1, -4, -16], 0, 15)) == {8: 1}   # from -300 to 15
+    assert adders(plan_sum([-1, 4, 16], 0, 15)) == {10: 1}   # from -15 to 300, from the lowest bit on
 
 
 def test_pairs_that_several_sums_have_are_added_once():
-    """a + 2b, and minus four times the same."""
-    plans = plan_sums([[1, 2, 1, 0], [-4, -8, 0, 3], [1, -2, 0, 0]], 0, 15)
-    one, other, neither = ({id(term.node) for term in plan.levels[1]} for plan in plans)
-    assert len(one & other) == 1
+    """a + 2b, minus four times the same, and twice it; where two sums alone have a pair, an adder of three in each takes no more."""
+    rows = [[1, 2, 1, 0], [-4, -8, 0, 3], [2, 4, 5, 1], [1, -2, 0, 0]]
+    plans = plan_sums(rows, 0, 15)
+    one, other, third, neither = ({id(term.node) for term in plan.levels[1]} for plan in plans)
+    assert len(one & other & third) == 1
     assert not neither & one
     for inputs in ([1, 2, 3, 4], [15, 0, 15, 0], [0, 15, 0, 15]):
         assert [evaluate(plan, inputs) for plan in plans] == [
-            inputs[0] + 2 * inputs[1] + inputs[2], -4 * inputs[0] - 8 * inputs[1] + 3 * inputs[3], inputs[0] - 2 * inputs[1]]
+            sum(weight * value for weight, value in zip(row, inputs, strict=True)) for row in rows]
+    few = plan_sums(rows[:2], 0, 15)
+    assert not {id(term.node) for term in few[0].levels[1]} & {id(term.node) for term in few[1].levels[1]}
 
 
 def test_two_digits_of_a_weight_are_two_parts():
-    """9a = a + 8a is of the same multiple of the same input twice, and the same in both sums."""
-    plans = plan_sums([[9, 1], [18, 3]], 0, 15)
-    assert [evaluate(plan, [7, 5]) for plan in plans] == [68, 141]
-    assert len(registers(plans)) < len(registers(plans[:1])) + len(registers(plans[1:]))
+    """9a = a + 8a is of the same multiple of the same input twice, and the same in all sums."""
+    plans = plan_sums([[9, 1], [18, 3], [36, 7]], 0, 15)
+    assert [evaluate(plan, [7, 5]) for plan in plans] == [68, 141, 287]
+    assert len(registers(plans)) < sum(len(registers([plan])) for plan in plans)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -140,7 +160,9 @@ def test_many_sums_with_shared_pairs(seed, weight_bits, least, most):
             sum(weight * given for weight, given in zip(row, inputs, strict=True)) for row in rows]
     for plan in plans:
         assert_plain(plan)
-    assert len(registers(plans)) < sum(len(registers([plan_sum(row, least, most)])) for row in rows)
+    alone = [node for row in rows for node in registers([plan_sum(row, least, most)])]
+    assert sum(node.adder_bits for node in registers(plans)) <= sum(node.adder_bits for node in alone)
+    assert len({id(node) for node in registers(plans)}) < len(alone) or weight_bits > 2, "two bits have many pairs in common"
 
 
 def test_the_same_weights_give_the_same_plan():

@@ -6,6 +6,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
+from build_flows.synthesis.synthesise import Source, Unit, synthesise_all
 from hw.add3 import ADD3, add3, with_add3
 from hw.streams.axis import axis_verilog
 
@@ -84,3 +85,14 @@ def test_the_module_is_called_after_its_unit_and_is_there_only_where_it_is_used(
     assert [text.count(f"module \\unit.{part} ") for part in ("add3", "add3_bit")] == [1, 1]
     assert ADD3 not in text
     assert with_add3("module other; endmodule\n", "other") == "module other; endmodule\n"
+
+
+@pytest.mark.slow
+def test_as_a_unit_of_a_design_it_is_synthesised_too(tmp_path):
+    """Units are read by slang there, which must know the cells."""
+    text = axis_verilog(unit := Sum(9, True, True), "adder", {"in0_V": unit.i}, {"out0_V": unit.o})
+    top = ("module top (input clk, input [15:0] a, output [15:0] b); adder one (.ap_clk(clk), .ap_rst_n(1'b1), .in0_V_TDATA(a), "
+           ".in0_V_TVALID(1'b1), .out0_V_TDATA(b), .out0_V_TREADY(1'b1)); endmodule\n")
+    job = Unit(top="top", verilog=top, system=(Source(name="adder.v", text=text),), roots=("adder",))
+    found = synthesise_all({"top": job}, tmp_path)["top"].resources
+    assert (found.lut, found.carry) == (9, 3)

@@ -217,11 +217,11 @@ def test_shared_exchangeable_heads_change_memories_alone(tmp_path):
         texts.append({path.relative_to(rtl).as_posix(): path.read_bytes() for path in rtl.rglob("*") if path.is_file()})
         assert {path for path in texts[-1] if path.startswith("memories/")} == set(graph.memories)
         units_make_what_finn_executes(graph, "SharedConv_rtl", set(heads))
-    assert {"memories/head0_fc0_weights0.dat", "memories/head0_fc0_thresholds2_0.dat", "memories/head1_fc0_weights0.dat"} <= set(texts[0])
+    assert {"memories/head0_fc0_weights0.dat", "memories/head0_fc0_thresholds2_0.dat", "memories/head1_fc0_weights1.dat"} <= set(texts[0])
     for other in texts[1:]:
         assert texts[0].keys() == other.keys()
         changed = [name for name in other if other[name] != texts[0][name]]
-        assert {"memories/head0_fc0_weights0.dat", "memories/head1_fc0_weights0.dat"} <= set(changed)
+        assert {"memories/head0_fc0_weights0.dat", "memories/head1_fc0_weights1.dat"} <= set(changed)
         assert all(name.startswith("memories/head") for name in changed)
 
 

@@ -9,7 +9,7 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ import tomli_w
 
 from benchmarks.edited import Place, edited
 from benchmarks.figures import Figures, run_json
+from benchmarks.layer_heads import PART as HEADS_PART
+from benchmarks.layer_heads import head_figures, without_exits
+from benchmarks.layer_macs import kinds, told, within
 from benchmarks.project import ProjectFiles, run_hard
 from build_flows.artefacts.resources import ResourcesFile
 from build_flows.artefacts.sizing import SizingFile
@@ -25,13 +28,14 @@ from build_flows.artefacts.verdict import synthesised
 from build_flows.base.files import write_text
 from build_flows.base.parts import find_part
 from build_flows.base.ui import RichUi, Ui
-from build_flows.planning.network import Network, read_network
+from build_flows.planning.folding_file import read_toml
+from build_flows.planning.network import read_network
 from build_flows.planning.pace import fastest, least_pace
 from build_flows.project.load import Project, load
 from build_flows.project.template import template
 from build_flows.steps.data import project_dataset
 
-__all__ = ["CASES", "Case", "config_text", "layers", "main", "without_exits"]
+__all__ = ["CASES", "STALLS", "Case", "config_text", "layers", "main"]
 
 ROOT = Path(__file__).parent.parent
 WORK = ROOT / "build" / "layers"
@@ -46,8 +50,8 @@ BATCH = 1000
 class Case:
     """``network`` planned for ``cycles`` a sample, after ``epochs`` of training: what is at most to be measured, ``reached``, with samples
     a second at the estimated clock of at least ``rate``, and at most so many LUTs of logic, LUTs of memory and DSPs, ``most`` (each None:
-    no target). ``images`` test images go through the RTL, ``hard`` are drawn for the planned shares. ``keep_free``: as in ``[target]``.
-    ``whole`` False: no more is measured than how good its estimates are."""
+    no target). ``images`` test images go through the RTL, ``hard`` are drawn for the planned shares, ``stalled`` go through it with each of
+    :data:`STALLS`. ``keep_free``: as in ``[target]``. ``whole`` False: no more is measured than how good its estimates are."""
 
     network: str
     cycles: int | str
@@ -57,6 +61,7 @@ class Case:
     most: tuple[int | None, int | None, int | None] = (None, None, None)
     images: int = 10_000
     hard: int = 4000
+    stalled: int = 1000
     keep_free: Mapping[str, int] | None = None
     whole: bool = True
 
@@ -87,6 +92,8 @@ CASES = (
 )
 ESTIMATED = {"lut": 0.10, "ff": 0.10, "bram36": 0.0, "dsp": 0.0}
 """By how much estimates of all layers together may be off, as a share of what synthesis finds."""
+STALLS = (0.3, 0.9)
+"""Shares of all cycles in which source and sink sit out at random."""
 STAGES = 0.02
 """By how much a stage's predicted cycles a frame may be."""
 
@@ -121,6 +128,11 @@ def layers(ui: Ui, only: Sequence[str] = (), cifar10: Path | None = None) -> str
             _measure(figures, case, cifar10)
         else:
             figures.keep(case.slug, DATA)
+    figures.part = HEADS_PART
+    if HEADS_PART in only or not only:
+        head_figures(figures)
+    else:
+        figures.keep(HEADS_PART, DATA)
     return figures.write(PAGE, PART, DATA)
 
 
@@ -174,6 +186,10 @@ def _figures(figures: Figures, case: Case, project: Project, found: ResourcesFil
     figures.add(f"{case.name}: what it takes", ", ".join([*limits, "fits"]),
                 f"{total.lut:,} LUT ({total.lut_paired:,} after pairing), {total.lutram:,} as memory, {total.ff:,} FF, {total.bram36:g} "
                 f"BRAM36, {total.dsp} DSP", small and verdict.fits, "sum of units, logic between them included")
+    network = read_network(project.output / "golden.npz", layers="fused")
+    macs = kinds(network, read_toml(project.output / "folding.toml", network), found.units)
+    figures.add(f"{case.name}: for each multiplication a cycle", "static at most 6.5 LUT (8-bit inputs: 10.5), shared 6 LUT + 0.25 DSP",
+                told(macs), within(macs), "whole units, unpaired; in brackets which, and the multiplications a cycle")
     figures.add(f"{case.name}: clock", f"{CLOCK:g} MHz", f"{fmax:g} MHz", fmax >= CLOCK, found.path)
     files, images = ProjectFiles(project), project_dataset(project).x_test[: case.images]
     batches = [min(BATCH, len(images))] * max(1, len(images) // BATCH)
@@ -182,6 +198,13 @@ def _figures(figures: Figures, case: Case, project: Project, found: ResourcesFil
     figures.add(f"{case.name}: test images through the RTL", f"{case.images:,} of {case.images:,} agree",
                 f"{agreed:,} of {len(images):,}; {result.cycles_per_sample:.1f} cycles a sample at its own thresholds",
                 agreed == len(images) == case.images, f"the first {case.images:,} test images, in batches of {BATCH:,} at most")
+    stalled = images[: case.stalled]
+    found_right = [files.agreed(stalled, files.simulate(stalled, [len(stalled)], stall_in=share, stall_out=share)[0], [len(stalled)])
+                   for share in STALLS]
+    figures.add(f"{case.name}: the same with stalls of {' and '.join(f'{100 * share:.0f} %' for share in STALLS)}",
+                f"{len(stalled):,} of {len(stalled):,} agree",
+                " and ".join(f"{right:,}" for right in found_right) + f" of {len(stalled):,}",
+                all(right == len(stalled) for right in found_right), "source and sink at random, each by itself")
     if case.cycles == "auto":
         _worth(figures, case, project, run.cycles_per_sample)
 
@@ -197,19 +220,13 @@ def _worth(figures: Figures, case: Case, project: Project, cycles: float) -> Non
                 ratio is None or ratio > 1, "both the fastest that fit, of the same units; with exits as measured above")
 
 
-def without_exits(network: Network) -> Network:
-    """``network`` as one stage, with its last head alone."""
-    layers = [replace(layer, stage=0) for stage in network.stages for layer in stage]
-    last = tuple(replace(layer, stage=0) for layer in network.heads[-1])
-    return replace(network, stages=(tuple(layers),), heads=(last,), gates=())
-
-
 @click.command()
-@click.argument("cases", nargs=-1, type=click.Choice([case.slug for case in CASES]))
+@click.argument("cases", nargs=-1, type=click.Choice([*(case.slug for case in CASES), HEADS_PART]))
 @click.option("--cifar10", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="PATH",
               help="CIFAR-10 for b_alexnet: the folder of its binary files, or an image folder.")
 def main(cases: Sequence[str], cifar10: Path | None) -> None:
-    """Measure what fused layers give CASES (none: all), and write docs/layers.md and docs/layers_benchmark.json."""
+    """Measure what fused layers give CASES (none: all; heads: what other heads would give, predicted), and write docs/layers.md and
+    docs/layers_benchmark.json."""
     from rich.console import Console
 
     click.echo(layers(RichUi(Console(file=sys.stderr)), cases, None if cifar10 is None else cifar10.resolve()))

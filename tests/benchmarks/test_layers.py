@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.layers import CASES, CLOCK, Case, config_text, without_exits
+from benchmarks.layers import CASES, CLOCK, Case, config_text
 from build_flows.project.load import parse
 from build_flows.project.template import template
-from tests.build_flows.networks import b_lenet
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.slug)
@@ -31,11 +30,3 @@ def test_cifar10_is_where_it_was_told(files: list[str], name: str, tmp_path: Pat
     case = next(case for case in CASES if case.network == "b_alexnet")
     found = parse(config_text(case, tmp_path))
     assert (found.data.name, found.data.path) == (name, str(tmp_path))
-
-
-def test_a_network_without_exits_is_one_stage_with_the_last_head() -> None:
-    network = b_lenet()
-    alone = without_exits(network)
-    assert [layer.name for layer in alone.layers] == [layer.name for chain in (*network.stages, network.heads[-1]) for layer in chain]
-    assert {layer.stage for layer in alone.layers} == {0}
-    assert (alone.source, alone.classes, alone.gates) == (network.source, network.classes, ())

@@ -2,7 +2,7 @@
 
 from typing import Any, TypeVar
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -82,12 +82,21 @@ class TapReader(wiring.Component):
         sizes = {"column": shape.columns, "inside": shape.pool[0], "group": shape.output_groups, "unit": shape.units,
                  "row": shape.out_height}
         at = {name: Signal(range(max(2, size)), name=f"at_{name}") for name, size in sizes.items()}
-        ended: Value = Const(1)
-        ends: dict[str, Value] = {}     # whether each and all inside it are at their last
+        # Whether a counter and all inside it are at their last: decided a visit ahead, where the innermost that counts is at its last but
+        # one and the others at their last.
+        ends: dict[str, Value] = {}
+        enabled: Value = advance
+        counting: list[str] = []
         for name, size in sizes.items():
-            with m.If(advance & ended):
+            counting += [name] if size > 1 else []
+            with m.If(enabled):
                 m.d.sync += at[name].eq(Mux(at[name] == size - 1, 0, at[name] + 1))
-            ends[name] = ended = ended & (at[name] == size - 1)
+            ended = Signal(name=f"ends_{name}", init=not counting)
+            if counting:
+                with m.If(advance):
+                    m.d.sync += ended.eq(Cat(at[each] == sizes[each] - (2 if each == counting[0] else 1) for each in counting).all())
+            ends[name] = ended
+            enabled = advance & ended
         row_ends, row_done, window_ends = ends["unit"], Signal(), ends["inside"]
         m.d.comb += row_done.eq(advance & row_ends)
 

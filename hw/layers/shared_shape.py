@@ -230,28 +230,13 @@ class SharedShape:
 
     @cached_property
     def reader_cycles(self) -> int:
-        """Cycles that the steps of a frame take: those of all visits, none shorter than the drain, and one more where an output row ends in
-        two visits of one cycle. Where output rows are of a single visit, one more for each of one cycle that follows another of one cycle,
-        with or without some of two cycles between them; after the last comes the first."""
+        """Cycles that the steps of a frame take: those of all visits, none shorter than the drain."""
         rows = Counter(inside.taps for row in self.row_visits for inside in row)
         columns = Counter(taps for unit in self._column_steps() for taps in unit)
-        work = self.output_groups * sum(
+        return self.output_groups * sum(
             max(down * across * self.input_groups, self.drain) * often * times
             for down, often in rows.items() for across, times in columns.items()
         )
-        return work + (self._late_rows() if self.drain == 1 else 0)
-
-    def _late_rows(self) -> int:
-        """Output rows that begin a cycle late: what the next row's first visit is, is looked up two cycles after the last visit of the row
-        before was, at the earliest."""
-        columns = self._column_steps()[-2:]
-        ends = [[inside.taps * taps * self.input_groups for unit in columns for _ in range(min(2, self.output_groups))
-                 for inside in row for taps in unit][-2:] for row in self.row_visits]
-        if len(ends[0]) == 1:
-            # Two cycles are just enough: they neither lose one nor win one back.
-            ends = [end for end in ends if end != [2]]
-            ends = [before + end for before, end in zip(ends[-1:] + ends[:-1], ends, strict=True)]
-        return ends.count([1, 1])
 
     @property
     def cycles(self) -> int:

@@ -40,9 +40,8 @@ class TapReader(wiring.Component):
     visit's last step waits until ``shape.drain`` cycles after that of the visit before. Nothing else waits, and only a visit's last step
     can come late within it.
 
-    Latency: 5 cycles from the pulse of the last row that is needed to the first step. Throughput: one step a cycle, also from visit to
-    visit and from frame to frame, with the exceptions of :attr:`SharedShape.reader_cycles`. Reset: the next row
-    written is the first of a frame, and the next step that of its first output.
+    Latency: 4 cycles from the pulse of the last row that is needed to the first step. Throughput: one step a cycle, also from visit to
+    visit, row to row and frame to frame. Reset: the next row written is the first of a frame, and the next step that of its first output.
 
     Parameters
     ----------
@@ -67,9 +66,10 @@ class TapReader(wiring.Component):
         planned = data.StructLayout({
             "base": range(shape.ring_rows), "offset": range(max(2, shape.ring_rows)), "tap_row": range(max(2, shape.kernel[0])),
             "rows": range(shape.kernel[0] + 1), "void": 1, "start": range(len(shape.positions())), "columns": range(shape.kernel[1] + 1),
-            "tap": range(max(2, shape.kernel[1] * shape.input_groups)), "visit": visit_layout(shape),
+            "tap": range(max(2, shape.kernel[1] * shape.input_groups)), "single": 1, "visit": visit_layout(shape),
         })
-        plan, planned_valid, take = Signal(planned, reset_less=True), Signal(), Signal()
+        # ``take`` is decided a cycle ahead, for much hangs on it.
+        plan, planned_valid, take = Signal(planned, reset_less=True), Signal(), Signal(init=1)
         self._plan(m, plan, planned_valid, take)
         self._steps(m, plan, planned_valid, take)
         return m
@@ -77,42 +77,49 @@ class TapReader(wiring.Component):
     def _plan(self, m: Module, plan: Any, valid: Signal, take: Signal) -> None:
         """Looks the next visit up into ``plan`` while the steps of the one before are issued."""
         shape = self.shape
-        advance, first, ready = Signal(), Signal(), Signal()
+        load, advance, starts, first = Signal(), Signal(), Signal(init=1), Signal(init=1)
         # innermost first
         sizes = {"column": shape.columns, "inside": shape.pool[0], "group": shape.output_groups, "unit": shape.units,
                  "row": shape.out_height}
         at = {name: Signal(range(max(2, size)), name=f"at_{name}") for name, size in sizes.items()}
-        ends: dict[str, Value] = {name: at[name] == size - 1 for name, size in sizes.items()}
-        step: Value = advance
-        for name in sizes:
-            with m.If(step):
-                m.d.sync += at[name].eq(Mux(ends[name], 0, at[name] + 1))
-            step &= ends[name]
-        row_done = Signal()
-        m.d.comb += row_done.eq(advance & Cat(ends[name] for name in sizes if name != "row").all())
+        # Whether a counter and all inside it are at their last: decided a visit ahead, where the innermost that counts is at its last but
+        # one and the others at their last.
+        ends: dict[str, Value] = {}
+        enabled: Value = advance
+        counting: list[str] = []
+        for name, size in sizes.items():
+            counting += [name] if size > 1 else []
+            with m.If(enabled):
+                m.d.sync += at[name].eq(Mux(at[name] == size - 1, 0, at[name] + 1))
+            ended = Signal(name=f"ends_{name}", init=not counting)
+            if counting:
+                with m.If(advance):
+                    m.d.sync += ended.eq(Cat(at[each] == sizes[each] - (2 if each == counting[0] else 1) for each in counting).all())
+            ends[name] = ended
+            enabled = advance & ended
+        row_ends, row_done, window_ends = ends["unit"], Signal(), ends["inside"]
+        m.d.comb += row_done.eq(advance & row_ends)
 
-        available = Signal(range(2 * shape.ring_rows + 2))
-        base = Signal(range(shape.ring_rows))
-        # Looked up ahead: no row is done in the cycle in which it has become the next.
-        freed = Signal(range(max(shape.freed) + 1), reset_less=True)
-        after = Signal(range(2 * shape.ring_rows))
+        # Input rows beyond those that the output row needs; how that changes, beside rows that come, when the row is done; and the rows
+        # that it lets go. Tables follow the row without delay, for the next row may be done in the very next cycle.
+        spare = Signal(range(-max(shape.needed), shape.ring_rows + 1), init=-shape.needed[0])
+        changes = [needed - freed - after for needed, freed, after in zip(
+            shape.needed, shape.freed, (*shape.needed[1:], shape.needed[0]), strict=True)]
+        change, freed = Signal.like(spare, init=0, reset_less=True), Signal(range(max(shape.freed) + 1), reset_less=True)
+        for register, table in ((change, changes), (freed, shape.freed)):
+            m.d.sync += register.eq(Mux(row_done, look_up([*table[1:], table[0]], at["row"]), look_up(table, at["row"])))
+        # ``row_done`` comes late, so there is one adder, with the row that comes as its carry.
+        m.d.sync += spare.eq((Cat(1, spare) + Cat(self.written, Mux(row_done, change, 0)[:len(spare)]))[1:len(spare) + 1])
+        base, after = Signal(range(shape.ring_rows)), Signal(range(2 * shape.ring_rows))
         m.d.comb += after.eq(base + freed)
-        m.d.sync += [
-            freed.eq(look_up(shape.freed, at["row"])),
-            available.eq(available + self.written - Mux(row_done, freed, 0)),
-            ready.eq(~row_done & (available >= look_up(shape.needed, at["row"]))),
-        ]
         with m.If(row_done):
             m.d.sync += base.eq(Mux(after >= shape.ring_rows, after - shape.ring_rows, after))
 
-        starts = Signal()
-        m.d.comb += [
-            starts.eq(Cat(at["column"], at["inside"], at["group"]) == 0),
-            first.eq(Cat(at["column"], at["inside"]) == 0),
-            advance.eq((~valid | take) & ready & (~starts | self.credit)),
-        ]
-        with m.If(~valid | take):
+        m.d.comb += [load.eq(~valid | take), advance.eq(load & (spare >= 0) & (~starts | self.credit))]
+        with m.If(load):
             m.d.sync += valid.eq(advance)
+        with m.If(advance):
+            m.d.sync += [first.eq(window_ends), starts.eq(ends["group"])]
 
         # a table's index puts the pool window's row or column beside that of the output
         flat_rows = _flat(shape.row_visits)
@@ -120,8 +127,8 @@ class TapReader(wiring.Component):
         row_at, column_at = _index(at["inside"], at["row"], shape.pool[0]), _index(at["column"], at["unit"], shape.columns)
         alone = look_up([visit.alone for visit in flat_columns], column_at)
         m.d.comb += self.takes.eq(Mux(advance & starts, Mux(alone, 1, 2) if shape.paired else 1, 0))
-        window_ends = ends["column"] & ends["inside"]
-        with m.If(~valid | take):
+        single = look_up([visit.taps == 1 for visit in flat_rows], row_at) & look_up([visit.taps == 1 for visit in flat_columns], column_at)
+        with m.If(load):
             m.d.sync += [
                 plan.base.eq(base),
                 plan.offset.eq(look_up([visit.offset for visit in flat_rows], row_at)),
@@ -131,11 +138,12 @@ class TapReader(wiring.Component):
                 plan.start.eq(look_up([visit.start for visit in flat_columns], column_at)),
                 plan.columns.eq(look_up([visit.taps for visit in flat_columns], column_at)),
                 plan.tap.eq(look_up([visit.first_tap * shape.input_groups for visit in flat_columns], column_at)),
+                plan.single.eq(single if shape.input_groups == 1 else 0),
                 plan.visit.group.eq(at["group"]),
                 plan.visit.first.eq(first),
                 plan.visit.last.eq(window_ends),
                 plan.visit.alone.eq(alone),
-                plan.visit.freed.eq(Mux(row_done, freed, 0)),
+                plan.visit.freed.eq(Mux(row_ends, freed, 0)),
             ]
 
     def _steps(self, m: Module, plan: Any, planned_valid: Signal, take: Signal) -> None:
@@ -150,22 +158,31 @@ class TapReader(wiring.Component):
         # Whether this is the last row, column, channel group is decided a step ahead.
         last_row, last_column, last_channel, first = (Signal(name=name, reset_less=True)
                                                       for name in ("last_row", "last_column", "last_channel", "first"))
-        last, apart = Signal(), Signal(init=1)
-        m.d.comb += [
-            last.eq(last_row & last_column & last_channel),
-            go.eq(active & (~last | apart)),
-            take.eq(~active | (last & apart)),
-        ]
+        last, last_next = Signal(reset_less=True), Signal()
+        apart, apart_next = Signal(init=1), Signal(init=1)
+        m.d.comb += go.eq(active & (~last | apart))
         if shape.drain > 1:
             wait = Signal(range(shape.drain))
-            with m.If(go & last):
-                m.d.sync += [wait.eq(shape.drain - 1), apart.eq(0)]
+            with m.If(active & take):       # the last step is issued
+                m.d.sync += wait.eq(shape.drain - 1)
             with m.Elif(wait != 0):
-                m.d.sync += [wait.eq(wait - 1), apart.eq(wait == 1)]
+                m.d.sync += wait.eq(wait - 1)
+            m.d.comb += apart_next.eq(~(active & take) & (apart | (wait == 1)))
+            m.d.sync += apart.eq(apart_next)
+        with m.If(take):
+            m.d.comb += last_next.eq(plan.single)
+        with m.Elif(go):
+            m.d.comb += last_next.eq(
+                (channel == shape.input_groups - 2) & last_column & last_row if shape.input_groups > 1
+                else Mux(last_column, (now.columns == 1) & (rows == 2), (columns == 2) & last_row))
+        with m.Else():
+            m.d.comb += last_next.eq(last)
+        active_next = Mux(take, planned_valid, active)
+        m.d.sync += [last.eq(last_next), active.eq(active_next), take.eq(~active_next | (last_next & apart_next))]
 
         with m.If(take):
             m.d.sync += [
-                active.eq(planned_valid), now.eq(plan), first.eq(1), channel.eq(0), last_channel.eq(shape.input_groups == 1),
+                now.eq(plan), first.eq(1), channel.eq(0), last_channel.eq(shape.input_groups == 1),
                 row.eq(plan.tap_row), offset.eq(plan.offset), rows.eq(plan.rows), last_row.eq(plan.rows == 1),
                 column.eq(plan.start), tap.eq(plan.tap), columns.eq(plan.columns), last_column.eq(plan.columns == 1),
             ]

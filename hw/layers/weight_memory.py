@@ -55,7 +55,8 @@ class WeightMemory(wiring.Component):
 
     Channels of the same delay share a memory, so that only addresses are delayed.
 
-    Latency: 4 cycles and the channel's delay from the address. Throughput: one step a cycle. No reset.
+    Latency: 4 cycles and the channel's delay from the address. Throughput: one step a cycle. Reset: weights of earlier addresses may
+    be others.
 
     Parameters
     ----------
@@ -95,9 +96,10 @@ class WeightMemory(wiring.Component):
         address = Signal(range(max(2, shape.weight_rows)), reset_less=True)
         m.d.sync += [start.eq(look_up(starts, self.line)), tap.eq(self.tap), address.eq(start + tap)]
         distributed = not self.block
-        later = [address]
-        for at in range(max(self.delays) + 1 + distributed):
-            following = Signal.like(address, name=f"address{at}", reset_less=True)
+        later, reads = [address], 2 if distributed else 1
+        for at in range(max(self.delays) + reads):
+            # With a reset, what a memory reads is no shift register, whose output comes late.
+            following = Signal.like(address, name=f"address{at}", reset_less=at + 1 - reads not in self.delays)
             m.d.sync += following.eq(later[-1])
             later.append(following)
         for delay in sorted(set(self.delays)):
@@ -110,7 +112,7 @@ class WeightMemory(wiring.Component):
             m.submodules[f"weights{delay}"] = memory
             # Read synchronously the memory has a register of its own in the place of the last one.
             read = memory.read_port(domain="comb" if distributed else "sync")
-            m.d.comb += [read.addr.eq(later[delay + (2 if distributed else 1)]),
+            m.d.comb += [read.addr.eq(later[delay + reads]),
                          Cat(self.w[channel] for channel in channels).eq(read.data)]
             if not distributed:
                 m.d.comb += read.en.eq(1)

@@ -105,13 +105,13 @@ class Fifo(wiring.Component):
             load.eq(~self.o.valid | self.o.ready),
             # Read asynchronously, the memory is empty whenever the output register is.
             stored.eq(several if distributed else several | (some & ~self.o.valid)),
-            # A beat that goes past the memory is written too, to a row that is free: the pointer stays where it is.
             write.en.eq(push),
             write.data.eq(self.i.payload),
         ]
-        with m.If(push & (~load | stored) if distributed else push):
+        with m.If(push):
             m.d.sync += write.addr.eq(step(write.addr))
-        with m.If(load & stored):
+        # A beat that goes past the memory is written too, and its row skipped.
+        with m.If(load & (stored | push) if distributed else load & stored):
             m.d.sync += read.addr.eq(step(read.addr))
         if distributed:
             coming, payload = stored | push, Mux(stored, read.data, self.i.payload)

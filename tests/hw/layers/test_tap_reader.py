@@ -139,4 +139,4 @@ def test_reset_at_any_step(name, at):
 
 def test_first_step_follows_the_row_that_it_needs():
     _, cycles, _, rows = run(SHAPES["fully connected"], 1)
-    assert (cycles[0], rows[0]) == (5, 1)
+    assert (cycles[0], rows[0]) == (4, 1)

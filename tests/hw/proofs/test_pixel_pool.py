@@ -14,6 +14,7 @@ def test_proven_for_runs_of_any_length(proof):
     assert result.depth is None
 
 
+@pytest.mark.slow
 def test_a_window_that_is_never_complete_is_found(find):
     """The rows of a window go on into the next frame."""
     result = find("pixel_pool/column of 3, one left over", "rows=self.kernel[0]", "rows=self.kernel[0] + 1")

@@ -15,6 +15,7 @@ from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.golden_file import GoldenFile
 from build_flows.finn_bridge.name_layers import Unit
 from build_flows.finn_bridge.rtl_layers.fused_conv import FusedConv
+from build_flows.finn_bridge.rtl_layers.pixel_pool import PixelPool_rtl
 from build_flows.finn_bridge.verilog_ports import Pin, module_pins
 from build_flows.planning.layer_costs import Unit as Plan
 from hw.netlist import Gate, Instance, Layer, Link, Port, Stream
@@ -99,7 +100,7 @@ def _layer(unit: Unit, node: Any, plan: Plan | None, generated: Generated, part:
         raise CompileError(f"{unit.name} was planned for {planned}, but has {beats[0]} and {beats[1]}")
     bits = inputs["in0_V"], outputs["out0_V"]
     # Of FINN's units some sums are a bit narrower than the plan, which goes by data types alone.
-    if plan and isinstance(op, FusedConv) and (plan.in_bits, plan.out_bits) != bits:
+    if plan and isinstance(op, (FusedConv, PixelPool_rtl)) and (plan.in_bits, plan.out_bits) != bits:
         planned = f"beats of {plan.in_bits} bits in and {plan.out_bits} out"
         raise CompileError(f"{unit.name} was planned for {planned}, but has {bits[0]} and {bits[1]}")
     return Layer(

@@ -23,13 +23,13 @@ def fuse_layers(
     model: ModelWrapper, units: tuple[Unit, ...], folds: Mapping[str, Fold], network: Network
 ) -> tuple[Unit, ...]:
     """Put one ``StaticConv_rtl`` or ``SharedConv_rtl``, called after its layer, where the nodes of a layer of that body and of the pool in
-    it stand, in place, and return the units that there are then, in streaming order.
+    it stand, in place, ``PixelPool_rtl`` where a pool of body ``pool`` does, and return the units that there are then, in streaming order.
 
     Every node of before is a unit now, or in the body of exactly one.
     """
     before = [node.name for node in model.graph.node]
     pools = {layer.name: pool for chain in network.chains for layer, planned, pool in units_of_chain(chain, folds)
-             if folds[layer.name].fused and planned}
+             if folds[layer.name].fused and not folds[layer.name].by_itself and planned}
     layers = {layer.name: layer for layer in network.layers}
     found: list[Unit] = []
     inside = {pool.name for pool in pools.values() if pool}
@@ -38,6 +38,8 @@ def fuse_layers(
         if name in inside:
             continue
         if name not in pools:
+            if name and folds[name].by_itself:
+                _exchange(model, unit, folds[name])
             found.append(unit)
         elif not found or found[-1].name != name:
             pool = pools[name]
@@ -91,6 +93,17 @@ def _fuse(model: ModelWrapper, parts: Sequence[Unit], layer: Layer, pool: Layer 
     model.graph.node.insert(list(model.graph.node).index(old[0]), fused)
     for node in old:
         model.graph.node.remove(node)
+
+
+def _exchange(model: ModelWrapper, unit: Unit, fold: Fold) -> None:
+    """Put the pool that takes several pixels a beat where FINN's stands."""
+    (old,) = (node for node in model.graph.node if node.name == unit.name)
+    op, (given,), (out,) = getCustomOp(old), old.input, old.output
+    attributes = {name: op.get_nodeattr(name) for name in ("NumChannels", "ImgDim", "Kernel", "Stride", "inputDataType")}
+    new = helper.make_node("PixelPool_rtl", [given], [out], name=old.name, domain=RTL_DOMAIN, backend="fpgadataflow",
+                           Pixels=fold.pixels, **attributes)
+    model.graph.node.insert(list(model.graph.node).index(old), new)
+    model.graph.node.remove(old)
 
 
 def _attributes(layer: Layer, pool: Layer | None, fold: Fold) -> tuple[str, dict[str, Any]]:

@@ -10,6 +10,8 @@ def folding_words(layer: Layer) -> str:
     folding, kind = layer.folding, _kind(layer)
     if kind == "StaticConv":
         return f"constant weights, {_count(folding['pixels'], 'pixel')} a beat"
+    if kind == "PixelPool":
+        return f"{_count(folding['pixels'], 'pixel')} a beat"
     if kind == "SharedConv":
         chains = "multipliers in look-up tables" if folding.get("lut") else "DSP chains"
         at_once = ", ".join(_count(folding[key + "s"], key) for key in ("pixel", "input", "output"))
@@ -23,6 +25,8 @@ def short_folding_words(layer: Layer) -> str:
     folding, kind = layer.folding, _kind(layer)
     if kind == "StaticConv":
         return f"constant, {_count(folding['pixels'], 'pixel')}"
+    if kind == "PixelPool":
+        return _count(folding["pixels"], "pixel")
     if kind == "SharedConv":
         products = folding["pixels"] * folding["inputs"] * folding["outputs"]
         return f"{'LUTs' if folding.get('lut') else 'DSPs'}, {_count(products, 'product')}"

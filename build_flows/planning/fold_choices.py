@@ -1,4 +1,5 @@
-"""The foldings of one layer that the search chooses from: of FINN's units, or of a unit of ours, with the pool behind it in that or not."""
+"""The foldings of one layer that the search chooses from: of FINN's units, or of a unit of ours, with the pool behind it in that or not, or a
+pool by itself."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from functools import lru_cache
 from build_flows.planning.cost_model import Cost
 from build_flows.planning.layer_costs import fold_options, layer_units, matrix_cycles
 from build_flows.planning.network import Layer
+from build_flows.planning.pool_units import pixel_pool_options
 from build_flows.planning.shared_units import shared_folds, shared_unit
 from build_flows.planning.static_units import static_options, static_unit
 from build_flows.planning.unit import Fold, Unit
@@ -64,6 +66,7 @@ def choices(layer: Layer, target: int, narrow: bool, pool: Layer | None) -> list
     # A quick look at the matrix-vector unit alone, before the others are worked out.
     options = [fold for fold in fold_options(layer) if matrix_cycles(layer, fold) <= target]
     found = [_choice(layer, fold, narrow) for fold in options]
+    found += [_choice(layer, Fold(body="pool", pixels=pixels), narrow) for pixels in pixel_pool_options(layer)]
     shared = []
     for inside in dict.fromkeys((None, pool)):
         found += [_static_choice(layer, pixels, inside) for pixels in static_options(layer, inside)]

@@ -97,7 +97,9 @@ class Folding:
         """The pool that is part of the unit of the layer called ``name``."""
         layers = self.network.layers
         behind = next((after for layer, after in pairwise(layers) if layer.name == name), None)
-        inside = behind is not None and behind.kind == "maxpool" and self.folds[name].fused and self.folds[behind.name].fused
+        fold = self.folds[name]
+        inside = (behind is not None and behind.kind == "maxpool" and fold.fused and not fold.by_itself
+                  and self.folds[behind.name].body == fold.body)
         return behind if inside else None
 
     def stage_cycles(self, stage: int) -> int:
@@ -113,7 +115,7 @@ class Folding:
     def as_dict(self) -> dict[str, dict[str, int | str]]:
         """The table of ``folding.toml``: ``{layer: {"pe", "simd", "parallel_window"}}``, pools with ``pe`` alone, ``linear`` without the
         window; or ``{layer: {"body": "static", "pixels"}}``, ``{layer: {"body", "pixels", "inputs", "outputs", "lanes"}}`` of ``shared``
-        and ``shared_lut``, a pool that is part of the unit before it with ``body`` alone."""
+        and ``shared_lut``, a pool that is part of the unit before it with ``body`` alone, one of body ``pool`` with its ``pixels``."""
         return {layer.name: fold_row(layer, self.folds[layer.name]) for layer in self.network.layers}
 
     @property
@@ -218,7 +220,8 @@ def evaluate(
 def fold_row(layer: Layer, fold: Fold) -> dict[str, int | str]:
     """The table of ``layer`` in ``folding.toml``."""
     if fold.fused:
-        return {"body": fold.body, **({key: getattr(fold, key) for key in OWN_KEYS[fold.body]} if layer.weight_bits else {})}
+        keys = OWN_KEYS[fold.body] if layer.weight_bits or fold.by_itself else ()
+        return {"body": fold.body, **{key: getattr(fold, key) for key in keys}}
     row: dict[str, int | str] = {"pe": fold.pe}
     if layer.weight_bits:
         row["simd"] = fold.simd

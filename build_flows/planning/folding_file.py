@@ -8,6 +8,7 @@ from build_flows.base.toml_file import read_toml_file
 from build_flows.planning.folding import Folding, FoldingError, fold_row
 from build_flows.planning.layer_costs import Cost, Fold, fold_error, units_of_chain
 from build_flows.planning.network import Layer, Network
+from build_flows.planning.pool_units import pixel_pool_options
 from build_flows.planning.static_units import static_options
 from build_flows.planning.unit import BODIES, OWN_KEYS
 from hw.layers.dsp_packing import longest_chain
@@ -37,7 +38,9 @@ def to_toml(folding: Folding, note: str | None = None) -> str:
         plan = folding.plans[layer.name]
         lines += ["", f"[{layer.name}]", f"# {plan.cycles} cycles; {_cost_text(plan.cost)}"]
         fold = folding.folds[layer.name]
-        if fold.fused and layer.kind == "maxpool":
+        if fold.by_itself:
+            lines.append(f"# a unit by itself; pixels is one of {', '.join(map(str, pixel_pool_options(layer)))}")
+        elif fold.fused and layer.kind == "maxpool":
             lines.append("# in the unit of the layer before it")
         elif fold.fused:
             lines.append(f"# weights {layer.mh} x {layer.mw}{_static_told(layer, folding) if fold.static else _shared_told(layer, fold)}")
@@ -110,7 +113,8 @@ def _read_fold(path: Path, layer: Layer, table: Any) -> Fold:
 
 def fold_of_row(layer: Layer, table: Any) -> Fold:
     """The fold that the table of ``layer`` is, alone. Raises ValueError with the key, its value and what is allowed."""
-    known = [*fold_row(layer, Fold()), "body", *(OWN_KEYS["shared"] if layer.weight_bits else ())]
+    known = [*fold_row(layer, Fold()), "body", *(OWN_KEYS["shared"] if layer.weight_bits else ()),
+             *(OWN_KEYS["pool"] if layer.kind == "maxpool" else ())]
     if not isinstance(table, dict):
         raise ValueError(f"must be a table with {', '.join(known)}, not {table!r}")
     body = table.get("body", "finn")

@@ -1,9 +1,9 @@
 """What a folded layer takes: hardware units, cycles a frame, and estimated resources.
 
 A layer becomes a chain of units: ``conv`` is padding (where it pads), sliding window, width converter (where their beats differ),
-matrix-vector unit with its weight memory, thresholding; ``linear`` is the last two; pools are one unit each. With a body of ours
-``conv`` and ``linear`` are one unit, which may hold the pool behind (:mod:`build_flows.planning.static_units`,
-:mod:`build_flows.planning.shared_units`). Cycles are exact: the interval between frames that the unit's RTL settles to when its input never
+matrix-vector unit with its weight memory, thresholding; ``linear`` is the last two; pools are one unit each, max pools one of FINN's kind or
+of ours (:mod:`build_flows.planning.pool_units`). With a body of ours ``conv`` and ``linear`` are one unit, which may hold the pool behind
+(:mod:`build_flows.planning.static_units`, :mod:`build_flows.planning.shared_units`). Cycles are exact: the interval between frames that the unit's RTL settles to when its input never
 waits and its output is always taken. DSPs and block RAMs are those that synthesis finds too; LUTs and flip-flops are estimates for 7-series
 parts, fitted to synthesised units (:mod:`build_flows.planning.cost_model`).
 """
@@ -15,6 +15,7 @@ from math import ceil, gcd
 from build_flows.planning.cost_model import Cost
 from build_flows.planning.memory_map import Placed, place, place_table
 from build_flows.planning.network import Layer, Pair
+from build_flows.planning.pool_units import pixel_pool_error, pixel_pool_unit
 from build_flows.planning.shared_units import shared_error, shared_unit
 from build_flows.planning.static_units import body_error, pool_error, static_error, static_unit
 from build_flows.planning.unit import BODIES, HANDOVER, OWN_KEYS, SUFFIXES, Fold, Unit
@@ -82,6 +83,8 @@ def fold_error(layer: Layer, fold: Fold) -> str | None:
         return f"pe, simd and parallel_window must be left out where the body is {fold.body}"
     if foreign := next((key for key in OWN_KEYS["shared"] if key not in OWN_KEYS[fold.body] and getattr(fold, key) != 1), None):
         return f"{foreign} must be left out where the body is {fold.body}, not {getattr(fold, foreign)}"
+    if fold.by_itself:
+        return pixel_pool_error(layer, fold.pixels)
     if fold.fused and layer.kind == "maxpool":
         given = next((key for key in OWN_KEYS["shared"] if getattr(fold, key) != 1), None)
         return f"{given} must be left out for a maxpool, not {getattr(fold, given)}" if given else None
@@ -177,6 +180,8 @@ def layer_units(layer: Layer, fold: Fold, *, narrow: bool = True) -> tuple[Unit,
     reason = fold_error(layer, fold)
     if reason:
         raise ValueError(f"{layer.name}: {reason}")
+    if fold.by_itself:
+        return (pixel_pool_unit(layer, fold.pixels),)
     if fold.fused:
         return (_own_unit(layer, fold, None),) if layer.weight_bits else ()
     if layer.kind == "maxpool":
@@ -216,14 +221,15 @@ def units_of_chain(
     inside: Layer | None = None
     for at, layer in enumerate(chain):
         fold = folds[layer.name]
-        if fold.fused and layer.kind == "maxpool":
+        if fold.fused and not fold.by_itself and layer.kind == "maxpool":
             reason = f"body must be {_outside(chain, at, folds)}" if layer is not inside else fold_error(layer, fold)
             if reason:
                 raise ValueError(f"{layer.name}: {reason}")
             yield layer, (), None
             continue
         behind = chain[at + 1] if at + 1 < len(chain) else None
-        inside = behind if behind and fold.fused and behind.kind == "maxpool" and folds[behind.name].body == fold.body else None
+        holds = fold.fused and not fold.by_itself
+        inside = behind if behind and holds and behind.kind == "maxpool" and folds[behind.name].body == fold.body else None
         if inside is None:
             yield layer, layer_units(layer, fold, narrow=narrow), None
         else:
@@ -236,15 +242,17 @@ def units_of_chain(
 
 def _outside(chain: Sequence[Layer], place: int, folds: Mapping[str, Fold]) -> str:
     """What body the pool ``chain[place]``, which is not part of the layer before it, may have, and why."""
-    body = folds[chain[place].name].body
+    body, allowed = folds[chain[place].name].body, ["finn", *(["pool"] if pixel_pool_error(chain[place], 1) is None else [])]
     if place == 0:
-        return f'"finn", not "{body}": it is the first layer of its part of the network'
-    before = chain[place - 1]
-    if reason := pool_error(before, chain[place]):
-        return f'"finn", not "{body}": {reason}'
-    its = folds[before.name].body
-    allowed = '"finn"' if its == "finn" else f'"finn" or "{its}"'
-    return f'{allowed}, not "{body}": the body of {before.name} is {its}'
+        because = "it is the first layer of its part of the network"
+    elif reason := pool_error(chain[place - 1], chain[place]):
+        because = reason
+    else:
+        its = folds[chain[place - 1].name].body
+        because, allowed = f"the body of {chain[place - 1].name} is {its}", list(dict.fromkeys([*allowed, its]))
+    *others, last = (f'"{name}"' for name in allowed)
+    told = f"{', '.join(others)} or {last}" if others else last
+    return f'{told}, not "{body}": {because}'
 
 
 def unit_names(layer: str, units: Sequence[Unit]) -> list[tuple[str, Unit]]:

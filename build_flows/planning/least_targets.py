@@ -8,6 +8,7 @@ from math import ceil
 from build_flows.planning.folding import FoldingError
 from build_flows.planning.layer_costs import Fold, fold_error, fold_options, layer_units, matrix_cycles, pool_behind
 from build_flows.planning.network import Layer, Network
+from build_flows.planning.pool_units import pixel_pool_options, pixel_pool_unit
 from build_flows.planning.shared_units import shared_options, shared_shape
 from build_flows.planning.static_units import static_options, static_unit
 
@@ -32,7 +33,7 @@ class Least:
 
 
 def least_targets(network: Network, *, narrow: bool = True) -> tuple[Least, ...]:
-    """What the images, at one pixel a cycle or as many as a static first layer takes, and every layer take at least, in the network's
+    """What the images, at one pixel a cycle or as many as a first layer of ours takes, and every layer take at least, in the network's
     order.
 
     Raises :class:`FoldingError` for a layer that can be folded in no way at all.
@@ -40,8 +41,8 @@ def least_targets(network: Network, *, narrow: bool = True) -> tuple[Least, ...]
     pools = [(chain[place - 1] if place and pool_behind(chain, place - 1) else None, layer, pool_behind(chain, place))
              for chain in network.chains for place, layer in enumerate(chain)]
     first = network.layers[0]
-    beat = max((1, *static_options(first), *static_options(first, pools[0][2])))
-    pixels = ceil(network.source.pixels / beat) if first.kind == "conv" else network.source.pixels
+    beat = max((1, *static_options(first), *static_options(first, pools[0][2]), *pixel_pool_options(first)))
+    pixels = network.source.pixels if first.kind == "linear" else ceil(network.source.pixels / beat)
     entry = Least(layer="input", stage=0, unit="one pixel a cycle", target=pixels, cycles=pixels)
     return (entry, *(_least(before, layer, behind, narrow) for before, layer, behind in pools))
 
@@ -53,6 +54,7 @@ def _least(before: Layer | None, layer: Layer, behind: Layer | None, narrow: boo
     found: Least | None = None
     fused = [(before, layer)] if before else [(layer, None), (layer, behind)] if behind else [(layer, None)]
     units = [static_unit(conv, pixels, pool) for conv, pool in fused for pixels in static_options(conv, pool)]
+    units += [pixel_pool_unit(layer, pixels) for pixels in pixel_pool_options(layer)]
     ours = [(unit.least_target, unit.cycles, unit.kind) for unit in units]
     for conv, pool in fused:
         shared = [shared_shape(conv, fold, pool).cycles for lut in (False, True) for fold in shared_options(conv, pool, lut=lut)]

@@ -12,6 +12,7 @@ import numpy as np
 
 from build_flows.planning.memory_map import place
 from build_flows.planning.network import Layer
+from build_flows.planning.pool_units import windows_error
 from build_flows.planning.unit import Unit
 from build_flows.planning.unit_terms import Terms
 from hw.layers.static_shape import MOST_MACS, StaticShape, StaticTerms, static_conv_error, static_terms
@@ -44,9 +45,7 @@ def pool_error(layer: Layer, pool: Layer) -> str | None:
         return f"{pool.name} is no max pool"
     if layer.kind != "conv":
         return f"{layer.name} is no convolution"
-    if pool.kernel != pool.stride:
-        return f"its windows overlap or leave gaps: kernel {pool.kernel[0]}x{pool.kernel[1]}, stride {pool.stride[0]}x{pool.stride[1]}"
-    return None
+    return windows_error(pool)
 
 
 def body_error(layer: Layer) -> str | None:

@@ -12,15 +12,16 @@ HANDOVER = 2
 
 SUFFIXES = {
     "padding": "_pad", "window": "_swg", "mvau": "_mvau", "threshold": "_thr", "maxpool": "", "global_sum": "", "static": "", "shared": "",
+    "pixel_pool": "",
 }
 """What the name of a unit of each kind ends in, after its layer's; a converter has ``_dwc`` after the name of the unit it feeds."""
 
-BODIES = ("finn", "static", "shared", "shared_lut")
+BODIES = ("finn", "static", "shared", "shared_lut", "pool")
 """What a layer may be made of: FINN's chain of units, or one unit of ours: with weights that are constants in its logic, or in memory, its
-multipliers DSPs or look-up tables."""
+multipliers DSPs or look-up tables; or, a max pool that is in no such unit, one that takes several pixels a beat."""
 
 _SHARED = ("pixels", "inputs", "outputs", "lanes")
-OWN_KEYS: dict[str, tuple[str, ...]] = {"finn": (), "static": ("pixels",), "shared": _SHARED, "shared_lut": _SHARED}
+OWN_KEYS: dict[str, tuple[str, ...]] = {"finn": (), "static": ("pixels",), "shared": _SHARED, "shared_lut": _SHARED, "pool": ("pixels",)}
 """The keys of a fold that only bodies of ours have, by body."""
 
 
@@ -33,7 +34,8 @@ class Fold:
     channels, and all outputs of their windows at once. Body ``shared``: a tap of the kernel a cycle, for ``pixels`` (1 or 2) neighbouring
     pixels of the convolution, ``inputs`` channels in and ``outputs`` channels out, of which ``lanes`` sums a cycle leave for the thresholds
     (:class:`hw.layers.shared_shape.SharedShape`), each product in a DSP's lane; body ``shared_lut``: the same, each product in look-up
-    tables. Any of these of a ``maxpool``: it is part of the unit of the convolution before it.
+    tables. Any of these of a ``maxpool``: it is part of the unit of the convolution before it. Body ``pool``, of a ``maxpool`` alone: it is
+    a unit of its own, which takes ``pixels`` a beat (:class:`hw.layers.pixel_pool.PixelPool`).
     """
 
     pe: int = 1
@@ -51,6 +53,11 @@ class Fold:
         return self.body != "finn"
 
     @property
+    def by_itself(self) -> bool:
+        """Whether it is a max pool that is a unit of ours."""
+        return self.body == "pool"
+
+    @property
     def lut(self) -> bool:
         """Whether a shared body multiplies in look-up tables."""
         return self.body == "shared_lut"
@@ -65,8 +72,8 @@ class Fold:
 class Unit:
     """One hardware unit of a layer.
 
-    ``kind`` is ``padding``, ``window``, ``converter``, ``mvau``, ``threshold``, ``maxpool``, ``global_sum``, ``static`` or ``shared``;
-    ``folding`` holds the unit's own keys of :class:`Fold` as far as it has them. Streams are ``in_bits`` and
+    ``kind`` is ``padding``, ``window``, ``converter``, ``mvau``, ``threshold``, ``maxpool``, ``global_sum``, ``static``, ``shared`` or
+    ``pixel_pool``; ``folding`` holds the unit's own keys of :class:`Fold` as far as it has them. Streams are ``in_bits`` and
     ``out_bits`` wide, ``in_beats`` and ``out_beats`` beats a frame; ``cycles`` is the frame interval. ``model`` is what the cost model
     knows it as (a window that hands out whole windows is ``window_parallel``, a converter ``converter_up``, ``converter_serial`` or
     ``converter_down``, a shared unit without DSPs ``shared_lut``), and ``terms`` what that weighs.
@@ -95,7 +102,7 @@ class Unit:
     def least_target(self) -> int:
         """The least target that it meets, in cycles a frame: what its folding takes (beats in and out; of a matrix-vector unit its
         products; of a unit of ours its interval), and its interval but for the handover between frames."""
-        work = self.cycles if self.kind in ("mvau", "static", "shared") else max(self.in_beats, self.out_beats)
+        work = self.cycles if self.kind in ("mvau", "static", "shared", "pixel_pool") else max(self.in_beats, self.out_beats)
         return max(work, self.cycles - HANDOVER)
 
     def meets(self, target: int) -> bool:

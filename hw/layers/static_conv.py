@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from hw.layers import constant_products
 from hw.layers.across_maximum import across_cycles, across_maximum
 from hw.layers.adder_tree import adder_trees
+from hw.layers.credits import Credits
 from hw.layers.line_maximum import LineMaximum
 from hw.layers.pipeline import later, later_flag
 from hw.layers.row_aligner import RowAligner
@@ -57,6 +58,7 @@ class StaticConv(wiring.Component):
     cycles : cycles from one frame to the next, where nothing waits
     latency : see above
     depth : beats that the output FIFO holds
+    credits : what stops the input
 
     Members
     -------
@@ -102,6 +104,7 @@ class StaticConv(wiring.Component):
         self.latency = inside + 1
         # A credit comes back a cycle after its beat left, and is used in the next.
         self.depth = -(-(self.latency + 2) // self._every()) + 1
+        self.credits = Credits(self.depth)
         super().__init__({
             "i": In(stream.Signature(pixels * channels * bits)),
             "o": Out(stream.Signature(shape.lanes * self.out_channels * out_bits)),
@@ -125,7 +128,8 @@ class StaticConv(wiring.Component):
             wiring.connect(m, wiring.flipped(self.i), aligner.i)
             wiring.connect(m, aligner.o, window.i)
         wiring.connect(m, results.o, wiring.flipped(self.o))
-        self._lend(m, window.take, results.o.valid & results.o.ready, window.credit)
+        m.submodules.credits = credits = self.credits
+        m.d.comb += [credits.take.eq(window.take), credits.back.eq(results.o.valid & results.o.ready), window.credit.eq(credits.credit)]
 
         valid, sums, shapes = self._sums(m, window)
         valid, sums = across_maximum(m, valid, sums, shapes, self.pool[1])
@@ -150,16 +154,6 @@ class StaticConv(wiring.Component):
             value = found.word_select(n, bits)
             m.d.comb += results.i.payload.word_select(n, self.out_bits).eq(value if self.thresholds is None else value + self.out_min)
         return m
-
-    def _lend(self, m: Module, take: Value, back: Value, credit: Value) -> None:
-        """Credits: as many as beats that the FIFO holds."""
-        left = Signal(range(self.depth + 1), init=self.depth)
-        some = Signal(init=1)
-        with m.If(take & ~back):
-            m.d.sync += [left.eq(left - 1), some.eq(left != 1)]
-        with m.Elif(back & ~take):
-            m.d.sync += [left.eq(left + 1), some.eq(1)]
-        m.d.comb += credit.eq(some)
 
     def _sums(self, m: Module, window: SlidingWindow) -> tuple[Value, list[list[Value]], list[Shape]]:
         """Whether there are any, and the sums by lane and channel with their shapes by channel."""

@@ -6,6 +6,7 @@ from hw.proofs import (
     core,
     frame_gate,
     offer_hold,
+    pixel_pool,
     register_bridge,
     result_queue,
     shared_conv,
@@ -23,7 +24,7 @@ __all__ = ["PROOFS", "Harness", "Proof"]
 
 PROOFS: dict[str, Proof] = {
     proof.name: proof
-    for module in (stream_fork, static_conv, shared_conv, offer_hold, skid, admission, frame_gate, result_queue, exit_merge, exit_decision,
+    for module in (stream_fork, static_conv, shared_conv, pixel_pool, offer_hold, skid, admission, frame_gate, result_queue, exit_merge, exit_decision,
                    register_bridge, core, stream_reader, stream_writer)
     for proof in module.PROOFS
 }

@@ -140,6 +140,32 @@ def test_the_shared_units_make_what_finn_executes(mixed):
     units_make_what_finn_executes(mixed, "SharedConv_rtl", {"stage0_conv0", "head0_fc0", "stage1_conv0"})
 
 
+@pytest.fixture(scope="session")
+def alone(pairs, tmp_path_factory):
+    """A pool by itself, of half as many pixels a beat as come."""
+    return build(pairs, tmp_path_factory.mktemp("alone") / "rtl", stage0_conv0={"body": "static", "pixels": 4},
+                 stage0_pool0={"body": "pool", "pixels": 2})
+
+
+def test_a_pool_by_itself_agrees_with_the_golden_model_and_is_kept(pairs, alone, tmp_path):
+    check_agreement(alone, pairs, pictures(5))
+    save_graph(alone, tmp_path / "graph.onnx")
+    found, again = alone.execute(pictures(3)), load_graph(tmp_path / "graph.onnx").execute(pictures(3))
+    for a, b in zip(found.logits, again.logits, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_pool_by_itself_makes_what_finn_executes(alone):
+    units_make_what_finn_executes(alone, "PixelPool_rtl", {"stage0_pool0"})
+
+
+def test_a_pool_by_itself_takes_several_pixels_a_beat(alone):
+    (unit,) = (layer for layer in alone.layers if layer.name == "stage0_pool0")
+    assert (unit.op, unit.folding, unit.in_beats, unit.out_beats, unit.cycles) == ("PixelPool_rtl", {"pixels": 2}, 24, 12, 24)
+    assert [layer.name for layer in alone.layers][:4] == ["stage0_conv0", "stage0_pool0_dwc", "stage0_pool0", "fork0"]
+    assert alone.last_units["stage0_pool0"] == "stage0_pool0"
+
+
 def test_a_layer_is_one_unit_with_its_pool(every):
     unit = every.layers[0]
     assert (unit.name, unit.op, unit.folding, unit.in_beats, unit.out_beats) == ("stage0_conv0", "StaticConv_rtl", {"pixels": 2}, 24, 12)
@@ -185,18 +211,22 @@ def test_a_layer_beside_finns_and_without_its_pool(pairs, tmp_path):
 @pytest.mark.parametrize(("change", "message"), [
     ({"stage0_conv0": {"body": "static", "pixels": 5}},
      "stage0_conv0: pixels must divide the map's pixels, not pixels=5"),
-    ({"stage0_pool0": {"body": "static"}}, 'stage0_pool0: body must be "finn", not "static": the body of stage0_conv0 is finn'),
+    ({"stage0_pool0": {"body": "static"}}, 'stage0_pool0: body must be "finn" or "pool", not "static": the body of stage0_conv0 is finn'),
     ({"stage1_conv0": {"body": "static", "pixels": 2}, "stage1_pool0": {"body": "static"}},
      'stage1_pool0 must be "finn", not "static": its windows overlap or leave gaps: kernel 3x3, stride 2x2'),
-    ({"stage0_pool0": {"body": "shared"}}, 'stage0_pool0: body must be "finn", not "shared": the body of stage0_conv0 is finn'),
+    ({"stage1_pool0": {"body": "pool", "pixels": 1}},
+     'stage1_pool0: body must be "finn", not "pool": its windows overlap or leave gaps: kernel 3x3, stride 2x2'),
+    ({"stage0_pool0": {"body": "pool", "pixels": 3}}, "stage0_pool0: windows a step must divide the pool's columns"),
+    ({"stage0_conv0": {"body": "pool", "pixels": 2}}, 'stage0_conv0: body must be that of a conv, not "pool"'),
+    ({"stage0_pool0": {"body": "shared"}}, 'stage0_pool0: body must be "finn" or "pool", not "shared": the body of stage0_conv0 is finn'),
     (POOLED | {"stage0_pool0": {"body": "shared"}},
-     'stage0_pool0: body must be "finn" or "static", not "shared": the body of stage0_conv0 is static'),
+     'stage0_pool0: body must be "finn", "pool" or "static", not "shared": the body of stage0_conv0 is static'),
     ({"stage1_conv0": MIXED["stage1_conv0"] | {"body": "shared", "outputs": 4}},
      "stage1_conv0: outputs must be a multiple of 3, .*, not 4"),
     ({"stage1_conv0": MIXED["stage1_conv0"] | {"inputs": 5}}, "stage1_conv0: inputs must be at most beat, not inputs=5, beat=4"),
     ({"stage0_conv0": MIXED["stage0_conv0"] | {"pe": 2}}, "stage0_conv0: pe, simd and parallel_window must be left out where"),
     ({"stage0_conv0": {"body": "static", "lanes": 2}}, "stage0_conv0: lanes must be left out where the body is static, not 2"),
-    ({"stage0_conv0": {"body": "dynamic"}}, "stage0_conv0: body must be one of finn, static, shared, shared_lut, not 'dynamic'"),
+    ({"stage0_conv0": {"body": "dynamic"}}, "stage0_conv0: body must be one of finn, static, shared, shared_lut, pool, not 'dynamic'"),
     ({"stage0_conv0": {"body": "static", "pe": 2}}, "stage0_conv0: pe, simd and parallel_window must be left out"),
     ({"stage0_conv0": {"pe": 1, "simd": 2, "pixels": 2}}, "stage0_conv0: pixels must be left out where the body is finn, not 2"),
 ])

@@ -17,6 +17,8 @@ SHARED = {"pixels": 2, "inputs": 8, "outputs": 4, "lanes": 2}
     ("StreamingFork_rtl", {}, "", ""),
     ("StaticConv_rtl", {"pixels": 4}, "constant weights, 4 pixels a beat", "constant, 4 pixels"),
     ("StaticConv_rtl", {"pixels": 1}, "constant weights, 1 pixel a beat", "constant, 1 pixel"),
+    ("PixelPool_rtl", {"pixels": 4}, "4 pixels a beat", "4 pixels"),
+    ("PixelPool_rtl", {"pixels": 1}, "1 pixel a beat", "1 pixel"),
     ("SharedConv_rtl", SHARED | {"lut": 0}, "DSP chains, 2 pixels, 8 inputs, 4 outputs a cycle, 2 lanes", "DSPs, 64 products"),
     ("SharedConv_rtl", SHARED | {"lut": 1}, "multipliers in look-up tables, 2 pixels, 8 inputs, 4 outputs a cycle, 2 lanes",
      "LUTs, 64 products"),

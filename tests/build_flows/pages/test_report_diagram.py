@@ -47,11 +47,11 @@ def test_layers_of_every_body_are_drawn_and_fit_their_box() -> None:
     first = SAMPLE.layers[0]
     layers = tuple(replace(first, name=f"stage0_conv{k}", op=op, stage=0, head=False, folding=folding) for k, (op, folding) in enumerate((
         ("MVAU_rtl", {"pe": 16, "simd": 25}), ("StaticConv_rtl", {"pixels": 28}), ("SharedConv_rtl", shared | {"lut": 0}),
-        ("SharedConv_rtl", shared | {"lut": 1}), ("Thresholding_rtl", {"pe": 1}))))
+        ("SharedConv_rtl", shared | {"lut": 1}), ("Thresholding_rtl", {"pe": 1}), ("PixelPool_rtl", {"pixels": 8}))))
     lines = _layers(replace(NETLIST, layers=layers), 0, False)
     assert lines == [
         "stage0_conv0 \u00b7 PE 16 SIMD 25", "stage0_conv1 \u00b7 constant, 28 pixels", "stage0_conv2 \u00b7 DSPs, 1,024 products",
-        "stage0_conv3 \u00b7 LUTs, 1,024 products",
+        "stage0_conv3 \u00b7 LUTs, 1,024 products", "stage0_conv5 \u00b7 8 pixels",
     ]
     assert max(map(len, lines)) * 6 < WIDTH - 12
 

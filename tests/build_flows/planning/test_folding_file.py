@@ -129,10 +129,10 @@ def test_a_wrong_value_of_a_shared_layer_is_told(tmp_path, old, new, message):
 
 @pytest.mark.parametrize(("change", "message"), [
     ({"stage1_maxpool0": Fold(body="static")},
-     'stage1_maxpool0: body must be "finn" or "shared", not "static": the body of stage1_conv0 is shared'),
+     'stage1_maxpool0: body must be "finn", "pool" or "shared", not "static": the body of stage1_conv0 is shared'),
     ({"stage0_maxpool0": Fold(body="shared")},
-     'stage0_maxpool0: body must be "finn" or "static", not "shared": the body of stage0_conv0 is st'),
-    ({"stage1_conv0": Fold(1, 1)}, 'stage1_maxpool0: body must be "finn", not "shared": the body of stage1_conv0 is finn'),
+     'stage0_maxpool0: body must be "finn", "pool" or "static", not "shared": the body of stage0_conv0 is st'),
+    ({"stage1_conv0": Fold(1, 1)}, 'stage1_maxpool0: body must be "finn" or "pool", not "shared": the body of stage1_conv0 is finn'),
     ({"stage1_conv0": Fold(body="shared", pe=2)}, "stage1_conv0: pe, simd and parallel_window must be left out where the body is shared"),
     ({"head0_conv0": Fold(1, 1, lanes=2)}, "head0_conv0: lanes must be left out where the body is finn, not 2"),
     ({"stage0_conv0": Fold(body="static", pixels=2, outputs=4)}, "stage0_conv0: outputs must be left out where the body is static, not 4"),

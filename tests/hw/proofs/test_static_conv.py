@@ -17,17 +17,17 @@ def test_proven_for_runs_of_any_length(proof):
 
 
 @pytest.mark.parametrize(("old", "new", "claim"), [
-    ("with m.If(take & ~back):", "with m.If(take & back):", "no more is inside than there is room for"),         # lends what it has not got
-    ("left.eq(left + 1), some.eq(1)", "some.eq(1)", "no more is inside than there is room for"),     # forgets what came back
+    ("with m.If(self.take & ~self.back):", "with m.If(self.take & self.back):", "no more is inside than there is room for"),         # lends what it has not got
+    ("left.eq(left + 1), self.credit.eq(1)", "self.credit.eq(1)", "no more is inside than there is room for"),     # forgets what came back
 ])
 def test_a_planted_bug_is_found(find, old, new, claim):
-    result = find("static_conv/1x1", old, new)
+    result = find("static_conv/1x1", old, new, part=lambda unit: unit.credits)
     assert not result.passed
     assert re.search(claim, result.counterexample.claim)
 
 
 def test_a_unit_that_never_refuses_is_found(find):
     """It loses beats instead of holding its input."""
-    result = find("static_conv/1x1", "some.eq(left != 1)", "some.eq(1)")
+    result = find("static_conv/1x1", "self.credit.eq(left != 1)", "self.credit.eq(1)", part=lambda unit: unit.credits)
     assert not result.passed
     assert "a_full_unit_holds_its_input" in result.unreached

@@ -30,8 +30,10 @@ def draw_pools(golden: Path, draw: random.Random, most: int) -> Iterator[tuple[s
         sizes: dict[int, list[tuple[Layer, int]]] = {}
         for kernel in KERNELS:
             for layer in maps:
+                if kernel[0] > layer.target.height or kernel[1] > layer.target.width:
+                    continue
                 pool = _pool(layer, kernel)
-                for pixels in pixel_pool_options(pool) if pool else ():
+                for pixels in pixel_pool_options(pool):
                     bits = pixels * pool.source.channels * pool.in_bits
                     if bits <= MOST_BITS:
                         sizes.setdefault(bits.bit_length(), []).append((pool, pixels))
@@ -39,11 +41,9 @@ def draw_pools(golden: Path, draw: random.Random, most: int) -> Iterator[tuple[s
         yield f"{pool.name}_{pool.kernel[0]}x{pool.kernel[1]}_{pixels}", pixel_pool_unit(pool, pixels), pool_module(pool, pixels)
 
 
-def _pool(layer: Layer, kernel: tuple[int, int]) -> Layer | None:
-    """A pool of ``layer``'s map; None where that is smaller than a window."""
+def _pool(layer: Layer, kernel: tuple[int, int]) -> Layer:
+    """A pool of ``layer``'s map."""
     source = layer.target
-    if kernel[0] > source.height or kernel[1] > source.width:
-        return None
     return replace(
         layer, kind="maxpool", source=source, target=Shape(source.height // kernel[0], source.width // kernel[1], source.channels),
         in_bits=layer.out_bits, in_signed=layer.out_signed, acc_bits=0, sum_bits=0, activation=False, kernel=kernel, stride=kernel,

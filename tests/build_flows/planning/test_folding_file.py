@@ -98,7 +98,7 @@ def test_a_body_without_dsps_reads_as_it_was_written(tmp_path):
 
 def test_a_pool_is_in_a_unit_of_its_body(tmp_path):
     tables = {"stage1_conv0": Fold(body="shared_lut", pixels=2, inputs=5, outputs=7, lanes=1)}
-    with pytest.raises(FoldingError, match='stage1_maxpool0: body must be "finn" or "shared_lut", not "shared"'):
+    with pytest.raises(FoldingError, match='stage1_maxpool0: body must be "finn", "pool" or "shared_lut", not "shared"'):
         evaluate(OWN, MIXED | tables, (512, 1671), PART)
 
 

@@ -11,7 +11,7 @@ from build_flows.planning.folding_file import read_toml, to_toml
 from build_flows.planning.folding_search import search
 from build_flows.planning.layer_costs import Fold, fold_error, fold_options, layer_units, units_of_chain
 from build_flows.planning.least_targets import least_targets
-from build_flows.planning.network import fused
+from build_flows.planning.network import Shape, fused
 from build_flows.planning.pool_units import pixel_pool_error, pixel_pool_options, pixel_pool_parameters, pixel_pool_unit
 from build_flows.planning.shared_units import shared_options
 from hw.layers.pixel_pool import PixelPool
@@ -76,7 +76,8 @@ def test_two_pools_behind_each_other_are_two_units():
     chain = net.stages[0]
     folds = dict(zip((layer.name for layer in chain), (Fold(body="static", pixels=2), Fold(body="static"), Fold(body="pool", pixels=2)),
                      strict=True))
-    assert [(len(units), pool and pool.name) for _, units, pool in units_of_chain(chain, folds)] == [(1, chain[1].name), (0, None), (1, None)]
+    assert [(len(units), pool and pool.name) for _, units, pool in units_of_chain(chain, folds)] == [
+        (1, chain[1].name), (0, None), (1, None)]
     folds[chain[1].name] = Fold(body="pool", pixels=4)
     assert [[unit.kind for unit in units] for _, units, _ in units_of_chain(chain, folds)] == [["static"], ["pixel_pool"], ["pixel_pool"]]
     planned = evaluate(net, folds | {net.layers[-1].name: fold_options(net.layers[-1])[0]}, (64,), PART)
@@ -139,6 +140,21 @@ def test_a_wrong_file_is_told(tmp_path, table, message):
         read_toml(tmp_path / "folding.toml", NET)
 
 
+@pytest.mark.parametrize(("source", "bits", "kernel", "pixels", "held", "lutram"), [
+    (Shape(4, 4, 32), 4, (2, 2), 4, 2075, 172),     # a window row in a beat: the line is registers
+    (Shape(6, 6, 16), 2, (3, 3), 6, 606, 108),      # a neighbour without a partner is a shift register
+    (Shape(32, 32, 32), 4, (2, 1), 8, 5154, 1368),
+    (Shape(15, 15, 64), 4, (2, 2), 1, 1576, 344),
+])
+def test_terms_are_those_that_yosys_made(source, bits, kernel, pixels, held, lutram):
+    """Flip-flops and LUTs as memory as Yosys found them, control apart, which is less than 45 flip-flops."""
+    layer = dataclasses.replace(POOL, source=source, kernel=kernel, stride=kernel, in_bits=bits, out_bits=bits)
+    unit = pixel_pool_unit(layer, pixels)
+    assert 0 < held - unit.terms["held"] < 45
+    assert unit.cost.lutram == lutram
+
+
 def test_bits_and_signs_are_those_of_the_map():
     layer = dataclasses.replace(POOL, in_bits=3, in_signed=True, out_bits=3, out_signed=True)
-    assert pixel_pool_parameters(layer, 2) == {"height": 8, "width": 8, "channels": 4, "bits": 3, "signed": True, "kernel": (4, 4), "pixels": 2}
+    assert pixel_pool_parameters(layer, 2) == {
+        "height": 8, "width": 8, "channels": 4, "bits": 3, "signed": True, "kernel": (4, 4), "pixels": 2}

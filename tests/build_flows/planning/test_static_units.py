@@ -132,7 +132,7 @@ def test_b_lenet_at_512_cycles():
     assert all(found.stage_cycles(k) <= target for k, target in enumerate(found.targets))
     with pytest.raises(FoldingError, match="stage0_conv0 takes at least 64 cycles a frame"):
         search(LENET, (63, 2000), PART)
-    assert [item.target for item in least_targets(LENET)][:3] == [49, 64, 64]
+    assert [item.target for item in least_targets(LENET)][:3] == [49, 64, 32]    # the pool alone: a row a beat
 
 
 def test_a_pool_in_the_unit_before_has_none_of_its_own(tmp_path):

@@ -105,7 +105,7 @@ def test_nothing_is_lost_where_nobody_takes_anything(play, name):
     """The FIFO fills up, and no further: all that was taken comes out when the consumer is there again."""
     given, unit = build(name)
     beats, expected = vectors(given, unit, 40)
-    played = play(unit, {"i": (unit.i, beats)}, {"o": (unit.o, len(expected))}, first_stall=300)
+    played = play(unit, {"i": (unit.i, beats)}, {"o": (unit.o, len(expected))}, first_stall=300, limit=4000)
     assert played.beats["o"] == expected
     assert sum(cycle < 300 for cycle in played.cycles["i"]) < len(beats)
 

@@ -17,8 +17,10 @@ def test_proven_for_runs_of_any_length(proof):
 
 
 @pytest.mark.parametrize(("old", "new", "claim"), [
-    ("with m.If(self.take & ~self.back):", "with m.If(self.take & self.back):", "no more is inside than there is room for"),         # lends what it has not got
-    ("left.eq(left + 1), self.credit.eq(1)", "self.credit.eq(1)", "no more is inside than there is room for"),     # forgets what came back
+    # It lends what it has not got.
+    ("with m.If(self.take & ~self.back):", "with m.If(self.take & self.back):", "no more is inside than there is room for"),
+    # It forgets what came back.
+    ("left.eq(left + 1), self.credit.eq(1)", "self.credit.eq(1)", "no more is inside than there is room for"),
 ])
 def test_a_planted_bug_is_found(find, old, new, claim):
     result = find("static_conv/1x1", old, new, part=lambda unit: unit.credits)

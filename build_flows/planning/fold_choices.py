@@ -1,5 +1,4 @@
-"""The foldings of one layer that the search chooses from: of FINN's units, or of a unit of ours, with the pool behind it in that or not, or a
-pool by itself."""
+"""The foldings of one layer that the search chooses from: of FINN's units, or of a unit of ours, with the pool behind it in that or not."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

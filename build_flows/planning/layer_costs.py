@@ -1,11 +1,12 @@
 """What a folded layer takes: hardware units, cycles a frame, and estimated resources.
 
 A layer becomes a chain of units: ``conv`` is padding (where it pads), sliding window, width converter (where their beats differ),
-matrix-vector unit with its weight memory, thresholding; ``linear`` is the last two; pools are one unit each, max pools one of FINN's kind or
-of ours (:mod:`build_flows.planning.pool_units`). With a body of ours ``conv`` and ``linear`` are one unit, which may hold the pool behind
-(:mod:`build_flows.planning.static_units`, :mod:`build_flows.planning.shared_units`). Cycles are exact: the interval between frames that the unit's RTL settles to when its input never
-waits and its output is always taken. DSPs and block RAMs are those that synthesis finds too; LUTs and flip-flops are estimates for 7-series
-parts, fitted to synthesised units (:mod:`build_flows.planning.cost_model`).
+matrix-vector unit with its weight memory, thresholding; ``linear`` is the last two; pools are one unit each, max pools of several pixels a
+beat one of another kind (:mod:`build_flows.planning.pool_units`). With a body of ours ``conv`` and ``linear`` are one unit, which may hold
+the pool behind (:mod:`build_flows.planning.static_units`, :mod:`build_flows.planning.shared_units`). Cycles are exact: the interval between
+frames that the unit's RTL settles to when its input never waits and its output is always taken. DSPs and block RAMs are those that
+synthesis finds too; LUTs and flip-flops are estimates for 7-series parts, fitted to synthesised units
+(:mod:`build_flows.planning.cost_model`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

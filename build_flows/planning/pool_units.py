@@ -79,8 +79,8 @@ def _terms(layer: Layer, shape: StaticShape, line: Placed, queue: Placed) -> Ter
     """What the cost model weighs, in bits. Compared are: ``across``, neighbours that come together; ``over``, those that come one after
     the other; ``down``, with the rows above. ``deep`` of these are those that look-up tables compare, less two of each value (four inputs
     are one table), ``long`` less four (eight are two), ``narrow`` those of values that have no more, in pairs of tables with the same
-    inputs; ``chained`` those of values that a carry chain compares. ``held`` are registers of data, ``mux`` multiplexers of two, ``control`` counters;
-    ``memory`` is LUTs of the line and the FIFO, ``shift`` those that delay a neighbour without a partner."""
+    inputs; ``chained`` those of values that a carry chain compares. ``held`` are registers of data, ``mux`` multiplexers of two,
+    ``control`` counters; ``memory`` is LUTs of the line and the FIFO, ``shift`` those that delay a neighbour without a partner."""
     channels, bits = layer.source.channels, layer.in_bits
     pixel, together = channels * bits, min(shape.pixels, shape.pool[1])
     groups, over, lines = shape.pixels // together, int(shape.pool[1] > shape.pixels), shape.lanes if shape.pool[0] > 1 else 0
@@ -97,7 +97,8 @@ def _terms(layer: Layer, shape: StaticShape, line: Placed, queue: Placed) -> Ter
         held, mux = held + 2 * shape.pixels + rest, mux + shape.pixels + (len(kinds) - 1) * (shape.pixels + rest)
     return {
         "across": across * pixel, "across_deep": across * deep, "over": over * pixel, "down": lines * pixel, "down_deep": lines * deep,
-        "narrow": across * pixel * (bits < 3), "long": (across + over + lines) * long, "chained": (across + over + lines) * pixel * chained, "held": held * pixel + line.registers, "mux": mux * pixel,
+        "narrow": across * pixel * (bits < 3), "long": (across + over + lines) * long, "chained": (across + over + lines) * pixel * chained,
+        "held": held * pixel + line.registers, "mux": mux * pixel,
         "control": log2(shape.rows) + log2(shape.row_steps) + log2(shape.out_width // shape.lanes) + 3 * log2(pool_depth(shape)),
         "memory": line.lutram + queue.lutram, "shift": groups * pixel if alone else 0, "one": 1,
     }

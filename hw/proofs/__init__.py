@@ -24,8 +24,8 @@ __all__ = ["PROOFS", "Harness", "Proof"]
 
 PROOFS: dict[str, Proof] = {
     proof.name: proof
-    for module in (stream_fork, static_conv, shared_conv, pixel_pool, offer_hold, skid, admission, frame_gate, result_queue, exit_merge, exit_decision,
-                   register_bridge, core, stream_reader, stream_writer)
+    for module in (stream_fork, static_conv, shared_conv, pixel_pool, offer_hold, skid, admission, frame_gate, result_queue, exit_merge,
+                   exit_decision, register_bridge, core, stream_reader, stream_writer)
     for proof in module.PROOFS
 }
 """Every proof by its name, ``unit/variant``."""

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from build_flows.board.check import check_project
 
 from benchmarks.figures import SEED, Figures, run_json
 from build_flows.artefacts.cosim import CosimFile
 from build_flows.artefacts.simulation import SimulationFile
 from build_flows.artefacts.verdict import Verdict
 from build_flows.base.ui import RichUi
-from build_flows.board.check import check_project
 from build_flows.board.dma_traffic import traffic
 from build_flows.board.stand_in import write_stand_in
 from build_flows.pages.html import percent

@@ -30,6 +30,12 @@ class Hwh:
     parameters: Mapping[str, Mapping[str, str]]
     ranges: Mapping[str, tuple[int, int]]
 
+    @property
+    def clock(self) -> str:
+        """The clock in MHz that FCLK0 gets, as the file has it; empty where it has none."""
+        return next((found["PCW_ACT_FPGA0_PERIPHERAL_FREQMHZ"] for found in self.parameters.values()
+                     if "PCW_ACT_FPGA0_PERIPHERAL_FREQMHZ" in found), "")
+
 
 def read_hwh(path: Path) -> Hwh:
     """What the .hwh file ``path`` says. Raises :class:`HwhError` when it is missing, no XML, or not that of a whole block design."""

@@ -1,4 +1,4 @@
-"""Step ``cosim``: the board's own driver against the Verilated accelerator."""
+"""Step ``cosim``: the board's own driver against all that is in the programmable logic, Verilated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from build_flows.artefacts.cosim import CosimFile
 from build_flows.board.boards import Board, find_board
 from build_flows.board.cosim import cosimulate
-from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset
+from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset, scale_record
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.flow import Flow
 from build_flows.steps.simulate_options import options
@@ -51,4 +51,5 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
         netlist=inputs["netlist.json"], rtl=inputs["rtl"], golden_file=inputs["golden.npz"], exits=inputs["exits.json"],
         simulated=inputs["sim.json"], images=data.x_test, labels=np.asarray(data.y_test, np.int64), board=find_board(chosen.board),
         samples=chosen.samples, seed=chosen.seed, ui=work.ui, work=work.folder / "run", cache=work.models,
+        scale=scale_record(data),
     ).save(work.folder / "cosim.json")

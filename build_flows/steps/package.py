@@ -12,7 +12,7 @@ from build_flows.board.boards import Board, find_board
 from build_flows.board.built import BITSTREAM, DESCRIPTION, described, is_built
 from build_flows.board.design import file_name
 from build_flows.board.package import golden_samples, write_archive, write_package
-from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset
+from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset, scale_record
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.flow import Flow
 from hw.accelerator import build_id
@@ -52,7 +52,7 @@ def make_package(flow: Flow, board: Board) -> Path:
         name="package", run=run, outputs=(PACKAGE,),
         inputs={
             "netlist": flow.path("netlist.json"), "golden": flow.path("golden.npz"), "exits": flow.path("exits.json"),
-            "bit": folder / f"{file}.bit", "hwh": folder / f"{file}.hwh", **data_inputs(flow.project),
+            **{ending: path for ending in ("bit", "hwh") if (path := folder / f"{file}.{ending}").is_file()}, **data_inputs(flow.project),
         },
         settings=Settings(data=data_settings(flow.project), board=board.name, version=metadata.version("offramp")),
     ))
@@ -66,7 +66,8 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
         netlist=netlist, golden_file=inputs["golden"], exits=inputs["exits"], images=data.x_test, labels=data.y_test
     )
     write_package(
-        work.folder / PACKAGE, netlist=netlist, board=find_board(chosen.board), bit=inputs["bit"], hwh=inputs["hwh"], samples=samples
+        work.folder / PACKAGE, netlist=netlist, board=find_board(chosen.board), bit=inputs["bit"], hwh=inputs.get("hwh"), samples=samples,
+        scale=scale_record(data),
     )
 
 
@@ -95,5 +96,5 @@ def _check(flow: Flow, folder: Path, found: BitstreamFile, build: int, board: Bo
 
 def _missing(flow: Flow, message: str, option: str = "") -> OfframpError:
     command = f"offramp build {shlex.quote(str(flow.project.file))}{option}"
-    return OfframpError(message, hint=f"`{command}` makes it where Vivado is; without Vivado, `{command} --project-only` writes a folder "
-                                      f"that builds elsewhere, and `{command} --from FOLDER` takes in what came of it")
+    return OfframpError(message, hint=f"`{command}` makes it where Vivado or the open tools are; else `{command} --plan FILE` writes what "
+                                      f"builds it elsewhere, and `{command} --from FOLDER` takes in what came of it")

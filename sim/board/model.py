@@ -1,5 +1,5 @@
-"""The Verilated model of a board: all that is in the programmable logic, behind a model of the processing system's ports, driven by commands
-on a pipe."""
+"""The Verilated model of a board: all that is in the programmable logic, behind a model of the processing system's ports, driven by
+commands on a pipe."""
 
 from pathlib import Path
 

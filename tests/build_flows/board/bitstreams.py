@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from build_flows.board.vivado_project import write_project
 
 from build_flows.base.files import hash_path, write_json
 from build_flows.board import vivado
@@ -13,7 +14,6 @@ from build_flows.board.bitfile import bit_header, bit_part
 from build_flows.board.boards import BOARDS
 from build_flows.board.design import design_name
 from build_flows.board.stand_in import write_stand_in
-from build_flows.board.vivado_project import write_project
 from build_flows.project.load import Project
 from hw.accelerator import build_id
 from hw.netlist import Netlist, load

@@ -52,7 +52,8 @@ def test_all_images_and_all_checks(given: dict[str, Any]) -> None:
     assert [row.name for row in found.checks] == ["selftest.py", *(check.name for check in CHECKS)]
     told = {row.name: row.told for row in found.checks}
     assert told["selftest.py"].startswith(f"{COUNT} of {COUNT} samples agree")
-    assert "8 images in, 1 results out" in told["DMA timeout"]
+    assert "its next batch is right" in told["read error"]
+    assert "start the board anew" in told["memory that takes no writes"]
     assert sum(found.exits) == COUNT
     assert found.counters.samples_out == COUNT
     assert found.counters.exits == found.exits
@@ -98,13 +99,30 @@ def test_a_driver_that_forgets_to_flush_is_found(given: dict[str, Any], monkeypa
         cosimulate(**given)
 
 
+@pytest.mark.parametrize("forgotten", ["set_clock", "widen_port"])
+def test_a_driver_that_forgets_to_set_the_processing_system_up_is_found(
+        forgotten: str, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    from build_flows.board import package
+
+    def forgetful(folder: Path, **rest: Any) -> ManifestFile:
+        made = write(folder, **rest)
+        with (folder / "offramp_driver" / "processing_system.py").open("a") as file:
+            file.write(f"\nProcessingSystem.{forgotten} = lambda *_: None\n")
+        return made
+
+    write = package.write_package
+    monkeypatch.setattr(package, "write_package", forgetful)
+    with pytest.raises(CosimError, match="results of the driver are not those of the simulation|channel tells of an error|ids are wrong|did not end"):
+        cosimulate(**given)
+
+
 def test_a_check_that_does_not_fail_as_it_should_is_told(given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     harmless = dataclasses.replace(CHECKS[0], name="nothing wrong", faults={})
     monkeypatch.setattr(cosim, "CHECKS", (harmless,))
     with pytest.raises(CosimError, match=r"^nothing wrong: AssertionError: no DmaError was raised$"):
         cosimulate(**given)
     monkeypatch.setattr(cosim, "CHECKS", (dataclasses.replace(CHECKS[0], told="words that no driver says"),))
-    with pytest.raises(CosimError, match="must tell of words that no driver says, not: a batch of 8 images did not end"):
+    with pytest.raises(CosimError, match=r"must tell of words that no driver says, not: .*memory answered with an error"):
         cosimulate(**given)
 
 

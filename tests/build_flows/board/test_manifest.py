@@ -40,14 +40,15 @@ def test_toy_in_full() -> None:
     found = manifest(netlist, Z2, files)
     build = build_id(netlist)
     assert json.loads(found.dump()) == {
-        "version": 1, "name": "toy", "offramp": metadata.version("offramp"), "board": "pynq-z2", "board_label": "Pynq-Z2",
+        "version": 2, "name": "toy", "offramp": metadata.version("offramp"), "board": "pynq-z2", "board_label": "Pynq-Z2",
         "part": "xc7z020clg400-1",
         "clock_mhz": 100.0, "build": build, "design": f"toy_{build:08x}", "register_map": 1, "files": files,
-        "input": {"height": 4, "width": 4, "channels": 3, "bits": 8, "signed": False, "bus_bits": 32, "words": 12},
+        "input": {"height": 4, "width": 4, "channels": 3, "bits": 8, "signed": False, "bus_bits": 32, "words": 12, "scale": None},
         "result": {"bits": 64, "fields": [dataclasses.asdict(item) for item in netlist.result.fields]},
-        "order": "arrival", "classes": 3, "max_in_flight": 8, "cycles_per_sample": 16.0, "cycles_all_hard": 16,
+        "order": "arrival", "anytime": False, "classes": 3, "max_in_flight": 8, "cycles_per_sample": 16.0, "cycles_all_hard": 16,
         "streams": ["input", "gate0", "exit0", "exit1", "output"], "gates": 1,
-        "dma": {"instance": "axi_dma_0", "length_bits": 26}, "accelerator": {"instance": "accelerator_0"},
+        "dma": {"base": 0x4040_0000, "range": 0x1000, "register_map": 1, "length_bits": 26},
+        "accelerator": {"base": 0x43C0_0000, "range": 0x1000},
         "exits": [
             {"policy": "max_logit", "classes": 3, "threshold": 500, "enabled": True, "scale": 0.01, "threshold_range": [-1024, 1024],
              "params": {}},

@@ -40,7 +40,8 @@ def start(toy_job) -> Iterator[Callable[..., tuple[Netlist, Board]]]:
     its port set up; it is ended with the test."""
     running: list[Board] = []
 
-    def make(*, faults=None, seed: int = 1, access_cycles: int = 100, wide: bool = True, clock: float = 100.0, **shape) -> tuple[Netlist, Board]:
+    def make(*, faults=None, seed: int = 1, access_cycles: int = 100, wide: bool = True, clock: float = 100.0,
+             **shape) -> tuple[Netlist, Board]:
         netlist, job = toy_job(**shape)
         board = Board(dataclasses.replace(job, faults=faults or {}, seed=seed, access_cycles=access_cycles, fclk0=clock))
         if wide:

@@ -1,7 +1,7 @@
 """Stands in for the pynq library of PYNQ 3: the calls that offramp's driver needs, on a simulated board (:mod:`sim.board.link`).
 
-Written from pynq's public documentation (pynq.readthedocs.io: Bitstream, Clocks, Overlay, MMIO, allocate). Buffers are cacheable, as on Zynq-7000: what a
-program sees of one is its own copy until it flushes or invalidates it.
+Written from pynq's public documentation (pynq.readthedocs.io: Bitstream, Clocks, Overlay, MMIO, allocate). Buffers are cacheable, as on
+Zynq-7000: what a program sees of one is its own copy until it flushes or invalidates it.
 """
 
 import atexit

@@ -112,7 +112,7 @@ def test_a_driver_that_forgets_to_set_the_processing_system_up_is_found(
 
     write = package.write_package
     monkeypatch.setattr(package, "write_package", forgetful)
-    with pytest.raises(CosimError, match="results of the driver are not those of the simulation|channel tells of an error|ids are wrong|did not end"):
+    with pytest.raises(CosimError, match="are not those of the simulation|channel tells of an error|ids are wrong|did not end"):
         cosimulate(**given)
 
 

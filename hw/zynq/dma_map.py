@@ -46,14 +46,15 @@ def dma_registers(reader_bits: int, writer_bits: int) -> list[Register]:
         Register(name="CONTROL", offset=0x0C, bits=5, access="pulse", doc="Commands; write 1. Several may be given at once.", fields=(
             Field(name="reader_start", lsb=0, bits=1, doc="Begins a transfer; ignored while the reader is busy, and with `reader_abort`."),
             Field(name="writer_start", lsb=1, bits=1, doc="Begins a transfer; ignored while the writer is busy, and with `writer_abort`."),
-            Field(name="reader_abort", lsb=2, bits=1, doc="Ends a transfer early. A word that the accelerator is offered is not taken "
-                  "back: the abort waits until it is taken, or the accelerator is in reset. The accelerator has part of a batch then: "
-                  "reset it before the next one."),
+            Field(name="reader_abort", lsb=2, bits=1, doc="Ends a transfer early, but for one or two words that are on their way to the "
+                  "accelerator: they stay until they are taken, or it is in reset. It has part of a batch then: reset it before the next "
+                  "one."),
             Field(name="writer_abort", lsb=3, bits=1, doc="Ends a transfer early. What of the buffer is written is undefined."),
             Field(name="clear", lsb=4, bits=1, doc="Sets the sticky bits of `STATUS` to 0."),
         )),
         Register(name="STATUS", offset=0x10, bits=12, access="ro", doc="The state of everything.", fields=(
-            Field(name="reader_busy", lsb=0, bits=1, doc="A transfer is under way, or its abort is."),
+            Field(name="reader_busy", lsb=0, bits=1, doc="A transfer is under way, its abort is, or the accelerator has not taken its last "
+                  "words."),
             Field(name="writer_busy", lsb=1, bits=1, doc="A transfer is under way, or its abort is."),
             Field(name="in_reset", lsb=2, bits=1, doc="The accelerator is in reset."),
             Field(name="missed", lsb=3, bits=1, doc="An access to the accelerator's registers came while it was in reset; it read 0 or "

@@ -17,8 +17,7 @@ class ResetGuard(wiring.Component):
     answer each access in bounded time. While the unit is in reset, reads give 0, writes change nothing, and every answer is OKAY, as at
     an address without a register: an error on the bus may stop the whole processor. :attr:`missed` tells of them.
 
-    An access passes as it is, without a cycle between, one read and one write at a time. A hold that begins takes away what is on offer
-    to ``inner`` and not taken. Latency: 2 cycles from ``hold`` to ``rst_n``, 1 back, where no access is under way. In place of the unit an
+    An access passes as it is, without a cycle between, one read and one write at a time. Latency: 2 cycles from ``hold`` to ``rst_n``, 1 back, where no access is under way. In place of the unit an
     answer is there 1 cycle after the later of address and data was taken. A hold shorter than that may go unnoticed.
     Reset: the unit is in reset, until the cycle after. Offers out depend combinationally on those in, as do readies.
 
@@ -45,24 +44,27 @@ class ResetGuard(wiring.Component):
         bus, inner = self.bus, self.inner
         instead = Signal(init=1)  # the guard answers; the unit is in reset for a part of that time
         reading, addressed, filled = Signal(), Signal(), Signal()  # what was taken and is not answered
+        waits = Signal(3)  # on offer to the unit, and not taken
         turns = Signal()
         m.d.comb += turns.eq(self.hold != instead)
-        idle = ~(reading | addressed | filled)
+        idle = ~(reading | addressed | filled | waits.any())
         with m.If(turns & idle):
             m.d.sync += instead.eq(self.hold)
         # The unit is out of reset when the first access may reach it.
         m.d.sync += self.rst_n.eq(~(instead & self.hold))
-        m.d.comb += self.missed.eq(instead & ~idle)
+        m.d.comb += self.missed.eq(instead & (reading | addressed | filled))
 
         # Half a write is waited for; whoever began it is to go on.
-        writing = addressed | filled
-        for channel, taken, begins in (("ar", reading, ~turns), ("aw", addressed, ~turns | writing), ("w", filled, ~turns | writing)):
-            opened = begins & ~taken
+        writing = addressed | filled | waits[1:].any()
+        for waiting, channel, taken, begun in zip(waits, ("ar", "aw", "w"), (reading, addressed, filled), (waits[0], writing, writing),
+                                                  strict=True):
+            opened = (~turns | begun) & ~taken
             offered, ready = getattr(bus, f"{channel}valid"), getattr(bus, f"{channel}ready")
             m.d.comb += [
                 getattr(inner, f"{channel}valid").eq(offered & opened & ~instead),
                 ready.eq(opened & (instead | getattr(inner, f"{channel}ready"))),
             ]
+            m.d.sync += waiting.eq(getattr(inner, f"{channel}valid") & ~getattr(inner, f"{channel}ready"))
             with m.If(offered & ready):
                 m.d.sync += taken.eq(1)
         for channel, asked, answered in (("r", reading, [reading]), ("b", addressed & filled, [addressed, filled])):

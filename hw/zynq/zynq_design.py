@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
-from amaranth.hdl import Cat, ClockSignal, Module
+from amaranth.hdl import Cat, ClockSignal, Module, ResetInserter
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.accelerator import ports
 from hw.control.register_map import ADDR_WIDTH
 from hw.netlist import Netlist
+from hw.streams.fifo import Fifo
 from hw.zynq.axi3 import Axi3Signature
 from hw.zynq.black_box import BlackBox
-from hw.zynq.clean_stop import CleanStop
 from hw.zynq.dma_map import ADDR_WIDTH as DMA_ADDR_WIDTH
 from hw.zynq.dma_map import LENGTH_BITS
 from hw.zynq.dma_registers import DmaRegisters
@@ -36,12 +36,14 @@ class ZynqDesign(wiring.Component):
     are answered DECERR. The registers of an accelerator in reset read as 0 (:class:`ResetGuard`).
 
     A transfer that is to end early: both aborts in one write of CONTROL, RESET = 1, wait until neither channel is busy and the
-    accelerator is in reset, RESET = 0, and write the accelerator's registers anew: it begins with those of its netlist. The abort of the
-    reader never takes a word back from an accelerator that is not in reset (:class:`CleanStop`), so the two writes may come in any order;
-    RESET is what ends it where the accelerator takes no words. With the accelerator's own soft reset in place of RESET its registers keep
-    their values: then the soft reset comes once neither channel is busy, and another one before where the reader stays so.
+    accelerator is in reset, RESET = 0, and write the accelerator's registers anew: it begins with those of its netlist. An abort of the
+    reader never takes a word back from an accelerator that is not in reset: the one or two words that are on their way stay there until
+    they are taken, or RESET drops them, and until then the reader is busy. So the two writes may come in any order. With the accelerator's
+    own soft reset in place of RESET its registers keep their values: then it comes once neither channel is busy, and another one
+    before where the reader stays so, as its words are taken then.
 
-    Throughput: that of accelerator, reader and writer: a word of up to 64 bits a cycle each way. Latency: none is added to theirs.
+    Throughput: that of accelerator, reader and writer: a word of up to 64 bits a cycle each way. Latency: theirs, and 1 cycle between
+    reader and accelerator.
     Reset: everything; as it forgets what memory still owes, it may come only where nothing is under way at the ports.
 
     Parameters
@@ -81,19 +83,21 @@ class ZynqDesign(wiring.Component):
 
         m.submodules.reader = reader = StreamReader(self.netlist.input.bus_bits, length_bits=LENGTH_BITS)
         m.submodules.writer = writer = StreamWriter(self.netlist.result.bits, length_bits=LENGTH_BITS)
-        m.submodules.images = images = CleanStop(self.netlist.input.bus_bits)
-        wiring.connect(m, reader.o, images.i)
+        # A word on offer to the accelerator is out of the reader's hands: an abort does not take it back, and what takes it comes late.
+        images = Fifo(self.netlist.input.bus_bits + 1, 2)
+        m.submodules.images = ResetInserter(~guard.rst_n)(images)
         self._control(m, dma.reader, reader, ("ar", "r"))
         self._control(m, dma.writer, writer, ("aw", "w", "b"))
         m.d.comb += [
-            images.stop.eq(dma.reader.abort), images.busy.eq(reader.busy), images.rst_n.eq(guard.rst_n), reader.abort.eq(images.abort),
-            writer.abort.eq(dma.writer.abort), dma.writer.written.eq(writer.written),
+            images.i.payload.eq(reader.o.payload), images.i.valid.eq(reader.o.valid & guard.rst_n),
+            reader.o.ready.eq(images.i.ready & guard.rst_n),
+            dma.reader.busy.eq(reader.busy | images.o.valid), dma.writer.busy.eq(writer.busy), dma.writer.written.eq(writer.written),
         ]
 
         m.submodules.accelerator = accelerator = self.accelerator
         m.d.comb += [
             accelerator.ap_clk.eq(ClockSignal()), accelerator.ap_rst_n.eq(guard.rst_n), dma.batch_done.eq(accelerator.irq),
-            accelerator.s_axis_tdata.eq(images.o.payload.word), accelerator.s_axis_tlast.eq(images.o.payload.last),
+            Cat(accelerator.s_axis_tdata, accelerator.s_axis_tlast).eq(images.o.payload),
             accelerator.s_axis_tvalid.eq(images.o.valid), images.o.ready.eq(accelerator.s_axis_tready),
             writer.i.payload.word.eq(accelerator.m_axis_tdata), writer.i.payload.last.eq(accelerator.m_axis_tlast),
             writer.i.valid.eq(accelerator.m_axis_tvalid), accelerator.m_axis_tready.eq(writer.i.ready),
@@ -109,7 +113,7 @@ class ZynqDesign(wiring.Component):
             inner, outer = getattr(unit.axi, name), getattr(self.hp0, name)
             m.d.comb += outer.eq(inner) if member.flow == Out else inner.eq(outer)
         m.d.comb += [
-            *(getattr(unit, name).eq(getattr(channel, name)) for name in ("start", "address", "length")),
-            *(getattr(channel, name).eq(getattr(unit, name)) for name in ("busy", "error", "owed")),
+            *(getattr(unit, name).eq(getattr(channel, name)) for name in ("start", "address", "length", "abort")),
+            *(getattr(channel, name).eq(getattr(unit, name)) for name in ("error", "owed")),
             channel.moved.eq(Cat(getattr(unit.axi, f"{name}valid") & getattr(unit.axi, f"{name}ready") for name in channels).any()),
         ]

@@ -1,23 +1,18 @@
 """Runs Vivado in batch mode and says what went wrong in words that help.
 
-Vivado runs in a session of its own, its output in a log; whatever ends us ends all its processes. Messages and their numbers are those
-that Vivado prints (UG835, UG904).
+Messages and their numbers are those that Vivado prints (UG835, UG904).
 """
 
-import os
 import re
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from build_flows.base.errors import OfframpError
+from build_flows.board.follow import run_followed
 
 __all__ = ["LOG", "MINIMUM", "Vivado", "VivadoError", "explain_log", "find_vivado", "run_vivado", "too_many"]
 
@@ -25,9 +20,6 @@ MINIMUM = (2022, 2)
 LOG = "build.log"
 """All that Vivado printed, in the project folder."""
 
-_POLL = 0.2
-_PATIENCE = 10.0
-"""Seconds that Vivado has to end after it was asked to."""
 _ELSEWHERE = "--project-only writes a folder that builds elsewhere with one command, and --from FOLDER takes in what came of it"
 _SHOWN = 3
 _TOO_LARGE = "the design does not fit"
@@ -74,42 +66,7 @@ def run_vivado(vivado: Vivado, arguments: Sequence[str], folder: Path, tell: Cal
     ``tcl/build.tcl`` names, ``detail`` Vivado's own line about a part of it, or empty. However the wait for it ends, none of its processes
     is left.
     """
-    log = folder / LOG
-    with log.open("wb") as output:
-        process = subprocess.Popen([str(vivado.command), *arguments], cwd=folder, stdin=subprocess.DEVNULL, stdout=output,
-                                   stderr=subprocess.STDOUT, start_new_session=True)
-    try:
-        # Followed in its file, not through a pipe: a process that outlives Vivado would hold the pipe open.
-        with log.open(encoding="utf-8", errors="replace") as lines:
-            follow = _Follower(tell)
-            while not _ended(process):
-                follow.hear(lines.read())
-                time.sleep(_POLL)
-            follow.hear(lines.read())
-    finally:
-        _end(process)
-    return process.returncode
-
-
-class _Follower:
-    """Finds phases in what Vivado prints, in whatever pieces it comes."""
-
-    def __init__(self, tell: Callable[[str, str], None]) -> None:
-        self._tell = tell
-        self._rest = ""
-        self._phase = ""
-
-    def hear(self, text: str) -> None:
-        *lines, self._rest = (self._rest + text).split("\n")
-        for line in lines:
-            part = re.match(r"(?:Phase|Start(?:ing)?) (.+?)(?: \||$)", line)
-            # The line of a Tcl error begins with the same word, but has more than words.
-            own = re.fullmatch(r"offramp: ([a-z ]+)", line)
-            if own is not None:
-                self._phase = own[1].strip()
-                self._tell(self._phase, "")
-            elif part is not None and self._phase:
-                self._tell(self._phase, part[1].strip())
+    return run_followed([str(vivado.command), *arguments], folder, folder / LOG, tell)
 
 
 def too_many(log: str) -> list[str]:
@@ -159,43 +116,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return "unknown"
-
-
-def _ended(process: "subprocess.Popen[bytes]") -> bool:
-    """Whether it has ended; not yet waited for, it keeps its number, and so its group's, for :func:`_end`."""
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End the process, those it started, and theirs, also where they have a group of their own (Vivado's runs may)."""
-    family: list[psutil.Process] = []
-    if not _ended(process):
-        with suppress(psutil.Error):
-            family = psutil.Process(process.pid).children(recursive=True)
-        _signal(process.pid, signal.SIGTERM)
-        for item in family:
-            with suppress(psutil.Error):
-                item.terminate()
-        until = time.monotonic() + _PATIENCE
-        while time.monotonic() < until and not (_ended(process) and not _alive(family)):
-            time.sleep(0.05)
-    for item in _alive(family):
-        with suppress(psutil.Error):
-            item.kill()
-    _signal(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _alive(family: Sequence[psutil.Process]) -> list[psutil.Process]:
-    # is_running knows a number that was given away again; a zombie has ended.
-    found = []
-    for item in family:
-        with suppress(psutil.Error):
-            if item.is_running() and item.status() != psutil.STATUS_ZOMBIE:
-                found.append(item)
-    return found
-
-
-def _signal(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)

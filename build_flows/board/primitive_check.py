@@ -12,7 +12,6 @@ chains): here is what all of them do.
 
 import argparse
 import json
-import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -142,9 +141,9 @@ def _unit(name: str, cell: Mapping[str, Any], names: Mapping[int, str]) -> str:
         wires = [names[bit] for bits in cell["connections"].values() for bit in bits if bit in names]
         inner = [path for path in wires if "." in path]
         name = max(inner, key=lambda path: path.count(".")) if inner else name
-    own = re.split(r"\.?\$", name)[0]
-    path = own.split(".")
-    return ".".join(path[:2] if path[0] == "accelerator" else path[:1]) if len(path) > 1 else "the top"
+    parts = name.split(".")
+    scopes = parts[:next((at for at, part in enumerate(parts) if "$" in part), len(parts) - 1)]
+    return ".".join(scopes[:2] if scopes[:1] == ["accelerator"] else scopes[:1]) or "the top"
 
 
 def main(words: list[str] | None = None) -> int:

@@ -75,13 +75,13 @@ def _cosim(figures: Figures, project: Project, samples: int, target: str) -> Non
 def _packing(figures: Figures, project: Project) -> None:
     """What Python adds to a transfer: images into bus words, result words into results."""
     from build_flows.base.files import hash_path
-    from build_flows.board.boards import find_board
+    from build_flows.board.platforms import find_platform
     from build_flows.board.manifest import manifest
     from offramp_driver.manifest import load_manifest
     from offramp_driver.packing import Packing, Unpacking
 
     netlist = load_netlist((project.output / "netlist.json").read_text(encoding="utf-8"))
-    target = find_board(project.config.target.board)
+    target = find_platform(project.config.target.board)
     with tempfile.TemporaryDirectory() as folder:
         bit, hwh = write_stand_in(Path(folder), netlist, target)
         manifest(netlist, target, {path.name: hash_path(path) for path in (bit, hwh)}).save(bit.with_suffix(".json"))

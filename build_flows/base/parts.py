@@ -53,7 +53,14 @@ PARTS: dict[str, Part] = {
 BOARDS: dict[str, str] = {
     "pynq-z1": "xc7z020clg400-1",
     "pynq-z2": "xc7z020clg400-1",
+    "arty-z7-20": "xc7z020clg400-1",
+    "cora-z7-10": "xc7z010clg400-1",
+    "microzed-7010": "xc7z010clg400-1",
+    "microzed-7020": "xc7z020clg400-1",
+    "zedboard": "xc7z020clg484-1",
+    "zybo-z7-20": "xc7z020clg400-1",
 }
+"""The part of each board that a configuration may name (:mod:`build_flows.board.platforms` has the rest of them)."""
 
 
 def find_part(name: str) -> Part:

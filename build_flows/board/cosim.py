@@ -20,7 +20,7 @@ from build_flows.artefacts.simulation import SimulationFile
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import write_json
 from build_flows.base.ui import Ui
-from build_flows.board.boards import Board
+from build_flows.board.platforms import BoardPlatform
 from build_flows.board.design import FCLK_MAX_MHZ
 from build_flows.board.dma_traffic import traffic
 from quant_models.records import Record
@@ -84,7 +84,7 @@ class Said(Record):
 
 
 def cosimulate(
-    *, netlist: Path, rtl: Path, golden_file: Path, exits: Path, simulated: Path, images: npt.NDArray[Any], labels: Values, board: Board,
+    *, netlist: Path, rtl: Path, golden_file: Path, exits: Path, simulated: Path, images: npt.NDArray[Any], labels: Values, board: BoardPlatform,
     samples: int | None, seed: int, ui: Ui, work: Path, cache: Path, scale: ScaleRecord | None = None,
 ) -> CosimFile:
     """Co-simulate the first ``samples`` of ``images`` and give the content of ``cosim.json``; files of the run go to ``work``. ``scale`` is

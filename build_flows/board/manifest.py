@@ -15,7 +15,7 @@ from build_flows.artefacts.manifest import (
     ScaleRecord,
 )
 from build_flows.base.errors import OfframpError
-from build_flows.board.boards import Board
+from build_flows.board.platforms import BoardPlatform
 from build_flows.board.design import actual_clock, design_name
 from hw.accelerator import build_id, counted_streams
 from hw.control import register_map
@@ -29,7 +29,7 @@ __all__ = ["manifest", "threshold_range"]
 _NO_THRESHOLD = ("always", "never")
 
 
-def manifest(netlist: Netlist, board: Board, files: Mapping[str, str], scale: ScaleRecord | None = None) -> ManifestFile:
+def manifest(netlist: Netlist, board: BoardPlatform, files: Mapping[str, str], scale: ScaleRecord | None = None) -> ManifestFile:
     """What ``NAME.json`` holds for ``netlist`` on ``board``; ``files`` are the SHA-256 sums (hex) of .bit and, if any, .hwh by their names,
     ``scale`` is how sensor windows become integers.
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from build_flows.artefacts.manifest import ManifestFile, ScaleRecord
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import atomic_path, hash_path, move_into_place, write_text
-from build_flows.board.boards import Board
+from build_flows.board.platforms import BoardPlatform
 from build_flows.board.design import file_name
 from build_flows.board.manifest import manifest
 from build_flows.board.pair import check_pair
@@ -73,7 +73,7 @@ def golden_samples(
                    expected_exit=wanted.exit, expected_confidence=saturate(wanted.confidence, confidence))
 
 
-def write_package(folder: Path, *, netlist: Netlist, board: Board, bit: Path, samples: Samples, hwh: Path | None = None,
+def write_package(folder: Path, *, netlist: Netlist, board: BoardPlatform, bit: Path, samples: Samples, hwh: Path | None = None,
                   scale: ScaleRecord | None = None) -> ManifestFile:
     """Make ``folder`` the package of ``netlist`` for ``board``, replacing what is there, and give its manifest.
 
@@ -115,7 +115,7 @@ def write_archive(folder: Path, name: str, target: Path) -> None:
                     archive.addfile(entry, file)
 
 
-def _fill(work: Path, netlist: Netlist, board: Board, built: Mapping[str, Path], samples: Samples,
+def _fill(work: Path, netlist: Netlist, board: BoardPlatform, built: Mapping[str, Path], samples: Samples,
           scale: ScaleRecord | None) -> ManifestFile:
     name = file_name(netlist)
     hardware = {f"{name}.{ending}": path for ending, path in built.items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from build_flows.base.errors import OfframpError
 from build_flows.board.bitfile import BitHeader, bit_part, read_bit_header
-from build_flows.board.boards import Board
+from build_flows.board.platforms import BoardPlatform
 from build_flows.board.design import actual_clock
 from build_flows.board.hwh import Hwh, read_hwh
 from hw.accelerator import build_id
@@ -26,7 +26,7 @@ class PairError(OfframpError):
     """.bit and .hwh are not those of the netlist: one line a mismatch."""
 
 
-def check_pair(bit: Path, hwh: Path | None, netlist: Netlist, board: Board) -> None:
+def check_pair(bit: Path, hwh: Path | None, netlist: Netlist, board: BoardPlatform) -> None:
     """Raise :class:`PairError` unless the files ``bit`` and ``hwh`` (None: there is none) are those of ``netlist`` on ``board``.
 
     Also raised: :class:`build_flows.board.bitfile.BitError` and :class:`build_flows.board.hwh.HwhError` for files that are something else.
@@ -36,7 +36,7 @@ def check_pair(bit: Path, hwh: Path | None, netlist: Netlist, board: Board) -> N
         raise PairError("\n".join(wrong), hint="build the bitstream again: offramp build, or --plan elsewhere and --from")
 
 
-def mismatches(bit: Path, hwh: Path | None, netlist: Netlist, board: Board) -> list[str]:
+def mismatches(bit: Path, hwh: Path | None, netlist: Netlist, board: BoardPlatform) -> list[str]:
     """A line for everything in which the files differ from what ``netlist`` on ``board`` needs; raises as :func:`check_pair` for files
     that are none of the two kinds."""
     header, handoff = read_bit_header(bit), None if hwh is None else read_hwh(hwh)
@@ -51,13 +51,15 @@ def _differ(what: str, found: object, wanted: object) -> Iterator[str]:
         yield f"{what} must be {wanted}, not {found}"
 
 
-def _of_bit(header: BitHeader, netlist: Netlist, board: Board) -> Iterator[str]:
-    yield from _differ("part", header.part, bit_part(board.part))
+def _of_bit(header: BitHeader, netlist: Netlist, board: BoardPlatform) -> Iterator[str]:
+    # Vivado leaves out the family and the speed grade, open tools write the part as they were given it.
+    if header.part != board.part:
+        yield from _differ("part", header.part, bit_part(board.part))
     if header.user_id not in (None, _UNSET):
         yield from _differ("UserID", f"{header.user_id:#010x}", f"{build_id(netlist):#010x}")
 
 
-def _of_hwh(handoff: Hwh, netlist: Netlist, board: Board) -> Iterator[str]:
+def _of_hwh(handoff: Hwh, netlist: Netlist, board: BoardPlatform) -> Iterator[str]:
     yield from _differ("part", handoff.part, board.part)
     for name, page in PAGES.items():
         found = next((span for instance, span in handoff.ranges.items() if instance.startswith(name)), None)

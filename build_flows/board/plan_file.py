@@ -12,7 +12,7 @@ from build_flows.base.errors import OfframpError
 from build_flows.base.files import write_bytes
 from build_flows.board.follow import run_followed
 
-__all__ = ["FACTS", "LOG", "PlanFile", "pack"]
+__all__ = ["FACTS", "LOG", "PlanFile", "pack", "why"]
 
 FACTS = "plan.json"
 """What a plan is for: board, part, flow, clock_mhz, name, and what its maker noted."""
@@ -101,7 +101,7 @@ class PlanFile:
         bitstream.unlink(missing_ok=True)
         code = run_followed(["sh", self.script], folder, log, tell)
         if code or not bitstream.is_file():
-            raise OfframpError(_why(log.read_text(encoding="utf-8", errors="replace"), code), hint=f"all that was printed: {log}")
+            raise OfframpError(why(log.read_text(encoding="utf-8", errors="replace"), code), hint=f"all that was printed: {log}")
         return bitstream
 
 
@@ -111,7 +111,8 @@ def _check(name: str) -> None:
         raise ValueError(f"the name {name!r} leads out of the plan")
 
 
-def _why(log: str, code: int) -> str:
+def why(log: str, code: int) -> str:
+    """The first words of why in the ``log`` of a plan's script that ended with ``code``."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     for mark in ("ERROR: [offramp] ", "offramp: error: "):
         told = [line.removeprefix(mark) for line in lines if line.startswith(mark)]

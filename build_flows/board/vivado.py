@@ -1,29 +1,24 @@
-"""Runs Vivado in batch mode and says what went wrong in words that help.
+"""Finds Vivado, and says what went wrong in a run of it in words that help.
 
 Messages and their numbers are those that Vivado prints (UG835, UG904).
 """
 
+import os
 import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from build_flows.base.errors import OfframpError
-from build_flows.board.follow import run_followed
+from build_flows.board.vivado_reports import OLDEST
 
-__all__ = ["LOG", "MINIMUM", "Vivado", "VivadoError", "explain_log", "find_vivado", "run_vivado", "too_many"]
+__all__ = ["ELSEWHERE", "Vivado", "VivadoError", "explain_log", "find_vivado", "too_many"]
 
-MINIMUM = (2022, 2)
-LOG = "build.log"
-"""All that Vivado printed, in the project folder."""
-
-_ELSEWHERE = "--project-only writes a folder that builds elsewhere with one command, and --from FOLDER takes in what came of it"
+ELSEWHERE = "--plan FILE writes what builds elsewhere with one command, and --from FOLDER takes in what came of it"
 _SHOWN = 3
-_TOO_LARGE = "the design does not fit"
-"""How ``tcl/implement.tcl`` says it."""
 
 
 class VivadoError(OfframpError):
@@ -39,34 +34,25 @@ class Vivado:
 
 
 def find_vivado() -> Vivado:
-    """The ``vivado`` on PATH, asked for its version. Raises :class:`VivadoError` when there is none, or none of 2022.2 or newer."""
-    found = shutil.which("vivado")
+    """The ``vivado`` on PATH, or the one that VIVADO in the environment names, asked for its version. Raises :class:`VivadoError` when
+    there is none, or none of 2022.2 or newer."""
+    found = shutil.which(os.environ.get("VIVADO") or "vivado")
     if found is None:
-        raise VivadoError("vivado is not on PATH", hint=f"source Vivado's settings64.sh first; without Vivado, {_ELSEWHERE}")
+        raise VivadoError("vivado is not on PATH", hint=f"source Vivado's settings64.sh first; without Vivado, {ELSEWHERE}")
     try:
         ran = subprocess.run([found, "-version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=300,
                              check=False)
     except (OSError, subprocess.SubprocessError) as error:
-        raise VivadoError(f"{found} -version did not run: {error}", hint=f"mend Vivado's installation; else {_ELSEWHERE}") from None
+        raise VivadoError(f"{found} -version did not run: {error}", hint=f"mend Vivado's installation; else {ELSEWHERE}") from None
     version = re.search(r"^\W*vivado v\.?(\d{4})\.(\d+)", ran.stdout, re.IGNORECASE | re.MULTILINE)
     if version is None:
         said = next((line.strip() for line in (ran.stderr + "\n" + ran.stdout).splitlines() if line.strip()), "nothing")
         raise VivadoError(f"{found} -version does not tell a version (exit code {ran.returncode}): {said}",
-                          hint=f"mend Vivado's installation; else {_ELSEWHERE}")
-    if (int(version[1]), int(version[2])) < MINIMUM:
-        raise VivadoError(f"Vivado must be {MINIMUM[0]}.{MINIMUM[1]} or newer, not {version[1]}.{version[2]} ({found})",
-                          hint=f"put a newer one on PATH; else {_ELSEWHERE}")
+                          hint=f"mend Vivado's installation; else {ELSEWHERE}")
+    if (int(version[1]), int(version[2])) < OLDEST:
+        raise VivadoError(f"Vivado must be {OLDEST[0]}.{OLDEST[1]} or newer, not {version[1]}.{version[2]} ({found})",
+                          hint=f"put a newer one on PATH; else {ELSEWHERE}")
     return Vivado(command=Path(found), version=f"{version[1]}.{version[2]}")
-
-
-def run_vivado(vivado: Vivado, arguments: Sequence[str], folder: Path, tell: Callable[[str, str], None]) -> int:
-    """Run Vivado with ``arguments`` in ``folder``; its exit code, negative or above 128 for a signal.
-
-    What it prints goes to ``folder``/:data:`LOG`. ``tell(phase, detail)`` hears where it is: ``phase`` is the stage that
-    ``tcl/build.tcl`` names, ``detail`` Vivado's own line about a part of it, or empty. However the wait for it ends, none of its processes
-    is left.
-    """
-    return run_followed([str(vivado.command), *arguments], folder, folder / LOG, tell)
 
 
 def too_many(log: str) -> list[str]:
@@ -86,9 +72,8 @@ def explain_log(code: int, log: str, path: Path, *, part: str, short: Sequence[s
     """
     errors = list(dict.fromkeys(line.strip() for line in log.splitlines() if line.startswith("ERROR:")))
     placer = too_many(log)
-    if placer or any(_TOO_LARGE in line for line in errors):
-        short = short or placer or [line.partition(_TOO_LARGE)[2].partition(": ")[2] for line in errors if _TOO_LARGE in line]
-        return VivadoError(f"does not fit {part}: {'; '.join(short)}",
+    if placer:
+        return VivadoError(f"does not fit {part}: {'; '.join(short or placer)}",
                            hint=f"raise target.cycles_per_sample, or leave out an exit; log: {path}")
     # Vivado's start script exits with 128 and the signal's number when the program under it was killed.
     number = -code if code < 0 else code - 128 if 128 < code < 192 else 0

@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, number, print_json, working
+from build_flows.cli.shared import (
+    EXISTING,
+    answer,
+    board_option,
+    chosen_board,
+    data_option,
+    debug_option,
+    json_option,
+    load_project,
+    number,
+    print_json,
+    working,
+)
 from build_flows.cli.verdict import alarm, fields
 from build_flows.pages.html import percent
 
@@ -15,14 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["cosim"]
 
-BOARDS = ("pynq-z1", "pynq-z2")
 
 
 @click.command()
 @click.argument("config", type=EXISTING)
 @click.option("--samples", type=click.IntRange(1), metavar="N", help="Test images to run.  [default: all that were simulated]")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Seed of the memory's latencies.")
-@click.option("--board", type=click.Choice(BOARDS), help="Board that the package is for.  [default: target.board]")
+@board_option
 @data_option
 @json_option
 @debug_option
@@ -41,11 +52,10 @@ def cosim(config: Path, samples: int | None, seed: int, board: str | None, data:
     """
     with working() as ui:
         project = load_project(config, data)
-        from build_flows.board.boards import find_board
         from build_flows.steps import cosim as co
         from build_flows.steps.flow import open_flow
 
-        chosen = find_board(board or project.config.target.board)
+        chosen = chosen_board(project, board)
         with open_flow(project, ui) as flow:
             found = co.cosim(flow, chosen, samples=samples, seed=seed)
             verdict = flow.verdict()

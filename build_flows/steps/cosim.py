@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from build_flows.artefacts.cosim import CosimFile
-from build_flows.board.boards import Board, find_board
+from build_flows.board.platforms import BoardPlatform, find_platform
 from build_flows.board.cosim import cosimulate
 from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset, scale_record
 from build_flows.steps.engine import Step, Work
@@ -29,7 +29,7 @@ class Settings:
     seed: int
 
 
-def cosim(flow: Flow, board: Board, *, samples: int | None = None, seed: int = 1) -> CosimFile:
+def cosim(flow: Flow, board: BoardPlatform, *, samples: int | None = None, seed: int = 1) -> CosimFile:
     """All up to ``<output>/cosim.json``, and what it holds (docs/interfaces.md): the first ``samples`` test images (None: all that were
     simulated), memory latencies drawn from ``seed``.
 
@@ -49,7 +49,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     data = dataset(chosen.data, inputs, work.caches)
     cosimulate(
         netlist=inputs["netlist.json"], rtl=inputs["rtl"], golden_file=inputs["golden.npz"], exits=inputs["exits.json"],
-        simulated=inputs["sim.json"], images=data.x_test, labels=np.asarray(data.y_test, np.int64), board=find_board(chosen.board),
+        simulated=inputs["sim.json"], images=data.x_test, labels=np.asarray(data.y_test, np.int64), board=find_platform(chosen.board),
         samples=chosen.samples, seed=chosen.seed, ui=work.ui, work=work.folder / "run", cache=work.models,
         scale=scale_record(data),
     ).save(work.folder / "cosim.json")

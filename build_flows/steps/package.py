@@ -8,7 +8,7 @@ from pathlib import Path
 
 from build_flows.artefacts.bitstream import BitstreamFile
 from build_flows.base.errors import OfframpError
-from build_flows.board.boards import Board, find_board
+from build_flows.board.platforms import BoardPlatform, find_platform
 from build_flows.board.built import BITSTREAM, DESCRIPTION, described, is_built
 from build_flows.board.design import file_name
 from build_flows.board.package import golden_samples, write_archive, write_package
@@ -33,7 +33,7 @@ class Settings:
     version: str
 
 
-def make_package(flow: Flow, board: Board) -> Path:
+def make_package(flow: Flow, board: BoardPlatform) -> Path:
     """All up to ``<output>/package``, but for the bitstream, which must be there. Gives that folder.
 
     Raises :class:`OfframpError` that says what is missing and how to get it when there is no whole bitstream of this very network and
@@ -66,12 +66,12 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
         netlist=netlist, golden_file=inputs["golden"], exits=inputs["exits"], images=data.x_test, labels=data.y_test
     )
     write_package(
-        work.folder / PACKAGE, netlist=netlist, board=find_board(chosen.board), bit=inputs["bit"], hwh=inputs.get("hwh"), samples=samples,
+        work.folder / PACKAGE, netlist=netlist, board=find_platform(chosen.board), bit=inputs["bit"], hwh=inputs.get("hwh"), samples=samples,
         scale=scale_record(data),
     )
 
 
-def make_archive(flow: Flow, board: Board) -> Path:
+def make_archive(flow: Flow, board: BoardPlatform) -> Path:
     """:func:`make_package`, and the package as ``<output>/NAME-package.tar.gz``. Gives the archive."""
     folder = make_package(flow, board)
     name = file_name(load(flow.path("netlist.json").read_text(encoding="utf-8")))
@@ -85,7 +85,7 @@ def archive_package(name: str, inputs: Mapping[str, Path], work: Work) -> None:
     write_archive(inputs["package"], name, work.folder / f"{name}-package.tar.gz")
 
 
-def _check(flow: Flow, folder: Path, found: BitstreamFile, build: int, board: Board) -> None:
+def _check(flow: Flow, folder: Path, found: BitstreamFile, build: int, board: BoardPlatform) -> None:
     if found.board != board.name:
         raise _missing(flow, f"the bitstream in {folder} is for {found.board}, not for {board.name}", f" --board {board.name}")
     if found.build != build:

@@ -25,12 +25,13 @@ class ZynqTop(wiring.Component):
 
     def __init__(self, netlist: Netlist) -> None:
         self.netlist = netlist
+        self.ps7 = Ps7()
         super().__init__({})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.domains.sync = sync = ClockDomain()
-        m.submodules.ps = ps = Ps7()
+        m.submodules.ps7 = ps = self.ps7
         m.submodules.design = design = ZynqDesign(self.netlist)
         m.submodules.clock = Instance("BUFG", i_I=ps.fclk0, o_O=sync.clk)
         m.submodules.reset = FFSynchronizer(~ps.fclk0_resetn, sync.rst, init=1)

@@ -11,7 +11,7 @@ import pytest
 from build_flows.artefacts.manifest import ManifestFile
 from build_flows.base.ui import SilentUi
 from build_flows.board import cosim
-from build_flows.board.boards import find_board
+from build_flows.board.platforms import find_platform
 from build_flows.board.cosim import CHECKS, CosimError, cosimulate
 from hw.netlist import dump
 from sim import golden
@@ -23,7 +23,7 @@ from tests.toy_rtl import emit
 
 pytestmark = pytest.mark.cosim
 
-Z2 = find_board("pynq-z2")
+Z2 = find_platform("pynq-z2")
 COUNT = 60
 
 

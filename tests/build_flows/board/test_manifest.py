@@ -10,7 +10,7 @@ import pytest
 
 from build_flows.artefacts.manifest import ManifestExit
 from build_flows.base.errors import OfframpError
-from build_flows.board.boards import BOARDS, find_board
+from build_flows.board.platforms import PLATFORMS, find_platform
 from build_flows.board.manifest import manifest, threshold_range
 from build_flows.exit_unit.spec import UnitSpec
 from hw.accelerator import build_id
@@ -19,7 +19,7 @@ from offramp_driver.manifest import load_manifest
 from sim.golden import POLICIES, Side
 from tests import toy
 
-Z2 = find_board("pynq-z2")
+Z2 = find_platform("pynq-z2")
 INNER = ("softmax", "margin", "entropy", "max_logit")
 
 
@@ -126,4 +126,4 @@ def test_no_range_without_a_threshold(policy: str) -> None:
 
 def test_another_part_is_told() -> None:
     with pytest.raises(OfframpError, match=r"pynq-z2 has part xc7z020clg400-1, but toy is made for xc7z010clg400-1"):
-        manifest(dataclasses.replace(toy.build(None), part="xc7z010clg400-1"), BOARDS["pynq-z2"], {})
+        manifest(dataclasses.replace(toy.build(None), part="xc7z010clg400-1"), PLATFORMS["pynq-z2"], {})

@@ -9,7 +9,7 @@ import pytest
 
 from build_flows.artefacts.manifest import ManifestFile
 from build_flows.base.errors import OfframpError
-from build_flows.board.boards import find_board
+from build_flows.board.platforms import find_platform
 from build_flows.board.package import SUMS, Samples, golden_samples, write_archive, write_package
 from build_flows.board.pair import PairError
 from build_flows.board.stand_in import write_stand_in
@@ -19,7 +19,7 @@ from offramp_driver.manifest import check_files, load_manifest
 from tests import toy
 from tests.build_flows.board.golden_toy import write_golden
 
-Z2 = find_board("pynq-z2")
+Z2 = find_platform("pynq-z2")
 NETLIST = toy.build(None, thresholds=(900,))
 DRIVER = sorted(path.name for path in (Path(__file__).parents[3] / "offramp_driver").glob("*.py"))
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from build_flows.board.bitfile import BitError, bit_header
-from build_flows.board.boards import find_board
+from build_flows.board.platforms import find_platform
 from build_flows.board.hwh import HwhError
 from build_flows.board.pair import PairError, check_pair, mismatches
 from build_flows.board.stand_in import write_stand_in
 from hw.accelerator import build_id
 from tests import toy
 
-Z2 = find_board("pynq-z2")
+Z2 = find_platform("pynq-z2")
 NETLIST = toy.build(None)
 BUILD = build_id(NETLIST)
 

@@ -11,7 +11,7 @@ import pytest
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import hash_path
 from build_flows.board import vivado
-from build_flows.board.boards import BOARDS
+from build_flows.board.platforms import PLATFORMS
 from build_flows.board.built import BITSTREAM
 from build_flows.board.design import design_name, file_name
 from build_flows.board.results import BitstreamError, find_results
@@ -42,7 +42,7 @@ def runs(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
         ui = Listening()
         with Build(project.output, ui) as build:
             tool = find_vivado() if mode is not None else None
-            return make_bitstream(flow_of(project, build), BOARDS[board], tool, source), ui.said
+            return make_bitstream(flow_of(project, build), PLATFORMS[board], tool, source), ui.said
 
     return run
 

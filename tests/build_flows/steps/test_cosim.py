@@ -5,7 +5,7 @@ import pytest
 
 from build_flows.artefacts.cosim import CosimFile
 from build_flows.artefacts.simulation import Figures, SimulationFile
-from build_flows.board.boards import find_board
+from build_flows.board.platforms import find_platform
 from build_flows.project.load import Project
 from build_flows.steps import cosim
 from build_flows.steps.engine import Build
@@ -43,10 +43,10 @@ def test_it_is_a_step_that_is_skipped_while_nothing_changes(project: Project, mo
     monkeypatch.setattr(cosim, "dataset", lambda *_: Data)
     with Build(project.output) as build:
         flow = SimulatedFlow(project, build.ui, build)
-        told = cosim.cosim(flow, find_board("pynq-z2"), samples=12)
+        told = cosim.cosim(flow, find_platform("pynq-z2"), samples=12)
         assert (told.samples, told.agree) == (12, 12)
-        assert cosim.cosim(flow, find_board("pynq-z2"), samples=12) == told
+        assert cosim.cosim(flow, find_platform("pynq-z2"), samples=12) == told
         assert (build.ran, build.skipped) == (["cosim"], ["cosim"])
-        assert cosim.cosim(flow, find_board("pynq-z2"), samples=12, seed=2).seed == 2
+        assert cosim.cosim(flow, find_platform("pynq-z2"), samples=12, seed=2).seed == 2
         assert build.ran == ["cosim", "cosim"]
         assert CosimFile.load(project.output / "cosim.json").seed == 2

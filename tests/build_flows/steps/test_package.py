@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from build_flows.base.errors import ConfigError, OfframpError
-from build_flows.board.boards import BOARDS
+from build_flows.board.platforms import PLATFORMS
 from build_flows.project.load import Project
 from build_flows.steps import package
 from build_flows.steps.bitstream import make_project
@@ -39,7 +39,7 @@ def make(project: Project, monkeypatch: pytest.MonkeyPatch) -> Make:
     def run(board: str = "pynq-z2", *, tar: bool = False) -> tuple[Path, list[str]]:
         with Build(project.output) as steps:
             flow: Flow = flow_of(project, steps)
-            return (make_archive if tar else make_package)(flow, BOARDS[board]), steps.ran
+            return (make_archive if tar else make_package)(flow, PLATFORMS[board]), steps.ran
 
     return run
 
@@ -133,5 +133,5 @@ def test_answers_of_every_exit_are_refused_before_anything_is_made(step: Callabl
     chosen = dataclasses.replace(project, config=project.config.model_copy(update={"build": build}))
     with Build(project.output) as steps:
         with pytest.raises(ConfigError, match=r'build\.mode = "anytime": the board\'s driver takes one result an image'):
-            step(flow_of(chosen, steps), BOARDS["pynq-z2"])
+            step(flow_of(chosen, steps), PLATFORMS["pynq-z2"])
         assert steps.ran == []

@@ -22,7 +22,7 @@ from build_flows.artefacts.compare import Taken
 from build_flows.artefacts.cosim import CosimFile
 from build_flows.base.parts import find_part
 from build_flows.base.ui import SilentUi
-from build_flows.board.boards import BOARDS
+from build_flows.board.platforms import PLATFORMS
 from build_flows.board.results import find_results
 from build_flows.compare import compare
 from build_flows.compare.matching import match_file
@@ -280,7 +280,7 @@ def toys(project: Project, tmp_path: Path, model_cache: Path, monkeypatch: pytes
     if not models.exists():
         model_cache.mkdir(parents=True, exist_ok=True)
         models.symlink_to(model_cache.absolute())
-    results, board = find_results(built_elsewhere(made, tmp_path)), BOARDS["pynq-z2"]
+    results, board = find_results(built_elsewhere(made, tmp_path)), PLATFORMS["pynq-z2"]
     kept: dict[str, Step] = {}
 
     def keep(build: Build, step: Step) -> bool:

@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from build_flows.board.boards import find_board
+from build_flows.board.platforms import find_platform
 from build_flows.board.stand_in import write_stand_in
 from sim.board.link import ENVIRONMENT, GARBAGE, MEMORY_BASE, environment
 from sim.board.stand_in import pynq as stand_in
@@ -27,7 +27,7 @@ def pynq(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 
 def files(folder: Path) -> tuple[Path, Path]:
-    return write_stand_in(folder, toy.build(None), find_board("pynq-z2"))
+    return write_stand_in(folder, toy.build(None), find_platform("pynq-z2"))
 
 
 def test_an_overlay_tells_of_its_blocks(pynq: ModuleType, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_part_of_a_buffer_does_not_take_itself_for_the_whole(pynq: ModuleType) -
 def test_a_loaded_bitstream_starts_anew(pynq: ModuleType, toy_job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netlist, job = toy_job()
     monkeypatch.setenv(ENVIRONMENT, environment(job)[ENVIRONMENT])
-    bit, _ = write_stand_in(tmp_path, netlist, find_board("pynq-z2"))
+    bit, _ = write_stand_in(tmp_path, netlist, find_platform("pynq-z2"))
     blocks = pynq.Overlay(str(bit)).ip_dict
     registers = pynq.MMIO(blocks["accelerator_0"]["phys_addr"], blocks["accelerator_0"]["addr_range"])
     assert registers.read(0) == int.from_bytes(b"OFRP", "big")
@@ -130,7 +130,7 @@ def test_a_loaded_bitstream_starts_anew(pynq: ModuleType, toy_job, tmp_path: Pat
 def test_what_a_driver_forgets_shows(forgotten: str | None, pynq: ModuleType, toy_job, tmp_path: Path, monkeypatch) -> None:
     netlist, job = toy_job()
     monkeypatch.setenv(ENVIRONMENT, environment(job)[ENVIRONMENT])
-    bit, _ = write_stand_in(tmp_path, netlist, find_board("pynq-z2"))
+    bit, _ = write_stand_in(tmp_path, netlist, find_platform("pynq-z2"))
     pynq.Overlay(str(bit))
     dma, accelerator = pynq.MMIO(DMA_BASE, 0x1000), pynq.MMIO(ACCELERATOR_BASE, 0x1000)
     images = np.zeros((4, 48), np.uint8)

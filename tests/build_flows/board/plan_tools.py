@@ -49,8 +49,8 @@ for command in commands:
             defined |= set(re.findall(modules, reads(file)))
         roots = [rest[at + 1] for at, word in enumerate(rest) if word == "--top"]
         want(roots and set(roots) <= defined, f"no module {{set(roots) - defined}} in {{files}}")
-        for at, word in enumerate(rest):
-            want(word != "-I" or Path(rest[at + 1]).is_dir(), f"no include folder {{rest[at + 1]}}")
+        for folder in [rest[at + 1] for at, word in enumerate(rest) if word == "-I"]:
+            want(Path(folder).is_dir(), f"no include folder {{folder}}")
         want(files[0] == "yosys/stubs.v" and "accelerator.v" not in files, f"slang reads {{files}}")
     elif name == "read_verilog":
         reads(rest[0], {{"accelerator.v": "module accelerator(", "top.v": "PS7"}}[rest[0]])

@@ -72,7 +72,7 @@ def write_package(folder: Path, **changes: Any) -> Path:
 def expected(images: np.ndarray, thresholds: int | list[int] = 128) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Class, exit and confidence of uint8 ``[n, ...]``: the sum modulo 5; 0 where the greatest value reaches the threshold, else 1; that
     value, or at the last exit the first value less 100."""
-    flat = images.reshape(len(images), -1).astype(np.int64)
+    flat = images.reshape(len(images), int(np.prod(images.shape[1:]))).astype(np.int64)
     label = flat.sum(1) % 5
     least = np.asarray(thresholds)[label] if isinstance(thresholds, list) else thresholds
     leave = flat.max(1) >= least
@@ -244,9 +244,10 @@ class FakeBoard:
         return bytes(0 if self.afi[0x00] & 1 and (address + k) & 4 else value for k, value in enumerate(data))
 
     def _port_writes(self, address: int, data: bytes) -> None:
-        for k, value in enumerate(data):
-            if not (self.afi[0x14] & 1 and (address + k) & 4):
-                self.memory[address - MEMORY + k] = value
+        """A port that is 32 bits wide takes the lower half of every 64 bits, one after the other."""
+        if self.afi[0x14] & 1:
+            data = b"".join(data[k:k + 4] for k in range(0, len(data), 8))
+        self.write_memory(address, data)
 
     # The accelerator.
 

@@ -20,6 +20,8 @@ MEMORY = 0x1000_0000
 BUILD = 0x1A2B_3C4D
 REST = {"busy": False, "in_flight": 0, "output_pending": False, "tlast_errors": 0, "bad_address": False}
 """The driver's status of an accelerator in which nothing is and nothing went wrong."""
+GIVEN_BACK = 0xA7
+"""What memory holds that was given back: another program's."""
 SLOTS = 63
 """What either of the two dividers before FCLK0 may be at most."""
 
@@ -102,6 +104,8 @@ class Buffer(np.ndarray):
 
     def freebuffer(self) -> None:
         self.board.held = [buffer for buffer in self.board.held if buffer is not self]
+        self.view(np.ndarray)[:] = GIVEN_BACK
+        self.board.freed.append(self)
 
 
 class FakeBoard:
@@ -121,6 +125,7 @@ class FakeBoard:
         self.memory = bytearray(1 << 20)
         self.free = MEMORY
         self.held: list[Buffer] = []
+        self.freed: list[Buffer] = []
         self.log: list[Any] = []
         self.faults: dict[str, Any] = {}
         self.no_memory = False
@@ -227,6 +232,11 @@ class FakeBoard:
     def buffers(self) -> list[int]:
         """Where the buffers lie that were not given back."""
         return [buffer.physical_address for buffer in self.held]
+
+    @property
+    def given_back_is_left_alone(self) -> bool:
+        """Whether the program has written nothing into buffers that it gave back."""
+        return all((buffer.view(np.ndarray) == GIVEN_BACK).all() for buffer in self.freed)
 
     # Memory, and the port to it.
 

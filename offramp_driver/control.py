@@ -33,8 +33,8 @@ class Control:
         """Raise :class:`MismatchError` unless this is the accelerator of ``manifest``, with the registers that this driver knows."""
         found = self.read(at.ID)
         if found != at.MAGIC:
-            raise MismatchError(f"there is no offramp accelerator at {manifest.accelerator.base:#x}: ID reads {found:#010x}, not {at.MAGIC:#010x}. "
-                                "Is its bitstream loaded?")
+            raise MismatchError(f"there is no offramp accelerator at {manifest.accelerator.base:#x}: ID reads {found:#010x}, not "
+                                f"{at.MAGIC:#010x}. Is its bitstream loaded?")
         version = self.read(at.VERSION)
         if version != at.MAP_VERSION or manifest.register_map != at.MAP_VERSION:
             raise MismatchError(f"this driver knows version {at.MAP_VERSION} of the registers; the accelerator has {version}, the manifest "

@@ -49,7 +49,7 @@ class Packing:
         array = np.asarray(images)
         height, width, channels = self.shape
         scale = self.input.scale
-        shapes = [(height, width, channels)]
+        shapes: list[tuple[int, ...]] = [(height, width, channels)]
         shapes += [(height, channels)] if scale is not None else [(height, width)] if channels == 1 else []
         good = [shape for shape in shapes if array.shape == shape or array.shape[1:] == shape]
         if not good:
@@ -59,7 +59,8 @@ class Packing:
             array = _scaled(array.reshape(-1, height, width, channels) if array.size else np.zeros((0, *self.shape)), scale)
         if array.dtype != self.dtype:
             if scale is not None:
-                raise InputError(f"windows must be real numbers as the sensor gives them, or {self.dtype} scaled already, not {array.dtype}")
+                raise InputError(f"windows must be real numbers as the sensor gives them, or {self.dtype} scaled already, not "
+                                 f"{array.dtype}")
             hint = "; pixels go in as they are in the data set, from 0 to 255, not scaled to 1" if array.dtype.kind == "f" else ""
             raise InputError(f"images must be {self.dtype}, not {array.dtype}{hint}")
         array = array.reshape(-1, height, width, channels) if array.size else array.reshape(0, height, width, channels)
@@ -85,7 +86,8 @@ def _scaled(values: npt.NDArray[Any], scale: Scale) -> npt.NDArray[np.uint8]:
     if not np.isfinite(values).all():
         raise InputError("windows must hold numbers, not NaN or infinity")
     steps = np.rint((values.astype(np.float64) - np.array(scale.low)) / np.array(scale.step))
-    return np.clip(steps, 0, 255).astype(np.uint8)
+    found: npt.NDArray[np.uint8] = np.clip(steps, 0, 255).astype(np.uint8)
+    return found
 
 
 @dataclass(frozen=True)

@@ -52,4 +52,5 @@ class ProcessingSystem:
                 registers.write(offset, value & ~WIDTH_32)
                 value = int(registers.read(offset))
             if value & WIDTH_32:
-                raise MismatchError(f"the port HP0 stays 32 bits wide: {name} at {AFI0 + offset:#x} reads {value:#x} after bit 0 was cleared")
+                raise MismatchError(f"the port HP0 stays 32 bits wide: {name} at {AFI0 + offset:#x} reads {value:#x} after bit 0 was "
+                                    "cleared")

@@ -20,6 +20,8 @@ MEMORY = 0x1000_0000
 BUILD = 0x1A2B_3C4D
 REST = {"busy": False, "in_flight": 0, "output_pending": False, "tlast_errors": 0, "bad_address": False}
 """The driver's status of an accelerator in which nothing is and nothing went wrong."""
+GIVEN_BACK = 0xA7
+"""What memory holds that was given back: another program's."""
 SLOTS = 63
 """What either of the two dividers before FCLK0 may be at most."""
 
@@ -72,7 +74,7 @@ def write_package(folder: Path, **changes: Any) -> Path:
 def expected(images: np.ndarray, thresholds: int | list[int] = 128) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Class, exit and confidence of uint8 ``[n, ...]``: the sum modulo 5; 0 where the greatest value reaches the threshold, else 1; that
     value, or at the last exit the first value less 100."""
-    flat = images.reshape(len(images), -1).astype(np.int64)
+    flat = images.reshape(len(images), int(np.prod(images.shape[1:]))).astype(np.int64)
     label = flat.sum(1) % 5
     least = np.asarray(thresholds)[label] if isinstance(thresholds, list) else thresholds
     leave = flat.max(1) >= least
@@ -102,6 +104,8 @@ class Buffer(np.ndarray):
 
     def freebuffer(self) -> None:
         self.board.held = [buffer for buffer in self.board.held if buffer is not self]
+        self.view(np.ndarray)[:] = GIVEN_BACK
+        self.board.freed.append(self)
 
 
 class FakeBoard:
@@ -121,6 +125,7 @@ class FakeBoard:
         self.memory = bytearray(1 << 20)
         self.free = MEMORY
         self.held: list[Buffer] = []
+        self.freed: list[Buffer] = []
         self.log: list[Any] = []
         self.faults: dict[str, Any] = {}
         self.no_memory = False
@@ -228,6 +233,11 @@ class FakeBoard:
         """Where the buffers lie that were not given back."""
         return [buffer.physical_address for buffer in self.held]
 
+    @property
+    def given_back_is_left_alone(self) -> bool:
+        """Whether the program has written nothing into buffers that it gave back."""
+        return all((buffer.view(np.ndarray) == GIVEN_BACK).all() for buffer in self.freed)
+
     # Memory, and the port to it.
 
     def write_memory(self, address: int, data: bytes) -> None:
@@ -244,9 +254,10 @@ class FakeBoard:
         return bytes(0 if self.afi[0x00] & 1 and (address + k) & 4 else value for k, value in enumerate(data))
 
     def _port_writes(self, address: int, data: bytes) -> None:
-        for k, value in enumerate(data):
-            if not (self.afi[0x14] & 1 and (address + k) & 4):
-                self.memory[address - MEMORY + k] = value
+        """A port that is 32 bits wide takes the lower half of every 64 bits, one after the other."""
+        if self.afi[0x14] & 1:
+            data = b"".join(data[k:k + 4] for k in range(0, len(data), 8))
+        self.write_memory(address, data)
 
     # The accelerator.
 

@@ -322,7 +322,8 @@ def test_a_batch_that_has_ended_at_the_first_look_took_time_too(opened: Open) ->
 
 def test_help_teaches() -> None:
     text = pydoc.plain(pydoc.render_doc(Accelerator))
-    for part in ("with Accelerator(", "classify(images)", "set_real(0, 0.9)", "download", "timeout", "buffer_bytes", "MismatchError", "stream(camera)"):
+    for part in ("with Accelerator(", "classify(images)", "set_real(0, 0.9)", "download", "timeout", "buffer_bytes", "MismatchError",
+                 "stream(camera)"):
         assert part in text
     for name, member in vars(Accelerator).items():
         assert name.startswith("_") or member.__doc__, name

@@ -194,7 +194,9 @@ def test_interrupted_just_after_the_length_was_written(ready: tuple[FakeBoard, A
         with pytest.raises(KeyboardInterrupt):
             acc.classify(draw(33))
     assert board.batch_length == 33
-    assert agree(acc.classify(draw(20)), draw(20), 90)
+    for _ in range(2):
+        assert agree(acc.classify(draw(20)), draw(20), 90)
+        assert board.batch_length == 20
 
 
 def interrupted_twice(board: FakeBoard, acc: Accelerator, moment: int) -> None:
@@ -320,7 +322,7 @@ def test_a_memory_port_that_does_not_answer_is_told(ready: tuple[FakeBoard, Acce
 def test_memory_that_is_not_aligned_is_told(ready: tuple[FakeBoard, Accelerator]) -> None:
     board, acc = ready
     board.free += 32
-    with pytest.raises(DmaError, match=r"receive \(writer\) channel tells of an error: its start was refused: an address must be a multiple of 64"):
+    with pytest.raises(DmaError, match=r"receive \(writer\) channel tells of an error: its start was refused: an address must be"):
         acc.classify(draw(3))
 
 

@@ -13,23 +13,15 @@ from hw.zynq import dma_map
 from hw.zynq.axi3 import Burst, Response
 from hw.zynq.zynq_design import PAGES, ZynqDesign
 from sim.accelerator.images import pack
-from sim.golden import Exit, decide
-from sim.result_word import unpack
 from tests import toy
 from tests.hw.zynq.axi3_memory import BASE, ORDERS
-from tests.hw.zynq.board import part, play, toy_design
+from tests.hw.zynq.board import part, play
 from tests.hw.zynq.bursts import Transaction
+from tests.hw.zynq.stand_ins import plain_design, toy_design
 
 RESULTS = BASE + 0x4000
 SLOW = {"latency": (0, 30), "stall": 0.3, "gap": 0.2}
 NOISY = {"gap": 0.4, "stall": 0.3}
-
-
-def expected(netlist, images):
-    """(label, exit) of each image."""
-    exits = [Exit(index=item.index, policy=item.policy, threshold=item.threshold, params=item.params) for item in netlist.exits]
-    want = decide(toy.logits(images, netlist), exits)
-    return list(zip(want.label.tolist(), want.exit.tolist(), strict=True))
 
 
 async def put(board, images):
@@ -40,16 +32,11 @@ async def put(board, images):
 
 
 def results(board, count):
-    """(label, exit) of each of a batch's ``count`` results, by the image that they are of."""
+    """What a batch's ``count`` results say, as the accelerator's ``expected`` has it."""
     netlist = board.design.netlist
     size, at = netlist.result.bits // 8, RESULTS - BASE
     words = [int.from_bytes(board.memory.bytes[at + n * size:at + (n + 1) * size], "little") for n in range(count)]
-    found = unpack(words, netlist.result)
-    waiting = {}
-    for place, ident in enumerate(found["id"].tolist()):
-        waiting.setdefault(ident, []).append(place)
-    ids = 1 << next(field.width for field in netlist.result.fields if field.name == "id")
-    return [(int(found["label"][place]), int(found["exit"][place])) for place in (waiting[n % ids].pop(0) for n in range(count))]
+    return board.design.accelerator.results(words)
 
 
 async def start(board, images, room=None):
@@ -71,7 +58,7 @@ async def check_batch(board, images):
     board.memory.bytes[RESULTS - BASE:] = bytes(len(board.memory.bytes) - (RESULTS - BASE))
     await start(board, images)
     await done(board)
-    assert results(board, len(images)) == expected(board.design.netlist, images)
+    assert results(board, len(images)) == board.design.accelerator.expected(images)
     assert await board.get("WRITER_WORDS") == len(images)
     assert not board.memory.outstanding
 
@@ -88,16 +75,19 @@ async def recover(board, order):
     await board.until("STATUS.in_reset", 0)
 
 
-@pytest.mark.parametrize(("bus_bits", "result_bits", "memory"), [(32, 64, {}), (8, 32, SLOW), (128, 64, SLOW)])
-def test_images_in_and_results_out(bus_bits, result_bits, memory):
+@pytest.mark.parametrize(("make", "bus_bits", "result_bits", "memory"), [
+    (toy_design, 32, 64, {}), (plain_design, 8, 32, SLOW), (plain_design, 16, 64, {}), (plain_design, 64, 32, SLOW),
+    (plain_design, 128, 64, SLOW), pytest.param(toy_design, 64, 32, SLOW, marks=pytest.mark.slow),
+])
+def test_images_in_and_results_out(make, bus_bits, result_bits, memory):
     async def body(board):
         for count, seed in ((5, 1), (1, 2), (2, 3)):
             await check_batch(board, toy.images(count, seed=seed))
 
-    play(toy_design(bus_bits=bus_bits, result_bits=result_bits), body, order=ORDERS[bus_bits // 8 % len(ORDERS)], **memory)
+    play(make(bus_bits=bus_bits, result_bits=result_bits), body, order=ORDERS[bus_bits // 8 % len(ORDERS)], **memory)
 
 
-def aborts(times, *, memory, board, seed):
+def aborts(times, design, *, memory, board, seed):
     """Batches that are aborted in any cycle, each followed by one that must be whole."""
     rng = random.Random(seed)
 
@@ -112,17 +102,17 @@ def aborts(times, *, memory, board, seed):
             assert await board.get("STATUS") == 0
             await check_batch(board, toy.images(2, seed=rng.randrange(100)))
 
-    play(toy_design(), body, **board, **memory)
+    play(design, body, **board, **memory)
 
 
 def test_aborts_at_any_moment():
-    aborts(4, memory={"latency": (0, 20), "order": "address first"}, board={}, seed=3)
+    aborts(8, plain_design(), memory={"latency": (0, 20), "order": "address first"}, board={}, seed=3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_aborts_at_any_moment_with_everything_slow(seed):
-    aborts(12, memory={"latency": (0, 40), "order": ORDERS[seed + 1]}, board={"gap": 0.3, "stall": 0.2}, seed=seed)
+    aborts(12, toy_design(), memory={"latency": (0, 40), "order": ORDERS[seed + 1]}, board={"gap": 0.3, "stall": 0.2}, seed=seed)
 
 
 def test_an_abort_waits_for_an_accelerator_that_takes_no_words_until_that_is_reset():
@@ -150,7 +140,7 @@ def test_an_abort_waits_for_an_accelerator_that_takes_no_words_until_that_is_res
         await board.tick(20)
         await check_batch(board, toy.images(2, seed=5))
 
-    play(toy_design(), body)
+    play(plain_design(), body)
 
 
 def test_words_wait_for_an_accelerator_in_reset():
@@ -168,11 +158,11 @@ def test_words_wait_for_an_accelerator_in_reset():
         await board.set("RESET", 0)
         await board.write(board.accelerator["BATCH_LENGTH"], 2)
         await done(board)
-        assert results(board, 2) == expected(board.design.netlist, images)
+        assert results(board, 2) == board.design.accelerator.expected(images)
         assert len(board.taken) == words
         assert [last for _, last in board.taken] == [0] * (words - 1) + [1]
 
-    play(toy_design(), body)
+    play(plain_design(), body)
 
 
 def test_a_reset_takes_the_registers_back_to_what_was_built():
@@ -192,7 +182,7 @@ def test_a_reset_takes_the_registers_back_to_what_was_built():
         await board.set("CONTROL", clear=1)
         assert await board.get("STATUS") == 0
 
-    play(toy_design(), body)
+    play(plain_design(), body)
 
 
 @pytest.mark.parametrize("board", [{}, NOISY], ids=["at once", "random"])
@@ -222,7 +212,7 @@ def test_every_access_is_answered_whatever_is_in_reset(board):
         for burst, answer in zip(writes, board.manager.written, strict=True):
             assert answer["bresp"] == (Response.DECERR if burst.addr in places[4:] else Response.OKAY).value
 
-    play(toy_design(), body, **board)
+    play(plain_design(), body, **board)
 
 
 @pytest.mark.parametrize("response", [Response.SLVERR, Response.DECERR])
@@ -240,7 +230,7 @@ def test_errors_of_memory_are_told_and_the_next_batch_is_right(response):
         board.memory.errors = {}
         await check_batch(board, images)
 
-    play(toy_design(), body)
+    play(plain_design(), body)
 
 
 def test_what_is_refused_is_told():
@@ -253,7 +243,7 @@ def test_what_is_refused_is_told():
         assert [part(found, "STATUS", name) for name in ("reader_busy", "writer_busy", "reader_error", "writer_error")] == [0, 0, 1, 1]
         assert not board.memory.outstanding
 
-    play(toy_design(), body)
+    play(plain_design(), body)
 
 
 def test_a_port_that_is_dead_is_told_from_an_accelerator_that_waits():
@@ -279,7 +269,7 @@ def test_a_port_that_is_dead_is_told_from_an_accelerator_that_waits():
         board.memory.silent = False
         await done(board)
 
-    play(toy_design(), body)
+    play(plain_design(), body)
 
 
 def test_interrupts():
@@ -297,7 +287,7 @@ def test_interrupts():
         assert not board.irq
         assert await board.get("INTERRUPTS") == 0
 
-    play(toy_design(), body)
+    play(plain_design(), body)
 
 
 def test_what_the_ports_fifos_hold():
@@ -306,7 +296,7 @@ def test_what_the_ports_fifos_hold():
             board.ctx.set(getattr(board.design, f"hp0_{name}"), level)
         assert await board.get("HP0") == 3 | 4 << 8 | 5 << 16 | 6 << 24
 
-    play(toy_design(), body)
+    play(plain_design(), body)
 
 
 def test_the_accelerator_is_an_instance_of_its_module_with_all_its_ports():

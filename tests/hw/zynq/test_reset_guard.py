@@ -91,7 +91,7 @@ class Subordinate:
     def after(self, rst_n, ar, aw, w, r, b):
         if not rst_n:
             assert self.empty, "reset though an access was under way"
-            assert not (ar or aw or w), "an access for a unit in reset"
+            assert ar is aw is w is None, "an access for a unit in reset"
             return
         if ar:
             self.reading = True

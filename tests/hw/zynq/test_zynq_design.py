@@ -268,6 +268,12 @@ def test_a_port_that_is_dead_is_told_from_an_accelerator_that_waits():
         assert await board.get("READER_SILENT") == 0
         board.memory.silent = False
         await done(board)
+        # Slow is not dead.
+        board.memory.gap = 0.8
+        await start(board, toy.images(10, seed=4))
+        for _ in range(20):
+            assert await board.get("READER_SILENT") < 60
+        await done(board)
 
     play(plain_design(), body)
 

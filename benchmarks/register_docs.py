@@ -1,11 +1,11 @@
-"""Keeps what is told elsewhere about the accelerator's registers, ports and result word what the gateware has.
+"""Keeps what is told elsewhere about registers, ports and the result word what the gateware has.
 
-``python -m benchmarks.register_docs`` rewrites the generated tables of ``docs/accelerator.md`` and all of
-``offramp_driver/registers.py``; a test fails where one of them is not what this would write.
+``python -m benchmarks.register_docs`` rewrites the generated tables of ``docs/accelerator.md`` and ``docs/board.md`` and all of
+``offramp_driver/registers.py`` and ``dma_registers.py`` beside it; a test fails where one of them is not what this would write.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from amaranth.lib.wiring import In
@@ -14,16 +14,21 @@ from benchmarks.tables import fill, table
 from build_flows.base.files import write_text
 from hw.accelerator import Accelerator, counted_streams
 from hw.control.register_map import ADDR_WIDTH, MAGIC, VERSION, accelerator_registers
-from hw.control.registers import markdown
+from hw.control.registers import Register, markdown
 from hw.exits.decision import Mode
 from hw.exits.result_word import result_word
 from hw.netlist import Exit, Gate, Input, Netlist, Result
+from hw.zynq import dma_map
+from hw.zynq.dma_map import dma_registers
+from hw.zynq.zynq_design import PAGES
 
-__all__ = ["DRIVER", "FIELDS", "PAGE", "PORTS", "TABLES", "WRITER", "driver_registers", "example", "with_tables"]
+__all__ = ["BOARD_PAGE", "BOARD_TABLES", "DMA_DRIVER", "DRIVER", "FIELDS", "PAGE", "PORTS", "TABLES", "WRITER", "dma_driver_registers", "driver_registers", "example", "with_tables"]
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "accelerator.md"
+BOARD_PAGE = ROOT / "docs" / "board.md"
 DRIVER = ROOT / "offramp_driver" / "registers.py"
+DMA_DRIVER = ROOT / "offramp_driver" / "dma_registers.py"
 WRITER = "benchmarks.register_docs"
 
 PORTS = {
@@ -133,9 +138,26 @@ TABLES: dict[str, Callable[[], str]] = {"ports": _ports, "result word": _result,
 """What writes each generated table of the page."""
 
 
-def with_tables(text: str) -> str:
-    """``text`` with every table of :data:`TABLES` in its part; otherwise as :func:`benchmarks.tables.fill`."""
-    return fill(text, {name: write() for name, write in TABLES.items()}, WRITER)
+def _dma_registers() -> str:
+    """The registers of memory reader and writer as a table, for the words of :func:`example`."""
+    netlist = example()
+    return markdown(dma_registers(netlist.input.bus_bits, netlist.result.bits))
+
+
+BOARD_TABLES: dict[str, Callable[[], str]] = {"registers of the memory reader and writer": _dma_registers}
+"""What writes each generated table of the page about boards."""
+
+
+def with_tables(text: str, tables: Mapping[str, Callable[[], str]] = TABLES) -> str:
+    """``text`` with every one of ``tables`` in its part; otherwise as :func:`benchmarks.tables.fill`."""
+    return fill(text, {name: write() for name, write in tables.items()}, WRITER)
+
+
+def _fields(name: str, register: Register) -> Iterable[str]:
+    """The constants of a register's fields."""
+    for field in register.fields:
+        yield f"{name}_{field.name.upper()} = {((1 << field.bits) - 1) << field.lsb:#x}"
+        yield f"{name}_{field.name.upper()}_LSB = {field.lsb}"
 
 
 def driver_registers() -> str:
@@ -169,14 +191,40 @@ def driver_registers() -> str:
         lines.append(f"{name} = {item.offset:#05x}")
         if many:
             lines.append(f"{name}_STRIDE = {offsets[f'{name}_1'] - item.offset:#x}")
-        for field in item.fields:
-            lines += [f"{name}_{field.name.upper()} = {((1 << field.bits) - 1) << field.lsb:#x}",
-                      f"{name}_{field.name.upper()}_LSB = {field.lsb}"]
+        lines += _fields(name, item)
     lines += ["", "# What MODE.mode may hold."]
     lines += [f"MODE_MODE_{name} = {mode.value}" for name, mode in Mode.__members__.items()]
     return "\n".join(lines) + "\n"
 
 
+def dma_driver_registers() -> str:
+    """The source of ``offramp_driver/dma_registers.py``: where the registers' pages lie, then as :func:`driver_registers`."""
+    lines = [
+        '"""Registers of the memory reader and writer: written by ``python -m benchmarks.register_docs`` from',
+        "``hw/zynq/dma_map.py``, not by hand.",
+        "",
+        "Offsets are in bytes. A field has the mask of its bits and the number of the lowest one; what each means stands in",
+        "docs/board.md.",
+        '"""',
+        "",
+        *(f"{name.upper()}_BASE = {page.base:#010x}" for name, page in PAGES.items()),
+        f"MAGIC = {dma_map.MAGIC:#010x}",
+        '"""What ID reads: the letters OFRD."""',
+        f"MAP_VERSION = {dma_map.VERSION}",
+        '"""Version of the register map that these constants describe: what VERSION reads."""',
+        f"SPAN = {1 << dma_map.ADDR_WIDTH:#x}",
+        '"""Bytes of the address space that the registers have."""',
+        f"LENGTHS = {1 << dma_map.LENGTH_BITS:#x}",
+        '"""A transfer has fewer words than this."""',
+        "",
+    ]
+    for item in dma_registers(8, 32):
+        lines += [f"{item.name} = {item.offset:#05x}", *_fields(item.name, item)]
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
     write_text(PAGE, with_tables(PAGE.read_text(encoding="utf-8")))
+    write_text(BOARD_PAGE, with_tables(BOARD_PAGE.read_text(encoding="utf-8"), BOARD_TABLES))
     write_text(DRIVER, driver_registers())
+    write_text(DMA_DRIVER, dma_driver_registers())

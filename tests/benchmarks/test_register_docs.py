@@ -2,16 +2,34 @@
 
 import re
 import runpy
+from pathlib import Path
 
 import pytest
 from amaranth.lib.wiring import In
 
 from benchmarks import register_docs
-from benchmarks.register_docs import DRIVER, FIELDS, PAGE, PORTS, TABLES, WRITER, driver_registers, example, with_tables
+from benchmarks.register_docs import (
+    BOARD_PAGE,
+    BOARD_TABLES,
+    DMA_DRIVER,
+    DRIVER,
+    FIELDS,
+    PAGE,
+    PORTS,
+    TABLES,
+    WRITER,
+    dma_driver_registers,
+    driver_registers,
+    example,
+    with_tables,
+)
 from benchmarks.tables import marks
 from hw.accelerator import Accelerator
 from hw.control.register_map import ADDR_WIDTH, MAGIC, VERSION, accelerator_registers
 from hw.exits.decision import Mode
+from hw.zynq import dma_map
+from hw.zynq.dma_map import dma_registers
+from hw.zynq.zynq_design import PAGES
 from tests.build_flows.report_samples import netlist
 
 ROOT = PAGE.parent.parent
@@ -19,9 +37,9 @@ PLAN = (PAGE.parent / "testplan.md").read_text(encoding="utf-8")
 SECTIONS = [part for part in PLAN.split("\n## ")[1:] if "`tests/" in part]
 
 
-def constants() -> dict[str, int]:
+def constants(path: Path = DRIVER) -> dict[str, int]:
     """What the driver's module holds, as Python reads it."""
-    return {name: value for name, value in runpy.run_path(str(DRIVER)).items() if name.isupper()}
+    return {name: value for name, value in runpy.run_path(str(path)).items() if name.isupper()}
 
 
 def test_the_pages_tables_are_the_gatewares() -> None:
@@ -103,6 +121,22 @@ def test_the_drivers_constants_lead_to_every_register_and_field(exits: int, stre
 def test_the_drivers_modes_are_the_decisions() -> None:
     modes = {name: value for name, value in constants().items() if name.startswith("MODE_MODE_") and name != "MODE_MODE_LSB"}
     assert modes == {f"MODE_MODE_{mode.name}": mode.value for mode in Mode}
+
+
+def test_the_registers_of_reader_and_writer_are_told_as_they_are() -> None:
+    page = BOARD_PAGE.read_text(encoding="utf-8")
+    assert page == with_tables(page, BOARD_TABLES), "run python -m benchmarks.register_docs"
+    assert "| 0x06c | `WRITER_WORDS` | 26 |" in page
+    assert DMA_DRIVER.read_text(encoding="utf-8") == dma_driver_registers(), "run python -m benchmarks.register_docs"
+    found = constants(DMA_DRIVER)
+    expected = {"MAGIC": dma_map.MAGIC, "MAP_VERSION": dma_map.VERSION, "SPAN": 0x1000, "LENGTHS": 1 << 26}
+    expected |= {f"{name.upper()}_BASE": page.base for name, page in PAGES.items()}
+    for register in dma_registers(128, 64):
+        expected[register.name] = register.offset
+        for field in register.fields:
+            expected[f"{register.name}_{field.name.upper()}"] = ((1 << field.bits) - 1) << field.lsb
+            expected[f"{register.name}_{field.name.upper()}_LSB"] = field.lsb
+    assert found == expected
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda text: text.split("\n")[0])

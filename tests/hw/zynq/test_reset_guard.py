@@ -234,8 +234,12 @@ def test_before_real_registers():
             ctx.set(guard.bus.araddr, 4), ctx.set(guard.bus.arvalid, 1), ctx.set(guard.bus.rready, 1)
             await ctx.tick().until(guard.bus.arready)
             ctx.set(guard.bus.arvalid, 0)
-            while not ctx.get(guard.bus.rvalid):
+            for _ in range(20):
+                if ctx.get(guard.bus.rvalid):
+                    break
                 await ctx.tick()
+            else:
+                raise AssertionError("not answered")
             word = ctx.get(guard.bus.rdata)
             await ctx.tick()
             return word

@@ -7,6 +7,7 @@ from hw.proofs import (
     frame_gate,
     offer_hold,
     register_bridge,
+    reset_guard,
     result_queue,
     shared_conv,
     skid,
@@ -24,7 +25,7 @@ __all__ = ["PROOFS", "Harness", "Proof"]
 PROOFS: dict[str, Proof] = {
     proof.name: proof
     for module in (stream_fork, static_conv, shared_conv, offer_hold, skid, admission, frame_gate, result_queue, exit_merge, exit_decision,
-                   register_bridge, core, stream_reader, stream_writer)
+                   register_bridge, reset_guard, core, stream_reader, stream_writer)
     for proof in module.PROOFS
 }
 """Every proof by its name, ``unit/variant``."""

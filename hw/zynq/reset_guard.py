@@ -17,9 +17,10 @@ class ResetGuard(wiring.Component):
     answer each access in bounded time. While the unit is in reset, reads give 0, writes change nothing, and every answer is OKAY, as at
     an address without a register: an error on the bus may stop the whole processor. :attr:`missed` tells of them.
 
-    An access passes as it is, without a cycle between, one read and one write at a time. Latency: 2 cycles from ``hold`` to ``rst_n``, 1 back, where no access is under way. In place of the unit an
-    answer is there 1 cycle after the later of address and data was taken. A hold shorter than that may go unnoticed.
-    Reset: the unit is in reset, until the cycle after. Offers out depend combinationally on those in, as do readies.
+    An access passes as it is, without a cycle between, one read and one write at a time. Latency: 2 cycles from ``hold`` to ``rst_n``, 1
+    back, where no access is under way; in the unit's place an answer is there 1 cycle after the later of address and data was taken. A
+    hold shorter than that may go unnoticed. Reset: the unit is in reset, until the cycle after. Offers out depend combinationally on
+    those in, as do readies.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ class StreamReader(wiring.Component):
             transfer.start.eq(self.start), transfer.misplaced.eq(self.address), transfer.length.eq(self.length),
             transfer.abort.eq(self.abort),
             self.busy.eq(transfer.busy), self.error.eq(transfer.error), self.owed.eq(bursts != 0),
-            transfer.over.eq(Mux(transfer.aborting, ~self.owed, self.o.valid & self.o.ready & self.o.payload.last)),
+            transfer.over.eq(Mux(transfer.aborting, bursts == 0, self.o.valid & self.o.ready & self.o.payload.last)),
             transfer.answered.eq(axi.rvalid), transfer.response.eq(axi.rresp),
             words.start.eq(idle), words.length.eq(self.length),
             windows.load.eq(idle), windows.first.eq(self.address), windows.step.eq(accepted),

@@ -99,7 +99,7 @@ class StreamWriter(wiring.Component):
             transfer.start.eq(self.start), transfer.misplaced.eq(self.address), transfer.length.eq(self.length),
             transfer.abort.eq(self.abort),
             self.busy.eq(transfer.busy), self.error.eq(transfer.error), self.written.eq(words.written),
-            self.owed.eq((answers != 0) | axi.awvalid),
+            self.owed.eq(~((answers == 0) & ~axi.awvalid)),
             transfer.over.eq(~self.owed & (transfer.aborting | (ended & (waiting == 0)))),
             transfer.answered.eq(axi.bvalid), transfer.response.eq(axi.bresp),
             words.start.eq(transfer.begins), words.capacity.eq(self.length), words.stop.eq(transfer.stops),

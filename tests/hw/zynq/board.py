@@ -1,19 +1,13 @@
-"""What is around the design on a board: the processor at one port, memory at the other; and an accelerator to stand in it."""
+"""What is around the design on a board: the processor at one port, memory at the other."""
 
 import random
-from functools import partial
-from unittest.mock import patch
 
-from amaranth.hdl import Fragment, ResetInserter
 from amaranth.sim import Simulator
 
-from hw.accelerator import Accelerator
 from hw.control.registers import offsets
-from hw.layers.dataflow import attach_layers
 from hw.zynq.axi3 import Burst, Response
 from hw.zynq.dma_map import dma_registers
-from hw.zynq.zynq_design import PAGES, ZynqDesign
-from tests.hw.toy_core import toy_layers
+from hw.zynq.zynq_design import PAGES
 from tests.hw.zynq.axi3_memory import Axi3Memory
 from tests.hw.zynq.bursts import Transaction
 from tests.hw.zynq.channels import after
@@ -21,21 +15,6 @@ from tests.hw.zynq.manager import Manager
 
 ANSWERED = 200
 """Cycles in which every access is answered."""
-
-
-class ToyAccelerator(Accelerator):
-    """The accelerator of ``netlist`` with layers made by ``unit``, in the clock domain that it is put into: in a simulator in Python a
-    clock that passes through a signal comes late."""
-
-    def __init__(self, netlist, unit):
-        super().__init__(netlist)
-        self._unit = unit
-
-    def elaborate(self, platform):
-        with patch("hw.accelerator.attach_layers", partial(attach_layers, unit=self._unit)):
-            fragment = Fragment.get(super().elaborate(platform), platform)
-        del fragment.domains["sync"]
-        return ResetInserter(~self.ap_rst_n)(fragment)
 
 
 class Board:
@@ -127,12 +106,6 @@ def lsb(register, field):
 def part(word, register, field):
     there = _field(register, field)
     return word >> there.lsb & (1 << there.bits) - 1
-
-
-def toy_design(**shape):
-    """A design with a toy accelerator in it."""
-    netlist, unit = toy_layers(**shape)
-    return ZynqDesign(netlist, ToyAccelerator(netlist, unit))
 
 
 def play(design, body, **board):

@@ -91,7 +91,7 @@ class Subordinate:
     def after(self, rst_n, ar, aw, w, r, b):
         if not rst_n:
             assert self.empty, "reset though an access was under way"
-            assert not (ar or aw or w), "an access for a unit in reset"
+            assert ar is aw is w is None, "an access for a unit in reset"
             return
         if ar:
             self.reading = True
@@ -234,8 +234,12 @@ def test_before_real_registers():
             ctx.set(guard.bus.araddr, 4), ctx.set(guard.bus.arvalid, 1), ctx.set(guard.bus.rready, 1)
             await ctx.tick().until(guard.bus.arready)
             ctx.set(guard.bus.arvalid, 0)
-            while not ctx.get(guard.bus.rvalid):
+            for _ in range(20):
+                if ctx.get(guard.bus.rvalid):
+                    break
                 await ctx.tick()
+            else:
+                raise AssertionError("not answered")
             word = ctx.get(guard.bus.rdata)
             await ctx.tick()
             return word

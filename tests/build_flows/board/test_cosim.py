@@ -29,8 +29,12 @@ COUNT = 60
 
 @pytest.fixture
 def given(tmp_path: Path, model_cache: Path) -> dict[str, Any]:
+    return inputs(tmp_path, model_cache)
+
+
+def inputs(tmp_path: Path, model_cache: Path, **shape: Any) -> dict[str, Any]:
     """What :func:`cosimulate` takes, of a toy whose simulation gave the golden model's results."""
-    netlist = emit(tmp_path / "rtl", thresholds=(880,) * 8)
+    netlist = emit(tmp_path / "rtl", thresholds=(880,) * 8, **shape)
     write_filelist(tmp_path / "rtl")
     (tmp_path / "netlist.json").write_text(dump(netlist))
     golden_file, exits = write_golden(tmp_path, netlist)
@@ -61,6 +65,12 @@ def test_all_images_and_all_checks(given: dict[str, Any]) -> None:
     assert found.dma[0].words == found.dma[0].least == 12
     assert 12 < found.cycles_per_sample < 200
     assert found.simulated_cycles_per_sample == 20.0
+
+
+@pytest.mark.slow
+def test_a_network_whose_exits_all_answer(tmp_path: Path, model_cache: Path) -> None:
+    found = cosimulate(**inputs(tmp_path, model_cache, anytime=True, order="arrival"))
+    assert (found.samples, found.agree, len(found.checks)) == (COUNT, COUNT, 1 + len(CHECKS))
 
 
 @pytest.mark.parametrize("samples", [10, 1])

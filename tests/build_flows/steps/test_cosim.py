@@ -15,7 +15,7 @@ from sim import golden
 from sim.result_word import saturate
 from tests import toy
 from tests.build_flows.board.compiled import CompiledFlow
-from tests.build_flows.board.golden_toy import write_filelist, write_golden
+from tests.build_flows.board.golden_toy import write_golden
 from tests.build_flows.simulation_samples import simulation
 
 
@@ -31,7 +31,6 @@ class SimulatedFlow(CompiledFlow):
 def test_it_is_a_step_that_is_skipped_while_nothing_changes(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     netlist = load((project.output / "netlist.json").read_text())
     golden_file, exits = write_golden(project.output, netlist)
-    write_filelist(project.output / "rtl")
     images = toy.images(20)
     found = golden.decide(golden.load(golden_file).run(images), golden.load_exits(exits))
     confidence = saturate(found.confidence, next(item for item in netlist.result.fields if item.name == "confidence"))

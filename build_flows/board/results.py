@@ -10,15 +10,17 @@ from typing import Any
 from build_flows.artefacts.bitstream import BitstreamFile
 from build_flows.artefacts.resources import RoutedTiming
 from build_flows.base.errors import OfframpError
-from build_flows.base.files import hash_path
+from build_flows.base.files import hash_path, write_text
 from build_flows.board import open_reports, vivado_reports
 from build_flows.board.built import DESCRIPTION
 from build_flows.board.design import actual_clock, design_name, file_name
+from build_flows.board.design_hwh import Page, design_hwh
 from build_flows.board.pair import check_pair
 from build_flows.board.plan_file import FACTS, LOG
 from build_flows.board.platforms import BoardPlatform
 from hw.accelerator import build_id
 from hw.netlist import Netlist
+from hw.zynq.zynq_design import PAGES
 
 __all__ = ["BitstreamError", "Results", "check_results", "collect", "find_results", "missed", "open_timing", "report_path", "slow"]
 
@@ -165,7 +167,8 @@ def slow(timing: RoutedTiming) -> BitstreamError:
 
 
 def collect(found: Results, target: Path, netlist: Netlist, board: BoardPlatform, tools: Mapping[str, str]) -> None:
-    """Check ``found``, built by these ``tools`` (version by name), and copy what is taken in to ``target``, with ``bitstream.json``."""
+    """Check ``found``, built by these ``tools`` (version by name), and copy what is taken in to ``target``,
+    with a .hwh of the design and ``bitstream.json``."""
     check_results(found, netlist, board)
     name, before = file_name(netlist), found.hashes()
     copies = {f"{name}.bit": found.bit, **{f"reports/{report}": path for report, path in found.reports().items()}}
@@ -177,7 +180,10 @@ def collect(found: Results, target: Path, netlist: Netlist, board: BoardPlatform
     written = {file: hash_path(target / file) for file in copies}
     if sorted(written.values()) != sorted(before.values()):
         raise BitstreamError(f"{found.folder} changed while it was copied", hint="wait until nothing writes there, then try again")
+    hwh = target / f"{name}.hwh"
+    pages = [Page(name=f"{kind}_0", kind=kind, base=page.base, size=1 << page.addr_width) for kind, page in PAGES.items()]
+    write_text(hwh, design_hwh(name=design_name(netlist), board=board, clock_mhz=actual_clock(netlist.clock_mhz), pages=pages))
     BitstreamFile(
         design=design_name(netlist), build=build_id(netlist), board=board.name, part=board.part, flow=found.flow, tools=dict(tools),
-        clock_mhz=actual_clock(netlist.clock_mhz), files=written,
+        clock_mhz=actual_clock(netlist.clock_mhz), files={**written, hwh.name: hash_path(hwh)},
     ).save(target / DESCRIPTION)

@@ -73,14 +73,6 @@ class Project:
                     "compiled; allowed: one of them, its weights from what was trained (train.checkpoint)"
                 )
 
-    def refuse_for_board(self) -> None:
-        """Raise :class:`ConfigError` when the board's driver could not use what would be built."""
-        if self.config.build.mode == "anytime":
-            raise ConfigError(
-                f'{self.file}: build.mode = "anytime": the board\'s driver takes one result an image, not one of every exit; '
-                'allowed: "all", "subnet", "budgeted"'
-            )
-
     def refuse_unplanned(self) -> None:
         """Raise :class:`ConfigError` when heads are exchangeable, but what the stages are planned for is left to calibration."""
         config = self.config

@@ -67,12 +67,11 @@ def make_plan(flow: Flow, board: BoardPlatform, way: str, tools: OpenTools | Non
     Raises :class:`OfframpError` when the network was compiled for another part than ``board``'s, or the clock cannot be had.
     """
     flow.compile()
-    name = f"plan-{way}"
     flow.build.run(Step(
-        name=name, run=write, outputs=[f"{name}.zip"], inputs={"netlist": flow.path("netlist.json"), "rtl": flow.path("rtl")},
+        name=f"plan-{way}", run=write, outputs=[f"plan-{way}.zip"], inputs={"netlist": flow.path("netlist.json"), "rtl": flow.path("rtl")},
         settings=PlanSettings(board=board, flow=way, tools=tools),
     ))
-    return flow.path(f"{name}.zip")
+    return flow.path(f"plan-{way}.zip")
 
 
 def write(chosen: PlanSettings, inputs: Mapping[str, Path], work: Work) -> None:
@@ -89,7 +88,7 @@ def write(chosen: PlanSettings, inputs: Mapping[str, Path], work: Work) -> None:
 def make_bitstream(
     flow: Flow, board: BoardPlatform, way: str, builder: Builder | None, source: Results | None = None, tools: OpenTools | None = None
 ) -> Path:
-    """All up to ``<output>/bitstream``: ``NAME.bit``, ``reports/``, ``build.log`` and ``bitstream.json``. Gives that folder.
+    """All up to ``<output>/bitstream``: ``NAME.bit``, ``NAME.hwh``, ``reports/``, ``build.log`` and ``bitstream.json``. Gives that folder.
 
     Run by ``builder``, unless it has run this very plan; with ``source`` taken from there instead. Without either, what is there must be
     of this very plan. Raises :class:`build_flows.board.results.BitstreamError` for results of another design, cut ones and those that miss

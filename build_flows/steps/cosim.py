@@ -35,7 +35,6 @@ def cosim(flow: Flow, board: BoardPlatform, *, samples: int | None = None, seed:
 
     Raises :class:`build_flows.board.cosim.CosimError` unless every result is that of the simulation and every check went as it should.
     """
-    flow.project.refuse_for_board()
     flow.simulate(options(flow.project))
     flow.build.run(Step(
         name="cosim", run=run, outputs=("cosim.json",), inputs={**{name: flow.path(name) for name in INPUTS}, **data_inputs(flow.project)},

@@ -39,7 +39,6 @@ def make_package(flow: Flow, board: BoardPlatform) -> Path:
     Raises :class:`OfframpError` that says what is missing and how to get it when there is no whole bitstream of this very network and
     ``board``: before anything is trained or compiled when there is none at all.
     """
-    flow.project.refuse_for_board()
     folder, name = flow.path(BITSTREAM), flow.project.name
     found = described(folder)
     if found is None:

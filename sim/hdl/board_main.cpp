@@ -253,7 +253,8 @@ private:
             }
             if (options_["write_error"] && writes_done_ == options_["write_error"]) response = kSlaveError;
         }
-        answers_.push_back({at.id, response, 8 + random_.below(64)});
+        // Where memory falls silent within a burst nothing answers it.
+        if (!silent(writes_done_, "silent_writes")) answers_.push_back({at.id, response, 8 + random_.below(64)});
     }
 
     const Options& options_;

@@ -11,6 +11,7 @@ from build_flows.base.errors import OfframpError
 from build_flows.base.files import hash_path
 from build_flows.board import results as module
 from build_flows.board.design import design_name, file_name
+from build_flows.board.pair import check_pair
 from build_flows.board.plan_file import FACTS
 from build_flows.board.platforms import PLATFORMS
 from build_flows.board.results import BitstreamError, check_results, collect, find_results
@@ -41,9 +42,11 @@ def test_what_is_taken_in_is_described(way: str, tools: dict[str, str], reports:
     assert found == {"version": 2, "design": design_name(netlist), "build": build_id(netlist), "board": "pynq-z2",
                      "part": "xc7z020clg400-1", "flow": way, "tools": tools, "clock_mhz": 100.0}
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {"bitstream.json"}
-    assert set(files) == there == {f"{name}.bit", "build.log", *(f"reports/{item}" for item in reports)}
+    assert set(files) == there == {f"{name}.bit", f"{name}.hwh", "build.log", *(f"reports/{item}" for item in reports)}
     assert all(hash_path(folder / item) == value for item, value in files.items())
     assert hash_path(folder / f"{name}.bit") == hash_path(results.bit)
+    # Both are of this design, as a package wants them.
+    check_pair(folder / f"{name}.bit", folder / f"{name}.hwh", netlist, BOARD)
 
 
 @pytest.mark.parametrize(("key", "value", "told"), [

@@ -5,8 +5,8 @@ from quant_models.records import Artefact, Record
 
 __all__ = [
     "Capacity", "Difference", "EstimateErrors", "EstimateRow", "Estimates", "LayerEstimate", "MemoryRecord", "OpenRecord", "PathHop",
-    "Power", "ResourcesFile", "RoutedTiming", "Shares", "StageSums", "Sums", "SynthesisFile", "TimingRecord", "UnitRecord", "UnitTiming", "VivadoRecord",
-    "VivadoTiming", "WholeSums",
+    "Power", "ResourcesFile", "RoutedTiming", "Shares", "StageSums", "Sums", "SynthesisFile", "TimingRecord", "UnitRecord",
+    "UnitTiming", "VivadoRecord", "VivadoTiming", "WholeSums",
 ]
 
 Number = int | float

@@ -97,8 +97,8 @@ def decide(
 
 
 def synthesised(found: ResourcesFile, part: Part | None = None) -> Verdict:
-    """The verdict on what ``resources.json`` tells: by the tools that have built that netlist for this part, where they tell of timing, else
-    by Yosys; on ``part`` (None: the one that the file is of)."""
+    """The verdict on what ``resources.json`` tells: by the tools that have built that netlist for this part, where they tell of timing,
+    else by Yosys; on ``part`` (None: the one that the file is of)."""
     vivado, placed, name = found.vivado, found.open, found.part if part is None else part.name
     if vivado is not None and vivado.part == name:
         told = decide("routed", name, used(vivado.utilisation), vivado.capacity, found.clock_mhz, vivado.timing.fmax_mhz)

@@ -20,9 +20,9 @@ from build_flows.artefacts.simulation import SimulationFile
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import write_json
 from build_flows.base.ui import Ui
-from build_flows.board.platforms import BoardPlatform
 from build_flows.board.design import FCLK_MAX_MHZ
 from build_flows.board.dma_traffic import traffic
+from build_flows.board.platforms import BoardPlatform
 from quant_models.records import Record
 
 __all__ = ["CHECKS", "CosimError", "cosimulate"]
@@ -53,8 +53,10 @@ class Check:
 
 
 CHECKS = (
-    Check(name="read error", faults={"read_error": 9}, case="fail_and_recover", told="send (reader) channel tells of an error: memory answered"),
-    Check(name="write error", faults={"write_error": 2}, case="fail_and_recover", told="receive (writer) channel tells of an error: memory answered"),
+    Check(name="read error", faults={"read_error": 9}, case="fail_and_recover",
+          told="send (reader) channel tells of an error: memory answered"),
+    Check(name="write error", faults={"write_error": 2}, case="fail_and_recover",
+          told="receive (writer) channel tells of an error: memory answered"),
     # The accelerator fills up and stands still, and what it was offered stays on offer.
     Check(name="memory that takes no writes", faults={"silent_writes": 2}, case="fail_for_good", told="the memory port does not answer"),
     Check(name="memory that answers no reads", faults={"silent_reads": 9}, case="fail_for_good", told="the memory port does not answer"),
@@ -84,8 +86,8 @@ class Said(Record):
 
 
 def cosimulate(
-    *, netlist: Path, rtl: Path, golden_file: Path, exits: Path, simulated: Path, images: npt.NDArray[Any], labels: Values, board: BoardPlatform,
-    samples: int | None, seed: int, ui: Ui, work: Path, cache: Path, scale: ScaleRecord | None = None,
+    *, netlist: Path, rtl: Path, golden_file: Path, exits: Path, simulated: Path, images: npt.NDArray[Any], labels: Values,
+    board: BoardPlatform, samples: int | None, seed: int, ui: Ui, work: Path, cache: Path, scale: ScaleRecord | None = None,
 ) -> CosimFile:
     """Co-simulate the first ``samples`` of ``images`` and give the content of ``cosim.json``; files of the run go to ``work``. ``scale`` is
     how sensor windows became ``images``.

@@ -15,8 +15,8 @@ from build_flows.artefacts.manifest import (
     ScaleRecord,
 )
 from build_flows.base.errors import OfframpError
-from build_flows.board.platforms import BoardPlatform
 from build_flows.board.design import actual_clock, design_name
+from build_flows.board.platforms import BoardPlatform
 from hw.accelerator import build_id, counted_streams
 from hw.control import register_map
 from hw.exits.decision import ExitDecision

@@ -15,10 +15,10 @@ import numpy.typing as npt
 from build_flows.artefacts.manifest import ManifestFile, ScaleRecord
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import atomic_path, hash_path, move_into_place, write_text
-from build_flows.board.platforms import BoardPlatform
 from build_flows.board.design import file_name
 from build_flows.board.manifest import manifest
 from build_flows.board.pair import check_pair
+from build_flows.board.platforms import BoardPlatform
 from hw.netlist import Netlist
 from sim import golden
 from sim.result_word import saturate

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from build_flows.base.errors import OfframpError
 from build_flows.board.bitfile import BitHeader, bit_part, read_bit_header
-from build_flows.board.platforms import BoardPlatform
 from build_flows.board.design import actual_clock
 from build_flows.board.hwh import Hwh, read_hwh
+from build_flows.board.platforms import BoardPlatform
 from hw.accelerator import build_id
 from hw.netlist import Netlist
 from hw.zynq.zynq_design import PAGES

@@ -10,7 +10,7 @@ from build_flows.board import vivado, vivado_reports
 from build_flows.board.follow import run_followed
 from build_flows.board.open_tools import OpenFlow
 from build_flows.board.plan_file import LOG, PlanFile, why
-from build_flows.board.results import BitstreamError, open_timing, report_path, slow, missed
+from build_flows.board.results import BitstreamError, missed, open_timing, report_path, slow
 from build_flows.board.vivado import Vivado
 
 __all__ = ["Builder", "run_plan"]
@@ -58,7 +58,8 @@ def _open_failed(folder: Path, facts: dict[str, str], code: int, log: str) -> Of
         return slow(timing)
     # What a tool says of it says more than which one it was.
     own = next((line.strip() for line in log.splitlines() if line.startswith("ERROR:")), None)
-    return BitstreamError(why(log, code) + ("" if own is None else f"; {own.removeprefix('ERROR: ')}"), hint=f"all that was printed: {folder / LOG}")
+    more = "" if own is None else f"; {own.removeprefix('ERROR: ')}"
+    return BitstreamError(why(log, code) + more, hint=f"all that was printed: {folder / LOG}")
 
 
 def _clear(folder: Path, name: str) -> None:

@@ -116,8 +116,8 @@ def _plan(flow: "Flow", board: "BoardPlatform", way: str, tools: "OpenTools | No
 def _build(
     flow: "Flow", board: "BoardPlatform", way: str | None, tools: "OpenTools | None", source: Path | None
 ) -> "tuple[Path, ResourcesFile]":
-    """All up to bitstream and ``resources.json``: the bitstream's folder, and what that says. What is wrong with tools or ``source`` is told
-    before anything is trained."""
+    """All up to bitstream and ``resources.json``: the bitstream's folder, and what that says. What is wrong with tools or ``source`` is
+    told before anything is trained."""
     from build_flows.artefacts.resources import SynthesisFile
     from build_flows.board.built import BITSTREAM, described
     from build_flows.board.results import find_results

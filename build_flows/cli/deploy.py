@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING
 import click
 
 from build_flows.base.errors import OfframpError
-from build_flows.cli.shared import EXISTING, answer, board_option, chosen_board, data_option, debug_option, json_option, load_project, print_json, working
+from build_flows.cli.shared import (
+    EXISTING,
+    answer,
+    board_option,
+    chosen_board,
+    data_option,
+    debug_option,
+    json_option,
+    load_project,
+    print_json,
+    working,
+)
 
 if TYPE_CHECKING:
     from build_flows.artefacts.selftest import Selftest

@@ -5,7 +5,18 @@ from pathlib import Path
 
 import click
 
-from build_flows.cli.shared import EXISTING, answer, board_option, chosen_board, data_option, debug_option, json_option, load_project, print_json, working
+from build_flows.cli.shared import (
+    EXISTING,
+    answer,
+    board_option,
+    chosen_board,
+    data_option,
+    debug_option,
+    json_option,
+    load_project,
+    print_json,
+    working,
+)
 
 __all__ = ["package"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from build_flows.artefacts.bitstream import BitstreamFile
 from build_flows.base.errors import OfframpError
-from build_flows.board.platforms import BoardPlatform, find_platform
 from build_flows.board.built import BITSTREAM, DESCRIPTION, described, is_built
 from build_flows.board.design import file_name
 from build_flows.board.package import golden_samples, write_archive, write_package
+from build_flows.board.platforms import BoardPlatform
 from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset, scale_record
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.flow import Flow
@@ -26,10 +26,10 @@ PACKAGE = "package"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The images that samples are of, the ``board`` by name, and offramp's ``version``, which the manifest tells."""
+    """The images that samples are of, the ``board``, and offramp's ``version``, which the manifest tells."""
 
     data: DataSettings
-    board: str
+    board: BoardPlatform
     version: str
 
 
@@ -53,7 +53,7 @@ def make_package(flow: Flow, board: BoardPlatform) -> Path:
             "netlist": flow.path("netlist.json"), "golden": flow.path("golden.npz"), "exits": flow.path("exits.json"),
             **{ending: path for ending in ("bit", "hwh") if (path := folder / f"{file}.{ending}").is_file()}, **data_inputs(flow.project),
         },
-        settings=Settings(data=data_settings(flow.project), board=board.name, version=metadata.version("offramp")),
+        settings=Settings(data=data_settings(flow.project), board=board, version=metadata.version("offramp")),
     ))
     return flow.path(PACKAGE)
 
@@ -65,7 +65,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
         netlist=netlist, golden_file=inputs["golden"], exits=inputs["exits"], images=data.x_test, labels=data.y_test
     )
     write_package(
-        work.folder / PACKAGE, netlist=netlist, board=find_platform(chosen.board), bit=inputs["bit"], hwh=inputs.get("hwh"), samples=samples,
+        work.folder / PACKAGE, netlist=netlist, board=chosen.board, bit=inputs["bit"], hwh=inputs.get("hwh"), samples=samples,
         scale=scale_record(data),
     )
 

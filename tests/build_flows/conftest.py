@@ -13,7 +13,6 @@ from tests.build_flows.board.compiled import compiled
 from tests.build_flows.projects import configured
 from tests.test_layering import ROOT
 
-
 __all__ = ["copy", "plans", "project"]
 
 

@@ -19,8 +19,8 @@ NETLIST = {
     }},
 }
 COUNTS = {"modules": {"\\top": {"num_cells_by_type": {
-    "LUT2": 100, "LUT6": 1000, "FDRE": 2500, "SRL16E": 20, "RAM64X1D": 8, "RAMB18E1": 3, "RAMB36E1": 2, "DSP48E1": 4, "CARRY4": 90, "PS7": 1,
-    "BUFG": 1}}}}
+    "LUT2": 100, "LUT6": 1000, "FDRE": 2500, "SRL16E": 20, "RAM64X1D": 8, "RAMB18E1": 3, "RAMB36E1": 2, "DSP48E1": 4, "CARRY4": 90,
+    "PS7": 1, "BUFG": 1}}}}
 """What Yosys' stat -json tells."""
 
 PROGRAMS = {

@@ -1,4 +1,4 @@
-"""A stand-in for Vivado's command: answers ``-version``, and with a build plan's options leaves what Vivado leaves, or fails as Vivado fails.
+"""A stand-in for Vivado's command: answers ``-version``, and with a build plan's options leaves what Vivado leaves, or fails as it fails.
 
 Of the plan's Tcl it reads the part alone (``plan_tools.py`` has one that carries the Tcl out); its messages are those of UG835 and of
 Vivado's message catalogue.

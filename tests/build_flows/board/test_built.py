@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from build_flows.artefacts.resources import OpenRecord
 from build_flows.board import vivado_reports
 from build_flows.board.built import DESCRIPTION, described, figures, is_built

@@ -11,8 +11,8 @@ import pytest
 from build_flows.artefacts.manifest import ManifestFile
 from build_flows.base.ui import SilentUi
 from build_flows.board import cosim
-from build_flows.board.platforms import find_platform
 from build_flows.board.cosim import CHECKS, CosimError, cosimulate
+from build_flows.board.platforms import find_platform
 from hw.netlist import dump
 from sim import golden
 from sim.result_word import saturate
@@ -122,7 +122,7 @@ def test_a_driver_that_forgets_to_set_the_processing_system_up_is_found(
 
     write = package.write_package
     monkeypatch.setattr(package, "write_package", forgetful)
-    with pytest.raises(CosimError, match="are not those of the simulation|channel tells of an error|ids are wrong|did not end"):
+    with pytest.raises(CosimError, match=r"are not those of the simulation|channel tells of an error|ids are wrong|did not end"):
         cosimulate(**given)
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from build_flows.base.files import hash_path
 from build_flows.base.ui import SilentUi
-from build_flows.board.platforms import find_platform
 from build_flows.board.deploy import DeployError, Package, check_package, deploy, run_selftest
 from build_flows.board.package import SUMS, golden_samples, write_package
+from build_flows.board.platforms import find_platform
 from build_flows.board.ssh import Ssh, SshError
 from build_flows.board.stand_in import write_stand_in
 from hw.netlist import Netlist

@@ -10,8 +10,8 @@ import pytest
 
 from build_flows.artefacts.manifest import ManifestExit
 from build_flows.base.errors import OfframpError
-from build_flows.board.platforms import PLATFORMS, find_platform
 from build_flows.board.manifest import manifest, threshold_range
+from build_flows.board.platforms import PLATFORMS, find_platform
 from build_flows.exit_unit.spec import UnitSpec
 from hw.accelerator import build_id
 from hw.netlist import Exit

@@ -46,7 +46,8 @@ def test_figures_with_and_without_timing(tmp_path: Path) -> None:
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(OpenReportError, match=r"utilisation\.json is missing"):
         read_utilisation(tmp_path / UTILISATION)
-    for text in ("{", "[]", "{}", '{"modules": {}}', '{"modules": {"top": {}}}', '{"modules": {"top": {"num_cells_by_type": {"LUT2": "x"}}}}'):
+    for text in ("{", "[]", "{}", '{"modules": {}}', '{"modules": {"top": {}}}',
+                 '{"modules": {"top": {"num_cells_by_type": {"LUT2": "x"}}}}'):
         with pytest.raises(OpenReportError, match=r"utilisation\.json (is not JSON|does not tell)"):
             read_utilisation(put(tmp_path, UTILISATION, text))
     for text in ("{}", '{"clock_mhz": 100, "clocks": []}', '{"clock_mhz": 100, "clocks": [{}]}'):

@@ -35,7 +35,7 @@ def test_what_is_missing_is_named(bare: Path) -> None:
         "yosys": False, "nextpnr-xilinx": True, "fpga-as": True, "chip database": True, "Project X-Ray's database": True}
     fake_open.install(bare)
     (bare / "nextpnr-xilinx").unlink()
-    with pytest.raises(OpenFlowError, match="lacks nextpnr-xilinx$") as caught:
+    with pytest.raises(OpenFlowError, match=r"lacks nextpnr-xilinx$") as caught:
         find_open(BOARD)
     assert "github.com/openXC7" in (caught.value.hint or "")
 
@@ -49,11 +49,11 @@ def test_the_environment_names_others(bare: Path, tmp_path: Path, monkeypatch: p
 
 def test_other_parts_and_tools_need_others(bare: Path) -> None:
     fake_open.install(bare)
-    with pytest.raises(OpenFlowError, match="lacks chip database$") as caught:
+    with pytest.raises(OpenFlowError, match=r"lacks chip database$") as caught:
         find_open(PLATFORMS["zedboard"])
     assert "xc7z020clg484.bin" in (caught.value.hint or "")
     tools = OpenTools(chipdb="{device}.bin", assembler="fasm2frames")
-    with pytest.raises(OpenFlowError, match="lacks fasm2frames, xc7frames2bit, chip database$"):
+    with pytest.raises(OpenFlowError, match=r"lacks fasm2frames, xc7frames2bit, chip database$"):
         find_open(BOARD, tools)
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from build_flows.artefacts.manifest import ManifestFile
 from build_flows.base.errors import OfframpError
-from build_flows.board.platforms import find_platform
 from build_flows.board.package import SUMS, Samples, golden_samples, write_archive, write_package
 from build_flows.board.pair import PairError
+from build_flows.board.platforms import find_platform
 from build_flows.board.stand_in import write_stand_in
 from hw.accelerator import build_id
 from hw.netlist import Netlist

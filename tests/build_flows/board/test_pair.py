@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from build_flows.board.bitfile import BitError, bit_header
-from build_flows.board.platforms import find_platform
 from build_flows.board.hwh import HwhError
 from build_flows.board.pair import PairError, check_pair, mismatches
+from build_flows.board.platforms import find_platform
 from build_flows.board.stand_in import write_stand_in
 from hw.accelerator import build_id
 from tests import toy

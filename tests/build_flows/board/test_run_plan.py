@@ -88,7 +88,7 @@ def test_what_a_run_before_left_is_not_taken_for_this_ones(
     (folder / "top_project").mkdir()
     kept = folder / "notes.txt"
     kept.touch()
-    with pytest.raises(OfframpError, match="exit code 3|ended with 1"):
+    with pytest.raises(OfframpError, match=r"exit code 3|ended with 1"):
         run(plan, folder, tmp_path, monkeypatch, {"vivado": "silent", "open": "broken"}[way])
     assert not (folder / "top.bit").exists()
     assert not (folder / "top_project").exists()

@@ -5,8 +5,8 @@ import pytest
 
 from build_flows.base.files import read_json
 from build_flows.base.ui import SilentUi
-from build_flows.board.platforms import PLATFORMS
 from build_flows.board.manifest import manifest
+from build_flows.board.platforms import PLATFORMS
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
 from build_flows.steps import export, flow

@@ -1,18 +1,14 @@
 """A package is made when it must be, of this network's bitstream for this board, or not at all."""
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from build_flows.base.errors import ConfigError, OfframpError
+from build_flows.base.errors import OfframpError
 from build_flows.board.platforms import PLATFORMS
 from build_flows.project.load import Project
 from build_flows.steps import package
-from build_flows.steps.bitstream import make_project
-from build_flows.steps.cosim import cosim
 from build_flows.steps.engine import Build
 from build_flows.steps.flow import Flow
 from build_flows.steps.package import make_archive, make_package

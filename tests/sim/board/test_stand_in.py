@@ -73,7 +73,7 @@ def test_a_clock_is_what_two_dividers_make(pynq: ModuleType) -> None:
 
 
 def test_registers_of_logic_that_was_never_loaded(pynq: ModuleType) -> None:
-    registers = pynq.MMIO(DMA_BASE, 0x1000)
+    registers = pynq.MMIO(ACCELERATOR_BASE, 0x1000)
     with pytest.raises(RuntimeError, match="no bitstream is loaded"):
         registers.read(0)
     with pytest.raises(ValueError, match="offset must be from 0 to 4095, not 4096"):

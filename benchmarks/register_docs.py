@@ -1,11 +1,11 @@
-"""Keeps what is told elsewhere about the accelerator's registers, ports and result word what the gateware has.
+"""Keeps what is told elsewhere about registers, ports and result word what the gateware has.
 
-``python -m benchmarks.register_docs`` rewrites the generated tables of ``docs/accelerator.md`` and all of
-``offramp_driver/registers.py``; a test fails where one of them is not what this would write.
+``python -m benchmarks.register_docs`` rewrites the generated tables of ``docs/accelerator.md`` and ``docs/board.md``, and all of
+``offramp_driver/registers.py`` and ``offramp_driver/dma_registers.py``; a test fails where one of them is not what this would write.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from amaranth.lib.wiring import In
@@ -14,16 +14,23 @@ from benchmarks.tables import fill, table
 from build_flows.base.files import write_text
 from hw.accelerator import Accelerator, counted_streams
 from hw.control.register_map import ADDR_WIDTH, MAGIC, VERSION, accelerator_registers
-from hw.control.registers import markdown
+from hw.control.registers import Register, markdown
 from hw.exits.decision import Mode
 from hw.exits.result_word import result_word
 from hw.netlist import Exit, Gate, Input, Netlist, Result
+from hw.zynq import dma_map
+from hw.zynq.transfer import Fault
 
-__all__ = ["DRIVER", "FIELDS", "PAGE", "PORTS", "TABLES", "WRITER", "driver_registers", "example", "with_tables"]
+__all__ = [
+    "BOARD_PAGE", "BOARD_TABLES", "DMA_DRIVER", "DRIVER", "FIELDS", "PAGE", "PORTS", "TABLES", "WRITER", "dma_driver_registers",
+    "driver_registers", "example", "with_tables",
+]
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "accelerator.md"
+BOARD_PAGE = ROOT / "docs" / "board.md"
 DRIVER = ROOT / "offramp_driver" / "registers.py"
+DMA_DRIVER = ROOT / "offramp_driver" / "dma_registers.py"
 WRITER = "benchmarks.register_docs"
 
 PORTS = {
@@ -129,13 +136,20 @@ def _registers() -> str:
         exits=len(netlist.exits), streams=len(counted_streams(netlist)), gates=len(netlist.gates)))
 
 
+def _dma_registers() -> str:
+    """The registers of memory reader and writer as a table, of words of 32 and 64 bits."""
+    return markdown(dma_map.dma_registers(32, 64))
+
+
 TABLES: dict[str, Callable[[], str]] = {"ports": _ports, "result word": _result, "registers": _registers}
-"""What writes each generated table of the page."""
+"""What writes each generated table of the accelerator's page."""
+BOARD_TABLES: dict[str, Callable[[], str]] = {"registers of the DMA": _dma_registers}
+"""What writes each generated table of the board's page."""
 
 
-def with_tables(text: str) -> str:
-    """``text`` with every table of :data:`TABLES` in its part; otherwise as :func:`benchmarks.tables.fill`."""
-    return fill(text, {name: write() for name, write in TABLES.items()}, WRITER)
+def with_tables(text: str, tables: Mapping[str, Callable[[], str]] = TABLES) -> str:
+    """``text`` with every table of ``tables`` in its part; otherwise as :func:`benchmarks.tables.fill`."""
+    return fill(text, {name: write() for name, write in tables.items()}, WRITER)
 
 
 def driver_registers() -> str:
@@ -151,15 +165,50 @@ def driver_registers() -> str:
         "has the mask of its bits and the number of the lowest one; what each means stands in docs/accelerator.md.",
         '"""',
         "",
-        f"MAGIC = {MAGIC:#010x}",
-        '"""What ID reads: the letters OFRP."""',
-        f"MAP_VERSION = {VERSION}",
+        *_identity("OFRP", MAGIC, VERSION, ADDR_WIDTH),
+        *_constants(accelerator_registers(exits=2, streams=2, gates=2)),
+        "",
+        "# What MODE.mode may hold.",
+        *(f"MODE_MODE_{name} = {mode.value}" for name, mode in Mode.__members__.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def dma_driver_registers() -> str:
+    """The source of ``offramp_driver/dma_registers.py``, as :func:`driver_registers`."""
+    lines = [
+        '"""Registers of memory reader and writer: written by ``python -m benchmarks.register_docs`` from',
+        "``hw/zynq/dma_map.py``, not by hand.",
+        "",
+        "Offsets are in bytes. A field has the mask of its bits and the number of the lowest one; what each means stands in",
+        "docs/board.md.",
+        '"""',
+        "",
+        *_identity("OFRD", dma_map.MAGIC, dma_map.VERSION, dma_map.ADDR_WIDTH),
+        *_constants(dma_map.dma_registers(32, 64)),
+        "",
+        "# What STATUS.reader_error and STATUS.writer_error may hold.",
+        *(f"ERROR_{name} = {fault.value}" for name, fault in Fault.__members__.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _identity(letters: str, magic: int, version: int, addr_width: int) -> list[str]:
+    """What tells one map of registers from another, as constants."""
+    return [
+        f"MAGIC = {magic:#010x}",
+        f'"""What ID reads: the letters {letters}."""',
+        f"MAP_VERSION = {version}",
         '"""Version of the register map that these constants describe: what VERSION reads."""',
-        f"SPAN = {1 << ADDR_WIDTH:#x}",
+        f"SPAN = {1 << addr_width:#x}",
         '"""Bytes of the address space that the registers have."""',
         "",
     ]
-    declared = accelerator_registers(exits=2, streams=2, gates=2)
+
+
+def _constants(declared: Sequence[Register]) -> list[str]:
+    """Offsets, strides and fields of the registers as constants."""
+    lines = []
     offsets = {item.name: item.offset for item in declared}
     for item in declared:
         many = re.fullmatch(r"(.*)_(\d+)", item.name)
@@ -172,11 +221,11 @@ def driver_registers() -> str:
         for field in item.fields:
             lines += [f"{name}_{field.name.upper()} = {((1 << field.bits) - 1) << field.lsb:#x}",
                       f"{name}_{field.name.upper()}_LSB = {field.lsb}"]
-    lines += ["", "# What MODE.mode may hold."]
-    lines += [f"MODE_MODE_{name} = {mode.value}" for name, mode in Mode.__members__.items()]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 if __name__ == "__main__":
     write_text(PAGE, with_tables(PAGE.read_text(encoding="utf-8")))
+    write_text(BOARD_PAGE, with_tables(BOARD_PAGE.read_text(encoding="utf-8"), BOARD_TABLES))
     write_text(DRIVER, driver_registers())
+    write_text(DMA_DRIVER, dma_driver_registers())

@@ -29,7 +29,7 @@ STEPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "synth": ("build_flows.steps.synth", ()),
     "resources": ("build_flows.steps.resources", ()),
     "match": ("build_flows.compare.compare", ("build_flows.pages", "build_flows.steps")),
-    "vivado-project": ("build_flows.steps.bitstream", ()),
+    "plan-vivado": ("build_flows.steps.bitstream", ()),
     "bitstream": ("build_flows.steps.bitstream", bitstream.APART),
     "package": ("build_flows.steps.package", ()),
     "cosim": ("build_flows.steps.cosim", ()),

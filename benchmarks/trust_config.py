@@ -31,7 +31,7 @@ TARGET = 500
 COMMANDS = (
     ("train", "{config}"), ("compile", "{config}"), ("simulate", "{config}"), ("run", "{config}", "--json"), ("report", "{config}"),
     ("evaluate", "{config}"), ("synth", "{config}", "--full"), ("package", "{config}"), ("cosim", "{config}"),
-    ("build", "{config}", "--project-only"), ("compare", "{config}"), ("deploy", "{config}", "--host", "board"),
+    ("build", "{config}", "--plan", "plan.zip"), ("compare", "{config}"), ("deploy", "{config}", "--host", "board"),
     ("exit-unit", "generate", "--from", "{config}", "--exit", "0", "-o", "unit"),
 )
 TRAIN = COMMANDS[:4]
@@ -83,7 +83,7 @@ def _beside(digits: dict[str, object], own: dict[str, bytes], network: str) -> d
     return {
         **own, "config.toml": text({}), "own.toml": network.encode(), "npz.toml": text({("data", "name"): "npz",
         ("data", "path"): "config.toml"}),
-        "anytime.toml": text({("build", "mode"): "anytime"}), "fast.toml": text({("target", "clock_mhz"): 300.0}),
+        "fast.toml": text({("target", "clock_mhz"): 300.0}),
         "sweep.toml": b"version = 1\n",
         "there/config.toml": b"", "full/my_own.v": b"module my_own; endmodule\n",
     }

@@ -15,7 +15,7 @@ from hw.layers.dataflow import attach_layers
 from hw.netlist import Netlist, dump
 from hw.streams.interface_attributes import interface_attributes
 
-__all__ = ["RESULT_DEPTH", "Accelerator", "build_id", "counted_streams", "registers", "result_depth"]
+__all__ = ["RESULT_DEPTH", "Accelerator", "build_id", "counted_streams", "ports", "registers", "result_depth"]
 
 
 def build_id(netlist: Netlist) -> int:
@@ -31,6 +31,22 @@ def registers(netlist: Netlist) -> list[Register]:
         values[f"ENABLE_{item.index}"] = int(item.enabled)
     declared = accelerator_registers(exits=len(netlist.exits), streams=len(counted_streams(netlist)), gates=len(netlist.gates))
     return with_init(declared, values)
+
+
+_AXI = {"awaddr": In(ADDR_WIDTH), "awvalid": In(1), "awready": Out(1), "wdata": In(32), "wstrb": In(4), "wvalid": In(1),
+        "wready": Out(1), "bresp": Out(2), "bvalid": Out(1), "bready": In(1), "araddr": In(ADDR_WIDTH), "arvalid": In(1),
+        "arready": Out(1), "rdata": Out(32), "rresp": Out(2), "rvalid": Out(1), "rready": In(1)}
+
+
+def ports(netlist: Netlist) -> dict[str, wiring.Member]:
+    """The accelerator's ports by name: the members of :class:`Accelerator`."""
+    return {
+        "ap_clk": In(1), "ap_rst_n": In(1),
+        "s_axis_tdata": In(netlist.input.bus_bits), "s_axis_tvalid": In(1), "s_axis_tready": Out(1), "s_axis_tlast": In(1),
+        "m_axis_tdata": Out(netlist.result.bits), "m_axis_tvalid": Out(1), "m_axis_tready": In(1), "m_axis_tlast": Out(1),
+        **{f"s_axilite_{name}": member for name, member in _AXI.items()},
+        "irq": Out(1),
+    }
 
 
 class Accelerator(wiring.Component):
@@ -68,17 +84,7 @@ class Accelerator(wiring.Component):
         check_exits(netlist)
         self.netlist = netlist
         self.registers = registers(netlist)
-        axi = {"awaddr": In(ADDR_WIDTH), "awvalid": In(1), "awready": Out(1), "wdata": In(32), "wstrb": In(4), "wvalid": In(1),
-               "wready": Out(1), "bresp": Out(2), "bvalid": Out(1), "bready": In(1), "araddr": In(ADDR_WIDTH), "arvalid": In(1),
-               "arready": Out(1), "rdata": Out(32), "rresp": Out(2), "rvalid": Out(1), "rready": In(1)}
-        super().__init__({
-            "ap_clk": In(1), "ap_rst_n": In(1),
-            "s_axis_tdata": In(netlist.input.bus_bits), "s_axis_tvalid": In(1), "s_axis_tready": Out(1), "s_axis_tlast": In(1),
-            "m_axis_tdata": Out(netlist.result.bits), "m_axis_tvalid": Out(1), "m_axis_tready": In(1), "m_axis_tlast": Out(1),
-            **{f"s_axilite_{name}": member for name, member in axi.items()},
-            "irq": Out(1),
-        })
-        self._axi = axi
+        super().__init__(ports(netlist))
         for name, attributes in interface_attributes(self.signature.members).items():
             getattr(self, name).attrs.update(attributes)
 
@@ -103,7 +109,7 @@ class Accelerator(wiring.Component):
             self.irq.eq(core.batch_done),
         ]
         bus = connect_registers(m, core, self.registers)
-        for name, member in self._axi.items():
+        for name, member in _AXI.items():
             inner, outer = getattr(bus, name), getattr(self, f"s_axilite_{name}")
             m.d.comb += inner.eq(outer) if member.flow == In else outer.eq(inner)
         attach_layers(m, self.netlist, core, ResetInserter({"sync": core.core_reset}))

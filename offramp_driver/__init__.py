@@ -10,11 +10,11 @@ Begin with ``help(Accelerator)``. Needs Python 3.10, numpy and pynq, which a PYN
 
 from offramp_driver.accelerator import Accelerator
 from offramp_driver.errors import DmaError, DmaTimeout, DriverError, ExitError, InputError, ManifestError, MismatchError
-from offramp_driver.results import Results
+from offramp_driver.results import Answers, Result, Results
 
 __all__ = [
-    "Accelerator", "DmaError", "DmaTimeout", "DriverError", "ExitError", "InputError", "ManifestError", "MismatchError", "Results",
-    "__version__",
+    "Accelerator", "Answers", "DmaError", "DmaTimeout", "DriverError", "ExitError", "InputError", "ManifestError", "MismatchError",
+    "Result", "Results", "__version__",
 ]
 
 __version__ = "0.1.0"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -10,14 +12,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from offramp_driver import registers
+from offramp_driver import dma_registers, registers
 from offramp_driver.control import Control
 from offramp_driver.dma import Dma
 from offramp_driver.errors import DriverError, InputError, ManifestError, MismatchError
 from offramp_driver.exits import Enabled, Modes
 from offramp_driver.manifest import Manifest, check_files, load_manifest
 from offramp_driver.packing import Packing, Unpacking
-from offramp_driver.results import Results
+from offramp_driver.processing_system import ProcessingSystem
+from offramp_driver.results import Result, Results
 from offramp_driver.thresholds import Thresholds
 from offramp_driver.transfer import Timing, Transfer
 
@@ -38,20 +41,25 @@ class Accelerator:
             acc.modes[0] = "all"                           # or every image does: "policy", "all", "none"
             acc.counters["exits"]                          # images that left, exit by exit
             acc.benchmark(images)["samples_per_second"]
+            for result in acc.stream(camera):              # a result for every frame, as they come
+                print(result.label)
 
     Parameters
     ----------
     bitfile
-        ``NAME.bit``; ``NAME.hwh`` and ``NAME.json`` out of the same package lie beside it, and their SHA-256 sums are checked.
+        ``NAME.bit``; ``NAME.json`` out of the same package lies beside it, and the SHA-256 sums of the files that it names are checked.
     download
-        False: the bitstream has been loaded before, and thresholds, enables and modes stay what they are. Reading registers of logic that
-        was never loaded stops the whole board, so leave it True when in doubt.
+        True: sets the clock FCLK0 to that of the manifest and loads the bitstream. False: the bitstream has been loaded before, and
+        thresholds, enables and modes stay what they are. Reading registers of logic that was never loaded stops the whole board, so leave
+        it True when in doubt.
     timeout
         Seconds that a batch may take, counted in the accelerator's own cycles. None: one second, and four times what the batch takes when
         every image goes through the whole network.
     buffer_bytes
         Images are sent in batches of at most so many bytes, one image at least. Two such buffers of contiguous memory are held, and one
         for results.
+
+    The memory port HP0 is made 64 bits wide, whatever loaded before left it to be.
 
     Opening resets the accelerator (thresholds, enables and modes stay; counters start at 0), so that nothing of a program that was
     killed is left inside. Only one program may use it at a time, and one thread of it. Use it in a ``with`` block, or call :meth:`close`.
@@ -69,26 +77,38 @@ class Accelerator:
         self.manifest: Manifest = load_manifest(path)
         check_files(self.manifest, path.parent)
         manifest = self.manifest
-        if manifest.register_map != registers.MAP_VERSION:
-            raise MismatchError(f"{manifest.name} has version {manifest.register_map} of the registers, and this driver knows "
-                                f"{registers.MAP_VERSION}: take driver and bitstream out of one package")
+        for which, version, known in (("registers", manifest.register_map, registers.MAP_VERSION),
+                                      ("registers of memory reader and writer", manifest.dma_register_map, dma_registers.MAP_VERSION)):
+            if version != known:
+                raise MismatchError(f"{manifest.name} has version {version} of the {which}, and this driver knows {known}: take driver and "
+                                    "bitstream out of one package")
         self._packing = Packing(manifest.input)
-        unpacking = Unpacking(manifest.result_bits, manifest.fields, manifest.order)
+        unpacking = Unpacking(manifest.result_bits, manifest.fields, manifest.order, len(manifest.exits) if manifest.anytime else 0)
         most = (1 << manifest.length_bits) - 1
-        if self._packing.image_bytes > most:
-            raise ManifestError(f"an image of {self._packing.image_bytes} bytes is more than the DMA carries at once, {most}")
-        room = min(max(buffer_bytes, self._packing.image_bytes), most)
-        capacity = min(room // self._packing.image_bytes, most // unpacking.dtype.itemsize)
+        if max(manifest.input.words, unpacking.most) > most:
+            raise ManifestError(f"an image of {manifest.input.words} words in and {unpacking.most} out is more than the DMA carries at "
+                                f"once, {most}")
+        room = max(buffer_bytes // self._packing.image_bytes, 1)
+        capacity = min(room, most // manifest.input.words, most // unpacking.most)
 
         import pynq  # here, since it takes seconds and exists on the board alone
 
-        self._overlay = pynq.Overlay(str(path), download=download)
-        blocks = {name: self._block(name) for name in (manifest.dma, manifest.accelerator)}
-        maps = {name: pynq.MMIO(block["phys_addr"], block["addr_range"]) for name, block in blocks.items()}
-        self._control = Control(maps[manifest.accelerator], exits=len(manifest.exits), gates=manifest.gates, streams=manifest.streams)
+        self._system = ProcessingSystem(pynq)
+        if download:
+            self._system.set_clock(manifest.clock_mhz)
+            pynq.Bitstream(str(path)).download()
+        else:
+            self._system.check_clock(manifest.clock_mhz)
+        self._system.widen_port()
+        dma = Dma(pynq.MMIO(manifest.dma.base, manifest.dma.range), reader_bits=manifest.input.bus_bits,
+                  writer_bits=manifest.result_bits, length_bits=manifest.length_bits)
+        dma.check(manifest)
+        self._control = Control(pynq.MMIO(manifest.accelerator.base, manifest.accelerator.range), exits=len(manifest.exits),
+                                gates=manifest.gates, streams=manifest.streams)
         self._control.check(manifest)
-        transfer = Transfer(Dma(maps[manifest.dma]), self._control, pynq.allocate, packing=self._packing, unpacking=unpacking,
-                            capacity=capacity, limit=self._limit)
+        self._clock_mhz = self._system.clock_mhz
+        transfer = Transfer(dma, self._control, pynq.allocate, packing=self._packing, unpacking=unpacking, capacity=capacity,
+                            limit=self._limit)
         transfer.recover()
         self._transfer = transfer
         self._timeout = timeout
@@ -96,15 +116,9 @@ class Accelerator:
         self._enabled = Enabled(self._control, len(manifest.exits))
         self._modes = Modes(self._control, len(manifest.exits))
 
-    def _block(self, name: str) -> dict[str, Any]:
-        blocks: dict[str, dict[str, Any]] = self._overlay.ip_dict
-        if name not in blocks:
-            raise MismatchError(f"the .hwh tells of no block {name}, but of {', '.join(sorted(blocks)) or 'none'}: it is of another design")
-        return blocks[name]
-
     def _limit(self, images: int) -> int:
         """Cycles that a batch of so many images may take."""
-        clock = self.manifest.clock_mhz * 1e6
+        clock = self._clock_mhz * 1e6
         return round(clock + 4 * images * self.manifest.cycles_all_hard if self._timeout is None else self._timeout * clock)
 
     def _open(self) -> Transfer:
@@ -127,7 +141,7 @@ class Accelerator:
                 f"{self.manifest.clock_mhz:g} MHz{', closed' if self._transfer is None else ''}>")
 
     def close(self) -> None:
-        """Give the memory back. The bitstream stays loaded. More than once is fine."""
+        """Stop what is under way and give the memory back. The bitstream stays loaded. More than once is fine."""
         transfer, self._transfer = self._transfer, None
         if transfer is not None:
             transfer.close()
@@ -146,7 +160,9 @@ class Accelerator:
         """Classify images; any number of them.
 
         ``images`` are uint8 (:attr:`input_dtype`) ``[n, height, width, channels]``, ``[n, height, width]`` where the network has one
-        channel, or one image without ``n``. Results are in their order. No images give no results.
+        channel, or one image without ``n``. Where the network takes windows of sensors (``manifest.input.scale``) they are real numbers
+        ``[n, time, channels]``, as the sensor gives them, or scaled already to uint8. Results are in their order. No images give no
+        results.
 
         Raises :class:`~offramp_driver.errors.InputError` for another shape or type, and
         :class:`~offramp_driver.errors.DmaTimeout` or :class:`~offramp_driver.errors.DmaError` when a transfer fails; their
@@ -157,12 +173,29 @@ class Accelerator:
     def _classify(self, images: npt.ArrayLike, timing: Timing) -> Results:
         transfer = self._open()
         batch = self._packing.batch(images)
-        if not len(batch):
-            has_cycles = any(field.name == "cycles" for field in self.manifest.fields)
-            label, exit_, confidence, cycles = (np.zeros(0, np.int64) for _ in range(4))
-            return Results(label, exit_, confidence, cycles if has_cycles else None)
-        found = transfer.run(batch, timing)
-        return Results(found["label"], found["exit"], found["confidence"], found.get("cycles"))
+        return Results.of(transfer.run(batch, timing) if len(batch) else transfer.nothing)
+
+    def stream(self, frames: Iterable[npt.ArrayLike], *, batch: int = 64) -> Iterator[Result]:
+        """A result for every image of ``frames``, in order, while they come: ``label``, ``exit``, ``confidence`` and ``cycles``, which is
+        None where results have 32 bits.
+
+        ``frames`` gives images one by one, or some at a time, each as :meth:`classify` takes them; its memory may be used again. They go in
+        batches of ``batch`` images: the next one is collected while one is under way, so a result comes when up to ``2 * batch`` frames
+        have been taken; ``batch=1`` answers soonest, larger ones are faster.
+
+        What ``frames`` raises, and :class:`~offramp_driver.errors.InputError` for an image that is none, comes after the results of all
+        images before. Other errors are those of :meth:`classify`. Whoever makes another call that sends images, resets or closes before the
+        end ends the stream: :class:`~offramp_driver.errors.DriverError`. Left early, it is stopped, and what is inside forgotten.
+        """
+        if batch < 1:
+            raise InputError(f"batch must be at least 1, not {batch}")
+        self._open()
+        return self._stream(frames, batch)
+
+    def _stream(self, frames: Iterable[npt.ArrayLike], batch: int) -> Iterator[Result]:
+        with closing(self._open().stream(map(self._packing.batch, frames), batch, Timing())) as parts:
+            for found in parts:
+                yield from Results.of(found)
 
     @property
     def thresholds(self) -> Thresholds:
@@ -219,7 +252,8 @@ class Accelerator:
         Returns numbers by name: ``images``; ``repeat``; ``samples_per_second``, end to end; ``seconds`` for all, of which ``packing_s``,
         ``dma_s`` and ``unpacking_s`` (packing the next batch while the DMA carries one is not waiting for it, so ``dma_s`` is what Python
         waited); ``cycles_per_sample`` of the accelerator over a batch of ``batch`` images, from the first word to the last result;
-        ``clock_mhz``; ``accelerator_samples_per_second``, what that makes; ``exits``, the share of images that left at each.
+        ``clock_mhz``, FCLK0 as it was when this was opened; ``accelerator_samples_per_second``, what that makes; ``exits``, the share of
+        images that left at each.
         """
         if repeat < 1:
             raise InputError(f"repeat must be at least 1, not {repeat}")
@@ -243,7 +277,7 @@ class Accelerator:
         return {
             "images": len(batch), "repeat": repeat, "seconds": best, "samples_per_second": len(batch) / best,
             "packing_s": timing.packing, "dma_s": timing.waiting, "unpacking_s": timing.unpacking,
-            "batch": size, "cycles_per_sample": cycles, "clock_mhz": self.manifest.clock_mhz,
-            "accelerator_samples_per_second": self.manifest.clock_mhz * 1e6 / cycles,
+            "batch": size, "cycles_per_sample": cycles, "clock_mhz": self._clock_mhz,
+            "accelerator_samples_per_second": self._clock_mhz * 1e6 / cycles,
             "exits": [int(count) / len(batch) for count in counts],
         }

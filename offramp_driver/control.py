@@ -33,8 +33,8 @@ class Control:
         """Raise :class:`MismatchError` unless this is the accelerator of ``manifest``, with the registers that this driver knows."""
         found = self.read(at.ID)
         if found != at.MAGIC:
-            raise MismatchError(f"there is no offramp accelerator at {manifest.accelerator}: ID reads {found:#010x}, not {at.MAGIC:#010x}. "
-                                "Is its bitstream loaded?")
+            raise MismatchError(f"there is no offramp accelerator at {manifest.accelerator.base:#x}: ID reads {found:#010x}, not "
+                                f"{at.MAGIC:#010x}. Is its bitstream loaded?")
         version = self.read(at.VERSION)
         if version != at.MAP_VERSION or manifest.register_map != at.MAP_VERSION:
             raise MismatchError(f"this driver knows version {at.MAP_VERSION} of the registers; the accelerator has {version}, the manifest "
@@ -96,8 +96,8 @@ class Control:
         self._command(at.CONTROL_CLEAR_COUNTERS)
 
     def soft_reset(self) -> None:
-        """Forget every image inside, and the result on offer; thresholds, enables and modes stay. What takes results must be reset before,
-        since it is withdrawn, and after. From here on TLAST is checked: the DMA sets it with the last word of each batch."""
+        """Forget every image inside, and the result on offer, which is withdrawn; thresholds, enables and modes stay. What takes results
+        must not be taking any. From here on TLAST is checked: the DMA sets it with the last word of each batch."""
         self._command(at.CONTROL_SOFT_RESET | at.CONTROL_DISCARD)
 
     def _command(self, bits: int) -> None:

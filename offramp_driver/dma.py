@@ -1,31 +1,20 @@
-"""AXI DMA in direct register mode, as AMD's product guide PG021 describes it (register space; programming sequence of that mode).
-
-PYNQ's own driver waits for an end without any limit and cannot reset the engine, so the few registers are written here.
-"""
+"""Memory reader and writer in the programmable logic, through their registers (docs/board.md, Registers of reader and writer)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from offramp_driver.errors import DmaError
+from offramp_driver import dma_registers as at
+from offramp_driver.errors import DmaError, MismatchError
+from offramp_driver.manifest import Manifest
 
-__all__ = ["MM2S", "S2MM", "Channel", "Dma", "Registers"]
+__all__ = ["Channel", "Dma", "Registers"]
 
-MM2S, S2MM = 0x00, 0x30
-"""Where the registers of the two channels begin: from memory into a stream, and out of a stream into memory."""
-
-CONTROL, STATUS, ADDRESS, ADDRESS_MSB, LENGTH = 0x00, 0x04, 0x18, 0x1C, 0x28
-RUN, RESET = 1 << 0, 1 << 2
-HALTED = 1 << 0
-INTERNAL_ERROR, SLAVE_ERROR, DECODE_ERROR = 1 << 4, 1 << 5, 1 << 6
-COMPLETE, DELAYED, FAILED = 1 << 12, 1 << 13, 1 << 14
-ERRORS = {
-    INTERNAL_ERROR: "an internal error: a packet longer than the buffer, a length of 0, or an access to memory failed",
-    SLAVE_ERROR: "a slave error: memory answered with an error",
-    DECODE_ERROR: "a decode error: there is no memory at that address",
+_ERRORS = {
+    at.ERROR_REFUSED: "its start was refused: an address must be a multiple of 64, and a length at least one word",
+    at.ERROR_SLVERR: "memory answered with an error (SLVERR)",
+    at.ERROR_DECERR: "there is no memory at an address of the buffer (DECERR)",
 }
-_LOOKS = 100
 
 
 class Registers(Protocol):
@@ -35,59 +24,104 @@ class Registers(Protocol):
     def write(self, offset: int, value: int) -> None: ...
 
 
+class _Place(NamedTuple):
+    """A channel's registers, its bits in CONTROL and STATUS, and where its error stands there."""
+
+    address: int
+    length: int
+    silent: int
+    start: int
+    busy: int
+    error: int
+    error_lsb: int
+
+
+_READER = _Place(at.READER_ADDRESS, at.READER_LENGTH, at.READER_SILENT, at.CONTROL_READER_START, at.STATUS_READER_BUSY,
+                 at.STATUS_READER_ERROR, at.STATUS_READER_ERROR_LSB)
+_WRITER = _Place(at.WRITER_ADDRESS, at.WRITER_LENGTH, at.WRITER_SILENT, at.CONTROL_WRITER_START, at.STATUS_WRITER_BUSY,
+                 at.STATUS_WRITER_ERROR, at.STATUS_WRITER_ERROR_LSB)
+
+
 class Channel:
-    """One channel of the engine, at ``base``; ``name`` is for messages."""
+    """One direction, of words of ``word_bits`` bits; ``name`` is for messages."""
 
-    def __init__(self, registers: Registers, base: int, name: str) -> None:
-        self._registers, self._base, self.name = registers, base, name
+    def __init__(self, registers: Registers, place: _Place, name: str, word_bits: int, length_bits: int) -> None:
+        self._registers, self._place, self.name = registers, place, name
+        self._word_bytes, self._length_bits = word_bits // 8, length_bits
 
-    def start(self, address: int, length: int) -> None:
-        """Carry ``length`` bytes from or to the physical ``address``. The channel must be idle or reset; both ends must be aligned to the
-        stream's width, since the engine has no realignment. Raises :class:`DmaError` when it does not begin to run."""
-        write, base = self._registers.write, self._base
-        write(base + CONTROL, RUN)
-        if all(self._registers.read(base + STATUS) & HALTED for _ in range(_LOOKS)):
-            raise DmaError(f"the DMA's {self.name} channel does not run: load the bitstream again")
-        write(base + STATUS, COMPLETE | DELAYED | FAILED)  # a written 1 clears it
-        write(base + ADDRESS, address & 0xFFFF_FFFF)
-        write(base + ADDRESS_MSB, address >> 32)
-        write(base + LENGTH, length)  # this one starts the transfer
+    def start(self, address: int, size: int) -> None:
+        """Carry ``size`` bytes, whole words, from or to the physical ``address``, a multiple of 64. Nothing may be under way.
+
+        Raises :class:`DmaError` for what the registers cannot hold; what the hardware refuses :meth:`done` tells."""
+        words, rest = divmod(size, self._word_bytes)
+        if rest or words >> self._length_bits or address >> 32:
+            raise DmaError(f"the DMA's {self.name} channel cannot carry {size} bytes at {address:#x}: it takes whole words of "
+                           f"{self._word_bytes} bytes, fewer than 2**{self._length_bits}, below 4 GiB")
+        write = self._registers.write
+        write(self._place.address, address)
+        write(self._place.length, words)
+        write(at.CONTROL, self._place.start)
 
     def done(self) -> bool:
-        """Whether the transfer that was started has ended. Raises :class:`DmaError` when the engine tells of an error."""
-        status = self._registers.read(self._base + STATUS)
-        for bit, text in ERRORS.items():
-            if status & bit:
-                raise DmaError(f"the DMA's {self.name} channel tells of {text} (status {status:#010x})")
-        return bool(status & COMPLETE)
+        """Whether the transfer that was started has ended; results are in memory then. Raises :class:`DmaError` when an error is told,
+        also while the transfer goes on."""
+        status = self._registers.read(at.STATUS)
+        error = (status & self._place.error) >> self._place.error_lsb
+        if error:
+            raise DmaError(f"the DMA's {self.name} channel tells of an error: {_ERRORS[error]}")
+        return not status & self._place.busy
 
     @property
-    def received(self) -> int:
-        """Bytes of the packet that the last transfer wrote to memory (S2MM only)."""
-        return self._registers.read(self._base + LENGTH)
-
-    def request_reset(self) -> None:
-        """Begin a reset, which is one of the whole engine, whichever channel asks."""
-        self._registers.write(self._base + CONTROL, RESET)
+    def busy(self) -> bool:
+        """Whether a transfer or its abort goes on, whatever went wrong in it."""
+        return bool(self._registers.read(at.STATUS) & self._place.busy)
 
     @property
-    def resetting(self) -> bool:
-        """Whether a reset goes on."""
-        return bool(self._registers.read(self._base + CONTROL) & RESET)
+    def silent(self) -> int:
+        """Cycles since memory took or gave anything, while it owes something; else 0."""
+        return int(self._registers.read(self._place.silent))
 
 
 class Dma:
-    """The engine: ``send`` (MM2S) and ``receive`` (S2MM)."""
+    """Both directions: ``send`` (the reader: images out of memory) and ``receive`` (the writer: results into memory)."""
 
-    def __init__(self, registers: Registers) -> None:
-        self.send = Channel(registers, MM2S, "send (MM2S)")
-        self.receive = Channel(registers, S2MM, "receive (S2MM)")
+    def __init__(self, registers: Registers, *, reader_bits: int, writer_bits: int, length_bits: int) -> None:
+        self._registers = registers
+        self._bits = reader_bits, writer_bits
+        self.send = Channel(registers, _READER, "send (reader)", reader_bits, length_bits)
+        self.receive = Channel(registers, _WRITER, "receive (writer)", writer_bits, length_bits)
 
-    def reset(self, patience: Callable[[], bool]) -> None:
-        """Stop whatever goes on and empty the engine; returns when the reset is over. ``patience`` is asked between looks, and when it
-        says False :class:`DmaError` is raised."""
-        for channel in (self.send, self.receive):
-            channel.request_reset()
-            while channel.resetting:
-                if not patience():
-                    raise DmaError("the DMA does not come out of its reset: load the bitstream again")
+    def check(self, manifest: Manifest) -> None:
+        """Raise :class:`MismatchError` unless reader and writer of ``manifest`` are there, with the registers that this driver knows, and
+        the accelerator is not held in reset."""
+        read = self._registers.read
+        found = int(read(at.ID))
+        if found != at.MAGIC:
+            raise MismatchError(f"there are no memory reader and writer of offramp at {manifest.dma.base:#x}: ID reads {found:#010x}, not "
+                                f"{at.MAGIC:#010x}. Is its bitstream loaded?")
+        version = int(read(at.VERSION))
+        if version != at.MAP_VERSION:
+            raise MismatchError(f"this driver knows version {at.MAP_VERSION} of the registers of memory reader and writer, and they have "
+                                f"{version}: take driver and bitstream out of one package")
+        bus = int(read(at.BUS))
+        bits = (bus & at.BUS_READER) >> at.BUS_READER_LSB, (bus & at.BUS_WRITER) >> at.BUS_WRITER_LSB
+        if bits != self._bits:
+            raise MismatchError(f"BUS tells of words of {bits[0]} bits in and {bits[1]} out, and the manifest of {manifest.name} says "
+                                f"{self._bits[0]} and {self._bits[1]}")
+        if int(read(at.STATUS)) & at.STATUS_IN_RESET:
+            raise MismatchError("the accelerator is held in reset, which this driver never does: load the bitstream again")
+
+    @property
+    def received(self) -> int:
+        """Words that the last transfer of ``receive`` wrote to memory."""
+        return int(self._registers.read(at.WRITER_WORDS))
+
+    @property
+    def busy(self) -> tuple[Channel, ...]:
+        """The channels in which a transfer or its abort goes on."""
+        return tuple(channel for channel in (self.send, self.receive) if channel.busy)
+
+    def abort(self) -> None:
+        """Ask both channels to end early. They are busy until memory owes them nothing; ``send`` also until the word that it offers the
+        accelerator is taken."""
+        self._registers.write(at.CONTROL, at.CONTROL_READER_ABORT | at.CONTROL_WRITER_ABORT)

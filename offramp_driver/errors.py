@@ -26,7 +26,8 @@ class ManifestError(DriverError):
 
 
 class MismatchError(DriverError):
-    """The hardware is not what the manifest says: another bitstream is loaded, or its registers are of another version."""
+    """The hardware is not what the manifest says: another bitstream is loaded, its registers are of another version, its clock is too fast,
+    or its port to memory is not as it must be."""
 
 
 class DmaError(DriverError):

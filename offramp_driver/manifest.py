@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from offramp_driver.errors import ManifestError
 
-__all__ = ["Exit", "Field", "Input", "Manifest", "check_files", "load_manifest"]
+__all__ = ["Exit", "Field", "Input", "Manifest", "Page", "Scale", "check_files", "load_manifest"]
 
-VERSION = 1
+VERSION = 2
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
+class Scale:
+    """How values of sensors become those of the network: of channel c, value v is ``round((v - low[c]) / step[c])``, kept within 0 to 255.
+    One finite ``low`` and one finite ``step`` above 0 per channel."""
+
+    low: tuple[float, ...]
+    step: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Input:
-    """Images: ``height`` x ``width`` x ``channels`` values of ``bits`` bits, one byte each, in ``words`` bus words of ``bus_bits``."""
+    """Images: ``height`` x ``width`` x ``channels`` values of ``bits`` bits, one byte each, in ``words`` bus words of ``bus_bits``.
+
+    With a ``scale`` they are windows of sensors' values, with the time as height and a width of 1."""
 
     height: int
     width: int
@@ -27,6 +39,15 @@ class Input:
     signed: bool
     bus_bits: int
     words: int
+    scale: Scale | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where registers lie: ``range`` bytes from the physical address ``base`` on."""
+
+    base: int
+    range: int
 
 
 @dataclass(frozen=True)
@@ -60,7 +81,8 @@ class Exit:
 @dataclass(frozen=True)
 class Manifest:
     """What ``NAME.json`` holds (docs/interfaces.md of offramp). ``build`` is the number that the BUILD register reads, ``clock_mhz`` the
-    clock as it is, ``cycles_per_sample`` the pace planned and ``cycles_all_hard`` that of the slowest stage when every image gets there."""
+    fastest clock that the bitstream is for, ``cycles_per_sample`` the pace planned and ``cycles_all_hard`` that of the slowest stage when
+    every image gets there. Transfers have fewer than ``2**length_bits`` words. ``anytime``: every exit that an image passes answers."""
 
     name: str
     offramp: str
@@ -82,9 +104,11 @@ class Manifest:
     cycles_all_hard: float
     streams: tuple[str, ...]
     gates: int
-    dma: str
+    anytime: bool
+    dma: Page
+    dma_register_map: int
     length_bits: int
-    accelerator: str
+    accelerator: Page
     exits: tuple[Exit, ...]
 
 
@@ -133,35 +157,72 @@ def _exit(raw: _Reader) -> Exit:
     )
 
 
+def _page(raw: _Reader) -> Page:
+    page = Page(base=raw.take("base", int), range=raw.take("range", int))
+    if page.base % 4096 or page.base < 0 or page.range < 4096 or page.base + page.range > 1 << 32:
+        raise ManifestError(f"{raw.where}: registers must lie on pages of 4096 bytes below 2**32, not at base={page.base:#x} with "
+                            f"range={page.range:#x}")
+    return page
+
+
+def _scale(raw: _Reader, channels: int) -> Scale | None:
+    """The scale of an input of so many channels."""
+    if raw.take("scale", dict, type(None)) is None:
+        return None
+    part = raw.part("scale")
+    found = {}
+    for key in ("low", "step"):
+        values = part.take(key, list)
+        if len(values) != channels or not all(type(value) in (int, float) and math.isfinite(value) for value in values):
+            raise ManifestError(f"{part.where}: {key} must have one number for each of {channels} channels, not {values!r}")
+        found[key] = tuple(map(float, values))
+    if any(step <= 0 for step in found["step"]):
+        raise ManifestError(f"{part.where}: step must be above 0, not {min(found['step']):g}")
+    return Scale(**found)
+
+
 def _read(raw: _Reader) -> Manifest:
-    entry, result = raw.part("input"), raw.part("result")
+    entry, result, dma = raw.part("input"), raw.part("result"), raw.part("dma")
     words = {key: entry.take(key, int) for key in ("height", "width", "channels", "bits", "bus_bits", "words")}
     found = Manifest(
         **{key: raw.take(key, str) for key in ("name", "offramp", "board", "board_label", "part", "design", "order")},
         **{key: raw.take(key, int) for key in ("build", "register_map", "classes", "max_in_flight", "gates")},
         **{key: raw.take(key, float) for key in ("clock_mhz", "cycles_per_sample", "cycles_all_hard")},
-        files=raw.take("files", dict), input=Input(signed=entry.take("signed", bool), **words), result_bits=result.take("bits", int),
+        files=raw.take("files", dict), result_bits=result.take("bits", int), anytime=raw.take("anytime", bool),
+        input=Input(signed=entry.take("signed", bool), **words, scale=_scale(entry, words["channels"])),
         fields=tuple(Field(name=item.take("name", str), offset=item.take("offset", int), width=item.take("width", int),
                            signed=item.take("signed", bool)) for item in result.parts("fields")),
-        streams=raw.texts("streams"), dma=raw.part("dma").take("instance", str), length_bits=raw.part("dma").take("length_bits", int),
-        accelerator=raw.part("accelerator").take("instance", str), exits=tuple(_exit(item) for item in raw.parts("exits")),
+        streams=raw.texts("streams"), dma=_page(dma), dma_register_map=dma.take("register_map", int),
+        length_bits=dma.take("length_bits", int), accelerator=_page(raw.part("accelerator")),
+        exits=tuple(_exit(item) for item in raw.parts("exits")),
     )
-    names = {field.name for field in found.fields}
-    for name in ("id", "label", "exit", "confidence"):
-        if name not in names:
-            raise ManifestError(f"{raw.where}: result lacks the field {name!r}")
-    if found.result_bits not in (32, 64):
-        raise ManifestError(f"{raw.where}: result must have 32 or 64 bits, not {found.result_bits}")
-    if found.order not in ("arrival", "input"):
-        raise ManifestError(f"{raw.where}: order must be 'arrival' or 'input', not {found.order!r}")
-    if found.clock_mhz <= 0 or not found.exits:
-        raise ManifestError(f"{raw.where}: clock_mhz must be positive and exits at least one, "
-                            f"not {found.clock_mhz:g} and {len(found.exits)}")
-    shape = found.input
-    if shape.words * shape.bus_bits < 8 * shape.height * shape.width * shape.channels or min(words.values()) < 1 or shape.bus_bits % 8:
-        raise ManifestError(f"{raw.where}: an image of {shape.height} x {shape.width} x {shape.channels} bytes must fit into the "
-                            f"words={shape.words} of bus_bits={shape.bus_bits}")
+    _check(raw.where, found)
     return found
+
+
+def _check(where: str, found: Manifest) -> None:
+    """Raise :class:`ManifestError` where values do not go together; ``where`` names the file."""
+    names = {field.name for field in found.fields}
+    for name in ("id", "label", "exit", "confidence", *(["final"] if found.anytime else [])):
+        if name not in names:
+            raise ManifestError(f"{where}: result lacks the field {name!r}")
+    if found.result_bits not in (32, 64):
+        raise ManifestError(f"{where}: result must have 32 or 64 bits, not {found.result_bits}")
+    if found.order not in ("arrival", "input"):
+        raise ManifestError(f"{where}: order must be 'arrival' or 'input', not {found.order!r}")
+    if found.clock_mhz <= 0 or not found.exits:
+        raise ManifestError(f"{where}: clock_mhz must be positive and exits at least one, "
+                            f"not {found.clock_mhz:g} and {len(found.exits)}")
+    if found.anytime and found.order != "arrival":
+        raise ManifestError(f"{where}: order must be 'arrival' where every exit answers (anytime), not {found.order!r}")
+    shape = found.input
+    smallest = (shape.height, shape.width, shape.channels, shape.bits, shape.bus_bits, shape.words)
+    if shape.words * shape.bus_bits < 8 * shape.height * shape.width * shape.channels or min(smallest) < 1 or shape.bus_bits % 8:
+        raise ManifestError(f"{where}: an image of {shape.height} x {shape.width} x {shape.channels} bytes must fit into the "
+                            f"words={shape.words} of bus_bits={shape.bus_bits}")
+    if shape.scale is not None and (shape.width, shape.bits, shape.signed) != (1, 8, False):
+        raise ManifestError(f"{where}: an input with a scale must be 1 wide and of 8 bits unsigned, not {shape.width} and "
+                            f"{shape.bits} bits{' signed' if shape.signed else ''}")
 
 
 def load_manifest(bitfile: Path) -> Manifest:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from offramp_driver.answers import answers
 from offramp_driver.errors import DriverError, InputError
-from offramp_driver.manifest import Field, Input
+from offramp_driver.manifest import Field, Input, Scale
 
 __all__ = ["Packing", "Unpacking"]
 
@@ -39,17 +41,26 @@ class Packing:
     def batch(self, images: object) -> npt.NDArray[np.uint8] | npt.NDArray[np.int8]:
         """``images`` as ``[n, height, width, channels]``, nothing copied that need not be.
 
-        Takes ``[n, h, w, c]`` or one image ``[h, w, c]``, and without ``c`` where the network has one channel. Raises :class:`InputError`
-        that names shape or type when they are others, and the value when one is beyond the network's input of less than 8 bits.
+        Takes ``[n, h, w, c]`` or one image ``[h, w, c]``, and without ``c`` where the network has one channel. Where the input has a
+        scale, also windows ``[n, time, c]`` or one ``[time, c]``, and real numbers of either shape, which are scaled. Raises
+        :class:`InputError` that names shape or type when they are others, and the value when one is beyond the network's input of less
+        than 8 bits or is no number.
         """
         array = np.asarray(images)
         height, width, channels = self.shape
-        shapes = [(height, width, channels)] + ([(height, width)] if channels == 1 else [])
+        scale = self.input.scale
+        shapes: list[tuple[int, ...]] = [(height, width, channels)]
+        shapes += [(height, channels)] if scale is not None else [(height, width)] if channels == 1 else []
         good = [shape for shape in shapes if array.shape == shape or array.shape[1:] == shape]
         if not good:
             texts = " or ".join("[" + ", ".join(["n", *map(str, shape)]) + "]" for shape in shapes)
             raise InputError(f"images must have the shape {texts}, or that of one image, not {list(array.shape)}")
+        if scale is not None and array.dtype.kind == "f":
+            array = _scaled(array.reshape(-1, height, width, channels) if array.size else np.zeros((0, *self.shape)), scale)
         if array.dtype != self.dtype:
+            if scale is not None:
+                raise InputError(f"windows must be real numbers as the sensor gives them, or {self.dtype} scaled already, not "
+                                 f"{array.dtype}")
             hint = "; pixels go in as they are in the data set, from 0 to 255, not scaled to 1" if array.dtype.kind == "f" else ""
             raise InputError(f"images must be {self.dtype}, not {array.dtype}{hint}")
         array = array.reshape(-1, height, width, channels) if array.size else array.reshape(0, height, width, channels)
@@ -70,13 +81,31 @@ class Packing:
         rows[:, bytes_of_image:] = 0
 
 
+def _scaled(values: npt.NDArray[Any], scale: Scale) -> npt.NDArray[np.uint8]:
+    """Real numbers ``[..., channels]`` as the network takes them."""
+    if not np.isfinite(values).all():
+        raise InputError("windows must hold numbers, not NaN or infinity")
+    steps = np.rint((values.astype(np.float64) - np.array(scale.low)) / np.array(scale.step))
+    found: npt.NDArray[np.uint8] = np.clip(steps, 0, 255).astype(np.uint8)
+    return found
+
+
 @dataclass(frozen=True)
 class Unpacking:
-    """Takes result words of ``bits`` bits apart, and puts those of a batch into the order of its images."""
+    """Takes result words of ``bits`` bits apart, and puts those of a batch into the order of its images.
+
+    ``answers`` is 0 where an image has one result, else the number of exits, each of which answers for every image that passes it.
+    """
 
     bits: int
     fields: tuple[Field, ...]
     order: str
+    answers: int = 0
+
+    @property
+    def most(self) -> int:
+        """Result words of an image at most."""
+        return self.answers or 1
 
     @property
     def dtype(self) -> np.dtype[np.uint32] | np.dtype[np.uint64]:
@@ -95,14 +124,17 @@ class Unpacking:
         return found
 
     def unpack(self, words: npt.NDArray[np.uint32] | npt.NDArray[np.uint64]) -> dict[str, Values]:
-        """Every field but ``id`` as int64 ``[n]``, in the order of the batch's images, from its result words as they came.
+        """Every field but ``id`` as int64 ``[n]``, in the order of the batch's images, from its result words as they came; with
+        :attr:`answers` those of final words, and what :func:`offramp_driver.answers.answers` gives.
 
         Of several results with one id the first belongs to the first such image (docs/accelerator.md, Results out). Raises
         :class:`DriverError` when the ids are not those of a batch: results were lost, doubled, or are of another one.
         """
         columns = self.columns(words)
-        ids = columns.pop("id")
         width = next(field.width for field in self.fields if field.name == "id")
+        if self.answers:
+            columns = answers(columns, self.answers)
+        ids = columns.pop("id")
         expected = np.arange(len(ids), dtype=np.int64) & ((1 << width) - 1)
         if self.order == "input":
             places: npt.NDArray[np.intp] | None = None

@@ -1,24 +1,28 @@
-"""Batches through DMA and accelerator, and the way back when one goes wrong."""
+"""Batches through memory reader, accelerator and memory writer, and the way back when one goes wrong."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from offramp_driver.buffers import Buffer
 from offramp_driver.control import Control, Stopwatch
 from offramp_driver.dma import Dma
 from offramp_driver.errors import DmaError, DmaTimeout, DriverError
+from offramp_driver.feed import Feed
 from offramp_driver.packing import Packing, Unpacking, Values
 
 __all__ = ["Timing", "Transfer"]
 
+ABORT_CYCLES = 10_000
+"""How many of the accelerator's cycles an abort may take before the accelerator is reset to let it end; memory answers within hundreds."""
 RESET_CYCLES = 1_000_000
-"""After how many of the accelerator's cycles a reset that has not ended is given up; it takes some dozens."""
+"""After how many of the accelerator's cycles a reset or an abort that has not ended is given up; it takes some dozens."""
 
 
 @dataclass
@@ -32,40 +36,14 @@ class Timing:
     cycles: int = 0
 
 
-class _Buffer:
-    """Memory for the DMA: ``array`` is its content as the processor sees it, from ``address`` on as the DMA does."""
-
-    def __init__(self, allocate: Callable[..., Any], size: int, dtype: np.dtype[Any]) -> None:
-        try:
-            self._memory = allocate((size,), dtype)
-        except (MemoryError, RuntimeError) as error:
-            raise DriverError(f"there is no contiguous memory for {size * dtype.itemsize} bytes: close other overlays and kernels, or give "
-                              f"Accelerator a smaller buffer_bytes ({error})") from error
-        self.array: npt.NDArray[Any] = np.asarray(self._memory)
-        self.address = int(self._memory.physical_address)
-
-    def flush(self) -> None:
-        """Write what the processor's cache holds to memory."""
-        self._memory.flush()
-
-    def invalidate(self) -> None:
-        """Forget what the processor's cache holds, so that memory is read."""
-        self._memory.invalidate()
-
-    def free(self) -> None:
-        """Give the memory back; the buffer is not to be used any more."""
-        self.array = np.empty(0, self.array.dtype)
-        self._memory.freebuffer()
-
-
 class Transfer:
     """Sends images and receives results, batch by batch, ``capacity`` images at most in one.
 
-    While the DMA sends one batch out of one buffer, the next one is packed into another. ``limit`` says after how many of the accelerator's
+    While one batch is sent out of one buffer, the next one is packed into another. ``limit`` says after how many of the accelerator's
     cycles a batch of so many images is late. Buffers are made as large as is needed, and grow up to ``capacity``.
 
     Whatever ends a batch before its time (an error of the DMA, a limit passed, Ctrl-C) is raised only after the whole recovery of
-    docs/accelerator.md: both sides are stopped, everything inside is forgotten, and the next batch is right.
+    docs/board.md: both channels are stopped, everything inside is forgotten, and the next batch is right.
     """
 
     def __init__(self, dma: Dma, control: Control, allocate: Callable[..., Any], *, packing: Packing, unpacking: Unpacking, capacity: int,
@@ -75,62 +53,121 @@ class Transfer:
         self.capacity = capacity
         self._limit = limit
         self._room = 0
-        self._send: list[_Buffer] = []
-        self._receive: _Buffer | None = None
+        self._send: list[Buffer] = []
+        self._receive: Buffer | None = None
         self._length: int | None = None
         self._watch: Stopwatch
         self._underway = True  # until a recovery has ended: nobody knows what was before
+        self._turn = 0  # whose batch is under way: a stream that waits may have lost its own to another call
 
     def run(self, images: npt.NDArray[np.uint8] | npt.NDArray[np.int8], timing: Timing) -> dict[str, Values]:
-        """The fields of all results, int64 ``[n]`` in the order of ``images`` (of :meth:`Packing.batch`, at least one). Adds to ``timing``.
+        """The fields of all results, int64 ``[n]`` in the order of ``images`` (of :meth:`Packing.batch`, at least one), and what
+        :meth:`Unpacking.unpack` adds. Adds to ``timing``.
 
         Raises :class:`DmaTimeout` and :class:`DmaError` (of the DMA, or when the stream lost or doubled words) with the counters of that
         moment, and :class:`DriverError` when results are not
         those of the images; the accelerator is ready for the next batch then. When even a reset does not end, the text says so.
         """
-        if self._underway:
-            self.recover()
-        size = min(self.capacity, len(images))
-        self._hold(size)
-        chunks = [images[first:first + size] for first in range(0, len(images), size)]
-        parts = []
-        try:
-            self._pack(chunks[0], 0, timing)
-            self._start(0, len(chunks[0]))
-            for index, chunk in enumerate(chunks):
-                following = chunks[index + 1] if index + 1 < len(chunks) else None
-                if following is not None:
-                    self._pack(following, index + 1, timing)
-                words = self._finish(len(chunk), timing)
-                if following is not None:
-                    self._start(index + 1, len(following))
-                begun = time.perf_counter()
-                parts.append(self._unpacking.unpack(words))
-                timing.unpacking += time.perf_counter() - begun
-            self._underway = False
-        except BaseException as error:
-            # Ctrl-C too: whoever catches it must find an accelerator that works.
-            self._after(error)
-            raise
+        parts = list(self.stream(iter([images]), min(self.capacity, len(images)), timing))
         return parts[0] if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
+    @property
+    def nothing(self) -> dict[str, Values]:
+        """The fields of no results."""
+        return self._unpacking.unpack(np.zeros(0, self._unpacking.dtype))
+
+    def stream(self, source: Iterator[npt.NDArray[np.uint8] | npt.NDArray[np.int8]], size: int, timing: Timing,
+               ) -> Generator[dict[str, Values], None, None]:
+        """As :meth:`run`, batch by batch of ``size`` images, the last one of fewer: the results of one while the next one is under way.
+
+        ``source`` gives images of :meth:`Packing.batch`, some at a time. What it raises comes after the results of all images before.
+        Where another call was made before the end, or the accelerator was reset or closed, what was under way is lost, and
+        :class:`DriverError` is raised.
+        """
+        if self._underway:
+            self.recover()
+        size = min(size, self.capacity)
+        self._hold(size)
+        self._turn += 1
+        turn = self._turn
+        feed = Feed(self._while_mine(source, turn), self._packing)
+        try:
+            images, index = self._fill(feed, 0, size, timing), 0
+            self._check_turn(turn)
+            if images:
+                self._start(0, images)
+            while images:
+                index += 1
+                following = self._fill(feed, index, size, timing)
+                self._check_turn(turn)
+                words = self._finish(images, timing)
+                if following:
+                    self._start(index, following)
+                columns = self._unpack(words, images, timing)
+                self._underway = following > 0
+                yield columns
+                if following:
+                    self._check_turn(turn)
+                images = following
+        except BaseException as error:
+            # Ctrl-C too: whoever catches it must find an accelerator that works.
+            if self._turn == turn:
+                self._after(error)
+            raise
+        if feed.error is not None:
+            raise feed.error
+
+    def _while_mine(self, source: Iterator[npt.NDArray[np.uint8] | npt.NDArray[np.int8]], turn: int,
+                    ) -> Iterator[npt.NDArray[np.uint8] | npt.NDArray[np.int8]]:
+        """``source``, as long as what makes its images makes no other call, which may exchange the buffers."""
+        for images in source:
+            self._check_turn(turn)
+            yield images
+
+    def _check_turn(self, turn: int) -> None:
+        if self._turn != turn:
+            raise DriverError("the images of this stream that were inside were forgotten: another call was made before its end, or the "
+                              "accelerator was reset or closed")
+
     def recover(self) -> None:
-        """Stop the DMA, forget every image inside and the result on offer, which the stopped DMA may not take any more, and empty the DMA
-        again, which may have taken stale results in between; returns when all is at rest. Thresholds, enables and modes stay; counters
-        start again. Raises :class:`DmaError` when a reset does not end."""
+        """Stop both channels, forget every image inside and the result on offer; returns when all is at rest. Thresholds, enables and modes
+        stay; counters start again. Raises :class:`DmaError` when something does not end."""
         self._underway = True
+        self._turn += 1
         self._length = None
-        self._dma.reset(Stopwatch(self._control, RESET_CYCLES).running)
+        self._dma.abort()
+        if not self._quiet(ABORT_CYCLES):
+            # The reader takes no word back, and a full accelerator takes none. An empty one does.
+            self._control.soft_reset()
+            if not self._quiet(RESET_CYCLES):
+                raise self._stuck()
         self._control.soft_reset()
         watch = Stopwatch(self._control, RESET_CYCLES)
         while not self._control.at_rest:
             if not watch.running():
                 raise DmaError("the accelerator does not come to rest after a reset: load the bitstream again")
-        self._dma.reset(watch.running)
         self._underway = False
 
+    def _quiet(self, cycles: int) -> bool:
+        """Whether nothing is under way within so many cycles."""
+        watch = Stopwatch(self._control, cycles)
+        while self._dma.busy:
+            if not watch.running():
+                return not self._dma.busy
+        return True
+
+    def _stuck(self) -> DmaError:
+        """What to tell of a channel that does not end though it was aborted and nothing keeps its words."""
+        for channel in self._dma.busy:
+            if channel.silent > RESET_CYCLES // 2:
+                return DmaError(f"the memory port does not answer: the DMA's {channel.name} channel has waited {channel.silent} cycles for "
+                                "it. Start the board anew (reboot), and load no bitstream before: that may hang it")
+        return DmaError("the DMA does not come to rest after an abort: load the bitstream again")
+
     def close(self) -> None:
-        """Give the buffers back; a transfer that is still underway is stopped first, so that nothing is written to memory of others."""
+        """Give the buffers back; a transfer that is still underway is stopped first, so that nothing is written to memory of others, and
+        nothing is owed when another bitstream is loaded."""
+        self._turn += 1
         try:
             if self._underway and self._receive is not None:
                 self.recover()
@@ -146,20 +183,22 @@ class Transfer:
         self.close()
         room = min(self.capacity, 1 << (images - 1).bit_length())
         try:
-            self._send = [_Buffer(self._allocate, room * self._packing.image_bytes, np.dtype(np.uint8))]
-            self._send.append(_Buffer(self._allocate, room * self._packing.image_bytes, np.dtype(np.uint8)))
-            self._receive = _Buffer(self._allocate, room, self._unpacking.dtype)
+            self._send = [Buffer(self._allocate, room * self._packing.image_bytes, np.dtype(np.uint8))]
+            self._send.append(Buffer(self._allocate, room * self._packing.image_bytes, np.dtype(np.uint8)))
+            self._receive = Buffer(self._allocate, room * self._unpacking.most, self._unpacking.dtype)
         except DriverError:
             self.close()
             raise
         self._room = room
 
-    def _pack(self, images: npt.NDArray[np.uint8] | npt.NDArray[np.int8], index: int, timing: Timing) -> None:
+    def _fill(self, feed: Feed, index: int, size: int, timing: Timing) -> int:
+        """Pack the next images into the buffer of batch ``index``; how many."""
         begun = time.perf_counter()
         buffer = self._send[index % 2]
-        self._packing.pack(images, buffer.array)
+        images = feed.fill(buffer.array, size)
         buffer.flush()
         timing.packing += time.perf_counter() - begun
+        return images
 
     def _start(self, index: int, images: int) -> None:
         """Send the batch in buffer ``index``; results first, so that none ever waits for the DMA."""
@@ -171,7 +210,7 @@ class Transfer:
         # A line of the cache that is written back later would lie over the results.
         self._receive.flush()
         self._underway = True
-        self._dma.receive.start(self._receive.address, images * self._unpacking.dtype.itemsize)
+        self._dma.receive.start(self._receive.address, images * self._unpacking.most * self._unpacking.dtype.itemsize)
         self._watch = Stopwatch(self._control, self._limit(images))
         self._dma.send.start(self._send[index % 2].address, images * self._packing.image_bytes)
 
@@ -194,14 +233,23 @@ class Transfer:
             late = not watch.running()  # one more look after that: the program may have been stopped for a while
         watch.running()
         timing.cycles += watch.elapsed
-        size = self._unpacking.dtype.itemsize
-        arrived = self._dma.receive.received
-        if arrived != images * size:
-            raise DmaError(f"a batch of {images} images gave {arrived} bytes of results instead of {images * size}")
+        arrived, most = self._dma.received, images * self._unpacking.most
+        if not images <= arrived <= most:
+            raise DmaError(f"a batch of {images} images gave {arrived} words of results instead of {images}"
+                           f"{f' to {most}' if most > images else ''}")
         self._receive.invalidate()
-        words: npt.NDArray[Any] = self._receive.array[:images].copy()
+        words: npt.NDArray[Any] = self._receive.array[:arrived].copy()
         timing.waiting += time.perf_counter() - begun
         return words
+
+    def _unpack(self, words: npt.NDArray[Any], images: int, timing: Timing) -> dict[str, Values]:
+        """The columns of a batch."""
+        begun = time.perf_counter()
+        columns = self._unpacking.unpack(words)
+        if len(columns["label"]) != images:
+            raise DriverError(f"results of a batch of {images} images were lost, doubled or mixed up: {len(columns['label'])} are final")
+        timing.unpacking += time.perf_counter() - begun
+        return columns
 
     def _check_stream(self, images: int) -> None:
         """Raise :class:`DmaError` when the words that the accelerator took are not those of whole images: its results are wrong."""

@@ -1,15 +1,23 @@
 """The manifest ``NAME.json`` of a package (docs/interfaces.md): all that the board's driver, which reads it on its own, has to know of an
 accelerator."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from quant_models.records import Artefact, Record
 
-__all__ = ["Dma", "ImageRecord", "Instance", "ManifestExit", "ManifestFile", "ResultFieldRecord", "ResultRecord"]
+__all__ = ["Dma", "ImageRecord", "ManifestExit", "ManifestFile", "Registers", "ResultFieldRecord", "ResultRecord", "ScaleRecord"]
+
+
+class ScaleRecord(Record):
+    """How sensor values become integers, channel by channel: ``round((v - low) / step)``, kept within 0 to 255."""
+
+    low: list[float]
+    step: list[float]
 
 
 class ImageRecord(Record):
-    """An image: ``height * width * channels`` values of ``bits`` bits, and the ``words`` of ``bus_bits`` that hold it."""
+    """An image: ``height * width * channels`` values of ``bits`` bits, and the ``words`` of ``bus_bits`` that hold it; ``scale`` where they
+    are made of sensor windows."""
 
     height: int
     width: int
@@ -18,6 +26,7 @@ class ImageRecord(Record):
     signed: bool
     bus_bits: int
     words: int
+    scale: ScaleRecord | None = None
 
 
 class ResultFieldRecord(Record):
@@ -36,15 +45,17 @@ class ResultRecord(Record):
     fields: list[ResultFieldRecord]
 
 
-class Instance(Record):
-    """What a block is called in the block design."""
+class Registers(Record):
+    """Where registers lie: ``range`` bytes from the physical address ``base`` on."""
 
-    instance: str
+    base: int
+    range: int
 
 
-class Dma(Instance):
-    """The DMA, and the bits of a transfer's length."""
+class Dma(Registers):
+    """Those of memory reader and writer: the version of their map, and the bits of a transfer's length in words."""
 
+    register_map: int
     length_bits: int
 
 
@@ -63,9 +74,12 @@ class ManifestExit(Record):
 
 
 class ManifestFile(Artefact):
-    """The whole file: ``board_label`` is the board's name as its Linux has it, ``register_map`` the version of the registers, ``files`` the
-    SHA-256 of .bit and .hwh; cycles a sample of the slowest stage at the planned reach, and when every image gets there; the counted
-    ``streams`` in the order of their registers, and how many ``gates`` there are."""
+    """The whole file: ``board_label`` is the board's name as its Linux has it, ``register_map`` the version of the accelerator's registers,
+    ``files`` the SHA-256 of .bit and, where there is one, .hwh; with ``anytime`` every exit that an image passes gives a result; cycles a
+    sample of the slowest stage at the planned reach, and when every image gets there; the counted ``streams`` in the order of their
+    registers, and how many ``gates`` there are."""
+
+    VERSION: ClassVar[int] = 2
 
     name: str
     offramp: str
@@ -80,6 +94,7 @@ class ManifestFile(Artefact):
     input: ImageRecord
     result: ResultRecord
     order: str
+    anytime: bool
     classes: int
     max_in_flight: int
     cycles_per_sample: float
@@ -87,5 +102,5 @@ class ManifestFile(Artefact):
     streams: list[str]
     gates: int
     dma: Dma
-    accelerator: Instance
+    accelerator: Registers
     exits: list[ManifestExit]

@@ -4,9 +4,9 @@ clocked."""
 from quant_models.records import Artefact, Record
 
 __all__ = [
-    "Capacity", "Difference", "EstimateErrors", "EstimateRow", "Estimates", "LayerEstimate", "MemoryRecord", "PathHop", "Power",
-    "ResourcesFile", "Shares", "StageSums", "Sums", "SynthesisFile", "TimingRecord", "UnitRecord", "UnitTiming", "VivadoRecord",
-    "VivadoTiming", "WholeSums",
+    "Capacity", "Difference", "EstimateErrors", "EstimateRow", "Estimates", "LayerEstimate", "MemoryRecord", "OpenRecord", "PathHop",
+    "Power", "ResourcesFile", "RoutedTiming", "Shares", "StageSums", "Sums", "SynthesisFile", "TimingRecord", "UnitRecord",
+    "UnitTiming", "VivadoRecord", "VivadoTiming", "WholeSums",
 ]
 
 Number = int | float
@@ -217,7 +217,7 @@ class Power(Record):
 
 
 class VivadoRecord(Record):
-    """What Vivado found of the whole block design, as implemented; LUTs as in :class:`Capacity`."""
+    """What Vivado found of the whole design, memory reader and writer with it, as implemented; LUTs as in :class:`Capacity`."""
 
     vivado: str
     board: str
@@ -227,8 +227,46 @@ class VivadoRecord(Record):
     timing: VivadoTiming
     power: Power
 
+    @property
+    def by(self) -> str:
+        """What built it, in words."""
+        return f"Vivado {self.vivado}"
+
+
+class RoutedTiming(Record):
+    """The clock that is set, the one that the routed design keeps by nextpnr's analysis, and whether that is enough."""
+
+    clock_mhz: float
+    fmax_mhz: float
+    met: bool
+
+
+class OpenRecord(Record):
+    """What the open flow found of the whole design: the versions of its ``tools`` that are known, what the netlist takes that was placed
+    (LUTs one by one, none paired), and ``timing`` after routing (None: nextpnr tells none)."""
+
+    tools: dict[str, str]
+    board: str
+    part: str
+    utilisation: Capacity
+    capacity: Capacity
+    timing: RoutedTiming | None
+
+    @property
+    def by(self) -> str:
+        """What built it, in words."""
+        told = ", ".join(f"{name} {version}" for name, version in sorted(self.tools.items()))
+        return f"the open flow ({told})" if told else "the open flow"
+
 
 class ResourcesFile(SynthesisFile):
-    """``resources.json``: the same, and Vivado's figures where there is a bitstream of this netlist."""
+    """``resources.json``: the same, and the figures of what built it where there is a bitstream of this netlist: ``vivado``, or ``open``
+    for the open flow."""
 
     vivado: VivadoRecord | None
+    open: OpenRecord | None = None
+
+    @property
+    def routed(self) -> VivadoRecord | OpenRecord | None:
+        """The figures of what built it; None where there is no bitstream."""
+        return self.vivado or self.open

@@ -39,8 +39,8 @@ class Shortage(Record):
 class Verdict(Record):
     """Whether a design ``fits`` its ``part`` and what is ``short``, with the ``shares`` that it takes,
     by ``basis``: predicted by the cost model before synthesis,
-    synthesised by Yosys, or routed by Vivado (the whole block design). ``clock_mhz`` is set; ``fmax_estimate_mhz`` estimated from the
-    netlist, or what Vivado routed (None: not estimated), and ``meets_clock`` whether that is enough (None: not known).
+    synthesised by Yosys, or routed (the whole design, by Vivado or nextpnr). ``clock_mhz`` is set; ``fmax_estimate_mhz`` estimated from the
+    netlist, or of what was routed (None: not estimated), and ``meets_clock`` whether that is enough (None: not known).
     ``expected_clock_mhz`` is the lower of the two: the clock that it can be expected to run at, as far as that is known."""
 
     fits: bool
@@ -97,13 +97,18 @@ def decide(
 
 
 def synthesised(found: ResourcesFile, part: Part | None = None) -> Verdict:
-    """The verdict on what ``resources.json`` tells: by Vivado where it has built that netlist for this part, else by Yosys; on ``part``
-    (None: the one that the file is of)."""
-    vivado, name = found.vivado, found.part if part is None else part.name
+    """The verdict on what ``resources.json`` tells: by the tools that have built that netlist for this part, where they tell of timing,
+    else by Yosys; on ``part`` (None: the one that the file is of)."""
+    vivado, placed, name = found.vivado, found.open, found.part if part is None else part.name
     if vivado is not None and vivado.part == name:
         told = decide("routed", name, used(vivado.utilisation), vivado.capacity, found.clock_mhz, vivado.timing.fmax_mhz)
         # The clock that the processing system really gives may differ a little from the one that is set; that one was routed for.
         return told.replace(meets_clock=True, expected_clock_mhz=found.clock_mhz) if vivado.timing.met else told
+    if placed is not None and placed.part == name and placed.timing is not None:
+        told = decide("routed", name, used(placed.utilisation), placed.capacity, found.clock_mhz, placed.timing.fmax_mhz)
+        # What was placed fits, however its LUTs are counted.
+        told = told.replace(fits=True, short=[])
+        return told.replace(meets_clock=True, expected_clock_mhz=found.clock_mhz) if placed.timing.met else told
     there = found.capacity if part is None else capacity(part)
     return decide("synthesised", name, used(found.total), there, found.clock_mhz, found.fmax_estimate_mhz)
 

@@ -45,6 +45,7 @@ PARTS: dict[str, Part] = {
     for part in (
         Part(name="xc7z010clg400-1", lut=17600, lutram=6000, ff=35200, bram36=60, dsp=80, dsp_block="DSP48E1"),
         Part(name="xc7z020clg400-1", lut=53200, lutram=17400, ff=106400, bram36=140, dsp=220, dsp_block="DSP48E1"),
+        Part(name="xc7z020clg484-1", lut=53200, lutram=17400, ff=106400, bram36=140, dsp=220, dsp_block="DSP48E1"),
         Part(name="xc7z045ffg900-2", lut=218600, lutram=70400, ff=437200, bram36=545, dsp=900, dsp_block="DSP48E1"),
     )
 }
@@ -52,7 +53,14 @@ PARTS: dict[str, Part] = {
 BOARDS: dict[str, str] = {
     "pynq-z1": "xc7z020clg400-1",
     "pynq-z2": "xc7z020clg400-1",
+    "arty-z7-20": "xc7z020clg400-1",
+    "cora-z7-10": "xc7z010clg400-1",
+    "microzed-7010": "xc7z010clg400-1",
+    "microzed-7020": "xc7z020clg400-1",
+    "zedboard": "xc7z020clg484-1",
+    "zybo-z7-20": "xc7z020clg400-1",
 }
+"""The part of each board that a configuration may name (:mod:`build_flows.board.platforms` has the rest of them)."""
 
 
 def find_part(name: str) -> Part:

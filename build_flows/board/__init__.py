@@ -1,1 +1,1 @@
-"""From emitted RTL to a PYNQ board: block design, bitstream, package, deployment, co-simulation of the driver."""
+"""From emitted RTL to a PYNQ board: build plans, bitstream, package, deployment, co-simulation of the driver."""

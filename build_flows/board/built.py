@@ -1,14 +1,14 @@
-"""What lies in ``<output>/bitstream``: whose it is, whether it is whole, and Vivado's figures of it."""
+"""What lies in ``<output>/bitstream``: whose it is, whether it is whole, and what its tools found of it."""
 
 from pathlib import Path
 
 from build_flows.artefacts.bitstream import BitstreamFile
-from build_flows.artefacts.resources import VivadoRecord
+from build_flows.artefacts.resources import OpenRecord, VivadoRecord
 from build_flows.base.files import hash_path
-from build_flows.board.vivado_reports import figures
+from build_flows.board import open_reports, vivado_reports
 from quant_models.records import ArtefactError
 
-__all__ = ["BITSTREAM", "DESCRIPTION", "described", "is_built", "vivado_figures"]
+__all__ = ["BITSTREAM", "DESCRIPTION", "described", "figures", "is_built"]
 
 BITSTREAM, DESCRIPTION = "bitstream", "bitstream.json"
 """The folder in the output folder, and the file in it that describes the others."""
@@ -30,10 +30,12 @@ def is_built(folder: Path, build: int) -> bool:
     return all(hash_path(folder / name) == value for name, value in found.files.items())
 
 
-def vivado_figures(folder: Path, build: int) -> VivadoRecord | None:
-    """What Vivado found of the accelerator whose BUILD is ``build``, as ``resources.json`` holds it under ``vivado``; None when
-    :func:`is_built` does not hold. The figures are of the whole block design: DMA, interconnect and all."""
+def figures(folder: Path, build: int) -> VivadoRecord | OpenRecord | None:
+    """What the tools found of the accelerator whose BUILD is ``build``, as ``resources.json`` holds it; None when :func:`is_built` does
+    not hold. The figures are of the whole design: memory reader and writer and all."""
     found = described(folder)
     if found is None or not is_built(folder, build):
         return None
-    return figures(folder / "reports", vivado=found.vivado, board=found.board, part=found.part)
+    if found.flow == "open":
+        return open_reports.figures(folder / "reports", tools=found.tools, board=found.board, part=found.part)
+    return vivado_reports.figures(folder / "reports", vivado=found.tools["vivado"], board=found.board, part=found.part)

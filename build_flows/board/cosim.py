@@ -1,5 +1,5 @@
-"""Co-simulation: the board's own driver and self-test, out of the package, against the Verilated accelerator behind models of AXI DMA,
-AXI4-Lite and memory; every result must be that of ``offramp simulate``."""
+"""Co-simulation: the board's own driver and self-test, out of the package, against all that is in the programmable logic, Verilated, behind
+a model of the processing system's ports; every result must be that of ``offramp simulate``."""
 
 import subprocess
 import sys
@@ -14,14 +14,15 @@ import numpy.typing as npt
 from pydantic import ConfigDict
 
 from build_flows.artefacts.cosim import CheckRecord, CosimFile, Counters
+from build_flows.artefacts.manifest import ScaleRecord
 from build_flows.artefacts.selftest import Selftest
 from build_flows.artefacts.simulation import SimulationFile
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import write_json
 from build_flows.base.ui import Ui
-from build_flows.board import design
-from build_flows.board.boards import Board
+from build_flows.board.design import FCLK_MAX_MHZ
 from build_flows.board.dma_traffic import traffic
+from build_flows.board.platforms import BoardPlatform
 from quant_models.records import Record
 
 __all__ = ["CHECKS", "CosimError", "cosimulate"]
@@ -52,14 +53,17 @@ class Check:
 
 
 CHECKS = (
-    # Results that nobody takes: the accelerator fills up and stands still.
-    Check(name="DMA timeout", faults={"hold_results": 1}, case="fail_and_recover", told="did not end within"),
-    # A word too few: the accelerator waits for the rest of the last image, and the end of the batch comes with another word of it.
-    Check(name="wrong length", faults={"lose_words": 1}, case="fail_and_recover", told="words were lost or doubled"),
-    Check(name="memory error", faults={"fail_reads": 9}, case="fail_and_recover", told="memory answered with an error"),
+    Check(name="read error", faults={"read_error": 9}, case="fail_and_recover",
+          told="send (reader) channel tells of an error: memory answered"),
+    Check(name="write error", faults={"write_error": 2}, case="fail_and_recover",
+          told="receive (writer) channel tells of an error: memory answered"),
+    # The accelerator fills up and stands still, and what it was offered stays on offer.
+    Check(name="memory that takes no writes", faults={"silent_writes": 2}, case="fail_for_good", told="the memory port does not answer"),
+    Check(name="memory that answers no reads", faults={"silent_reads": 9}, case="fail_for_good", told="the memory port does not answer"),
     Check(name="wrong version", faults={"version": FAULTY_VERSION}, case="refuse", told=str(FAULTY_VERSION)),
 )
-"""What goes wrong on the way, and must be told and mended."""
+"""What goes wrong on the way, and must be told, and mended where it can be. Each begins with a port of another width, and a clock above the
+design's own."""
 
 
 class Pace(Record):
@@ -82,10 +86,11 @@ class Said(Record):
 
 
 def cosimulate(
-    *, netlist: Path, rtl: Path, golden_file: Path, exits: Path, simulated: Path, images: npt.NDArray[Any], labels: Values, board: Board,
-    samples: int | None, seed: int, ui: Ui, work: Path, cache: Path,
+    *, netlist: Path, rtl: Path, golden_file: Path, exits: Path, simulated: Path, images: npt.NDArray[Any], labels: Values,
+    board: BoardPlatform, samples: int | None, seed: int, ui: Ui, work: Path, cache: Path, scale: ScaleRecord | None = None,
 ) -> CosimFile:
-    """Co-simulate the first ``samples`` of ``images`` and give the content of ``cosim.json``; files of the run go to ``work``.
+    """Co-simulate the first ``samples`` of ``images`` and give the content of ``cosim.json``; files of the run go to ``work``. ``scale`` is
+    how sensor windows became ``images``.
 
     ``simulated`` is the ``sim.json`` to equal. Raises :class:`CosimError`, and what building the model raises.
     """
@@ -100,13 +105,13 @@ def cosimulate(
     told = SimulationFile.load(simulated)
     count = min(len(told.samples), len(images), samples or len(told.samples))
     wanted = {name: np.array([getattr(row, name) for row in told.samples[:count]], np.int64) for name in FIELDS}
-    ui.info("building the accelerator's model behind the DMA in Verilator (kept for the next run)")
+    ui.info("building the model of the programmable logic in Verilator (kept for the next run)")
     model = build_board(net, rtl, cache)
     package = work / "package"
     work.mkdir(parents=True, exist_ok=True)
-    bit, hwh = write_stand_in(work, net, board)
+    bit = write_stand_in(work, net, board)
     known = golden_samples(netlist=net, golden_file=golden_file, exits=exits, images=images, labels=labels)
-    manifest = write_package(package, netlist=net, board=board, bit=bit, hwh=hwh, samples=known)
+    manifest = write_package(package, netlist=net, board=board, bit=bit, samples=known, scale=scale)
     typed = images[:count].view(known.images.dtype)
     # However few images are wanted, failures are tested with some.
     for name, batch in (("all", typed), ("few", known.images[:FEW])):
@@ -114,7 +119,8 @@ def cosimulate(
             np.savez(file, allow_pickle=False, images=batch)
 
     def job(faults: Mapping[str, int]) -> BoardJob:
-        return BoardJob(model=model, rtl=rtl, dma_base=design.DMA_BASE, accelerator_base=design.ACCELERATOR_BASE, seed=seed, faults=faults)
+        return BoardJob(model=model, rtl=rtl, accelerator_base=manifest.accelerator.base, built=manifest.clock_mhz, fclk0=FCLK_MAX_MHZ,
+                        seed=seed, faults=faults)
 
     boards = _Boards(work, package, bit.name, job)
     with ui.progress("the driver's images through the simulated board", total=count) as bar:

@@ -78,6 +78,16 @@ def fail_and_recover(driver: Any, bit: Path, images: Images, results: Path) -> N
         np.savez(file, allow_pickle=False, label=found.label, exit=found.exit, confidence=found.confidence)
 
 
+def fail_for_good(driver: Any, bit: Path, images: Images, results: Path) -> None:
+    """A port at which memory does not answer any more is told as what it is, in bounded time; nothing mends it but a new start."""
+    with driver.Accelerator(bit) as probe:
+        seconds = (50_000 + 8 * len(images) * probe.manifest.cycles_all_hard) / (probe.manifest.clock_mhz * 1e6)
+    acc = driver.Accelerator(bit, download=False, timeout=seconds)
+    error = _expect(driver.DmaError, lambda: acc.classify(images))
+    _say(error=str(error), counters=error.counters)
+    _expect(driver.DmaError, acc.close)
+
+
 def refuse(driver: Any, bit: Path, images: Images, results: Path) -> None:
     """Hardware of another version is refused before any image is sent."""
     error = _expect(driver.MismatchError, lambda: driver.Accelerator(bit))
@@ -85,7 +95,7 @@ def refuse(driver: Any, bit: Path, images: Images, results: Path) -> None:
 
 
 CASES: dict[str, Callable[[Any, Path, Images, Path], None]] = {
-    "classify": classify, "fail_and_recover": fail_and_recover, "refuse": refuse,
+    "classify": classify, "fail_and_recover": fail_and_recover, "fail_for_good": fail_for_good, "refuse": refuse,
 }
 
 

@@ -1,4 +1,4 @@
-"""Vivado's hardware hand-off file (.hwh): what it says of a block design, as far as driver and package depend on it.
+"""A hardware hand-off file (.hwh): what it says of a design, as far as a package depends on it.
 
 The file is XML without a published definition; the elements read here are those that PYNQ's parsers read.
 """
@@ -15,13 +15,13 @@ __all__ = ["Hwh", "HwhError", "read_hwh"]
 
 
 class HwhError(OfframpError):
-    """A file that is no hardware hand-off file of a whole block design."""
+    """A file that is no hardware hand-off file of a whole design."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hwh:
-    """``name`` of the block design; ``part`` with package and speed grade (``xc7z020clg400-1``); Vivado's ``version``; by instance its
-    ``kinds`` (``axi_dma``) and ``parameters``; ``ranges``, what the processing system sees: (first address, bytes) by instance."""
+    """``name`` of the design; ``part`` with package and speed grade (``xc7z020clg400-1``); the ``version`` of what wrote it; by instance
+    its ``kinds`` (``accelerator``) and ``parameters``; ``ranges``, what the processing system sees: (first address, bytes) by instance."""
 
     name: str
     part: str
@@ -30,9 +30,15 @@ class Hwh:
     parameters: Mapping[str, Mapping[str, str]]
     ranges: Mapping[str, tuple[int, int]]
 
+    @property
+    def clock(self) -> str:
+        """The clock in MHz that FCLK0 gets, as the file has it; empty where it has none."""
+        return next((found["PCW_ACT_FPGA0_PERIPHERAL_FREQMHZ"] for found in self.parameters.values()
+                     if "PCW_ACT_FPGA0_PERIPHERAL_FREQMHZ" in found), "")
+
 
 def read_hwh(path: Path) -> Hwh:
-    """What the .hwh file ``path`` says. Raises :class:`HwhError` when it is missing, no XML, or not that of a whole block design."""
+    """What the .hwh file ``path`` says. Raises :class:`HwhError` when it is missing, no XML, or not that of a whole design."""
     try:
         root = ElementTree.parse(path).getroot()
     except OSError as error:
@@ -44,7 +50,7 @@ def read_hwh(path: Path) -> Hwh:
     systems = [module for module in modules.values() if module.get("MODTYPE") == "processing_system7"]
     if root.tag != "EDKSYSTEM" or info is None or len(systems) != 1:
         raise HwhError(f"{path} is no .hwh file of a design with one processing system7",
-                       hint="Vivado writes it as DESIGN.hwh when it generates the block design")
+                       hint="`offramp build` writes it beside the bitstream")
     return Hwh(
         name=info.get("NAME", ""), part=f"xc{info.get('DEVICE', '')}{info.get('PACKAGE', '')}{info.get('SPEEDGRADE', '')}",
         version=root.get("VIVADOVERSION", ""), kinds={name: module.get("MODTYPE", "") for name, module in modules.items()},

@@ -1,4 +1,4 @@
-"""A block design as a hardware hand-off file (.hwh), laid out as Vivado lays one out.
+"""A design as a hardware hand-off file (.hwh), laid out as Vivado lays one out.
 
 The layout is that of the .hwh files PYNQ publishes with its own overlays (Vivado 2022.1), which its parsers read: modules with parameters,
 ports and bus interfaces, who is connected to whom, and who sees what at which address. Written by hand from those, for files that stand in
@@ -142,7 +142,7 @@ def _joined(modules: Sequence[Module], nets: Mapping[Pin, Iterable[Pin]], links:
                 driver, load = reversed(ends) if signal in _ANSWERS else ends
                 pairs[driver] = [load]
     if missing:
-        raise OfframpError(f"there is no pin {'/'.join(missing[0])} in the block design")
+        raise OfframpError(f"there is no pin {'/'.join(missing[0])} in the design")
     found: dict[Pin, tuple[str, list[Pin]]] = {}
     for driver, loads in pairs.items():
         net = "_".join(driver)

@@ -4,30 +4,40 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from build_flows.artefacts.manifest import Dma, ImageRecord, Instance, ManifestExit, ManifestFile, ResultFieldRecord, ResultRecord
+from build_flows.artefacts.manifest import (
+    Dma,
+    ImageRecord,
+    ManifestExit,
+    ManifestFile,
+    Registers,
+    ResultFieldRecord,
+    ResultRecord,
+    ScaleRecord,
+)
 from build_flows.base.errors import OfframpError
-from build_flows.board.boards import Board
-from build_flows.board.design import ACCELERATOR, DMA, LENGTH_BITS, actual_clock, design_name
+from build_flows.board.design import actual_clock, design_name
+from build_flows.board.platforms import BoardPlatform
 from hw.accelerator import build_id, counted_streams
 from hw.control import register_map
 from hw.exits.decision import ExitDecision
 from hw.netlist import Exit, Netlist
+from hw.zynq import dma_map
+from hw.zynq.zynq_design import PAGES
 
 __all__ = ["manifest", "threshold_range"]
 
 _NO_THRESHOLD = ("always", "never")
 
 
-def manifest(netlist: Netlist, board: Board, files: Mapping[str, str]) -> ManifestFile:
-    """What ``NAME.json`` holds for ``netlist`` on ``board``; ``files`` are the SHA-256 sums (hex) of .bit and .hwh by their names.
+def manifest(netlist: Netlist, board: BoardPlatform, files: Mapping[str, str], scale: ScaleRecord | None = None) -> ManifestFile:
+    """What ``NAME.json`` holds for ``netlist`` on ``board``; ``files`` are the SHA-256 sums (hex) of .bit and, if any, .hwh by their names,
+    ``scale`` is how sensor windows become integers.
 
     Raises :class:`OfframpError` when the netlist is made for another part than ``board``'s, or its clock cannot be had there.
     """
     if netlist.part != board.part:
         raise OfframpError(f"{board.name} has part {board.part}, but {netlist.name} is made for {netlist.part}",
                            hint=f'set target.board = "{board.name}" and compile again')
-    if netlist.anytime:
-        raise OfframpError('build.mode = "anytime": the board\'s driver does not take results of every exit', hint='package mode "all"')
     entry, result = netlist.input, netlist.result
     words = -(-8 * entry.height * entry.width * entry.channels // entry.bus_bits)
     slowest = {stage.index: max((layer.cycles for layer in netlist.layers if layer.stage == stage.index), default=0)
@@ -45,7 +55,7 @@ def manifest(netlist: Netlist, board: Board, files: Mapping[str, str]) -> Manife
         files=dict(files),
         input=ImageRecord(
             height=entry.height, width=entry.width, channels=entry.channels, bits=entry.bits, signed=entry.signed,
-            bus_bits=entry.bus_bits, words=words,
+            bus_bits=entry.bus_bits, words=words, scale=scale,
         ),
         result=ResultRecord(
             bits=result.bits,
@@ -54,6 +64,7 @@ def manifest(netlist: Netlist, board: Board, files: Mapping[str, str]) -> Manife
             ],
         ),
         order=netlist.order,
+        anytime=netlist.anytime,
         classes=netlist.classes,
         max_in_flight=netlist.max_in_flight,
         # Every image comes in over the bus, a word a cycle.
@@ -61,10 +72,15 @@ def manifest(netlist: Netlist, board: Board, files: Mapping[str, str]) -> Manife
         cycles_all_hard=max(words, *slowest.values()),
         streams=list(counted_streams(netlist)),
         gates=len(netlist.gates),
-        dma=Dma(instance=DMA, length_bits=LENGTH_BITS),
-        accelerator=Instance(instance=ACCELERATOR),
+        dma=Dma(**_page("dma"), register_map=dma_map.VERSION, length_bits=dma_map.LENGTH_BITS),
+        accelerator=Registers(**_page("accelerator")),
         exits=[_exit(item, netlist.exchangeable) for item in netlist.exits],
     )
+
+
+def _page(name: str) -> dict[str, int]:
+    page = PAGES[name]
+    return {"base": page.base, "range": 1 << page.addr_width}
 
 
 def threshold_range(item: Exit, exchangeable: bool = False) -> tuple[int, int] | None:

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import shutil
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from build_flows.artefacts.manifest import ManifestFile
+from build_flows.artefacts.manifest import ManifestFile, ScaleRecord
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import atomic_path, hash_path, move_into_place, write_text
-from build_flows.board.boards import Board
 from build_flows.board.design import file_name
 from build_flows.board.manifest import manifest
 from build_flows.board.pair import check_pair
+from build_flows.board.platforms import BoardPlatform
 from hw.netlist import Netlist
 from sim import golden
 from sim.result_word import saturate
@@ -72,11 +73,13 @@ def golden_samples(
                    expected_exit=wanted.exit, expected_confidence=saturate(wanted.confidence, confidence))
 
 
-def write_package(folder: Path, *, netlist: Netlist, board: Board, bit: Path, hwh: Path, samples: Samples) -> ManifestFile:
+def write_package(folder: Path, *, netlist: Netlist, board: BoardPlatform, bit: Path, samples: Samples, hwh: Path | None = None,
+                  scale: ScaleRecord | None = None) -> ManifestFile:
     """Make ``folder`` the package of ``netlist`` for ``board``, replacing what is there, and give its manifest.
 
-    ``bit`` and ``hwh`` may have any names; they are checked against the netlist first, and nothing is written when they are not its own
-    (:func:`build_flows.board.pair.check_pair` tells what that raises). The same inputs give the same bytes, wherever the folder lies.
+    ``bit`` and ``hwh`` (None: there is none; the driver needs none) may have any names; they are checked against the netlist first, and
+    nothing is written when they are not its own (:func:`build_flows.board.pair.check_pair` tells what that raises). ``scale`` is how
+    sensor windows become integers. The same inputs give the same bytes, wherever the folder lies.
     Raises :class:`OfframpError` when samples are not of the network's input.
     """
     shape = (netlist.input.height, netlist.input.width, netlist.input.channels)
@@ -88,7 +91,7 @@ def write_package(folder: Path, *, netlist: Netlist, board: Board, bit: Path, hw
         shutil.rmtree(work)
     work.mkdir(parents=True)
     try:
-        found = _fill(work, netlist, board, bit, hwh, samples)
+        found = _fill(work, netlist, board, {"bit": bit, **({} if hwh is None else {"hwh": hwh})}, samples, scale)
         move_into_place(work, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -112,15 +115,17 @@ def write_archive(folder: Path, name: str, target: Path) -> None:
                     archive.addfile(entry, file)
 
 
-def _fill(work: Path, netlist: Netlist, board: Board, bit: Path, hwh: Path, samples: Samples) -> ManifestFile:
+def _fill(work: Path, netlist: Netlist, board: BoardPlatform, built: Mapping[str, Path], samples: Samples,
+          scale: ScaleRecord | None) -> ManifestFile:
     name = file_name(netlist)
-    copies = {f"{name}.bit": bit, f"{name}.hwh": hwh, f"{name}.ipynb": _PAYLOAD / "notebook.ipynb"}
+    hardware = {f"{name}.{ending}": path for ending, path in built.items()}
+    copies = {**hardware, f"{name}.ipynb": _PAYLOAD / "notebook.ipynb"}
     copies |= {script: _PAYLOAD / script for script in ("selftest.py", "benchmark.py")}
     copies |= {f"offramp_driver/{path.name}": path for path in sorted(_DRIVER.glob("*.py"))}
     for target, source in copies.items():
         (work / target).parent.mkdir(exist_ok=True)
         shutil.copyfile(source, work / target)
-    found = manifest(netlist, board, {file: hash_path(work / file) for file in (f"{name}.bit", f"{name}.hwh")})
+    found = manifest(netlist, board, {file: hash_path(work / file) for file in hardware}, scale)
     found.save(work / f"{name}.json")
     samples.write(work / "samples.npz")
     write_text(work / "README.md", _readme(name, found, len(samples.images)))

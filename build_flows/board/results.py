@@ -1,118 +1,189 @@
-"""What a build of the Vivado project leaves: found, checked against the netlist, and taken in as the folder ``bitstream``."""
+"""What a build plan leaves where it ran: checked against the netlist, and taken in as the folder ``bitstream``."""
 
-import re
+import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from build_flows.artefacts.bitstream import BitstreamFile
+from build_flows.artefacts.resources import RoutedTiming
 from build_flows.base.errors import OfframpError
-from build_flows.base.files import hash_path
-from build_flows.board import vivado, vivado_reports
-from build_flows.board.boards import Board
+from build_flows.base.files import hash_path, write_text
+from build_flows.board import open_reports, vivado_reports
 from build_flows.board.built import DESCRIPTION
 from build_flows.board.design import actual_clock, design_name, file_name
+from build_flows.board.design_hwh import Page, design_hwh
 from build_flows.board.pair import check_pair
-from build_flows.board.vivado_project import RESULTS
+from build_flows.board.plan_file import FACTS, LOG
+from build_flows.board.platforms import BoardPlatform
 from hw.accelerator import build_id
 from hw.netlist import Netlist
+from hw.zynq.zynq_design import PAGES
 
-__all__ = ["BitstreamError", "check_results", "collect", "find_results", "hashes", "missed"]
+__all__ = ["BitstreamError", "Results", "check_results", "collect", "find_results", "missed", "open_timing", "report_path", "slow"]
 
-_BUILD = "build.txt"
+_AGAIN = "write the plan again: offramp build --plan FILE; unpack it, run its script, and take that folder in"
+_REPORTS: Mapping[str, Mapping[str, str]] = {
+    "vivado": {
+        vivado_reports.UTILISATION: "_utilisation.rpt", vivado_reports.UTILISATION_SYNTH: "_utilization_synth.rpt",
+        vivado_reports.TIMING: "_timing.rpt", vivado_reports.POWER: "_power.rpt", "route_status.rpt": "_route_status.rpt",
+        "drc.rpt": "_drc.rpt", "methodology.rpt": "_methodology.rpt",
+    },
+    "open": {
+        open_reports.UTILISATION: "_utilisation.json", open_reports.TIMING: "_timing.json", "yosys.log": "_yosys.log",
+        open_reports.NEXTPNR: "_nextpnr.log",
+    },
+}
+"""What is taken in as ``reports/``, by flow: the names there, and what follows the plan's name where it ran."""
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "vivado": (vivado_reports.UTILISATION, vivado_reports.TIMING, vivado_reports.POWER), "open": (open_reports.UTILISATION,),
+}
 
 
 class BitstreamError(OfframpError):
-    """What Vivado left is not a whole bitstream of this design that meets its timing."""
+    """What a build left is not a whole bitstream of this design that meets its timing."""
 
 
-def find_results(folder: Path) -> Path:
-    """``folder``, or ``results`` in it, whichever holds what a build left; raises :class:`BitstreamError` when neither does."""
-    for place in (folder, folder / RESULTS):
-        if (place / _BUILD).is_file():
-            return place
-        # The Tcl writes build.txt last: here a build ended early, and its reports may tell why.
-        timing, synthesised = (place / "reports" / name for name in (vivado_reports.TIMING, vivado_reports.UTILISATION_SYNTH))
-        if timing.is_file() and not (found := vivado_reports.read_timing(timing)).met:
-            raise missed(found)
-        if synthesised.is_file() and (short := vivado_reports.read_utilisation(synthesised).shortages()):
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """A folder in which a plan was unpacked and run, and the plan's ``facts``: ``flow``, ``board``, ``part``, ``clock_mhz``, ``name``, and,
+    of offramp's own, ``design`` and ``build``."""
+
+    folder: Path
+    facts: Mapping[str, Any]
+
+    @property
+    def flow(self) -> str:
+        """``vivado`` or ``open``."""
+        return str(self.facts["flow"])
+
+    @property
+    def bit(self) -> Path:
+        """The bitstream, which need not be there."""
+        return self.folder / f"{self.facts['name']}.bit"
+
+    def reports(self) -> dict[str, Path]:
+        """The reports that are there, by the names that they are taken in by."""
+        found = {name: report_path(self.folder, self.facts, name) for name in _REPORTS[self.flow]}
+        return {name: path for name, path in found.items() if path.is_file()}
+
+    def versions(self) -> dict[str, str]:
+        """The version of each tool that built it, as far as what it left tells. Raises :class:`BitstreamError` for a Vivado that is too
+        old."""
+        if self.flow == "open":
+            return open_reports.versions(self.reports())
+        version = vivado_reports.read_version(self.reports()[vivado_reports.UTILISATION])
+        if tuple(map(int, version.split("."))) < vivado_reports.OLDEST:
+            raise BitstreamError(f"{self.folder} was built by Vivado {version}; 2022.2 or newer is needed")
+        return {"vivado": version}
+
+    def hashes(self) -> dict[str, str]:
+        """The SHA-256 of what is taken from there: equal for one build."""
+        log = {LOG: self.folder / LOG} if (self.folder / LOG).is_file() else {}
+        return {name: hash_path(path) for name, path in {"bit": self.bit, **self.reports(), **log}.items()}
+
+
+def report_path(folder: Path, facts: Mapping[str, Any], name: str) -> Path:
+    """Where in ``folder``, where a plan with these ``facts`` ran, the report is that is taken in as ``name``."""
+    return folder / f"{facts['name']}{_REPORTS[facts['flow']][name]}"
+
+
+def find_results(folder: Path) -> Results:
+    """What is in ``folder``, in which a plan was unpacked and run. Raises :class:`BitstreamError` when it is no such folder, or when the
+    run did not end well, with why as far as its reports tell."""
+    if not folder.is_dir():
+        raise BitstreamError(f"--from {folder}: {folder} is no folder", hint="give the folder in which the plan was unpacked and run")
+    try:
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        found = Results(folder=folder, facts={**facts, "name": str(facts["name"])})
+        found.reports()
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BitstreamError(f"--from {folder}: {folder} holds no {FACTS} of a build plan",
+                             hint="give the folder in which the plan was unpacked and run") from None
+    _refuse_missed(found)
+    if not found.bit.is_file():
+        synthesised = report_path(folder, facts, vivado_reports.UTILISATION_SYNTH) if found.flow == "vivado" else None
+        if synthesised is not None and synthesised.is_file() and (short := vivado_reports.read_utilisation(synthesised).shortages()):
             raise BitstreamError(f"--from {folder}: the design does not fit: {'; '.join(short)}",
                                  hint="raise target.cycles_per_sample, or leave out an exit")
-    there = "is no folder" if not folder.is_dir() else f"holds no {_BUILD}, nor does {RESULTS}/ in it"
-    raise BitstreamError(f"--from {folder}: {folder} {there}",
-                         hint="give the folder that --project-only wrote, after its build.sh ended well, or its results/")
+        raise BitstreamError(f"--from {folder}: there is no {found.bit.name}, so its build did not end well",
+                             hint=f"run build_{facts['name']}.sh in it, and see what it says")
+    return found
 
 
-def check_results(results: Path, netlist: Netlist, board: Board) -> dict[str, str]:
-    """Check that ``results`` are a whole build of ``netlist`` for ``board`` that fits and meets timing; what ``build.txt`` says.
+def check_results(found: Results, netlist: Netlist, board: BoardPlatform) -> None:
+    """Check that ``found`` is a whole build of ``netlist`` for ``board`` that meets timing.
 
-    The files must be there, ``build.txt`` name design, board and part, and .bit and .hwh pass :func:`build_flows.board.pair.check_pair`.
-    Raises :class:`BitstreamError`, naming what is and what should be, what that raises, and
+    The plan must have been made for this network, board, part and clock, the files must be there, and the .bit be of that part
+    (:func:`build_flows.board.pair.check_pair`). Raises :class:`BitstreamError`, naming what is and what should be, what that raises, and
     :class:`build_flows.board.vivado_reports.ReportError`.
     """
-    name, design = file_name(netlist), design_name(netlist)
-    wanted = (_BUILD, f"{name}.bit", f"{name}.hwh", *(f"reports/{report}" for report in (
-        vivado_reports.UTILISATION, vivado_reports.TIMING, vivado_reports.POWER)))
-    said = _read_build(results / _BUILD) if (results / _BUILD).is_file() else {}
-    if said.get("design", design) != design:
-        raise BitstreamError(f"{results} is of design {said['design']}, not {design}",
-                             hint="the network was compiled anew since: run offramp build --project-only, build again and take that in")
-    missing = [item for item in wanted if not (results / item).is_file()]
+    wanted = {"design": design_name(netlist), "build": build_id(netlist), "board": board.name, "part": board.part,
+              "clock_mhz": actual_clock(netlist.clock_mhz)}
+    for key, value in wanted.items():
+        if found.facts.get(key) != value:
+            raise BitstreamError(f"{found.folder / FACTS}: {key} must be {value}, not {found.facts.get(key)}", hint=_AGAIN)
+    missing = [path.name for path in (found.bit, *(report_path(found.folder, found.facts, name) for name in _NEEDED[found.flow]))
+               if not path.is_file()]
     if missing:
-        raise BitstreamError(f"{results} lacks {', '.join(missing)}", hint="did the build end, and were all its files copied?")
-    for key, value in (("design", design), ("board", board.name), ("part", board.part)):
-        if said.get(key) != value:
-            raise BitstreamError(f"{results / _BUILD}: {key} must be {value}, not {said.get(key)}", hint="build it again")
-    timing = vivado_reports.read_timing(results / "reports" / vivado_reports.TIMING)
-    if not timing.met:
-        raise missed(timing)
-    check_pair(results / f"{name}.bit", results / f"{name}.hwh", netlist, board)
-    said["vivado"] = _version(results, said)
-    return said
+        raise BitstreamError(f"{found.folder} lacks {', '.join(missing)}", hint="did the build end, and were all its files copied?")
+    _refuse_missed(found)
+    check_pair(found.bit, None, netlist, board)
+    found.versions()
+
+
+def _refuse_missed(found: Results) -> None:
+    reports = found.reports()
+    if found.flow == "vivado" and vivado_reports.TIMING in reports:
+        timing = vivado_reports.read_timing(reports[vivado_reports.TIMING])
+        if not timing.met:
+            raise missed(timing)
+    if found.flow == "open":
+        routed = open_timing(found.folder, found.facts)
+        if routed is not None and not routed.met:
+            raise slow(routed)
 
 
 def missed(timing: vivado_reports.Timing) -> BitstreamError:
-    """What to say of a build that misses its timing."""
+    """What to say of a build by Vivado that misses its timing."""
     hint = "give it time elsewhere: another layout of exits, or more cycles per sample"
     if timing.wns_ns < 0:
         hint = f"set target.clock_mhz to {int(timing.fmax_mhz)} or less, or raise target.cycles_per_sample"
     return BitstreamError(timing.missed(), hint=hint)
 
 
-def collect(results: Path, target: Path, netlist: Netlist, board: Board) -> None:
-    """Check ``results`` and copy what is taken in to ``target``, with ``bitstream.json``."""
-    said = check_results(results, netlist, board)
-    target.mkdir(parents=True)
-    files = hashes(results, netlist)
-    for name in files:
-        (target / name).parent.mkdir(exist_ok=True)
-        shutil.copyfile(results / name, target / name)
-    copied = {name: hash_path(target / name) for name in files}
-    if copied != files:
-        raise BitstreamError(f"{results} changed while it was copied", hint="wait until nothing writes there, then try again")
+def open_timing(folder: Path, facts: Mapping[str, Any]) -> RoutedTiming | None:
+    """The routed timing of a build by the open flow in ``folder``; None where there is none."""
+    path = report_path(folder, facts, open_reports.TIMING)
+    return open_reports.read_timing(path) if path.is_file() else None
+
+
+def slow(timing: RoutedTiming) -> BitstreamError:
+    """What to say of a build by the open flow that misses its timing."""
+    return BitstreamError(f"misses timing: routed for {timing.fmax_mhz:g} MHz instead of {timing.clock_mhz:g} MHz",
+                          hint=f"set target.clock_mhz to {int(timing.fmax_mhz)} or less, or raise target.cycles_per_sample")
+
+
+def collect(found: Results, target: Path, netlist: Netlist, board: BoardPlatform, tools: Mapping[str, str]) -> None:
+    """Check ``found``, built by these ``tools`` (version by name), and copy what is taken in to ``target``,
+    with a .hwh of the design and ``bitstream.json``."""
+    check_results(found, netlist, board)
+    name, before = file_name(netlist), found.hashes()
+    copies = {f"{name}.bit": found.bit, **{f"reports/{report}": path for report, path in found.reports().items()}}
+    if (found.folder / LOG).is_file():
+        copies[LOG] = found.folder / LOG
+    for file, source in copies.items():
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target / file)
+    written = {file: hash_path(target / file) for file in copies}
+    if sorted(written.values()) != sorted(before.values()):
+        raise BitstreamError(f"{found.folder} changed while it was copied", hint="wait until nothing writes there, then try again")
+    hwh = target / f"{name}.hwh"
+    pages = [Page(name=f"{kind}_0", kind=kind, base=page.base, size=1 << page.addr_width) for kind, page in PAGES.items()]
+    write_text(hwh, design_hwh(name=design_name(netlist), board=board, clock_mhz=actual_clock(netlist.clock_mhz), pages=pages))
     BitstreamFile(
-        design=said["design"], build=build_id(netlist), board=board.name, part=board.part, vivado=said["vivado"],
-        clock_mhz=actual_clock(netlist.clock_mhz), files=files,
+        design=design_name(netlist), build=build_id(netlist), board=board.name, part=board.part, flow=found.flow, tools=dict(tools),
+        clock_mhz=actual_clock(netlist.clock_mhz), files={**written, hwh.name: hash_path(hwh)},
     ).save(target / DESCRIPTION)
-
-
-def hashes(results: Path, netlist: Netlist) -> dict[str, str]:
-    """The files that are taken in, and their SHA-256."""
-    reports = sorted(path for path in (results / "reports").glob("*.rpt") if path.is_file())
-    files = (results / f"{file_name(netlist)}.bit", results / f"{file_name(netlist)}.hwh", results / _BUILD, *reports)
-    return {path.relative_to(results).as_posix(): hash_path(path) for path in files}
-
-
-def _read_build(path: Path) -> dict[str, str]:
-    """``build.txt``: a key and its value a line."""
-    lines = (line.split(None, 1) for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
-    return {words[0].rstrip(":="): words[1].strip() for words in lines if len(words) == 2}
-
-
-def _version(results: Path, said: Mapping[str, str]) -> str:
-    version = re.search(r"(\d{4})\.(\d+)", said.get("vivado", ""))
-    if version is None:
-        raise BitstreamError(f"{results / _BUILD}: vivado must be a version, not {said.get('vivado')}", hint="build it again")
-    if (int(version[1]), int(version[2])) < vivado.MINIMUM:
-        raise BitstreamError(f"{results} was built by Vivado {version[0]}; 2022.2 or newer is needed")
-    return version[0]

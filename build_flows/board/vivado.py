@@ -1,7 +1,6 @@
-"""Runs Vivado in batch mode and says what went wrong in words that help.
+"""Finds Vivado, and says what went wrong in a run of it in words that help.
 
-Vivado runs in a session of its own, its output in a log; whatever ends us ends all its processes. Messages and their numbers are those
-that Vivado prints (UG835, UG904).
+Messages and their numbers are those that Vivado prints (UG835, UG904).
 """
 
 import os
@@ -9,29 +8,17 @@ import re
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from build_flows.base.errors import OfframpError
+from build_flows.board.vivado_reports import OLDEST
 
-__all__ = ["LOG", "MINIMUM", "Vivado", "VivadoError", "explain_log", "find_vivado", "run_vivado", "too_many"]
+__all__ = ["ELSEWHERE", "Vivado", "VivadoError", "explain_log", "find_vivado", "too_many"]
 
-MINIMUM = (2022, 2)
-LOG = "build.log"
-"""All that Vivado printed, in the project folder."""
-
-_POLL = 0.2
-_PATIENCE = 10.0
-"""Seconds that Vivado has to end after it was asked to."""
-_ELSEWHERE = "--project-only writes a folder that builds elsewhere with one command, and --from FOLDER takes in what came of it"
+ELSEWHERE = "--plan FILE writes what builds elsewhere with one command, and --from FOLDER takes in what came of it"
 _SHOWN = 3
-_TOO_LARGE = "the design does not fit"
-"""How ``tcl/implement.tcl`` says it."""
 
 
 class VivadoError(OfframpError):
@@ -47,69 +34,25 @@ class Vivado:
 
 
 def find_vivado() -> Vivado:
-    """The ``vivado`` on PATH, asked for its version. Raises :class:`VivadoError` when there is none, or none of 2022.2 or newer."""
-    found = shutil.which("vivado")
+    """The ``vivado`` on PATH, or the one that VIVADO in the environment names, asked for its version. Raises :class:`VivadoError` when
+    there is none, or none of 2022.2 or newer."""
+    found = shutil.which(os.environ.get("VIVADO") or "vivado")
     if found is None:
-        raise VivadoError("vivado is not on PATH", hint=f"source Vivado's settings64.sh first; without Vivado, {_ELSEWHERE}")
+        raise VivadoError("vivado is not on PATH", hint=f"source Vivado's settings64.sh first; without Vivado, {ELSEWHERE}")
     try:
         ran = subprocess.run([found, "-version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=300,
                              check=False)
     except (OSError, subprocess.SubprocessError) as error:
-        raise VivadoError(f"{found} -version did not run: {error}", hint=f"mend Vivado's installation; else {_ELSEWHERE}") from None
+        raise VivadoError(f"{found} -version did not run: {error}", hint=f"mend Vivado's installation; else {ELSEWHERE}") from None
     version = re.search(r"^\W*vivado v\.?(\d{4})\.(\d+)", ran.stdout, re.IGNORECASE | re.MULTILINE)
     if version is None:
         said = next((line.strip() for line in (ran.stderr + "\n" + ran.stdout).splitlines() if line.strip()), "nothing")
         raise VivadoError(f"{found} -version does not tell a version (exit code {ran.returncode}): {said}",
-                          hint=f"mend Vivado's installation; else {_ELSEWHERE}")
-    if (int(version[1]), int(version[2])) < MINIMUM:
-        raise VivadoError(f"Vivado must be {MINIMUM[0]}.{MINIMUM[1]} or newer, not {version[1]}.{version[2]} ({found})",
-                          hint=f"put a newer one on PATH; else {_ELSEWHERE}")
+                          hint=f"mend Vivado's installation; else {ELSEWHERE}")
+    if (int(version[1]), int(version[2])) < OLDEST:
+        raise VivadoError(f"Vivado must be {OLDEST[0]}.{OLDEST[1]} or newer, not {version[1]}.{version[2]} ({found})",
+                          hint=f"put a newer one on PATH; else {ELSEWHERE}")
     return Vivado(command=Path(found), version=f"{version[1]}.{version[2]}")
-
-
-def run_vivado(vivado: Vivado, arguments: Sequence[str], folder: Path, tell: Callable[[str, str], None]) -> int:
-    """Run Vivado with ``arguments`` in ``folder``; its exit code, negative or above 128 for a signal.
-
-    What it prints goes to ``folder``/:data:`LOG`. ``tell(phase, detail)`` hears where it is: ``phase`` is the stage that
-    ``tcl/build.tcl`` names, ``detail`` Vivado's own line about a part of it, or empty. However the wait for it ends, none of its processes
-    is left.
-    """
-    log = folder / LOG
-    with log.open("wb") as output:
-        process = subprocess.Popen([str(vivado.command), *arguments], cwd=folder, stdin=subprocess.DEVNULL, stdout=output,
-                                   stderr=subprocess.STDOUT, start_new_session=True)
-    try:
-        # Followed in its file, not through a pipe: a process that outlives Vivado would hold the pipe open.
-        with log.open(encoding="utf-8", errors="replace") as lines:
-            follow = _Follower(tell)
-            while not _ended(process):
-                follow.hear(lines.read())
-                time.sleep(_POLL)
-            follow.hear(lines.read())
-    finally:
-        _end(process)
-    return process.returncode
-
-
-class _Follower:
-    """Finds phases in what Vivado prints, in whatever pieces it comes."""
-
-    def __init__(self, tell: Callable[[str, str], None]) -> None:
-        self._tell = tell
-        self._rest = ""
-        self._phase = ""
-
-    def hear(self, text: str) -> None:
-        *lines, self._rest = (self._rest + text).split("\n")
-        for line in lines:
-            part = re.match(r"(?:Phase|Start(?:ing)?) (.+?)(?: \||$)", line)
-            # The line of a Tcl error begins with the same word, but has more than words.
-            own = re.fullmatch(r"offramp: ([a-z ]+)", line)
-            if own is not None:
-                self._phase = own[1].strip()
-                self._tell(self._phase, "")
-            elif part is not None and self._phase:
-                self._tell(self._phase, part[1].strip())
 
 
 def too_many(log: str) -> list[str]:
@@ -129,9 +72,8 @@ def explain_log(code: int, log: str, path: Path, *, part: str, short: Sequence[s
     """
     errors = list(dict.fromkeys(line.strip() for line in log.splitlines() if line.startswith("ERROR:")))
     placer = too_many(log)
-    if placer or any(_TOO_LARGE in line for line in errors):
-        short = short or placer or [line.partition(_TOO_LARGE)[2].partition(": ")[2] for line in errors if _TOO_LARGE in line]
-        return VivadoError(f"does not fit {part}: {'; '.join(short)}",
+    if placer:
+        return VivadoError(f"does not fit {part}: {'; '.join(short or placer)}",
                            hint=f"raise target.cycles_per_sample, or leave out an exit; log: {path}")
     # Vivado's start script exits with 128 and the signal's number when the program under it was killed.
     number = -code if code < 0 else code - 128 if 128 < code < 192 else 0
@@ -159,43 +101,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return "unknown"
-
-
-def _ended(process: "subprocess.Popen[bytes]") -> bool:
-    """Whether it has ended; not yet waited for, it keeps its number, and so its group's, for :func:`_end`."""
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End the process, those it started, and theirs, also where they have a group of their own (Vivado's runs may)."""
-    family: list[psutil.Process] = []
-    if not _ended(process):
-        with suppress(psutil.Error):
-            family = psutil.Process(process.pid).children(recursive=True)
-        _signal(process.pid, signal.SIGTERM)
-        for item in family:
-            with suppress(psutil.Error):
-                item.terminate()
-        until = time.monotonic() + _PATIENCE
-        while time.monotonic() < until and not (_ended(process) and not _alive(family)):
-            time.sleep(0.05)
-    for item in _alive(family):
-        with suppress(psutil.Error):
-            item.kill()
-    _signal(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _alive(family: Sequence[psutil.Process]) -> list[psutil.Process]:
-    # is_running knows a number that was given away again; a zombie has ended.
-    found = []
-    for item in family:
-        with suppress(psutil.Error):
-            if item.is_running() and item.status() != psutil.STATUS_ZOMBIE:
-                found.append(item)
-    return found
-
-
-def _signal(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)

@@ -13,8 +13,11 @@ from pathlib import Path
 from build_flows.artefacts.resources import Capacity, Power, VivadoRecord, VivadoTiming
 from build_flows.base.errors import OfframpError
 
-__all__ = ["POWER", "TIMING", "UTILISATION", "UTILISATION_SYNTH", "ReportError", "Timing", "Utilisation", "figures", "read_power",
-           "read_timing", "read_utilisation"]
+__all__ = ["OLDEST", "POWER", "TIMING", "UTILISATION", "UTILISATION_SYNTH", "ReportError", "Timing", "Utilisation", "figures", "read_power",
+           "read_timing", "read_utilisation", "read_version"]
+
+OLDEST = (2022, 2)
+"""The oldest Vivado that is known to do."""
 
 UTILISATION, TIMING, POWER = "utilisation.rpt", "timing.rpt", "power.rpt"
 UTILISATION_SYNTH = "utilisation_synth.rpt"
@@ -124,6 +127,15 @@ def read_utilisation(path: Path) -> Utilisation:
 
     used = {name: value(rows_used, "Used") for name, (_, rows_used, _) in _ROWS.items()}
     return Utilisation(used=used, capacity={name: value(there, "Available") for name, (_, _, there) in _ROWS.items()})
+
+
+def read_version(path: Path) -> str:
+    """The version of the Vivado that wrote the report ``path``, as ``2022.2``."""
+    told = next((line for line in _read(path, "Utilization Design Information") if line.startswith("| Tool Version")), "")
+    version = re.search(r"v\.?(\d{4}\.\d+)", told)
+    if version is None:
+        raise ReportError(f"{path} does not tell the version of Vivado", hint=_HINT)
+    return version[1]
 
 
 def read_timing(path: Path) -> Timing:

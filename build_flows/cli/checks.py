@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
+from build_flows.board.vivado import ELSEWHERE
+
 __all__ = ["Check", "checks", "verilator_root"]
 
 COCOTB_VERILATOR = (5, 36)
@@ -37,7 +39,7 @@ DISTRIBUTIONS = {
 }
 BOARD_PROGRAMS = {
     "ssh": ("offramp deploy", "apt-get install openssh-client"),
-    "vivado": ("offramp build", "not needed here: offramp build --project-only makes a folder that builds where Vivado is"),
+    "vivado": ("offramp build", f"not needed here: {ELSEWHERE}"),
 }
 """Programs that only a board's commands need."""
 FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -87,6 +89,7 @@ def checks(folder: Path) -> Iterator[Check]:
     for name, (purpose, hint) in BOARD_PROGRAMS.items():
         path = shutil.which(name) or ""
         yield Check(name, purpose, bool(path), path, hint, required=False)
+    yield from _open_flow()
     yield from _machine(folder)
 
 
@@ -132,6 +135,15 @@ def _libpython() -> Check:
         return Check("libpython", "runs the benches inside the simulation", False, "", "run `make setup`")
     found = find_libpython() or ""
     return Check("libpython", "runs the benches inside the simulation", bool(found), found, "apt-get install libpython3-dev")
+
+
+def _open_flow() -> Iterator[Check]:
+    try:
+        from build_flows.board.open_tools import pieces
+    except ImportError:
+        return  # without the gateware's package there is nothing to build; that it is missing is told above
+    for piece in pieces():
+        yield Check(piece.name, "offramp build --flow open", bool(piece.found), piece.found, piece.hint, required=False)
 
 
 def _machine(folder: Path) -> Iterator[Check]:

@@ -1,11 +1,23 @@
-"""``offramp cosim``: the board's own driver against the Verilated accelerator."""
+"""``offramp cosim``: the board's own driver against all that is in the programmable logic, Verilated."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, number, print_json, working
+from build_flows.cli.shared import (
+    EXISTING,
+    answer,
+    board_option,
+    chosen_board,
+    data_option,
+    debug_option,
+    json_option,
+    load_project,
+    number,
+    print_json,
+    working,
+)
 from build_flows.cli.verdict import alarm, fields
 from build_flows.pages.html import percent
 
@@ -15,23 +27,23 @@ if TYPE_CHECKING:
 
 __all__ = ["cosim"]
 
-BOARDS = ("pynq-z1", "pynq-z2")
 
 
 @click.command()
 @click.argument("config", type=EXISTING)
 @click.option("--samples", type=click.IntRange(1), metavar="N", help="Test images to run.  [default: all that were simulated]")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Seed of the memory's latencies.")
-@click.option("--board", type=click.Choice(BOARDS), help="Board whose block design is modelled.  [default: target.board]")
+@board_option
 @data_option
 @json_option
 @debug_option
 def cosim(config: Path, samples: int | None, seed: int, board: str | None, data: Path | None, as_json: bool) -> None:
-    """Run the board's own Python driver against the Verilated accelerator and its DMA (cosim.json).
+    """Run the board's own Python driver against all that is in the programmable logic, Verilated (cosim.json).
 
-    The package is made as for the board, with files in the place of Vivado's; its driver and its self-test run unchanged, on a stand-in
-    for pynq: AXI4-Lite reaches the accelerator's own pins, AXI DMA and memory are models. Every result must be that of `offramp
-    simulate`. Then transfers go wrong on purpose: the driver must say so, recover, and be right again.
+    The package is made as for the board, with a stand-in for the bitstream; its driver and its self-test run unchanged, on a stand-in for
+    pynq: accelerator, memory reader and writer and the way to their registers are those of the bitstream, the processing system's ports
+    and memory are a model, which starts as a board may: with another clock and a narrow port. Every result must be that of `offramp
+    simulate`. Then transfers go wrong on purpose: the driver must say so, recover where that can be, and be right again.
 
     \b
     Examples:
@@ -40,11 +52,10 @@ def cosim(config: Path, samples: int | None, seed: int, board: str | None, data:
     """
     with working() as ui:
         project = load_project(config, data)
-        from build_flows.board.boards import find_board
         from build_flows.steps import cosim as co
         from build_flows.steps.flow import open_flow
 
-        chosen = find_board(board or project.config.target.board)
+        chosen = chosen_board(project, board)
         with open_flow(project, ui) as flow:
             found = co.cosim(flow, chosen, samples=samples, seed=seed)
             verdict = flow.verdict()

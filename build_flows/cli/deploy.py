@@ -6,14 +6,24 @@ from typing import TYPE_CHECKING
 import click
 
 from build_flows.base.errors import OfframpError
-from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
+from build_flows.cli.shared import (
+    EXISTING,
+    answer,
+    board_option,
+    chosen_board,
+    data_option,
+    debug_option,
+    json_option,
+    load_project,
+    print_json,
+    working,
+)
 
 if TYPE_CHECKING:
     from build_flows.artefacts.selftest import Selftest
 
 __all__ = ["deploy"]
 
-BOARDS = ("pynq-z1", "pynq-z2")
 SHOWN = 5
 
 
@@ -21,7 +31,7 @@ SHOWN = 5
 @click.argument("config", type=EXISTING)
 @click.option("--host", required=True, metavar="USER@HOST", help="The board, as ssh takes it: user@address, or an alias of ssh's.")
 @click.option("--run", "test", is_flag=True, help="Run the self-test on the board and bring its result back (selftest.json).")
-@click.option("--board", type=click.Choice(BOARDS), help="Board that the package is for.  [default: target.board]")
+@board_option
 @click.option("--package", "folder", type=EXISTING, metavar="FOLDER", help="Deploy this package instead of the project's own.")
 @click.option("--any-board", is_flag=True, help="Do not ask what board it is.")
 @click.option("--python", metavar="PATH", help="Python on the board.  [default: that of a PYNQ image]")
@@ -50,7 +60,6 @@ def deploy(
         project = load_project(config, data)
         from build_flows.artefacts.selftest import SelftestFile
         from build_flows.board import deploy as work
-        from build_flows.board.boards import find_board
         from build_flows.board.ssh import Ssh
         from build_flows.steps.flow import open_flow
         from build_flows.steps.package import make_package
@@ -59,7 +68,7 @@ def deploy(
             if file is not None and not file.is_file():
                 raise OfframpError(f"{option} {file}: no such file")
         ssh = Ssh(host, port=port, identity=identity, config=ssh_config)
-        chosen = find_board(board or project.config.target.board)
+        chosen = chosen_board(project, board, image=True)
         with open_flow(project, ui) as flow:
             package = work.check_package(make_package(flow, chosen) if folder is None else folder)
             password = click.prompt("password of sudo on the board", hide_input=True, err=True) if ask_sudo else None

@@ -8,6 +8,7 @@ import warnings
 import click
 
 from build_flows.base.errors import explain
+from build_flows.cli.boards import boards
 from build_flows.cli.build import build
 from build_flows.cli.compare import compare
 from build_flows.cli.compile import compile
@@ -30,7 +31,7 @@ __all__ = ["cli", "main"]
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 COMMANDS = (
-    build, compare, compile, cosim, deploy, doctor, evaluate, exit_unit, init, package, prove, report, run, simulate, synth, train,
+    boards, build, compare, compile, cosim, deploy, doctor, evaluate, exit_unit, init, package, prove, report, run, simulate, synth, train,
 )
 
 

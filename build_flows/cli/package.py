@@ -5,16 +5,26 @@ from pathlib import Path
 
 import click
 
-from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
+from build_flows.cli.shared import (
+    EXISTING,
+    answer,
+    board_option,
+    chosen_board,
+    data_option,
+    debug_option,
+    json_option,
+    load_project,
+    print_json,
+    working,
+)
 
 __all__ = ["package"]
 
-BOARDS = ("pynq-z1", "pynq-z2")
 
 
 @click.command()
 @click.argument("config", type=EXISTING)
-@click.option("--board", type=click.Choice(BOARDS), help="Board that the bitstream is for.  [default: target.board]")
+@board_option
 @click.option("--tar", is_flag=True, help="Write the same as one archive, NAME-package.tar.gz, too.")
 @data_option
 @json_option
@@ -32,13 +42,12 @@ def package(config: Path, board: str | None, tar: bool, data: Path | None, as_js
     with working() as ui:
         project = load_project(config, data)
         from build_flows.artefacts.manifest import ManifestFile
-        from build_flows.board.boards import find_board
         from build_flows.board.design import file_name
         from build_flows.steps.flow import open_flow
         from build_flows.steps.package import PACKAGE, make_archive, make_package
         from hw.netlist import load
 
-        chosen = find_board(board or project.config.target.board)
+        chosen = chosen_board(project, board, image=True)
         with open_flow(project, ui) as flow:
             archive = make_archive(flow, chosen) if tar else None
             folder = flow.path(PACKAGE) if tar else make_package(flow, chosen)

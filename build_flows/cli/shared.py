@@ -15,11 +15,12 @@ import click
 
 if TYPE_CHECKING:
     from build_flows.base.ui import RichUi
+    from build_flows.board.platforms import BoardPlatform
     from build_flows.project.load import Project
 
 __all__ = [
-    "EXISTING", "answer", "data_option", "debug_option", "done", "json_option", "load_project", "number", "print_json", "project_command",
-    "working",
+    "EXISTING", "answer", "board_option", "chosen_board", "data_option", "debug_option", "done", "json_option", "load_project", "number",
+    "print_json", "project_command", "working",
 ]
 
 EXISTING = click.Path(path_type=Path)
@@ -28,6 +29,9 @@ debug_option = click.option("--debug", is_flag=True, expose_value=False, help="S
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 data_option = click.option(
     "--data", type=EXISTING, metavar="DIR", help="Folder or file of the data set; goes before the config's data.path."
+)
+board_option = click.option(
+    "--board", metavar="BOARD", help="Board, one of `offramp boards`, or a file board.toml.  [default: target.board]"
 )
 
 
@@ -60,6 +64,20 @@ def load_project(config: Path, data: Path | None) -> "Project":
     from build_flows.project.load import load
 
     return load(config, data_dir=data)
+
+
+def chosen_board(project: "Project", board: str | None, image: bool = False) -> "BoardPlatform":
+    """The board that ``--board`` names, or the project's own (None). Raises :class:`build_flows.base.errors.OfframpError` for none that is
+    known, and, where it has to have a PYNQ ``image``, for one without."""
+    from build_flows.base.errors import OfframpError
+    from build_flows.board.platforms import PLATFORMS, find_platform
+
+    found = find_platform(project.config.target.board, project.file.parent) if board is None else find_platform(board)
+    if image and not found.pynq:
+        known = ", ".join(sorted(name for name, item in PLATFORMS.items() if item.pynq))
+        raise OfframpError(f"{found.label} is build-only: the driver needs a PYNQ image, and none is known for it",
+                           hint=f"boards with one: {known}; `offramp build` makes the bitstream")
+    return found
 
 
 def answer() -> "RichUi":

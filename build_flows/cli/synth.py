@@ -12,11 +12,11 @@ from build_flows.pages.html import percent
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from build_flows.artefacts.resources import LayerEstimate, ResourcesFile, StageSums, Sums, UnitRecord, VivadoRecord
+    from build_flows.artefacts.resources import LayerEstimate, OpenRecord, ResourcesFile, StageSums, Sums, UnitRecord, VivadoRecord
     from build_flows.artefacts.verdict import Verdict
     from build_flows.project.load import Project
 
-__all__ = ["synth", "vivado_verdict"]
+__all__ = ["routed_verdict", "synth"]
 
 COLUMNS = ("LUT", "LUT paired", "LUTRAM", "FF", "BRAM36", "DSP", "CARRY4")
 UNIT_COLUMNS = ("LUT", "LUTRAM", "FF", "BRAM36", "DSP")
@@ -25,7 +25,7 @@ FIELDS = ("lut", "lut_paired", "lutram", "ff", "bram36", "dsp", "carry")
 PART_FIELDS = FIELDS[2:]
 """What a part's capacity has beside ``lut``."""
 ROUTED_FIELDS = PART_FIELDS[:-1]
-"""Of these, what Vivado's reports count."""
+"""Of these, what the reports of both flows count."""
 
 
 @click.command()
@@ -80,7 +80,7 @@ def _show(project: "Project", found: "ResourcesFile", verdict: "Verdict") -> Non
     tables.table(f"{project.name}: stages", ("stage", "units", *COLUMNS), [_stage(row) for row in found.stages])
     tables.table(f"{project.name} on {found.part} (share of LUT: most pairs counted once, and LUTRAM; CARRY4: carry chains, one a slice)",
                  ("", *COLUMNS), _totals(found))
-    for line in (*_told(found), *(vivado_verdict(found.vivado) if found.vivado is not None else ())):
+    for line in (*_told(found), *(routed_verdict(found.routed) if found.routed is not None else ())):
         click.echo(line)
     show(project.name, verdict, project.config)
 
@@ -127,9 +127,10 @@ def _totals(found: "ResourcesFile") -> list[tuple[object, ...]]:
         rows.append(("whole top", *_sums(found.whole)))
         differences = [getattr(found.whole.difference, name) for name in FIELDS]
         rows.append(("sum against whole", *("-" if value is None else f"{100 * value:+.1f} %" for value in differences)))
-    if found.vivado is not None:
-        used = found.vivado.utilisation
-        rows.append(("Vivado, with DMA", f"{used.lut:,}", "", *(f"{getattr(used, name):,g}" for name in ROUTED_FIELDS), "-"))
+    if found.routed is not None:
+        used = found.routed.utilisation
+        name = "Vivado, with DMA" if found.vivado is not None else "open flow, with DMA"
+        rows.append((name, f"{used.lut:,}", "", *(f"{getattr(used, field):,g}" for field in ROUTED_FIELDS), "-"))
     capacity, shares = found.capacity, found.shares
     rows.append(("the part has", f"{capacity.lut:,}", "", *(f"{getattr(capacity, name):,}" for name in PART_FIELDS)))
     rows.append(("share", _share(shares.lut), "", *(_share(getattr(shares, name)) for name in PART_FIELDS)))
@@ -141,10 +142,16 @@ def _share(value: float) -> "Text":
     return alarm(percent(value), value > 1)
 
 
-def vivado_verdict(vivado: "VivadoRecord") -> list[str]:
-    """What Vivado found of clock and power, a line each."""
-    timing, power = vivado.timing, vivado.power
-    lines = [f"clock, routed by Vivado {vivado.vivado}: meets {timing.clock_mhz:g} MHz by {timing.wns_ns:.3f} ns "
+def routed_verdict(routed: "VivadoRecord | OpenRecord") -> list[str]:
+    """What was found of clock and power, a line each, by what routed it."""
+    from build_flows.artefacts.resources import OpenRecord
+
+    if isinstance(routed, OpenRecord):
+        if routed.timing is None:
+            return ["clock: nextpnr-xilinx tells none after routing; the estimate is all there is"]
+        return [f"clock, routed by nextpnr-xilinx: {routed.timing.fmax_mhz:g} MHz, of {routed.timing.clock_mhz:g} MHz that are set"]
+    timing, power = routed.timing, routed.power
+    lines = [f"clock, routed by {routed.by}: meets {timing.clock_mhz:g} MHz by {timing.wns_ns:.3f} ns "
              f"(about {timing.fmax_mhz:g} MHz)",
              f"power, estimated by Vivado: {power.total_w:.2f} W, of which {power.static_w:.2f} W static, processors and all"]
     if timing.path:

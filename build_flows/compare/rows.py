@@ -40,7 +40,7 @@ def make_row(
     layout whose configuration ``config`` is ``file``, which was designed for ``target`` cycles a sample, and whose RTL has the hash
     ``rtl``. :func:`finish` fills in what depends on the
     other rows."""
-    total, verdict = resources.total, synthesised(resources.replace(vivado=None))
+    total, verdict = resources.total, synthesised(resources.replace(vivado=None, open=None))
     exits = [
         RowExit(
             after=after, head=head, policy=item.policy, share=found.share, share_interval=wilson(found.share, figures.samples),

@@ -101,15 +101,15 @@ class StreamRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceRow:
-    """A resource: what the design uses and the part has, the share of that, and of the design's own what only early exits need; Vivado's
-    count of the whole block design (None: not built)."""
+    """A resource: what the design uses and the part has, the share of that, and of the design's own what only early exits need; what
+    the tools that built it count of the whole design (None: not built)."""
 
     name: str
     used: float
     there: float
     share: float
     exits_add: float
-    vivado: float | None
+    routed: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ def resource_rows(data: ReportData) -> list[ResourceRow]:
     found = data.resources
     if found is None or data.verdict is None:
         return []
-    taken, vivado = used(found.total), None if found.vivado is None else used(found.vivado.utilisation)
+    taken, routed = used(found.total), None if found.routed is None else used(found.routed.utilisation)
     there, before = capacity(find_part(data.verdict.part)), found.total.lut + found.total.lutram
     names = {"lut": f"LUT, logic and memory ({before:,} before pairing)", "lutram": "LUTRAM (among these)",
              "carry": "CARRY4 (carry chains; one a slice)"}
@@ -136,8 +136,8 @@ def resource_rows(data: ReportData) -> list[ResourceRow]:
         ResourceRow(
             name=names.get(key, name), used=taken[key], there=getattr(there, key), share=taken[key] / getattr(there, key),
             exits_add=getattr(found.exits_add, key),
-            # Its reports do not count carry chains.
-            vivado=None if vivado is None or key == "carry" else vivado[key],
+            # Vivado's reports do not count carry chains.
+            routed=None if routed is None or key == "carry" else routed[key],
         )
         for key, name in NAMES.items() if key != "carry" or _counts_carry(found)
     ]

@@ -8,8 +8,8 @@ from build_flows.project.sections import FOLDINGS
 
 __all__ = ["advice", "at_clock", "clock_told", "fit_told", "headline", "mhz"]
 
-_BASIS = {"predicted": "predicted, not synthesised yet", "synthesised": "synthesised by Yosys", "routed": "routed by Vivado"}
-_CLOCK = {"predicted": "estimated", "synthesised": "estimated before placement", "routed": "routed by Vivado"}
+_BASIS = {"predicted": "predicted, not synthesised yet", "synthesised": "synthesised by Yosys", "routed": "placed and routed"}
+_CLOCK = {"predicted": "estimated", "synthesised": "estimated before placement", "routed": "routed"}
 
 
 def mhz(value: float) -> str:

@@ -4,7 +4,6 @@ from itertools import pairwise
 
 from pydantic import ConfigDict, Field
 
-from build_flows.base.parts import BOARDS
 from build_flows.project.section import Section
 from build_flows.project.sections import (
     BuildSection,
@@ -108,4 +107,4 @@ class Config(Section):
     @property
     def part(self) -> str:
         """The FPGA part on the board."""
-        return BOARDS[self.target.board]
+        return self.target.part

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from build_flows.base.errors import ConfigError
-from build_flows.base.toml_file import parse_toml, read_text
+from build_flows.base.parts import BOARDS, PARTS
+from build_flows.base.toml_file import parse_toml, read_text, read_toml_file
 from build_flows.project.checks import impossible
 from build_flows.project.config import Config
 from build_flows.project.places import told_place, written_there
@@ -72,14 +73,6 @@ class Project:
                     "compiled; allowed: one of them, its weights from what was trained (train.checkpoint)"
                 )
 
-    def refuse_for_board(self) -> None:
-        """Raise :class:`ConfigError` when the board's driver could not use what would be built."""
-        if self.config.build.mode == "anytime":
-            raise ConfigError(
-                f'{self.file}: build.mode = "anytime": the board\'s driver takes one result an image, not one of every exit; '
-                'allowed: "all", "subnet", "budgeted"'
-            )
-
     def refuse_unplanned(self) -> None:
         """Raise :class:`ConfigError` when heads are exchangeable, but what the stages are planned for is left to calibration."""
         config = self.config
@@ -122,6 +115,7 @@ def resolved(config: Config, path: Path, data_dir: Path | None = None) -> Projec
     if folding is not None and not folding.is_file():
         allowed = " or ".join(f'"{name}"' for name in FOLDINGS)
         raise ConfigError(f'{path}: build.folding = "{config.build.folding}": {_lacking(folding)}; allowed: {allowed}, or a file')
+    config = _on_board(config, path, base)
     train = config.train
     own = {"consistent": config.consistent.samples, "personal": config.personal.samples}.get(train.scheme)
     # What a training would begin with is not needed where there is none.
@@ -177,6 +171,20 @@ def _output(config: Config, path: Path, base: Path) -> Path:
     if not there.is_dir():
         raise ConfigError(f"{told}: must be a folder, but {there} is a file")
     return output
+
+
+def _on_board(config: Config, path: Path, base: Path) -> Config:
+    """``config`` with the part of its board, where that is a file."""
+    board = config.target.board
+    if board in BOARDS:
+        return config
+    file = _file(path, base, "target.board", board)
+    assert file is not None
+    part = read_toml_file(file).get("part")
+    if not isinstance(part, str) or part not in PARTS:
+        told = "part is missing" if part is None else f"part = {toml(part)}"
+        raise ConfigError(f"{path}: target.board = {toml(board)}: {file}: {told}; allowed: {', '.join(sorted(PARTS))}")
+    return config.model_copy(update={"target": config.target.on(part)})
 
 
 def _file(path: Path, base: Path, key: str, place: str | None) -> Path | None:

@@ -5,20 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from build_flows.base.errors import ConfigError
+from build_flows.base.parts import BOARDS
 from build_flows.project.sections import FOLDINGS
 
 __all__ = ["ARTEFACTS", "PLACES", "moved_places", "relative_place", "told_place", "written_there"]
 
 PLACES = (
     ("project", "output"), ("data", "path"), ("build", "folding"), ("train", "checkpoint"), ("train", "start"), ("consistent", "samples"),
-    ("personal", "samples"), ("import", "weights"), ("model", "qonnx"), ("model", "weights"), ("model", "modules"),
+    ("personal", "samples"), ("import", "weights"), ("model", "qonnx"), ("model", "weights"), ("model", "modules"), ("target", "board"),
 )
 """Table and key of everything that is relative to the configuration's own folder."""
 
 ARTEFACTS = (
     "agreement.json", "bitstream", "checkpoint.safetensors", "cosim.json", "dataflow.onnx", "evaluation", "evaluation.html",
-    "evaluation.json", "exits.json", "folding.toml", "golden.npz", "metrics.json", "model.onnx", "netlist.json", "package", "report.html",
-    "resources.json", "rtl", "sim.json", "sizing.json", "subnet.safetensors", "synthesis.json", "tradeoff.json", "vivado",
+    "evaluation.json", "exits.json", "folding.toml", "golden.npz", "metrics.json", "model.onnx", "netlist.json", "open", "package",
+    "plan-open.zip", "plan-vivado.zip", "report.html", "resources.json", "rtl", "sim.json", "sizing.json", "subnet.safetensors",
+    "synthesis.json", "tradeoff.json", "vivado",
 )
 """Names that steps write in an output folder; the archive of a package, which bears the project's name, comes to them."""
 
@@ -63,7 +65,7 @@ def moved_places(values: dict[str, Any], home: Path, folder: Path) -> dict[str, 
         place = keys.get(key) if isinstance(keys, dict) else None
         if not isinstance(place, str) or Path(place).is_absolute() or place.startswith("~"):
             continue
-        if key != "folding" or place not in FOLDINGS:
+        if place not in {"folding": FOLDINGS, "board": tuple(BOARDS)}.get(key, ()):
             found[table][key] = relative_place(home / place, folder)
     model = found.get("model")
     if isinstance(model, dict) and model.get("factory") is not None and model.get("modules") is None:

@@ -4,8 +4,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
+from build_flows.base.parts import BOARDS
 from build_flows.project.section import Section
 from quant_models.exits.policies import POLICIES
 from quant_models.networks.gate_layout import GATE_HEADS
@@ -17,6 +18,7 @@ __all__ = [
     "SimulateSection", "TargetSection", "numbers",
 ]
 
+BoardFile: TypeAlias = Annotated[str, Field(pattern=r"\.toml$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Bits = Annotated[int, Field(ge=2, le=8)]
 
@@ -49,10 +51,11 @@ if TYPE_CHECKING:
     PresetName: TypeAlias = str
     GateHeadName: TypeAlias = str
     PolicyName: TypeAlias = str
+    BoardName: TypeAlias = str
     ScoreName: TypeAlias = str
 else:
     PolicyName, ScoreName, HeadName = Literal[tuple(POLICIES)], Literal[CLASS_SCORES], Literal[tuple(HEADS)]
-    GateHeadName, PresetName = Literal[GATE_HEADS], Literal[tuple(PRESETS)]
+    GateHeadName, PresetName, BoardName = Literal[GATE_HEADS], Literal[tuple(PRESETS)], Literal[tuple(BOARDS)]
 
 class ProjectSection(Section):
     """What the project is called and where its artefacts go."""
@@ -227,7 +230,11 @@ class CalibrateSection(Section):
 class TargetSection(Section):
     """What the accelerator is designed for."""
 
-    board: Literal["pynq-z1", "pynq-z2"] = Field(default="pynq-z2", description="Board; it decides the part and what fits.")
+    board: BoardName | BoardFile = Field(
+        default="pynq-z2",
+        description="Board; it decides the part and what fits. `offramp boards` lists them; another one is a file, board.toml, with its "
+        "name and part.",
+    )
     clock_mhz: float = Field(
         default=125.0, ge=1, le=300,
         description="Clock of the accelerator in MHz. What it can be expected to keep is estimated when it is synthesised: some 130 with "
@@ -256,6 +263,19 @@ class TargetSection(Section):
         "busier one is smaller, and needs a larger gate before it. auto: of 0.8, 0.85, 0.9 and 0.95 what makes the fastest design, or at "
         "given cycles the one that leaves most of the part free.",
     )
+
+    _part: str | None = PrivateAttr(default=None)
+
+    @property
+    def part(self) -> str:
+        """The FPGA part on the board; of a board that is a file, from when that was read (:meth:`on`)."""
+        return BOARDS[self.board] if self._part is None else self._part
+
+    def on(self, part: str) -> "TargetSection":
+        """The same, for a board that is a file, with the part that stands there."""
+        found = self.model_copy()
+        found._part = part
+        return found
 
 
 class BuildSection(Section):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from build_flows.artefacts.bitstream import BitstreamFile
 from build_flows.base.errors import OfframpError
-from build_flows.board.boards import Board, find_board
 from build_flows.board.built import BITSTREAM, DESCRIPTION, described, is_built
 from build_flows.board.design import file_name
 from build_flows.board.package import golden_samples, write_archive, write_package
-from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset
+from build_flows.board.platforms import BoardPlatform
+from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset, scale_record
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.flow import Flow
 from hw.accelerator import build_id
@@ -26,20 +26,19 @@ PACKAGE = "package"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The images that samples are of, the ``board`` by name, and offramp's ``version``, which the manifest tells."""
+    """The images that samples are of, the ``board``, and offramp's ``version``, which the manifest tells."""
 
     data: DataSettings
-    board: str
+    board: BoardPlatform
     version: str
 
 
-def make_package(flow: Flow, board: Board) -> Path:
+def make_package(flow: Flow, board: BoardPlatform) -> Path:
     """All up to ``<output>/package``, but for the bitstream, which must be there. Gives that folder.
 
     Raises :class:`OfframpError` that says what is missing and how to get it when there is no whole bitstream of this very network and
     ``board``: before anything is trained or compiled when there is none at all.
     """
-    flow.project.refuse_for_board()
     folder, name = flow.path(BITSTREAM), flow.project.name
     found = described(folder)
     if found is None:
@@ -52,9 +51,9 @@ def make_package(flow: Flow, board: Board) -> Path:
         name="package", run=run, outputs=(PACKAGE,),
         inputs={
             "netlist": flow.path("netlist.json"), "golden": flow.path("golden.npz"), "exits": flow.path("exits.json"),
-            "bit": folder / f"{file}.bit", "hwh": folder / f"{file}.hwh", **data_inputs(flow.project),
+            **{ending: path for ending in ("bit", "hwh") if (path := folder / f"{file}.{ending}").is_file()}, **data_inputs(flow.project),
         },
-        settings=Settings(data=data_settings(flow.project), board=board.name, version=metadata.version("offramp")),
+        settings=Settings(data=data_settings(flow.project), board=board, version=metadata.version("offramp")),
     ))
     return flow.path(PACKAGE)
 
@@ -66,11 +65,12 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
         netlist=netlist, golden_file=inputs["golden"], exits=inputs["exits"], images=data.x_test, labels=data.y_test
     )
     write_package(
-        work.folder / PACKAGE, netlist=netlist, board=find_board(chosen.board), bit=inputs["bit"], hwh=inputs["hwh"], samples=samples
+        work.folder / PACKAGE, netlist=netlist, board=chosen.board, bit=inputs["bit"], hwh=inputs.get("hwh"), samples=samples,
+        scale=scale_record(data),
     )
 
 
-def make_archive(flow: Flow, board: Board) -> Path:
+def make_archive(flow: Flow, board: BoardPlatform) -> Path:
     """:func:`make_package`, and the package as ``<output>/NAME-package.tar.gz``. Gives the archive."""
     folder = make_package(flow, board)
     name = file_name(load(flow.path("netlist.json").read_text(encoding="utf-8")))
@@ -84,7 +84,7 @@ def archive_package(name: str, inputs: Mapping[str, Path], work: Work) -> None:
     write_archive(inputs["package"], name, work.folder / f"{name}-package.tar.gz")
 
 
-def _check(flow: Flow, folder: Path, found: BitstreamFile, build: int, board: Board) -> None:
+def _check(flow: Flow, folder: Path, found: BitstreamFile, build: int, board: BoardPlatform) -> None:
     if found.board != board.name:
         raise _missing(flow, f"the bitstream in {folder} is for {found.board}, not for {board.name}", f" --board {board.name}")
     if found.build != build:
@@ -95,5 +95,5 @@ def _check(flow: Flow, folder: Path, found: BitstreamFile, build: int, board: Bo
 
 def _missing(flow: Flow, message: str, option: str = "") -> OfframpError:
     command = f"offramp build {shlex.quote(str(flow.project.file))}{option}"
-    return OfframpError(message, hint=f"`{command}` makes it where Vivado is; without Vivado, `{command} --project-only` writes a folder "
-                                      f"that builds elsewhere, and `{command} --from FOLDER` takes in what came of it")
+    return OfframpError(message, hint=f"`{command}` makes it where Vivado or the open tools are; else `{command} --plan FILE` writes what "
+                                      f"builds it elsewhere, and `{command} --from FOLDER` takes in what came of it")

@@ -21,7 +21,7 @@ __all__ = ["allowed_part", "auto_told", "file_pace", "pace", "read_folding", "re
 def allowed_part(target: TargetSection, file: Path) -> Part:
     """The board's part, less what the configuration ``file`` wants kept free of it; raises :class:`ConfigError` where that is more than it
     has."""
-    part, kept = find_part(target.board), target.keep_free or {}
+    part, kept = find_part(target.part), target.keep_free or {}
     for key, count in kept.items():
         if count > getattr(part, key):
             raise ConfigError(f"{file}: target.keep_free.{key} = {count}: {part.name} has {getattr(part, key)}; allowed: at most that")

@@ -1,10 +1,10 @@
-"""Step ``resources``: Yosys' figures, and Vivado's where there is a bitstream of this netlist."""
+"""Step ``resources``: Yosys' figures, and those of what built it where there is a bitstream of this netlist."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from build_flows.artefacts.resources import ResourcesFile, SynthesisFile
-from build_flows.board.built import DESCRIPTION, vivado_figures
+from build_flows.artefacts.resources import OpenRecord, ResourcesFile, SynthesisFile, VivadoRecord
+from build_flows.board.built import DESCRIPTION, figures
 from build_flows.steps.engine import Step, Work
 from hw.accelerator import build_id
 from hw.netlist import load
@@ -21,6 +21,8 @@ def step(synthesis: Path, netlist: Path, bitstream: Path) -> Step:
 def run(chosen: None, inputs: Mapping[str, Path], work: Work) -> None:
     """Writes ``resources.json``."""
     build = build_id(load(inputs["netlist"].read_text(encoding="utf-8")))
-    vivado = vivado_figures(inputs["bitstream"], build) if "bitstream" in inputs else None
+    built = figures(inputs["bitstream"], build) if "bitstream" in inputs else None
     found = SynthesisFile.load(inputs["synthesis"])
-    ResourcesFile(**vars(found), vivado=vivado).save(work.folder / "resources.json")
+    ResourcesFile(
+        **vars(found), vivado=built if isinstance(built, VivadoRecord) else None, open=built if isinstance(built, OpenRecord) else None,
+    ).save(work.folder / "resources.json")

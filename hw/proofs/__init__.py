@@ -8,6 +8,7 @@ from hw.proofs import (
     offer_hold,
     pixel_pool,
     register_bridge,
+    reset_guard,
     result_queue,
     shared_conv,
     skid,
@@ -25,7 +26,7 @@ __all__ = ["PROOFS", "Harness", "Proof"]
 PROOFS: dict[str, Proof] = {
     proof.name: proof
     for module in (stream_fork, static_conv, shared_conv, pixel_pool, offer_hold, skid, admission, frame_gate, result_queue, exit_merge,
-                   exit_decision, register_bridge, core, stream_reader, stream_writer)
+                   exit_decision, register_bridge, reset_guard, core, stream_reader, stream_writer)
     for proof in module.PROOFS
 }
 """Every proof by its name, ``unit/variant``."""

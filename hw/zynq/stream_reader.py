@@ -44,6 +44,7 @@ class StreamReader(wiring.Component):
     abort : ends it early
     busy : a transfer is under way; it ends with the cycle in which its last word is taken
     error : :class:`hw.zynq.transfer.Fault`, until the next ``start``
+    owed : an address is on offer, or beats that were asked for are yet to come
     axi : the memory
     o : ``{word, last}``
     """
@@ -61,7 +62,7 @@ class StreamReader(wiring.Component):
         self.burst = burst
         super().__init__({
             "start": In(1), "address": In(32), "length": In(length_bits), "abort": In(1), "busy": Out(1), "error": Out(Fault),
-            "axi": Out(Axi3Signature(BEAT_BITS, 6, writes=False)),
+            "owed": Out(1), "axi": Out(Axi3Signature(BEAT_BITS, 6, writes=False)),
             "o": Out(stream.Signature(data.StructLayout({"word": word_bits, "last": 1}))),
         })
 
@@ -83,7 +84,7 @@ class StreamReader(wiring.Component):
         m.d.comb += [
             transfer.start.eq(self.start), transfer.misplaced.eq(self.address), transfer.length.eq(self.length),
             transfer.abort.eq(self.abort),
-            self.busy.eq(transfer.busy), self.error.eq(transfer.error),
+            self.busy.eq(transfer.busy), self.error.eq(transfer.error), self.owed.eq(bursts != 0),
             transfer.over.eq(Mux(transfer.aborting, bursts == 0, self.o.valid & self.o.ready & self.o.payload.last)),
             transfer.answered.eq(axi.rvalid), transfer.response.eq(axi.rresp),
             words.start.eq(idle), words.length.eq(self.length),

@@ -53,6 +53,7 @@ class StreamWriter(wiring.Component):
     busy : a transfer is under way
     error : :class:`hw.zynq.transfer.Fault`, until the next ``start``
     written : words taken since ``start``; they are in memory once ``busy`` has fallen
+    owed : an address is on offer, or an answer is yet to come
     axi : the memory
     i : ``{word, last}``
     """
@@ -73,7 +74,7 @@ class StreamWriter(wiring.Component):
         self.unanswered = unanswered
         super().__init__({
             "start": In(1), "address": In(32), "length": In(length_bits), "abort": In(1), "busy": Out(1), "error": Out(Fault),
-            "written": Out(length_bits),
+            "written": Out(length_bits), "owed": Out(1),
             "axi": Out(Axi3Signature(BEAT_BITS, 6, reads=False)),
             "i": In(stream.Signature(data.StructLayout({"word": word_bits, "last": 1}))),
         })
@@ -98,7 +99,8 @@ class StreamWriter(wiring.Component):
             transfer.start.eq(self.start), transfer.misplaced.eq(self.address), transfer.length.eq(self.length),
             transfer.abort.eq(self.abort),
             self.busy.eq(transfer.busy), self.error.eq(transfer.error), self.written.eq(words.written),
-            transfer.over.eq((answers == 0) & ~axi.awvalid & (transfer.aborting | (ended & (waiting == 0)))),
+            self.owed.eq(~((answers == 0) & ~axi.awvalid)),
+            transfer.over.eq(~self.owed & (transfer.aborting | (ended & (waiting == 0)))),
             transfer.answered.eq(axi.bvalid), transfer.response.eq(axi.bresp),
             words.start.eq(transfer.begins), words.capacity.eq(self.length), words.stop.eq(transfer.stops),
             windows.load.eq(idle), windows.first.eq(self.address), windows.step.eq(axi.awvalid & axi.awready),

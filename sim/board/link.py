@@ -21,11 +21,11 @@ ENVIRONMENT = "OFFRAMP_BOARD"
 """The environment variable in which a program is told of its board."""
 
 MEMORY_BASE = 0x1000_0000
-"""Where the memory that programs may allocate begins, as the DMA addresses it."""
+"""Where the memory that programs may allocate begins, as the programmable logic addresses it."""
 
-FAULTS = ("hold_results", "lose_words", "version", "fail_reads")
-"""What a board may do wrong: after so many results the DMA takes no more, until it is reset; so many words of the image stream get lost,
-once; what VERSION reads as; after so many words the DMA gets no answer from memory, until it is reset."""
+FAULTS = ("read_error", "write_error", "silent_reads", "silent_writes", "version")
+"""What a board may do wrong: memory answers the read, or the burst written, with that many beats before it by an error, once; after so many
+beats it takes no more reads, or writes, for good; what VERSION reads as."""
 
 STAND_IN = Path(__file__).parent / "stand_in"
 __sources__ = ("stand_in",)
@@ -39,17 +39,20 @@ class BusError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class BoardJob:
-    """A board to simulate: the ``model`` (:func:`sim.board.model.build_board`) and the ``rtl`` it was made of; where the registers of DMA
-    and accelerator lie; ``access_cycles`` that an access of the program takes (Python needs microseconds for one); the ``seed`` of
-    memory latencies; how much memory there is; ``faults`` by name (:data:`FAULTS`), each more than 0.
+    """A board to simulate: the ``model`` (:func:`sim.board.model.build_board`) and the ``rtl`` it was made of; where the accelerator's
+    registers lie; the clock in MHz that the
+    design was ``built`` for, and the one that there is at first, ``fclk0``; ``access_cycles`` that an access of the program takes (Python
+    needs microseconds for one); the ``seed`` of memory latencies; how much memory there is; ``faults`` by name (:data:`FAULTS`), each more
+    than 0.
 
     Raises :class:`ValueError` for a fault that there is none of.
     """
 
     model: Path
     rtl: Path
-    dma_base: int
     accelerator_base: int
+    built: float = 100.0
+    fclk0: float = 250.0
     access_cycles: int = 100
     seed: int = 1
     memory_bytes: int = 64 << 20
@@ -101,7 +104,9 @@ def _whole() -> Iterator[None]:
 
 
 class Board:
-    """A running board. ``memory`` is its memory as bytes, from :data:`MEMORY_BASE` on, shared with the DMA.
+    """A running board, as it is after a bitstream was loaded: port HP0 is 32 bits wide, and FCLK0 is ``job.fclk0``. ``memory`` is its
+    memory as bytes, from :data:`MEMORY_BASE` on, shared with the programmable logic. What AXI3 forbids ends it, and so does what would
+    freeze the processor.
 
     ``memory`` may be that of an earlier board: loading a bitstream leaves memory as it is. Ends with :meth:`close`, or with this process.
     Several threads may use it; Ctrl-C comes between two accesses.
@@ -111,8 +116,9 @@ class Board:
         self.job = job
         self.memory = BoardMemory(job.memory_bytes) if memory is None else memory
         options = {
-            "memory_fd": self.memory.file, "memory_base": MEMORY_BASE, "memory_bytes": job.memory_bytes, "dma_base": job.dma_base,
-            "accelerator_base": job.accelerator_base, "access_cycles": job.access_cycles, "seed": job.seed, **job.faults,
+            "memory_fd": self.memory.file, "memory_base": MEMORY_BASE, "memory_bytes": job.memory_bytes,
+            "accelerator_base": job.accelerator_base, "built_khz": _khz(job.built), "fclk_khz": _khz(job.fclk0),
+            "access_cycles": job.access_cycles, "seed": job.seed, **job.faults,
         }
         self._lock = threading.Lock()
         self._why = ""
@@ -160,6 +166,15 @@ class Board:
         """Write the 32-bit word ``value``; raises as :meth:`read`."""
         self._ask(f"w {address:x} {value & 0xFFFFFFFF:x}")
 
+    def set_clock(self, mhz: float) -> None:
+        """Set FCLK0. Above the clock that the design was built for, some bits that it reads are wrong."""
+        self._ask(f"f {_khz(mhz):x}")
+
+    @property
+    def interrupt(self) -> bool:
+        """The level of the interrupt."""
+        return bool(self._ask("i"))
+
     @property
     def cycles(self) -> int:
         """Clock cycles since the bitstream was loaded."""
@@ -178,8 +193,12 @@ class Board:
                 continue
 
 
+def _khz(mhz: float) -> int:
+    return round(1000 * mhz)
+
+
 class BoardMemory:
-    """Memory that the DMA and the program share, without a name in any file system."""
+    """Memory that the programmable logic and the program share, without a name in any file system."""
 
     def __init__(self, size: int) -> None:
         self.file = os.memfd_create("offramp-board")

@@ -1,15 +1,21 @@
-"""The Verilated model of a board: the accelerator with AXI DMA, AXI4-Lite and memory around it, driven by commands on a pipe."""
+"""The Verilated model of a board: all that is in the programmable logic, behind a model of the processing system's ports, driven by
+commands on a pipe."""
 
 from pathlib import Path
 
-from hw.control.register_map import ADDR_WIDTH
+from amaranth.back import verilog
+
 from hw.netlist import Netlist
+from hw.zynq.zynq_design import ZynqDesign
 from sim.accelerator.protocol import BINDING, CHECKER, binding
 from sim.accelerator.sources import accelerator_sources
-from sim.accelerator.waivers import waivers
+from sim.accelerator.waivers import STYLE, waivers
 from sim.tools.verilator import HDL, Design, build
 
-__all__ = ["build_board"]
+__all__ = ["DESIGN", "build_board"]
+
+DESIGN = "zynq_design"
+"""The module around the accelerator."""
 
 
 def build_board(netlist: Netlist, rtl: Path, cache: Path, *, jobs: int | None = None, **rules: int) -> Path:
@@ -20,8 +26,9 @@ def build_board(netlist: Netlist, rtl: Path, cache: Path, *, jobs: int | None = 
     raises.
     """
     sources, includes = accelerator_sources(rtl)
+    text = verilog.convert(ZynqDesign(netlist), name=DESIGN, emit_src=False, strip_internal_attrs=True)
     return build(Design(
-        top="board", sources=[HDL / "board.sv", CHECKER, *sources], includes=includes, waive=waivers(sources), assertions=False,
-        optimise="O1", main=HDL / "board_main.cpp", texts={BINDING: binding(netlist, **rules)},
-        parameters={"BUS_BITS": netlist.input.bus_bits, "RESULT_BITS": netlist.result.bits, "ADDR_BITS": ADDR_WIDTH},
+        top="board", sources=[HDL / "board.sv", CHECKER, *sources], includes=includes,
+        waive={**waivers(sources), f"*/{DESIGN}.v": STYLE}, assertions=False, optimise="O1", main=HDL / "board_main.cpp",
+        texts={BINDING: binding(netlist, **rules), f"{DESIGN}.v": text},
     ), cache, jobs=jobs)

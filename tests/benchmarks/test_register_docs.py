@@ -2,16 +2,33 @@
 
 import re
 import runpy
+from pathlib import Path
 
 import pytest
 from amaranth.lib.wiring import In
 
 from benchmarks import register_docs
-from benchmarks.register_docs import DRIVER, FIELDS, PAGE, PORTS, TABLES, WRITER, driver_registers, example, with_tables
+from benchmarks.register_docs import (
+    BOARD_PAGE,
+    BOARD_TABLES,
+    DMA_DRIVER,
+    DRIVER,
+    FIELDS,
+    PAGE,
+    PORTS,
+    TABLES,
+    WRITER,
+    dma_driver_registers,
+    driver_registers,
+    example,
+    with_tables,
+)
 from benchmarks.tables import marks
 from hw.accelerator import Accelerator
 from hw.control.register_map import ADDR_WIDTH, MAGIC, VERSION, accelerator_registers
 from hw.exits.decision import Mode
+from hw.zynq import dma_map
+from hw.zynq.transfer import Fault
 from tests.build_flows.report_samples import netlist
 
 ROOT = PAGE.parent.parent
@@ -19,15 +36,22 @@ PLAN = (PAGE.parent / "testplan.md").read_text(encoding="utf-8")
 SECTIONS = [part for part in PLAN.split("\n## ")[1:] if "`tests/" in part]
 
 
-def constants() -> dict[str, int]:
+def constants(path: Path = DRIVER) -> dict[str, int]:
     """What the driver's module holds, as Python reads it."""
-    return {name: value for name, value in runpy.run_path(str(DRIVER)).items() if name.isupper()}
+    return {name: value for name, value in runpy.run_path(str(path)).items() if name.isupper()}
 
 
 def test_the_pages_tables_are_the_gatewares() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert page == with_tables(page), "run python -m benchmarks.register_docs"
     for part in ("| 0x014 | `BATCH_LENGTH` |", "| 0x110 | `THRESHOLD_1` | 32, signed |", "`.soft_reset` | [0]", "`OCCUPANCY_MAX_4`"):
+        assert part in page
+
+
+def test_the_boards_pages_table_is_the_gatewares() -> None:
+    page = BOARD_PAGE.read_text(encoding="utf-8")
+    assert page == with_tables(page, BOARD_TABLES), "run python -m benchmarks.register_docs"
+    for part in ("| 0x00c | `CONTROL` | 5 | pulse |", "`.writer_abort` | [3]", "`.reader_error` | [9:8]", "| 0x06c | `WRITER_WORDS` |"):
         assert part in page
 
 
@@ -100,6 +124,18 @@ def test_the_drivers_constants_lead_to_every_register_and_field(exits: int, stre
             assert found[f"{constant}_LSB"] == field.lsb
 
 
+def test_the_drivers_constants_of_the_dma_are_the_gatewares() -> None:
+    assert DMA_DRIVER.read_text(encoding="utf-8") == dma_driver_registers(), "run python -m benchmarks.register_docs"
+    found = constants(DMA_DRIVER)
+    assert (found["MAGIC"], found["MAP_VERSION"], found["SPAN"]) == (dma_map.MAGIC, dma_map.VERSION, 1 << dma_map.ADDR_WIDTH)
+    for register in dma_map.dma_registers(8, 32):
+        assert found[register.name] == register.offset
+        for field in register.fields:
+            constant = f"{register.name}_{field.name.upper()}"
+            assert (found[constant], found[f"{constant}_LSB"]) == (((1 << field.bits) - 1) << field.lsb, field.lsb)
+    assert {name: found[f"ERROR_{name}"] for name in Fault.__members__} == {name: fault.value for name, fault in Fault.__members__.items()}
+
+
 def test_the_drivers_modes_are_the_decisions() -> None:
     modes = {name: value for name, value in constants().items() if name.startswith("MODE_MODE_") and name != "MODE_MODE_LSB"}
     assert modes == {f"MODE_MODE_{mode.name}": mode.value for mode in Mode}
@@ -122,7 +158,7 @@ def test_every_component_of_the_gateware_is_in_the_plan() -> None:
         assert f"`{path.relative_to(ROOT).as_posix()}`" in PLAN, path.name
 
 
-@pytest.mark.parametrize("page", ["accelerator.md", "testplan.md"])
+@pytest.mark.parametrize("page", ["accelerator.md", "board.md", "testplan.md"])
 def test_links_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", (PAGE.parent / page).read_text(encoding="utf-8")):
         assert (PAGE.parent / target).exists(), target

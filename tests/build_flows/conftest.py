@@ -8,9 +8,12 @@ import pytest
 
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
+from tests.build_flows.board.bitstreams import plans
 from tests.build_flows.board.compiled import compiled
 from tests.build_flows.projects import configured
 from tests.test_layering import ROOT
+
+__all__ = ["copy", "plans", "project"]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.offramp_driver.fake_board import FakeBoard, write_package
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[FakeBoard, Accelerator]]]:
     """``opened(open={...}, **manifest changes)`` gives a board and its opened accelerator.
 
-    All are closed in the end, and must have given all memory back."""
+    All are closed in the end, must have given all memory back, and written nothing into it since."""
     made: list[tuple[FakeBoard, Accelerator]] = []
 
     def make(board: FakeBoard | None = None, *, open: dict[str, Any] | None = None, **changes: Any) -> tuple[FakeBoard, Accelerator]:
@@ -31,3 +31,4 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         acc.close()
     for board, _ in made:
         assert board.buffers == []
+        assert board.given_back_is_left_alone

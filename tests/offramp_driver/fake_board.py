@@ -1,48 +1,57 @@
-"""A board in plain Python for tests of the driver: what it uses of ``pynq``, AXI DMA's registers, and a two-exit accelerator behind them.
+"""A board in plain Python for tests of the driver: what it uses of ``pynq``, memory reader and writer, and a two-exit accelerator.
 
-Time passes with every access to a register. The DMA follows PG021 (direct register mode): what real hardware leaves undefined is a
-:class:`ProtocolError`. Buffers are a cache of their own, as on the board: without flush and invalidate nothing gets to the other side.
+Time passes with every access to a register. What real hardware leaves undefined, or what may stop a board, is a :class:`ProtocolError`.
+Buffers are a cache of their own, as on the board: without flush and invalidate nothing gets to the other side. It starts wrong, as a board
+may: another clock, and a port to memory that is 32 bits wide.
 """
 
 import hashlib
 import json
 import types
-from collections import deque
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-DMA, TOP = 0x4040_0000, 0x43C0_0000
+from tests.offramp_driver.fake_dma import FakeDma, ProtocolError
+
+DMA, TOP, AFI = 0x4040_0000, 0x43C0_0000, 0xF800_8000
 MEMORY = 0x1000_0000
 BUILD = 0x1A2B_3C4D
 REST = {"busy": False, "in_flight": 0, "output_pending": False, "tlast_errors": 0, "bad_address": False}
 """The driver's status of an accelerator in which nothing is and nothing went wrong."""
-
-
-class ProtocolError(AssertionError):
-    """The driver did what hardware does not define."""
+GIVEN_BACK = 0xA7
+"""What memory holds that was given back: another program's."""
+SLOTS = 63
+"""What either of the two dividers before FCLK0 may be at most."""
 
 
 def manifest(**changes: Any) -> dict[str, Any]:
     """A manifest of a network of 4 x 4 x 1 bytes, 5 classes and two exits; ``changes`` replace whole keys."""
     found: dict[str, Any] = {
-        "version": 1, "name": "toy", "offramp": "0.1.0", "board": "pynq-z2", "board_label": "Pynq-Z2", "part": "xc7z020clg400-1",
+        "version": 2, "name": "toy", "offramp": "0.1.0", "board": "pynq-z2", "board_label": "Pynq-Z2", "part": "xc7z020clg400-1",
         "clock_mhz": 100.0, "build": BUILD, "design": f"toy_{BUILD:08x}", "register_map": 1, "files": {},
-        "input": {"height": 4, "width": 4, "channels": 1, "bits": 8, "signed": False, "bus_bits": 32, "words": 4},
+        "input": {"height": 4, "width": 4, "channels": 1, "bits": 8, "signed": False, "bus_bits": 32, "words": 4, "scale": None},
         "result": {"bits": 64, "fields": [
             {"name": "id", "offset": 0, "width": 4, "signed": False}, {"name": "label", "offset": 4, "width": 3, "signed": False},
             {"name": "exit", "offset": 7, "width": 1, "signed": False}, {"name": "confidence", "offset": 8, "width": 16, "signed": True},
             {"name": "cycles", "offset": 24, "width": 24, "signed": False}]},
-        "order": "arrival", "classes": 5, "max_in_flight": 8, "cycles_per_sample": 20, "cycles_all_hard": 60,
+        "order": "arrival", "anytime": False, "classes": 5, "max_in_flight": 8, "cycles_per_sample": 20, "cycles_all_hard": 60,
         "streams": ["input", "gate0", "exit0", "exit1", "output"], "gates": 1,
-        "dma": {"instance": "axi_dma_0", "length_bits": 26}, "accelerator": {"instance": "accelerator_0"},
+        "dma": {"base": DMA, "range": 0x1000, "register_map": 1, "length_bits": 26}, "accelerator": {"base": TOP, "range": 0x1000},
         "exits": [
             {"policy": "max_logit", "classes": 5, "threshold": 128, "enabled": True, "scale": 0.5, "threshold_range": [-256, 256],
              "params": {}},
             {"policy": "always", "classes": 5, "threshold": 0, "enabled": True, "scale": 0.25, "threshold_range": None, "params": {}}],
     }
     return {**found, **changes}
+
+
+def anytime(bits: int = 64) -> dict[str, Any]:
+    """What makes :func:`manifest` one of a network whose exits all answer, with results of so many bits."""
+    fields = [item for item in manifest()["result"]["fields"] if item["name"] != "cycles" or bits == 64]
+    return {"anytime": True, "result": {"bits": bits, "fields": [
+        *fields, {"name": "final", "offset": bits - 1, "width": 1, "signed": False}]}}
 
 
 def by_class(thresholds: list[int]) -> list[dict[str, Any]]:
@@ -52,7 +61,7 @@ def by_class(thresholds: list[int]) -> list[dict[str, Any]]:
 
 
 def write_package(folder: Path, **changes: Any) -> Path:
-    """A package's three files in ``folder``; the path of the .bit."""
+    """A package's three files in ``folder``; the path of the .bit. Without ``files`` among the changes the manifest names both others."""
     bit, hwh = folder / "toy.bit", folder / "toy.hwh"
     bit.write_bytes(b"configuration")
     hwh.write_text("<EDKSYSTEM/>")
@@ -65,30 +74,11 @@ def write_package(folder: Path, **changes: Any) -> Path:
 def expected(images: np.ndarray, thresholds: int | list[int] = 128) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Class, exit and confidence of uint8 ``[n, ...]``: the sum modulo 5; 0 where the greatest value reaches the threshold, else 1; that
     value, or at the last exit the first value less 100."""
-    flat = images.reshape(len(images), -1).astype(np.int64)
+    flat = images.reshape(len(images), int(np.prod(images.shape[1:]))).astype(np.int64)
     label = flat.sum(1) % 5
     least = np.asarray(thresholds)[label] if isinstance(thresholds, list) else thresholds
     leave = flat.max(1) >= least
     return label, np.where(leave, 0, 1), np.where(leave, flat.max(1), flat[:, 0] - 100)
-
-
-class Channel:
-    """Registers of one channel: CR, SR, address, length, and how far the transfer is."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self.control, self.status, self.address, self.length, self.busy, self.moved = 0x0001_0002, 0x1, 0, 0, False, 0
-
-    def end(self) -> None:
-        self.busy = False
-        self.status |= 0x1002
-
-    def fail(self, bit: int) -> None:
-        self.busy = False
-        self.control &= ~1
-        self.status |= bit | 0x4001
 
 
 class Buffer(np.ndarray):
@@ -114,60 +104,119 @@ class Buffer(np.ndarray):
 
     def freebuffer(self) -> None:
         self.board.held = [buffer for buffer in self.board.held if buffer is not self]
+        self.view(np.ndarray)[:] = GIVEN_BACK
+        self.board.freed.append(self)
 
 
 class FakeBoard:
     """The board. ``log`` tells what was asked of it, in order; ``pynq`` is the module to give to the driver.
 
-    ``faults`` (all are over after a reset of the DMA unless they say otherwise): ``hold_results`` n: after n results no more are taken;
-    ``error`` (base, bit): the next transfer of that channel fails; ``short`` n: TLAST comes with result n; ``wrong_id`` n: result n has
-    the id of the one before; ``interrupt`` n: Ctrl-C at the n-th access from now; and for good ``stuck_reset``, ``stuck_busy`` (STATUS),
-    ``stuck_clock``, ``no_run``; ``bad`` {offset: value}: what registers read.
+    ``faults``, over after one: ``error`` (channel, number): the next transfer of ``"reader"`` or ``"writer"`` ends with that error;
+    ``short`` n: TLAST comes with result n; ``wrong_id`` n: result n has the id of another; ``interrupt`` n: Ctrl-C at the n-th access from
+    now. Until an abort: ``hold_results`` n: after n results no more are taken. And for good: ``dead`` (memory does not answer),
+    ``stuck_abort``, ``stuck_busy`` (STATUS), ``stuck_clock`` (that of CYCLES), ``stuck_width``, ``stuck_fclk``; ``bad``, ``bad_dma``
+    {offset: value}: what registers read.
     """
 
-    def __init__(self, access_cycles: int = 20, **changes: Any) -> None:
+    def __init__(self, access_cycles: int = 20, *, pll_mhz: float = 1000.0, **changes: Any) -> None:
         self.spec = manifest(**changes)
         self.access_cycles = access_cycles
+        self.pll_mhz = pll_mhz
         self.memory = bytearray(1 << 20)
         self.free = MEMORY
         self.held: list[Buffer] = []
+        self.freed: list[Buffer] = []
         self.log: list[Any] = []
         self.faults: dict[str, Any] = {}
         self.no_memory = False
+        self.loaded = False
         self.now = 0
-        self.dma = {0x00: Channel(), 0x30: Channel()}
-        self.resetting = 0
-        self.fifo: deque[tuple[int, bool]] = deque()
-        self.started = False
-        self.pynq = types.SimpleNamespace(Overlay=self._overlay, MMIO=self._mmio, allocate=self._allocate)
+        self.dividers = 1, 4
+        self.afi = {0x00: 0x3B1, 0x14: 0xF01}
+        self.dma = FakeDma(self.spec["input"]["bus_bits"], self.spec["result"]["bits"], self.log, self.faults, self._port_reads,
+                           self._port_writes)
+        board = self
+
+        class Clocks:
+            """FCLK0 out of a PLL through two dividers, as pynq sets them: the nearest product."""
+
+            @property
+            def fclk0_mhz(self) -> float:
+                return round(board.fclk0, 6)
+
+            @fclk0_mhz.setter
+            def fclk0_mhz(self, mhz: float) -> None:
+                board.set_clock(mhz)
+
+        class Bitstream:
+            def __init__(self, path: str) -> None:
+                assert isinstance(path, str)
+                self.path = Path(path)
+
+            def download(self) -> None:
+                board.download(self.path)
+
+        self.pynq = types.SimpleNamespace(Bitstream=Bitstream, Clocks=Clocks(), MMIO=self._mmio, allocate=self._allocate)
         self.load()
 
     # What pynq offers.
 
-    def _overlay(self, path: str, download: bool = True) -> Any:
-        self.log.append(("download", Path(path).name) if download else ("attach", Path(path).name))
-        if download:
-            self.load()
-        names = {"axi_dma_0": (DMA, 1 << 16), "accelerator_0": (TOP, 1 << 12)}
-        hidden = self.faults.get("hidden_block")
-        return types.SimpleNamespace(ip_dict={
-            name: {"phys_addr": base, "addr_range": span} for name, (base, span) in names.items() if name != hidden})
+    @property
+    def fclk0(self) -> float:
+        return self.pll_mhz / (self.dividers[0] * self.dividers[1])
+
+    def set_clock(self, mhz: float) -> None:
+        self.log.append(("clock", mhz))
+        pairs = [(first, second) for first in range(1, SLOTS + 1) for second in range(first, SLOTS + 1)]
+        if not mhz > 0:
+            raise ValueError("Frequency divider 0 value out of range.")
+        if not self.faults.get("stuck_fclk"):
+            self.dividers = min(pairs, key=lambda pair: abs(pair[0] * pair[1] - self.pll_mhz / mhz))
+
+    def download(self, path: Path) -> None:
+        assert path.is_file()
+        self.log.append(("download", path.name))
+        if self.dma.busy:
+            raise ProtocolError("a bitstream was loaded while memory may owe something: the board may hang")
+        self.loaded = True
+        self.load()
 
     def _mmio(self, base: int, length: int) -> Any:
-        def read(offset: int) -> int:
+        reads = {DMA: self.dma.read, TOP: lambda offset: self.read_top(offset), AFI: lambda offset: self.afi[offset]}
+        writes = {DMA: self._write_dma, TOP: lambda offset, value: self.write_top(offset, value), AFI: self._write_afi}
+
+        def access(offset: int) -> None:
             self.step()
             assert offset in range(0, length, 4)
-            return self.read_dma(offset) if base == DMA else self.read_top(offset)
+            if base != AFI and not self.loaded:
+                raise ProtocolError("registers of logic that was never loaded: the board has stopped")
+
+        def read(offset: int) -> int:
+            access(offset)
+            return int(reads[base](offset))
 
         def write(offset: int, value: int) -> None:
-            self.step()
-            assert offset in range(0, length, 4)
+            access(offset)
             assert 0 <= value < 1 << 32
-            (self.write_dma if base == DMA else self.write_top)(offset, value)
+            assert type(value) is int  # pynq takes no other
+            writes[base](offset, value)
 
-        assert base in (DMA, TOP)
+        assert length == 0x1000
+        assert base in reads
         return types.SimpleNamespace(read=read, write=write)
 
+    def _write_afi(self, offset: int, value: int) -> None:
+        if (self.afi[offset] ^ value) >> 1:
+            raise ProtocolError(f"other bits of the port's register {offset:#x} were changed")
+        if self.dma.busy and self.afi[offset] != value:
+            raise ProtocolError("the port's width was changed while it was in use")
+        self.afi[offset] = value | int(bool(self.faults.get("stuck_width")))
+
+    def _write_dma(self, offset: int, value: int) -> None:
+        aborts = self.log.count("abort")
+        self.dma.write(offset, value)
+        if self.log.count("abort") > aborts:
+            self.faults.pop("hold_results", None)
     def _allocate(self, shape: Any, dtype: Any) -> Buffer:
         if self.no_memory:
             raise RuntimeError("Failed to allocate Memory!")
@@ -184,7 +233,12 @@ class FakeBoard:
         """Where the buffers lie that were not given back."""
         return [buffer.physical_address for buffer in self.held]
 
-    # Memory.
+    @property
+    def given_back_is_left_alone(self) -> bool:
+        """Whether the program has written nothing into buffers that it gave back."""
+        return all((buffer.view(np.ndarray) == GIVEN_BACK).all() for buffer in self.freed)
+
+    # Memory, and the port to it.
 
     def write_memory(self, address: int, data: bytes) -> None:
         self.memory[address - MEMORY:address - MEMORY + len(data)] = data
@@ -192,8 +246,18 @@ class FakeBoard:
     def read_memory(self, address: int, size: int) -> bytes:
         return bytes(self.memory[address - MEMORY:address - MEMORY + size])
 
-    def inside(self, address: int, size: int) -> bool:
-        return address >= MEMORY and address + size <= MEMORY + len(self.memory)
+    def _port_reads(self, address: int, size: int) -> bytes | None:
+        """None where there is no memory. Of a port that is 32 bits wide the upper half of every 64 bits is nothing."""
+        if not MEMORY <= address <= MEMORY + len(self.memory) - size:
+            return None
+        data = self.read_memory(address, size)
+        return bytes(0 if self.afi[0x00] & 1 and (address + k) & 4 else value for k, value in enumerate(data))
+
+    def _port_writes(self, address: int, data: bytes) -> None:
+        """A port that is 32 bits wide takes the lower half of every 64 bits, one after the other."""
+        if self.afi[0x14] & 1:
+            data = b"".join(data[k:k + 4] for k in range(0, len(data), 8))
+        self.write_memory(address, data)
 
     # The accelerator.
 
@@ -205,10 +269,10 @@ class FakeBoard:
         self.table = list(self.spec["exits"][0]["params"].get("thresholds", []))
         self.batch_length = 1
         self.check_tlast = False
+        self.offered: tuple[int, int, int, bool, int] | None = None
+        self.stale: int | None = None
         self.clear()
-        for channel in self.dma.values():
-            channel.reset()
-        self.fifo.clear()
+        self.dma.reset()
 
     def clear(self) -> None:
         """As a soft reset does."""
@@ -220,7 +284,11 @@ class FakeBoard:
         self.position = self.sent = 0
         self.of_batch = 0
         self.free_at = [0, 0]
-        self.inside_images: list[tuple[int, int, int]] = []  # when done, id, word
+        if self.offered is not None and self.stale is None:
+            self.stale = self.offered[2]
+        self.offered = None
+        self.inside: dict[int, int] = {}  # the ids of images, by a number of theirs
+        self.results: list[tuple[int, int, int, bool, int]] = []  # when done, of all words which, word, whether final, its image's number
 
     def push(self, data: bytes) -> int:
         """Bytes that the accelerator takes of ``data``."""
@@ -228,7 +296,9 @@ class FakeBoard:
         fields = {item["name"]: item for item in self.spec["result"]["fields"]}
         identity = self.position % (1 << fields["id"]["width"])
         first = not self.bytes_in
-        if first and (len(self.inside_images) >= self.spec["max_in_flight"] or any(item[1] == identity for item in self.inside_images)):
+        if self.now < self.reset_until or self.stale is not None:
+            return 0
+        if first and (len(self.inside) >= self.spec["max_in_flight"] or identity in self.inside.values()):
             return 0
         take = min(len(data), size - len(self.bytes_in))
         if first:
@@ -255,20 +325,26 @@ class FakeBoard:
             self.free_at[1] = done = max(done, self.free_at[1]) + 60
         which = 0 if leaves else 1
         self.exit_counts[which] += 1
-        values = {"id": identity, "label": label, "exit": which, "confidence": score if leaves else int(image[0]) - 100,
-                  "cycles": done - self.begun}
-        word = sum((values[name] & ((1 << item["width"]) - 1)) << item["offset"] for name, item in fields.items())
-        self.inside_images.append((done, identity, word))
+        key = self.samples_in
+        self.inside[key] = identity
+        for k in range(which + 1):
+            if k != which and not self.spec["anytime"]:
+                continue
+            ends = self.free_at[0] if k == 0 else done
+            values = {"id": identity, "label": label, "exit": k, "confidence": score if k == 0 else int(image[0]) - 100,
+                      "cycles": ends - self.begun, "final": k == which}
+            word = sum((values[name] & ((1 << item["width"]) - 1)) << item["offset"] for name, item in fields.items())
+            self.results.append((ends, 2 * key + k, word, k == which, key))
 
     def read_top(self, offset: int) -> int:
         if offset in self.faults.get("bad", {}):
             return int(self.faults["bad"][offset])
         cycles = 7 if self.faults.get("stuck_clock") else self.now - self.counted_from
-        busy = bool(self.inside_images or self.bytes_in or self.now < self.reset_until or self.faults.get("stuck_busy"))
+        busy = bool(self.inside or self.bytes_in or self.now < self.reset_until or self.faults.get("stuck_busy"))
         exits = len(self.spec["exits"])
         errors = self.faults.get("tlast_errors", 0) if self.check_tlast and not self.faults.get("old_map") and self.samples_in else 0
         fixed = {0x00: 0x4F465250, 0x04: 1, 0x08: self.spec["build"],
-                 0x10: int(busy) | bool(errors) << 2 | errors << 8 | len(self.inside_images) << 16,
+                 0x10: int(busy) | (self.stale is not None) << 1 | bool(errors) << 2 | errors << 8 | len(self.inside) << 16,
                  0x14: self.batch_length, 0x18: exits, 0x1C: self.spec["classes"], 0x20: len(self.spec["streams"]),
                  0x24: self.spec["gates"], 0x28: self.samples_in, 0x2C: self.samples_out, 0x30: cycles & 0xFFFF_FFFF, 0x34: cycles >> 32,
                  0x300: 3}
@@ -282,10 +358,11 @@ class FakeBoard:
 
     def write_top(self, offset: int, value: int) -> None:
         if offset == 0x0C:
-            self.log.append({0b1101: "soft reset", 0b1010: "clear counters"}[value])
+            self.log.append({0b1101: "soft reset", 0b1001: "soft reset", 0b1010: "clear counters"}[value])
             self.check_tlast = bool(value & 8)
             if value & 1:
                 self.clear()
+                self.stale = None if value & 4 else self.stale
                 if "tlast_errors" in self.faults and self.log.count("soft reset") > 1:
                     del self.faults["tlast_errors"]  # it happened in one batch
             self.counted_from = self.now
@@ -306,60 +383,6 @@ class FakeBoard:
             else:
                 self.modes[k] = value & 0x3FF0003
 
-    # The DMA.
-
-    def read_dma(self, offset: int) -> int:
-        base = 0x30 if offset >= 0x30 else 0
-        channel = self.dma[base]
-        if offset - base == 0x00:
-            return channel.control | (4 if self.resetting or self.faults.get("stuck_reset") else 0)
-        return {0x04: channel.status, 0x28: channel.length}[offset - base]
-
-    def write_dma(self, offset: int, value: int) -> None:
-        base = 0x30 if offset >= 0x30 else 0
-        channel, what = self.dma[base], offset - base
-        if self.resetting and what != 0x00:
-            raise ProtocolError("a register was written during a reset")
-        if what == 0x00 and value & 4:
-            self.log.append("dma reset")
-            for item in self.dma.values():
-                item.reset()
-            self.fifo.clear()
-            self.resetting = 5
-            for name in ("hold_results", "error"):
-                self.faults.pop(name, None)
-        elif what == 0x00:
-            channel.control = value
-            if value & 1 and not self.faults.get("no_run"):
-                channel.status &= ~1
-        elif what == 0x04:
-            channel.status &= ~(value & 0x7000)
-        elif what == 0x18:
-            channel.address = value
-        elif what == 0x1C:
-            if value:
-                raise ProtocolError("there is no memory above 4 GiB")
-        elif what == 0x28:
-            self._start(base, channel, value)
-
-    def _start(self, base: int, channel: Channel, length: int) -> None:
-        self.log.append(("receive" if base else "send", length))
-        if channel.busy:
-            raise ProtocolError("LENGTH was written while a transfer was going on")
-        if channel.status & 1:
-            raise ProtocolError("LENGTH was written to a channel that does not run")
-        if not 0 < length < 1 << self.spec["dma"]["length_bits"]:
-            raise ProtocolError(f"LENGTH of {length} bytes")
-        if channel.address % 8:
-            raise ProtocolError(f"address {channel.address:#x} is not aligned")
-        channel.length, channel.busy, channel.moved = length, True, 0
-        channel.status &= ~2
-        failing = self.faults.get("error")
-        if failing and failing[0] == base:
-            channel.fail(failing[1])
-        elif not self.inside(channel.address, length):
-            channel.fail(0x40)
-
     # Time.
 
     def step(self) -> None:
@@ -372,46 +395,46 @@ class FakeBoard:
         for _ in range(self.access_cycles // 4):
             self.now += 4
             self._move()
-        self.resetting = max(0, self.resetting - 1)
 
     def _move(self) -> None:
         """Four cycles: a word in, a result out."""
-        send, receive = self.dma[0x00], self.dma[0x30]
-        if self.now < self.reset_until:
-            return
-        if send.busy:
-            left = self.read_memory(send.address + send.moved, min(4, send.length - send.moved))
-            send.moved += self.push(left)
-            if send.moved == send.length:
-                send.end()
-        ready = [item for item in self.inside_images if item[0] <= self.now]
+        self.dma.step_reader(4, lambda word: self.push(word) == len(word))
+        if self.now >= self.reset_until:
+            self._give()
+        if self.dma.step_writer(4):
+            for buffer in self.held:
+                buffer.evict()
+
+    def _give(self) -> None:
+        """Offer the next result, if there is one, and let the writer take it."""
+        ready = [item for item in self.results if item[0] <= self.now]
+        if self.offered is None and self.stale is None and ready:
+            self.offered = min(ready)
         holding = self.faults.get("hold_results")
-        if ready and len(self.fifo) < 4 and not (holding is not None and self.samples_out >= holding):
-            item = min(ready)
-            self.inside_images.remove(item)
-            word, number = item[2], self.sent
+        if not self.dma.takes or (holding is not None and self.samples_out >= holding):
+            return
+        size = self.spec["result"]["bits"] // 8
+        if self.stale is not None:
+            self.dma.result(self.stale.to_bytes(size, "little"), False)
+            self.stale = None
+        elif self.offered is not None:
+            _, _, word, final, key = self.offered
+            self.results.remove(self.offered)
+            self.offered = None
+            number = self.sent
             if self.faults.get("wrong_id") == number:
                 word ^= 1
                 del self.faults["wrong_id"]
-            self.sent += 1
-            self.samples_out += 1
+            if final:
+                del self.inside[key]
+                self.sent += 1
+                self.samples_out += 1
+            if self.fclk0 > 1.001 * self.spec["clock_mhz"]:
+                word ^= 1 << 8  # logic that is clocked too fast
             last = self.sent == self.of_batch
-            if self.faults.get("short") == number:
+            if final and self.faults.get("short") == number:
                 last = True
                 del self.faults["short"]
-            self.fifo.append((word, last))
+            self.dma.result(word.to_bytes(size, "little"), last)
             if self.sent == self.of_batch:
                 self.sent = 0
-        if self.fifo and receive.busy:
-            word, last = self.fifo.popleft()
-            size = self.spec["result"]["bits"] // 8
-            if receive.moved + size > receive.length:
-                receive.fail(0x10)
-                return
-            self.write_memory(receive.address + receive.moved, word.to_bytes(size, "little"))
-            receive.moved += size
-            if last:
-                receive.length = receive.moved
-                receive.end()
-                for buffer in self.held:
-                    buffer.evict()

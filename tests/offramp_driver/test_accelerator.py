@@ -1,5 +1,6 @@
 """The accelerator as one object: opening, classifying, registers, closing."""
 
+import hashlib
 import pydoc
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 
 import offramp_driver
 from offramp_driver import Accelerator, DriverError, InputError, ManifestError, MismatchError
-from tests.offramp_driver.fake_board import BUILD, REST, FakeBoard, expected, manifest, write_package
+from tests.offramp_driver.fake_board import BUILD, MEMORY, REST, FakeBoard, anytime, expected, manifest, write_package
 
 Open = Callable[..., tuple[FakeBoard, Accelerator]]
 
@@ -46,26 +47,26 @@ def test_many_batches_of_what_the_buffers_hold(opened: Open) -> None:
     board, acc = opened(open={"buffer_bytes": 7 * 16 + 3})
     images = draw(40)
     assert agree(acc.classify(images), images)
-    assert [item for item in board.log if item[0] == "send"] == [("send", 112)] * 5 + [("send", 80)]
+    assert [item for item in board.log if item[0] == "send"] == [("send", 28)] * 5 + [("send", 20)]
     assert [item for item in board.log if item[0] == "batch length"] == [("batch length", 7), ("batch length", 5)]
     assert agree(acc.classify(images[:5]), images[:5])
     assert [item for item in board.log if item[0] == "batch length"][2:] == []  # it was 5 already
 
 
 def test_the_length_register_limits_a_batch(opened: Open) -> None:
-    board, acc = opened(dma={"instance": "axi_dma_0", "length_bits": 7})
+    board, acc = opened(dma={**manifest()["dma"], "length_bits": 5})
     images = draw(17)
     assert agree(acc.classify(images), images)
-    assert {item[1] for item in board.log if item[0] in ("send", "receive")} == {7 * 16, 7 * 8, 3 * 16, 3 * 8}
+    assert {item for item in board.log if item[0] in ("send", "receive")} == {("send", 28), ("receive", 7), ("send", 12), ("receive", 3)}
 
 
 def test_the_length_register_limits_the_results_of_a_batch(opened: Open) -> None:
-    """Of images smaller than a result word: 31 go into 127 bytes, and 15 results."""
-    shape = {"height": 2, "width": 2, "channels": 1, "bits": 8, "signed": False, "bus_bits": 32, "words": 1}
-    board, acc = opened(dma={"instance": "axi_dma_0", "length_bits": 7}, input=shape)
+    """Of images of a word with two answers each: 31 words would be 31 images, but have room for the answers of 15."""
+    shape = {**manifest()["input"], "height": 2, "width": 2, "words": 1}
+    board, acc = opened(dma={**manifest()["dma"], "length_bits": 5}, input=shape, **anytime())
     images = draw(40)[:, :2, :2]
     assert agree(acc.classify(images), images)
-    assert {item[1] for item in board.log if item[0] == "receive"} == {15 * 8, 10 * 8}
+    assert {item for item in board.log if item[0] in ("send", "receive")} == {("send", 15), ("receive", 30), ("send", 10), ("receive", 20)}
 
 
 def test_an_image_larger_than_a_buffer_goes_alone(opened: Open) -> None:
@@ -128,11 +129,11 @@ def test_other_images_are_refused_and_nothing_is_sent(opened: Open, images: np.n
 
 def test_opening_loads_resets_and_keeps_what_was_set(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     board, acc = opened()
-    assert board.log[:4] == [("download", "toy.bit"), "dma reset", "dma reset", "soft reset"]
+    assert board.log == [("clock", 100.0), ("download", "toy.bit"), "abort", "soft reset"]
     acc.thresholds[0] = 50
     acc.close()
     _, again = opened(board, open={"download": False})
-    assert ("attach", "toy.bit") in board.log
+    assert board.log[4:] == ["abort", "soft reset"]
     assert again.thresholds[0] == 50
     images = draw(30)
     assert agree(again.classify(images), images, 50)
@@ -144,8 +145,14 @@ def test_what_a_killed_program_left_inside_is_forgotten(opened: Open) -> None:
     board.batch_length = 5
     board.push(draw(1).tobytes())
     board.push(b"half")
-    board.fifo.extend([(0x1234, False)] * 3)
+    board.dma.write(0x40, MEMORY)
+    board.dma.write(0x44, 400)
+    board.dma.write(0x0C, 1)
+    for _ in range(500):
+        board.step()
     assert board.read_top(0x10) & 1
+    assert board.offered is not None  # to a writer that takes none
+    assert board.dma.offer is not None  # to an accelerator that is full
     _, acc = opened(board, open={"download": False})
     assert acc.status == REST
     images = draw(20)
@@ -153,7 +160,7 @@ def test_what_a_killed_program_left_inside_is_forgotten(opened: Open) -> None:
 
 
 @pytest.mark.parametrize(("offset", "value", "message"), [
-    (0x00, 0, "no offramp accelerator at accelerator_0: ID reads 0x00000000, not 0x4f465250"),
+    (0x00, 0, "no offramp accelerator at 0x43c00000: ID reads 0x00000000, not 0x4f465250"),
     (0x04, 2, "knows version 1 of the registers; the accelerator has 2"),
     (0x08, 0x99, "another bitstream is loaded: BUILD reads 0x00000099, and toy has 0x1a2b3c4d"),
     (0x18, 3, "EXITS reads 3, and the manifest of toy says 2"),
@@ -166,14 +173,28 @@ def test_another_accelerator_is_refused(opened: Open, offset: int, value: int, m
     board.faults["bad"] = {offset: value}
     with pytest.raises(MismatchError, match=message):
         opened(board)
-    assert board.log == [("download", "toy.bit")]
+    assert board.log == [("clock", 100.0), ("download", "toy.bit")]
 
 
-def test_a_design_without_the_blocks_is_refused(opened: Open) -> None:
+@pytest.mark.parametrize(("offset", "value", "message"), [
+    (0x00, 0x10002, "no memory reader and writer of offramp at 0x40400000: ID reads 0x00010002, not 0x4f465244"),
+    (0x04, 3, "knows version 1 of the registers of memory reader and writer, and they have 3"),
+    (0x08, 0x4040, "BUS tells of words of 64 bits in and 64 out, and the manifest of toy says 32 and 64"),
+    (0x08, 0x2020, "32 bits in and 32 out"),
+    (0x10, 4, "the accelerator is held in reset"),
+])
+def test_another_reader_and_writer_are_refused(opened: Open, offset: int, value: int, message: str) -> None:
     board = FakeBoard()
-    board.faults["hidden_block"] = "axi_dma_0"
-    with pytest.raises(MismatchError, match=r"no block axi_dma_0, but of accelerator_0: it is of another design"):
+    board.faults["bad_dma"] = {offset: value}
+    with pytest.raises(MismatchError, match=message):
         opened(board)
+    assert board.log == [("clock", 100.0), ("download", "toy.bit")]
+
+
+def test_a_package_without_a_hwh_is_whole(opened: Open) -> None:
+    """Addresses come out of the manifest."""
+    _, acc = opened(files={"toy.bit": hashlib.sha256(b"configuration").hexdigest()})
+    assert agree(acc.classify(draw(5)), draw(5))
 
 
 def test_nothing_is_loaded_before_the_package_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,8 +207,11 @@ def test_nothing_is_loaded_before_the_package_is_whole(tmp_path: Path, monkeypat
     write_package(tmp_path, register_map=2)
     with pytest.raises(MismatchError, match="version 2 of the registers, and this driver knows 1"):
         Accelerator(bit)
-    write_package(tmp_path, dma={"instance": "axi_dma_0", "length_bits": 4})
-    with pytest.raises(ManifestError, match="an image of 16 bytes is more than the DMA carries at once, 15"):
+    write_package(tmp_path, dma={**manifest()["dma"], "register_map": 2})
+    with pytest.raises(MismatchError, match="version 2 of the registers of memory reader and writer, and this driver knows 1"):
+        Accelerator(bit)
+    write_package(tmp_path, dma={**manifest()["dma"], "length_bits": 2})
+    with pytest.raises(ManifestError, match="an image of 4 words in and 1 out is more than the DMA carries at once, 3"):
         Accelerator(bit)
     with pytest.raises(InputError, match="timeout must be more than 0 seconds, not 0"):
         Accelerator(bit, timeout=0)
@@ -298,7 +322,8 @@ def test_a_batch_that_has_ended_at_the_first_look_took_time_too(opened: Open) ->
 
 def test_help_teaches() -> None:
     text = pydoc.plain(pydoc.render_doc(Accelerator))
-    for part in ("with Accelerator(", "classify(images)", "set_real(0, 0.9)", "download", "timeout", "buffer_bytes", "MismatchError"):
+    for part in ("with Accelerator(", "classify(images)", "set_real(0, 0.9)", "download", "timeout", "buffer_bytes", "MismatchError",
+                 "stream(camera)"):
         assert part in text
     for name, member in vars(Accelerator).items():
         assert name.startswith("_") or member.__doc__, name

@@ -1,84 +1,104 @@
-"""AXI DMA's registers, one by one, against what PG021 says."""
+"""Registers of memory reader and writer, one by one, against their declarations in the gateware."""
 
-from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from offramp_driver import DmaError
+from hw.control.registers import offsets
+from hw.zynq.dma_map import MAGIC, dma_registers
+from offramp_driver import DmaError, MismatchError
 from offramp_driver.dma import Dma
+from offramp_driver.manifest import load_manifest
+from tests.offramp_driver.fake_board import write_package
+
+AT = offsets(dma_registers(32, 64))
+BIT = {item.name: {field.name: field.lsb for field in item.fields} for item in dma_registers(32, 64)}
 
 
 class Recorded:
-    """Registers that remember what was written and read as they are told."""
+    """Registers that remember what was written, and read as they are told."""
 
-    def __init__(self) -> None:
+    def __init__(self, **values: int) -> None:
         self.written: list[tuple[int, int]] = []
-        self.values: dict[int, Callable[[], int]] = {}
+        self.values = {AT[name]: value for name, value in values.items()}
 
     def read(self, offset: int) -> int:
-        return self.values.get(offset, lambda: 0)()
+        return self.values.get(offset, 0)
 
     def write(self, offset: int, value: int) -> None:
         self.written.append((offset, value))
 
 
-@pytest.mark.parametrize(("channel", "base"), [("send", 0x00), ("receive", 0x30)])
-def test_a_transfer_is_started_in_the_guides_order(channel: str, base: int) -> None:
-    """Run, clear the interrupts of before, address (low, high), and the length last."""
+def dma(found: Recorded) -> Dma:
+    return Dma(found, reader_bits=32, writer_bits=64, length_bits=26)
+
+
+@pytest.mark.parametrize(("channel", "name", "words"), [("send", "READER", 250), ("receive", "WRITER", 125)])
+def test_a_transfer_is_address_and_length_in_words_and_then_its_start(channel: str, name: str, words: int) -> None:
     found = Recorded()
-    getattr(Dma(found), channel).start(0x1_2345_6780, 1000)
-    assert found.written == [(base + 0x00, 1), (base + 0x04, 0x7000), (base + 0x18, 0x2345_6780), (base + 0x1C, 1), (base + 0x28, 1000)]
+    getattr(dma(found), channel).start(0x1234_5640, 1000)
+    assert found.written == [(AT[f"{name}_ADDRESS"], 0x1234_5640), (AT[f"{name}_LENGTH"], words),
+                             (AT["CONTROL"], 1 << BIT["CONTROL"][f"{name.lower()}_start"])]
 
 
-def test_a_channel_that_stays_halted_gets_no_length() -> None:
+@pytest.mark.parametrize(("address", "size"), [(0x1_0000_0000, 8), (0, 12), (0, 8 << 26)])
+def test_what_the_registers_cannot_hold_is_not_begun(address: int, size: int) -> None:
     found = Recorded()
-    found.values[0x04] = lambda: 1
-    with pytest.raises(DmaError, match=r"send \(MM2S\) channel does not run"):
-        Dma(found).send.start(0x1000, 8)
-    assert found.written == [(0x00, 1)]
+    with pytest.raises(DmaError, match=rf"receive \(writer\) channel cannot carry {size} bytes at {address:#x}: it takes whole words of 8"):
+        dma(found).receive.start(address, size)
+    assert found.written == []
+    dma(found).receive.start(0xFFFF_FFC0, 8 * ((1 << 26) - 1))
+    assert found.written[1] == (AT["WRITER_LENGTH"], (1 << 26) - 1)
 
 
-@pytest.mark.parametrize(("status", "done"), [(0x0, False), (0x2, False), (0x1002, True), (0x1000, True), (0x1_1002, True)])
-def test_done_is_the_interrupt_of_this_transfer(status: int, done: bool) -> None:
-    """Idle alone is not the end: it may still be of the transfer before."""
-    found = Recorded()
-    found.values[0x34] = lambda: status
-    assert Dma(found).receive.done() is done
+@pytest.mark.parametrize(("channel", "name"), [("send", "reader"), ("receive", "writer")])
+def test_done_is_not_busy(channel: str, name: str) -> None:
+    others = [lsb for field, lsb in BIT["STATUS"].items() if field not in (f"{name}_busy", f"{name}_error")]
+    found = Recorded(STATUS=sum(1 << lsb for lsb in others))
+    one = getattr(dma(found), channel)
+    assert (one.done(), one.busy) == (True, False)
+    found.values[AT["STATUS"]] = 1 << BIT["STATUS"][f"{name}_busy"]
+    assert (one.done(), one.busy) == (False, True)
 
 
-@pytest.mark.parametrize(("bit", "text"), [(4, "internal error"), (5, "slave error"), (6, "decode error")])
-def test_errors_are_told_by_name(bit: int, text: str) -> None:
-    found = Recorded()
-    found.values[0x04] = lambda: 1 << bit | 0x5001
-    with pytest.raises(DmaError, match=rf"{text}.*status 0x{1 << bit | 0x5001:08x}") as caught:
-        Dma(found).send.done()
+@pytest.mark.parametrize(("number", "text"), [(1, "its start was refused: an address must be a multiple"), (2, "SLVERR"), (3, "DECERR")])
+@pytest.mark.parametrize("busy", [0, 1])
+def test_errors_are_told_by_name_also_while_the_transfer_goes_on(number: int, text: str, busy: int) -> None:
+    found = Recorded(STATUS=number << BIT["STATUS"]["writer_error"] | busy << BIT["STATUS"]["writer_busy"])
+    with pytest.raises(DmaError, match=rf"receive \(writer\) channel tells of an error: .*{text}") as caught:
+        dma(found).receive.done()
     assert caught.value.counters == {}
+    assert dma(found).send.done()
+    assert dma(found).receive.busy == busy
 
 
-def test_what_was_received_is_in_the_length_register() -> None:
+def test_what_was_received_and_for_how_long_memory_is_silent() -> None:
+    found = dma(Recorded(WRITER_WORDS=88, READER_SILENT=7, WRITER_SILENT=1 << 31))
+    assert (found.received, found.send.silent, found.receive.silent) == (88, 7, 1 << 31)
+
+
+def test_an_abort_is_of_both_in_one_write() -> None:
     found = Recorded()
-    found.values[0x58] = lambda: 88
-    assert Dma(found).receive.received == 88
+    dma(found).abort()
+    bits = BIT["CONTROL"]
+    assert found.written == [(AT["CONTROL"], 1 << bits["reader_abort"] | 1 << bits["writer_abort"])]
 
 
-def test_a_reset_asks_both_channels_and_waits_for_each() -> None:
-    found, looks = Recorded(), {0x00: 3, 0x30: 2}
-
-    def control(base: int) -> int:
-        looks[base] -= 1
-        return 4 if looks[base] > 0 else 0x1_0002
-
-    found.values = {base: (lambda base=base: control(base)) for base in looks}
-    asked: list[int] = []
-    Dma(found).reset(lambda: asked.append(1) is None)
-    assert found.written == [(0x00, 4), (0x30, 4)]
-    assert len(asked) == 2 + 1
-    assert looks == {0x00: 0, 0x30: 0}
+@pytest.mark.parametrize(("status", "names"), [
+    ((), []), (("reader_busy",), ["send (reader)"]), (("writer_busy",), ["receive (writer)"]),
+    (("reader_busy", "writer_busy"), ["send (reader)", "receive (writer)"]), (("in_reset", "missed", "bad_address"), []),
+])
+def test_who_is_busy(status: tuple[str, ...], names: list[str]) -> None:
+    found = Recorded(STATUS=sum(1 << BIT["STATUS"][name] for name in status))
+    assert [channel.name for channel in dma(found).busy] == names
 
 
-def test_a_reset_that_does_not_end_is_an_error() -> None:
-    found = Recorded()
-    found.values[0x00] = lambda: 4
-    patience = iter([True, True, False])
-    with pytest.raises(DmaError, match="the DMA does not come out of its reset: load the bitstream again"):
-        Dma(found).reset(lambda: next(patience))
+def test_what_stands_there_is_looked_at(tmp_path: Path) -> None:
+    """Each wrong value alone is refused; errors and what is under way are of before, and are not."""
+    manifest = load_manifest(write_package(tmp_path))
+    good = {"ID": MAGIC, "VERSION": 1, "BUS": 32 | 64 << 8, "STATUS": 0xF03 | 1 << BIT["STATUS"]["bad_address"]}
+    dma(Recorded(**good)).check(manifest)
+    for name, value, text in (("ID", 0x4F465250, "no memory reader and writer"), ("VERSION", 2, "version 1"), ("BUS", 64 | 64 << 8, "BUS"),
+                              ("STATUS", 1 << BIT["STATUS"]["in_reset"], "held in reset")):
+        with pytest.raises(MismatchError, match=text):
+            dma(Recorded(**{**good, name: value})).check(manifest)

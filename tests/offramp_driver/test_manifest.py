@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from offramp_driver import ManifestError
-from offramp_driver.manifest import check_files, load_manifest
-from tests.offramp_driver.fake_board import BUILD, by_class, manifest, write_package
+from offramp_driver.manifest import Page, Scale, check_files, load_manifest
+from tests.offramp_driver.fake_board import BUILD, anytime, by_class, manifest, write_package
 
 
 def test_all_is_read(tmp_path: Path) -> None:
@@ -16,7 +16,8 @@ def test_all_is_read(tmp_path: Path) -> None:
     assert (found.name, found.build, found.clock_mhz, found.cycles_per_sample, found.order) == ("toy", BUILD, 100.0, 12.5, "arrival")
     assert (found.input.height, found.input.words, found.input.signed) == (4, 4, False)
     assert [field.name for field in found.fields] == ["id", "label", "exit", "confidence", "cycles"]
-    assert (found.dma, found.length_bits, found.accelerator, found.gates) == ("axi_dma_0", 26, "accelerator_0", 1)
+    assert (found.dma, found.accelerator) == (Page(0x4040_0000, 0x1000), Page(0x43C0_0000, 0x1000))
+    assert (found.dma_register_map, found.length_bits, found.gates, found.anytime, found.input.scale) == (1, 26, 1, False, None)
     assert [item.policy for item in found.exits] == ["class_threshold", "always"]
     assert found.exits[0].params == {"score": "max_logit", "thresholds": [1, 2, 3, 4, 5]}
     assert (found.exits[0].threshold_range, found.exits[1].threshold_range) == ((-256, 256), None)
@@ -33,12 +34,22 @@ def test_every_missing_key_is_named(tmp_path: Path, key: str) -> None:
         load_manifest(bit)
 
 
+WINDOWS = {**manifest()["input"], "height": 8, "width": 1, "channels": 2, "scale": {"low": [-1.5, 0], "step": [0.25, 2]}}
+
+
+def test_a_scale_and_answers_of_every_exit_are_read(tmp_path: Path) -> None:
+    found = load_manifest(write_package(tmp_path, input=WINDOWS, **anytime()))
+    assert found.input.scale == Scale((-1.5, 0.0), (0.25, 2.0))
+    assert found.anytime
+
+
 def spoil(changes: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {**changes, **more}
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"version": 2}, "is of version 2, and this driver reads 1: take both out of one package"),
+    ({"version": 1}, "is of version 1, and this driver reads 2: take both out of one package"),
+    ({"version": 3}, "is of version 3"),
     ({"version": None}, "is of version None"),
     ({"build": "0x12"}, "build must be int, not '0x12'"),
     ({"build": True}, "build must be int, not True"),
@@ -52,6 +63,20 @@ def spoil(changes: dict[str, Any], **more: Any) -> dict[str, Any]:
     ({"result": {"bits": 48, "fields": manifest()["result"]["fields"]}}, "result must have 32 or 64 bits, not 48"),
     ({"result": {"bits": 64, "fields": manifest()["result"]["fields"][1:]}}, "result lacks the field 'id'"),
     ({"result": {"bits": 64, "fields": [{"name": "id"}]}}, r"result: fields\[0\] lacks 'offset'"),
+    ({"dma": spoil(manifest()["dma"], base=0x4040_0004)}, r"must lie on pages of 4096 bytes below 2\*\*32, not at base=0x40400004"),
+    ({"accelerator": {"base": 0x43C0_0000, "range": 0x800}}, "accelerator: registers must lie .* with range=0x800"),
+    ({"accelerator": {"base": 0xFFFF_F000, "range": 0x2000}}, "below 2"),
+    ({"accelerator": {"instance": "accelerator_0"}}, "accelerator lacks 'base'"),
+    ({"anytime": True}, "result lacks the field 'final'"),
+    ({"anytime": 1}, "anytime must be bool, not 1"),
+    ({**anytime(), "order": "input"}, r"order must be 'arrival' where every exit answers \(anytime\), not 'input'"),
+    ({"input": spoil(WINDOWS, scale={"low": [0, 0], "step": [1]})}, "scale: step must have one number for each of 2 channels, not"),
+    ({"input": spoil(WINDOWS, scale={"low": [0, "1"], "step": [1, 1]})}, "scale: low must have one number for each of 2 channels"),
+    ({"input": spoil(WINDOWS, scale={"low": [0, float("nan")], "step": [1, 1]})}, "scale: low must have one number"),
+    ({"input": spoil(WINDOWS, scale={"low": [0, 0], "step": [1, 0]})}, "scale: step must be above 0, not 0"),
+    ({"input": spoil(WINDOWS, scale={"low": [0, 0]})}, "scale lacks 'step'"),
+    ({"input": spoil(WINDOWS, width=2, height=4)}, "an input with a scale must be 1 wide and of 8 bits unsigned, not 2 and 8 bits"),
+    ({"input": spoil(WINDOWS, signed=True)}, "not 1 and 8 bits signed"),
     ({"exits": [spoil(manifest()["exits"][0], threshold_range=[5, 1])]}, r"exits\[0\]: threshold_range must be the least and the greatest"),
     ({"exits": [spoil(manifest()["exits"][0], threshold_range=[1])]}, "threshold_range must be"),
     ({"exits": ["always"]}, r"exits\[0\] must be an object, not 'always'"),

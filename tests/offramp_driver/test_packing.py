@@ -1,5 +1,6 @@
 """Images into bus words, result words into columns."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 
 from hw.exits.result_word import result_word
 from offramp_driver import DriverError, InputError
-from offramp_driver.manifest import Field, Input
+from offramp_driver.manifest import Field, Input, Scale
 from offramp_driver.packing import Packing, Unpacking
+from quant_models.datasets.base import ChannelScale
 from sim import result_word as reference
 
 
@@ -86,6 +88,56 @@ def test_values_beyond_the_networks_input_are_refused(bits: int, signed: bool, g
             continue
         with pytest.raises(InputError, match=f"images must hold values {text}"):
             packing.batch(images)
+
+
+def windows(time: int = 6, channels: int = 3) -> tuple[Packing, ChannelScale]:
+    low, step = (-2.0, 0.125, 1000.0)[:channels], (0.03, 1e-3, 7.5)[:channels]
+    shape = entry(time, 1, channels)
+    return Packing(dataclasses.replace(shape, scale=Scale(low, step))), ChannelScale(low=low, step=step)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_windows_are_scaled_as_the_data_set_was(channels: int, dtype: type) -> None:
+    """Values beyond the range, and those half way between two integers, too."""
+    packing, scale = windows(channels=channels)
+    steps = np.random.default_rng(6).integers(-40, 600, (50, 6, channels)) / 2
+    values = (np.array(scale.low) + steps * np.array(scale.step)).astype(dtype)
+    wanted = scale.integers(values)
+    assert wanted.min() == 0
+    assert wanted.max() == 255
+    for given in (values, values[:, :, np.newaxis], values.tolist() if dtype == np.float64 else values):
+        found = packing.batch(given)
+        assert found.dtype == np.uint8
+        assert (found == wanted[:, :, np.newaxis]).all()
+    for one in (values[0], values[0][:, np.newaxis]):
+        assert (packing.batch(one) == wanted[:1, :, np.newaxis]).all()
+
+
+def test_windows_of_integers_pass_as_they_are() -> None:
+    packing, _ = windows()
+    ready = np.random.default_rng(7).integers(0, 256, (9, 6, 3), np.uint8)
+    for given in (ready, ready[:, :, np.newaxis]):
+        assert (packing.batch(given) == ready[:, :, np.newaxis]).all()
+        assert np.shares_memory(packing.batch(given), ready)
+    assert packing.batch(ready[:0]).shape == packing.batch(np.zeros((0, 6, 1, 3))).shape == (0, 6, 1, 3)
+
+
+@pytest.mark.parametrize(("values", "message"), [
+    (np.full((2, 6, 3), np.nan), "windows must hold numbers, not NaN or infinity"),
+    (np.full((2, 6, 3), -np.inf), "windows must hold numbers"),
+    (np.zeros((2, 6, 3), np.int16), "windows must be real numbers as the sensor gives them, or uint8 scaled already, not int16"),
+    (np.zeros((2, 6, 4)), r"shape \[n, 6, 1, 3\] or \[n, 6, 3\], or that of one image, not \[2, 6, 4\]"),
+    (np.zeros((2, 6)), r"not \[2, 6\]"),
+])
+def test_other_windows_are_refused(values: np.ndarray, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        windows()[0].batch(values)
+
+
+def test_images_without_a_scale_have_no_shape_without_a_width() -> None:
+    with pytest.raises(InputError, match=r"\[n, 6, 1, 3\], or that of one image, not \[2, 6, 3\]"):
+        Packing(entry(6, 1, 3)).batch(np.zeros((2, 6, 3), np.uint8))
 
 
 @pytest.mark.parametrize("bits", [32, 64])

@@ -1,58 +1,89 @@
-"""``<output>/bitstream`` as ``offramp build`` leaves it, without Vivado, what a build elsewhere leaves, and test images for toys."""
+"""``<output>/bitstream`` as ``offramp build`` leaves it, without its tools, what a build elsewhere leaves, and test images for toys."""
 
+import os
 import shutil
+import subprocess
 import types
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from build_flows.base.files import hash_path, write_json
-from build_flows.board import vivado
+from build_flows.board import plan as made
 from build_flows.board.bitfile import bit_header, bit_part
-from build_flows.board.boards import BOARDS
-from build_flows.board.design import design_name
-from build_flows.board.stand_in import write_stand_in
-from build_flows.board.vivado_project import write_project
+from build_flows.board.design import actual_clock, design_name
+from build_flows.board.plan_file import PlanFile
+from build_flows.board.platforms import PLATFORMS
 from build_flows.project.load import Project
+from build_flows.steps import bitstream
 from hw.accelerator import build_id
-from hw.netlist import Netlist, load
+from hw.netlist import Netlist, dump, load
+from hw.zynq.zynq_top import ZynqTop
 from tests import toy
-from tests.build_flows.board import fake_vivado
+from tests.build_flows.board import fake_open, fake_vivado
+
+_PLANS: dict[str, bytes] = {}
+
+
+def plan(top: ZynqTop, rtl: Path, board: Any, flow: str, clock: float, **more: Any) -> bytes:
+    """A build plan, made once in a test run: that takes seconds."""
+    key = repr((dump(top.netlist), hash_path(rtl), board, flow, clock, sorted(more.items())))
+    if key not in _PLANS:
+        _PLANS[key] = made.plan(top, rtl, board, flow, clock, **more)
+    return _PLANS[key]
+
+
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Build plans are made once in a test run."""
+    monkeypatch.setattr(bitstream, "plan", plan)
+
+
+def plan_of(project: Project, board: str = "pynq-z2", way: str = "vivado") -> PlanFile:
+    """The plan of the compiled ``project``."""
+    netlist = load((project.output / "netlist.json").read_text(encoding="utf-8"))
+    notes = {"network": netlist.name, "design": design_name(netlist), "build": build_id(netlist)}
+    return PlanFile(plan(ZynqTop(netlist), project.output / "rtl", PLATFORMS[board], way, actual_clock(netlist.clock_mhz), tools=None,
+                         notes=notes))
 
 
 def put_bitstream(
-    output: Path, netlist: Netlist, *, board: str = "pynq-z2", date: str = "2025/01/01", hwh_of: Netlist | None = None,
+    output: Path, netlist: Netlist, *, board: str = "pynq-z2", date: str = "2025/01/01", part: str | None = None,
     reports: str | None = None,
 ) -> None:
-    """Stand-ins for .bit (built on ``date``) and .hwh (of ``hwh_of``, when that is another netlist), Vivado's ``reports`` of that version
-    (None: none), and their description."""
-    folder, chosen = output / "bitstream", BOARDS[board]
-    bit, hwh = write_stand_in(folder, netlist, chosen)
-    title = f"{design_name(netlist)}_wrapper;UserID=0X{build_id(netlist):08X};Version=2022.2"
-    bit.write_bytes(bit_header(design=title, part=bit_part(chosen.part), date=date, time="12:00:00", length=0))
-    if hwh_of is not None:
-        write_stand_in(output / "other", hwh_of, chosen)[1].replace(hwh)
-    files = [bit, hwh]
+    """A stand-in for a .bit (built on ``date``, for ``part`` if not ``board``'s), Vivado's ``reports`` of that version (None: none), and
+    their description."""
+    folder, chosen = output / "bitstream", PLATFORMS[board]
+    folder.mkdir(parents=True, exist_ok=True)
+    bit = folder / f"{netlist.name.replace('-', '_')}.bit"
+    bit.write_bytes(bit_header(design="top;UserID=0XFFFFFFFF;Version=2022.2", part=bit_part(part or chosen.part), date=date,
+                               time="12:00:00", length=0))
+    files = [bit]
     if reports is not None:
         shutil.copytree(fake_vivado.REPORTS / reports, folder / "reports")
         files += sorted((folder / "reports").iterdir())
     write_json(folder / "bitstream.json", {
-        "version": 1, "design": design_name(netlist), "build": build_id(netlist), "board": board, "part": chosen.part, "vivado": "2022.2",
-        "clock_mhz": netlist.clock_mhz, "files": {path.relative_to(folder).as_posix(): hash_path(path) for path in files}})
+        "version": 2, "design": design_name(netlist), "build": build_id(netlist), "board": board, "part": chosen.part, "flow": "vivado",
+        "tools": {"vivado": "2022.2"}, "clock_mhz": netlist.clock_mhz,
+        "files": {path.relative_to(folder).as_posix(): hash_path(path) for path in files}})
 
 
-def built_elsewhere(project: Project, tmp_path: Path, version: str = "2022.2", board: str = "pynq-z2") -> Path:
-    """The Vivado project of the compiled ``project``, built on another machine."""
-    away = tmp_path / f"away {version} {board}"
-    netlist = load((project.output / "netlist.json").read_text(encoding="utf-8"))
-    write_project(away, netlist, project.output / "rtl", BOARDS[board])
-    bin_folder = tmp_path / "their bin"
-    fake_vivado.install(bin_folder, version=version, netlist=project.output / "netlist.json")
-    tool = vivado.Vivado(command=bin_folder / "vivado", version=version)
-    given = (away / "build.sh").read_text().split("exec vivado ")[1].split()
-    assert vivado.run_vivado(tool, given, away, lambda *_: None) == 0
-    shutil.rmtree(bin_folder)
+def built_elsewhere(project: Project, tmp_path: Path, version: str = "2022.2", board: str = "pynq-z2", way: str = "vivado") -> Path:
+    """The folder where the plan of the compiled ``project`` was unpacked, and run with nothing of offramp at hand."""
+    away, tools = tmp_path / f"away {version} {board} {way}", tmp_path / "their bin"
+    found = plan_of(project, board, way)
+    found.unpack(away)
+    if way == "vivado":
+        fake_vivado.install(tools, version=version)
+        environment = {"PATH": f"{tools}:/usr/bin:/bin"}
+    else:
+        fake_open.install(tools)
+        environment = fake_open.environment(tools)
+    with (away / "build.log").open("wb") as log:
+        subprocess.run(["sh", found.script], cwd=away, env={**os.environ, **environment}, stdout=log, stderr=subprocess.STDOUT, check=True)
+    shutil.rmtree(tools)
     return away
 
 

@@ -8,6 +8,7 @@ from build_flows.project.load import Project
 from build_flows.steps.engine import Build
 from build_flows.steps.flow import Flow
 from hw.netlist import Netlist, dump
+from tests.build_flows.board.golden_toy import write_filelist
 from tests.build_flows.compare_samples import resources
 from tests.toy_rtl import emit
 
@@ -31,6 +32,7 @@ def compiled(folder: Path, project: Project, **shape: object) -> Netlist:
     """Write a toy's ``netlist.json`` and ``rtl/`` into ``project``'s output; its netlist."""
     project.output.mkdir(parents=True, exist_ok=True)
     netlist = emit(project.output / "rtl", **shape)
+    write_filelist(project.output / "rtl")
     (project.output / "netlist.json").write_text(dump(netlist))
     return netlist
 

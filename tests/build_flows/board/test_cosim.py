@@ -11,8 +11,8 @@ import pytest
 from build_flows.artefacts.manifest import ManifestFile
 from build_flows.base.ui import SilentUi
 from build_flows.board import cosim
-from build_flows.board.boards import find_board
 from build_flows.board.cosim import CHECKS, CosimError, cosimulate
+from build_flows.board.platforms import find_platform
 from hw.netlist import dump
 from sim import golden
 from sim.result_word import saturate
@@ -23,14 +23,18 @@ from tests.toy_rtl import emit
 
 pytestmark = pytest.mark.cosim
 
-Z2 = find_board("pynq-z2")
+Z2 = find_platform("pynq-z2")
 COUNT = 60
 
 
 @pytest.fixture
 def given(tmp_path: Path, model_cache: Path) -> dict[str, Any]:
+    return inputs(tmp_path, model_cache)
+
+
+def inputs(tmp_path: Path, model_cache: Path, **shape: Any) -> dict[str, Any]:
     """What :func:`cosimulate` takes, of a toy whose simulation gave the golden model's results."""
-    netlist = emit(tmp_path / "rtl", thresholds=(880,) * 8)
+    netlist = emit(tmp_path / "rtl", thresholds=(880,) * 8, **shape)
     write_filelist(tmp_path / "rtl")
     (tmp_path / "netlist.json").write_text(dump(netlist))
     golden_file, exits = write_golden(tmp_path, netlist)
@@ -52,7 +56,8 @@ def test_all_images_and_all_checks(given: dict[str, Any]) -> None:
     assert [row.name for row in found.checks] == ["selftest.py", *(check.name for check in CHECKS)]
     told = {row.name: row.told for row in found.checks}
     assert told["selftest.py"].startswith(f"{COUNT} of {COUNT} samples agree")
-    assert "8 images in, 1 results out" in told["DMA timeout"]
+    assert "its next batch is right" in told["read error"]
+    assert "start the board anew" in told["memory that takes no writes"]
     assert sum(found.exits) == COUNT
     assert found.counters.samples_out == COUNT
     assert found.counters.exits == found.exits
@@ -60,6 +65,12 @@ def test_all_images_and_all_checks(given: dict[str, Any]) -> None:
     assert found.dma[0].words == found.dma[0].least == 12
     assert 12 < found.cycles_per_sample < 200
     assert found.simulated_cycles_per_sample == 20.0
+
+
+@pytest.mark.slow
+def test_a_network_whose_exits_all_answer(tmp_path: Path, model_cache: Path) -> None:
+    found = cosimulate(**inputs(tmp_path, model_cache, anytime=True, order="arrival"))
+    assert (found.samples, found.agree, len(found.checks)) == (COUNT, COUNT, 1 + len(CHECKS))
 
 
 @pytest.mark.parametrize("samples", [10, 1])
@@ -98,13 +109,30 @@ def test_a_driver_that_forgets_to_flush_is_found(given: dict[str, Any], monkeypa
         cosimulate(**given)
 
 
+@pytest.mark.parametrize("forgotten", ["set_clock", "widen_port"])
+def test_a_driver_that_forgets_to_set_the_processing_system_up_is_found(
+        forgotten: str, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    from build_flows.board import package
+
+    def forgetful(folder: Path, **rest: Any) -> ManifestFile:
+        made = write(folder, **rest)
+        with (folder / "offramp_driver" / "processing_system.py").open("a") as file:
+            file.write(f"\nProcessingSystem.{forgotten} = lambda *_: None\n")
+        return made
+
+    write = package.write_package
+    monkeypatch.setattr(package, "write_package", forgetful)
+    with pytest.raises(CosimError, match=r"are not those of the simulation|channel tells of an error|ids are wrong|did not end"):
+        cosimulate(**given)
+
+
 def test_a_check_that_does_not_fail_as_it_should_is_told(given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     harmless = dataclasses.replace(CHECKS[0], name="nothing wrong", faults={})
     monkeypatch.setattr(cosim, "CHECKS", (harmless,))
     with pytest.raises(CosimError, match=r"^nothing wrong: AssertionError: no DmaError was raised$"):
         cosimulate(**given)
     monkeypatch.setattr(cosim, "CHECKS", (dataclasses.replace(CHECKS[0], told="words that no driver says"),))
-    with pytest.raises(CosimError, match="must tell of words that no driver says, not: a batch of 8 images did not end"):
+    with pytest.raises(CosimError, match=r"must tell of words that no driver says, not: .*memory answered with an error"):
         cosimulate(**given)
 
 

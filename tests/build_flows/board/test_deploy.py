@@ -12,9 +12,9 @@ import pytest
 
 from build_flows.base.files import hash_path
 from build_flows.base.ui import SilentUi
-from build_flows.board.boards import find_board
 from build_flows.board.deploy import DeployError, Package, check_package, deploy, run_selftest
 from build_flows.board.package import SUMS, golden_samples, write_package
+from build_flows.board.platforms import find_platform
 from build_flows.board.ssh import Ssh, SshError
 from build_flows.board.stand_in import write_stand_in
 from hw.netlist import Netlist
@@ -27,7 +27,7 @@ from tests.sim.board.conftest import toy_job  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.skipif(SSHD is None, reason="no sshd: apt-get install openssh-server")
 
-Z2 = find_board("pynq-z2")
+Z2 = find_platform("pynq-z2")
 
 
 def make(folder: Path, netlist: Netlist | None = None) -> Path:

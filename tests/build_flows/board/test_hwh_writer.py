@@ -43,5 +43,5 @@ def test_pins_and_buses_are_joined() -> None:
     ({"links": [BusLink(("source", "M"), ("sink", "T"))]}, "sink/T"),
 ])
 def test_an_end_that_is_not_there_is_told(changes: dict, pin: str) -> None:
-    with pytest.raises(OfframpError, match=f"there is no pin {pin} in the block design"):
+    with pytest.raises(OfframpError, match=f"there is no pin {pin} in the design"):
         _text(**changes)

@@ -10,8 +10,8 @@ import pytest
 
 from build_flows.artefacts.manifest import ManifestExit
 from build_flows.base.errors import OfframpError
-from build_flows.board.boards import BOARDS, find_board
 from build_flows.board.manifest import manifest, threshold_range
+from build_flows.board.platforms import PLATFORMS, find_platform
 from build_flows.exit_unit.spec import UnitSpec
 from hw.accelerator import build_id
 from hw.netlist import Exit
@@ -19,7 +19,7 @@ from offramp_driver.manifest import load_manifest
 from sim.golden import POLICIES, Side
 from tests import toy
 
-Z2 = find_board("pynq-z2")
+Z2 = find_platform("pynq-z2")
 INNER = ("softmax", "margin", "entropy", "max_logit")
 
 
@@ -40,14 +40,15 @@ def test_toy_in_full() -> None:
     found = manifest(netlist, Z2, files)
     build = build_id(netlist)
     assert json.loads(found.dump()) == {
-        "version": 1, "name": "toy", "offramp": metadata.version("offramp"), "board": "pynq-z2", "board_label": "Pynq-Z2",
+        "version": 2, "name": "toy", "offramp": metadata.version("offramp"), "board": "pynq-z2", "board_label": "Pynq-Z2",
         "part": "xc7z020clg400-1",
         "clock_mhz": 100.0, "build": build, "design": f"toy_{build:08x}", "register_map": 1, "files": files,
-        "input": {"height": 4, "width": 4, "channels": 3, "bits": 8, "signed": False, "bus_bits": 32, "words": 12},
+        "input": {"height": 4, "width": 4, "channels": 3, "bits": 8, "signed": False, "bus_bits": 32, "words": 12, "scale": None},
         "result": {"bits": 64, "fields": [dataclasses.asdict(item) for item in netlist.result.fields]},
-        "order": "arrival", "classes": 3, "max_in_flight": 8, "cycles_per_sample": 16.0, "cycles_all_hard": 16,
+        "order": "arrival", "anytime": False, "classes": 3, "max_in_flight": 8, "cycles_per_sample": 16.0, "cycles_all_hard": 16,
         "streams": ["input", "gate0", "exit0", "exit1", "output"], "gates": 1,
-        "dma": {"instance": "axi_dma_0", "length_bits": 26}, "accelerator": {"instance": "accelerator_0"},
+        "dma": {"base": 0x4040_0000, "range": 0x1000, "register_map": 1, "length_bits": 26},
+        "accelerator": {"base": 0x43C0_0000, "range": 0x1000},
         "exits": [
             {"policy": "max_logit", "classes": 3, "threshold": 500, "enabled": True, "scale": 0.01, "threshold_range": [-1024, 1024],
              "params": {}},
@@ -125,4 +126,4 @@ def test_no_range_without_a_threshold(policy: str) -> None:
 
 def test_another_part_is_told() -> None:
     with pytest.raises(OfframpError, match=r"pynq-z2 has part xc7z020clg400-1, but toy is made for xc7z010clg400-1"):
-        manifest(dataclasses.replace(toy.build(None), part="xc7z010clg400-1"), BOARDS["pynq-z2"], {})
+        manifest(dataclasses.replace(toy.build(None), part="xc7z010clg400-1"), PLATFORMS["pynq-z2"], {})

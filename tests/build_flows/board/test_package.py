@@ -9,9 +9,9 @@ import pytest
 
 from build_flows.artefacts.manifest import ManifestFile
 from build_flows.base.errors import OfframpError
-from build_flows.board.boards import find_board
 from build_flows.board.package import SUMS, Samples, golden_samples, write_archive, write_package
 from build_flows.board.pair import PairError
+from build_flows.board.platforms import find_platform
 from build_flows.board.stand_in import write_stand_in
 from hw.accelerator import build_id
 from hw.netlist import Netlist
@@ -19,7 +19,7 @@ from offramp_driver.manifest import check_files, load_manifest
 from tests import toy
 from tests.build_flows.board.golden_toy import write_golden
 
-Z2 = find_board("pynq-z2")
+Z2 = find_platform("pynq-z2")
 NETLIST = toy.build(None, thresholds=(900,))
 DRIVER = sorted(path.name for path in (Path(__file__).parents[3] / "offramp_driver").glob("*.py"))
 
@@ -31,9 +31,8 @@ def _samples(folder: Path, netlist: Netlist = NETLIST, count: int = 100, of: int
 
 
 def _package(place: Path, netlist: Netlist = NETLIST) -> tuple[Path, ManifestFile]:
-    bit, hwh = write_stand_in(place, netlist, Z2)
-    return place / "package", write_package(place / "package", netlist=netlist, board=Z2, bit=bit, hwh=hwh,
-                                            samples=_samples(place / "golden"))
+    bit = write_stand_in(place, netlist, Z2)
+    return place / "package", write_package(place / "package", netlist=netlist, board=Z2, bit=bit, samples=_samples(place / "golden"))
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
@@ -43,11 +42,11 @@ def _contents(folder: Path) -> dict[str, bytes]:
 def test_what_is_inside(tmp_path: Path) -> None:
     folder, found = _package(tmp_path)
     assert set(_contents(folder)) == {
-        "toy.bit", "toy.hwh", "toy.json", "toy.ipynb", "samples.npz", "selftest.py", "benchmark.py", "README.md", SUMS,
+        "toy.bit", "toy.json", "toy.ipynb", "samples.npz", "selftest.py", "benchmark.py", "README.md", SUMS,
         *(f"offramp_driver/{name}" for name in DRIVER)}
     assert "offramp_driver/accelerator.py" in _contents(folder)
     assert (folder / "toy.json").read_text() == found.dump()
-    assert found.files == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("toy.bit", "toy.hwh")}
+    assert found.files == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("toy.bit",)}
     assert found.build == build_id(NETLIST)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
@@ -102,16 +101,16 @@ def test_an_earlier_package_is_replaced_whole(tmp_path: Path) -> None:
 def test_files_of_another_netlist_leave_the_earlier_package(tmp_path: Path) -> None:
     folder, _ = _package(tmp_path)
     before = _contents(folder)
-    bit, hwh = write_stand_in(tmp_path / "other", toy.build(None), Z2)
-    with pytest.raises(PairError, match=r"toy\.bit: design must be"):
-        write_package(folder, netlist=NETLIST, board=Z2, bit=bit, hwh=hwh, samples=_samples(tmp_path / "golden"))
+    bit = write_stand_in(tmp_path / "other", toy.build(None), Z2)
+    with pytest.raises(PairError, match=r"toy\.bit: UserID must be"):
+        write_package(folder, netlist=NETLIST, board=Z2, bit=bit, samples=_samples(tmp_path / "golden"))
     assert _contents(folder) == before
 
 
 def test_names_with_a_dash_are_identifiers_on_the_board(tmp_path: Path) -> None:
     folder, found = _package(tmp_path, dataclasses.replace(NETLIST, name="my-net"))
-    assert {"my_net.bit", "my_net.hwh", "my_net.json", "my_net.ipynb"} <= set(_contents(folder))
-    assert (found.name, sorted(found.files)) == ("my-net", ["my_net.bit", "my_net.hwh"])
+    assert {"my_net.bit", "my_net.json", "my_net.ipynb"} <= set(_contents(folder))
+    assert (found.name, sorted(found.files)) == ("my-net", ["my_net.bit"])
     assert load_manifest(folder / "my_net.bit").name == "my-net"
 
 
@@ -150,11 +149,11 @@ def test_few_images_are_all_taken(tmp_path: Path) -> None:
 
 
 def test_images_of_another_shape_are_told(tmp_path: Path) -> None:
-    bit, hwh = write_stand_in(tmp_path, NETLIST, Z2)
+    bit = write_stand_in(tmp_path, NETLIST, Z2)
     samples = _samples(tmp_path / "golden")
     for images in (samples.images[:, :3], samples.images[:0]):
         with pytest.raises(OfframpError, match=r"samples must be at least one image of \(4, 4, 3\)"):
-            write_package(tmp_path / "package", netlist=NETLIST, board=Z2, bit=bit, hwh=hwh,
+            write_package(tmp_path / "package", netlist=NETLIST, board=Z2, bit=bit,
                           samples=dataclasses.replace(samples, images=images))
     assert not (tmp_path / "package").exists()
 
@@ -166,5 +165,5 @@ def test_readme_tells_of_this_network(tmp_path: Path) -> None:
                  f"build `{found.build:08x}`", "uint8 [n, 4, 4, 3]", "toy.ipynb"):
         assert told in text
     assert "{{" not in text
-    for name in ("toy.bit", "toy.hwh", "toy.json", "samples.npz", "selftest.py", "benchmark.py", "toy.ipynb", SUMS):
+    for name in ("toy.bit", "toy.json", "samples.npz", "selftest.py", "benchmark.py", "toy.ipynb", SUMS):
         assert f"`{name}`" in text

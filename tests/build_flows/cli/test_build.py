@@ -1,12 +1,12 @@
-"""What ``offramp build`` prints, with a stand-in for Vivado and a network that is compiled already."""
+"""What ``offramp build`` prints, with stand-ins for the tools and a network that is compiled already."""
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,24 +17,29 @@ from build_flows.base.errors import OfframpError
 from build_flows.cli.main import cli
 from build_flows.project.load import Project
 from build_flows.steps import flow
-from tests.build_flows.board import fake_vivado
+from tests.build_flows.board import fake_open, fake_vivado
+from tests.build_flows.board.bitstreams import built_elsewhere
 from tests.build_flows.board.compiled import CompiledFlow
-from tests.build_flows.board.test_vivado import alive
+from tests.build_flows.board.test_follow import alive
 from tests.test_layering import ROOT
 
 Call = Callable[..., Result]
 
 
 @pytest.fixture
-def call(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """``call(*options, mode=)``: ``offramp build`` of the toy, with a stand-in of that mode on PATH, or no Vivado."""
+def call(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plans: None) -> Call:
+    """``call(*options, mode=)``: ``offramp build`` of the toy, with stand-ins of that mode on PATH, or no tools."""
     monkeypatch.setattr(flow, "Flow", CompiledFlow)
 
     def run(*options: str, mode: str | None = "ok") -> Result:
-        (tmp_path / "bin" / "vivado").unlink(missing_ok=True)
+        tools = tmp_path / "bin"
+        for name in ("vivado", *fake_open.PROGRAMS):
+            (tools / name).unlink(missing_ok=True)
         if mode is not None:
-            fake_vivado.install(tmp_path / "bin", mode, netlist=project.output / "netlist.json")
-        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}/usr/bin:/bin")
+            fake_vivado.install(tools, mode)
+            fake_open.install(tools, mode)
+        for name, value in fake_open.environment(tools).items():
+            monkeypatch.setenv(name, value)
         return CliRunner().invoke(cli, ["build", str(project.file), *options])
 
     return run
@@ -54,8 +59,8 @@ def test_figures_and_the_bitstreams_place(call: Call, project: Project) -> None:
 def test_json(call: Call, project: Project) -> None:
     found = json.loads(call("--json", "--board", "pynq-z1").stdout)
     assert found.pop("vivado")["timing"]["met"] is True
-    assert found == {"project": "digits", "output": str(project.output), "board": "pynq-z1", "part": "xc7z020clg400-1",
-                     "folder": str(project.output / "bitstream")}
+    assert found == {"project": "digits", "output": str(project.output), "board": "pynq-z1", "part": "xc7z020clg400-1", "open": None,
+                     "plan": None, "folder": str(project.output / "bitstream")}
     resources = json.loads((project.output / "resources.json").read_text())
     assert (resources["vivado"]["board"], resources["whole"]) == ("pynq-z1", None)
 
@@ -70,22 +75,45 @@ def test_a_synthesis_of_the_whole_top_is_kept(call: Call, project: Project) -> N
     assert json.loads((project.output / "resources.json").read_text())["whole"] == whole
 
 
-def test_project_only_needs_no_vivado_and_its_results_are_taken_in(call: Call, project: Project, tmp_path: Path) -> None:
-    ran = call("--project-only", mode=None)
+def test_the_open_flow(call: Call, project: Project) -> None:
+    ran = call("--flow", "open")
     assert ran.exit_code == 0, ran.output
-    folder, *told = ran.stdout.splitlines()
-    assert folder == str(project.output / "vivado")
-    assert "build.sh" in told[0]
-    assert f"offramp build {project.file} --from" in told[1]
-    assert not (project.output / "synthesis.json").exists()
-    assert json.loads(call("--project-only", "--json", mode=None).stdout)["vivado"] is None
+    assert next(line for line in ran.stdout.splitlines() if "LUT of logic" in line).split()[-4:] == ["1,100", "53,200", "2.1", "%"]
+    for told in ("digits on pynq-z2, by the open flow (nextpnr-xilinx 0.8.2, yosys 0.48)", "routed by nextpnr-xilinx: 120 MHz, of 100 MHz"):
+        assert told in " ".join(ran.stdout.split())
+    found = json.loads((project.output / "resources.json").read_text())
+    assert (found["vivado"], found["open"]["timing"]) == (None, {"clock_mhz": 100.0, "fmax_mhz": 120.0, "met": True})
 
-    away = Path(shutil.copytree(folder, tmp_path / "away"))
-    fake_vivado.install(tmp_path / "theirs", netlist=project.output / "netlist.json")
-    subprocess.run([away / "build.sh"], env={**os.environ, "PATH": fake_vivado.path_with(tmp_path / "theirs")}, check=True,
-                   capture_output=True)
+
+def test_a_plan_needs_no_tools_and_what_came_of_it_is_taken_in(call: Call, project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "plans" / "digits.zip"
+    ran = call("--plan", str(file), mode=None)
+    assert ran.exit_code == 0, ran.output
+    first, *told = ran.stdout.splitlines()
+    assert first == str(file)
+    assert "Vivado 2022.2 or newer" in told[0]
+    assert "sh NAME/build_top.sh" in told[0]
+    assert f"offramp build {project.file} --from NAME" in told[1]
+    assert file.read_bytes() == (project.output / "plan-vivado.zip").read_bytes()
+    assert not (project.output / "synthesis.json").exists()
+    found = json.loads(call("--plan", str(file), "--json", mode=None).stdout)
+    assert (found["plan"], found["folder"], found["vivado"]) == (str(file), None, None)
+    assert "must be a file" in str(call("--plan", str(tmp_path)).exception)
+
+    away = built_elsewhere(project, tmp_path)
     assert call("--from", str(away), mode=None).exit_code == 0
     assert (project.output / "bitstream" / "bitstream.json").is_file()
+    assert "was built by --flow vivado, not open" in str(call("--from", str(away), "--flow", "open", mode=None).exception)
+
+
+def test_options_of_the_open_flow_go_into_its_plan(call: Call, tmp_path: Path) -> None:
+    file = tmp_path / "plan.zip"
+    assert call("--plan", str(file), "--flow", "open", "--chipdb", "{device}.bin", "--assembler", "fasm2frames").exit_code == 0
+    with zipfile.ZipFile(file) as archive:
+        script = archive.read("build_top.sh").decode()
+    assert "/xc7z020.bin" in script
+    assert "xc7frames2bit" in script
+    assert "fpga-as" not in script
 
 
 @pytest.mark.parametrize(("options", "mode", "told"), [
@@ -93,7 +121,9 @@ def test_project_only_needs_no_vivado_and_its_results_are_taken_in(call: Call, p
     (["--from", "none"], None, "--from none: none is no folder"),
     ([], "missed", "misses timing by 0.312 ns: 96.9 MHz instead of 100 MHz"),
     ([], "too large", "does not fit xc7z020clg400-1: LUT: 56422 of 53200, 3222 too many"),
-    (["--project-only", "--from", "x"], "ok", "give one of them"),
+    (["--flow", "open"], None, "the open flow lacks yosys, nextpnr-xilinx, fpga-as"),
+    (["--board", "nexys"], None, "no board is called 'nexys'; known are arty-z7-20, cora-z7-10"),
+    (["--plan", "x", "--from", "x"], "ok", "give one of them"),
 ])
 def test_bad_input(options: list[str], mode: str | None, told: str, call: Call) -> None:
     ran = call(*options, mode=mode)
@@ -111,16 +141,13 @@ def test_it_is_told_before_anything_is_trained(
     assert told in ran.exception.message
 
 
-@pytest.mark.parametrize(("options", "mode"), [((), "ok"), ((), None), (("--project-only",), None), (("--from", "nowhere"), None)])
-def test_answers_of_every_exit_are_refused_at_once(options: tuple[str, ...], mode: str | None, call: Call, project: Project) -> None:
+def test_a_board_may_be_a_file(call: Call, project: Project, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('name = "mine"\npart = "xc7z020clg400-1"\n')
     text = project.file.read_text()
-    changed = text.replace('mode = "all"', 'mode = "anytime"')
-    assert changed != text
-    project.file.write_text(changed)
-    told = 'build.mode = "anytime": the board\'s driver takes one result an image'
-    assert told in str(call(*options, mode=mode).exception)
-    assert not (project.output / "vivado").exists()
-    assert not (project.output / "bitstream").exists()
+    project.file.write_text(text.replace('board = "pynq-z2"', 'board = "mine.toml"'))
+    assert project.file.read_text() != text
+    found = json.loads(call("--json").stdout)
+    assert (found["board"], found["vivado"]["board"]) == ("mine", "mine")
 
 
 def test_a_clock_that_cannot_be_had_is_told_at_once(call: Call, project: Project) -> None:
@@ -131,6 +158,7 @@ def test_a_clock_that_cannot_be_had_is_told_at_once(call: Call, project: Project
     assert "must be above 0 and at most 250 MHz, not 260" in str(call().exception)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_vivado_and_leaves_the_folder_free(project: Project, tmp_path: Path) -> None:
     """The real command, in a process of its own; only training and synthesis are left out."""
     fake_vivado.install(tmp_path / "bin", "slow")
@@ -139,7 +167,7 @@ def test_ctrl_c_ends_vivado_and_leaves_the_folder_free(project: Project, tmp_pat
     environment = {**os.environ, "PATH": fake_vivado.path_with(tmp_path / "bin"), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", program, "build", str(project.file)]
     process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    file, until = project.output / "vivado" / "processes", time.monotonic() + 60
+    file, until = project.output / "vivado" / "processes", time.monotonic() + 120
     while not (file.is_file() and len(file.read_text().split()) == 3) and time.monotonic() < until:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)

@@ -217,3 +217,37 @@ def test_places_that_can_be_none_are_told_with_their_key(tmp_path: Path, old: st
     file.write_text(DIGITS.replace(old, new))
     with pytest.raises(ConfigError, match=message):
         load_config(file)
+
+
+def test_a_board_may_be_a_file_beside_the_configuration(tmp_path: Path) -> None:
+    file, board = tmp_path / "config.toml", tmp_path / "boards" / "mine.toml"
+    board.parent.mkdir()
+    board.write_text('name = "mine"\npart = "xc7z010clg400-1"\n')
+    file.write_text(DIGITS.replace('board = "pynq-z2"', 'board = "boards/mine.toml"'))
+    project = load_config(file)
+    assert (project.config.part, project.config.target.part, project.config.target.board) == (
+        "xc7z010clg400-1", "xc7z010clg400-1", "boards/mine.toml")
+    assert parse(DIGITS).target.part == "xc7z020clg400-1"
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (None, r'target\.board = "mine\.toml": there is no file .*mine\.toml'),
+    ("name = 1", r"mine\.toml: part is missing; allowed: xc7z010clg400-1, "),
+    ('part = "xc7z999"', r'mine\.toml: part = "xc7z999"; allowed: xc7z010clg400-1, '),
+    ("part = [1]", r"mine\.toml: part = \[1\]; allowed: "),
+    ("part = ", "not valid TOML"),
+])
+def test_a_faulty_board_is_told(content: str | None, message: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "mine.toml").write_text(content)
+    file = tmp_path / "config.toml"
+    file.write_text(DIGITS.replace('board = "pynq-z2"', 'board = "mine.toml"'))
+    with pytest.raises(ConfigError, match=message):
+        load_config(file)
+
+
+def test_a_board_that_is_neither_is_told_with_those_there_are() -> None:
+    told = faults(DIGITS.replace('board = "pynq-z2"', 'board = "zcu104"'))
+    assert len(told) == 1
+    assert told[0].startswith('x.toml: target.board = "zcu104": allowed: "pynq-z1", "pynq-z2", "arty-z7-20"')
+    assert told[0].endswith("or text that matches \\.toml$")

@@ -26,6 +26,11 @@ def test_a_way_of_folding_is_no_place(folding: str) -> None:
     assert moved_places({"build": {"folding": folding}}, HOME, AWAY) == {"build": {"folding": folding}}
 
 
+def test_a_board_that_is_listed_is_no_place() -> None:
+    assert moved_places({"target": {"board": "zedboard"}}, HOME, AWAY) == {"target": {"board": "zedboard"}}
+    assert moved_places({"target": {"board": "mine.toml"}}, HOME, AWAY) == {"target": {"board": "../../mine.toml"}}
+
+
 def test_modules_of_a_factory_stay_where_they_are() -> None:
     assert moved_places({"model": {"factory": "nets:make"}}, HOME, AWAY)["model"] == {"factory": "nets:make", "modules": "../.."}
     own = {"model": {"factory": "nets:make", "modules": "src"}}
@@ -46,12 +51,14 @@ def outputs() -> set[str]:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Step":
                 names = next(ast.unparse(item.value) for item in node.keywords if item.arg == "outputs")
                 if "archive" not in names:
-                    found |= {name.partition("/")[0] for name in eval(names, vars(module))}
+                    for way in ("vivado", "open"):
+                        found |= {name.partition("/")[0] for name in eval(names, {**vars(module), "way": way})}
     return found
 
 
 def test_every_artefact_is_known() -> None:
-    assert sorted(outputs()) == list(ARTEFACTS)
+    # Plans run in folders that are called like their flow.
+    assert sorted({*outputs(), "vivado", "open"}) == list(ARTEFACTS)
 
 
 def test_what_steps_write_is_told_from_what_they_leave_alone(tmp_path: Path) -> None:

@@ -87,8 +87,8 @@ def test_a_fault_names_file_key_value_and_what_is_allowed(old: str, new: str, me
 def test_presets_are_those_of_templates_and_choices() -> None:
     choices = typing.get_args(typing.get_args(ModelSection.model_fields["preset"].annotation)[0])
     assert set(PRESETS) == set(TEMPLATES) == set(choices)
-    boards = TargetSection.model_fields["board"].annotation
-    assert set(BOARDS) == set(getattr(boards, "__args__", ()))
+    boards = typing.get_args(TargetSection.model_fields["board"].annotation)[0]
+    assert set(BOARDS) == set(typing.get_args(boards))
 
 
 def test_policies_and_scores_are_those_of_the_table() -> None:

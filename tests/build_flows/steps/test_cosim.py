@@ -5,7 +5,7 @@ import pytest
 
 from build_flows.artefacts.cosim import CosimFile
 from build_flows.artefacts.simulation import Figures, SimulationFile
-from build_flows.board.boards import find_board
+from build_flows.board.platforms import find_platform
 from build_flows.project.load import Project
 from build_flows.steps import cosim
 from build_flows.steps.engine import Build
@@ -15,7 +15,7 @@ from sim import golden
 from sim.result_word import saturate
 from tests import toy
 from tests.build_flows.board.compiled import CompiledFlow
-from tests.build_flows.board.golden_toy import write_filelist, write_golden
+from tests.build_flows.board.golden_toy import write_golden
 from tests.build_flows.simulation_samples import simulation
 
 
@@ -31,7 +31,6 @@ class SimulatedFlow(CompiledFlow):
 def test_it_is_a_step_that_is_skipped_while_nothing_changes(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     netlist = load((project.output / "netlist.json").read_text())
     golden_file, exits = write_golden(project.output, netlist)
-    write_filelist(project.output / "rtl")
     images = toy.images(20)
     found = golden.decide(golden.load(golden_file).run(images), golden.load_exits(exits))
     confidence = saturate(found.confidence, next(item for item in netlist.result.fields if item.name == "confidence"))
@@ -43,10 +42,10 @@ def test_it_is_a_step_that_is_skipped_while_nothing_changes(project: Project, mo
     monkeypatch.setattr(cosim, "dataset", lambda *_: Data)
     with Build(project.output) as build:
         flow = SimulatedFlow(project, build.ui, build)
-        told = cosim.cosim(flow, find_board("pynq-z2"), samples=12)
+        told = cosim.cosim(flow, find_platform("pynq-z2"), samples=12)
         assert (told.samples, told.agree) == (12, 12)
-        assert cosim.cosim(flow, find_board("pynq-z2"), samples=12) == told
+        assert cosim.cosim(flow, find_platform("pynq-z2"), samples=12) == told
         assert (build.ran, build.skipped) == (["cosim"], ["cosim"])
-        assert cosim.cosim(flow, find_board("pynq-z2"), samples=12, seed=2).seed == 2
+        assert cosim.cosim(flow, find_platform("pynq-z2"), samples=12, seed=2).seed == 2
         assert build.ran == ["cosim", "cosim"]
         assert CosimFile.load(project.output / "cosim.json").seed == 2

@@ -5,8 +5,8 @@ import pytest
 
 from build_flows.base.files import read_json
 from build_flows.base.ui import SilentUi
-from build_flows.board.boards import BOARDS
 from build_flows.board.manifest import manifest
+from build_flows.board.platforms import PLATFORMS
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
 from build_flows.steps import export, flow
@@ -73,7 +73,7 @@ def test_the_netlist_has_the_gate_heads_stream_width_and_bias(gated: Project) ->
     assert {layer.stage for layer in netlist.layers if layer.name.startswith("gatehead0")} == {0}
     with np.load(gated.output / "golden.npz", allow_pickle=False) as arrays:
         assert params["gate_bias"] == int(arrays["gatehead0_fc0.bias"][0])
-    told = manifest(netlist, BOARDS["pynq-z2"], {}).exits[0]
+    told = manifest(netlist, PLATFORMS["pynq-z2"], {}).exits[0]
     entry = read_json(gated.output / "exits.json")["exits"][0]
     assert told.gate_scale == entry["gate_scale"]
     assert told.threshold_range[0] <= entry["threshold"] <= told.threshold_range[1]

@@ -1,18 +1,14 @@
 """A package is made when it must be, of this network's bitstream for this board, or not at all."""
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from build_flows.base.errors import ConfigError, OfframpError
-from build_flows.board.boards import BOARDS
+from build_flows.base.errors import OfframpError
+from build_flows.board.platforms import PLATFORMS
 from build_flows.project.load import Project
 from build_flows.steps import package
-from build_flows.steps.bitstream import make_project
-from build_flows.steps.cosim import cosim
 from build_flows.steps.engine import Build
 from build_flows.steps.flow import Flow
 from build_flows.steps.package import make_archive, make_package
@@ -39,7 +35,7 @@ def make(project: Project, monkeypatch: pytest.MonkeyPatch) -> Make:
     def run(board: str = "pynq-z2", *, tar: bool = False) -> tuple[Path, list[str]]:
         with Build(project.output) as steps:
             flow: Flow = flow_of(project, steps)
-            return (make_archive if tar else make_package)(flow, BOARDS[board]), steps.ran
+            return (make_archive if tar else make_package)(flow, PLATFORMS[board]), steps.ran
 
     return run
 
@@ -90,7 +86,7 @@ def test_without_a_bitstream_nothing_is_compiled(make: Make, project: Project, m
         make()
     hint = caught.value.hint or ""
     assert f"`offramp build {project.file}`" in hint
-    assert "--project-only" in hint
+    assert "--plan FILE" in hint
     assert "--from FOLDER" in hint
 
 
@@ -112,26 +108,14 @@ def test_a_bitstream_for_another_board(make: Make, project: Project) -> None:
 
 def test_a_bitstream_that_is_not_whole(make: Make, project: Project) -> None:
     put_bitstream(project.output, netlist_of(project))
-    (project.output / "bitstream" / "toy.hwh").unlink()
+    (project.output / "bitstream" / "toy.bit").write_bytes(b"")
     with pytest.raises(OfframpError, match="is not whole"):
         make()
 
 
-def test_a_hwh_that_does_not_belong_to_the_bit(make: Make, project: Project) -> None:
-    """Described as whole, and yet of two designs."""
-    netlist = netlist_of(project)
-    put_bitstream(project.output, netlist, hwh_of=dataclasses.replace(netlist, clock_mhz=50.0))
-    with pytest.raises(OfframpError, match=r"toy\.hwh: design must be"):
+def test_a_bit_for_another_part(make: Make, project: Project) -> None:
+    """Described as whole, and yet of another part."""
+    put_bitstream(project.output, netlist_of(project), part="xc7z010clg400-1")
+    with pytest.raises(OfframpError, match=r"toy\.bit: part must be 7z020clg400, not 7z010clg400"):
         make()
     assert not (project.output / "package").exists()
-
-
-
-@pytest.mark.parametrize("step", [make_package, make_project, cosim])
-def test_answers_of_every_exit_are_refused_before_anything_is_made(step: Callable[..., Any], project: Project) -> None:
-    build = project.config.build.model_copy(update={"mode": "anytime"})
-    chosen = dataclasses.replace(project, config=project.config.model_copy(update={"build": build}))
-    with Build(project.output) as steps:
-        with pytest.raises(ConfigError, match=r'build\.mode = "anytime": the board\'s driver takes one result an image'):
-            step(flow_of(chosen, steps), BOARDS["pynq-z2"])
-        assert steps.ran == []

@@ -162,9 +162,9 @@ EDITS = {
     "a bench in SystemVerilog": ("sim/hdl/bench.sv", "module bench", "/* */ module bench",
                                  {"compile", "simulate", "evaluate, simulated", "cosim"}),
     "a score": ("hw/exits/scores/softmax.py", "class Softmax", "x = 1\nclass Softmax",
-                {"compile", "simulate", "evaluate, simulated", "resources", "package", "cosim", "vivado-project", "report"}),
+                {"compile", "simulate", "evaluate, simulated", "resources", "package", "cosim", "plan-vivado", "report"}),
     "a coefficient": ("build_flows/planning/cost_model.json", '"version": 1', '"version":  1', {"compile", "agree", "match", "report"}),
-    "the block design": ("build_flows/board/tcl/block_design.tcl", "proc ", "proc  ", {"vivado-project", "package", "cosim"}),
+    "a map for the open flow": ("build_flows/board/yosys/lut_ram.v", "module ", "module  ", {"plan-vivado"}),
     "the driver": ("offramp_driver/packing.py", "import numpy as np\n", "import numpy as np\nimport json\n", {"package", "cosim"}),
 }
 

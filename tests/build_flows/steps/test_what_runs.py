@@ -22,7 +22,7 @@ from build_flows.artefacts.compare import Taken
 from build_flows.artefacts.cosim import CosimFile
 from build_flows.base.parts import find_part
 from build_flows.base.ui import SilentUi
-from build_flows.board.boards import BOARDS
+from build_flows.board.platforms import PLATFORMS
 from build_flows.board.results import find_results
 from build_flows.compare import compare
 from build_flows.compare.matching import match_file
@@ -59,7 +59,7 @@ from tests.build_flows import unseen
 from tests.build_flows.alone import alone
 from tests.build_flows.board.bitstreams import built_elsewhere
 from tests.build_flows.board.compiled import CompiledFlow
-from tests.build_flows.board.golden_toy import write_filelist, write_golden
+from tests.build_flows.board.golden_toy import write_golden
 from tests.build_flows.own_networks import FACTORY, own_project, two_exits
 from tests.build_flows.projects import changed, configured
 from tests.build_flows.simulation_samples import simulation
@@ -266,7 +266,6 @@ def toys(project: Project, tmp_path: Path, model_cache: Path, monkeypatch: pytes
     bitstream."""
     netlist = load((project.output / "netlist.json").read_text())
     golden_file, exits = write_golden(project.output, netlist)
-    write_filelist(project.output / "rtl")
     images = toy.images(60)
     np.savez(tmp_path / "toy.npz", x_train=images, y_train=np.arange(60) % 3, x_test=images, y_test=np.arange(60) % 3)
     head, data = project.file.read_text().split("[data]\n")
@@ -280,7 +279,7 @@ def toys(project: Project, tmp_path: Path, model_cache: Path, monkeypatch: pytes
     if not models.exists():
         model_cache.mkdir(parents=True, exist_ok=True)
         models.symlink_to(model_cache.absolute())
-    results, board = find_results(built_elsewhere(made, tmp_path)), BOARDS["pynq-z2"]
+    results, board = find_results(built_elsewhere(made, tmp_path)), PLATFORMS["pynq-z2"]
     kept: dict[str, Step] = {}
 
     def keep(build: Build, step: Step) -> bool:
@@ -290,11 +289,11 @@ def toys(project: Project, tmp_path: Path, model_cache: Path, monkeypatch: pytes
     with Build(made.output, SilentUi(), made.file) as build:
         opened = SimulatedFlow(made, SilentUi(), build)
         opened.synth()
-        make_bitstream(opened, board, None, results)
+        make_bitstream(opened, board, "vivado", None, results)
         with monkeypatch.context() as patched:
             patched.setattr(Build, "run", keep)
             patched.setattr(CosimFile, "load", lambda path: None)
-            make_bitstream(opened, board, None, results)
+            make_bitstream(opened, board, "vivado", None, results)
             make_package(opened, board)
             cosim.cosim(opened, board, samples=12)
     kept["resources"] = resources.step(*(made.output / name for name in ("synthesis.json", "netlist.json", "bitstream")))
@@ -304,7 +303,7 @@ def toys(project: Project, tmp_path: Path, model_cache: Path, monkeypatch: pytes
     return kept
 
 
-@pytest.mark.parametrize("name", ["synth", "resources", "vivado-project", "bitstream", "package", "cosim"])
+@pytest.mark.parametrize("name", ["synth", "resources", "plan-vivado", "bitstream", "package", "cosim"])
 def test_a_step_after_compilation_depends_on_all_that_it_loads(
     name: str, toys: dict[str, Step], project: Project, tmp_path: Path, sources: Sources
 ) -> None:

@@ -1,28 +1,34 @@
-"""A driver by hand: registers of AXI DMA in direct register mode (PG021), and of the accelerator, on a simulated board."""
+"""A driver by hand: registers of memory reader and writer, and of the accelerator, on a simulated board."""
 
 import numpy as np
 
 from hw.accelerator import registers
 from hw.netlist import Netlist
+from hw.zynq.dma_map import dma_registers
+from hw.zynq.zynq_design import PAGES
 from sim.accelerator.images import pack
 from sim.board.link import MEMORY_BASE, Board
 from sim.result_word import unpack
 from tests import toy
 
-DMA_BASE, ACCELERATOR_BASE = 0x4040_0000, 0x43C0_0000
-MM2S, S2MM = 0x00, 0x30
-CONTROL, STATUS, ADDRESS, LENGTH = 0x00, 0x04, 0x18, 0x28
-RUN, RESET = 1, 4
-HALTED, IDLE, INTERNAL, SLAVE, DECODE, DONE = 1, 2, 0x10, 0x20, 0x40, 0x1000
+ACCELERATOR_BASE = PAGES["accelerator"].base
+READ_WIDTH, WRITE_WIDTH = 0xF800_8000, 0xF800_8014
+"""Registers of the processing system: bit 0 makes reads, and writes, of port HP0 32 bits wide."""
+READER, WRITER = "reader", "writer"
+START = {READER: 1, WRITER: 2}
+ABORT = {READER: 4, WRITER: 8}
+BUSY = {READER: 1, WRITER: 2}
+ERROR = {READER: 8, WRITER: 10}
 RESULTS = 0x8_0000
 """Where results go, from the start of memory."""
+_DMA = {item.name: PAGES["dma"].base + item.offset for item in dma_registers(32, 64)}
 
 
-def dma(board: Board, channel: int, register: int, value: int | None = None) -> int:
-    """Read a register of the DMA, or write it."""
+def dma(board: Board, name: str, value: int | None = None) -> int:
+    """Read a register of reader and writer, or write it."""
     if value is None:
-        return board.read(DMA_BASE + channel + register)
-    board.write(DMA_BASE + channel + register, value)
+        return board.read(_DMA[name])
+    board.write(_DMA[name], value)
     return 0
 
 
@@ -35,38 +41,53 @@ def register(board: Board, netlist: Netlist, name: str, value: int | None = None
     return 0
 
 
+def widen(board: Board) -> None:
+    """Port HP0 as wide as the design has it."""
+    for address in (READ_WIDTH, WRITE_WIDTH):
+        board.write(address, board.read(address) & ~1)
+
+
 def put(board: Board, netlist: Netlist, images: np.ndarray) -> int:
-    """Images into memory, at its start; their bytes."""
+    """Images into memory, at its start; their bus words."""
     content = pack(images, netlist.input.bus_bits).tobytes()
     board.memory.bytes[: len(content)] = content
-    return len(content)
+    return 8 * len(content) // netlist.input.bus_bits
 
 
-def transfer(board: Board, channel: int, address: int, length: int) -> None:
-    """Run a channel."""
-    dma(board, channel, CONTROL, RUN)
-    dma(board, channel, ADDRESS, address)
-    dma(board, channel, LENGTH, length)
+def transfer(board: Board, channel: str, address: int, words: int) -> None:
+    """Start a channel."""
+    dma(board, f"{channel.upper()}_ADDRESS", address)
+    dma(board, f"{channel.upper()}_LENGTH", words)
+    dma(board, "CONTROL", START[channel])
 
 
-def wait(board: Board, channel: int, polls: int = 200) -> int:
-    """Poll until the channel is done or tells of an error; its status."""
+def busy(board: Board, channel: str) -> bool:
+    """Whether its transfer is under way."""
+    return bool(dma(board, "STATUS") & BUSY[channel])
+
+
+def error(board: Board, channel: str) -> int:
+    """What went wrong in its last transfer (:class:`hw.zynq.transfer.Fault`)."""
+    return dma(board, "STATUS") >> ERROR[channel] & 3
+
+
+def wait(board: Board, channel: str, polls: int = 400) -> int:
+    """Poll until the channel's transfer is over; its error."""
     for _ in range(polls):
-        status = dma(board, channel, STATUS)
-        if status & (DONE | INTERNAL | SLAVE | DECODE):
-            return status
-    raise AssertionError(f"channel {channel:#x} did not end: {status:#x}")
+        if not busy(board, channel):
+            return error(board, channel)
+    raise AssertionError(f"the {channel} did not end: {dma(board, 'STATUS'):#x}")
 
 
 def arm(board: Board, netlist: Netlist, count: int) -> None:
     """Be ready for ``count`` results."""
-    transfer(board, S2MM, MEMORY_BASE + RESULTS, count * netlist.result.bits // 8)
+    transfer(board, WRITER, MEMORY_BASE + RESULTS, count)
 
 
 def send(board: Board, netlist: Netlist, images: np.ndarray) -> None:
     """A batch of images, not waited for."""
     register(board, netlist, "BATCH_LENGTH", len(images))
-    transfer(board, MM2S, MEMORY_BASE, put(board, netlist, images))
+    transfer(board, READER, MEMORY_BASE, put(board, netlist, images))
 
 
 def results(board: Board, netlist: Netlist, count: int) -> dict[str, np.ndarray]:
@@ -75,18 +96,24 @@ def results(board: Board, netlist: Netlist, count: int) -> dict[str, np.ndarray]
     return unpack(np.frombuffer(board.memory.bytes[RESULTS : RESULTS + count * size], f"<u{size}").tolist(), netlist.result)
 
 
-def reset(board: Board, netlist: Netlist) -> None:
-    """DMA, accelerator, DMA again."""
-    for _ in range(2):
-        dma(board, MM2S, CONTROL, RESET)
-        while dma(board, MM2S, CONTROL) & RESET:
-            pass
-        register(board, netlist, "CONTROL", 5)
-        while register(board, netlist, "STATUS") & 0xFFFF_0001:
-            pass
-    dma(board, MM2S, CONTROL, RESET)
-    while dma(board, MM2S, CONTROL) & RESET:
+def soft_reset(board: Board, netlist: Netlist) -> None:
+    """The accelerator forgets all images; its registers stay."""
+    register(board, netlist, "CONTROL", 5)
+    while register(board, netlist, "STATUS") & 0xFFFF_0001:
         pass
+
+
+def reset(board: Board, netlist: Netlist) -> None:
+    """Reader and writer end; the accelerator forgets all. A reader whose word a full accelerator does not take ends with a soft reset."""
+    dma(board, "CONTROL", ABORT[READER] | ABORT[WRITER])
+    for _ in range(20):
+        if not busy(board, READER):
+            break
+    else:
+        soft_reset(board, netlist)
+    for channel in (READER, WRITER):
+        wait(board, channel)
+    soft_reset(board, netlist)
 
 
 def wanted(images: np.ndarray, netlist: Netlist) -> tuple[np.ndarray, np.ndarray]:

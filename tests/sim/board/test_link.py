@@ -16,21 +16,13 @@ from sim.errors import SimulationError
 from tests import toy
 from tests.sim.board.hand import (
     ACCELERATOR_BASE,
-    DMA_BASE,
-    DONE,
-    HALTED,
-    IDLE,
-    LENGTH,
-    MM2S,
-    S2MM,
-    SLAVE,
-    STATUS,
+    READER,
+    WRITER,
     arm,
     dma,
     in_image_order,
     put,
     register,
-    reset,
     results,
     send,
     wait,
@@ -51,12 +43,12 @@ def test_a_batch_comes_back_right_whatever_memory_does(shape: dict, seed: int, s
     assert set(taken) == {0, 1}
     arm(board, netlist, len(images))
     send(board, netlist, images)
-    assert wait(board, S2MM) & (DONE | IDLE | HALTED) == DONE | IDLE
-    assert wait(board, MM2S) & (DONE | IDLE | HALTED) == DONE | IDLE
+    assert wait(board, WRITER) == 0
+    assert wait(board, READER) == 0
     found = in_image_order(results(board, netlist, len(images)))
     assert found["label"].tolist() == label.tolist()
     assert found["exit"].tolist() == taken.tolist()
-    assert dma(board, S2MM, LENGTH) == len(images) * netlist.result.bits // 8
+    assert dma(board, "WRITER_WORDS") == len(images)
     assert register(board, netlist, "SAMPLES_OUT") == len(images)
     if netlist.order == "input":
         assert results(board, netlist, len(images))["id"].tolist() == list(range(len(images)))
@@ -69,10 +61,7 @@ def test_batches_follow_each_other(start) -> None:
         images = toy.images(count, seed=seed)
         arm(board, netlist, count)
         send(board, netlist, images)
-        wait(board, S2MM)
-        for channel in (S2MM, MM2S):
-            dma(board, channel, STATUS, DONE)
-            assert not dma(board, channel, STATUS) & DONE
+        assert wait(board, WRITER) == 0
         assert in_image_order(results(board, netlist, count))["label"].tolist() == wanted(images, netlist)[0].tolist()
 
 
@@ -83,7 +72,7 @@ def test_the_same_seed_takes_the_same_cycles_and_another_does_not(start) -> None
         images = toy.images(200)
         arm(board, netlist, len(images))
         send(board, netlist, images)
-        wait(board, S2MM)
+        wait(board, WRITER)
         return in_image_order(results(board, netlist, len(images)))["cycles"].tolist()
 
     assert cycles(1) == cycles(1) != cycles(2)
@@ -91,52 +80,29 @@ def test_the_same_seed_takes_the_same_cycles_and_another_does_not(start) -> None
 
 @pytest.mark.cosim
 def test_time_passes_with_every_access(start) -> None:
-    for access in (1, 250):
-        netlist, board = start(access_cycles=access)
+    """At least so long as an access of the program takes, and as the ports need for one."""
+    for access, least, most in ((1, 4 * 3, 4 * 40), (250, 1000, 1000)):
+        _, board = start(access_cycles=access)
         before = board.cycles
         for _ in range(4):
-            dma(board, MM2S, STATUS)
-        assert board.cycles - before == 4 * access
-        register(board, netlist, "ID")
-        assert board.cycles - before >= 4 * access + 3
+            dma(board, "STATUS")
+        assert least <= board.cycles - before <= most
 
 
 @pytest.mark.cosim
 def test_bus_errors(start) -> None:
     netlist, board = start()
-    for address in (0x0, DMA_BASE + 0x1_0000, ACCELERATOR_BASE + 0x1000):
-        with pytest.raises(BusError, match=f"nothing answers at {address:#x}"):
+    for address, told in ((0x0, "nothing answers at 0x0"), (0x4040_1000, "0x40401000 was answered with DECERR"),
+                          (ACCELERATOR_BASE + 0x1000, "was answered with DECERR")):
+        with pytest.raises(BusError, match=told):
             board.read(address)
-        with pytest.raises(BusError, match=f"nothing answers at {address:#x}"):
+        with pytest.raises(BusError, match=told):
             board.write(address, 1)
-    # In the accelerator's own page there is no bus error, which would end a program on a Zynq: STATUS.bad_address tells.
+    # In the pages themselves there is no bus error, which would end a program on a Zynq: bits of STATUS tell.
     assert board.read(ACCELERATOR_BASE + 0xFFC) == 0
     board.write(ACCELERATOR_BASE + 0xFFC, 5)
     assert register(board, netlist, "STATUS") == 8
     assert register(board, netlist, "ID") == int.from_bytes(b"OFRP", "big")
-
-
-@pytest.mark.cosim
-@pytest.mark.parametrize(
-    ("faults", "channel", "status"),
-    [({"hold_results": 2}, S2MM, 0), ({"lose_words": 1}, S2MM, 0), ({"fail_reads": 5}, MM2S, SLAVE | HALTED)],
-    ids=["held results", "lost words", "failing memory"],
-)
-def test_a_fault_shows_once_and_is_gone_after_the_reset(faults: dict, channel: int, status: int, start) -> None:
-    netlist, board = start(faults=faults)
-    images = toy.images(12)
-    reset(board, netlist)  # nothing has gone wrong yet
-    arm(board, netlist, 12)
-    send(board, netlist, images)
-    for _ in range(100):
-        found = dma(board, channel, STATUS)
-    assert found & (DONE | SLAVE | HALTED) == status
-    assert register(board, netlist, "STATUS") & 1 == 1
-    reset(board, netlist)
-    arm(board, netlist, 12)
-    send(board, netlist, images)
-    wait(board, S2MM)
-    assert in_image_order(results(board, netlist, 12))["label"].tolist() == wanted(images, netlist)[0].tolist()
 
 
 @pytest.mark.cosim
@@ -261,7 +227,7 @@ def test_ctrl_c_comes_between_accesses(start) -> None:
 
 
 def test_a_job_goes_through_the_environment(tmp_path: Path) -> None:
-    job = BoardJob(model=tmp_path / "model", rtl=tmp_path, dma_base=1, accelerator_base=2, seed=5, faults={"version": 3})
+    job = BoardJob(model=tmp_path / "model", rtl=tmp_path, accelerator_base=2, seed=5, faults={"version": 3})
     assert job_from(environment(job)) == job
     assert json.loads(environment(job)[ENVIRONMENT])["seed"] == 5
     with pytest.raises(SimulationError, match="there is no simulated board"):
@@ -270,10 +236,10 @@ def test_a_job_goes_through_the_environment(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("faults", [{"nonsense": 1}, {"version": 0}])
 def test_an_unknown_fault_is_refused(faults: dict, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"faults must be of hold_results, .*, not "):
-        BoardJob(model=tmp_path, rtl=tmp_path, dma_base=0, accelerator_base=0, faults=faults)
+    with pytest.raises(ValueError, match=r"faults must be of read_error, .*, not "):
+        BoardJob(model=tmp_path, rtl=tmp_path, accelerator_base=0, faults=faults)
 
 
 def test_accesses_take_time(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="access_cycles must be at least 1, not 0"):
-        BoardJob(model=tmp_path, rtl=tmp_path, dma_base=0, accelerator_base=0, access_cycles=0)
+        BoardJob(model=tmp_path, rtl=tmp_path, accelerator_base=0, access_cycles=0)

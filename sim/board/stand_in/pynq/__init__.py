@@ -1,10 +1,11 @@
 """Stands in for the pynq library of PYNQ 3: the calls that offramp's driver needs, on a simulated board (:mod:`sim.board.link`).
 
-Written from pynq's public documentation (pynq.readthedocs.io: Overlay, MMIO, allocate). Buffers are cacheable, as on Zynq-7000: what a
-program sees of one is its own copy until it flushes or invalidates it.
+Written from pynq's public documentation (pynq.readthedocs.io: Bitstream, Clocks, Overlay, MMIO, allocate). Buffers are cacheable, as on
+Zynq-7000: what a program sees of one is its own copy until it flushes or invalidates it.
 """
 
 import atexit
+import dataclasses
 import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
@@ -17,10 +18,11 @@ import numpy.typing as npt
 
 from sim.board.link import GARBAGE, MEMORY_BASE, Board, BoardMemory, job_from
 
-__all__ = ["MMIO", "Overlay", "PynqBuffer", "allocate"]
+__all__ = ["MMIO", "Bitstream", "Clocks", "Overlay", "PynqBuffer", "allocate"]
 __version__ = "3.0.1"
 
 PAGE = 4096
+IO_PLL_MHZ = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,18 @@ class _State:
         self.board: Board | None = None
         self.memory: BoardMemory | None = None
         self.taken: dict[int, _Place] = {}
+        self.fclk0: float | None = None
+
+    def clock(self) -> float:
+        """FCLK0 in MHz, which outlives bitstreams."""
+        if self.fclk0 is None:
+            self.fclk0 = job_from(os.environ).fclk0
+        return self.fclk0
+
+    def set_clock(self, mhz: float) -> None:
+        self.fclk0 = mhz
+        if self.board is not None:
+            self.board.set_clock(mhz)
 
     def shared(self) -> BoardMemory:
         if self.memory is None:
@@ -47,7 +61,7 @@ class _State:
     def load(self) -> None:
         memory = self.shared()
         self.close()
-        self.board = Board(job_from(os.environ), memory)
+        self.board = Board(dataclasses.replace(job_from(os.environ), fclk0=self.clock()), memory)
 
     def close(self) -> None:
         if self.board is not None:
@@ -79,6 +93,42 @@ class _State:
 
 _state = _State()
 atexit.register(_state.close)
+
+
+class Bitstream:
+    """A bitstream; :meth:`download` loads it into the simulated board, which starts anew. Raises :class:`FileNotFoundError` without it."""
+
+    def __init__(self, bitfile_name: str, dtbo: str | None = None, partial: bool = False) -> None:
+        path = Path(bitfile_name)
+        if not path.is_file():
+            raise FileNotFoundError(f"Bitstream file {bitfile_name} does not exist.")
+        if partial:
+            raise RuntimeError("loaded as partial the level shifters stay as they are: a full load is needed here")
+        self.bitfile_name = str(path.resolve())
+
+    def download(self, parser: object = None) -> None:
+        """Load it."""
+        _state.load()
+
+
+class _ClocksMeta(type):
+    """The processing system's clocks, as attributes of a class."""
+
+    @property
+    def fclk0_mhz(cls) -> float:
+        """FCLK0."""
+        return _state.clock()
+
+    @fclk0_mhz.setter
+    def fclk0_mhz(cls, mhz: float) -> None:
+        if not 0 < mhz <= IO_PLL_MHZ:
+            raise ValueError(f"Frequency too low or too high: {mhz} MHz.")
+        quotients = {first * second for first in range(1, 64) for second in range(1, 64)}
+        _state.set_clock(min((IO_PLL_MHZ / quotient for quotient in quotients), key=lambda clock: abs(clock - mhz)))
+
+
+class Clocks(metaclass=_ClocksMeta):
+    """``Clocks.fclk0_mhz``, in MHz, readable and writable: the IO PLL through two dividers, as near as can be."""
 
 
 class Overlay:

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from build_flows.artefacts.bitstream import BitstreamFile
 from build_flows.artefacts.resources import RoutedTiming
@@ -55,9 +55,9 @@ class Results:
     facts: Mapping[str, Any]
 
     @property
-    def flow(self) -> str:
-        """``vivado`` or ``open``."""
-        return str(self.facts["flow"])
+    def flow(self) -> Literal["vivado", "open"]:
+        """The flow that built."""
+        return "open" if self.facts["flow"] == "open" else "vivado"
 
     @property
     def bit(self) -> Path:
@@ -98,7 +98,8 @@ def find_results(folder: Path) -> Results:
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         found = Results(folder=folder, facts={**facts, "name": str(facts["name"])})
-        found.reports()
+        if facts["flow"] not in _REPORTS:
+            raise ValueError(facts["flow"])
     except (OSError, ValueError, KeyError, TypeError):
         raise BitstreamError(f"--from {folder}: {folder} holds no {FACTS} of a build plan",
                              hint="give the folder in which the plan was unpacked and run") from None

@@ -9,9 +9,10 @@ import numpy as np
 from build_flows.artefacts.cosim import CosimFile
 from build_flows.board.cosim import cosimulate
 from build_flows.board.platforms import BoardPlatform
-from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset, scale_record
+from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.flow import Flow
+from build_flows.steps.scale import scale_record
 from build_flows.steps.simulate_options import options
 
 __all__ = ["Settings", "cosim", "run"]

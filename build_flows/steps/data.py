@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from build_flows.artefacts.manifest import ScaleRecord
 from build_flows.base.errors import ConfigError
 from quant_models.training.records import InputRecord, InputScale
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DataSettings", "Held", "data_inputs", "data_named", "data_settings", "dataset", "held_out", "input_record", "project_dataset",
-    "read_data", "scale_record", "split_off",
+    "read_data", "split_off",
 ]
 
 
@@ -129,8 +128,3 @@ def input_record(data: "Dataset") -> InputRecord:
     """What ``metrics.json`` says of what the network takes and tells."""
     scale = None if data.scale is None else InputScale(low=list(data.scale.low), step=list(data.scale.step))
     return InputRecord(shape=data.shape, names=list(data.names), scale=scale)
-
-
-def scale_record(data: "Dataset") -> ScaleRecord | None:
-    """What a package's manifest says of how sensor windows became integers; None where the integers are the data."""
-    return None if data.scale is None else ScaleRecord(low=list(data.scale.low), step=list(data.scale.step))

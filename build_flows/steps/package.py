@@ -12,9 +12,10 @@ from build_flows.board.built import BITSTREAM, DESCRIPTION, described, is_built
 from build_flows.board.design import file_name
 from build_flows.board.package import golden_samples, write_archive, write_package
 from build_flows.board.platforms import BoardPlatform
-from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset, scale_record
+from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.flow import Flow
+from build_flows.steps.scale import scale_record
 from hw.accelerator import build_id
 from hw.netlist import load
 

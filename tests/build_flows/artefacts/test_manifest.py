@@ -9,14 +9,15 @@ from tests.artefact_checks import checked, text_of
 
 EXIT: dict[str, Any] = {"classes": 3, "threshold": 0, "enabled": True, "scale": 0.01, "threshold_range": None, "params": {}}
 CONTENT: dict[str, Any] = {
-    "version": 1, "name": "toy", "offramp": "0.2.0", "board": "pynq-z2", "board_label": "Pynq-Z2", "part": "xc7z020clg400-1",
+    "version": 2, "name": "toy", "offramp": "0.2.0", "board": "pynq-z2", "board_label": "Pynq-Z2", "part": "xc7z020clg400-1",
     "clock_mhz": 100.0, "build": 0x1234, "design": "toy_00001234", "register_map": 1, "files": {"toy.bit": "ab"},
-    "input": {"height": 4, "width": 4, "channels": 3, "bits": 8, "signed": False, "bus_bits": 32, "words": 12},
+    "input": {"height": 4, "width": 4, "channels": 3, "bits": 8, "signed": False, "bus_bits": 32, "words": 12, "scale": None},
     "result": {"bits": 64, "fields": [{"name": name, "offset": 10 * at, "width": 10, "signed": name == "confidence"}
                                       for at, name in enumerate(("id", "label", "exit", "confidence"))]},
     "order": "arrival", "classes": 3, "max_in_flight": 8, "cycles_per_sample": 16.0, "cycles_all_hard": 16,
-    "streams": ["input", "output"], "gates": 1, "dma": {"instance": "axi_dma_0", "length_bits": 26},
-    "accelerator": {"instance": "accelerator_0"},
+    "streams": ["input", "output"], "gates": 1, "anytime": False,
+    "dma": {"base": 0x4040_0000, "range": 0x1000, "register_map": 1, "length_bits": 26},
+    "accelerator": {"base": 0x43C0_0000, "range": 0x1000},
     "exits": [{**EXIT, "policy": "gate", "threshold": 5, "threshold_range": [-8, 7], "params": {"gate_bits": 4}, "gate_scale": 0.25},
               {**EXIT, "policy": "always"}],
 }

@@ -89,4 +89,4 @@ def built_elsewhere(project: Project, tmp_path: Path, version: str = "2022.2", b
 
 def toy_data(*_: object) -> Any:
     """What ``build_flows.steps.data.dataset`` gives, for the toy."""
-    return types.SimpleNamespace(x_test=toy.images(60), y_test=np.arange(60) % 3)
+    return types.SimpleNamespace(x_test=toy.images(60), y_test=np.arange(60) % 3, scale=None)

@@ -57,7 +57,7 @@ def test_all_images_and_all_checks(given: dict[str, Any]) -> None:
     told = {row.name: row.told for row in found.checks}
     assert told["selftest.py"].startswith(f"{COUNT} of {COUNT} samples agree")
     assert "its next batch is right" in told["read error"]
-    assert "start the board anew" in told["memory that takes no writes"]
+    assert "Start the board anew" in told["memory that takes no writes"]
     assert sum(found.exits) == COUNT
     assert found.counters.samples_out == COUNT
     assert found.counters.exits == found.exits

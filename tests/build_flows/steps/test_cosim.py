@@ -37,7 +37,7 @@ def test_it_is_a_step_that_is_skipped_while_nothing_changes(project: Project, mo
     simulation(found.label, found.exit, confidence).save(project.output / "sim.json")
 
     class Data:
-        x_test, y_test = images, np.arange(20) % 3
+        x_test, y_test, scale = images, np.arange(20) % 3, None
 
     monkeypatch.setattr(cosim, "dataset", lambda *_: Data)
     with Build(project.output) as build:

@@ -19,7 +19,8 @@ PYNQ = PLATFORMS["pynq-z2"]
 ACCELERATOR = """
 module accelerator(input ap_clk, ap_rst_n, input [31:0] s_axis_tdata, input s_axis_tvalid, s_axis_tlast, output s_axis_tready,
   output [63:0] m_axis_tdata, output m_axis_tvalid, m_axis_tlast, input m_axis_tready, output irq,
-  input [11:0] s_axilite_awaddr, input s_axilite_awvalid, output s_axilite_awready, input [31:0] s_axilite_wdata, input [3:0] s_axilite_wstrb,
+  input [11:0] s_axilite_awaddr, input s_axilite_awvalid, output s_axilite_awready,
+  input [31:0] s_axilite_wdata, input [3:0] s_axilite_wstrb,
   input s_axilite_wvalid, output s_axilite_wready, output [1:0] s_axilite_bresp, output s_axilite_bvalid, input s_axilite_bready,
   input [11:0] s_axilite_araddr, input s_axilite_arvalid, output s_axilite_arready, output [31:0] s_axilite_rdata,
   output [1:0] s_axilite_rresp, output s_axilite_rvalid, input s_axilite_rready);
@@ -71,8 +72,8 @@ def kinds(netlist):
 def rtl(tmp_path):
     """One unit that wants a LUT RAM of every depth, a shift register, a block RAM with contents, and a DSP."""
     words = "".join(f"{(7 * at + 3) % 65536:04x}\n" for at in range(1024))
-    for name, text in {"accelerator.v": ACCELERATOR, "units/unit.sv": UNIT, "finn/shared.svh": "`define TAP 28\n", "memories/rom.dat": words,
-                       "filelist.f": "+incdir+finn\nunits/unit.sv\naccelerator.v\n"}.items():
+    for name, text in {"accelerator.v": ACCELERATOR, "units/unit.sv": UNIT, "finn/shared.svh": "`define TAP 28\n",
+                       "memories/rom.dat": words, "filelist.f": "+incdir+finn\nunits/unit.sv\naccelerator.v\n"}.items():
         (tmp_path / "rtl" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "rtl" / name).write_text(text)
     return tmp_path / "rtl"

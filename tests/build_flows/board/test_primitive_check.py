@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,7 @@ def cell(kind, **pins):
 def netlist(cells, names=None, ports=None):
     return {"modules": {"top": {
         "attributes": {"top": "00000000000000000000000000000001"}, "ports": ports or {}, "cells": cells,
-        "netnames": {name: {"hide_name": int(name.startswith("$")), "bits": bits, "attributes": {}} for name, bits in (names or {}).items()},
+        "netnames": {name: {"hide_name": int(name.startswith("$")), "bits": bits} for name, bits in (names or {}).items()},
     }}}
 
 
@@ -127,12 +128,13 @@ def test_two_buffers_of_one_clock_are_one_clock():
 
 def test_it_stands_alone(tmp_path):
     script, path = tmp_path / "check.py", tmp_path / "netlist.json"
-    script.write_text(open(primitive_check.__file__).read())
+    script.write_text(Path(primitive_check.__file__).read_text())
     assert not re.search(r"^(from|import) (build_flows|sim|hw)", script.read_text(), re.MULTILINE)
 
     def run(found):
         path.write_text(json.dumps(found))
-        return subprocess.run([sys.executable, "-I", str(script), "--clock", "clk", str(path)], cwd=tmp_path, capture_output=True, text=True)
+        command = [sys.executable, "-I", str(script), "--clock", "clk", str(path)]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
     assert (run(good()).returncode, run(good()).stderr) == (0, "")
     bad = good()

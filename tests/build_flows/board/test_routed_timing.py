@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_the_last_word_counts():
 
 
 @pytest.mark.parametrize("line", [
-    "Warning: create_clock: target [get_nets fclk0] matched nothing, so the 10.000 ns constraint was NOT applied (on line 2). The clock ...",
+    "Warning: create_clock: target [get_nets fclk0] matched nothing, so the 10.000 ns constraint was NOT applied (on line 2).",
     "Warning: get_nets: no net or port named 'fclk0' (on line 2) - this target is ignored",
     "Info: ignoring unsupported XDC command 'create_generated_clock' (on line 3)",
     "Warning: ignoring virtual clock (unsupported, on line 2)",
@@ -79,7 +80,7 @@ def test_a_constraint_that_matched_nothing_is_an_error_even_when_all_is_fast(tmp
 
 def test_it_stands_alone(tmp_path):
     script = tmp_path / "read.py"
-    script.write_text(open(routed_timing.__file__).read())
+    script.write_text(Path(routed_timing.__file__).read_text())
     assert not re.search(r"^(from|import) (build_flows|sim|hw)", script.read_text(), re.MULTILINE)
     (tmp_path / "log").write_text(LOG)
     ran = subprocess.run([sys.executable, "-I", "read.py", "--mhz", "120", "--report", "t.json", "log"], cwd=tmp_path, capture_output=True,

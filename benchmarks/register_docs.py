@@ -22,7 +22,10 @@ from hw.zynq import dma_map
 from hw.zynq.dma_map import dma_registers
 from hw.zynq.zynq_design import PAGES
 
-__all__ = ["BOARD_PAGE", "BOARD_TABLES", "DMA_DRIVER", "DRIVER", "FIELDS", "PAGE", "PORTS", "TABLES", "WRITER", "dma_driver_registers", "driver_registers", "example", "with_tables"]
+__all__ = [
+    "BOARD_PAGE", "BOARD_TABLES", "DMA_DRIVER", "DRIVER", "FIELDS", "PAGE", "PORTS", "TABLES", "WRITER",
+    "dma_driver_registers", "driver_registers", "example", "with_tables",
+]
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "accelerator.md"

@@ -157,6 +157,7 @@ class OpenPlan(PlanBase):
     def yosys_script(self, name: str) -> str:
         """Yosys' commands for the design ``name``, a line each: those of the project's own synthesis, and what nextpnr-xilinx wants."""
         synthesis = f"synth_xilinx -family xc7 -flatten -top {name}"
+        unchain = "techmap -max_iter 1 -map yosys/unchained.v"
         lines = []
         if self.rtl.roots:
             roots = " ".join(f"--top {root}" for root in self.rtl.roots)
@@ -173,8 +174,9 @@ class OpenPlan(PlanBase):
             f"{synthesis} -run map_ffram:fine",
             "opt -full", "xilinx_srl -variable -minlen 3",
             "techmap -autoproc -max_iter 1 -map yosys/reversed_shiftx.v", "opt_expr", "opt_clean", "xilinx_srl -variable -minlen 3",
-            f"{synthesis} -run fine:check",
-            "techmap -max_iter 1 -map yosys/unchained.v", "opt_clean",
+            f"{synthesis} -run fine:map_ffs",
+            # Before abc9 too, which ties what a cascade output leads to to 0 (Yosys 0.70); those of fixed length come only after it.
+            unchain, f"{synthesis} -run map_ffs:check", unchain, "opt_clean",
             f"{synthesis} -run check:edif",
             f"tee -q -o {name}_utilisation.json stat -json -tech xilinx",
             f"write_json {name}.json",

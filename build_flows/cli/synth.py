@@ -129,7 +129,7 @@ def _totals(found: "ResourcesFile") -> list[tuple[object, ...]]:
         rows.append(("sum against whole", *("-" if value is None else f"{100 * value:+.1f} %" for value in differences)))
     if found.routed is not None:
         used = found.routed.utilisation
-        name = "Vivado, with DMA" if found.vivado is not None else "open flow, with DMA"
+        name = "Vivado, with DMA" if found.vivado is not None else "placed, with DMA"
         rows.append((name, f"{used.lut:,}", "", *(f"{getattr(used, field):,g}" for field in ROUTED_FIELDS), "-"))
     capacity, shares = found.capacity, found.shares
     rows.append(("the part has", f"{capacity.lut:,}", "", *(f"{getattr(capacity, name):,}" for name in PART_FIELDS)))

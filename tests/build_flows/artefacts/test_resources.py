@@ -43,7 +43,22 @@ def test_resources_with_vivados_figures_and_without(tmp_path: Path) -> None:
     found = checked(ResourcesFile, content(vivado=VIVADO), tmp_path)
     assert found.vivado is not None
     assert (found.vivado.utilisation.bram36, found.vivado.timing.whs_ns) == (2.5, None)
-    assert checked(ResourcesFile, content(vivado=None), tmp_path).vivado is None
+    assert found.routed == found.vivado
+    assert found.vivado.by == "Vivado 2022.2"
+    without = checked(ResourcesFile, content(vivado=None), tmp_path)
+    assert (without.vivado, without.open, without.routed) == (None, None, None)
+
+
+def test_resources_with_the_open_flows_figures(tmp_path: Path) -> None:
+    placed = {key: VIVADO[key] for key in ("board", "part", "capacity", "utilisation")}
+    timing = {"clock_mhz": 100.0, "fmax_mhz": 104.5, "met": True}
+    found = checked(ResourcesFile, content(vivado=None, open={**placed, "tools": {}, "timing": timing}), tmp_path)
+    assert found.open is not None
+    assert found.open.timing is not None
+    assert (found.open.timing.fmax_mhz, found.routed, found.open.by) == (104.5, found.open, "the open flow")
+    told = checked(ResourcesFile, content(vivado=None, open={**placed, "tools": {"yosys": "0.48"}, "timing": None}), tmp_path).open
+    assert told is not None
+    assert (told.timing, told.by) == (None, "the open flow (yosys 0.48)")
 
 
 def test_a_synthesis_becomes_resources() -> None:

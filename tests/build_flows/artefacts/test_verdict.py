@@ -2,7 +2,7 @@
 
 import pytest
 
-from build_flows.artefacts.resources import Capacity, ResourcesFile, Sums, VivadoRecord
+from build_flows.artefacts.resources import Capacity, OpenRecord, ResourcesFile, Sums, VivadoRecord
 from build_flows.artefacts.verdict import Shortage, capacity, decide, meets, shortages, synthesised, used
 from build_flows.base.parts import find_part
 from tests.build_flows.compare_samples import CAPACITY, resources
@@ -109,3 +109,22 @@ def test_what_vivado_routed_goes_before_estimates() -> None:
     assert synthesised(slow.replace(total=slow.total.replace(carry=13301), vivado=vivado())).fits
     # Of another part Vivado says nothing.
     assert synthesised(slow.replace(vivado=vivado(part="xc7z010clg400-1"))).basis == "synthesised"
+
+
+def test_what_nextpnr_routed_goes_before_estimates_where_it_tells_of_timing() -> None:
+    slow = resources(1).replace(fmax_estimate_mhz=80.0)
+
+    def placed(fmax: float | None, part: str = PART.name, dsp: int = 219) -> OpenRecord:
+        timing = None if fmax is None else {"clock_mhz": 100.0, "fmax_mhz": fmax, "met": fmax >= 100}
+        return OpenRecord.model_validate({
+            "tools": {}, "board": "pynq-z2", "part": part, "capacity": CAPACITY, "timing": timing,
+            "utilisation": {"lut": 60000, "lutram": 0, "ff": 100, "bram36": 1, "dsp": dsp, "carry": 0}})
+
+    routed = synthesised(slow.replace(open=placed(104.0)))
+    assert (routed.basis, routed.meets_clock, routed.expected_clock_mhz, routed.fmax_estimate_mhz) == ("routed", True, 100.0, 104.0)
+    # What was placed fits, though its LUTs are counted before any is shared.
+    assert (routed.fits, routed.short) == (True, [])
+    missed = synthesised(slow.replace(open=placed(91.0)))
+    assert (missed.meets_clock, missed.expected_clock_mhz, missed.buildable) == (False, 91.0, False)
+    assert synthesised(slow.replace(open=placed(None))).basis == "synthesised"
+    assert synthesised(slow.replace(open=placed(104.0, part="xc7z010clg400-1"))).basis == "synthesised"

@@ -97,7 +97,7 @@ def test_a_driver_that_forgets_to_flush_is_found(given: dict[str, Any], monkeypa
 
     def forgetful(folder: Path, **rest: Any) -> ManifestFile:
         made = write(folder, **rest)
-        path = folder / "offramp_driver" / "transfer.py"
+        path = folder / "offramp_driver" / "buffers.py"
         text = path.read_text()
         assert text.count("self._memory.flush()") == 1
         path.write_text(text.replace("self._memory.flush()", "pass"))
@@ -109,15 +109,15 @@ def test_a_driver_that_forgets_to_flush_is_found(given: dict[str, Any], monkeypa
         cosimulate(**given)
 
 
-@pytest.mark.parametrize("forgotten", ["set_clock", "widen_port"])
+@pytest.mark.parametrize("forgotten", [("set_clock", "check_clock"), ("widen_port",)], ids=["clock", "width"])
 def test_a_driver_that_forgets_to_set_the_processing_system_up_is_found(
-        forgotten: str, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        forgotten: tuple[str, ...], given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     from build_flows.board import package
 
     def forgetful(folder: Path, **rest: Any) -> ManifestFile:
         made = write(folder, **rest)
         with (folder / "offramp_driver" / "processing_system.py").open("a") as file:
-            file.write(f"\nProcessingSystem.{forgotten} = lambda *_: None\n")
+            file.writelines(f"\nProcessingSystem.{name} = lambda *_: None\n" for name in forgotten)
         return made
 
     write = package.write_package

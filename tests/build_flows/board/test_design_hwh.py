@@ -71,8 +71,7 @@ def test_dividers(clock, divisors):
 
 @pytest.mark.parametrize(("changes", "told"), [
     ({"clock_mhz": 101.0}, "FCLK0 cannot be 101 MHz"),
-    ({"pages": [Page(name="a", kind="a", base=0x3FFF_F000, size=0x1000)]},
-     "must be at a multiple of 4 KiB that GP0 reaches, not at 0x3FFFF000"),
+    ({"pages": [Page(name="a", kind="a", base=0x3FFF_F000, size=0x1000)]}, "at a multiple of 4 KiB that GP0 reaches, not at 0x3FFFF000"),
     ({"pages": [Page(name="a", kind="a", base=0x7FFF_F000, size=0x1001)]}, "not at 0x7FFFF000 with 4097 bytes"),
     ({"pages": [Page(name="a", kind="a", base=0x43C0_0010, size=16)]}, "not at 0x43C00010"),
     ({"pages": [PAGES[1], Page(name="a", kind="a", base=0x43C0_F000, size=0x2000)]}, "registers dma_0 at 0x43C10000 overlap those of a"),

@@ -143,8 +143,8 @@ def test_older_tools(rtl, opened, tmp_path):
 @pytest.mark.parametrize(("mode", "told"), [
     ("missed", "the design misses timing: the clock clk reaches 87.5 of 100 MHz"),
     ("12 MHz", "the clock clk was placed for 12 MHz, not for 100 MHz"),
-    ("matched nothing", "a constraint was not applied: Warning: create_clock: target [get_nets ps7.fclk0] matched nothing, so the 10.000 "
-                        "ns constraint was NOT applied (on line 2)."),
+    ("matched nothing", "a constraint was not applied: Warning: create_clock: target [get_nets ps7.fclk0] matched nothing, so the "
+                        "10.000 ns constraint was NOT applied (on line 2)."),
     ("place", "nextpnr-xilinx ended with 1"),
     ("assembler", "the build ended with exit code 1; it said: offramp: bitstream"),
 ])

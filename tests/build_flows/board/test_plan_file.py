@@ -47,8 +47,7 @@ def test_the_facts_have_a_name_of_their_own():
 
 
 @pytest.mark.parametrize("data", [
-    b"", b"PK", pack({}, FACTS), pack({"build_net.sh": b""}, {}), pack({"build_net.sh": b""}, {"name": "top"}),
-])
+    b"", b"PK", pack({}, FACTS), pack({"build_net.sh": b""}, {}), pack({"build_net.sh": b""}, {"name": "top"})])
 def test_no_plan(data):
     with pytest.raises(OfframpError, match="this is no build plan"):
         PlanFile(data)
@@ -84,8 +83,7 @@ def test_run(tmp_path):
 @pytest.mark.parametrize(("text", "told"), [
     ('echo "ERROR: [offramp] too slow"; echo "ERROR: [Common 17-69] more"; exit 1', "too slow"),
     ('echo "offramp: error: one" >&2; echo "offramp: error: two"; exit 3', "one\n  two"),
-    ('echo begins; echo "ERROR: [Synth 8-439] no module"; exit 1',
-     "the build ended with exit code 1; it said: ERROR: [Synth 8-439] no module"),
+    ('echo begins; echo "ERROR: [S 8-439] no module"; exit 1', "the build ended with exit code 1; it said: ERROR: [S 8-439] no module"),
     ("echo last words; exit 7", "the build ended with exit code 7; it said: last words"),
     ("exit 7", "the build ended with exit code 7; it said: nothing"),
     ("true", "the build ended with exit code 0; it said: nothing"),

@@ -22,8 +22,7 @@ def cell(kind, **pins):
 def netlist(cells, names=None, ports=None):
     return {"modules": {"top": {
         "attributes": {"top": "00000000000000000000000000000001"}, "ports": ports or {}, "cells": cells,
-        "netnames": {name: {"hide_name": int(name.startswith("$")), "bits": bits, "attributes": {}}
-                     for name, bits in (names or {}).items()},
+        "netnames": {name: {"hide_name": int(name.startswith("$")), "bits": bits} for name, bits in (names or {}).items()},
     }}}
 
 

@@ -28,7 +28,7 @@ def test_the_last_word_counts():
 
 
 @pytest.mark.parametrize("line", [
-    "Warning: create_clock: target [get_nets fclk0] matched nothing, so the 10.000 ns constraint was NOT applied (on line 2). The ...",
+    "Warning: create_clock: target [get_nets fclk0] matched nothing, so the 10.000 ns constraint was NOT applied (on line 2).",
     "Warning: get_nets: no net or port named 'fclk0' (on line 2) - this target is ignored",
     "Info: ignoring unsupported XDC command 'create_generated_clock' (on line 3)",
     "Warning: ignoring virtual clock (unsupported, on line 2)",

@@ -55,5 +55,15 @@ def test_a_missing_data_set_is_no_error(tmp_path: Path, monkeypatch: pytest.Monk
     assert not check.required
 
 
+def test_what_the_open_flow_needs_is_named_with_where_it_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PATH", "CHIPDB_DIR", "PRJXRAY_DB_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    told = found(tmp_path)
+    for name in ("yosys", "nextpnr-xilinx", "fpga-as", "chip database", "Project X-Ray's database"):
+        assert (told[name].ok, told[name].required, told[name].purpose) == (False, False, "offramp build --flow open")
+        assert "https://github.com/" in told[name].hint or "openXC7" in told[name].hint
+    assert "--plan" in told["vivado"].hint
+
+
 def test_a_folder_that_does_not_exist_yet_is_looked_at(tmp_path: Path) -> None:
     assert found(tmp_path / "new" / "deep")["write access"].found == str(tmp_path)

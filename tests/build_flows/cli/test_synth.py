@@ -14,6 +14,7 @@ from build_flows.artefacts.resources import (
     EstimateRow,
     Estimates,
     LayerEstimate,
+    OpenRecord,
     ResourcesFile,
     Shares,
     StageSums,
@@ -105,6 +106,25 @@ def test_vivados_figures_stand_beside_ours(config: Path, monkeypatch: pytest.Mon
     assert "clock, routed by Vivado 2022.2: meets 100 MHz by 0.312 ns (about 103.2 MHz)" in ran.stdout
     assert "least slack: a to b" in ran.stdout
     assert "power, estimated by Vivado: 1.83 W, of which 0.14 W static, processors and all" in ran.stdout
+
+
+@pytest.mark.parametrize(("timing", "told"), [
+    ({"clock_mhz": 100.0, "fmax_mhz": 104.5, "met": True}, "clock, routed by nextpnr-xilinx: 104.5 MHz, of 100 MHz that are set"),
+    (None, "clock: nextpnr-xilinx tells none after routing; the estimate is all there is"),
+])
+def test_the_open_flows_figures_stand_beside_ours(
+    timing: dict[str, object] | None, told: str, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = {"lut": 1101, "lutram": 299, "ff": 2999, "bram36": 2.5, "dsp": 219, "carry": 90}
+    placed = OpenRecord.model_validate({
+        "tools": {"yosys": "0.48"}, "board": "pynq-z2", "part": "xc7z020clg400-1", "utilisation": used, "capacity": CAPACITY, "timing": timing})
+    monkeypatch.setattr(flow, "synth", lambda *args, **more: FOUND.replace(open=placed))
+    ran = CliRunner().invoke(cli, ["synth", str(config)], catch_exceptions=False)
+    assert ran.exit_code == 0
+    row = next(line for line in ran.stdout.splitlines() if "1,101" in line)
+    assert row.split()[0] == "placed,"
+    assert row.split()[-6:] == ["1,101", "299", "2,999", "2.5", "219", "-"]
+    assert told in ran.stdout
 
 
 def test_json_is_all_there_is_on_stdout(config: Path) -> None:

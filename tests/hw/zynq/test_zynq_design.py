@@ -94,8 +94,8 @@ def aborts(times, design, *, memory, board, seed):
     async def body(board):
         board.memory.may_void = True
         for _ in range(times):
-            await start(board, toy.images(4, seed=rng.randrange(100)))
             # A writer without room stands still, and with it everything before.
+            await start(board, toy.images(4, seed=rng.randrange(100)), room=rng.choice((1, 4)))
             await board.tick(rng.randrange(rng.choice((20, 300))))
             await recover(board, rng.choice((1, -1)))
             assert not board.memory.outstanding
@@ -110,9 +110,9 @@ def test_aborts_at_any_moment():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_aborts_at_any_moment_with_everything_slow(seed):
-    aborts(12, toy_design(), memory={"latency": (0, 40), "order": ORDERS[seed + 1]}, board={"gap": 0.3, "stall": 0.2}, seed=seed)
+    aborts(4, toy_design(), memory={"latency": (0, 40), "order": ORDERS[seed + 1]}, board={"gap": 0.3, "stall": 0.2}, seed=seed)
 
 
 def test_an_abort_waits_for_an_accelerator_that_takes_no_words_until_that_is_reset():

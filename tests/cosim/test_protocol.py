@@ -12,7 +12,7 @@ from sim.board.model import build_board
 from sim.errors import SimulationError
 from tests import toy
 from tests.planted import plant
-from tests.sim.board.hand import ACCELERATOR_BASE, DMA_BASE, S2MM, arm, send, wait
+from tests.sim.board.hand import ACCELERATOR_BASE, WRITER, arm, send, wait, widen
 
 pytestmark = pytest.mark.cosim
 
@@ -98,13 +98,14 @@ def test_a_planted_fault_breaks_a_rule(faulty, model_cache, tmp_path, scenario, 
 @pytest.mark.slow
 def test_a_program_on_a_board_is_told(faulty, model_cache):
     netlist, rtl = faulty("hw.accelerator", "Accelerator", "self.irq.eq(core.batch_done)", "self.irq.eq(0)")
-    board = Board(BoardJob(model=build_board(netlist, rtl, model_cache), rtl=rtl, dma_base=DMA_BASE, accelerator_base=ACCELERATOR_BASE,
-                           memory_bytes=1 << 20))
+    board = Board(BoardJob(model=build_board(netlist, rtl, model_cache), rtl=rtl, accelerator_base=ACCELERATOR_BASE,
+                           memory_bytes=1 << 20, fclk0=100.0))
+    widen(board)
     told = r"the simulated board has ended: protocol rule irq is broken at [1-9]\d*: irq is low"
     arm(board, netlist, 3)
     send(board, netlist, toy.images(3))
     with pytest.raises(SimulationError, match=told):
-        wait(board, S2MM)
+        wait(board, WRITER)
     with pytest.raises(SimulationError, match=told):
         _ = board.cycles
     board.close()

@@ -117,7 +117,8 @@ def test_the_open_flows_figures_stand_beside_ours(
 ) -> None:
     used = {"lut": 1101, "lutram": 299, "ff": 2999, "bram36": 2.5, "dsp": 219, "carry": 90}
     placed = OpenRecord.model_validate({
-        "tools": {"yosys": "0.48"}, "board": "pynq-z2", "part": "xc7z020clg400-1", "utilisation": used, "capacity": CAPACITY, "timing": timing})
+        "tools": {"yosys": "0.48"}, "board": "pynq-z2", "part": "xc7z020clg400-1", "utilisation": used, "capacity": CAPACITY,
+        "timing": timing})
     monkeypatch.setattr(flow, "synth", lambda *args, **more: FOUND.replace(open=placed))
     ran = CliRunner().invoke(cli, ["synth", str(config)], catch_exceptions=False)
     assert ran.exit_code == 0

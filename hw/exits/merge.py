@@ -145,11 +145,10 @@ class ExitMerge(wiring.Component):
         m.d.comb += [load.eq(self.ends | ~known), comes.eq(waits | self.length.valid)]
         with m.If(load | counted):
             m.d.sync += to_send.eq(Mux(load, Mux(waits, next_length, self.length.payload), to_send - 1))
-        known_next = (load & comes) | (~load & known)
         m.d.sync += [
             completes.eq((load & comes & Mux(waits, next_single, single)) | (~load & counted & (to_send == 2))
                          | (~load & ~counted & completes)),
-            known.eq(known_next),
+            known.eq((load & comes) | (~load & known)),
             waits.eq(~load & comes),
         ]
 
@@ -185,14 +184,12 @@ class ExitMerge(wiring.Component):
         words = place(m, "words", Fifo(self.word.size, 2))
         leave, leaving, last = Signal(), Signal(self.bits), Signal()
         if self.order == "arrival":
-            # Whether a result that is held cannot leave, and with it whether one is taken, is known from the cycle before, so that the
-            # choice begins with it.
+            # Whether a result that is held cannot leave is known from the cycle before, so that the choice begins with it.
             stuck, filled = Signal(), Signal()
             m.d.comb += filled.eq(((words.level == 2) | ((words.level == 1) & leave)) & ~(words.o.valid & self.o.ready))
-            stuck_next = filled & (taken | (full & ~words.i.ready))
-            m.d.sync += [stuck.eq(stuck_next), take.eq(known_next & ~stuck_next)]
+            m.d.sync += stuck.eq(filled & (taken | (full & ~words.i.ready)))
             m.d.comb += [
-                free.eq(~stuck), pick.eq(~full | (words.level != 2)),
+                free.eq(~stuck), pick.eq(~full | (words.level != 2)), take.eq(free & known),
                 counted.eq(taken & chosen.final if self.anytime else taken),
                 leave.eq(full & words.i.ready), leaving.eq(word), last.eq(picked.last),
             ]

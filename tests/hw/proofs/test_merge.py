@@ -37,7 +37,7 @@ def test_three_in_flight_for_some_cycles(proof):
     ("arrival, 2 in flight", "counted & (to_send == 2)", "counted & (to_send == 3)",
      "ends tells of the last|two lengths are kept|last marks"),
     # A length comes while the last result is taken, and none waits: it is lost.
-    ("arrival, 2 in flight", "known_next = (load & comes) | (~load & known)", "known_next = (load & waits) | (~load & known)",
+    ("arrival, 2 in flight", "known.eq((load & comes) | (~load & known))", "known.eq((load & waits) | (~load & known))",
      "two lengths are kept|one that waits is taken|nothing is counted"),
     # A result is lost when the output stalls.
     ("arrival, 2 in flight", "free.eq(~stuck)", "free.eq(1)",

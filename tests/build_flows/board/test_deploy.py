@@ -37,8 +37,7 @@ def make(folder: Path, netlist: Netlist | None = None) -> Path:
     work.mkdir(parents=True)
     golden, exits = write_golden(work, netlist)
     samples = golden_samples(netlist=netlist, golden_file=golden, exits=exits, images=toy.images(40), labels=np.arange(40) % 3)
-    bit, hwh = write_stand_in(folder, netlist, Z2)
-    write_package(folder / "package", netlist=netlist, board=Z2, bit=bit, hwh=hwh, samples=samples)
+    write_package(folder / "package", netlist=netlist, board=Z2, bit=write_stand_in(folder, netlist, Z2), samples=samples)
     return folder / "package"
 
 
@@ -143,7 +142,7 @@ def test_an_interrupted_copy_is_not_put_in_place_and_goes_on(package: Package, b
 def test_a_part_that_is_not_the_file_s_beginning_is_sent_whole(package: Package, board: Remote) -> None:
     incoming = board.home / "offramp" / f".toy-{package.digest}.incoming"
     incoming.mkdir(parents=True)
-    (incoming / "toy.hwh").write_bytes(b"something else")
+    (incoming / "toy.json").write_bytes(b"something else")
     (incoming / "samples.npz").write_bytes(b"x" * package.size("samples.npz"))  # as long, and wrong
     (incoming / "toy.ipynb").write_bytes((package.folder / "toy.ipynb").read_bytes()[:100])
     assert put(package, board) == sum(map(package.size, package.sums)) - 100

@@ -120,14 +120,15 @@ def test_another_bitstream(setup: Setup, monkeypatch: pytest.MonkeyPatch, capsys
 
 
 def test_a_transfer_that_fails(setup: Setup, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    board, folder = setup(clock_mhz=0.01)
-    start = board._start
+    # As slow as the dividers make it, so that a second is few accesses.
+    board, folder = setup(clock_mhz=1000 / 63**2)
+    start = board.dma.writer.start
 
-    def hold(*args: Any) -> None:
+    def hold() -> None:
         board.faults["hold_results"] = 3
-        start(*args)
+        start()
 
-    monkeypatch.setattr(board, "_start", hold)
+    monkeypatch.setattr(board.dma.writer, "start", hold)
     found = told(folder, monkeypatch, capsys)
     (error,) = found["errors"]
     assert "did not end within" in error
@@ -141,7 +142,7 @@ def test_what_pynq_raises_is_told(setup: Setup, monkeypatch: pytest.MonkeyPatch,
     def refuse(*args: object, **options: object) -> None:
         raise RuntimeError("No Devices Found")
 
-    monkeypatch.setattr(board.pynq, "Overlay", refuse)
+    monkeypatch.setattr(board.pynq, "Bitstream", refuse)
     assert told(folder, monkeypatch, capsys)["errors"] == ["RuntimeError: No Devices Found"]
 
 
@@ -149,13 +150,13 @@ def test_pynq_finds_its_device_under_sudo(setup: Setup, monkeypatch: pytest.Monk
     board, folder = setup()
     monkeypatch.delenv("XILINX_XRT", raising=False)
     seen = []
-    overlay = board.pynq.Overlay
+    bitstream = board.pynq.Bitstream
 
     def look(*args: Any, **options: Any) -> Any:
         seen.append(os.environ.get("XILINX_XRT"))
-        return overlay(*args, **options)
+        return bitstream(*args, **options)
 
-    monkeypatch.setattr(board.pynq, "Overlay", look)
+    monkeypatch.setattr(board.pynq, "Bitstream", look)
     run(folder, monkeypatch)
     assert seen == ["/usr"]
 

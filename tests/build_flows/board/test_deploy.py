@@ -142,7 +142,7 @@ def test_an_interrupted_copy_is_not_put_in_place_and_goes_on(package: Package, b
 def test_a_part_that_is_not_the_file_s_beginning_is_sent_whole(package: Package, board: Remote) -> None:
     incoming = board.home / "offramp" / f".toy-{package.digest}.incoming"
     incoming.mkdir(parents=True)
-    (incoming / "toy.bit").write_bytes(b"something else")
+    (incoming / "toy.json").write_bytes(b"something else")
     (incoming / "samples.npz").write_bytes(b"x" * package.size("samples.npz"))  # as long, and wrong
     (incoming / "toy.ipynb").write_bytes((package.folder / "toy.ipynb").read_bytes()[:100])
     assert put(package, board) == sum(map(package.size, package.sums)) - 100
@@ -294,8 +294,8 @@ def test_packages_that_are_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [('{"version": 0}', "is of version 0, and this is offramp with version 2"), ("[]", "is no manifest"),
-     ('{"version": 2, "board": "pynq-z2"}', "is no manifest"),
+    [('{"version": 0}', "is of version 0, and this is offramp with version 1"), ("[]", "is no manifest"),
+     ('{"version": 1, "board": "pynq-z2"}', "is no manifest"),
      (None, "it must have one manifest, not none")],
 )
 def test_manifests_of_another_time(text: str | None, told: str, tmp_path: Path) -> None:

@@ -20,11 +20,10 @@ Setup = Callable[..., tuple[FakeBoard, Path]]
 
 @pytest.fixture
 def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
-    """``setup(count=, pll_mhz=, **manifest changes)``: a board, whose clocks come from such a PLL, and the folder of its package with so
-    many samples."""
+    """``setup(count=, **manifest changes)``: a board, and the folder of its package with so many samples."""
 
-    def make(count: int = 30, pll_mhz: float = 1000.0, **changes: Any) -> tuple[FakeBoard, Path]:
-        board = FakeBoard(access_cycles=200, pll_mhz=pll_mhz, **changes)
+    def make(count: int = 30, **changes: Any) -> tuple[FakeBoard, Path]:
+        board = FakeBoard(access_cycles=200, **changes)
         monkeypatch.setitem(sys.modules, "pynq", board.pynq)
         fake_board.write_package(tmp_path, **changes)
         images = np.random.default_rng(3).integers(0, 160, (count, 4, 4, 1), dtype=np.uint8)

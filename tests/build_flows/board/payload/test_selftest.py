@@ -120,14 +120,15 @@ def test_another_bitstream(setup: Setup, monkeypatch: pytest.MonkeyPatch, capsys
 
 
 def test_a_transfer_that_fails(setup: Setup, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    board, folder = setup(pll_mhz=10.0, clock_mhz=0.01)
-    start = board.dma.reader.start
+    # As slow as the dividers make it, so that a second is few accesses.
+    board, folder = setup(clock_mhz=1000 / 63**2)
+    start = board.dma.writer.start
 
     def hold() -> None:
         board.faults["hold_results"] = 3
         start()
 
-    monkeypatch.setattr(board.dma.reader, "start", hold)
+    monkeypatch.setattr(board.dma.writer, "start", hold)
     found = told(folder, monkeypatch, capsys)
     (error,) = found["errors"]
     assert "did not end within" in error

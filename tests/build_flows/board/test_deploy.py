@@ -294,8 +294,8 @@ def test_packages_that_are_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [('{"version": 0}', "is of version 0, and this is offramp with version 1"), ("[]", "is no manifest"),
-     ('{"version": 1, "board": "pynq-z2"}', "is no manifest"),
+    [('{"version": 0}', "is of version 0, and this is offramp with version 2"), ("[]", "is no manifest"),
+     ('{"version": 2, "board": "pynq-z2"}', "is no manifest"),
      (None, "it must have one manifest, not none")],
 )
 def test_manifests_of_another_time(text: str | None, told: str, tmp_path: Path) -> None:

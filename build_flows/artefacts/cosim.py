@@ -45,8 +45,8 @@ class Counters(Record):
 
 class CosimFile(Artefact):
     """The whole file: images, and those that ``agree`` with ``sim.json``; the ``board`` that was modelled, the ``seed`` of memory
-    latencies, the register BUILD; images that left, by exit; ``cycles_per_sample`` behind the DMA over one ``batch``, the images
-    repeated to as many, those of a batch of one (``single_cycles``), and those of ``sim.json``; the ``seconds`` that it took."""
+    latencies, the register BUILD; images that left, by exit; ``cycles_per_sample`` behind the DMA over one ``batch``, and those of
+    ``sim.json``; the ``seconds`` that it took."""
 
     samples: int
     agree: int
@@ -57,7 +57,6 @@ class CosimFile(Artefact):
     checks: list[CheckRecord]
     cycles_per_sample: float
     batch: int
-    single_cycles: float | None = None
     simulated_cycles_per_sample: float
     counters: Counters
     dma: list[TrafficRow]

@@ -76,13 +76,12 @@ class Pace(Record):
 
 
 class Said(Record):
-    """What the program on a simulated board says, a line or all of them: images ``done`` so far, the driver's counters, its pace and
-    that of a batch of one, and the message of its error."""
+    """What the program on a simulated board says, a line or all of them: images ``done`` so far, the driver's counters and its pace, and
+    the message of its error."""
 
     done: int | None = None
     counters: Counters | None = None
     benchmark: Pace | None = None
-    single: Pace | None = None
     error: str = ""
 
 
@@ -127,7 +126,7 @@ def cosimulate(
     with ui.progress("the driver's images through the simulated board", total=count) as bar:
         said = boards.program("classify", "classify", {}, lambda line: None if line.done is None else bar.update(completed=line.done))
     agree = _compare(wanted, boards.results("classify"))
-    assert said.benchmark is not None and said.single is not None and said.counters is not None  # noqa: PT018 - its last line has all
+    assert said.benchmark is not None and said.counters is not None  # noqa: PT018 - its last line has both
     ui.info("the package's self-test, and transfers that go wrong")
     checks = [CheckRecord(name="selftest.py", told=boards.selftest())]
     for check in CHECKS:
@@ -142,7 +141,7 @@ def cosimulate(
     return CosimFile(
         samples=count, agree=agree, board=board.name, seed=seed, build=manifest.build,
         exits=[int(value) for value in np.bincount(wanted["exit"], minlength=len(net.exits))],
-        checks=checks, cycles_per_sample=pace.cycles_per_sample, batch=pace.batch, single_cycles=said.single.cycles_per_sample,
+        checks=checks, cycles_per_sample=pace.cycles_per_sample, batch=pace.batch,
         simulated_cycles_per_sample=told.cycles_per_sample, counters=said.counters,
         dma=traffic(net, 1e6 * net.clock_mhz / pace.cycles_per_sample), seconds=round(time.perf_counter() - started, 1),
     )

@@ -51,9 +51,8 @@ def classify(driver: Any, bit: Path, images: Images, results: Path) -> None:
             np.savez(file, allow_pickle=False, **found)
         pace = driver.Accelerator(bit, download=False)
         with pace:
-            figures = pace.benchmark(np.resize(images, (SLICE, *images.shape[1:])), repeat=1)
-            single = pace.benchmark(images[:1], repeat=1)
-    _say(counters=counters, benchmark=figures, single=single)
+            figures = pace.benchmark(images[:SLICE], repeat=1)
+    _say(counters=counters, benchmark=figures)
 
 
 def _expect(kind: type[BaseException], work: Callable[[], object]) -> Any:

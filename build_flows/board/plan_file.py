@@ -12,7 +12,7 @@ from build_flows.base.errors import OfframpError
 from build_flows.base.files import write_bytes
 from build_flows.board.follow import run_followed
 
-__all__ = ["FACTS", "LOG", "PlanFile", "pack", "why"]
+__all__ = ["FACTS", "LOG", "PlanFailed", "PlanFile", "pack"]
 
 FACTS = "plan.json"
 """What a plan is for: board, part, flow, clock_mhz, name, and what its maker noted."""
@@ -39,6 +39,15 @@ def pack(files: Mapping[str, bytes], facts: Mapping[str, Any]) -> bytes:
             entry.external_attr = (0o100755 if name.endswith(".sh") else 0o100644) << 16
             archive.writestr(entry, content)
     return stream.getvalue()
+
+
+class PlanFailed(OfframpError):
+    """A plan's script ended with ``code`` and without a bitstream; it printed ``text``."""
+
+    def __init__(self, code: int, text: str, log: Path) -> None:
+        super().__init__(_why(text, code), hint=f"all that was printed: {log}")
+        self.code = code
+        self.text = text
 
 
 @dataclass(frozen=True)
@@ -94,14 +103,14 @@ class PlanFile:
         """Unpack into ``folder``, run the script there, and give the bitstream's path.
 
         What it prints is in ``folder``/:data:`LOG`; ``tell(phase, detail)`` hears where it is. However the wait for it ends, none of its
-        processes is left. Raises :class:`OfframpError`, with its own first words of why, when it ends without a bitstream.
+        processes is left. Raises :class:`PlanFailed`, with its own first words of why, when it ends without a bitstream.
         """
         self.unpack(folder)
         bitstream, log = folder / self.bitstream, folder / LOG
         bitstream.unlink(missing_ok=True)
         code = run_followed(["sh", self.script], folder, log, tell)
         if code or not bitstream.is_file():
-            raise OfframpError(why(log.read_text(encoding="utf-8", errors="replace"), code), hint=f"all that was printed: {log}")
+            raise PlanFailed(code, log.read_text(encoding="utf-8", errors="replace"), log)
         return bitstream
 
 
@@ -111,7 +120,7 @@ def _check(name: str) -> None:
         raise ValueError(f"the name {name!r} leads out of the plan")
 
 
-def why(log: str, code: int) -> str:
+def _why(log: str, code: int) -> str:
     """The first words of why in the ``log`` of a plan's script that ended with ``code``."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     for mark in ("ERROR: [offramp] ", "offramp: error: "):

@@ -7,9 +7,8 @@ from pathlib import Path
 from build_flows.base.errors import OfframpError
 from build_flows.base.ui import Ui
 from build_flows.board import vivado, vivado_reports
-from build_flows.board.follow import run_followed
 from build_flows.board.open_tools import OpenFlow
-from build_flows.board.plan_file import LOG, PlanFile, why
+from build_flows.board.plan_file import LOG, PlanFailed, PlanFile
 from build_flows.board.results import BitstreamError, missed, open_timing, report_path, slow
 from build_flows.board.vivado import Vivado
 
@@ -23,7 +22,6 @@ def run_plan(builder: Builder, plan: PlanFile, folder: Path, ui: Ui) -> None:
     """Unpack ``plan`` into ``folder`` and run it there; raises :class:`OfframpError` when it did not end with a bitstream."""
     facts, log = plan.facts, folder / LOG
     _clear(folder, facts["name"])
-    plan.unpack(folder)
     tool = f"Vivado {builder.version}" if isinstance(builder, Vivado) else "the open flow"
     began = time.monotonic()
     ui.info(f"{tool} builds {facts['design']}; all it prints is in {log}")
@@ -37,29 +35,29 @@ def run_plan(builder: Builder, plan: PlanFile, folder: Path, ui: Ui) -> None:
                 last = phase
             bar.update(text=f"{phase}: {detail}" if detail else phase)
 
-        code = run_followed(["sh", plan.script], folder, log, tell)
-    if code or not (folder / plan.bitstream).is_file():
-        text = log.read_text(encoding="utf-8", errors="replace")
-        raise (_vivado_failed if isinstance(builder, Vivado) else _open_failed)(folder, facts, code, text)
+        try:
+            plan.run(folder, tell)
+        except PlanFailed as failed:
+            raise (_vivado_failed if isinstance(builder, Vivado) else _open_failed)(folder, facts, failed) from None
 
 
-def _vivado_failed(folder: Path, facts: dict[str, str], code: int, log: str) -> OfframpError:
+def _vivado_failed(folder: Path, facts: dict[str, str], failed: PlanFailed) -> OfframpError:
     # What does not fit or misses timing is told by how much.
     timing, synthesised = (report_path(folder, facts, name) for name in (vivado_reports.TIMING, vivado_reports.UTILISATION_SYNTH))
     if timing.is_file() and not (found := vivado_reports.read_timing(timing)).met:
         return missed(found)
     short = vivado_reports.read_utilisation(synthesised).shortages() if synthesised.is_file() else []
-    return vivado.explain_log(code, log, folder / LOG, part=facts["part"], short=short)
+    return vivado.explain_log(failed.code, failed.text, folder / LOG, part=facts["part"], short=short)
 
 
-def _open_failed(folder: Path, facts: dict[str, str], code: int, log: str) -> OfframpError:
+def _open_failed(folder: Path, facts: dict[str, str], failed: PlanFailed) -> OfframpError:
     timing = open_timing(folder, facts)
     if timing is not None and not timing.met:
         return slow(timing)
     # What a tool says of it says more than which one it was.
-    own = next((line.strip() for line in log.splitlines() if line.startswith("ERROR:")), None)
+    own = next((line.strip() for line in failed.text.splitlines() if line.startswith("ERROR:")), None)
     more = "" if own is None else f"; {own.removeprefix('ERROR: ')}"
-    return BitstreamError(why(log, code) + more, hint=f"all that was printed: {folder / LOG}")
+    return BitstreamError(failed.message + more, hint=failed.hint)
 
 
 def _clear(folder: Path, name: str) -> None:

@@ -18,7 +18,7 @@ __all__ = [
     "SimulateSection", "TargetSection", "numbers",
 ]
 
-BoardFile: TypeAlias = Annotated[str, Field(pattern=r"\.toml$")]
+BoardFile: TypeAlias = Annotated[str, Field(pattern=r"\.toml$", title="the path of a board's own file, as board.toml")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Bits = Annotated[int, Field(ge=2, le=8)]
 

@@ -60,6 +60,9 @@ def allowed(annotation: Any, metadata: Sequence[Any] = ()) -> str:
     """What values ``annotation`` with its constraints allows, in words."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
+        told = next((extra.title for extra in args[1:] if isinstance(extra, FieldInfo) and extra.title), None)
+        if told:
+            return told
         inner = [item for extra in args[1:] for item in (extra.metadata if isinstance(extra, FieldInfo) else [extra])]
         return allowed(args[0], [*inner, *metadata])
     if origin in (typing.Union, types.UnionType):

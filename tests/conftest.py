@@ -60,6 +60,8 @@ def pytest_collection_finish() -> None:
     """What collecting has loaded (torch, FINN, thousands of tests) stays until the end: nobody needs to look for garbage in it again."""
     gc.collect()
     gc.freeze()
+    # What a test makes is mostly trees of some ten thousand objects (a design, a graph), which are searched again and again as they grow.
+    gc.set_threshold(20_000)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,10 @@ import pytest
 from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.sim import Simulator
 
+from tests import quick_simulator
+
+quick_simulator.install()
+
 
 @dataclass
 class Played:

@@ -3,13 +3,13 @@
 import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from amaranth.hdl import Module, ResetInserter
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.sim import Simulator
 
 from hw.core import AcceleratorCore
 from hw.layers.dataflow import attach_layers
@@ -17,6 +17,7 @@ from hw.netlist import Layer, Netlist
 from sim.accelerator.images import pack
 from sim.result_word import unpack
 from tests import toy
+from tests.quick_simulator import simulate
 
 
 class ToyLayer(wiring.Component):
@@ -47,8 +48,20 @@ def toy_layers(*, id_bits: int | None = None, **shape: Any) -> tuple[Netlist, Ca
     return netlist, lambda layer: ToyLayer(layer, units[layer.name])
 
 
+class _Shape(dict[str, Any]):
+    """Arguments of :func:`toy_layers`, told apart by what they are."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(repr(self))
+
+
 def toy_core(**shape: Any) -> AcceleratorCore:
-    """The core of :func:`toy_layers`, its layers beside it."""
+    """The core of :func:`toy_layers`, its layers beside it; the same one for the same shape, which need not be compiled again."""
+    return _toy_core(_Shape(shape))
+
+
+@lru_cache(maxsize=2)
+def _toy_core(shape: _Shape) -> AcceleratorCore:
     netlist, unit = toy_layers(**shape)
 
     def beside(m: Module, core: AcceleratorCore) -> None:
@@ -163,8 +176,5 @@ def run(core: AcceleratorCore, images: np.ndarray, batches: Sequence[int], *, ga
             if name.startswith(STATUS):
                 ran.status[name] = ctx.get(getattr(core, name))
 
-    sim = Simulator(core)
-    sim.add_clock(1e-6)
-    sim.add_testbench(bench)
-    sim.run()
+    simulate(core, bench)
     return ran

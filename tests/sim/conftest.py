@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests import quick_simulator
+
+quick_simulator.install()
+
 
 class Writer:
     """Builds one golden.npz, layer by layer, with random weights and evenly spread thresholds."""

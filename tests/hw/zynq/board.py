@@ -2,8 +2,6 @@
 
 import random
 
-from amaranth.sim import Simulator
-
 from hw.control.registers import offsets
 from hw.zynq.axi3 import Burst, Response
 from hw.zynq.dma_map import dma_registers
@@ -12,6 +10,7 @@ from tests.hw.zynq.axi3_memory import Axi3Memory
 from tests.hw.zynq.bursts import Transaction
 from tests.hw.zynq.channels import after
 from tests.hw.zynq.manager import Manager
+from tests.quick_simulator import simulate
 
 ANSWERED = 200
 """Cycles in which every access is answered."""
@@ -115,7 +114,4 @@ def play(design, body, **board):
         there = Board(ctx, design, **board)
         await body(there)
 
-    sim = Simulator(design)
-    sim.add_clock(1e-6)
-    sim.add_testbench(testbench)
-    sim.run()
+    simulate(design, testbench)

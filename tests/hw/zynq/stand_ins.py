@@ -2,7 +2,7 @@
 late. Each says what its results have to be."""
 
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from unittest.mock import patch
 
 from amaranth.hdl import Fragment, Module, Mux, ResetInserter, Signal
@@ -95,12 +95,15 @@ class PlainAccelerator(wiring.Component):
         return words
 
 
+@lru_cache(maxsize=2)
 def toy_design(**shape):
-    """A design with the toy accelerator in it."""
+    """A design with the toy accelerator in it; the same one for the same shape, which need not be compiled again."""
     netlist, unit = toy_layers(**shape)
     return ZynqDesign(netlist, ToyAccelerator(netlist, unit))
 
 
+@lru_cache(maxsize=2)
 def plain_design(**shape):
+    """As ``toy_design``, with the plain one."""
     netlist = toy.build(None, units={}, **shape)
     return ZynqDesign(netlist, PlainAccelerator(netlist))

@@ -17,6 +17,9 @@ import numpy.typing as npt
 
 SLICE = 500
 """Images between two reports of progress."""
+RESET_CYCLES = 50_000
+"""Cycles that the driver waits for a port that never answers. On a board it waits 20 times as long, which there is 10 ms, and here would be
+most of the co-simulation."""
 BATCHES = 4
 """Batches that a slice is sent in, so that packing one while the DMA carries another is seen too."""
 
@@ -80,6 +83,7 @@ def fail_and_recover(driver: Any, bit: Path, images: Images, results: Path) -> N
 
 def fail_for_good(driver: Any, bit: Path, images: Images, results: Path) -> None:
     """A port at which memory does not answer any more is told as what it is, in bounded time; nothing mends it but a new start."""
+    driver.transfer.RESET_CYCLES = min(RESET_CYCLES, driver.transfer.RESET_CYCLES)
     with driver.Accelerator(bit) as probe:
         seconds = (50_000 + 8 * len(images) * probe.manifest.cycles_all_hard) / (probe.manifest.clock_mhz * 1e6)
     acc = driver.Accelerator(bit, download=False, timeout=seconds)

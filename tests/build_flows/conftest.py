@@ -1,8 +1,9 @@
 """Projects for all tests of this folder: copies of the small one, and a toy that is compiled already."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,10 +11,11 @@ from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
 from tests.build_flows.board.bitstreams import plans
 from tests.build_flows.board.compiled import compiled
+from tests.build_flows.drawings import any_will_do, kept
 from tests.build_flows.projects import configured
 from tests.test_layering import ROOT
 
-__all__ = ["copy", "plans", "project"]
+__all__ = ["any_drawing", "copy", "drawings", "plans", "project"]
 
 
 @pytest.fixture
@@ -26,6 +28,20 @@ def copy(tiny: Project, tmp_path: Path) -> Callable[..., Project]:
         return configured(folder, **changes)
 
     return make
+
+
+@pytest.fixture
+def any_drawing() -> Iterator[None]:
+    """For tests that do not look at plots; see :func:`tests.build_flows.drawings.any_will_do`."""
+    with any_will_do():
+        yield
+
+
+@pytest.fixture(scope="module")
+def drawings() -> Iterator[dict[Any, bytes]]:
+    """Plots that the module's tests draw again are those of before; see :func:`tests.build_flows.drawings.kept`."""
+    with kept() as known:
+        yield known
 
 
 @pytest.fixture

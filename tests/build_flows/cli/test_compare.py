@@ -52,6 +52,7 @@ def test_a_table_and_the_page(sweep):
         assert told in result.stdout
 
 
+@pytest.mark.usefixtures("any_drawing")
 def test_json_is_all_of_stdout(sweep, tmp_path):
     result = run("--sweep", sweep, "--json", "-o", tmp_path / "here")
     assert result.exit_code == 0, result.exception
@@ -62,6 +63,7 @@ def test_json_is_all_of_stdout(sweep, tmp_path):
     assert json.loads(Path(found["files"]["json"]).read_text())["pareto"] == found["pareto"]
 
 
+@pytest.mark.usefixtures("any_drawing")
 def test_pareto_prunes_the_table_and_not_the_files(sweep, tmp_path):
     result = run("--sweep", sweep, "--pareto", "accuracy, lut", "-o", tmp_path / "here")
     assert result.exit_code == 0, result.exception
@@ -71,6 +73,7 @@ def test_pareto_prunes_the_table_and_not_the_files(sweep, tmp_path):
     assert len(found["layouts"]) == 4
 
 
+@pytest.mark.usefixtures("any_drawing")
 def test_a_failing_layout_is_a_line_and_an_error_code(sweep, tmp_path, monkeypatch):
     faked(monkeypatch, Fake(fail="early"))
     result = run("--sweep", sweep, "--json", "-o", tmp_path / "here")
@@ -81,6 +84,7 @@ def test_a_failing_layout_is_a_line_and_an_error_code(sweep, tmp_path, monkeypat
     assert (tmp_path / "here" / "compare.html").is_file()
 
 
+@pytest.mark.usefixtures("any_drawing")
 def test_what_cannot_be_built_is_red_and_with_strict_an_error(sweep, tmp_path, monkeypatch):
     faked(monkeypatch, TooLarge())
     words = ["compare", "--sweep", str(sweep), "-o", str(tmp_path / "here")]
@@ -97,6 +101,7 @@ def test_what_cannot_be_built_is_red_and_with_strict_an_error(sweep, tmp_path, m
     assert json.loads((tmp_path / "here" / "compare.json").read_text())["include_unbuildable"] is True
 
 
+@pytest.mark.usefixtures("any_drawing")
 def test_strict_leaves_baselines_alone(sweep, tmp_path, monkeypatch):
     class Large(Fake):
         def synth(self, project, ui, *, part, full):

@@ -1,6 +1,7 @@
 """The page of a comparison: one file, every row, nothing but the rows' figures."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -10,19 +11,22 @@ from build_flows.pages.html import gain_told
 from tests.build_flows.compare_samples import changed, sample
 from tests.build_flows.html_balance import Balance
 
+pytestmark = pytest.mark.usefixtures("drawings")
+
 
 @pytest.fixture(scope="module")
 def html() -> str:
     return render(sample())
 
 
-def test_it_is_one_well_formed_file_that_needs_nothing_else(html: str) -> None:
+def test_it_is_one_well_formed_file_that_needs_nothing_else(html: str, drawings: dict[Any, bytes]) -> None:
     parser = Balance()
     parser.feed(html)
     assert parser.open == []
     assert not re.search(r"""(src|href)\s*=\s*["'](?!#)""", html)
     assert "<script" not in html
     assert "@import" not in html
+    drawings.clear()
     assert html == render(sample())
     assert html.count("<svg") == 4
 
@@ -49,6 +53,7 @@ def test_names_are_escaped() -> None:
     assert "&lt;u&gt;no" in text
 
 
+@pytest.mark.usefixtures("any_drawing")
 def test_a_failed_layout_is_told() -> None:
     text = render(sample().replace(failed=[Failure(name="broken", error="no folding")]))
     assert "broken failed: no folding" in text
@@ -70,6 +75,7 @@ def test_the_summary_follows_the_rows() -> None:
     assert "That is 2.00 times" in told
 
 
+@pytest.mark.usefixtures("any_drawing")
 def test_what_misses_its_clock_is_no_best() -> None:
     fast = changed(sample(), "early-linear", samples_per_second=153_000.0, fmax_estimate_mhz=90.0, expected_clock_mhz=90.0)
     told = "\n".join(summary(fast))
@@ -111,6 +117,7 @@ def test_what_cannot_be_built_is_red_and_said_first(html: str) -> None:
     assert "cannot be built as they are:" in render(sample().replace(include_unbuildable=True))
 
 
+@pytest.mark.usefixtures("any_drawing")
 def test_accuracies_stand_with_their_interval(html: str) -> None:
     assert "90.81 % (90.2 to 91.4)" in html
     assert "-0.03<small>-0.83 to +0.77, within noise</small>" in html
@@ -141,11 +148,13 @@ def test_it_does_without_baselines_and_early_exits() -> None:
     ]
 
 
+@pytest.mark.usefixtures("any_drawing")
 def test_it_says_what_full_totals_are_of() -> None:
     assert "unit by unit and summed" in render(sample())
     assert "of the complete top as one" in render(sample().replace(full=True))
 
 
+@pytest.mark.usefixtures("any_drawing")
 def test_a_clock_that_was_not_estimated_is_a_dash() -> None:
     assert " MHz</td>" not in render(sample().replace(layouts=[row.replace(fmax_estimate_mhz=None) for row in sample().layouts]))
 

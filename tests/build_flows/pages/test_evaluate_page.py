@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,19 +14,22 @@ from build_flows.pages.evaluate_plots import PLOTS
 from tests.build_flows.evaluate_samples import IMAGES, content, sample
 from tests.build_flows.html_balance import Balance
 
+pytestmark = pytest.mark.usefixtures("drawings")
+
 
 @pytest.fixture(scope="module")
 def html() -> str:
     return render(sample(), IMAGES)
 
 
-def test_it_is_one_well_formed_file_that_needs_nothing_else(html: str) -> None:
+def test_it_is_one_well_formed_file_that_needs_nothing_else(html: str, drawings: dict[Any, bytes]) -> None:
     parser = Balance()
     parser.feed(html)
     assert parser.open == []
     assert not re.search(r"""(src|href)\s*=\s*["'](?!#|data:image/png;base64,)""", html)
     assert "<script" not in html
     assert "@import" not in html
+    drawings.clear()
     assert html == render(sample(), IMAGES)
     assert html.count("<svg") == len(PLOTS)
 

@@ -21,6 +21,8 @@ from tests.build_flows.compare_samples import resources
 from tests.build_flows.html_balance import Balance
 from tests.build_flows.report_samples import metrics, sample_data
 
+pytestmark = pytest.mark.usefixtures("drawings")
+
 
 @pytest.fixture(scope="module")
 def html() -> str:
@@ -115,7 +117,8 @@ def test_colours_come_from_the_page(html: str) -> None:
     assert not re.search(r"#0[0-9a]0[0-9]0[0-9]\b", html)
 
 
-def test_the_same_data_give_the_same_bytes(html: str) -> None:
+def test_the_same_data_give_the_same_bytes(html: str, drawings: dict[Any, bytes]) -> None:
+    drawings.clear()
     assert render(sample_data()) == html
 
 

@@ -157,8 +157,15 @@ def softmax_bound(params: Mapping[str, Any], scale: float, classes: int) -> floa
     return _softmax_bound(params["frac_bits"], params["table_bits"], wander, share, classes)
 
 
+@lru_cache(maxsize=64)
+def _others(frac_bits: int, classes: int) -> Any:
+    """R - 1, all the way."""
+    return np.concatenate([np.geomspace(2.0 ** -(frac_bits + 4), classes - 1, 4000), [classes - 1]])
+
+
+@lru_cache(maxsize=4096)
 def _softmax_bound(frac_bits: int, table_bits: int, wander: float, share: float, classes: int) -> float:
-    others = np.concatenate([np.geomspace(2.0 ** -(frac_bits + 4), classes - 1, 4000), [classes - 1]])  # R - 1
+    others = _others(frac_bits, classes)
     total = 1 + others
     above = others * (2.0 ** (2.0**-table_bits + wander) * (1 + share) - 1)
     below = others * (math.log(2) * wander + share) + (classes - 1) * 2.0**-frac_bits
@@ -275,10 +282,12 @@ def softmax_constants(
             tables, share = _tables(fraction, split)
             for guard in GUARD_BITS:
                 exponents = _exponents(scale, fraction, bits, guard, logit_bits)
+                cost = _cost(fraction, split, exponents, logit_bits)
+                if best is not None and cost >= best[0]:
+                    continue
                 bound = _softmax_bound(fraction, bits, _wander(len(exponents["exponents"]), bits, guard), share, classes)
                 least = min(least, bound)
-                cost = _cost(fraction, split, exponents, logit_bits)
-                if bound <= epsilon and (best is None or cost < best[0]):
+                if bound <= epsilon:
                     best = cost, {"frac_bits": fraction, **exponents, **tables}
     if best is None:
         raise _refuse("softmax", least, epsilon, classes, frac_bits)
@@ -308,15 +317,18 @@ def entropy_constants(
                 least = min(least, fixed)
                 if fixed > epsilon:
                     continue
+                without_logs = _cost(fraction, split, exponents, logit_bits)
                 for log_split, unit in itertools.product(LOG_TABLES, UNIT_BITS):
                     if unit > fraction:
+                        continue
+                    cost = without_logs + 6 * unit
+                    cost += 16 * 2 ** max(0, log_split[0] + log_split[1] - 6) + 6 * 2 ** max(0, log_split[0] + log_split[2] - 6)
+                    if best is not None and cost >= best[0]:
                         continue
                     logs, log_error = _log_tables(unit, log_split)
                     bound = _entropy_bound(fraction, bits, wander, share, classes, log_error, unit, frac)
                     least = min(least, bound)
-                    cost = _cost(fraction, split, exponents, logit_bits) + 6 * unit
-                    cost += 16 * 2 ** max(0, log_split[0] + log_split[1] - 6) + 6 * 2 ** max(0, log_split[0] + log_split[2] - 6)
-                    if bound <= epsilon and (best is None or cost < best[0]):
+                    if bound <= epsilon:
                         best = cost, {
                             "frac_bits": fraction, **exponents, **tables, "threshold_frac": frac,
                             "offset": round((LOG_OFFSET + 1) * 2**frac), **logs,

@@ -76,7 +76,7 @@ class _Rig:
         await self.bench(context)
 
 
-_rig = lru_cache(maxsize=2)(_Rig)
+_rig = lru_cache(maxsize=4)(_Rig)
 
 
 def install(size: int = SIZE) -> None:

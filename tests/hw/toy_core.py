@@ -60,7 +60,7 @@ def toy_core(**shape: Any) -> AcceleratorCore:
     return _toy_core(_Shape(shape))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _toy_core(shape: _Shape) -> AcceleratorCore:
     netlist, unit = toy_layers(**shape)
 

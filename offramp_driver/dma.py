@@ -30,16 +30,13 @@ class _Place(NamedTuple):
     address: int
     length: int
     silent: int
-    start: int
     busy: int
     error: int
     error_lsb: int
 
 
-_READER = _Place(at.READER_ADDRESS, at.READER_LENGTH, at.READER_SILENT, at.CONTROL_READER_START, at.STATUS_READER_BUSY,
-                 at.STATUS_READER_ERROR, at.STATUS_READER_ERROR_LSB)
-_WRITER = _Place(at.WRITER_ADDRESS, at.WRITER_LENGTH, at.WRITER_SILENT, at.CONTROL_WRITER_START, at.STATUS_WRITER_BUSY,
-                 at.STATUS_WRITER_ERROR, at.STATUS_WRITER_ERROR_LSB)
+_READER = _Place(at.READER_ADDRESS, at.READER_LENGTH, at.READER_SILENT, at.STATUS_READER_BUSY, at.STATUS_READER_ERROR, at.STATUS_READER_ERROR_LSB)
+_WRITER = _Place(at.WRITER_ADDRESS, at.WRITER_LENGTH, at.WRITER_SILENT, at.STATUS_WRITER_BUSY, at.STATUS_WRITER_ERROR, at.STATUS_WRITER_ERROR_LSB)
 
 
 class Channel:
@@ -49,10 +46,11 @@ class Channel:
         self._registers, self._place, self.name = registers, place, name
         self._word_bytes, self._length_bits = word_bits // 8, length_bits
 
-    def start(self, address: int, size: int) -> None:
-        """Carry ``size`` bytes, whole words, from or to the physical ``address``, a multiple of 64. Nothing may be under way.
+    def prepare(self, address: int, size: int) -> None:
+        """Of the next :meth:`Dma.start`: ``size`` bytes, whole words, from or to the physical ``address``, a multiple of 64. The transfer
+        before it may still be under way, whose own were read when it began.
 
-        Raises :class:`DmaError` for what the registers cannot hold; what the hardware refuses :meth:`done` tells."""
+        Raises :class:`DmaError` for what the registers cannot hold; what the hardware refuses :meth:`Dma.done` tells."""
         words, rest = divmod(size, self._word_bytes)
         if rest or words >> self._length_bits or address >> 32:
             raise DmaError(f"the DMA's {self.name} channel cannot carry {size} bytes at {address:#x}: it takes whole words of "
@@ -60,12 +58,10 @@ class Channel:
         write = self._registers.write
         write(self._place.address, address)
         write(self._place.length, words)
-        write(at.CONTROL, self._place.start)
 
-    def done(self) -> bool:
-        """Whether the transfer that was started has ended; results are in memory then. Raises :class:`DmaError` when an error is told,
-        also while the transfer goes on."""
-        status = self._registers.read(at.STATUS)
+    def ended(self, status: int) -> bool:
+        """Whether by this STATUS the transfer that was started has ended. Raises :class:`DmaError` when an error is told, also while the
+        transfer goes on."""
         error = (status & self._place.error) >> self._place.error_lsb
         if error:
             raise DmaError(f"the DMA's {self.name} channel tells of an error: {_ERRORS[error]}")
@@ -110,6 +106,16 @@ class Dma:
                                 f"{self._bits[0]} and {self._bits[1]}")
         if int(read(at.STATUS)) & at.STATUS_IN_RESET:
             raise MismatchError("the accelerator is held in reset, which this driver never does: load the bitstream again")
+
+    def start(self) -> None:
+        """Begin both transfers, as they were prepared; nothing may be under way."""
+        self._registers.write(at.CONTROL, at.CONTROL_READER_START | at.CONTROL_WRITER_START)
+
+    def done(self) -> tuple[bool, bool]:
+        """Whether everything was sent, and received; results are in memory then. Raises :class:`DmaError` when an error is told, also while
+        transfers go on."""
+        status = self._registers.read(at.STATUS)
+        return self.send.ended(status), self.receive.ended(status)
 
     @property
     def received(self) -> int:

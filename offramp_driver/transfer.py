@@ -95,14 +95,17 @@ class Transfer:
             images, index = self._fill(feed, 0, size, timing), 0
             self._check_turn(turn)
             if images:
-                self._start(0, images)
+                self._prepare(0, images)
+                self._start(images)
             while images:
                 index += 1
                 following = self._fill(feed, index, size, timing)
                 self._check_turn(turn)
+                if following:
+                    self._prepare(index, following)
                 words = self._finish(images, timing)
                 if following:
-                    self._start(index, following)
+                    self._start(following)
                 columns = self._unpack(words, images, timing)
                 self._underway = following > 0
                 yield columns
@@ -200,8 +203,14 @@ class Transfer:
         timing.packing += time.perf_counter() - begun
         return images
 
-    def _start(self, index: int, images: int) -> None:
-        """Send the batch in buffer ``index``; results first, so that none ever waits for the DMA."""
+    def _prepare(self, index: int, images: int) -> None:
+        """Tell the DMA of the batch in buffer ``index``, which is started when the one before it has ended."""
+        assert self._receive is not None
+        self._dma.receive.prepare(self._receive.address, images * self._unpacking.most * self._unpacking.dtype.itemsize)
+        self._dma.send.prepare(self._send[index % 2].address, images * self._packing.image_bytes)
+
+    def _start(self, images: int) -> None:
+        """Send the batch that was prepared."""
         assert self._receive is not None
         if self._length != images:
             self._length = None  # Ctrl-C may come after the write, before it is noted
@@ -210,29 +219,32 @@ class Transfer:
         # A line of the cache that is written back later would lie over the results.
         self._receive.flush()
         self._underway = True
-        self._dma.receive.start(self._receive.address, images * self._unpacking.most * self._unpacking.dtype.itemsize)
         self._watch = Stopwatch(self._control, self._limit(images))
-        self._dma.send.start(self._send[index % 2].address, images * self._packing.image_bytes)
+        self._dma.start()
 
     def _finish(self, images: int, timing: Timing) -> npt.NDArray[Any]:
         """Wait for the batch that was started; its result words as they came."""
         assert self._receive is not None
         begun = time.perf_counter()
-        watch, sent, received, late = self._watch, False, False, False
+        watch, looks, late = self._watch, 0, False
         while True:
-            received = received or self._dma.receive.done()
-            sent = sent or self._dma.send.done()
-            if sent or late:
-                self._check_stream(images)
+            sent, received = self._dma.done()
             if sent and received:
                 break
             if late:
+                self._check_stream(images)
                 raise DmaTimeout(f"a batch of {images} images did not end within {watch.limit} cycles; the DMA has "
                                  f"{'sent all of it' if sent else 'not sent all of it'} and "
                                  f"{'received all results' if received else 'not received all results'}")
-            late = not watch.running()  # one more look after that: the program may have been stopped for a while
+            looks += 1
+            # In turn: each access takes time in which the batch may have ended.
+            if sent and looks % 2:
+                self._check_stream(images)
+            else:
+                late = not watch.running()  # one more look after that: the program may have been stopped for a while
         watch.running()
         timing.cycles += watch.elapsed
+        self._check_stream(images)
         arrived, most = self._dma.received, images * self._unpacking.most
         if not images <= arrived <= most:
             raise DmaError(f"a batch of {images} images gave {arrived} words of results instead of {images}"

@@ -76,10 +76,11 @@ def test_an_image_larger_than_a_buffer_goes_alone(opened: Open) -> None:
     assert sum(item[0] == "send" for item in board.log) == 3
 
 
-def test_results_are_armed_before_images_go(opened: Open) -> None:
+def test_both_channels_are_prepared_before_any_image_goes(opened: Open) -> None:
     board, acc = opened()
     acc.classify(draw(3))
-    assert [item[0] for item in board.log if item[0] in ("batch length", "receive", "send")] == ["batch length", "receive", "send"]
+    assert [item[0] for item in board.log if item[0] in ("batch length", "prepare", "receive", "send")] == [
+        "prepare", "prepare", "batch length", "send", "receive"]
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 4, 1), (3, 4, 4), (4, 4, 1), (4, 4)])

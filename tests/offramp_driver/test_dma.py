@@ -34,42 +34,48 @@ def dma(found: Recorded) -> Dma:
 
 
 @pytest.mark.parametrize(("channel", "name", "words"), [("send", "READER", 250), ("receive", "WRITER", 125)])
-def test_a_transfer_is_address_and_length_in_words_and_then_its_start(channel: str, name: str, words: int) -> None:
+def test_a_transfer_is_prepared_by_address_and_length_in_words(channel: str, name: str, words: int) -> None:
     found = Recorded()
-    getattr(dma(found), channel).start(0x1234_5640, 1000)
-    assert found.written == [(AT[f"{name}_ADDRESS"], 0x1234_5640), (AT[f"{name}_LENGTH"], words),
-                             (AT["CONTROL"], 1 << BIT["CONTROL"][f"{name.lower()}_start"])]
+    getattr(dma(found), channel).prepare(0x1234_5640, 1000)
+    assert found.written == [(AT[f"{name}_ADDRESS"], 0x1234_5640), (AT[f"{name}_LENGTH"], words)]
+
+
+def test_both_start_in_one_write() -> None:
+    found = Recorded()
+    dma(found).start()
+    bits = BIT["CONTROL"]
+    assert found.written == [(AT["CONTROL"], 1 << bits["reader_start"] | 1 << bits["writer_start"])]
 
 
 @pytest.mark.parametrize(("address", "size"), [(0x1_0000_0000, 8), (0, 12), (0, 8 << 26)])
-def test_what_the_registers_cannot_hold_is_not_begun(address: int, size: int) -> None:
+def test_what_the_registers_cannot_hold_is_not_prepared(address: int, size: int) -> None:
     found = Recorded()
     with pytest.raises(DmaError, match=rf"receive \(writer\) channel cannot carry {size} bytes at {address:#x}: it takes whole words of 8"):
-        dma(found).receive.start(address, size)
+        dma(found).receive.prepare(address, size)
     assert found.written == []
-    dma(found).receive.start(0xFFFF_FFC0, 8 * ((1 << 26) - 1))
+    dma(found).receive.prepare(0xFFFF_FFC0, 8 * ((1 << 26) - 1))
     assert found.written[1] == (AT["WRITER_LENGTH"], (1 << 26) - 1)
 
 
-@pytest.mark.parametrize(("channel", "name"), [("send", "reader"), ("receive", "writer")])
-def test_done_is_not_busy(channel: str, name: str) -> None:
-    others = [lsb for field, lsb in BIT["STATUS"].items() if field not in (f"{name}_busy", f"{name}_error")]
-    found = Recorded(STATUS=sum(1 << lsb for lsb in others))
-    one = getattr(dma(found), channel)
-    assert (one.done(), one.busy) == (True, False)
-    found.values[AT["STATUS"]] = 1 << BIT["STATUS"][f"{name}_busy"]
-    assert (one.done(), one.busy) == (False, True)
+@pytest.mark.parametrize(("busy", "done"), [
+    ((), (True, True)), (("reader_busy",), (False, True)), (("writer_busy",), (True, False)), (("reader_busy", "writer_busy"), (False, False)),
+])
+def test_done_is_not_busy(busy: tuple[str, ...], done: tuple[bool, bool]) -> None:
+    others = [field for field in BIT["STATUS"] if not field.endswith(("_busy", "_error"))]
+    found = dma(Recorded(STATUS=sum(1 << BIT["STATUS"][field] for field in (*others, *busy))))
+    assert found.done() == done
+    assert [channel.busy for channel in (found.send, found.receive)] == [not item for item in done]
 
 
 @pytest.mark.parametrize(("number", "text"), [(1, "its start was refused: an address must be a multiple"), (2, "SLVERR"), (3, "DECERR")])
 @pytest.mark.parametrize("busy", [0, 1])
-def test_errors_are_told_by_name_also_while_the_transfer_goes_on(number: int, text: str, busy: int) -> None:
-    found = Recorded(STATUS=number << BIT["STATUS"]["writer_error"] | busy << BIT["STATUS"]["writer_busy"])
-    with pytest.raises(DmaError, match=rf"receive \(writer\) channel tells of an error: .*{text}") as caught:
-        dma(found).receive.done()
+@pytest.mark.parametrize(("field", "channel"), [("reader", r"send \(reader\)"), ("writer", r"receive \(writer\)")])
+def test_errors_are_told_by_name_also_while_the_transfer_goes_on(field: str, channel: str, number: int, text: str, busy: int) -> None:
+    found = Recorded(STATUS=number << BIT["STATUS"][f"{field}_error"] | busy << BIT["STATUS"][f"{field}_busy"])
+    with pytest.raises(DmaError, match=rf"{channel} channel tells of an error: .*{text}") as caught:
+        dma(found).done()
     assert caught.value.counters == {}
-    assert dma(found).send.done()
-    assert dma(found).receive.busy == busy
+    assert [item.busy for item in (dma(found).send, dma(found).receive)] == [bool(busy) and field == "reader", bool(busy) and field == "writer"]
 
 
 def test_what_was_received_and_for_how_long_memory_is_silent() -> None:

@@ -37,6 +37,15 @@ def ready(opened: Open) -> tuple[FakeBoard, Accelerator]:
     return board, acc
 
 
+def test_the_next_batch_is_prepared_while_one_is_under_way(ready: tuple[FakeBoard, Accelerator]) -> None:
+    """Its registers take the program as long as hundreds of cycles, which the accelerator need not wait for."""
+    board, acc = ready
+    images = draw(3 * 64)
+    assert agree(acc.classify(images), images, 90)
+    assert [item for item in board.log if item[0] == "prepare"] == [
+        ("prepare", name, busy) for busy in (False, True, True) for name in ("writer", "reader")]
+
+
 @pytest.mark.parametrize("taken", [0, 1, 5, 29])
 def test_a_batch_that_does_not_end_is_a_timeout_and_the_next_is_right(ready: tuple[FakeBoard, Accelerator], taken: int) -> None:
     board, acc = ready
@@ -322,7 +331,7 @@ def test_a_memory_port_that_does_not_answer_is_told(ready: tuple[FakeBoard, Acce
 def test_memory_that_is_not_aligned_is_told(ready: tuple[FakeBoard, Accelerator]) -> None:
     board, acc = ready
     board.free += 32
-    with pytest.raises(DmaError, match=r"receive \(writer\) channel tells of an error: its start was refused: an address must be"):
+    with pytest.raises(DmaError, match=r"send \(reader\) channel tells of an error: its start was refused: an address must be"):
         acc.classify(draw(3))
 
 

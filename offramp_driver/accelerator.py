@@ -251,7 +251,7 @@ class Accelerator:
 
         Returns numbers by name: ``images``; ``repeat``; ``samples_per_second``, end to end; ``seconds`` for all, of which ``packing_s``,
         ``dma_s`` and ``unpacking_s`` (packing the next batch while the DMA carries one is not waiting for it, so ``dma_s`` is what Python
-        waited); ``cycles_per_sample`` of the accelerator over a batch of ``batch`` images, from the first word to the last result;
+        waited); ``cycles_per_sample`` of a batch of ``batch`` images, from its start until Python sees its end;
         ``clock_mhz``, FCLK0 as it was when this was opened; ``accelerator_samples_per_second``, what that makes; ``exits``, the share of
         images that left at each.
         """

@@ -44,7 +44,8 @@ class Channel:
 class FakeDma:
     """Reader and writer of words of ``word_bytes``, with ``read`` and ``write`` for the page's registers.
 
-    ``log`` gets ``("prepare", channel, whether one was busy)``, ``("send", words)``, ``("receive", words)`` and ``"abort"``. ``faults`` are those of
+    ``log`` gets ``("prepare", channel, whether one was busy)``, ``("send", words)``, ``("receive", words)`` and ``"abort"``.
+    ``faults`` are those of
     :class:`~tests.offramp_driver.fake_board.FakeBoard`: ``error`` (channel's name, number) is told of its next transfer, ``dead``: memory
     does not answer, ``stuck_abort``: an aborted channel stays busy.
     """

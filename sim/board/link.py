@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,9 +23,10 @@ ENVIRONMENT = "OFFRAMP_BOARD"
 MEMORY_BASE = 0x1000_0000
 """Where the memory that programs may allocate begins, as the programmable logic addresses it."""
 
-FAULTS = ("read_error", "write_error", "silent_reads", "silent_writes", "version")
-"""What a board may do wrong: memory answers the read, or the burst written, with that many beats before it by an error, once; after so many
-beats it takes no more reads, or writes, for good; what VERSION reads as."""
+FAULTS = ("read_error", "write_error", "read_errors", "write_errors", "silent_reads", "silent_writes", "version")
+"""What a board may do wrong: memory answers the read, or the burst written, with that many beats before it by an error, once; it answers one
+beat read, or burst written, in so many by an error, by chance; after so many beats it takes no more reads, or writes, for good; what VERSION
+reads as."""
 
 STAND_IN = Path(__file__).parent / "stand_in"
 __sources__ = ("stand_in",)
@@ -136,11 +137,10 @@ class Board:
     def _exchange(self, command: str) -> int:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        try:
+        # It may have ended before: what it said then is still to be read.
+        with suppress(OSError):
             self._process.stdin.write(f"{command}\n")
             self._process.stdin.flush()
-        except OSError as error:
-            raise self._ended() from error
         # Verilator's own messages may come between.
         for line in self._process.stdout:
             kind, _, rest = line.rstrip("\n").partition(" ")

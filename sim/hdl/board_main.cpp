@@ -30,9 +30,10 @@ struct Options {
     std::map<std::string, uint64_t> values{
         {"memory_fd", 0}, {"memory_base", 0}, {"memory_bytes", 0}, {"access_cycles", 100}, {"seed", 1}, {"accelerator_base", 0},
         {"built_khz", 100000}, {"fclk_khz", 0},
-        // What goes wrong, nothing where it is 0. After so many beats one read, or burst written, is answered by SLVERR, once; after so many
-        // beats memory takes no more reads, or writes, for good; what VERSION reads as.
-        {"read_error", 0}, {"write_error", 0}, {"silent_reads", 0}, {"silent_writes", 0}, {"version", 0}};
+        // What goes wrong, nothing where it is 0. After so many beats one read, or burst written, is answered by SLVERR, once; one beat, or
+        // burst, in so many is answered by SLVERR or DECERR; after so many beats memory takes no more reads, or writes, for good; what
+        // VERSION reads as.
+        {"read_error", 0}, {"write_error", 0}, {"read_errors", 0}, {"write_errors", 0}, {"silent_reads", 0}, {"silent_writes", 0}, {"version", 0}};
     uint64_t operator[](const char* name) const { return values.at(name); }
 };
 
@@ -160,6 +161,8 @@ private:
 
     size_t pending() const { return writes_.size() - whole_; }
 
+    bool chance(const char* name) { return options_[name] && random_.below(static_cast<unsigned>(options_[name])) == 0; }
+
     bool silent(uint64_t done, const char* name) const { return options_[name] && done >= options_[name]; }
 
     void check(const char* channel, const Address& at) const {
@@ -212,6 +215,8 @@ private:
         r_response_ = from ? kOkay : kDecodeError;
         ++reads_done_;
         if (options_["read_error"] && reads_done_ == options_["read_error"]) r_response_ = kSlaveError;
+        if (chance("read_errors")) r_response_ = random_.below(2) ? kSlaveError : kDecodeError;
+        if (r_response_ != kOkay) r_data_ = ~r_data_;  // no document says what it is
         r_id_ = now.address.id;
         r_last_ = now.beat == now.address.len;
         r_valid_ = true;
@@ -253,6 +258,7 @@ private:
             }
             if (options_["write_error"] && writes_done_ == options_["write_error"]) response = kSlaveError;
         }
+        if (chance("write_errors")) response = random_.below(2) ? kSlaveError : kDecodeError;
         // Where memory falls silent within a burst nothing answers it.
         if (!silent(writes_done_, "silent_writes")) answers_.push_back({at.id, response, 8 + random_.below(64)});
     }

@@ -2,6 +2,7 @@
 
 Amaranth's computes all of a module's combinational signals again whenever one of their inputs changes, which in a core of a thousand wires
 is most of the time of a test. Here they are computed in parts that do not depend on each other's statements.
+And it asks every operator for its shape again and again, down to the leaves of each expression. Here they remember it.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,7 +10,7 @@ from copy import copy
 from functools import lru_cache
 from typing import Any
 
-from amaranth.hdl._ast import Statement, _StatementList
+from amaranth.hdl._ast import Concat, Operator, Statement, _StatementList
 from amaranth.hdl._ir import Fragment
 from amaranth.sim import Simulator, _pyrtl, pysim
 
@@ -83,9 +84,21 @@ def install(size: int = SIZE) -> None:
     """From now on, in this process, every simulator."""
     _pyrtl._FragmentCompiler.__call__ = lambda self, fragment: _compile(self, fragment, size)
     pysim._PySignalState.update = _update
+    Operator.shape, Concat.shape = _remembered(_shape_of_operator), _remembered(_shape_of_concat)
 
 
 _whole, _changed = _pyrtl._FragmentCompiler.__call__, pysim._PySignalState.update
+_shape_of_operator, _shape_of_concat = Operator.shape, Concat.shape
+
+
+def _remembered(shape: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def remembered(value: Any) -> Any:
+        known = value.__dict__.get("_shape_known")
+        if known is None:
+            known = value._shape_known = shape(value)
+        return known
+
+    return remembered
 
 
 def _compile(compiler: Any, fragment: Any, size: int) -> set[Any]:

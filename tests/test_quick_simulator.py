@@ -67,19 +67,24 @@ def by_amaranth(design):
     return seen
 
 
+def as_amaranth_has_it(patched):
+    patched.setattr(quick_simulator._pyrtl._FragmentCompiler, "__call__", quick_simulator._whole)
+    patched.setattr(quick_simulator.pysim._PySignalState, "update", quick_simulator._changed)
+    patched.setattr(quick_simulator.Operator, "shape", quick_simulator._shape_of_operator)
+    patched.setattr(quick_simulator.Concat, "shape", quick_simulator._shape_of_concat)
+
+
 @pytest.fixture
 def wanted(monkeypatch):
     """What Amaranth's own simulator finds."""
     with monkeypatch.context() as patched:
-        patched.setattr(quick_simulator._pyrtl._FragmentCompiler, "__call__", quick_simulator._whole)
-        patched.setattr(quick_simulator.pysim._PySignalState, "update", quick_simulator._changed)
+        as_amaranth_has_it(patched)
         return by_amaranth(Mixed())
 
 
 @pytest.mark.parametrize("size", [1, 7, 16])
 def test_every_value_is_that_of_amaranths_own(size, wanted, monkeypatch):
-    monkeypatch.setattr(quick_simulator._pyrtl._FragmentCompiler, "__call__", quick_simulator._whole)
-    monkeypatch.setattr(quick_simulator.pysim._PySignalState, "update", quick_simulator._changed)
+    as_amaranth_has_it(monkeypatch)  # and so that what is installed here goes again
     quick_simulator.install(size)
     assert by_amaranth(Mixed()) == wanted
     assert len({tuple(row) for row in wanted}) > 50

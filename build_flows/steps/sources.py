@@ -18,6 +18,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,7 @@ def _declared(folder: Path, pattern: str) -> list[Path]:
     return files
 
 
+@lru_cache(maxsize=4096)  # a process that builds several projects reads each file once; what it gets must not be changed
 def _read(data: bytes, name: str, package: tuple[str, ...]) -> _Module:
     tree = ast.parse(data, name)
     found = _Module(digest="")

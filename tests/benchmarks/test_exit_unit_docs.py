@@ -1,6 +1,8 @@
 """docs/exit_unit.md says what the unit is."""
 
 import re
+from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -14,6 +16,15 @@ from hw.exits.unit import CONTROLS, ExitUnit
 from quant_models.exits.policies import POLICIES
 
 TEXT = PAGE.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def written_once() -> Iterator[None]:
+    """Every table for all tests."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, write in TABLES.items():
+            patched.setitem(TABLES, name, cache(write))
+        yield
 
 
 def test_the_tables_are_what_the_code_has() -> None:

@@ -2,13 +2,20 @@
 
 import ast
 
+import pytest
+
 from benchmarks.step_docs import PAGE, STEPS, closures, text
 from build_flows.steps.sources import EXCLUDED, Sources
 from tests.test_layering import ROOT
 
 
-def test_the_closures_are_those_that_were_reviewed() -> None:
-    assert PAGE.read_text(encoding="utf-8") == text(), "run `python -m benchmarks.step_docs`, and look at what a step now depends on"
+@pytest.fixture(scope="module")
+def page() -> str:
+    return text()
+
+
+def test_the_closures_are_those_that_were_reviewed(page: str) -> None:
+    assert PAGE.read_text(encoding="utf-8") == page, "run `python -m benchmarks.step_docs`, and look at what a step now depends on"
 
 
 def test_every_step_has_its_place() -> None:
@@ -23,8 +30,8 @@ def test_every_step_has_its_place() -> None:
     assert made | {"build_flows.steps.evaluate_hardware"} == {module for module, _ in STEPS.values()}
 
 
-def test_the_page_names_modules_and_distributions() -> None:
-    page, found = text(), closures(Sources())
+def test_the_page_names_modules_and_distributions(page: str) -> None:
+    found = closures(Sources())
     assert set(found) == set(STEPS)
     assert all(f"\n## {name}\n\n`{module}`" in page for name, (module, _) in STEPS.items())
     assert "Distributions: brevitas, numpy" in page

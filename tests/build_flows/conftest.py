@@ -9,11 +9,14 @@ import pytest
 
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
+from tests import quick_simulator
 from tests.build_flows.board.bitstreams import plans
 from tests.build_flows.board.compiled import compiled
 from tests.build_flows.drawings import any_will_do, kept
 from tests.build_flows.projects import configured
 from tests.test_layering import ROOT
+
+quick_simulator.install()
 
 __all__ = ["any_drawing", "copy", "drawings", "plans", "project"]
 

@@ -8,7 +8,9 @@ from amaranth.back import verilog
 
 from hw.accelerator import Accelerator
 from hw.netlist import Netlist
-from tests import toy
+from tests import quick_simulator, toy
+
+quick_simulator.install()
 
 
 @pytest.fixture(scope="session")

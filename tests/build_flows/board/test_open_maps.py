@@ -77,14 +77,18 @@ def proof(kind, folder, map_text=None, inverted=False):
             if not cell["type"].startswith("$")]
 
 
-@pytest.mark.parametrize("kind", [*MEMORIES, *OTHERS])
+CLOCKED = ("RAM64X1S", "RAM128X1S", "SRLC32E")
+"""Those that are proven with the other edge too, in every run of the tests."""
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.slow if kind in CLOCKED else []) for kind in (*MEMORIES, *OTHERS)])
 def test_the_same_for_every_input(kind, tmp_path):
     made = proof(kind, tmp_path)
     assert made
     assert {name for name, _ in made} <= TAKEN
 
 
-@pytest.mark.parametrize("kind", ["RAM64X1S", "RAM128X1S", "SRLC32E"])
+@pytest.mark.parametrize("kind", CLOCKED)
 def test_the_clocks_edge_is_kept(kind, tmp_path):
     made = proof(kind, tmp_path, inverted=True)
     key = "IS_CLK_INVERTED" if kind == "SRLC32E" else "IS_WCLK_INVERTED"

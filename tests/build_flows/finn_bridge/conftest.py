@@ -1,11 +1,15 @@
 """Networks for the bridge: exported by quant_models, untrained, every kind of layer, odd sizes."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.finn_bridge.compile_graph import compile_graph
+from build_flows.finn_bridge.import_graph import import_graph
 from build_flows.planning.layer_costs import fold_options
 from build_flows.planning.network import read_network
 from quant_models.integers.export import export_golden, export_qonnx
@@ -66,6 +70,25 @@ def folding(folder: Path, pick: int) -> dict[str, dict[str, int]]:
         if layer.weight_bits:
             chosen[layer.name] |= {"simd": fold.simd, "parallel_window": int(fold.parallel_window)}
     return chosen
+
+
+_IMPORTED: dict[tuple[bytes, str], ModelWrapper] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported() -> Iterator[dict[Any, ModelWrapper]]:
+    """What becomes of a network before its folding matters takes seconds, and is kept for all tests; ``clear()`` forgets it."""
+
+    def kept(model_onnx: Path, part: str) -> ModelWrapper:
+        known = model_onnx.read_bytes(), part
+        if known not in _IMPORTED:
+            _IMPORTED[known] = import_graph(model_onnx, part)
+        return ModelWrapper(_IMPORTED[known].model, make_deepcopy=True)
+
+    with pytest.MonkeyPatch.context() as patched:
+        for module in ("compile_graph", "finn_folding"):
+            patched.setattr(f"build_flows.finn_bridge.{module}.import_graph", kept)
+        yield _IMPORTED
 
 
 @pytest.fixture(scope="session")

@@ -49,8 +49,9 @@ def test_a_network_along_the_time(tmp_path, pick):
 
 
 @pytest.mark.slow
-def test_same_inputs_give_same_bytes_anywhere(compiled, odd, tmp_path):
+def test_same_inputs_give_same_bytes_anywhere(compiled, odd, tmp_path, imported):
     graph, rtl = compiled
+    imported.clear()
     other = tmp_path / "elsewhere"
     again = compile_graph(odd / "model.onnx", odd / "golden.npz", folding(odd, 5), PART, 100.0, other)
     first = {path.relative_to(rtl): path.read_bytes() for path in rtl.rglob("*") if path.is_file()}

@@ -30,7 +30,7 @@ def test_a_plot_of_the_page(name: str) -> None:
     assert not any(colour in text for colour in plots.CSS)
 
 
-@pytest.mark.parametrize("name", compare_plots.PLOTS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name == "accuracy" else pytest.mark.slow) for name in compare_plots.PLOTS])
 def test_files_of_a_plot(name: str) -> None:
     files = compare_plots.files(name, sample())
     assert files == compare_plots.files(name, sample())

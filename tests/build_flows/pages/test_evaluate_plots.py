@@ -7,7 +7,7 @@ from build_flows.pages.plots import CSS
 from tests.build_flows.evaluate_samples import sample
 
 
-@pytest.mark.parametrize("name", PLOTS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name == "curves" else pytest.mark.slow) for name in PLOTS])
 def test_the_same_figures_give_the_same_bytes_and_no_stand_in_colour_is_left(name: str) -> None:
     text = svg(name, sample())
     assert text == svg(name, sample())

@@ -36,7 +36,8 @@ def vectors(pool, count, seed=3):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize(("gaps", "stalls"), [(0, 0), (0.3, 0.3), (0, 0.7), (0.7, 0)])
+@pytest.mark.parametrize(("gaps", "stalls"), [
+    (0, 0), (0.3, 0.3), pytest.param(0, 0.7, marks=pytest.mark.slow), pytest.param(0.7, 0, marks=pytest.mark.slow)])
 def test_sums_each_channel(play, case, gaps, stalls):
     pool = GlobalAccPool(*case)
     given, expected = vectors(pool, 5)

@@ -69,7 +69,8 @@ def vectors(case, count):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize(("gaps", "stalls"), [(0, 0), (0.3, 0.3), (0, 0.7), (0.7, 0)])
+@pytest.mark.parametrize(("gaps", "stalls"), [
+    (0, 0), (0.3, 0.3), pytest.param(0, 0.7, marks=pytest.mark.slow), pytest.param(0.7, 0, marks=pytest.mark.slow)])
 def test_is_max_pooling(play, case, gaps, stalls):
     pool = build(case)
     given, expected = vectors(case, 4)

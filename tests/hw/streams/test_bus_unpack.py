@@ -26,7 +26,8 @@ def vectors(unpack, count, seed=3):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize(("gaps", "stalls"), [(0, 0), (0.3, 0.3), (0, 0.7), (0.7, 0)])
+@pytest.mark.parametrize(("gaps", "stalls"), [
+    (0, 0), (0.3, 0.3), pytest.param(0, 0.7, marks=pytest.mark.slow), pytest.param(0.7, 0, marks=pytest.mark.slow)])
 def test_cuts_words_into_beats(play, case, gaps, stalls):
     unpack = BusUnpack(*case)
     words, beats = vectors(unpack, 6)

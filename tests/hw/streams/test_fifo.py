@@ -20,7 +20,8 @@ def test_one_beat_a_cycle(play, depth):
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-@pytest.mark.parametrize(("gaps", "stalls"), [(0.3, 0.3), (0, 0.6), (0.6, 0), (0.9, 0.9)])
+@pytest.mark.parametrize(("gaps", "stalls"), [
+    (0.3, 0.3), (0, 0.6), pytest.param(0.6, 0, marks=pytest.mark.slow), pytest.param(0.9, 0.9, marks=pytest.mark.slow)])
 def test_order_and_level(play, depth, gaps, stalls):
     fifo = Fifo(12, depth)
     played = play(fifo, {"i": (fifo.i, BEATS)}, {"o": (fifo.o, len(BEATS))}, gaps=gaps, stalls=stalls, sample={"level": fifo.level})

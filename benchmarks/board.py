@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.board_storm import board_storm
 from benchmarks.figures import SEED, Figures, run_json
 from build_flows.artefacts.cosim import CosimFile
 from build_flows.artefacts.simulation import SimulationFile
@@ -45,6 +46,8 @@ def board(ui: RichUi) -> str:
     digits, b_lenet = (load(ROOT / "examples" / name) for name in ("digits.toml", "b_lenet_fashion.toml"))
     _cosim(figures, digits, "all equal to `simulate`; under 3 minutes", COSIM_SECONDS)
     _cosim(figures, b_lenet, "all equal to `simulate`")
+    storm = board_storm(ui)
+    figures.add(storm.name, storm.target, storm.value, storm.met, storm.how)
     _packing(figures, b_lenet)
     for project in (digits, b_lenet):
         _words(figures, project, verdict(project, ui))

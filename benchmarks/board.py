@@ -84,8 +84,9 @@ def _cosim(figures: Figures, project: Project, target: str, limit: float | None 
     more = found.cycles_per_sample / alone - 1
     figures.add(
         f"cycles a sample with the DMA against without, {project.name}", f"within {percent(NEAR, 0)}, batches of 500",
-        f"{found.cycles_per_sample:,.1f} against {alone:,.1f} ({100 * more:+.2f} %), a batch of {found.batch} from its start until the driver "
-        f"sees its end, against from the first word in to the last result out; at steady state without a DMA {found.simulated_cycles_per_sample:,.1f}",
+        f"{found.cycles_per_sample:,.1f} against {alone:,.1f} ({100 * more:+.2f} %), a batch of {found.batch} from its start until the "
+        "driver sees its end, against from the first word in to the last result out; at steady state without a DMA "
+        f"{found.simulated_cycles_per_sample:,.1f}",
         more <= NEAR, f"{how}; `sim.json`, the same images",
     )
 

@@ -23,6 +23,8 @@ ABORT_CYCLES = 10_000
 """How many of the accelerator's cycles an abort may take before the accelerator is reset to let it end; memory answers within hundreds."""
 RESET_CYCLES = 1_000_000
 """After how many of the accelerator's cycles a reset or an abort that has not ended is given up; it takes some dozens."""
+_LOOKS = 4
+"""How often it is looked whether a batch has ended, for each look at the time that it takes or at what went wrong in the stream."""
 
 
 @dataclass
@@ -237,8 +239,10 @@ class Transfer:
                                  f"{'sent all of it' if sent else 'not sent all of it'} and "
                                  f"{'received all results' if received else 'not received all results'}")
             looks += 1
-            # In turn: each access takes time in which the batch may have ended.
-            if sent and looks % 2:
+            # Seldom, and in turn: each access takes time in which the batch may have ended.
+            if looks % _LOOKS:
+                continue
+            if sent and looks // _LOOKS % 2:
                 self._check_stream(images)
             else:
                 late = not watch.running()  # one more look after that: the program may have been stopped for a while

@@ -4,10 +4,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 
 from benchmarks.board_storm import board_storm
@@ -15,7 +17,7 @@ from benchmarks.figures import SEED, Figures, run_json
 from build_flows.artefacts.cosim import CosimFile
 from build_flows.artefacts.simulation import SimulationFile
 from build_flows.artefacts.verdict import Verdict
-from build_flows.base.ui import RichUi
+from build_flows.base.ui import RichUi, Ui
 from build_flows.board.dma_traffic import traffic
 from build_flows.board.plan_file import PlanFile
 from build_flows.board.platforms import find_platform
@@ -28,9 +30,11 @@ from build_flows.steps.flow import verdict
 from hw.netlist import load as load_netlist
 from sim.tools.yosys import read_written, run_yosys
 
-__all__ = ["board"]
+__all__ = ["PARTS", "board"]
 
 ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "board.md"
+DATA = ROOT / "docs" / "board_benchmark.json"
 PART = "board benchmark"
 COSIM_SECONDS = 180
 NEAR = 0.01
@@ -38,22 +42,35 @@ NEAR = 0.01
 PACKED_IMAGES = 10_000
 PACKED_SECONDS = 0.2
 REPEATS = 7
+DIGITS, B_LENET = "digits", "b_lenet_fashion"
 
 
-def board(ui: RichUi) -> str:
-    """Measure, and write the table into ``docs/board.md`` and the figures to ``docs/board_benchmark.json``; gives the table."""
+def board(ui: Ui, *names: str) -> str:
+    """Measure (``names`` of :data:`PARTS`; all when none is given), and write the table into ``docs/board.md`` and the figures to
+    ``docs/board_benchmark.json``, where figures of parts that are not named stay as they are; gives the table."""
     figures = Figures(ui)
-    digits, b_lenet = (load(ROOT / "examples" / name) for name in ("digits.toml", "b_lenet_fashion.toml"))
-    _cosim(figures, digits, "all equal to `simulate`; under 3 minutes", COSIM_SECONDS)
-    _cosim(figures, b_lenet, "all equal to `simulate`")
-    storm = board_storm(ui)
-    figures.add(storm.name, storm.target, storm.value, storm.met, storm.how)
-    _packing(figures, b_lenet)
-    for project in (digits, b_lenet):
-        _words(figures, project, verdict(project, ui))
-    for project in (digits, b_lenet):
-        _plans(figures, project)
-    return figures.write(ROOT / "docs" / "board.md", PART, ROOT / "docs" / "board_benchmark.json")
+    for figures.part, measure in PARTS.items():
+        if names and figures.part not in names:
+            figures.keep(figures.part, DATA)
+            continue
+        measure(figures)
+    return figures.write(PAGE, PART, DATA)
+
+
+def _example(name: str) -> Project:
+    return load(ROOT / "examples" / f"{name}.toml")
+
+
+def _storm(figures: Figures) -> None:
+    found = board_storm(figures.ui)
+    figures.add(found.name, found.target, found.value, found.met, found.how)
+
+
+def _driver(figures: Figures) -> None:
+    _packing(figures, _example(B_LENET))
+    for name in (DIGITS, B_LENET):
+        project = _example(name)
+        _words(figures, project, verdict(project, figures.ui))
 
 
 def _offramp(*words: str) -> dict[str, Any]:
@@ -171,3 +188,27 @@ def _primitives(figures: Figures, project: Project, plan: PlanFile, folder: Path
         f"{len(faults)} of {sum(kinds.values()):,} primitives of {len(kinds)} kinds; {'one clock drives all' if not clock else clock[0]}",
         not faults and not clock, f"`{name}.ys` and `check_netlist.py` of the plan",
     )
+
+
+PARTS: dict[str, Callable[[Figures], None]] = {
+    "digits": lambda figures: _cosim(figures, _example(DIGITS), "all equal to `simulate`; under 3 minutes", COSIM_SECONDS),
+    "b_lenet": lambda figures: _cosim(figures, _example(B_LENET), "all equal to `simulate`"),
+    "storm": _storm,
+    "driver": _driver,
+    "digits_plans": lambda figures: _plans(figures, _example(DIGITS)),
+    "b_lenet_plans": lambda figures: _plans(figures, _example(B_LENET)),
+}
+"""What is measured, by name."""
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(PARTS)))
+def main(names: tuple[str, ...]) -> None:
+    """Measure NAMES (all without any) of the figures of docs/board.md, and write them there."""
+    from rich.console import Console
+
+    click.echo(board(RichUi(Console(file=sys.stderr)), *names))
+
+
+if __name__ == "__main__":
+    main()

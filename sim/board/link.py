@@ -24,9 +24,9 @@ MEMORY_BASE = 0x1000_0000
 """Where the memory that programs may allocate begins, as the programmable logic addresses it."""
 
 FAULTS = ("read_error", "write_error", "read_errors", "write_errors", "silent_reads", "silent_writes", "version")
-"""What a board may do wrong: memory answers the read, or the burst written, with that many beats before it by an error, once; it answers one
-beat read, or burst written, in so many by an error, by chance; after so many beats it takes no more reads, or writes, for good; what VERSION
-reads as."""
+"""What a board may do wrong: memory answers the read, or the burst written, with that many beats before it by an error, once; it answers
+one beat read, or burst written, in so many by an error, by chance; after so many beats it takes no more reads, or writes, for good; what
+VERSION reads as."""
 
 STAND_IN = Path(__file__).parent / "stand_in"
 __sources__ = ("stand_in",)

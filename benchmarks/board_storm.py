@@ -62,9 +62,9 @@ class Stormed:
         images = toy.images(POOL, classes=netlist.classes, size=netlist.input.height, seed=seed)
         exits = [golden.Exit(index=item.index, policy=item.policy, params=item.params, threshold=item.threshold, enabled=item.enabled)
                  for item in netlist.exits]
-        found = golden.decide(*_logits(netlist, images, exits))
-        field = next(item for item in netlist.result.fields if item.name == "confidence")
-        confidence = saturate(found.confidence, field)
+        logits, gates = model_of(netlist)(images)
+        found = golden.decide(logits, exits, gates)
+        confidence = saturate(found.confidence, next(item for item in netlist.result.fields if item.name == "confidence"))
         self.pool = work / "pool.npz"
         with self.pool.open("wb") as file:
             np.savez(file, allow_pickle=False, images=images, label=found.label, exit=found.exit, confidence=confidence)
@@ -89,11 +89,6 @@ class Stormed:
             return {"wrong": 1, "reasons": [f"seed {seed}: {last[0] if last else f'exit code {ran.returncode}'}"]}
         told: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
         return told
-
-
-def _logits(netlist: Any, images: Any, exits: list[golden.Exit]) -> tuple[Any, list[golden.Exit], Any]:
-    logits, gates = model_of(netlist)(images)
-    return logits, exits, gates
 
 
 def board_storm(ui: Ui, seed: int = SEED, *, count: int = COUNT, names: tuple[str, ...] = NAMES, cache: Path | None = None) -> Figure:

@@ -44,6 +44,7 @@ def test_a_signal_is_its_negative_number(tmp_path: Path) -> None:
     assert run_followed(["sh", "-c", "kill -9 $$"], tmp_path, tmp_path / "log", lambda *_: None) == -signal.SIGKILL
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_leaves_no_process(number: signal.Signals, tmp_path: Path) -> None:
     class Interrupted(BaseException):

@@ -212,7 +212,7 @@ def test_a_module_that_is_not_there(tmp_path: Path, text: str, message: str) -> 
         synthesise(text, "top", tmp_path)
 
 
-@pytest.mark.usefixtures("interrupt")
+@pytest.mark.usefixtures("no_collection", "interrupt")
 def test_ctrl_c_ends_all_and_leaves_nothing(tmp_path: Path, scratch: Path) -> None:
     cache = tmp_path / "cache"
     units = {name: Unit(top="top", verilog=f"// {name}\n{SLOW}") for name in ("one", "two", "three")}

@@ -183,6 +183,7 @@ def test_threads_get_their_own_answers(start) -> None:
 
 
 @pytest.mark.cosim
+@pytest.mark.usefixtures("no_collection")
 def test_ctrl_c_comes_between_accesses(start) -> None:
     netlist, board = start()
     stopped = threading.Event()

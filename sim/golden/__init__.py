@@ -7,7 +7,8 @@ from sim.golden.answers import Answers, answers
 from sim.golden.decision import Decisions, decide, decide_images
 from sim.golden.errors import GoldenError
 from sim.golden.exits import Exit, load_exits, parse_exits
-from sim.golden.network import GoldenNet, load
+from sim.golden.load import load
+from sim.golden.network import GoldenNet
 from sim.golden.policies import POLICIES, Score, Side
 
 __all__ = [

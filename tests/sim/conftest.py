@@ -44,6 +44,10 @@ class Writer:
         return {"name": name, "kind": "linear", "weight_bits": 4, "in_bits": 4, "in_signed": False,
                 "weight": self.weight(name, (classes, cin), 4), "bias": f"{name}.bias", "scale": 0.01}
 
+    def table(self, name: str, kind: str, channels: int, bits: int, signed: bool = False) -> dict[str, Any]:
+        """A layer ``threshold`` or ``add``."""
+        return {"name": name, "kind": kind, "in_bits": 4, "in_signed": False, **self.act(name, channels, bits, 16, signed)}
+
     def write(self, path: Path, meta: dict[str, Any]) -> Path:
         np.savez(path, meta=np.array(json.dumps(meta)), **self.arrays)
         return path
@@ -101,13 +105,39 @@ def oblong(writer: Writer) -> dict[str, Any]:
     }
 
 
+def residual(writer: Writer) -> dict[str, Any]:
+    """Version 2: a block whose skip begins at the gate, its sum of three, one of them thresholds alone; a head that joins, too."""
+    w = writer
+
+    def reads(layer: dict[str, Any], *inputs: str) -> dict[str, Any]:
+        return {**layer, "inputs": list(inputs)}
+
+    return {
+        "version": 2, "name": "residual", "classes": 3, "input": {"height": 6, "width": 5, "channels": 2, "bits": 8, "signed": False},
+        "stages": [
+            {"layers": [reads(w.conv("stage0_conv0", 2, 4, 3, 1, 1), "image")]},
+            {"layers": [reads(w.conv("stage1_conv0", 4, 3, 3, 1, 1), "stage0_conv0"),
+                        reads(w.table("stage1_act0", "threshold", 4, 3, True), "stage0_conv0"),
+                        reads(w.conv("stage1_conv1", 3, 4, 1, 0, 1, signed=True), "stage1_conv0"),
+                        reads(w.conv("stage1_conv2", 4, 4, 1, 0, 1, signed=True), "stage1_act0"),
+                        reads(w.table("stage1_add0", "add", 4, 4), "stage1_conv1", "stage1_act0", "stage1_conv2")]},
+        ],
+        "heads": [
+            {"layers": [reads(pool("head0_pool0"), "stage0_conv0"), reads(w.conv("head0_conv0", 4, 4, 1, 0, 1), "head0_pool0"),
+                        reads(w.table("head0_add0", "add", 4, 4), "head0_pool0", "head0_conv0"),
+                        reads(w.logits("head0_fc0", 24, 3), "head0_add0")]},
+            {"layers": [reads(w.logits("head1_fc0", 120, 3), "stage1_add0")]},
+        ],
+    }
+
+
 @pytest.fixture
 def golden_file(tmp_path: Path) -> Callable[..., Path]:
     """``golden_file("b_lenet", seed=0, edit=None)``: a random network's golden.npz; ``edit(meta, arrays)`` may spoil it first."""
 
     def make(kind: str, seed: int = 0, edit: Callable[[dict[str, Any], dict[str, Any]], None] | None = None) -> Path:
         writer = Writer(seed)
-        meta = {"b_lenet": b_lenet, "mixed": mixed, "oblong": oblong}[kind](writer)
+        meta = {"b_lenet": b_lenet, "mixed": mixed, "oblong": oblong, "residual": residual}[kind](writer)
         if edit is not None:
             edit(meta, writer.arrays)
         return writer.write(tmp_path / f"{kind}-{seed}.npz", meta)

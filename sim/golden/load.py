@@ -1,0 +1,191 @@
+"""Reads ``golden.npz`` (docs/interfaces.md, section 2), and refuses what is no network."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.golden import layers
+from sim.golden.errors import GoldenError
+from sim.golden.network import IMAGE, KINDS, GoldenNet, Layer
+
+__all__ = ["load"]
+
+Array = npt.NDArray[Any]
+
+VERSIONS = (1, 2)
+
+
+def _field(entry: dict[str, Any], key: str, kind: type, where: str) -> Any:
+    if key not in entry:
+        raise GoldenError(f"{where} lacks {key!r}")
+    value = entry[key]
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise GoldenError(f"{where}: {key} must be {kind.__name__}, not {value!r}")
+    return value
+
+
+def _size(entry: dict[str, Any], key: str, where: str) -> layers.Size:
+    """One number for rows and columns, or a list of both."""
+    value = entry.get(key)
+    if isinstance(value, list) and len(value) == 2 and all(type(side) is int for side in value):
+        return (value[0], value[1])
+    found: int = _field(entry, key, int, where)
+    return found
+
+
+class _Reader:
+    def __init__(self, arrays: dict[str, Array], version: int) -> None:
+        self.arrays = arrays
+        self.version = version
+        self.names: set[str] = {IMAGE}
+        self.read: set[str] = set()
+
+    def array(self, entry: dict[str, Any], key: str, rank: int, where: str) -> Array:
+        name = _field(entry, key, str, where)
+        if name not in self.arrays:
+            raise GoldenError(f"{where}: {key} names the array {name!r}, which the file lacks")
+        value = self.arrays[name]
+        if not np.issubdtype(value.dtype, np.signedinteger) or value.ndim != rank:
+            raise GoldenError(f"{where}: {key} must be a signed integer array of {rank} dimensions, not {value.dtype} {list(value.shape)}")
+        return value
+
+    def inputs(self, entry: dict[str, Any], kind: str, known: list[str], where: str) -> tuple[str, ...]:
+        """What a layer reads of the layers ``known`` to it; in version 1, the last of these."""
+        if self.version == 1:
+            return (known[-1],)
+        names = _field(entry, "inputs", list, where)
+        for name in names:
+            if name not in known:
+                raise GoldenError(f"{where}: inputs must name layers before it in its stage or head, or what its stage begins with "
+                                  f"({', '.join(known)}), not {name!r}")
+        if (len(names) < 2) if kind == "add" else (len(names) != 1):
+            allowed = "two layers or more" if kind == "add" else "one layer"
+            raise GoldenError(f"{where}: inputs must name {allowed}, not {len(names)}")
+        self.read.update(names)
+        return tuple(names)
+
+    def layer(self, entry: Any, where: str, outputs: int, known: list[str]) -> Layer:
+        """``outputs`` of a head's last layer, 0 for any other; ``known`` is what it may read, and it is added to that."""
+        if not isinstance(entry, dict):
+            raise GoldenError(f"{where} must be an object, not {entry!r}")
+        name = _field(entry, "name", str, where)
+        where = f"layer {name}"
+        if name in self.names:
+            raise GoldenError(f"{where}: the name is used twice")
+        self.names.add(name)
+        kind = _field(entry, "kind", str, where)
+        if kind not in KINDS:
+            raise GoldenError(f"{where}: kind must be one of {', '.join(KINDS)}, not {kind!r}")
+        inputs = self.inputs(entry, kind, known, where)
+        known.append(name)
+        sizes: dict[str, Any] = {}
+        for key in {"conv": ("kernel", "pad", "stride"), "maxpool": ("kernel", "stride")}.get(kind, ()):
+            sizes[key] = _size(entry, key, where)
+            if min(layers.both(sizes[key])) < (0 if key == "pad" else 1):
+                raise GoldenError(f"{where}: {key} must be positive, not {entry[key]}")
+        weight = None
+        if kind in ("conv", "linear"):
+            weight = self.array(entry, "weight", 4 if kind == "conv" else 2, where)
+            if kind == "conv" and weight.shape[1:3] != layers.both(sizes["kernel"]):
+                wanted = "x".join(map(str, layers.both(sizes["kernel"])))
+                raise GoldenError(f"{where}: weight must be {wanted}, not {weight.shape[1]}x{weight.shape[2]}")
+        if kind == "maxpool":
+            return Layer(name=name, kind=kind, inputs=inputs, **sizes)
+        if kind == "linear" and outputs:
+            return self._logits(entry, name, inputs, weight, outputs, where)
+        steps = self.array(entry, "thresholds", 2, where).astype(np.int64)
+        bits, out_min = _field(entry, "out_bits", int, where), _field(entry, "out_min", int, where)
+        channels = len(weight) if weight is not None else len(steps)
+        if steps.shape != (channels, (1 << bits) - 1):
+            raise GoldenError(f"{where}: thresholds must be [{channels}, {(1 << bits) - 1}], not {list(steps.shape)}")
+        if (np.diff(steps, axis=1) < 0).any():
+            channel = int(np.argmax((np.diff(steps, axis=1) < 0).any(axis=1)))
+            raise GoldenError(f"{where}: thresholds must rise, and those of channel {channel} do not")
+        return Layer(name=name, kind=kind, inputs=inputs, weight=weight, steps=steps, out_min=out_min, **sizes)
+
+    def _logits(
+        self, entry: dict[str, Any], name: str, inputs: tuple[str, ...], weight: Array | None, outputs: int, where: str
+    ) -> Layer:
+        bias = self.array(entry, "bias", 1, where).astype(np.int64)
+        if weight is None or len(weight) != outputs or len(bias) != outputs:
+            rows = 0 if weight is None else len(weight)
+            told = f"a head ends in {outputs} classes" if outputs > 1 else "a gate head ends in one output"
+            raise GoldenError(f"{where}: {told}, not weight rows {rows}, biases {len(bias)}")
+        return Layer(name=name, kind="linear", inputs=inputs, weight=weight, bias=bias, scale=_field(entry, "scale", float, where))
+
+    def part(self, entry: Any, where: str, outputs: int, begin: str) -> tuple[Layer, ...]:
+        """The layers of a stage or head that reads the output of ``begin``; ``outputs`` of a head, 0 for a stage."""
+        found = _field(entry, "layers", list, where) if isinstance(entry, dict) else None
+        if found is None or (outputs and not found):
+            raise GoldenError(f"{where} must have layers, not {entry!r}")
+        known = [begin]
+        part = tuple(self.layer(item, f"{where}.layers[{i}]", outputs if i == len(found) - 1 else 0, known) for i, item in enumerate(found))
+        if outputs and part[-1].bias is None:
+            raise GoldenError(f"{where} must end in a linear layer with a bias, not in {part[-1].name}")
+        unread = [layer.name for layer in part[:-1] if self.version > 1 and layer.name not in self.read]
+        if unread:
+            raise GoldenError(f"{where}: layer {unread[0]} is read by no other, and is not the last")
+        return part
+
+
+def load(path: Path | str) -> GoldenNet:
+    """Read a network from ``golden.npz``; raises :class:`GoldenError` (never unpickles) when the file is not one."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except FileNotFoundError:
+        raise GoldenError(f"{path}: no such file") from None
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise GoldenError(f"{path} is not an .npz file of plain arrays: {error}") from error
+    if "meta" not in arrays:
+        raise GoldenError(f"{path} lacks 'meta'")
+    try:
+        meta = json.loads(str(arrays.pop("meta")[()]))
+    except (json.JSONDecodeError, IndexError) as error:
+        raise GoldenError(f"{path}: meta is not JSON: {error}") from error
+    if not isinstance(meta, dict) or meta.get("version") not in VERSIONS:
+        found = meta.get("version") if isinstance(meta, dict) else meta
+        raise GoldenError(f"{path}: version must be one of {', '.join(map(str, VERSIONS))}, not {found!r}")
+    try:
+        return _build(meta, arrays)
+    except GoldenError as error:
+        raise GoldenError(f"{path}: {error}") from None
+
+
+def _build(meta: dict[str, Any], arrays: dict[str, Array]) -> GoldenNet:
+    image = _field(meta, "input", dict, "meta")
+    classes = _field(meta, "classes", int, "meta")
+    reader = _Reader(arrays, meta["version"])
+    stages, heads = _field(meta, "stages", list, "meta"), _field(meta, "heads", list, "meta")
+    if len(stages) != len(heads) or not stages:
+        raise GoldenError(f"a network has as many stages as heads, not {len(stages)} and {len(heads)}")
+    gates = _field(meta, "gates", list, "meta") if "gates" in meta else []
+    if gates and len(gates) != len(heads):
+        raise GoldenError(f"gates must be as many as heads, {len(heads)}, not {len(gates)}")
+    height, width, channels, bits = (_field(image, key, int, "input") for key in ("height", "width", "channels", "bits"))
+    if not 1 <= bits <= 8:
+        raise GoldenError(f"input: bits must be from 1 to 8, not {bits}")
+    found: dict[str, list[tuple[Layer, ...]]] = {"stages": [], "heads": [], "gates": []}
+    begin = IMAGE
+    for i, (stage, head) in enumerate(zip(stages, heads, strict=True)):
+        found["stages"].append(reader.part(stage, f"stages[{i}]", 0, begin))
+        begin = found["stages"][-1][-1].name if found["stages"][-1] else begin
+        found["heads"].append(reader.part(head, f"heads[{i}]", classes, begin))
+        learned = gates[i] if gates else {"layers": []}
+        found["gates"].append(() if learned == {"layers": []} else reader.part(learned, f"gates[{i}]", 1, begin))
+    return GoldenNet(
+        name=_field(meta, "name", str, "meta"),
+        classes=classes,
+        shape=(height, width, channels),
+        bits=bits,
+        signed=_field(image, "signed", bool, "input"),
+        stages=tuple(found["stages"]),
+        heads=tuple(found["heads"]),
+        gates={i: part for i, part in enumerate(found["gates"]) if part},
+    )

@@ -10,11 +10,14 @@ import numpy.typing as npt
 
 from build_flows.base.files import atomic_path
 
-__all__ = ["REACH", "OwnLayer", "OwnNetwork", "loose_steps", "thresholds", "write_golden"]
+__all__ = ["IMAGE", "REACH", "OwnLayer", "OwnNetwork", "loose_steps", "thresholds", "write_golden"]
 
 REACH = 1 << 23
 """Accumulators up to here, or as far as a layer's own go where that is farther, are looked at, as ``quant_models.integers.view`` does: a
 step that none of them takes is at REACH + 1, one that all of them have taken at -REACH."""
+
+IMAGE = "image"
+"""What layers that read the images name as their input."""
 
 LOOSE = 1e-4
 """So near to a rounding boundary, in steps of the activation, float32 arithmetic may decide either way (it sums in any order)."""
@@ -26,7 +29,9 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class OwnLayer:
-    """One layer; ``kind`` is that of golden.npz. ``node`` is the graph's node that it was made of, for messages.
+    """One layer; ``kind`` is that of golden.npz. ``node`` is the graph's node that it was made of, for messages. ``inputs`` are the layers
+    that it reads, by name (:data:`IMAGE`: the images); those of an addition but the first are integers of the types ``others``, (bits,
+    signed), in the same units.
 
     ``weight`` is int64, ``[out, height, width, in]`` or ``[out, in]`` with ``in`` flattened from NHWC, signed and narrow, in units of
     ``weight_scale`` (float64 ``[out]``). An accumulator unit is worth ``slope`` (float64 ``[out]``, above 0; batch norm inside) over
@@ -54,6 +59,8 @@ class OwnLayer:
     act_bits: int = 0
     act_signed: bool = False
     bias: IntArray | None = None
+    inputs: tuple[str, ...] = ()
+    others: tuple[tuple[int, bool], ...] = ()
 
     @property
     def minimum(self) -> int:
@@ -65,13 +72,19 @@ class OwnLayer:
         """The largest accumulator, of either sign, that weights and inputs can make; 0 for a max pool."""
         if self.kind == "maxpool":
             return 0
-        low, high = (-(1 << (self.in_bits - 1)), (1 << (self.in_bits - 1)) - 1) if self.in_signed else (0, (1 << self.in_bits) - 1)
+        low, high = _limits(self.in_bits, self.in_signed)
         if self.weight is None:
-            height, width, _ = self.in_shape
-            return height * width * max(high, -low)
+            terms = self.in_shape[0] * self.in_shape[1] if self.kind == "global_sum" else 1
+            limits = [(terms * low, terms * high), *(_limits(*other) for other in self.others)]
+            return max(sum(most for _, most in limits), -sum(least for least, _ in limits))
         rows = self.weight.reshape(len(self.weight), -1)
         above, below = np.maximum(rows, 0).sum(axis=1), np.minimum(rows, 0).sum(axis=1)
         return int(max((above * high + below * low).max(), -(above * low + below * high).min()))
+
+
+def _limits(bits: int, signed: bool) -> Pair:
+    """The least and the greatest integer of a type."""
+    return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +99,26 @@ class OwnNetwork:
     classes: int
     stages: tuple[tuple[OwnLayer, ...], ...]
     heads: tuple[tuple[OwnLayer, ...], ...]
+
+
+    @property
+    def forks(self) -> bool:
+        """Whether a stage or head is more than layers one behind the other."""
+        begin = IMAGE
+        for stage, head in zip(self.stages, self.heads, strict=True):
+            if _forks(stage, begin) or _forks(head, stage[-1].name):
+                return True
+            begin = stage[-1].name
+        return False
+
+
+def _forks(layers: tuple[OwnLayer, ...], begin: str) -> bool:
+    at = begin
+    for layer in layers:
+        if layer.kind in ("add", "threshold") or layer.inputs != (at,):
+            return True
+        at = layer.name
+    return False
 
 
 def _steps(layer: OwnLayer) -> npt.NDArray[np.int64]:
@@ -132,8 +165,8 @@ def _size(pair: Pair) -> int | list[int]:
     return pair[0] if pair[0] == pair[1] else list(pair)
 
 
-def _record(layer: OwnLayer, arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
-    record: dict[str, Any] = {"name": layer.name, "kind": layer.kind}
+def _record(layer: OwnLayer, arrays: dict[str, npt.NDArray[Any]], version: int) -> dict[str, Any]:
+    record: dict[str, Any] = {"name": layer.name, "kind": layer.kind, **({"inputs": list(layer.inputs)} if version > 1 else {})}
     if layer.kind in ("conv", "maxpool"):
         record |= {"kernel": _size(layer.kernel), "stride": _size(layer.stride)}
     if layer.kind == "maxpool":
@@ -158,12 +191,13 @@ def write_golden(network: OwnNetwork, name: str, path: Path) -> None:
     """Write ``golden.npz`` (docs/interfaces.md, section 2), atomically; the same network gives the same bytes."""
     height, width, channels = network.shape
     arrays: dict[str, npt.NDArray[Any]] = {}
+    version = 2 if network.forks else 1
     blocks = {
-        key: [{"layers": [_record(layer, arrays) for layer in chain]} for chain in chains]
+        key: [{"layers": [_record(layer, arrays, version) for layer in chain]} for chain in chains]
         for key, chains in (("stages", network.stages), ("heads", network.heads))
     }
     image = {"height": height, "width": width, "channels": channels, "bits": 8, "signed": False}
-    meta = {"version": 1, "name": name, "classes": network.classes, "input": image, **blocks}
+    meta = {"version": version, "name": name, "classes": network.classes, "input": image, **blocks}
     content: dict[str, Any] = {"meta": np.array(json.dumps(meta, sort_keys=True)), **arrays}
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **content)

@@ -4,6 +4,7 @@ Each rewrite here is exact, or refused: a factor of either sign before an activa
 weights), a max pool before its activation (they change places where what lies between them never falls).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.qonnx_graph import Graph, called
 from build_flows.finn_bridge.qonnx_words import ALLOWED
 
-__all__ = ["Sum", "Value", "act", "add_affine", "add_pool", "add_relu", "as_logits"]
+__all__ = ["Sum", "Value", "act", "add_affine", "add_pool", "add_relu", "as_logits", "joined", "retaken"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -30,7 +31,8 @@ NOTHING = float(np.finfo(np.float32).tiny)
 @dataclass(frozen=True, kw_only=True)
 class Value:
     """A tensor on the way: images or feature maps of ``shape`` (height, width, channels), its axes in ``order`` (of n, c, h, w), ``flat``
-    when they are one; integers of ``bits`` in units of ``scale`` (bits 0: not quantised)."""
+    when they are one; integers of ``bits`` in units of ``scale`` (bits 0: not quantised), which the layer at place ``made`` gives (-1: the
+    images)."""
 
     tensor: str
     shape: tuple[int, int, int]
@@ -39,6 +41,7 @@ class Value:
     bits: int = 0
     signed: bool = False
     scale: float = 0.0
+    made: int = -1
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -48,8 +51,9 @@ class Value:
 
 @dataclass(kw_only=True)
 class Sum:
-    """Accumulators of the layer ``node``, which reads ``source``: a unit is worth ``slope`` over ``offset``, by channel. ``factors`` are
-    the signs of what they were multiplied by, and by which node; ``pools`` stand behind as many of them as is said beside each."""
+    """Accumulators of the layer ``node``, which reads ``source`` (an addition ``others``, too): a unit is worth ``slope`` over ``offset``,
+    by channel. ``factors`` are the signs of what they were multiplied by, and by which node; ``pools`` stand behind as many of them as is
+    said beside each."""
 
     kind: str
     node: str
@@ -66,6 +70,47 @@ class Sum:
     relu: bool = False
     factors: list[tuple[str, FloatArray]] = field(default_factory=list)
     pools: list[tuple[OwnLayer, int]] = field(default_factory=list)
+    others: tuple[Value, ...] = ()
+
+    @property
+    def sources(self) -> tuple[Value, ...]:
+        """All that it reads."""
+        return self.source, *self.others
+
+
+def retaken(value: Value) -> Sum:
+    """The integers of ``value`` themselves, as what another quantiser, or a pool, takes."""
+    channels = value.shape[2]
+    return Sum(kind="threshold", node=value.tensor, source=value, shape=value.shape, slope=np.full(channels, value.scale),
+               offset=np.zeros(channels))
+
+
+def joined(node: Any, given: Sequence[tuple[Value, Sum | None]]) -> Sum:
+    """The sums where paths join: an Add of quantised maps of one shape and one scale. The path with the most layers comes first.
+
+    Raises :class:`CompileError` naming the node, and what to do.
+    """
+    where, values = called(node), [value for value, _ in given]
+    if node.op_type != "Add":
+        raise CompileError(f"{where} joins {len(given)} paths; allowed: an Add of two that are quantised to one scale")
+    if len({value.tensor for value in values}) < len(values):
+        raise CompileError(f"{where} adds {values[0].tensor} to itself; allowed: a Mul by 2")
+    for value, total in given:
+        if total is not None or not value.bits:
+            raise CompileError(f"{where}: {value.tensor} must be quantised before it is added (one QuantIdentity for both paths)")
+        if value.flat != values[0].flat or value.order != values[0].order or value.shape != values[0].shape:
+            raise CompileError(f"{where}: must add maps of one shape, not {_told(values[0])} and {_told(value)}")
+        if abs(value.scale / values[0].scale - 1) > NEAR:
+            raise CompileError(f"{where}: what it adds must have one scale, not {values[0].scale:g} ({values[0].tensor}) and "
+                               f"{value.scale:g} ({value.tensor}); allowed: one and the same QuantIdentity on both paths")
+    first, *others = sorted(values, key=lambda value: -value.made)
+    channels = first.shape[2]
+    return Sum(kind="add", node=where, source=first, others=tuple(others), shape=first.shape, slope=np.full(channels, first.scale),
+               offset=np.zeros(channels))
+
+
+def _told(value: Value) -> str:
+    return "x".join(map(str, value.shape)) + (" (flat)" if value.flat else "")
 
 
 def add_relu(node: Any, value: Value, total: Sum | None) -> None:
@@ -189,6 +234,7 @@ def _layer(total: Sum) -> OwnLayer:
         name="", kind=total.kind, node=total.node, in_shape=source.shape, out_shape=total.shape, in_bits=source.bits,
         in_signed=source.signed, in_scale=source.scale, kernel=total.kernel, pad=total.pad, stride=total.stride, weight=total.weight,
         weight_bits=total.weight_bits, weight_scale=total.weight_scale, slope=total.slope, offset=total.offset,
+        others=tuple((other.bits, other.signed) for other in total.others),
     )
     if layer.reach > EXACT:
         raise CompileError(f"{total.node}: its sums can reach {layer.reach:,}; allowed: up to {EXACT:,} (fewer bits of weights or "

@@ -1,8 +1,4 @@
-"""A user's multi-output QONNX read into stages, heads and integer layers.
-
-Stage k ends at the tensor from which the path to output k leaves the trunk. The last stage ends before the first linear layer or global
-pool of what is left.
-"""
+"""A user's multi-output QONNX read into integer layers, and these into stages and heads (:mod:`build_flows.finn_bridge.qonnx_parts`)."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +10,8 @@ from build_flows.artefacts.own_layers import OwnLayer, OwnNetwork
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.qonnx_graph import Graph, called, load_qonnx
 from build_flows.finn_bridge.qonnx_layers import average, conv, linear, max_pool
-from build_flows.finn_bridge.qonnx_sum import Sum, Value, act, add_affine, add_pool, add_relu, as_logits
+from build_flows.finn_bridge.qonnx_parts import Read, parts
+from build_flows.finn_bridge.qonnx_sum import Sum, Value, act, add_affine, add_pool, add_relu, as_logits, joined, retaken
 from build_flows.finn_bridge.qonnx_words import before_quantiser, unknown
 
 __all__ = ["SCALES", "read_qonnx"]
@@ -24,8 +21,6 @@ SCALES = (1 / 256, 1 / 255)
 
 NCHW, NHWC = (0, 1, 2, 3), (0, 2, 3, 1)
 NEAR = 1e-6
-ORDER = "outputs must be in the order in which they leave the trunk, the last one behind all others"
-WORDS = {"conv": "conv", "linear": "fc", "maxpool": "pool", "global_sum": "gap"}
 
 
 def read_qonnx(path: Path) -> OwnNetwork:
@@ -36,53 +31,53 @@ def read_qonnx(path: Path) -> OwnNetwork:
 class _Reader:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.reads: list[Read] = []
+        self.states: dict[str, tuple[Value, Sum | None]] = {}
 
     def network(self) -> OwnNetwork:
-        graph, value = self.graph, self.entry()
-        image = value
-        value = self.input_quantiser(value)
-        count = len(graph.outputs)
-        stages: list[tuple[OwnLayer, ...]] = []
-        heads: list[tuple[OwnLayer, ...]] = []
-        readers = self.forward(value)
-        for k in range(count):
-            layers, value, end = self.chain(value, readers)
-            if k == count - 1:
-                if not isinstance(end, int):
-                    raise CompileError(f"{value.tensor} goes {len(end)} ways, but all exits but one have left before it")
-                stage, head = _split(layers)
-            else:
-                if isinstance(end, int):
-                    raise CompileError(f"output {graph.outputs[end]} ends the trunk, but is not the last output")
-                ahead, onward = self.branches(value, end, k)
-                stage = layers
-                head, _, end = self.chain(value, [ahead])
-                if end != k:
-                    raise CompileError(f"{called(ahead)} must lead to output {graph.outputs[k]} only; paths may not fork inside a head")
-                readers = [onward]
-            if not stage:
-                self.no_stage(k, heads)
-            stages.append(stage)
-            heads.append(head)
+        graph, image = self.graph, self.entry()
+        first = self.input_quantiser(image)
+        self.states[first.tensor] = first, None
+        for node in graph.model.graph.node:
+            given = [tensor for tensor in node.input if tensor in self.states]
+            if given and graph.exits(node):
+                self.follow(node, given)
+        for name in graph.outputs:
+            self.logits(name)
+        stages, heads = parts(self.reads, graph.outputs, first.tensor)
         sizes = [head[-1].out_shape[2] for head in heads]
         if len(set(sizes)) != 1:
             raise CompileError(f"every output must have as many classes, not {', '.join(map(str, sizes))}")
         return OwnNetwork(
-            shape=image.shape, scale=self.scale, channels_last=image.order == NHWC, classes=sizes[0],
-            stages=tuple(_named(f"stage{k}", chain) for k, chain in enumerate(stages)),
-            heads=tuple(_named(f"head{k}", chain) for k, chain in enumerate(heads)),
+            shape=image.shape, scale=self.scale, channels_last=image.order == NHWC, classes=sizes[0], stages=stages, heads=heads,
         )
 
-    def no_stage(self, k: int, heads: list[tuple[OwnLayer, ...]]) -> None:
-        """Tell why nothing lies between exit ``k`` and the one before; ``heads`` are those of the exits before it."""
-        name = self.graph.outputs[k]
-        if k == 0:
-            raise CompileError(f"output {name} leaves the trunk at the images; allowed: one layer at least before the first exit")
-        before = self.graph.outputs[k - 1]
-        if k == len(self.graph.outputs) - 1 and any(layer.kind == "conv" for layer in heads[-1]):
-            raise CompileError(f"output {name}, the last, has no layer of its own before its head, but {before} has convolutions: they are "
-                               f"in the wrong order; {ORDER}")
-        raise CompileError(f"output {name} leaves the trunk where output {before} does; allowed: one layer at least between two exits")
+    def follow(self, node: Any, given: list[str]) -> None:
+        """Past one ``node``, which reads the tensors ``given``."""
+        for tensor in given:
+            value, total = self.states[tensor]
+            if tensor in self.graph.outputs:
+                raise CompileError(f"output {tensor} also goes into {called(node)}; logits must not be used further")
+            if total is not None and len(readers := self.forward(value)) > 1:
+                raise CompileError(f"{tensor} goes {len(readers)} ways, but is not quantised; allowed: forks behind a Quant node")
+        if len(given) > 1:
+            found = joined(node, [self.states[tensor] for tensor in given])
+            self.states[node.output[0]] = replace(found.source, tensor=node.output[0], shape=found.shape, bits=0), found
+            return
+        self.states[node.output[0]] = self.step(node, *self.states[given[0]])
+
+    def logits(self, name: str) -> None:
+        """The last layer of the exit whose output is called ``name``."""
+        if name not in self.states:
+            raise CompileError(f"output {name} does not depend on the images")
+        value, total = self.states[name]
+        self.add(as_logits(total, value), total, value.tensor, frozenset({self.graph.outputs.index(name)}))
+
+    def add(self, layer: OwnLayer, total: Sum | None, tensor: str, exits: frozenset[int]) -> int:
+        """Keep a layer, which gives ``tensor``; its place."""
+        assert total is not None
+        self.reads.append(Read(layer=layer, reads=tuple(source.made for source in total.sources), exits=exits, tensor=tensor))
+        return len(self.reads) - 1
 
     def entry(self) -> Value:
         """The image as it enters, and which way round its axes are."""
@@ -131,48 +126,8 @@ class _Reader:
     def forward(self, value: Value) -> list[Any]:
         return self.graph.readers(value.tensor)
 
-    def branches(self, value: Value, readers: list[Any], k: int) -> tuple[Any, Any]:
-        """The nodes at which head ``k`` and the trunk go on from a fork."""
-        graph, names = self.graph, self.graph.outputs
-        sets = [graph.exits(node) for node in readers]
-        if len(frozenset[int]().union(*sets)) != sum(map(len, sets)):
-            joined = next(index for index in range(len(names)) if sum(index in item for item in sets) > 1)
-            raise CompileError(
-                f"paths from {value.tensor} join again before output {names[joined]} (a residual connection?); allowed: forks to exits only"
-            )
-        if len(readers) != 2:
-            ways = f"{len(readers)} ways ({', '.join(called(node) for node in readers)})"
-            raise CompileError(f"{value.tensor} goes {ways}; allowed: 2, a head and the trunk, and one layer at least between two exits")
-        ahead = [node for node, behind in zip(readers, sets, strict=True) if behind == {k}]
-        if not ahead:
-            first = min(sets, key=len)
-            raise CompileError(
-                f"at {value.tensor} output {names[min(first)]} leaves the trunk, where output {names[k]} should; {ORDER}"
-            )
-        head = ahead[0]
-        return head, next(node for node in readers if node is not head)
-
-    def chain(self, value: Value, readers: list[Any]) -> tuple[tuple[OwnLayer, ...], Value, list[Any] | int]:
-        """Layers from ``value`` on through ``readers``, up to a fork (then its readers) or an output (then its index)."""
-        layers: list[OwnLayer] = []
-        total: Sum | None = None
-        while True:
-            if value.tensor in self.graph.outputs:
-                index = self.graph.outputs.index(value.tensor)
-                if readers:
-                    raise CompileError(f"output {value.tensor} also goes into {called(readers[0])}; logits must not be used further")
-                layers.append(as_logits(total, value))
-                return tuple(layers), value, index
-            if len(readers) != 1:
-                if total is not None:
-                    raise CompileError(f"{value.tensor} goes {len(readers)} ways, but is not quantised; allowed: forks behind a Quant node")
-                return tuple(layers), value, readers
-            node = readers[0]
-            value, total = self.step(node, value, total, layers)
-            readers = self.forward(value)
-
-    def step(self, node: Any, value: Value, total: Sum | None, layers: list[OwnLayer]) -> tuple[Value, Sum | None]:
-        """Past one ``node``; finished layers are added to ``layers``."""
+    def step(self, node: Any, value: Value, total: Sum | None) -> tuple[Value, Sum | None]:
+        """Past one ``node`` that reads one tensor; finished layers are kept."""
         after = replace(value, tensor=node.output[0])
         match node.op_type:
             case "Identity" | "Dropout" | "Transpose":
@@ -188,22 +143,28 @@ class _Reader:
                 total = average(self.graph, node, value)
                 return replace(after, shape=total.shape, bits=0, flat=len(self.graph.shape(node.output[0])) == 2), total
             case "BatchNormalization" | "Add" | "Sub" | "Mul" | "Div":
+                total = self.again(value, total)
                 add_affine(self.graph, node, value, total)
                 return after, total
             case "Relu":
+                total = self.again(value, total) if value.signed else total
                 add_relu(node, value, total)
                 return after, total
             case "MaxPool":
                 pool = max_pool(self.graph, node, value)
                 if total is None:
-                    layers.append(pool)
-                else:
-                    add_pool(pool, total)
+                    made = self.add(pool, retaken(value), node.output[0], self.graph.exits(node))
+                    return replace(after, shape=pool.out_shape, made=made), None
+                add_pool(pool, total)
                 return replace(after, shape=pool.out_shape), total
             case "Quant":
-                return self.quantised(node, value, total, layers), None
+                return self.quantised(node, value, total), None
             case _:
                 raise unknown(node)
+
+    def again(self, value: Value, total: Sum | None) -> Sum | None:
+        """Sums to go on with: those of a layer, or, of what is quantised already but for the images, its integers."""
+        return retaken(value) if total is None and value.made >= 0 else total
 
     def pass_by(self, node: Any, value: Value) -> Value:
         order = value.order
@@ -223,42 +184,30 @@ class _Reader:
             raise CompileError(f"{called(node)}: a feature map must be quantised before it is flattened")
         return replace(value, tensor=node.output[0], flat=True)
 
-    def quantised(self, node: Any, value: Value, total: Sum | None, layers: list[OwnLayer]) -> Value:
+    def quantised(self, node: Any, value: Value, total: Sum | None) -> Value:
         found, where = self.graph.quantiser(node), called(node)
         if found.scale.size != 1:
             raise CompileError(f"{where}: an activation must have one scale, not {found.scale.size} (scaling_per_output_channel=False)")
         scale = float(found.scale.ravel()[0])
         if total is None:
             low, high = value.limits
-            if np.float32(scale) != np.float32(value.scale) or found.low > low or found.high < high:
-                raise CompileError(f"{where} quantises again what is quantised, to other integers; allowed: the same scale and range")
-            return replace(value, tensor=node.output[0])
+            if np.float32(scale) == np.float32(value.scale) and found.low <= low and found.high >= high:
+                return replace(value, tensor=node.output[0])
+            total = retaken(value)
         if not 2 <= found.bits <= 8 or found.narrow:
             told = f"{found.bits} bits" + (" and narrow" if found.narrow else "")
             raise CompileError(f"{where}: an activation must have 2 to 8 bits, not narrow, not {told}")
         if found.signed and total.relu:
             raise CompileError(f"{where}: a quantiser behind a Relu must be unsigned, or half its integers are never used")
-        layers += act(total, scale, found.bits, found.signed)
-        return replace(value, tensor=node.output[0], bits=found.bits, signed=found.signed, scale=scale)
+        exits = self.graph.exits(node)
+        first, *pools = act(total, scale, found.bits, found.signed)
+        value = replace(value, tensor=node.output[0], bits=found.bits, signed=found.signed, scale=scale)
+        value = replace(value, made=self.add(first, total, node.output[0], exits))
+        for pool in pools:
+            value = replace(value, made=self.add(pool, retaken(value), node.output[0], exits))
+        return value
 
 
 def _no_sum(node: Any, total: Sum | None) -> None:
     if total is not None:
         raise CompileError(f"{called(node)} follows {total.node} without a quantiser between them; allowed: a Quant node of 2 to 8 bits")
-
-
-def _split(layers: tuple[OwnLayer, ...]) -> tuple[tuple[OwnLayer, ...], tuple[OwnLayer, ...]]:
-    """The last stage and the last head: the head begins at the first linear layer or global pool, but a stage has a layer."""
-    at = next(index for index, layer in enumerate(layers) if layer.kind in ("linear", "global_sum"))
-    at = at or min(1, len(layers) - 1)
-    return layers[:at], layers[at:]
-
-
-def _named(prefix: str, layers: tuple[OwnLayer, ...]) -> tuple[OwnLayer, ...]:
-    counts: dict[str, int] = {}
-    found = []
-    for layer in layers:
-        word = WORDS[layer.kind]
-        found.append(replace(layer, name=f"{prefix}_{word}{counts.get(word, 0)}"))
-        counts[word] = counts.get(word, 0) + 1
-    return tuple(found)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from build_flows.artefacts.own_layers import OwnLayer, OwnNetwork
+from build_flows.artefacts.own_layers import IMAGE, OwnLayer, OwnNetwork
 from build_flows.base.files import write_bytes
 
 __all__ = ["write_qonnx"]
@@ -23,15 +23,12 @@ def write_qonnx(network: OwnNetwork, path: Path) -> None:
     ``network.scale``; outputs ``exit0``, ``exit1``, ... The same network gives the same bytes."""
     writer = _Writer()
     height, width, channels = network.shape
-    trunk = writer.quant("image", "input", network.scale, 8, signed=False)
+    tensors = {IMAGE: writer.quant("image", "input", network.scale, 8, signed=False)}
     outputs = []
     for k, (stage, head) in enumerate(zip(network.stages, network.heads, strict=True)):
-        for layer in stage:
-            trunk = writer.layer(layer, trunk)
-        tensor = trunk
-        for layer in head:
-            tensor = writer.layer(layer, tensor)
-        writer.node("Identity", [tensor], f"exit{k}")
+        for layer in (*stage, *head):
+            tensors[layer.name] = writer.layer(layer, [tensors[name] for name in layer.inputs])
+        writer.node("Identity", [tensors[head[-1].name]], f"exit{k}")
         outputs.append(helper.make_tensor_value_info(f"exit{k}", TensorProto.FLOAT, [1, head[-1].out_shape[2]]))
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, channels, height, width])
     graph = helper.make_graph(writer.nodes, "network", [image], outputs, writer.constants)
@@ -58,19 +55,21 @@ class _Writer:
             "Quant", [tensor, *constants], f"{name}.quantised", QONNX, signed=int(signed), narrow=int(narrow), rounding_mode="ROUND"
         )
 
-    def layer(self, layer: OwnLayer, tensor: str) -> str:
-        """The nodes of one layer that reads ``tensor``; the tensor that it gives."""
-        name = layer.name
+    def layer(self, layer: OwnLayer, given: list[str]) -> str:
+        """The nodes of one layer that reads the tensors ``given``; the tensor that it gives."""
+        name, (tensor, *others) = layer.name, given
         if layer.kind == "maxpool":
             return self.node("MaxPool", [tensor], name, kernel_shape=list(layer.kernel), strides=list(layer.stride))
         assert layer.slope is not None
         assert layer.offset is not None
         unit = np.full(len(layer.slope), layer.in_scale)
         shape: tuple[int, ...] = (1, -1, 1, 1)
+        for place, other in enumerate(others):
+            tensor = self.node("Add", [tensor, other], f"{name}.sum{place}")
         if layer.kind == "global_sum":
             pixels = layer.in_shape[0] * layer.in_shape[1]
             tensor, unit = self.node("GlobalAveragePool", [tensor], f"{name}.mean"), unit / pixels
-        else:
+        elif layer.weight is not None:
             tensor = self.products(layer, tensor)
             assert layer.weight_scale is not None
             unit = unit * layer.weight_scale

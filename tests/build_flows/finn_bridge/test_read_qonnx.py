@@ -294,8 +294,8 @@ def two_at_one_place(graph: Graph) -> None:
         (float_bias, "output exit1: the bias of Gemm /head1_fc0/.* must be whole numbers of .* of them in class "),
         (scaled_logits, "output exit1: the weights of Gemm /head1_fc0/.*, the last layer of a head, must have one scale"),
         (other_order, "output exit0 leaves the trunk, where output exit1 should; outputs must be in the order"),
-        (joined, "join again before output exit0|Add skip joins two paths"),
-        (two_at_one_place, r"goes 3 ways \(.*\); allowed: 2, a head and the trunk, and one layer at least between two exits"),
+        (joined, "stage0_pool0/MaxPool_output_0 goes 2 ways, but is not quantised; allowed: forks behind a Quant node"),
+        (two_at_one_place, "output extra leaves the trunk where output exit1 does; allowed: one layer at least between two exits"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )

@@ -22,6 +22,7 @@ from amaranth.back import verilog
 from amaranth.hdl import Module, Value
 from scipy.optimize import nnls
 
+from benchmarks.add_samples import draw_adds
 from benchmarks.pool_samples import draw_pools
 from benchmarks.shared_samples import draw_shared
 from benchmarks.static_samples import draw_static
@@ -31,7 +32,8 @@ from build_flows.finn_bridge.compile_graph import CompiledGraph, compile_graph
 from build_flows.planning.cost_model import FILE, FITTED, CostModel, Fit, FitError, FitRow, memory_luts, read_model, weigh
 from build_flows.planning.folding import Folding, evaluate
 from build_flows.planning.layer_costs import Fold, Unit, fold_options, unit_names
-from build_flows.planning.network import Layer, Network, read_network
+from build_flows.planning.network import Layer, Network
+from build_flows.planning.read_network import read_network
 from build_flows.planning.unit_terms import Terms
 from build_flows.synthesis.synthesise import Synthesised, synthesise_all
 from build_flows.synthesis.units import project_units
@@ -52,12 +54,12 @@ LARGEST = 2600
 QUOTA = {
     "padding": 5, "window": 10, "window_parallel": 10, "converter_up": 9, "converter_serial": 9, "converter_down": 10,
     "mvau": 30, "threshold": 15, "maxpool": 7, "global_sum": 4, "static": 20, "shared": 18,
-    "shared_lut": 15, "pixel_pool": 30,
+    "shared_lut": 15, "pixel_pool": 30, "add": 12,
 }
 """Units of each kind that are synthesised."""
 OURS: dict[str, tuple[Callable[[Path, random.Random, int], Iterable[tuple[str, Unit, Any]]], int]] = {
     "static": (draw_static, 3), "shared": (draw_shared, 4), "shared_lut": (partial(draw_shared, lut=True), 3),
-    "pixel_pool": (draw_pools, 5),
+    "pixel_pool": (draw_pools, 5), "add": (draw_adds, 3),
 }
 """What draws units of ours, which need no folding of the whole network, and how many of each network, to be chosen among."""
 

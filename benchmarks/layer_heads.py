@@ -12,8 +12,9 @@ from benchmarks.figures import SEED, Figures
 from build_flows.base.parts import find_part
 from build_flows.planning.folding import stage_targets, taken
 from build_flows.planning.folding_search import search
-from build_flows.planning.network import Network, read_network
+from build_flows.planning.network import Network
 from build_flows.planning.pace import UTILISATIONS, fastest, least_pace
+from build_flows.planning.read_network import read_network
 
 __all__ = ["HEADS", "PART", "Head", "head_figures", "planned_network", "without_exits"]
 

@@ -29,8 +29,8 @@ from build_flows.base.files import write_text
 from build_flows.base.parts import find_part
 from build_flows.base.ui import RichUi, Ui
 from build_flows.planning.folding_file import read_toml
-from build_flows.planning.network import read_network
 from build_flows.planning.pace import fastest, least_pace
+from build_flows.planning.read_network import read_network
 from build_flows.project.load import Project, load
 from build_flows.project.template import template
 from build_flows.steps.data import project_dataset

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from build_flows.planning.network import Layer, Shape, read_network
+from build_flows.planning.network import Layer, Shape
 from build_flows.planning.pool_units import pixel_pool_options, pixel_pool_parameters, pixel_pool_unit
+from build_flows.planning.read_network import read_network
 from build_flows.planning.unit import Unit
 from build_flows.synthesis.synthesise import Unit as Module
 from build_flows.synthesis.units import ALIAS

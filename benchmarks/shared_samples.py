@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from build_flows.planning.layer_costs import pool_behind
-from build_flows.planning.network import Layer, read_network
+from build_flows.planning.network import Layer
+from build_flows.planning.read_network import read_network
 from build_flows.planning.shared_units import shared_options, shared_shape, shared_unit
 from build_flows.planning.unit import Fold, Unit
 from build_flows.synthesis.synthesise import Unit as Module

@@ -11,7 +11,8 @@ from build_flows.base.parts import Part
 from build_flows.planning.folding import FoldingError
 from build_flows.planning.folding_search import search
 from build_flows.planning.least_targets import least_targets
-from build_flows.planning.network import Network, read_network
+from build_flows.planning.network import Network
+from build_flows.planning.read_network import read_network
 
 __all__ = ["KEYS", "Search", "allowance", "match", "match_file"]
 

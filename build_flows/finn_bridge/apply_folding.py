@@ -31,8 +31,8 @@ def apply_folding(
 ) -> tuple[ModelWrapper, tuple[Unit, ...], dict[str, Plan]]:
     """Fold every unit as ``folds`` (by golden layer name) says; a fork takes the PE of the unit in front of it.
 
-    Converters are called after the unit they feed, ``<unit>_dwc``, and belong to its stage or head. Returns the new model, its units,
-    converters included, in streaming order, and the plan of every unit but forks by name.
+    Converters are called after the unit they feed, ``<unit>_dwc`` (``<unit>_dwc1`` at its second input), and belong to its stage or head.
+    Returns the new model, its units, converters included, in streaming order, and the plan of every unit but forks by name.
     """
     plans = {layer.name + SUFFIXES[plan.kind]: plan for chain in network.chains for layer, planned, _ in units_of_chain(chain, folds)
              for plan in planned if plan.kind != "converter"}
@@ -100,19 +100,19 @@ def _lanes(model: ModelWrapper, tensor: str) -> int:
 
 
 def _name_converters(model: ModelWrapper, units: tuple[Unit, ...], plans: dict[str, Plan]) -> tuple[Unit, ...]:
-    before: dict[str, Unit] = {}
+    before: dict[str, list[Unit]] = {}
     known = {unit.name: unit for unit in units}
     for node in model.graph.node:
         if node.op_type != "StreamingDataWidthConverter":
             continue
         (reader,) = model.find_consumers(node.output[0])
-        fed = known[reader.name]
-        node.name, node.op_type, node.domain = f"{fed.name}_dwc", "StreamingDataWidthConverter_rtl", RTL_DOMAIN
+        fed, place = known[reader.name], list(reader.input).index(node.output[0])
+        node.name, node.op_type, node.domain = f"{fed.name}_dwc{place or ''}", "StreamingDataWidthConverter_rtl", RTL_DOMAIN
         model.set_tensor_datatype(node.output[0], model.get_tensor_datatype(node.input[0]))
-        before[fed.name] = Unit(node.name, fed.layer, "_dwc", fed.stage, fed.head)
+        before.setdefault(fed.name, []).append(Unit(node.name, fed.layer, "_dwc", fed.stage, fed.head))
         plan = _converter(getCustomOp(node))
         plans[node.name] = plan
-    return tuple(item for unit in units for item in ((before[unit.name], unit) if unit.name in before else (unit,)))
+    return tuple(item for unit in units for item in (*before.get(unit.name, ()), unit))
 
 
 def _converter(op: Any) -> Plan:

@@ -18,7 +18,7 @@ from build_flows.finn_bridge.import_graph import import_graph
 from build_flows.finn_bridge.name_layers import Unit, name_layers
 from build_flows.finn_bridge.quiet import quiet_finn
 from build_flows.finn_bridge.thresholds import reconcile
-from build_flows.planning.network import read_network
+from build_flows.planning.read_network import read_network
 from hw.netlist import Gate, Layer, Stream
 
 __all__ = ["CompiledGraph", "compile_graph"]

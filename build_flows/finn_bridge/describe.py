@@ -74,16 +74,17 @@ def describe(
     Raises :class:`CompileError` naming the module and port where the Verilog in ``rtl_dir`` is not what the graph says.
     """
     nodes = {node.name: node for node in model.graph.node}
-    layers = tuple(_layer(unit, nodes[unit.name], plans.get(unit.name), generated, part, rtl_dir) for unit in units)
+    layers = tuple(_layer(model, unit, nodes[unit.name], plans.get(unit.name), generated, part, rtl_dir) for unit in units)
     streams, gates = _streams(model, units, nodes, golden)
     return Netting(layers=layers, streams=streams, gates=gates, exits=_exits(model, golden), learned=_learned(model, golden))
 
 
-def _layer(unit: Unit, node: Any, plan: Plan | None, generated: Generated, part: str, rtl_dir: Path) -> Layer:
+def _layer(model: ModelWrapper, unit: Unit, node: Any, plan: Plan | None, generated: Generated, part: str, rtl_dir: Path) -> Layer:
     op = getCustomOp(node)
     sources = generated.sources[unit.name]
     text = "\n".join((rtl_dir / source).read_text(encoding="utf-8") for source in sources if source.startswith("units/"))
-    inputs = {"in0_V": op.get_instream_width(0)}
+    given = [index for index, tensor in enumerate(node.input) if model.get_initializer(tensor) is None]
+    inputs = {f"in{index}_V": op.get_instream_width(index) for index in given}
     outputs = {f"out{index}_V": op.get_outstream_width(index) for index in range(len(node.output))}
     instances, links = [], []
     if node.op_type == "MVAU_rtl":
@@ -105,7 +106,7 @@ def _layer(unit: Unit, node: Any, plan: Plan | None, generated: Generated, part:
         raise CompileError(f"{unit.name} was planned for {planned}, but has {bits[0]} and {bits[1]}")
     return Layer(
         name=unit.name, op=node.op_type, stage=unit.stage, head=unit.head, instances=tuple(instances), links=tuple(links),
-        inputs=((unit.name, "in0_V"),), outputs=tuple((unit.name, name) for name in outputs), files=sources,
+        inputs=tuple((unit.name, f"in{index}_V") for index in given), outputs=tuple((unit.name, name) for name in outputs), files=sources,
         folding={name.lower(): int(op.get_nodeattr(name)) for name in FOLDED if name in op.get_nodeattr_types()},
         cycles=plan.cycles if plan else beats[0], in_beats=beats[0], out_beats=beats[1],
         cost={key: float(value) for key, value in dataclasses.asdict(plan.cost).items()} if plan else {}, finn=_estimates(op, part),
@@ -154,7 +155,8 @@ def _streams(
 ) -> tuple[tuple[Stream, ...], tuple[Gate, ...]]:
     places = [*((f"exit{k}", 0) for k in range(len(golden.heads))), *((f"exit{k}", 1) for k in golden.gates)]
     ends = dict(zip((item.name for item in model.graph.output), places, strict=True))
-    readers = {node.input[0]: name for name, node in nodes.items()}
+    readers = {tensor: (name, index) for name, node in nodes.items() for index, tensor in enumerate(node.input)
+               if model.get_initializer(tensor) is None}
     first = units[0].name
     op = getCustomOp(nodes[first])
     streams = [Stream(name=f"input_to_{first}", src=("input", 0), dst=(first, 0), bits=op.get_instream_width(0),
@@ -165,12 +167,12 @@ def _streams(
         op = getCustomOp(node)
         for index, tensor in enumerate(node.output):
             src, bits, beats = (unit.name, index), op.get_outstream_width(index), _beats(op.get_folded_output_shape(index))
-            dst = ends[tensor] if tensor in ends else (readers[tensor], 0)
-            if unit.layer is None and index == 1:
+            dst = ends[tensor] if tensor in ends else readers[tensor]
+            if unit.layer is None and not unit.role and index == 1:
                 gates.append(Gate(exit=unit.stage, src=src, dst=dst, bits=bits, frame_beats=beats, frames=FRAMES))
                 continue
             streams.append(Stream(name=f"{unit.name}_to_{dst[0]}", src=src, dst=dst, bits=bits, frame_beats=beats, depth=DEPTH))
-            if dst[0] in nodes and getCustomOp(nodes[dst[0]]).get_instream_width(0) != bits:
+            if dst[0] in nodes and getCustomOp(nodes[dst[0]]).get_instream_width(dst[1]) != bits:
                 raise CompileError(f"stream {streams[-1].name} is {bits} bits wide at one end only")
     return tuple(streams), tuple(gates)
 

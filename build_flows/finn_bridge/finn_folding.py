@@ -19,7 +19,8 @@ from build_flows.finn_bridge.import_graph import import_graph
 from build_flows.finn_bridge.name_layers import Unit, name_layers
 from build_flows.finn_bridge.quiet import quiet_finn
 from build_flows.planning.layer_costs import Fold, divisors, fold_error, layer_units
-from build_flows.planning.network import Layer, read_network
+from build_flows.planning.network import Layer
+from build_flows.planning.read_network import read_network
 
 __all__ = ["WEIGHT_STREAM_BITS", "finn_folding"]
 

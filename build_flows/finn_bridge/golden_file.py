@@ -11,21 +11,24 @@ import numpy.typing as npt
 
 from build_flows.finn_bridge.errors import CompileError
 
-__all__ = ["GoldenFile", "GoldenLayer", "read_golden"]
+__all__ = ["IMAGE", "GoldenFile", "GoldenLayer", "read_golden"]
 
-VERSION = 1
+VERSIONS = (1, 2)
+IMAGE = "image"
 IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class GoldenLayer:
-    """One layer: ``spec`` is its entry in ``meta``, ``arrays`` the integer arrays it names, by field name."""
+    """One layer, which reads those called ``inputs`` (``image``: the images): ``spec`` is its entry in ``meta``, ``arrays`` the integer
+    arrays it names, by field name."""
 
     name: str
     kind: str
     stage: int
     head: bool
     spec: dict[str, Any]
+    inputs: tuple[str, ...] = ()
     arrays: dict[str, IntArray] = field(default_factory=dict)
 
     @property
@@ -33,6 +36,9 @@ class GoldenLayer:
         """Weights as ``[in, out]``, ``in`` in the order in which they stream (row, column, channel)."""
         weight = self.arrays["weight"]
         return weight.reshape(weight.shape[0], -1).T
+
+
+Layers = tuple[GoldenLayer, ...]
 
 
 @dataclass(frozen=True)
@@ -62,23 +68,23 @@ def read_golden(path: Path) -> GoldenFile:
             arrays = {key: data[key].astype(np.int64) for key in data.files if key != "meta"}
     except (OSError, KeyError, ValueError) as error:
         raise CompileError(f"{path.name} is not a golden model: {error}") from error
-    if meta.get("version") != VERSION:
-        raise CompileError(f"{path.name} must have version {VERSION}, not {meta.get('version')!r}")
+    if meta.get("version") not in VERSIONS:
+        raise CompileError(f"{path.name} must have version {' or '.join(map(str, VERSIONS))}, not {meta.get('version')!r}")
 
-    def chain(part: dict[str, Any], stage: int, head: bool) -> tuple[GoldenLayer, ...]:
-        return tuple(
-            GoldenLayer(
-                spec["name"], spec["kind"], stage, head, spec,
-                {key: arrays[spec[key]] for key in ("weight", "bias", "thresholds") if key in spec},
-            )
-            for spec in part["layers"]
-        )
+    def layers(part: dict[str, Any], begin: str, stage: int, head: bool) -> tuple[GoldenLayer, ...]:
+        found: list[GoldenLayer] = []
+        for spec in part["layers"]:
+            before = found[-1].name if found else begin
+            given = {key: arrays[spec[key]] for key in ("weight", "bias", "thresholds") if key in spec}
+            found.append(GoldenLayer(spec["name"], spec["kind"], stage, head, spec, tuple(spec.get("inputs", (before,))), given))
+        return tuple(found)
 
-    return GoldenFile(
-        name=meta["name"],
-        classes=int(meta["classes"]),
-        input=meta["input"],
-        stages=tuple(chain(part, k, False) for k, part in enumerate(meta["stages"])),
-        heads=tuple(chain(part, k, True) for k, part in enumerate(meta["heads"])),
-        gates={k: chain(part, k, True) for k, part in enumerate(meta.get("gates", ())) if part["layers"]},
-    )
+    begin, stages, heads, gates = IMAGE, list[Layers](), list[Layers](), dict[int, Layers]()
+    for k, (stage, head) in enumerate(zip(meta["stages"], meta["heads"], strict=True)):
+        stages.append(layers(stage, begin, k, False))
+        begin = stages[-1][-1].name if stages[-1] else begin
+        heads.append(layers(head, begin, k, True))
+        if "gates" in meta and meta["gates"][k]["layers"]:
+            gates[k] = layers(meta["gates"][k], begin, k, True)
+    return GoldenFile(name=meta["name"], classes=int(meta["classes"]), input=meta["input"], stages=tuple(stages), heads=tuple(heads),
+                      gates=gates)

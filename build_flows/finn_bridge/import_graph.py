@@ -42,10 +42,10 @@ __all__ = ["import_graph"]
 
 STREAMLINE = (
     ConvertSubToAdd, ConvertDivToMul, BatchNormToAffine, reorder.MoveMulPastMaxPool, absorb.AbsorbScalarBiasIntoMultiThreshold,
-    reorder.MoveScalesPastIm2Col, reorder.MoveScalarLinearPastInvariants, reorder.MoveAddPastMul, reorder.MoveScalarAddPastMatMul,
-    reorder.MoveAddPastConv, reorder.MoveScalarMulPastMatMul, reorder.MoveScalarMulPastConv, reorder.MoveAddPastMul, CollapseRepeatedAdd,
-    CollapseRepeatedMul, reorder.MoveMulPastMaxPool, absorb.AbsorbAddIntoMultiThreshold, absorb.FactorOutMulSignMagnitude,
-    absorb.AbsorbMulIntoMultiThreshold, absorb.Absorb1BitMulIntoMatMul, absorb.Absorb1BitMulIntoConv,
+    reorder.MoveMulPastJoinAdd, reorder.MoveScalesPastIm2Col, reorder.MoveScalarLinearPastInvariants, reorder.MoveAddPastMul,
+    reorder.MoveScalarAddPastMatMul, reorder.MoveAddPastConv, reorder.MoveScalarMulPastMatMul, reorder.MoveScalarMulPastConv,
+    reorder.MoveAddPastMul, CollapseRepeatedAdd, CollapseRepeatedMul, reorder.MoveMulPastMaxPool, absorb.AbsorbAddIntoMultiThreshold,
+    absorb.FactorOutMulSignMagnitude, absorb.AbsorbMulIntoMultiThreshold, absorb.Absorb1BitMulIntoMatMul, absorb.Absorb1BitMulIntoConv,
 )
 RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 HW_DOMAIN = "finn.custom_op.fpgadataflow"
@@ -73,7 +73,8 @@ def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
     model = model.transform(LowerConvsToMatMul())
     _pools_in_nhwc(model)
     for step in (InferShapes(), InferDataTypes(), InferDataLayouts(), absorb.AbsorbTransposeIntoMultiThreshold(),
-                 reorder.MoveTransposePastFork(), absorb.AbsorbTransposeIntoMultiThreshold(), absorb.AbsorbConsecutiveTransposes(),
+                 reorder.MoveTransposePastFork(), absorb.AbsorbTransposeIntoMultiThreshold(), reorder.MoveTransposePastJoinAdd(),
+                 absorb.AbsorbTransposeIntoMultiThreshold(), absorb.AbsorbConsecutiveTransposes(),
                  absorb.AbsorbTransposeIntoFlatten()):
         model = model.transform(step)
     model = _streamline(model)
@@ -83,6 +84,7 @@ def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
         model = model.transform(step)
     _drop_input_transpose(model)
     _drop_input_flatten(model)
+    _join(model)
     _fork(model)
     for node in model.graph.node:
         if node.domain == HW_DOMAIN:
@@ -224,31 +226,67 @@ def _drop_input_flatten(model: ModelWrapper) -> None:
     model.set_tensor_datatype(name, kind)
 
 
-def _fork(model: ModelWrapper) -> None:
-    """Put a fork unit where two layers read one tensor, or three. Output 0 leads to the earlier exit: to the head; output 1 to the next
-    stage; output 2 to the gate head, whose output comes behind those of all exits."""
+def _join(model: ModelWrapper) -> None:
+    """Put a unit that adds streams where maps of integers are added."""
     for node in list(model.graph.node):
-        for tensor in list(node.output):
-            readers = model.find_consumers(tensor) or []
-            if len(readers) < 2:
-                continue
-            if len(readers) > 3:
-                told = "one layer, or a head, a stage and a gate head"
-                raise CompileError(f"{node.op_type} {node.name} must feed {told}, not {len(readers)}")
-            readers.sort(key=lambda reader: min(_exits_behind(model, reader)))
-            shape, kind = model.get_tensor_shape(tensor), model.get_tensor_datatype(tensor)
-            branches = []
-            for reader in readers:
-                branch = model.make_new_valueinfo_name()
-                model.set_tensor_shape(branch, shape)
-                model.set_tensor_datatype(branch, kind)
-                reader.input[0] = branch
-                branches.append(branch)
-            fork = helper.make_node(
-                "StreamFork_rtl", [tensor], branches, domain=RTL_DOMAIN, backend="fpgadataflow", NumChannels=shape[-1], PE=1,
-                NumOutputStreams=len(readers), inputDataType=kind.name, numInputVectors=shape[:-1], outFIFODepths=[2] * len(readers),
-            )
-            model.graph.node.insert(list(model.graph.node).index(node) + 1, fork)
+        if node.op_type != "Add" or any(model.get_initializer(tensor) is not None for tensor in node.input):
+            continue
+        shape, kinds = model.get_tensor_shape(node.input[0]), [model.get_tensor_datatype(tensor) for tensor in node.input]
+        if not all(kind.is_integer() for kind in kinds):
+            raise CompileError(f"Add {node.name} must add integers of one scale, but scales of {' and '.join(node.input)} differ")
+        new = helper.make_node("StreamAdd_rtl", list(node.input), list(node.output), domain=RTL_DOMAIN, backend="fpgadataflow",
+                               NumChannels=shape[-1], PE=1, numInputVectors=shape[:-1], inputDataTypes=[kind.name for kind in kinds])
+        model.graph.node.insert(list(model.graph.node).index(node), new)
+        model.graph.node.remove(node)
+        model.set_tensor_datatype(new.output[0], getCustomOp(new).get_output_datatype())
+
+
+def _fork(model: ModelWrapper) -> None:
+    """Put a fork unit where two layers read one tensor, or more. Where an exit leaves, output 0 leads to the earlier exit: to the head;
+    output 1 to the next stage; output 2 to the gate head, whose output comes behind those of all exits. What goes several ways inside a
+    stage or head behind that has a fork of its own."""
+    for tensor in [model.graph.input[0].name, *(tensor for node in model.graph.node for tensor in node.output)]:
+        readers = [(node, place) for node in model.graph.node for place, name in enumerate(node.input) if name == tensor]
+        if len(readers) < 2:
+            continue
+        ways = _ways(model, readers)
+        branches = _forked(model, tensor, len(ways)) if len(ways) > 1 else [tensor]
+        for branch, way in zip(branches, ways, strict=True):
+            ends = _forked(model, branch, len(way)) if len(way) > 1 else [branch]
+            for end, (node, place) in zip(ends, way, strict=True):
+                node.input[place] = end
+
+
+def _ways(model: ModelWrapper, readers: list[tuple[Any, int]]) -> list[list[tuple[Any, int]]]:
+    """``readers`` of a tensor, (node, input), those together that have an exit in common behind them, in the order of their first exits."""
+    ways: list[tuple[set[int], list[tuple[Any, int]]]] = []
+    for reader in readers:
+        exits = _exits_behind(model, reader[0])
+        same = [way for way in ways if way[0] & exits]
+        ways = [way for way in ways if way not in same]
+        ways.append((exits.union(*(way[0] for way in same)), [*(item for way in same for item in way[1]), reader]))
+    ways.sort(key=lambda way: min(way[0]))
+    if len(ways) > 3:
+        told = "one layer, or a head, a stage and a gate head"
+        raise CompileError(f"{readers[0][0].input[readers[0][1]]} must feed {told}, not {len(ways)}")
+    return [way for _, way in ways]
+
+
+def _forked(model: ModelWrapper, tensor: str, count: int) -> list[str]:
+    """Put a fork of ``count`` branches behind ``tensor``; the branches."""
+    shape, kind = model.get_tensor_shape(tensor), model.get_tensor_datatype(tensor)
+    branches = []
+    for _ in range(count):
+        branches.append(model.make_new_valueinfo_name())
+        model.set_tensor_shape(branches[-1], shape)
+        model.set_tensor_datatype(branches[-1], kind)
+    fork = helper.make_node(
+        "StreamFork_rtl", [tensor], branches, domain=RTL_DOMAIN, backend="fpgadataflow", NumChannels=shape[-1], PE=1,
+        NumOutputStreams=count, inputDataType=kind.name, numInputVectors=shape[:-1], outFIFODepths=[2] * count,
+    )
+    source = model.find_producer(tensor)
+    model.graph.node.insert(list(model.graph.node).index(source) + 1 if source is not None else 0, fork)
+    return branches
 
 
 def _exits_behind(model: ModelWrapper, node: Any) -> set[int]:

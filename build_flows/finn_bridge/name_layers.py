@@ -8,7 +8,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.finn_bridge.errors import CompileError
-from build_flows.finn_bridge.golden_file import GoldenFile, GoldenLayer
+from build_flows.finn_bridge.golden_file import IMAGE, GoldenFile, GoldenLayer
 
 __all__ = ["Unit", "name_layers"]
 
@@ -20,7 +20,8 @@ OPS = {
 @dataclass(frozen=True)
 class Unit:
     """One node: ``name`` is the node's, ``layer`` the golden layer it is of (None: a fork), ``role`` the suffix (``"_mvau"``; ``""`` for a
-    unit that has the layer's name). ``inside`` are the layers behind that one that are part of the unit, in order."""
+    unit that has the layer's name, and the fork where an exit leaves; ``"_fork"`` for one inside a stage or head). ``inside`` are the
+    layers behind that one that are part of the unit, in order."""
 
     name: str
     layer: GoldenLayer | None
@@ -37,9 +38,10 @@ def name_layers(model: ModelWrapper, golden: GoldenFile) -> tuple[Unit, ...]:
     two networks differ.
     """
     walk = _Walk(model)
-    tensor = model.graph.input[0].name
+    begin, tensor = IMAGE, model.graph.input[0].name
     for k, (stage, head) in enumerate(zip(golden.stages, golden.heads, strict=True)):
-        tensor = walk.chain(stage, tensor)
+        tensor = walk.part(stage, begin, tensor, f"stage{k}")
+        begin = stage[-1].name if stage else begin
         branch, learned = tensor, ""
         if k + 1 < len(golden.stages):
             node = walk.reader(tensor, f"fork{k}", "StreamFork_rtl")
@@ -48,9 +50,10 @@ def name_layers(model: ModelWrapper, golden: GoldenFile) -> tuple[Unit, ...]:
                 told = "a head, a stage and a gate head" if k in golden.gates else "a head and a stage"
                 raise CompileError(f"fork{k} must feed {told}, not {len(node.output)} layers")
             branch, tensor, learned = (*node.output, "")[:3]
-        walk.ends(f"head {k}", walk.chain(head, branch), k)
+        walk.ends(f"head {k}", walk.part(head, begin, branch, f"head{k}"), k)
         if k in golden.gates:
-            walk.ends(f"gate head {k}", walk.chain(golden.gates[k], learned), len(golden.heads) + list(golden.gates).index(k))
+            end = walk.part(golden.gates[k], begin, learned, f"gatehead{k}")
+            walk.ends(f"gate head {k}", end, len(golden.heads) + list(golden.gates).index(k))
     left = [node.name for node in model.graph.node if node.name not in {unit.name for unit in walk.units}]
     if left:
         raise CompileError(f"operation {left[0]} belongs to no layer of the golden model")
@@ -80,13 +83,65 @@ class _Walk:
         node.name = unit.name
         self.units.append(unit)
 
-    def chain(self, layers: tuple[GoldenLayer, ...], tensor: str) -> str:
+    def part(self, layers: tuple[GoldenLayer, ...], begin: str, tensor: str, name: str) -> str:
+        """Name the nodes of a stage or head called ``name``, which reads ``tensor``, what the layer ``begin`` gives; where it ends."""
+        ends, forks = {begin: tensor}, 0
         for layer in layers:
-            for role, op in _parts(layer):
-                node = self.reader(tensor, layer.name, op)
-                self.found(node, Unit(layer.name + role, layer, role, layer.stage, layer.head))
+            for source in layer.inputs:
+                nodes = self.model.find_consumers(ends[source]) or []
+                inner = len([item for item in layers if source in item.inputs]) > 1
+                if inner and len(nodes) == 1 and nodes[0].op_type == "StreamFork_rtl" and not self.known(nodes[0]):
+                    self.found(nodes[0], Unit(f"{name}_fork{forks}", None, "_fork", layer.stage, layer.head))
+                    forks += 1
+            node = self.first(layer, [ends[source] for source in layer.inputs])
+            tensor = self.follow(layer, node)
+            ends[layer.name] = tensor
+        return tensor
+
+    def known(self, node: Any) -> bool:
+        return any(unit.name == node.name for unit in self.units)
+
+    def branches(self, tensor: str) -> list[str]:
+        """Where ``tensor`` can be read: itself, or the outputs of the fork inside a part that reads it."""
+        nodes = self.model.find_consumers(tensor) or []
+        named = {unit.name: unit.role for unit in self.units}
+        return list(nodes[0].output) if len(nodes) == 1 and named.get(nodes[0].name) == "_fork" else [tensor]
+
+    def first(self, layer: GoldenLayer, tensors: list[str]) -> Any:
+        """The first operation of ``layer``, which reads ``tensors``, or a branch of each."""
+        op = _parts(layer)[0][1]
+        ways = [{node.name: node for branch in self.branches(tensor) for node in self.model.find_consumers(branch) or []}
+                for tensor in tensors]
+        if len(self.branches(tensors[0])) == 1 and len(tensors) == 1:
+            return self.reader(tensors[0], layer.name, op)
+        found = [node for name, node in ways[0].items() if node.op_type == op and not self.known(node) and all(name in way for way in ways)]
+        found = [node for node in found if len(found) == 1 or self.fits(layer, node)]
+        if not found:
+            raise CompileError(f"{layer.name}: the model has no {op} that reads {' and '.join(tensors)}, as the golden model has")
+        return found[0]
+
+    def fits(self, layer: GoldenLayer, node: Any) -> bool:
+        """Whether the operations from ``node`` on can be those of ``layer``."""
+        for place, (_, op) in enumerate(_parts(layer)):
+            if place:
+                nodes = self.model.find_consumers(node.output[0]) or []
+                if len(nodes) != 1 or nodes[0].op_type != op:
+                    return False
+                node = nodes[0]
+            try:
                 self.check(node, layer)
-                tensor = node.output[0]
+            except CompileError:
+                return False
+        return True
+
+    def follow(self, layer: GoldenLayer, node: Any) -> str:
+        """Name the operations of ``layer`` from ``node`` on; where they end."""
+        tensor = ""
+        for place, (role, op) in enumerate(_parts(layer)):
+            node = self.reader(tensor, layer.name, op) if place else node
+            self.found(node, Unit(layer.name + role, layer, role, layer.stage, layer.head))
+            self.check(node, layer)
+            tensor = node.output[0]
         return tensor
 
     def check(self, node: Any, layer: GoldenLayer) -> None:
@@ -153,6 +208,10 @@ def _parts(layer: GoldenLayer) -> list[tuple[str, str]]:
             return [("", "MaxPool_rtl")]
         case "global_sum":
             return [("", "GlobalAccPool_rtl"), *((role, OPS[role]) for role in act)]
+        case "add":
+            return [("", "StreamAdd_rtl"), *((role, OPS[role]) for role in act)]
+        case "threshold":
+            roles = act
         case kind:
             raise CompileError(f"{layer.name}: no hardware is known for a layer of kind {kind!r}")
     return [(role, OPS[role]) for role in roles]

@@ -69,9 +69,14 @@ def reconcile(model: ModelWrapper, units: tuple[Unit, ...], exchangeable: bool =
                 pixels, channels = int(np.prod(op.get_nodeattr("numInputVectors"))), op.get_nodeattr("NumChannels")
                 low, high = (np.full(channels, pixels * int(limit), dtype=np.int64) for limit in (kind.min(), kind.max()))
             model.set_tensor_datatype(node.output[0], op.get_output_datatype())
+        elif node.op_type == "StreamAdd_rtl":
+            op.infer_node_datatype(model)
+            low, high = _everywhere(op.get_output_datatype(), op.get_nodeattr("NumChannels"))
         elif node.op_type == "Thresholding_rtl":
             assert layer is not None
             wanted = layer.arrays["thresholds"]
+            if layer.kind == "threshold":
+                low, high = _everywhere(model.get_tensor_datatype(node.input[0]), op.get_nodeattr("NumChannels"))
             if wanted.shape != (op.get_nodeattr("NumChannels"), op.get_nodeattr("numSteps")):
                 raise CompileError(
                     f"{layer.name}: the golden model must have {op.get_nodeattr('NumChannels')} x {op.get_nodeattr('numSteps')} "
@@ -96,6 +101,12 @@ def reconcile(model: ModelWrapper, units: tuple[Unit, ...], exchangeable: bool =
             model.set_initializer(node.input[1], wanted.astype(np.float32))
             model.set_tensor_datatype(node.input[1], DataType[name])
     return rounded
+
+
+def _everywhere(kind: Any, channels: int) -> tuple[IntArray, IntArray]:
+    """Smallest and largest value of a type, for every channel."""
+    low, high = (np.full(channels, int(limit), dtype=np.int64) for limit in (kind.min(), kind.max()))
+    return low, high
 
 
 def _refuse_far(name: str, own: npt.NDArray[np.float64], ours: IntArray, off: npt.NDArray[Any]) -> None:

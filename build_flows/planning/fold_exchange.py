@@ -13,8 +13,8 @@ Merit = tuple[float, float]
 
 def exchanged(space: Space, solution: Solution, merit: Callable[[Vector], Merit]) -> Solution:
     """``solution``, or one of less ``merit`` to which layer after layer was exchanged, always the one that gains most; none is left that
-    gains by itself. Deterministic: of equal exchanges that of the first place is taken (by name of the part, so gates, heads, stages; then
-    by stage and by layer), with the lowest numbers."""
+    gains by itself. Deterministic: of equal exchanges that of the first place is taken (by run, then by layer), with the lowest
+    numbers."""
     while True:
         best = None
         for place, picked in solution.picked.items():

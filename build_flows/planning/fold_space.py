@@ -1,7 +1,8 @@
 """All foldings of a network that meet its targets, and of them the one with the least sum of resources, each times what it weighs.
 
 A layer sees its neighbours only through the width of the stream between them, so dynamic programming over that width along the tree of
-stages and heads finds the true optimum.
+runs (:class:`build_flows.planning.network.Run`) finds the true optimum. Where paths join, the converters of all but the first of them are
+left out of that: they are small, and counted when the folding is evaluated.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,8 @@ from build_flows.planning.network import Network
 
 __all__ = ["Place", "Solution", "Space"]
 
-Place = tuple[str, int, int]
-"""A layer: ``stage``, ``head`` or ``gate``, which one, and where in its chain."""
+Place = tuple[int, int]
+"""A layer: its run, and where in that."""
 
 
 @dataclass(frozen=True)
@@ -33,22 +34,21 @@ class Space:
     """All foldings of ``network`` that meet its ``targets``, less those that are no better than another of the same widths in anything;
     parameters as of :func:`build_flows.planning.folding_search.search`.
 
-    Attributes: ``chains`` of layers, ``choices`` for each layer.
+    Attributes: the network's ``runs``, ``choices`` for each layer.
     """
 
     def __init__(self, network: Network, targets: Sequence[int], narrow: bool, reach: Sequence[float] | None) -> None:
         self.network = network
         frames = planned_frames(tuple(targets), tuple(reach)) if reach else ()
         self.gates = {stage: (count, frame_bits(network, stage)) for stage, count in enumerate(frames)}
-        self.chains = {(part, k): chain
-                       for part, chains in (("stage", network.stages), ("head", network.heads), ("gate", network.gates))
-                       for k, chain in enumerate(chains)}
+        self.runs = network.runs
+        self.before = {behind: place for place, run in enumerate(self.runs) for behind in run.behind}
         self.choices = {
-            (part, k, place): undominated(choices(layer, targets[k], narrow, pool_behind(chain, place)))
-            for (part, k), chain in self.chains.items() for place, layer in enumerate(chain)
+            (place, at): undominated(choices(layer, targets[run.index], narrow, pool_behind(run.layers, at)))
+            for place, run in enumerate(self.runs) for at, layer in enumerate(run.layers)
         }
         source = network.source
-        whole = [choice.in_bits // network.in_bits for choice in self.choices["stage", 0, 0] if choice.folds[0].fused]
+        whole = [choice.in_bits // network.in_bits for choice in self.choices[0, 0] if choice.folds[0].fused]
         sizes = {*divisors(source.channels), *whole}
         self.entries = [pe for pe in sorted(sizes) if source.values // pe <= targets[0]]
         self.converters: dict[tuple[int, int, int], Vector] = {}
@@ -61,69 +61,65 @@ class Space:
             self.converters[key] = vector([unit] if unit else [])
         return self.converters[key]
 
-    def gate(self, part: str, stage: int, width: int) -> Vector:
-        """What the memory of the gate behind a stage takes; nothing where there is none."""
-        if part != "stage" or stage not in self.gates:
+    def gate(self, run: int, width: int) -> Vector:
+        """What the memory of the gate behind a run takes; nothing where there is none."""
+        its = self.runs[run]
+        if not its.ends_stage or its.index not in self.gates:
             return 0, 0, 0, 0, 0, 0
-        return resources(gate_cost(*self.gates[stage], width))
-
-    def behind(self, part: str, stage: int) -> list[tuple[str, int]]:
-        """The chains that what a stage gives goes into."""
-        branches = [("head", stage), ("gate", stage), ("stage", stage + 1)] if part == "stage" else []
-        return [branch for branch in branches if branch in self.chains]
+        return resources(gate_cost(*self.gates[its.index], width))
 
     def solution(self, picked: Mapping[Place, Choice], input_pe: int) -> Solution:
         """The folding with what is ``picked``, which covers every layer once."""
         cost: Vector = (0, 0, 0, 0, 0, 0)
 
-        def follow(part: str, stage: int, width: int) -> None:
+        def follow(run: int, width: int) -> None:
             nonlocal cost
-            place, chain = 0, self.chains[part, stage]
-            while place < len(chain):
-                choice = picked[part, stage, place]
-                cost = add(add(cost, choice.cost), self._joined((part, stage, place), width, choice.in_bits))
-                place, width = place + len(choice.folds), choice.out_bits
-            cost = add(cost, self.gate(part, stage, width))
-            for branch in self.behind(part, stage):
-                follow(*branch, width)
+            at, layers = 0, self.runs[run].layers
+            while at < len(layers):
+                choice = picked[run, at]
+                cost = add(add(cost, choice.cost), self._joined((run, at), width, choice.in_bits))
+                at, width = at + len(choice.folds), choice.out_bits
+            cost = add(cost, self.gate(run, width))
+            for behind in self.runs[run].behind:
+                follow(behind, width)
 
-        follow("stage", 0, input_pe * self.network.in_bits)
+        follow(0, input_pe * self.network.in_bits)
         return Solution(dict(picked), input_pe, cost)
 
     def around(self, solution: Solution, place: Place, choice: Choice) -> Vector:
         """What ``choice``, of as many layers as what is picked there, would take with the converters around it and a gate behind it."""
-        part, stage, at = place
-        before = [other for other in solution.picked if other[:2] == (part, stage) and other[2] < at]
-        width = solution.picked[max(before)].out_bits if before else self._given(solution, stage - 1 if part == "stage" else stage)
+        run, at = place
+        before = [other for other in solution.picked if other[0] == run and other[1] < at]
+        width = solution.picked[max(before)].out_bits if before else self._given(solution, run)
         return add(add(choice.cost, self._joined(place, width, choice.in_bits)),
-                   self._behind(solution, (part, stage, at + len(choice.folds)), choice.out_bits))
+                   self._behind(solution, (run, at + len(choice.folds)), choice.out_bits))
 
-    def _given(self, solution: Solution, stage: int) -> int:
-        """The width of what a stage gives, -1: the images."""
-        while stage >= 0:
-            its = [place for place in solution.picked if place[:2] == ("stage", stage)]
+    def _given(self, solution: Solution, run: int) -> int:
+        """The width of what goes into a run."""
+        while run in self.before:
+            run = self.before[run]
+            its = [place for place in solution.picked if place[0] == run]
             if its:
                 return solution.picked[max(its)].out_bits
-            stage -= 1
         return solution.input_pe * self.network.in_bits
 
     def _behind(self, solution: Solution, place: Place, width: int) -> Vector:
-        """What converters and gates take that get a stream of ``width`` which goes into ``place``, or out of its chain where that ends."""
+        """What converters and gates take that get a stream of ``width`` which goes into ``place``, or out of its run where that ends."""
         if place in solution.picked:
             return self._joined(place, width, solution.picked[place].in_bits)
-        cost = self.gate(*place[:2], width)
-        for branch in self.behind(*place[:2]):
-            cost = add(cost, self._behind(solution, (*branch, 0), width))
+        cost = self.gate(place[0], width)
+        for behind in self.runs[place[0]].behind:
+            cost = add(cost, self._behind(solution, (behind, 0), width))
         return cost
 
     def _joined(self, place: Place, width: int, in_bits: int) -> Vector:
-        layer = self.chains[place[0], place[1]][place[2]]
+        layer = self.runs[place[0]].layers[place[1]]
         return self.between(width, in_bits, layer.source.values * layer.in_bits)
 
     def folds(self, solution: Solution) -> dict[str, Fold]:
         """How every layer is folded."""
-        return {layer.name: fold for (part, stage, at), choice in solution.picked.items()
-                for layer, fold in zip(self.chains[part, stage][at:], choice.folds, strict=False)}
+        return {layer.name: fold for (run, at), choice in solution.picked.items()
+                for layer, fold in zip(self.runs[run].layers[at:], choice.folds, strict=False)}
 
     def cheapest(self, weights: Vector) -> Solution:
         """The folding with the least sum of resources, each times its weight."""
@@ -134,11 +130,11 @@ class Space:
             return dot(self.between(width, in_bits, frame_bits), weights)
 
         @cache
-        def entered(part: str, stage: int, place: int) -> tuple[tuple[int, Key, Choice], ...]:
+        def entered(run: int, at: int) -> tuple[tuple[int, Key, Choice], ...]:
             """For each width that a layer can take, the least price of it and everything downstream of it, and how it is folded."""
             found: dict[int, tuple[int, Key, Choice]] = {}
-            for price, choice in priced[part, stage, place]:
-                behind_it = least(part, stage, place + len(choice.folds), choice.out_bits)[0]
+            for price, choice in priced[run, at]:
+                behind_it = least(run, at + len(choice.folds), choice.out_bits)[0]
                 if behind_it is None:
                     continue
                 best, total = found.get(choice.in_bits), price + behind_it
@@ -147,38 +143,38 @@ class Space:
             return tuple(found.values())
 
         @cache
-        def least(part: str, stage: int, place: int, width: int) -> tuple[int | None, Choice | None]:
+        def least(run: int, at: int, width: int) -> tuple[int | None, Choice | None]:
             """The least price of everything downstream of a stream ``width`` wide that enters a layer, and how the layer is folded; None
             where it can be in no way: a pool is too slow by itself, and has to be part of the unit before it."""
-            chain = self.chains[part, stage]
-            if place == len(chain):
-                prices = [least(*branch, 0, width)[0] for branch in self.behind(part, stage)]
-                held = dot(self.gate(part, stage, width), weights)
+            layers = self.runs[run].layers
+            if at == len(layers):
+                prices = [least(behind, 0, width)[0] for behind in self.runs[run].behind]
+                held = dot(self.gate(run, width), weights)
                 return None if None in prices else held + sum(price for price in prices if price is not None), None
-            frame_bits = chain[place].source.values * chain[place].in_bits
-            found = [(price + joined(width, choice.in_bits, frame_bits), key, choice) for price, key, choice in entered(part, stage, place)]
+            frame_bits = layers[at].source.values * layers[at].in_bits
+            found = [(price + joined(width, choice.in_bits, frame_bits), key, choice) for price, key, choice in entered(run, at)]
             if not found:
                 return None, None
             price, _, choice = min(found, key=lambda item: item[:2])
             return price, choice
 
         def entry(pe: int) -> tuple[int, int]:
-            price = least("stage", 0, 0, pe * self.network.in_bits)[0]
+            price = least(0, 0, pe * self.network.in_bits)[0]
             assert price is not None, "what no folding meets was refused"
             return price, pe
 
         input_pe = min(self.entries, key=entry)
         picked: dict[Place, Choice] = {}
 
-        def follow(part: str, stage: int, width: int) -> None:
-            place, chain = 0, self.chains[part, stage]
-            while place < len(chain):
-                choice = least(part, stage, place, width)[1]
+        def follow(run: int, width: int) -> None:
+            at, layers = 0, self.runs[run].layers
+            while at < len(layers):
+                choice = least(run, at, width)[1]
                 assert choice is not None, "what no folding meets was refused"
-                picked[part, stage, place] = choice
-                place, width = place + len(choice.folds), choice.out_bits
-            for branch in self.behind(part, stage):
-                follow(*branch, width)
+                picked[run, at] = choice
+                at, width = at + len(choice.folds), choice.out_bits
+            for behind in self.runs[run].behind:
+                follow(behind, width)
 
-        follow("stage", 0, input_pe * self.network.in_bits)
+        follow(0, input_pe * self.network.in_bits)
         return self.solution(picked, input_pe)

@@ -13,7 +13,7 @@ from build_flows.base.errors import OfframpError
 from build_flows.base.parts import Part
 from build_flows.planning.gate_costs import gate_costs
 from build_flows.planning.layer_costs import Cost, Fold, Unit, converter, units_of_chain
-from build_flows.planning.network import Layer, Network
+from build_flows.planning.network import IMAGE, Layer, Network, Run
 from build_flows.planning.unit import OWN_KEYS
 
 __all__ = ["RESERVE", "TOLERANCE", "Folding", "FoldingError", "LayerPlan", "Limit", "evaluate", "fold_row", "stage_targets", "taken"]
@@ -178,32 +178,40 @@ def evaluate(
             raise FoldingError(f"layer {name!r} has no folding")
     plans: dict[str, LayerPlan] = {}
 
-    def plan(chain: Sequence[Layer], width: int | None) -> int | None:
+    # The width of what each layer gives.
+    given: dict[str, int | None] = {IMAGE: input_pe * network.in_bits if input_pe else None}
+
+    def between(name: str, layer: Layer, bits: int, wanted: int) -> tuple[Unit, ...]:
+        """The converter in front of ``layer`` for what the layer called ``name`` gives, of ``bits`` a value, if there is one."""
+        width = given[name]
+        found = converter(width, wanted, layer.source.values * bits) if width else None
+        return (found,) if found else ()
+
+    def plan(run: Run) -> None:
         cycles = 0
-        for layer, units, _ in units_of_chain(chain, folds, narrow=narrow):
-            cost = Cost()
+        for layer, units, _ in units_of_chain(run.layers, folds, narrow=narrow):
+            cost, width = Cost(), given[layer.inputs[0]]
             if units:
-                between = converter(width, units[0].in_bits, layer.source.values * layer.in_bits) if width else None
-                units = (between, *units) if between else units
+                kinds = ((layer.in_bits, layer.in_signed), *layer.others)
+                values = units[0].in_bits // layer.in_bits
+                front = [unit for name, (bits, _) in zip(layer.inputs, kinds, strict=True)
+                         for unit in between(name, layer, bits, values * bits if layer.others else units[0].in_bits)]
+                units = (*front, *units)
                 for unit in units:
                     cost += unit.cost
                 width, cycles = units[-1].out_bits, max(unit.cycles for unit in units)
+            given[layer.name] = width
             plans[layer.name] = LayerPlan(name=layer.name, stage=layer.stage, head=layer.head, units=units, cycles=cycles, cost=cost)
-        return width
-
-    def planned(chain: Sequence[Layer], width: int | None) -> int | None:
-        try:
-            return plan(chain, width)
-        except ValueError as error:
-            raise FoldingError(str(error)) from error
 
     widths: list[int] = []
-    width = input_pe * network.in_bits if input_pe else None
-    for k, (stage, head) in enumerate(zip(network.stages, network.heads, strict=True)):
-        width = planned(stage, width)
-        widths.append(width or network.in_bits)
-        planned(head, width)
-        planned(network.gates[k] if network.gates else (), width)
+    for run in network.runs:
+        try:
+            plan(run)
+        except ValueError as error:
+            raise FoldingError(str(error)) from error
+        if run.ends_stage:
+            ends = [layer.name for stage in network.stages[: run.index + 1] for layer in stage]
+            widths.append(given[ends[-1] if ends else IMAGE] or network.in_bits)
     first = network.layers[0]
     if input_pe is None:
         input_pe = plans[first.name].units[0].in_bits // network.in_bits

@@ -21,6 +21,7 @@ from build_flows.planning.shared_units import shared_error, shared_unit
 from build_flows.planning.static_units import body_error, pool_error, static_error, static_unit
 from build_flows.planning.unit import BODIES, HANDOVER, OWN_KEYS, SUFFIXES, Fold, Unit
 from build_flows.planning.unit_terms import (
+    add_terms,
     converter_terms,
     mvau_terms,
     padding_terms,
@@ -189,6 +190,8 @@ def layer_units(layer: Layer, fold: Fold, *, narrow: bool = True) -> tuple[Unit,
         return (_maxpool(layer, fold),)
     if layer.kind == "global_sum":
         units = [_global_sum(layer, fold)]
+    elif layer.kind in ("threshold", "add"):
+        units = [_add(layer, fold)] if layer.others else []
     elif layer.kind == "conv" and has_window(layer):
         units = _windows(layer, fold)
         between = converter(units[-1].out_bits, fold.simd * layer.in_bits, layer.target.pixels * layer.mw * layer.in_bits)
@@ -385,6 +388,14 @@ def _mvau(layer: Layer, fold: Fold, narrow: bool) -> Unit:
         ),
         bram18=weights.bram18 + replay.bram18, dsp=fold.simd * ceil(fold.pe / products),
         ram_style="block" if weights.style == "block" else "distributed",
+    )
+
+
+def _add(layer: Layer, fold: Fold) -> Unit:
+    beats = layer.target.pixels * (layer.target.channels // fold.pe)
+    return Unit(
+        kind="add", folding={"pe": fold.pe}, in_bits=fold.pe * layer.in_bits, out_bits=fold.pe * layer.sum_bits, in_beats=beats,
+        out_beats=beats, cycles=beats, model="add", terms=add_terms(fold.pe, layer.sum_bits, len(layer.others)),
     )
 
 

@@ -1,27 +1,19 @@
-"""The network as compile sees it: ``golden.npz``'s description with every shape and width worked out.
+"""The network as compile sees it, with every shape and width worked out; feature maps are height x width x channels (NHWC without N)."""
 
-Of the arrays only the shapes are needed, not the values: FINN reads weights from the QONNX. Where they are at hand, the sums are as wide
-as these weights can make them. Feature maps are height x width x channels (NHWC without N).
-"""
-
-import json
-import zipfile
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
-
-import numpy as np
+from functools import cached_property
 
 from build_flows.base.errors import OfframpError
 from build_flows.planning.constants import Constants
 
-__all__ = ["Layer", "Network", "NetworkError", "Pair", "Shape", "from_meta", "fused", "read_network"]
+__all__ = ["IMAGE", "Layer", "Network", "NetworkError", "Pair", "Run", "Shape", "each_layer", "fused"]
 
-Shapes = Mapping[str, tuple[int, ...]]
 Pair = tuple[int, int]
 
-KINDS = ("conv", "linear", "maxpool", "global_sum")
+IMAGE = "image"
+"""What layers that read the images name as their input."""
 
 
 class NetworkError(OfframpError):
@@ -54,10 +46,11 @@ class Shape:
 class Layer:
     """One layer of the description with its shapes.
 
-    ``kind`` is ``conv``, ``linear``, ``maxpool`` or ``global_sum``; ``stage`` its stage, or the exit whose head or gate head (``head``) it
-    is in. Its input is ``source`` of ``in_bits``, its output ``target`` of ``out_bits``. ``acc_bits`` is the width, by data types alone, of
-    the sum before the thresholds (0 for ``maxpool``); where ``activation`` is false that sum is the output. ``sum_bits`` is its width as
-    the RTL has it, narrower where the weights are known (those of ``read_network``). ``kernel``, ``pad`` and ``stride``, each (of the
+    ``kind`` is ``conv``, ``linear``, ``maxpool``, ``global_sum``, ``threshold`` or ``add``; ``stage`` its stage, or the exit whose head or
+    gate head (``head``) it is in. It reads the layers called ``inputs`` (:data:`IMAGE`: the images), ``source`` of ``in_bits`` (those of
+    an addition but the first are of ``others``, (bits, signed)); its output is ``target`` of ``out_bits``. ``acc_bits`` is the width, by
+    data types alone, of the sum before the thresholds (0 for ``maxpool``); where ``activation`` is false that sum is the output.
+    ``sum_bits`` is its width as the RTL has it, narrower where the weights are known. ``kernel``, ``pad`` and ``stride``, each (of the
     height, of the width), are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0. ``finn_because`` is why the layer may be made of
     FINN's units alone; empty where it may have a body of ours. ``exchangeable``: its weights and thresholds may be exchanged.
     ``constants`` are its integers, where they are known.
@@ -83,6 +76,8 @@ class Layer:
     finn_because: str = 'build.layers = "finn"'
     exchangeable: bool = False
     constants: Constants | None = None
+    inputs: tuple[str, ...] = ()
+    others: tuple[tuple[int, bool], ...] = ()
 
     @property
     def padded(self) -> Shape:
@@ -110,10 +105,23 @@ class Layer:
         return self.target.pixels * self.mw * self.mh if self.weight_bits else 0
 
 
+@dataclass(frozen=True)
+class Run:
+    """Layers one behind the other, of a ``part`` (``stage``, ``head`` or ``gate``) and its ``index``: each but the first is all that reads
+    the one before it. What the last one gives goes into the runs ``behind``, by their places among all: into those whose first input it
+    is, so that runs form a tree. ``ends_stage``: it ends its stage; without layers it passes on what comes in."""
+
+    part: str
+    index: int
+    layers: tuple[Layer, ...]
+    behind: tuple[int, ...]
+    ends_stage: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """Stages and heads, one of each an exit; ``stages[k]`` feeds ``heads[k]`` and ``stages[k + 1]``, and the gate head ``gates[k]`` where
-    exit ``k`` has one (else it is empty)."""
+    """Stages and heads, one of each an exit; what ``stages[k]`` ends with feeds ``heads[k]`` and ``stages[k + 1]``, and the gate head
+    ``gates[k]`` where exit ``k`` has one (else it is empty). Layers of each are in an order in which they can be computed."""
 
     name: str
     classes: int
@@ -124,11 +132,29 @@ class Network:
     heads: tuple[tuple[Layer, ...], ...]
     gates: tuple[tuple[Layer, ...], ...] = ()
 
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """All layers as runs: those of stage 0, of head 0, of its gate head (none where there is none), of stage 1, ..."""
+        found: list[tuple[str, int, tuple[Layer, ...], bool]] = []
+        before: list[int] = []
+        begin, ends = IMAGE, {IMAGE: -1}
+        for k, row in enumerate(zip(self.stages, self.heads, self.gates or ((),) * len(self.heads), strict=True)):
+            for part, layers in zip(("stage", "head", "gate"), row, strict=True):
+                runs = _cut(layers, begin) if layers or part != "gate" else []
+                for place, run in enumerate(runs):
+                    before.append(ends[run[0].inputs[0] if run else begin])
+                    ends |= {layer.name: len(found) for layer in run}
+                    found.append((part, k, run, part == "stage" and place == len(runs) - 1))
+                if part == "stage":
+                    begin = layers[-1].name if layers else begin
+                    ends[begin] = len(found) - 1
+        return tuple(Run(part, k, layers, tuple(index for index, parent in enumerate(before) if parent == place), last)
+                     for place, (part, k, layers, last) in enumerate(found))
+
     @property
     def chains(self) -> tuple[tuple[Layer, ...], ...]:
-        """Layers that follow each other: those of stage 0, of head 0, of its gate head (none where there is none), of stage 1, ..."""
-        gates = self.gates or ((),) * len(self.heads)
-        return tuple(part for row in zip(self.stages, self.heads, gates, strict=True) for part in row)
+        """The layers of all runs."""
+        return tuple(run.layers for run in self.runs)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -143,236 +169,32 @@ class Network:
         raise NetworkError(f"no layer is called {name!r}; known are {', '.join(layer.name for layer in self.layers)}")
 
 
-def read_network(path: Path, exchangeable: bool = False, layers: str = "finn") -> Network:
-    """The network that ``golden.npz`` at ``path`` describes, of ``layers`` as ``build.layers`` says (:func:`fused`). With ``exchangeable``
-    heads, ``sum_bits`` of their layers hold whatever weights of their data type (narrow-range) can make, and none is ``fused``.
-
-    Raises :class:`NetworkError` when it is not such a file, OSError when it cannot be read.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            meta = json.loads(str(arrays["meta"][()]))
-            values = {key: arrays[key] for key in arrays.files if key != "meta"}
-    except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise NetworkError(f"{path}: not a golden.npz with a meta entry ({error})", hint="run the train step again") from error
-    try:
-        found = _known_sums(from_meta(meta, {key: value.shape for key, value in values.items()}), meta, values)
-        found = fused(found, exchangeable) if layers == "fused" else found
-        return _any_heads(found) if exchangeable else found
-    except NetworkError as error:
-        raise NetworkError(f"{path}: {error.message}", hint=error.hint) from error
-
-
-def from_meta(meta: Any, shapes: Shapes) -> Network:
-    """The network that the description ``meta`` (docs/interfaces.md, section 2) is of; ``shapes`` are those of the arrays it names, by key.
-
-    Raises :class:`NetworkError`.
-    """
-    if not isinstance(meta, Mapping) or meta.get("version") != 1:
-        found = meta.get("version") if isinstance(meta, Mapping) else meta
-        raise NetworkError(f"golden.npz version must be 1, not {found!r}")
-    entry = _Fields(_field(meta, "input", Mapping, "meta"), "input")
-    state = _State(
-        Shape(entry.integer("height", 1), entry.integer("width", 1), entry.integer("channels", 1)),
-        entry.integer("bits", 1, 8), entry.boolean("signed"),
-    )
-    classes = _Fields(meta, "meta").integer("classes", 2, 1000)
-    stages, heads = _field(meta, "stages", list, "meta"), _field(meta, "heads", list, "meta")
-    if not stages or len(stages) != len(heads):
-        raise NetworkError(f"a network has one head a stage, not stages={len(stages)}, heads={len(heads)}")
-    learned: list[Any] = _field(meta, "gates", list, "meta") if "gates" in meta else [{"layers": []}] * len(heads)
-    if len(learned) != len(heads):
-        raise NetworkError(f"gates must be as many as heads, {len(heads)}, not {len(learned)}")
-    names: set[str] = set()
-    chains: dict[str, list[tuple[Layer, ...]]] = {"stages": [], "heads": [], "gates": []}
-    at = state
-    for index, (stage, head, gate) in enumerate(zip(stages, heads, learned, strict=True)):
-        layers, at = _chain(stage, at, index, "stages", names, shapes)
-        chains["stages"].append(layers)
-        for part, raw, outputs in (("heads", head, classes), ("gates", gate, 1)):
-            layers, end = _chain(raw, at, index, part, names, shapes)
-            if (part == "heads" or layers) and (not layers or layers[-1].activation or end.shape.values != outputs):
-                told = f"{outputs} output{'s' if outputs > 1 else ''}, not {end.shape}"
-                raise NetworkError(f"{part}[{index}] must end in a linear layer without thresholds and with {told}")
-            chains[part].append(layers)
-    return Network(
-        name=str(meta.get("name", "")), classes=classes, source=state.shape, in_bits=state.bits, in_signed=state.signed,
-        stages=tuple(chains["stages"]), heads=tuple(chains["heads"]), gates=tuple(chains["gates"]) if any(chains["gates"]) else (),
-    )
+def _cut(layers: tuple[Layer, ...], begin: str) -> list[tuple[Layer, ...]]:
+    """``layers`` of a stage or head that begins with what ``begin`` gives, cut where paths fork and join; one run without layers where
+    there are none."""
+    readers = Counter(name for layer in layers for name in layer.inputs)
+    runs: list[tuple[Layer, ...]] = []
+    before = begin
+    for layer in layers:
+        if runs and layer.inputs == (before,) and readers[before] == 1:
+            runs[-1] = (*runs[-1], layer)
+        else:
+            runs.append((layer,))
+        before = layer.name
+    return runs or [()]
 
 
 def fused(network: Network, exchangeable: bool = False) -> Network:
     """``network`` whose layers may have a body of ours as well as FINN's units; those of ``exchangeable`` heads one whose weights may be
     exchanged. Gate heads are not exchanged: their sums are sized by their weights."""
-    found = _each(network, lambda layer: replace(layer, finn_because=""))
+    found = each_layer(network, lambda layer: replace(layer, finn_because=""))
     heads = tuple(tuple(replace(layer, exchangeable=exchangeable) for layer in chain) for chain in found.heads)
     return replace(found, heads=heads)
 
 
-def _each(network: Network, change: Callable[[Layer], Layer]) -> Network:
+def each_layer(network: Network, change: Callable[[Layer], Layer]) -> Network:
+    """``network`` with each layer changed."""
     stages, heads, gates = (
         tuple(tuple(change(layer) for layer in chain) for chain in chains) for chains in (network.stages, network.heads, network.gates)
     )
     return replace(network, stages=stages, heads=heads, gates=gates)
-
-
-@dataclass(frozen=True)
-class _State:
-    """What arrives at a layer."""
-
-    shape: Shape
-    bits: int
-    signed: bool
-
-
-class _Fields:
-    """Typed access to one JSON object; ``where`` names it in messages."""
-
-    def __init__(self, raw: Any, where: str) -> None:
-        self.raw = raw
-        self.where = where
-
-    def integer(self, key: str, low: int, high: int | None = None) -> int:
-        value: int = _field(self.raw, key, int, self.where)
-        if isinstance(value, bool) or value < low or (high is not None and value > high):
-            allowed = f"at least {low}" if high is None else f"from {low} to {high}"
-            raise NetworkError(f"{self.where}: {key} must be an integer {allowed}, not {value!r}")
-        return value
-
-    def pair(self, key: str, low: int) -> Pair:
-        """One integer for height and width, or a list of both."""
-        value = _field(self.raw, key, (int, list), self.where)
-        sides = value if isinstance(value, list) else [value, value]
-        if len(sides) != 2 or any(type(side) is not int or side < low for side in sides):
-            raise NetworkError(f"{self.where}: {key} must be an integer at least {low}, or a list of two, not {value!r}")
-        return sides[0], sides[1]
-
-    def boolean(self, key: str) -> bool:
-        value: bool = _field(self.raw, key, bool, self.where)
-        return value
-
-
-def _field(raw: Any, key: str, kind: Any, where: str) -> Any:
-    if not isinstance(raw, Mapping) or key not in raw:
-        raise NetworkError(f"{where} lacks {key!r}")
-    if not isinstance(raw[key], kind):
-        raise NetworkError(f"{where}: {key} must be {getattr(kind, '__name__', kind)}, not {raw[key]!r}")
-    return raw[key]
-
-
-def _chain(raw: Any, state: _State, stage: int, part: str, names: set[str], shapes: Shapes) -> tuple[tuple[Layer, ...], _State]:
-    where, head = f"{part}[{stage}]", part != "stages"
-    layers: list[Layer] = []
-    for number, item in enumerate(_field(raw, "layers", list, where)):
-        if layers and not layers[-1].activation and layers[-1].kind != "maxpool":
-            raise NetworkError(f"{layers[-1].name} has no thresholds, so it must be the last layer of a head")
-        name = _field(item, "name", str, f"{where}.layers[{number}]")
-        if name in names:
-            raise NetworkError(f"two layers are called {name!r}")
-        names.add(name)
-        layer = _layer(_Fields(item, name), name, state, stage, head, shapes)
-        layers.append(layer)
-        state = _State(layer.target, layer.out_bits, layer.out_signed)
-    if not head and layers and not layers[-1].activation and layers[-1].kind != "maxpool":
-        raise NetworkError(f"{layers[-1].name} has no thresholds, so it cannot be in a stage")
-    return tuple(layers), state
-
-
-def _layer(fields: _Fields, name: str, state: _State, stage: int, head: bool, shapes: Shapes) -> Layer:
-    kind = _field(fields.raw, "kind", str, name)
-    if kind not in KINDS:
-        raise NetworkError(f"{name}: kind must be one of {', '.join(KINDS)}, not {kind!r}")
-    source, weight_bits, target = state.shape, 0, state.shape
-    kernel, stride, pad = (1, 1), (1, 1), (0, 0)
-    if kind in ("conv", "linear"):
-        weight_bits = fields.integer("weight_bits", 2, 8)
-        for key, value in (("in_bits", state.bits), ("in_signed", state.signed)):
-            if key in fields.raw and fields.raw[key] != value:
-                raise NetworkError(f"{name}: {key} must be that of the layer before, {value!r}, not {fields.raw[key]!r}")
-    if kind in ("conv", "maxpool"):
-        kernel, stride = fields.pair("kernel", 1), fields.pair("stride", 1)
-        pad = fields.pair("pad", 0) if kind == "conv" else (0, 0)
-        height, width = source.height + 2 * pad[0], source.width + 2 * pad[1]
-        if kernel[0] > height or kernel[1] > width:
-            raise NetworkError(f"{name}: kernel must fit its padded input, not kernel={fields.raw['kernel']}, input={height}x{width}")
-        target = Shape((height - kernel[0]) // stride[0] + 1, (width - kernel[1]) // stride[1] + 1, source.channels)
-    if kind == "conv":
-        channels = _outputs(fields, name, shapes, (*kernel, source.channels))
-        target = Shape(target.height, target.width, channels)
-    elif kind == "linear":
-        target = Shape(1, 1, _outputs(fields, name, shapes, (source.values,)))
-    elif kind == "global_sum":
-        target = Shape(1, 1, source.channels)
-    terms = {"conv": kernel[0] * kernel[1] * source.channels, "linear": source.values, "maxpool": 1, "global_sum": source.pixels}[kind]
-    acc_bits = 0 if kind == "maxpool" else _sum_bits(terms, state, weight_bits)
-    activation = "thresholds" in fields.raw
-    if kind == "maxpool":
-        out_bits, out_signed = state.bits, state.signed
-    elif activation:
-        out_bits, out_signed = fields.integer("out_bits", 1, 8), fields.boolean("out_signed")
-    else:
-        out_bits, out_signed = acc_bits, bool(weight_bits) or state.signed
-    return Layer(
-        name=name, kind=kind, stage=stage, head=head, source=source, target=target, in_bits=state.bits, in_signed=state.signed,
-        out_bits=out_bits, out_signed=out_signed, acc_bits=acc_bits, sum_bits=acc_bits, activation=activation, kernel=kernel,
-        pad=pad, stride=stride, weight_bits=weight_bits,
-    )
-
-
-def _outputs(fields: _Fields, name: str, shapes: Shapes, inputs: tuple[int, ...]) -> int:
-    """Outputs of a layer with weights, from the shape of its weight array ``[outputs, *inputs]``."""
-    key = _field(fields.raw, "weight", str, name)
-    shape = shapes.get(key)
-    if shape is None:
-        raise NetworkError(f"{name}: weight {key!r} is not among the arrays")
-    if len(shape) != 1 + len(inputs) or tuple(shape[1:]) != inputs or shape[0] < 1:
-        wanted = ", ".join(str(size) for size in ("outputs", *inputs))
-        raise NetworkError(f"{name}: weight {key!r} must have shape [{wanted}], not {list(shape)}")
-    return int(shape[0])
-
-
-def _known_sums(network: Network, meta: Any, values: Mapping[str, np.ndarray[Any, Any]]) -> Network:
-    """``network`` with its constants, and the ``sum_bits`` that its weights make possible."""
-    keys = {item["name"]: item for part in ("stages", "heads", "gates") for chain in meta.get(part, ())
-            for item in chain["layers"] if "weight" in item}
-
-    def known(layer: Layer) -> Layer:
-        if layer.name not in keys:
-            return layer
-        kernels = values[keys[layer.name]["weight"]].astype(np.int64)
-        weights = kernels.reshape(layer.mh, -1)
-        above, below = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
-        low, high = (-(2 ** (layer.in_bits - 1)), 2 ** (layer.in_bits - 1) - 1) if layer.in_signed else (0, 2**layer.in_bits - 1)
-        lows, highs = above * low + below * high, above * high + below * low
-        least, most = int(lows.min()), int(highs.max())
-        thresholds = values.get(keys[layer.name].get("thresholds", ""))
-        if thresholds is not None:
-            thresholds = np.clip(thresholds.astype(np.int64), lows[:, None], highs[:, None] + 1)
-        return replace(
-            layer, sum_bits=1 + max(most.bit_length(), (-least - 1).bit_length() if least < 0 else 0),
-            constants=Constants.of(kernels.reshape(layer.mh, *layer.kernel, -1), thresholds, int(keys[layer.name].get("out_min", 0))),
-        )
-
-    return _each(network, known)
-
-
-def _any_heads(network: Network) -> Network:
-    """``network`` with the ``sum_bits`` of its heads by data types."""
-
-    def sized(layer: Layer) -> Layer:
-        if not layer.weight_bits:
-            return layer
-        top = 2 ** (layer.in_bits - 1) if layer.in_signed else 2**layer.in_bits - 1
-        most: int = layer.mw * top * (2 ** (layer.weight_bits - 1) - 1)
-        return replace(layer, sum_bits=1 + most.bit_length())
-
-    return replace(network, heads=tuple(tuple(sized(layer) for layer in chain) for chain in network.heads))
-
-
-def _sum_bits(terms: int, state: _State, weight_bits: int) -> int:
-    """Width of the sum of ``terms`` products (of inputs, where there are no weights) by data types alone; weights need not be narrow."""
-    top: int = 2 ** (state.bits - 1) if state.signed else 2**state.bits - 1
-    if not weight_bits:
-        return (terms * top).bit_length() + int(state.signed)
-    bits: int = (terms * top * 2 ** (weight_bits - 1)).bit_length() + 1
-    return bits

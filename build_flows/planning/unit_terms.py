@@ -7,7 +7,9 @@ and ``shift`` are LUTs that are memory and shift register, ``one`` is 1.
 from functools import lru_cache
 from math import ceil, gcd
 
-__all__ = ["Terms", "converter_terms", "mvau_terms", "padding_terms", "pool_terms", "sum_terms", "threshold_terms", "window_terms"]
+__all__ = [
+    "Terms", "add_terms", "converter_terms", "mvau_terms", "padding_terms", "pool_terms", "sum_terms", "threshold_terms", "window_terms",
+]
 
 Terms = dict[str, float]
 
@@ -20,6 +22,11 @@ _DSP_BITS = 48
 def log2(value: int) -> int:
     """Bits that count ``value`` things."""
     return max(0, value - 1).bit_length()
+
+
+def add_terms(lanes: int, bits: int, others: int) -> Terms:
+    """Adders: of each of ``lanes`` sums of ``bits`` a register, and an adder for each of ``others``, the inputs but the first."""
+    return {"added": lanes * bits * others, "bits": lanes * bits, "one": 1}
 
 
 def padding_terms(bits: int, width: int, height: int, folds: int) -> Terms:

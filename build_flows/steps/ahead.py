@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from build_flows.base.errors import ConfigError
 from build_flows.base.ui import Ui
-from build_flows.planning.network import Network, from_meta, fused
+from build_flows.planning.network import Network, fused
 from build_flows.planning.pace import LEAST_REACH, fastest, planned_reach
+from build_flows.planning.read_network import from_meta
 from build_flows.steps.calibrate import cost_price
 from build_flows.steps.data import data_named, project_dataset
 from build_flows.steps.engine import Work

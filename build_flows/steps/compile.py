@@ -25,8 +25,8 @@ from build_flows.planning.folding_search import search
 from build_flows.planning.gate_costs import gate_cost
 from build_flows.planning.gate_model import GatePlan, plan_gates
 from build_flows.planning.layer_costs import HANDOVER
-from build_flows.planning.network import read_network
 from build_flows.planning.pace import planned_reach
+from build_flows.planning.read_network import read_network
 from build_flows.project.sections import BuildSection, TargetSection
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.overrun import overrun_told

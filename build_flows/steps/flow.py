@@ -21,7 +21,7 @@ from build_flows.base.errors import OfframpError
 from build_flows.base.interval import wilson
 from build_flows.base.parts import find_part
 from build_flows.base.ui import Ui
-from build_flows.planning.network import read_network
+from build_flows.planning.read_network import read_network
 from build_flows.planning.verdict import predicted
 from build_flows.project.load import Project
 from build_flows.steps import subnet as subnet_step

@@ -3,7 +3,8 @@
 
 from typing import Any
 
-from build_flows.planning.network import Network, from_meta
+from build_flows.planning.network import Network
+from build_flows.planning.read_network import from_meta
 
 Words = tuple[Any, ...]
 

@@ -15,9 +15,9 @@ __all__ = ["AmaranthBackend"]
 class AmaranthBackend(RTLBackend):
     """Mixin of an RTL layer whose Verilog is converted from an Amaranth component at code generation.
 
-    The component has one input stream ``i`` and an output stream ``o``, or an array of them. Ports are those of any FINN unit
-    (``ap_clk``, ``ap_rst_n``, ``in0_V_*``, ``out0_V_*``, ``out1_V_*``), and the module has the node's name. What memories hold that may be
-    exchanged (:mod:`hw.exchangeable`) stands in files beside it.
+    The component has an input stream ``i`` and an output stream ``o``, or an array of them. Ports are those of any FINN unit
+    (``ap_clk``, ``ap_rst_n``, ``in0_V_*``, ``in1_V_*``, ``out0_V_*``, ``out1_V_*``), and the module has the node's name. What memories
+    hold that may be exchanged (:mod:`hw.exchangeable`) stands in files beside it.
     """
 
     @abstractmethod
@@ -26,11 +26,13 @@ class AmaranthBackend(RTLBackend):
 
     def generate_hdl(self, model: Any, fpgapart: str, clk: float) -> None:
         component = self.component(model)
-        streams = component.o if isinstance(component.o, list) else [component.o]
-        outputs = {f"out{index}_V": stream for index, stream in enumerate(streams)}
+        inputs, outputs = (
+            {f"{side}{index}_V": stream for index, stream in enumerate(end if isinstance(end, list) else [end])}
+            for side, end in (("in", component.i), ("out", component.o))
+        )
         name = self.get_verilog_top_module_name()
         folder = self.get_nodeattr("code_gen_dir_ipgen")
-        text, contents = externalise(axis_verilog(component, name, inputs={"in0_V": component.i}, outputs=outputs), name)
+        text, contents = externalise(axis_verilog(component, name, inputs=inputs, outputs=outputs), name)
         (Path(folder) / f"{name}.v").write_text(text)
         for file, rows in contents.items():
             (Path(folder) / Path(file).name).write_text(rows)

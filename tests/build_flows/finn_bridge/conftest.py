@@ -11,7 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from build_flows.finn_bridge.compile_graph import compile_graph
 from build_flows.finn_bridge.import_graph import import_graph
 from build_flows.planning.layer_costs import fold_options
-from build_flows.planning.network import read_network
+from build_flows.planning.read_network import read_network
 from quant_models.integers.export import export_golden, export_qonnx
 from quant_models.networks.net import MultiExitNet
 from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec

@@ -6,7 +6,7 @@ from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.finn_folding import finn_folding
 from build_flows.planning.folding import evaluate
 from build_flows.planning.layer_costs import Fold
-from build_flows.planning.network import read_network
+from build_flows.planning.read_network import read_network
 from quant_models.networks.presets import PRESETS
 
 from .conftest import PART, export

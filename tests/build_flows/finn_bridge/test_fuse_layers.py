@@ -11,7 +11,7 @@ from build_flows.finn_bridge.compile_graph import compile_graph
 from build_flows.finn_bridge.describe import _layer
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.saved_graph import load_graph, save_graph
-from build_flows.planning.network import read_network
+from build_flows.planning.read_network import read_network
 from build_flows.planning.shared_units import shared_unit
 from build_flows.planning.unit import Fold
 from quant_models.networks.spec import Activation, Conv, Linear, MaxPool, NetSpec

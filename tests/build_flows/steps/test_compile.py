@@ -10,7 +10,7 @@ import pytest
 
 from build_flows.finn_bridge.finn_folding import finn_folding
 from build_flows.planning.folding_file import read_toml
-from build_flows.planning.network import read_network
+from build_flows.planning.read_network import read_network
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
 from build_flows.steps import compile

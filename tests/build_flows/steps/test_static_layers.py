@@ -5,7 +5,7 @@ import json
 import pytest
 
 from build_flows.base.ui import SilentUi
-from build_flows.planning.network import read_network
+from build_flows.planning.read_network import read_network
 from build_flows.steps import flow
 from hw.netlist import load
 from tests.build_flows.projects import project

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from build_flows.planning.network import NetworkError, Shape, from_meta, fused, read_network
+from build_flows.planning.network import NetworkError, Shape, fused
+from build_flows.planning.read_network import from_meta, read_network
 
 ACT = {"thresholds": "t", "out_bits": 4, "out_signed": False, "out_min": 0}
 
@@ -111,7 +112,7 @@ def test_a_gate_head_stands_beside_the_head():
 @pytest.mark.parametrize(
     ("changes", "shapes", "message"),
     [
-        ({"version": 2}, {}, "version must be 1, not 2"),
+        ({"version": 3}, {}, "version must be one of 1, 2, not 3"),
         ({"classes": 1}, {}, "classes must be an integer from 2 to 1000, not 1"),
         ({"heads": []}, {}, "one head a stage, not stages=1, heads=0"),
         ({"stage": {"kernel": 12}}, {}, "stage0_conv0: kernel must fit its padded input, not kernel=12, input=11x14"),

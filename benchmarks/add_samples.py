@@ -22,7 +22,7 @@ def draw_adds(golden: Path, draw: random.Random, most: int) -> Iterator[tuple[st
     layers = [layer for layer in read_network(golden).layers if layer.activation and layer.weight_bits]
     for _ in range(most):
         layer, signed = draw.choice(layers), draw.random() < 0.5
-        kinds = [(draw.randint(2, 8), signed or draw.random() < 0.3) for _ in range(draw.choice((2, 2, 3)))]
+        kinds = [(draw.randint(2, 8), signed or draw.random() < 0.3) for _ in range(draw.choice((2, 2, 2, 3)))]
         lanes = draw.choice(divisors(layer.target.channels))
         (bits, first), bits_out = kinds[0], sum_bits(kinds)[0]
         added = replace(layer, kind="add", source=layer.target, in_bits=bits, in_signed=first, others=tuple(kinds[1:]), sum_bits=bits_out,

@@ -192,7 +192,7 @@ def test_what_was_planned_is_what_there_is(pairs, mixed, mixed_rtl, change, mess
     network = read_network(pairs / "golden.npz", layers="fused")
     plan = shared_unit(network.layer("stage0_conv0"), Fold(**MIXED["stage0_conv0"]), network.layer("stage0_pool0"))
     (node,) = (node for node in mixed.model.graph.node if node.name == "stage0_conv0")
-    given = mixed.units[0], node, dataclasses.replace(plan, **change), Generated({"stage0_conv0": mixed.layers[0].files}, {})
+    given = mixed.model, mixed.units[0], node, dataclasses.replace(plan, **change), Generated({"stage0_conv0": mixed.layers[0].files}, {})
     if message is None:
         assert _layer(*given, PART, mixed_rtl) == mixed.layers[0]
     else:

@@ -27,11 +27,12 @@ def test_a_solution_costs_what_its_folding_does():
 def test_another_choice_of_a_layer_changes_its_cost_and_its_converters():
     space = Space(NET, TARGETS, True, None)
     found = space.cheapest(ALIKE)
-    place = ("head", 1, 0)
+    place = (next(run for run, its in enumerate(space.runs) if (its.part, its.index) == ("head", 1)), 0)
+    stage = space.before[place[0]]
     for choice in space.choices[place]:
         other = space.solution({**found.picked, place: choice}, found.input_pe)
         assert space.folds(other)["head1_linear0"] == choice.folds[0]
-        (last,) = [picked for at, picked in found.picked.items() if at[:2] == ("stage", 1) and at[2] + len(picked.folds) == 4]
+        (last,) = [picked for at, picked in found.picked.items() if at[0] == stage and at[1] + len(picked.folds) == 4]
         layer = NET.layer("head1_linear0")
         frame = layer.source.values * layer.in_bits
         before, after = (space.between(last.out_bits, item.in_bits, frame) for item in (found.picked[place], choice))
@@ -41,5 +42,6 @@ def test_another_choice_of_a_layer_changes_its_cost_and_its_converters():
 
 def test_a_gate_takes_what_its_stage_is_wide():
     space = Space(NET, TARGETS, True, REACH)
-    assert space.gate("stage", 0, 20)[3] > 0
-    assert space.gate("stage", 1, 20) == space.gate("head", 0, 20) == (0, 0, 0, 0, 0, 0)
+    places = {(run.part, run.index): place for place, run in enumerate(space.runs)}
+    assert space.gate(places["stage", 0], 20)[3] > 0
+    assert space.gate(places["stage", 1], 20) == space.gate(places["head", 0], 20) == (0, 0, 0, 0, 0, 0)

@@ -72,11 +72,9 @@ def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
     model = _streamline(model)
     model = model.transform(LowerConvsToMatMul())
     _pools_in_nhwc(model)
-    for step in (InferShapes(), InferDataTypes(), InferDataLayouts(), absorb.AbsorbTransposeIntoMultiThreshold(),
-                 reorder.MoveTransposePastFork(), absorb.AbsorbTransposeIntoMultiThreshold(), reorder.MoveTransposePastJoinAdd(),
-                 absorb.AbsorbTransposeIntoMultiThreshold(), absorb.AbsorbConsecutiveTransposes(),
-                 absorb.AbsorbTransposeIntoFlatten()):
+    for step in (InferShapes(), InferDataTypes(), InferDataLayouts()):
         model = model.transform(step)
+    model = _turn(model).transform(absorb.AbsorbTransposeIntoFlatten())
     model = _streamline(model)
     model = model.transform(InferDataLayouts())
     for step in (InferThresholdingLayer(), InferQuantizedMatrixVectorActivation(), InferConvInpGen(), InferFMPadding(),
@@ -140,6 +138,17 @@ def _streamline(model: ModelWrapper) -> ModelWrapper:
     return model
 
 
+def _turn(model: ModelWrapper) -> ModelWrapper:
+    """Transposes down the graph, into thresholds and past forks and sums, until they cancel: once for each fork or sum behind another."""
+    while True:
+        before = _wiring(model)
+        for step in (absorb.AbsorbTransposeIntoMultiThreshold(), reorder.MoveTransposePastFork(), reorder.MoveTransposePastJoinAdd(),
+                     absorb.AbsorbTransposeIntoMultiThreshold(), absorb.AbsorbConsecutiveTransposes()):
+            model = model.transform(step)
+        if _wiring(model) == before:
+            return model
+
+
 def _wiring(model: ModelWrapper) -> list[tuple[str, ...]]:
     return [(node.op_type, *node.input, *node.output) for node in model.graph.node]
 
@@ -195,14 +204,15 @@ def _pools_in_nhwc(model: ModelWrapper) -> None:
 
 
 def _drop_input_transpose(model: ModelWrapper) -> None:
-    """Images arrive in NHWC, so the transpose at the input goes, and the input changes shape."""
+    """Images arrive in NHWC, so the transposes at the input go, and the input changes shape."""
     name = model.graph.input[0].name
-    first = _only(model.find_consumers(name), "the network's input")
-    if first.op_type == "Transpose" and _ints(first, "perm", []) == NCHW_TO_NHWC:
-        kind, shape = model.get_tensor_datatype(name), model.get_tensor_shape(first.output[0])
-        for node in model.find_consumers(first.output[0]):
-            node.input[0] = name
-        model.graph.node.remove(first)
+    readers = model.find_consumers(name) or []
+    if readers and all(node.op_type == "Transpose" and _ints(node, "perm", []) == NCHW_TO_NHWC for node in readers):
+        kind, shape = model.get_tensor_datatype(name), model.get_tensor_shape(readers[0].output[0])
+        for first in readers:
+            for node in model.find_consumers(first.output[0]):
+                node.input[list(node.input).index(first.output[0])] = name
+            model.graph.node.remove(first)
         model.set_tensor_shape(name, shape)
         model.set_tensor_datatype(name, kind)
 
@@ -210,8 +220,8 @@ def _drop_input_transpose(model: ModelWrapper) -> None:
 def _drop_input_flatten(model: ModelWrapper) -> None:
     """A linear layer that reads the images takes them in NHWC, as they arrive: its weights change places."""
     name = model.graph.input[0].name
-    flat = _only(model.find_consumers(name), "the network's input")
-    if flat.op_type not in ("Flatten", "Reshape"):
+    flat = (model.find_consumers(name) or [None])[0]
+    if flat is None or flat.op_type not in ("Flatten", "Reshape"):
         return
     layer = _only(model.find_consumers(flat.output[0]), f"{flat.op_type} {flat.name}")
     if not layer.op_type.startswith("MVAU"):
@@ -227,14 +237,21 @@ def _drop_input_flatten(model: ModelWrapper) -> None:
 
 
 def _join(model: ModelWrapper) -> None:
-    """Put a unit that adds streams where maps of integers are added."""
+    """Put a unit that adds streams where maps of integers are added: one for a sum of several."""
     for node in list(model.graph.node):
         if node.op_type != "Add" or any(model.get_initializer(tensor) is not None for tensor in node.input):
             continue
-        shape, kinds = model.get_tensor_shape(node.input[0]), [model.get_tensor_datatype(tensor) for tensor in node.input]
+        given: list[str] = []
+        for tensor in node.input:
+            source = model.find_producer(tensor)
+            inner = source is not None and source.op_type == "StreamAdd_rtl" and len(model.find_consumers(tensor)) == 1
+            given += list(source.input) if inner else [tensor]
+            if inner:
+                model.graph.node.remove(source)
+        shape, kinds = model.get_tensor_shape(node.input[0]), [model.get_tensor_datatype(tensor) for tensor in given]
         if not all(kind.is_integer() for kind in kinds):
-            raise CompileError(f"Add {node.name} must add integers of one scale, but scales of {' and '.join(node.input)} differ")
-        new = helper.make_node("StreamAdd_rtl", list(node.input), list(node.output), domain=RTL_DOMAIN, backend="fpgadataflow",
+            raise CompileError(f"Add {node.name} must add integers of one scale, but scales of {' and '.join(given)} differ")
+        new = helper.make_node("StreamAdd_rtl", given, list(node.output), domain=RTL_DOMAIN, backend="fpgadataflow",
                                NumChannels=shape[-1], PE=1, numInputVectors=shape[:-1], inputDataTypes=[kind.name for kind in kinds])
         model.graph.node.insert(list(model.graph.node).index(node), new)
         model.graph.node.remove(node)

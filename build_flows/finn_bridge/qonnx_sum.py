@@ -73,6 +73,11 @@ class Sum:
     others: tuple[Value, ...] = ()
 
     @property
+    def pure(self) -> bool:
+        """Whether it is a sum of maps, and nothing has been done to it yet."""
+        return self.kind == "add" and not (self.relu or self.factors or self.pools)
+
+    @property
     def sources(self) -> tuple[Value, ...]:
         """All that it reads."""
         return self.source, *self.others
@@ -90,13 +95,14 @@ def joined(node: Any, given: Sequence[tuple[Value, Sum | None]]) -> Sum:
 
     Raises :class:`CompileError` naming the node, and what to do.
     """
-    where, values = called(node), [value for value, _ in given]
+    where = called(node)
+    values = [value for source, total in given for value in ((source,) if total is None or not total.pure else total.sources)]
     if node.op_type != "Add":
         raise CompileError(f"{where} joins {len(given)} paths; allowed: an Add of two that are quantised to one scale")
     if len({value.tensor for value in values}) < len(values):
         raise CompileError(f"{where} adds {values[0].tensor} to itself; allowed: a Mul by 2")
-    for value, total in given:
-        if total is not None or not value.bits:
+    for value in values:
+        if not value.bits:
             raise CompileError(f"{where}: {value.tensor} must be quantised before it is added (one QuantIdentity for both paths)")
         if value.flat != values[0].flat or value.order != values[0].order or value.shape != values[0].shape:
             raise CompileError(f"{where}: must add maps of one shape, not {_told(values[0])} and {_told(value)}")

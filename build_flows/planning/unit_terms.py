@@ -25,8 +25,8 @@ def log2(value: int) -> int:
 
 
 def add_terms(lanes: int, bits: int, others: int) -> Terms:
-    """Adders: of each of ``lanes`` sums of ``bits`` a register and an adder of two, and for each of ``others``, the inputs, behind the second
-    two look-up tables a bit that make two summands of three."""
+    """Adders: of each of ``lanes`` sums of ``bits`` a register and an adder of two, and for each of ``others``, the inputs but the first,
+    behind the second two look-up tables a bit that make two summands of three."""
     return {"bits": lanes * bits, "more": lanes * bits * (others - 1), "one": 1}
 
 

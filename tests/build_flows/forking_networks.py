@@ -1,0 +1,153 @@
+"""Brevitas networks whose paths fork and join: skips as they are, through a convolution, across blocks, from the images on, in a head."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from brevitas import nn as qnn
+from brevitas.inject.enum import ScalingImplType
+from brevitas.quant import Int8WeightPerTensorFloat, Int16Bias, Uint8ActPerTensorFloat
+from torch import Tensor, nn
+
+from build_flows.artefacts.own_layers import OwnNetwork, write_golden
+from build_flows.finn_bridge.read_qonnx import read_qonnx
+from build_flows.finn_bridge.write_qonnx import write_qonnx
+from quant_models.bring.own import export_own, float_logits
+
+__all__ = ["CLASSES", "NETWORKS", "SHAPE", "Block", "Net", "export"]
+
+SHAPE = (6, 5, 2)
+CLASSES = 3
+
+
+class Pixels(Uint8ActPerTensorFloat):
+    """The bytes of an image as they are."""
+
+    scaling_impl_type = ScalingImplType.CONST
+    scaling_init = 255 / 256
+
+
+def conv(ins: int, outs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        qnn.QuantConv2d(ins, outs, kernel, stride=stride, padding=kernel // 2, bias=False, weight_bit_width=4), nn.BatchNorm2d(outs))
+
+
+def relu(bits: int = 4) -> nn.Module:
+    return qnn.QuantReLU(bit_width=bits, return_quant_tensor=True)
+
+
+def both(bits: int = 4) -> nn.Module:
+    return qnn.QuantIdentity(bit_width=bits, return_quant_tensor=True)
+
+
+class Block(nn.Module):
+    """Two convolutions and a skip, through a 1x1 convolution where ``outs`` or ``stride`` ask for it; one quantiser before the sum."""
+
+    def __init__(self, ins: int, outs: int, stride: int = 1, bits: int = 4, behind: nn.Module | None = None) -> None:
+        super().__init__()
+        self.first, self.second = nn.Sequential(conv(ins, outs, 3, stride), relu(bits)), conv(outs, outs)
+        self.skip = conv(ins, outs, 1, stride) if (ins, stride) != (outs, 1) else nn.Identity()
+        self.same, self.behind = both(bits), behind or relu(bits)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.behind(self.same(self.second(self.first(x))) + self.same(self.skip(x)))
+        return found
+
+
+class Net(nn.Module):
+    """Two exits: images to ``begin``, ``early`` and ``onward``, ``last``."""
+
+    def __init__(self, begin: nn.Module, early: nn.Module, onward: nn.Module, last: nn.Module) -> None:
+        super().__init__()
+        self.pixels = qnn.QuantIdentity(Pixels, return_quant_tensor=True)
+        self.begin, self.early, self.onward, self.last = begin, early, onward, last
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        begun = self.begin(self.pixels(x))
+        return self.early(begun), self.last(self.onward(begun))
+
+
+class Around(nn.Module):
+    """``inner`` with a skip around all of it."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner, self.same, self.behind = inner, both(), relu()
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.behind(self.same(self.inner(x)) + self.same(x))
+        return found
+
+
+class Three(nn.Module):
+    """The sum of three paths, behind which no ReLU stands."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.one, self.two, self.same, self.behind = conv(channels, channels, 1), conv(channels, channels), both(3), both(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.behind(self.same(self.one(x)) + self.same(self.two(x)) + self.same(x))
+        return found
+
+
+class Normed(nn.Module):
+    """Batch norm and ReLU behind the sum, as blocks that normalise before they convolve have them."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv, self.same, self.behind = conv(channels, channels), both(), nn.Sequential(nn.BatchNorm2d(channels), relu())
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.behind(self.same(self.conv(x)) + self.same(x))
+        return found
+
+
+def logits(size: int) -> nn.Sequential:
+    return nn.Sequential(nn.Flatten(), qnn.QuantLinear(
+        size, CLASSES, bias=True, weight_quant=Int8WeightPerTensorFloat, weight_bit_width=4, bias_quant=Int16Bias))
+
+
+def gap(channels: int) -> nn.Sequential:
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), qnn.QuantIdentity(bit_width=8, return_quant_tensor=True), logits(channels))
+
+
+def first() -> nn.Sequential:
+    return nn.Sequential(conv(2, 4), relu())
+
+
+NETWORKS: dict[str, Callable[[], Net]] = {
+    "as it is": lambda: Net(first(), logits(120), Block(4, 4), logits(120)),
+    "through a convolution": lambda: Net(first(), logits(120), Block(4, 6, 2), gap(6)),
+    "blocks on both sides": lambda: Net(
+        nn.Sequential(first(), Block(4, 4)), logits(120), nn.Sequential(Block(4, 6, 2), Block(6, 6)), gap(6)),
+    "across blocks": lambda: Net(first(), logits(120), Around(nn.Sequential(Block(4, 4), Block(4, 4))), gap(4)),
+    "from the images": lambda: Net(Block(2, 4), logits(120), nn.Sequential(conv(4, 3), relu()), logits(90)),
+    "in a head": lambda: Net(first(), nn.Sequential(Block(4, 4, bits=3), logits(120)), nn.Sequential(conv(4, 3), relu()), logits(90)),
+    "of three": lambda: Net(first(), logits(120), Three(4), logits(120)),
+    "normed behind": lambda: Net(first(), logits(120), nn.Sequential(Normed(4), nn.MaxPool2d(2)), logits(24)),
+    "pooled first": lambda: Net(nn.Sequential(first(), nn.MaxPool2d(2)), logits(24), Block(4, 4, bits=5), logits(24)),
+}
+
+
+def export(name: str, folder: Path, images: int = 60) -> tuple[OwnNetwork, np.ndarray, tuple[np.ndarray, ...]]:
+    """``golden.npz`` and ``model.onnx`` of the network called ``name`` in ``folder``; what was read, random images and what Brevitas makes
+    of them."""
+    torch.manual_seed(7)
+    net = NETWORKS[name]()
+    with torch.no_grad():
+        for part in net.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.weight.uniform_(0.5, 1.5)
+                part.bias.normal_(0, 0.2)
+        for _ in range(12):
+            net(torch.randint(0, 256, (16, SHAPE[2], *SHAPE[:2])) / 256)
+    net.eval()
+    folder.mkdir(parents=True, exist_ok=True)
+    export_own(net, SHAPE, folder / "exported.onnx")
+    found = read_qonnx(folder / "exported.onnx")
+    write_golden(found, "forking", folder / "golden.npz")
+    write_qonnx(found, folder / "model.onnx")
+    some = np.random.default_rng(3).integers(0, 256, (images, *SHAPE), dtype=np.uint8)
+    return found, some, float_logits(net, some, found.scale)

@@ -15,7 +15,7 @@ from build_flows.finn_bridge.read_qonnx import read_qonnx
 from build_flows.finn_bridge.write_qonnx import write_qonnx
 from quant_models.bring.own import export_own, float_logits
 
-__all__ = ["CLASSES", "NETWORKS", "SHAPE", "Block", "Net", "export"]
+__all__ = ["CLASSES", "NETWORKS", "SHAPE", "Block", "Net", "export", "settled"]
 
 SHAPE = (6, 5, 2)
 CLASSES = 3
@@ -131,9 +131,8 @@ NETWORKS: dict[str, Callable[[], Net]] = {
 }
 
 
-def export(name: str, folder: Path, images: int = 60) -> tuple[OwnNetwork, np.ndarray, tuple[np.ndarray, ...]]:
-    """``golden.npz`` and ``model.onnx`` of the network called ``name`` in ``folder``; what was read, random images and what Brevitas makes
-    of them."""
+def settled(name: str) -> Net:
+    """The network called ``name``, untrained, its scales and statistics those of random images."""
     torch.manual_seed(7)
     net = NETWORKS[name]()
     with torch.no_grad():
@@ -143,7 +142,13 @@ def export(name: str, folder: Path, images: int = 60) -> tuple[OwnNetwork, np.nd
                 part.bias.normal_(0, 0.2)
         for _ in range(12):
             net(torch.randint(0, 256, (16, SHAPE[2], *SHAPE[:2])) / 256)
-    net.eval()
+    return net.eval()
+
+
+def export(name: str, folder: Path, images: int = 60) -> tuple[OwnNetwork, np.ndarray, tuple[np.ndarray, ...]]:
+    """``golden.npz`` and ``model.onnx`` of the network called ``name`` in ``folder``; what was read, random images and what Brevitas makes
+    of them."""
+    net = settled(name)
     folder.mkdir(parents=True, exist_ok=True)
     export_own(net, SHAPE, folder / "exported.onnx")
     found = read_qonnx(folder / "exported.onnx")

@@ -12,9 +12,12 @@ import numpy as np
 
 from build_flows.artefacts.own_layers import OwnLayer, OwnNetwork
 from build_flows.finn_bridge.errors import CompileError
+from build_flows.finn_bridge.qonnx_acts import quantised
 from build_flows.finn_bridge.qonnx_graph import Graph, called, load_qonnx
-from build_flows.finn_bridge.qonnx_layers import average, conv, linear, max_pool
-from build_flows.finn_bridge.qonnx_sum import Sum, Value, act, add_affine, add_pool, add_relu, as_logits
+from build_flows.finn_bridge.qonnx_layers import conv, linear, max_pool
+from build_flows.finn_bridge.qonnx_means import average, behind, whole
+from build_flows.finn_bridge.qonnx_sum import NO_MARGIN, Sum, Value, add_affine, add_clip, add_pool, as_logits
+from build_flows.finn_bridge.qonnx_windows import pad
 from build_flows.finn_bridge.qonnx_words import before_quantiser, unknown
 
 __all__ = ["SCALES", "read_qonnx"]
@@ -173,35 +176,43 @@ class _Reader:
 
     def step(self, node: Any, value: Value, total: Sum | None, layers: list[OwnLayer]) -> tuple[Value, Sum | None]:
         """Past one ``node``; finished layers are added to ``layers``."""
-        after = replace(value, tensor=node.output[0])
+        after = replace(value, tensor=node.output[0], margin=NO_MARGIN)
         match node.op_type:
             case "Identity" | "Dropout" | "Transpose":
                 return self.pass_by(node, value), total
             case "Flatten" | "Reshape" | "Squeeze":
                 return self.flattened(node, value, total), total
+            case "Pad":
+                return pad(self.graph, node, value, total), total
             case "Conv" | "Gemm" | "MatMul":
-                _no_sum(node, total)
-                total = (conv if node.op_type == "Conv" else linear)(self.graph, node, value)
+                reader = conv if node.op_type == "Conv" else linear
+                total = reader(self.graph, node, value) if total is None else behind(self.graph, node, value, total)
                 return replace(after, shape=total.shape, bits=0), total
             case "GlobalAveragePool" | "AveragePool" | "ReduceMean":
                 _no_sum(node, total)
                 total = average(self.graph, node, value)
-                return replace(after, shape=total.shape, bits=0, flat=len(self.graph.shape(node.output[0])) == 2), total
+                after = replace(after, shape=total.shape, bits=0, flat=len(self.graph.shape(node.output[0])) == 2)
+                if sums := whole(self.graph, node, total):
+                    layers.append(sums)
+                    return replace(after, bits=sums.act_bits, signed=sums.act_signed, scale=sums.scale), None
+                return after, total
             case "BatchNormalization" | "Add" | "Sub" | "Mul" | "Div":
                 add_affine(self.graph, node, value, total)
                 return after, total
-            case "Relu":
-                add_relu(node, value, total)
+            case "Relu" | "Clip":
+                add_clip(self.graph, node, value, total)
                 return after, total
             case "MaxPool":
                 pool = max_pool(self.graph, node, value)
                 if total is None:
-                    layers.append(pool)
+                    layers += pool.layers(value.bits, value.signed, value.scale)
                 else:
                     add_pool(pool, total)
                 return replace(after, shape=pool.out_shape), total
-            case "Quant":
-                return self.quantised(node, value, total, layers), None
+            case "Quant" | "BipolarQuant":
+                finished, value = quantised(self.graph, node, value, total)
+                layers += finished
+                return value, None
             case _:
                 raise unknown(node)
 
@@ -219,32 +230,14 @@ class _Reader:
         size = int(np.prod(value.shape))
         if shape != (1, size):
             raise CompileError(f"{called(node)}: must make one vector of {size} values, not shape {list(shape)}")
-        if total is not None and value.shape[:2] != (1, 1):
+        if total is not None and not total.mean and value.shape[:2] != (1, 1):
             raise CompileError(f"{called(node)}: a feature map must be quantised before it is flattened")
         return replace(value, tensor=node.output[0], flat=True)
-
-    def quantised(self, node: Any, value: Value, total: Sum | None, layers: list[OwnLayer]) -> Value:
-        found, where = self.graph.quantiser(node), called(node)
-        if found.scale.size != 1:
-            raise CompileError(f"{where}: an activation must have one scale, not {found.scale.size} (scaling_per_output_channel=False)")
-        scale = float(found.scale.ravel()[0])
-        if total is None:
-            low, high = value.limits
-            if np.float32(scale) != np.float32(value.scale) or found.low > low or found.high < high:
-                raise CompileError(f"{where} quantises again what is quantised, to other integers; allowed: the same scale and range")
-            return replace(value, tensor=node.output[0])
-        if not 2 <= found.bits <= 8 or found.narrow:
-            told = f"{found.bits} bits" + (" and narrow" if found.narrow else "")
-            raise CompileError(f"{where}: an activation must have 2 to 8 bits, not narrow, not {told}")
-        if found.signed and total.relu:
-            raise CompileError(f"{where}: a quantiser behind a Relu must be unsigned, or half its integers are never used")
-        layers += act(total, scale, found.bits, found.signed)
-        return replace(value, tensor=node.output[0], bits=found.bits, signed=found.signed, scale=scale)
 
 
 def _no_sum(node: Any, total: Sum | None) -> None:
     if total is not None:
-        raise CompileError(f"{called(node)} follows {total.node} without a quantiser between them; allowed: a Quant node of 2 to 8 bits")
+        raise CompileError(f"{called(node)} follows {total.node} without a quantiser between them; allowed: a Quant node of 1 to 8 bits")
 
 
 def _split(layers: tuple[OwnLayer, ...]) -> tuple[tuple[OwnLayer, ...], tuple[OwnLayer, ...]]:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from onnx import numpy_helper
 
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.read_qonnx import read_qonnx
@@ -58,6 +60,16 @@ def test_max_pools_with_padding_are_exact(ops: Sequence[Op], tmp_path: Path) -> 
 def test_padding_that_no_window_reaches_takes_nothing(tmp_path: Path) -> None:
     path = two(tmp_path / "net.onnx", (8, 8, 2), conv(4), act(), pool(2, 2, pads=[0, 0, 1, 1]))
     assert [layer.kind for layer in read_same(path).stages[0]] == ["conv", "maxpool"]
+
+
+def test_a_weight_of_0_is_1(tmp_path: Path) -> None:
+    def zeros(b: Builder) -> None:
+        conv(4, bits=1)(b)
+        b.constants[-1].CopyFrom(numpy_helper.from_array(np.zeros((4, 2, 3, 3), np.float32), b.constants[-1].name))
+
+    (layer,) = read_qonnx(two(tmp_path / "net.onnx", SHAPE, zeros, act())).stages[0]
+    assert (layer.weight == 1).all()
+    assert layer.weight_bits == 2
 
 
 def float_pool(b: Builder) -> None:

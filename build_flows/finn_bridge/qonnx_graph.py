@@ -191,7 +191,8 @@ class Graph:
         found = self.integers(source) if source is not None and source.op_type in QUANTISERS else None
         if found is None:
             made = self._made(tensor, source)
-            raise CompileError(f"{called(node)}: its weights {tensor} {made}; allowed: constants behind a Quant node, of 1 to 8 bits")
+            raise CompileError(f"{called(node)}: its weights {tensor} {made}; allowed: constants behind a Quant of 2 to 8 bits, "
+                               "or a BipolarQuant")
         whole, quantiser = found
         scale = np.broadcast_to(quantiser.scale.astype(np.float64), whole.shape)
         for perm in reversed(turns):

@@ -348,7 +348,7 @@ def qcdq(graph: Graph) -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (computed_weights, "Conv /stage1_.*: its weights .* come from Quant .*; allowed: constants behind a Quant node, of 1 to 8 bits"),
+        (computed_weights, "Conv /stage1_.*: its weights .* come from Quant .*; allowed: constants behind a Quant of 2 to 8 bits, or"),
         (turned_product, "MatMul new_MatMul: its weights .* are computed from the images, by Flatten .*; allowed: constants behind"),
         (normalised, "Sub new_Sub must stand between .*; where it normalises images, leave it out and train on pixel / 256 or"),
         (softmax, "Softmax sure has no hardware layer; leave it out: the exit decision takes the logits themselves; allowed: Conv"),

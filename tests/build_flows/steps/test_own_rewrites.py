@@ -75,7 +75,7 @@ class Net(nn.Module):
 def test_what_is_rewritten_runs_in_the_rtl_bit_for_bit(source: str, tiny: Project, tmp_path: Path) -> None:
     made = own_project(tiny, tmp_path, 'factory = "nets:make"', samples="12")
     (tmp_path / "nets.py").write_text(source)
-    flow.simulate(two_exits(made), SilentUi())
+    flow.report(two_exits(made), SilentUi())
     metrics, simulated, agreed = (json.loads((made.output / name).read_text()) for name in ("metrics.json", "sim.json", "agreement.json"))
     assert (metrics["own"]["compared_with"], metrics["own"]["images"]) == ("Brevitas", metrics["validation_samples"])
     figures = simulated["figures"]

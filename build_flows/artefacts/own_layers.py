@@ -35,8 +35,10 @@ class OwnLayer:
 
     ``weight`` is int64, ``[out, height, width, in]`` or ``[out, in]`` with ``in`` flattened from NHWC, signed and narrow, in units of
     ``weight_scale`` (float64 ``[out]``). An accumulator unit is worth ``slope`` (float64 ``[out]``, above 0; batch norm inside) over
-    ``offset``. With ``act_bits`` a quantiser of ``scale`` follows, without it (last of a head) ``scale`` is one logit unit and ``bias``
-    int64 ``[classes]``. Inputs are integers of ``in_bits``, in units of ``in_scale``. Shapes are (height, width, channels).
+    ``offset``. With ``act_bits`` a quantiser of ``scale`` follows, which gives no integer below ``act_low`` or above ``act_high`` (int64
+    ``[out]``; None: all of its bits) and with ``act_sign`` 1 bit, -1 and from 0 on 1; without it (last of a head) ``scale`` is one logit
+    unit and ``bias`` int64 ``[classes]``. Inputs are integers of ``in_bits``, in units of ``in_scale``. Shapes are (height, width,
+    channels).
     """
 
     name: str
@@ -58,6 +60,9 @@ class OwnLayer:
     scale: float = 0.0
     act_bits: int = 0
     act_signed: bool = False
+    act_low: IntArray | None = None
+    act_high: IntArray | None = None
+    act_sign: bool = False
     bias: IntArray | None = None
     inputs: tuple[str, ...] = ()
     others: tuple[tuple[int, bool], ...] = ()
@@ -66,6 +71,16 @@ class OwnLayer:
     def minimum(self) -> int:
         """The smallest integer that its activation gives."""
         return -(1 << (self.act_bits - 1)) if self.act_signed else 0
+
+    @property
+    def out_bits(self) -> int:
+        """Bits of what it gives."""
+        return self.in_bits if self.kind == "maxpool" else self.act_bits
+
+    @property
+    def out_signed(self) -> bool:
+        """Whether that has a sign."""
+        return self.in_signed if self.kind == "maxpool" else self.act_signed
 
     @property
     def reach(self) -> int:
@@ -135,8 +150,17 @@ def _respond(layer: OwnLayer, acc: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return found
 
 
+def _levels(layer: OwnLayer, acc: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """The integers that the activation gives of accumulators ``[channels, n]``, where its bits hold them."""
+    found = _respond(layer, acc)
+    levels = np.where(found >= 0, np.float32(1), np.float32(-1)) if layer.act_sign else np.rint(found)
+    if layer.act_low is None or layer.act_high is None:
+        return levels
+    return np.clip(levels, layer.act_low[:, None], layer.act_high[:, None])
+
+
 def thresholds(layer: OwnLayer) -> IntArray:
-    """int64 ``[channels, 2**bits - 1]``, rising: output = minimum + #{i: acc >= t[c, i]}.
+    """int64 ``[channels, 2**bits - 1]``, never falling: output = minimum + #{i: acc >= t[c, i]}.
 
     By bisection over the integer accumulator, with one factor and one offset a channel: scales, bias and batch norm in one. Halves are
     rounded to even, as Quant does.
@@ -147,7 +171,7 @@ def thresholds(layer: OwnLayer) -> IntArray:
     high = np.full_like(low, reach + 1)
     while (high - low > 1).any():
         middle = (low + high) // 2
-        taken = (np.rint(_respond(layer, middle)) >= steps) & (middle > low)
+        taken = (_levels(layer, middle) >= steps) & (middle > low)
         high, low = np.where(taken, middle, high), np.where(taken, low, middle)
     return high
 
@@ -155,7 +179,7 @@ def thresholds(layer: OwnLayer) -> IntArray:
 def loose_steps(layer: OwnLayer, found: IntArray) -> IntArray:
     """By how much each threshold (as :func:`thresholds` gives them) may be off in float32 arithmetic: 0 but near a rounding boundary."""
     assert layer.slope is not None
-    bound = _steps(layer) - 0.5
+    bound = np.zeros(1) if layer.act_sign else _steps(layer) - 0.5
     near = np.minimum(abs(_respond(layer, found) - bound), abs(_respond(layer, found - 1) - bound)) < LOOSE
     reach = np.clip(np.ceil(LOOSE * layer.scale / layer.slope), 1, REACH).astype(np.int64)
     return np.where(near & (abs(found) < REACH), reach[:, None], 0)

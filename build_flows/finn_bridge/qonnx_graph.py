@@ -18,16 +18,19 @@ from build_flows.finn_bridge.quiet import quiet_finn
 __all__ = ["Graph", "Quantiser", "called", "load_qonnx"]
 
 FloatArray = npt.NDArray[np.float64]
+QUANTISERS = ("Quant", "BipolarQuant")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quantiser:
-    """A Quant node's constants; ``scale`` is float32, of any shape that broadcasts."""
+    """A Quant node's constants; ``scale`` is float32, of any shape that broadcasts. ``sign``: 1 bit, whose integers are -1 and, from 0 on,
+    1; they are taken as two of 2 bits."""
 
     scale: npt.NDArray[np.float32]
     bits: int
     signed: bool
     narrow: bool
+    sign: bool = False
 
     @property
     def low(self) -> int:
@@ -122,13 +125,18 @@ class Graph:
         if value is not None:
             return np.asarray(value, np.float64)
         node = self._producers.get(tensor)
-        if node is None or node.op_type != "Quant":
+        if node is None or node.op_type not in QUANTISERS:
             return None
         integers = self.integers(node)
         return None if integers is None else np.asarray(integers[0] * integers[1].scale, np.float64)
 
     def quantiser(self, node: Any) -> Quantiser:
-        """Constants of the Quant ``node``; raises :class:`CompileError` naming it."""
+        """Constants of the Quant or BipolarQuant ``node``; raises :class:`CompileError` naming it. Of the latter integers are -1 and 1."""
+        if node.op_type == "BipolarQuant":
+            factor = self.initialiser(node.input[1])
+            if factor is None or not np.all(factor > 0):
+                raise CompileError(f"{called(node)}: its scale must be a constant above 0")
+            return Quantiser(scale=np.asarray(factor, np.float32), bits=2, signed=True, narrow=True, sign=True)
         scale, zero, bits = (self.initialiser(tensor) for tensor in node.input[1:4])
         if scale is None or zero is None or bits is None:
             raise CompileError(f"{called(node)}: scale, zero point and bit width must be constants")
@@ -147,12 +155,13 @@ class Graph:
         )
 
     def integers(self, node: Any) -> tuple[npt.NDArray[np.int64], Quantiser] | None:
-        """The integers that the Quant ``node`` makes of a constant, and its constants; None when it quantises no constant."""
+        """The integers that the quantiser ``node`` makes of a constant, and its constants; None when it quantises no constant."""
         value = self.initialiser(node.input[0])
         if value is None:
             return None
         found = self.quantiser(node)
-        whole = np.rint(np.clip(np.asarray(value, np.float32) / found.scale, found.low, found.high))
+        units = np.asarray(value, np.float32) / found.scale
+        whole = np.where(units >= 0, 1, -1) if found.sign else np.rint(np.clip(units, found.low, found.high))
         return whole.astype(np.int64), found
 
     def _made(self, tensor: str, source: Any) -> str:
@@ -161,8 +170,7 @@ class Graph:
             return "are the images" if tensor == self.input else "are not quantised"
         if tensor in self._behind_input():
             return f"are computed from the images, by {called(source)}"
-        one = ", which makes 1 bit of them (ternary weights take 2)" if source.op_type == "BipolarQuant" else ""
-        return f"come from {called(source)}{one}"
+        return f"come from {called(source)}"
 
     def _behind_input(self) -> set[str]:
         """All tensors that depend on the images."""
@@ -180,10 +188,11 @@ class Graph:
             if source.op_type == "Transpose":
                 turns.append(self.attribute(source, "perm", None))
             tensor, source = source.input[0], self._producers.get(source.input[0])
-        found = self.integers(source) if source is not None and source.op_type == "Quant" else None
+        found = self.integers(source) if source is not None and source.op_type in QUANTISERS else None
         if found is None:
             made = self._made(tensor, source)
-            raise CompileError(f"{called(node)}: its weights {tensor} {made}; allowed: constants behind a Quant node, of 2 to 8 bits")
+            raise CompileError(f"{called(node)}: its weights {tensor} {made}; allowed: constants behind a Quant of 2 to 8 bits, "
+                               "or a BipolarQuant")
         whole, quantiser = found
         scale = np.broadcast_to(quantiser.scale.astype(np.float64), whole.shape)
         for perm in reversed(turns):

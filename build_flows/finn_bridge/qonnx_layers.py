@@ -6,56 +6,39 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from build_flows.artefacts.own_layers import OwnLayer
 from build_flows.finn_bridge.errors import CompileError
+from build_flows.finn_bridge.pools import Pool
 from build_flows.finn_bridge.qonnx_graph import Graph, called
+from build_flows.finn_bridge.qonnx_kernels import dense, even, spread
 from build_flows.finn_bridge.qonnx_sum import Sum, Value
+from build_flows.finn_bridge.qonnx_windows import check_shape, need_map, padding, pair, windows
 
-__all__ = ["average", "conv", "linear", "max_pool"]
+__all__ = ["conv", "linear", "max_pool"]
 
 FloatArray = npt.NDArray[np.float64]
-NCHW = (0, 1, 2, 3)
 
 
 def conv(graph: Graph, node: Any, value: Value) -> Sum:
-    """The sums of a convolution."""
+    """The sums of a convolution: groups, dilations and padding of any kind are zeros in its kernel."""
     where = called(node)
-    _map(where, value)
+    need_map(where, value)
     weight, scale, quantiser = graph.weight(node.input[1], node)
     if weight.ndim != 4:
         raise CompileError(f"{where}: must be a 2-D convolution, not one with {weight.ndim - 2} dimensions")
-    group, dilations = graph.attribute(node, "group", 1), list(graph.attribute(node, "dilations", [1, 1]))
-    if group != 1:
-        raise CompileError(f"{where}: grouped and depthwise convolutions have no hardware layer; group must be 1, not {group}")
-    kernel, stride = weight.shape[2:], tuple(graph.attribute(node, "strides", [1, 1]))
-    if any(step != 1 for step, size in zip(dilations, kernel, strict=True) if size > 1):
-        raise CompileError(f"{where}: dilations must be 1, not {dilations}")
-    pad = _pad(graph, node, value, (int(kernel[0]), int(kernel[1])), stride)
+    group, dilations = graph.attribute(node, "group", 1), pair(graph, node, "dilations")
+    if weight.shape[1] * group != value.shape[2] or len(weight) % group:
+        raise CompileError(f"{where}: its weights {list(weight.shape)} in {group} groups are not for {value.shape[2]} channels")
     found = _products(graph, node, value, weight, scale)
-    rows, columns = ((size + 2 * p - k) // s + 1 for size, p, k, s in zip(value.shape[:2], pad, kernel, stride, strict=True))
-    _check_shape(graph, node, (1, len(weight), rows, columns))
+    stride = pair(graph, node, "strides")
+    weight = spread(dense(weight, group), dilations)
+    pads = padding(graph, node, value, (weight.shape[2], weight.shape[3]), stride)
+    count = windows(value, pads, (weight.shape[2], weight.shape[3]), stride)
+    check_shape(graph, node, (1, len(weight), *count))
+    weight, pad = even(weight, value.shape[:2], pads, stride)
     return replace(
-        found, kind="conv", shape=(rows, columns, len(weight)), kernel=(int(kernel[0]), int(kernel[1])), pad=pad,
-        stride=(stride[0], stride[1]), weight=weight.transpose(0, 2, 3, 1), weight_bits=quantiser.bits,
+        found, kind="conv", shape=(*count, len(weight)), kernel=(weight.shape[2], weight.shape[3]), pad=pad, stride=stride,
+        weight=weight.transpose(0, 2, 3, 1), weight_bits=quantiser.bits,
     )
-
-
-def _pad(graph: Graph, node: Any, value: Value, kernel: tuple[int, int], stride: tuple[int, ...]) -> tuple[int, int]:
-    """Rows above and below, columns on either side."""
-    where, auto = called(node), graph.attribute(node, "auto_pad", "NOTSET")
-    if auto in ("SAME_UPPER", "SAME_LOWER"):
-        # As many outputs as strides fit; what is missing for that is added, half of it on each side.
-        total = [max(0, (-(-size // s) - 1) * s + k - size) for size, k, s in zip(value.shape[:2], kernel, stride, strict=True)]
-        if any(item % 2 for item in total):
-            raise CompileError(
-                f"{where}: padding 'same' adds {' and '.join(map(str, total))} rows and columns here, which cannot be the same on opposite "
-                "sides; allowed: odd kernels, or padding in numbers"
-            )
-        return total[0] // 2, total[1] // 2
-    pads = list(graph.attribute(node, "pads", [0, 0, 0, 0])) if auto == "NOTSET" else [0, 0, 0, 0]
-    if pads[:2] != pads[2:] or min(pads) < 0:
-        raise CompileError(f"{where}: pads must be the same on opposite sides, not {pads} (top, left, bottom, right)")
-    return pads[0], pads[1]
 
 
 def linear(graph: Graph, node: Any, value: Value) -> Sum:
@@ -98,56 +81,19 @@ def _products(graph: Graph, node: Any, value: Value, weight: npt.NDArray[np.int6
     return Sum(kind="", node=called(node), source=value, shape=value.shape, slope=slope, offset=offset, weight_scale=weight_scale)
 
 
-def average(graph: Graph, node: Any, value: Value) -> Sum:
-    """The sums of a mean over a whole map."""
-    where, (height, width, channels) = called(node), value.shape
-    if value.flat or not value.bits or value.order != NCHW:
-        raise CompileError(f"{where}: must average a quantised feature map [1, channels, height, width]")
-    after = graph.shape(node.output[0])
-    pads = any(graph.attribute(node, "pads", [0]))
-    kernel = list(graph.attribute(node, "kernel_shape", [height, width])) if node.op_type == "AveragePool" else [height, width]
-    if node.op_type == "ReduceMean":
-        axes = _axes(graph, node)
-        if axes != (2, 3):
-            raise CompileError(f"{where}: must average over height and width, axes 2 and 3, not {list(axes)}")
-    elif after != (1, channels, 1, 1) or pads or kernel != [height, width]:
-        raise CompileError(f"{where}: must average the whole map of {height}x{width}, not shape {list(after)} of kernel {kernel}")
-    slope = np.full(channels, value.scale / (height * width))
-    return Sum(kind="global_sum", node=where, source=value, shape=(1, 1, channels), slope=slope, offset=np.zeros(channels))
-
-
-def _axes(graph: Graph, node: Any) -> tuple[int, ...]:
-    """The axes of a map that a ReduceMean takes, in order; an attribute of old graphs, an input of new ones."""
-    given = graph.attribute(node, "axes", None)
-    if given is None and len(node.input) > 1 and node.input[1]:
-        given = graph.initialiser(node.input[1])
-    return tuple(sorted(int(axis) % 4 for axis in np.ravel(given))) if given is not None else (0, 1, 2, 3)
-
-
-def max_pool(graph: Graph, node: Any, value: Value) -> OwnLayer:
-    """A max pool as a layer."""
+def max_pool(graph: Graph, node: Any, value: Value) -> Pool:
+    """A max pool, whose padding is as much as its windows reach (with ceil_mode, that is more than it says)."""
     where = called(node)
-    _map(where, value)
-    kernel, stride = tuple(graph.attribute(node, "kernel_shape", [])), tuple(graph.attribute(node, "strides", [1, 1]))
-    pads, dilations = list(graph.attribute(node, "pads", [0])), list(graph.attribute(node, "dilations", [1]))
-    if len(kernel) != 2:
-        raise CompileError(f"{where}: must be a 2-D pool, not one of {len(kernel)} dimensions")
-    if any(pads) or set(dilations) != {1}:
-        raise CompileError(f"{where}: must be a pool without padding and dilation, not pads {pads} and dilations {dilations}")
-    rows, columns = ((size - k) // s + 1 for size, k, s in zip(value.shape[:2], kernel, stride, strict=True))
-    _check_shape(graph, node, (1, value.shape[2], rows, columns))
-    return OwnLayer(
-        name="", kind="maxpool", node=where, in_shape=value.shape, out_shape=(rows, columns, value.shape[2]), in_bits=value.bits,
-        in_signed=value.signed, in_scale=value.scale, kernel=(kernel[0], kernel[1]), stride=(stride[0], stride[1]),
-    )
-
-
-def _map(where: str, value: Value) -> None:
-    if value.flat or value.order != NCHW:
-        raise CompileError(f"{where}: its input must be [1, channels, height, width]")
-
-
-def _check_shape(graph: Graph, node: Any, wanted: tuple[int, ...]) -> None:
-    found = graph.shape(node.output[0])
-    if found != wanted:
-        raise CompileError(f"{called(node)}: its output must be {list(wanted)} (sizes are rounded down), not {list(found)}")
+    need_map(where, value)
+    kernel, stride, dilations = (pair(graph, node, name) for name in ("kernel_shape", "strides", "dilations"))
+    if dilations != (1, 1):
+        raise CompileError(f"{where}: must be a pool of neighbouring pixels, not dilations {list(dilations)}")
+    pads = padding(graph, node, value, kernel, stride)
+    count = windows(value, pads, kernel, stride)
+    if graph.attribute(node, "ceil_mode", 0):
+        count = graph.shape(node.output[0])[2], graph.shape(node.output[0])[3]
+    check_shape(graph, node, (1, value.shape[2], *count))
+    reach = [max(0, (count[at] - 1) * stride[at] + kernel[at] - value.shape[at] - pads[at]) for at in (0, 1)]
+    pads = pads[0], pads[1], reach[0], reach[1]
+    return Pool(node=where, in_shape=value.shape, out_shape=(*count, value.shape[2]), kernel=kernel, stride=stride, pads=pads,
+                endless=any(mine > given for mine, given in zip(pads, value.margin, strict=True)))

@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from build_flows.artefacts.own_layers import OwnLayer
 from build_flows.finn_bridge.errors import CompileError
+from build_flows.finn_bridge.pools import Pool
 from build_flows.finn_bridge.qonnx_graph import Graph, called
 from build_flows.finn_bridge.qonnx_words import ALLOWED
 
-__all__ = ["Sum", "Value", "act", "add_affine", "add_pool", "add_relu", "as_logits", "joined", "retaken"]
+__all__ = ["NO_MARGIN", "Sum", "Value", "add_affine", "add_clip", "add_pool", "as_logits", "clips", "joined", "retaken", "rising"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -25,6 +26,7 @@ BIAS_NEAR = 0.02
 EXACT = (1 << 24) - 1
 """Float32, in which the user's network and FINN's graph are executed, holds all integers up to here."""
 
+NO_MARGIN = (0, 0, 0, 0)
 NOTHING = float(np.finfo(np.float32).tiny)
 
 
@@ -32,7 +34,7 @@ NOTHING = float(np.finfo(np.float32).tiny)
 class Value:
     """A tensor on the way: images or feature maps of ``shape`` (height, width, channels), its axes in ``order`` (of n, c, h, w), ``flat``
     when they are one; integers of ``bits`` in units of ``scale`` (bits 0: not quantised), which the layer at place ``made`` gives (-1: the
-    images)."""
+    images). ``margin`` are the zeros that a Pad put around it: above, left, below, right."""
 
     tensor: str
     shape: tuple[int, int, int]
@@ -42,6 +44,7 @@ class Value:
     signed: bool = False
     scale: float = 0.0
     made: int = -1
+    margin: tuple[int, int, int, int] = NO_MARGIN
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -52,8 +55,8 @@ class Value:
 @dataclass(kw_only=True)
 class Sum:
     """Accumulators of the layer ``node``, which reads ``source`` (an addition ``others``, too): a unit is worth ``slope`` over ``offset``,
-    by channel. ``factors`` are the signs of what they were multiplied by, and by which node; ``pools`` stand behind as many of them as is
-    said beside each."""
+    by channel, cut off below ``low`` and above ``high`` where there are any. ``factors`` are the signs of what they were multiplied by, and
+    by which node; ``pools`` stand behind as many of them as is said beside each. ``mean``: sums of windows, each channel's by itself."""
 
     kind: str
     node: str
@@ -67,15 +70,23 @@ class Sum:
     weight: npt.NDArray[np.int64] | None = None
     weight_bits: int = 0
     weight_scale: FloatArray | None = None
-    relu: bool = False
+    low: FloatArray | None = None
+    high: FloatArray | None = None
+    mean: bool = False
     factors: list[tuple[str, FloatArray]] = field(default_factory=list)
-    pools: list[tuple[OwnLayer, int]] = field(default_factory=list)
+    pools: list[tuple[Pool, int]] = field(default_factory=list)
     others: tuple[Value, ...] = ()
+
+    @property
+    def ends(self) -> tuple[FloatArray, FloatArray]:
+        """The least and the greatest value of each channel as far as Relu and Clip say, infinite where they say nothing."""
+        every = np.full(len(self.slope), np.inf)
+        return -every if self.low is None else self.low, every if self.high is None else self.high
 
     @property
     def pure(self) -> bool:
         """Whether it is a sum of maps, and nothing has been done to it yet."""
-        return self.kind == "add" and not (self.relu or self.factors or self.pools)
+        return self.kind == "add" and not (self.factors or self.pools) and self.low is self.high is None
 
     @property
     def sources(self) -> tuple[Value, ...]:
@@ -104,6 +115,8 @@ def joined(node: Any, given: Sequence[tuple[Value, Sum | None]]) -> Sum:
     for value in values:
         if not value.bits:
             raise CompileError(f"{where}: {value.tensor} must be quantised before it is added (one QuantIdentity for both paths)")
+        if value.margin != NO_MARGIN:
+            raise CompileError(f"{where}: {value.tensor} has zeros around it; allowed: a Pad before a convolution or pool")
         if value.flat != values[0].flat or value.order != values[0].order or value.shape != values[0].shape:
             raise CompileError(f"{where}: must add maps of one shape, not {_told(values[0])} and {_told(value)}")
         if abs(value.scale / values[0].scale - 1) > NEAR:
@@ -119,16 +132,44 @@ def _told(value: Value) -> str:
     return "x".join(map(str, value.shape)) + (" (flat)" if value.flat else "")
 
 
-def add_relu(node: Any, value: Value, total: Sum | None) -> None:
-    """A Relu of ``total``, or of what is never negative."""
-    if total is None and value.signed:
-        raise CompileError(f"{called(node)} must stand between a layer and its quantiser")
-    if total is not None:
-        total.relu = True
+def clips(graph: Graph, node: Any, value: Value) -> bool:
+    """Whether the Relu or Clip ``node`` changes any integer that ``value`` can be."""
+    (least, most), (low, high) = _ends(graph, node), value.limits
+    return not (value.bits and least <= low * value.scale and most >= high * value.scale)
 
 
-def add_pool(pool: OwnLayer, total: Sum) -> None:
-    """A max pool of sums: it will stand behind their quantiser (:func:`act`)."""
+def add_clip(graph: Graph, node: Any, value: Value, total: Sum | None) -> None:
+    """A Relu or Clip of ``total``, or of integers that it leaves as they are."""
+    where, (least, most) = called(node), _ends(graph, node)
+    if total is None:
+        low, high = value.limits
+        if value.bits and least <= low * value.scale and most >= high * value.scale:
+            return
+        raise CompileError(f"{where} must stand between a layer and its quantiser")
+    if not least <= most:
+        raise CompileError(f"{where}: its least value must be at most its greatest, not {least:g} and {most:g}")
+    low_, high_ = total.ends
+    total.low, total.high = np.clip(low_, least, most), np.clip(high_, least, most)
+
+
+def _ends(graph: Graph, node: Any) -> tuple[float, float]:
+    """What a Relu or Clip cuts off at: of inputs, or of attributes in old graphs."""
+    found = []
+    for place, (name, default) in enumerate((("min", -np.inf), ("max", np.inf)), start=1):
+        if node.op_type == "Relu":
+            found.append((0.0, np.inf)[place - 1])
+        elif len(node.input) > place and node.input[place]:
+            given = graph.initialiser(node.input[place])
+            if given is None or given.size != 1:
+                raise CompileError(f"{called(node)}: its least and greatest value must be constants, one of each")
+            found.append(float(np.ravel(given)[0]))
+        else:
+            found.append(float(graph.attribute(node, name, default)))
+    return found[0], found[1]
+
+
+def add_pool(pool: Pool, total: Sum) -> None:
+    """A max pool of sums: it will stand behind their quantiser (:func:`build_flows.finn_bridge.qonnx_acts.act`)."""
     total.pools.append((pool, len(total.factors)))
 
 
@@ -138,14 +179,15 @@ def add_affine(graph: Graph, node: Any, value: Value, total: Sum | None) -> None
     if total is None:
         raise CompileError(f"{where} must stand between a layer and its quantiser, where it becomes part of the thresholds; where it "
                            "normalises images, leave it out and train on pixel / 256 or pixel / 255")
-    if total.relu:
-        raise CompileError(f"{where} stands behind the Relu of {total.node}; allowed: before it")
     with np.errstate(divide="ignore", invalid="ignore"):
         if node.op_type == "BatchNormalization":
             before, factor, behind = _batch_norm(graph, node, value)
         else:
             before, factor, behind = _constant(graph, node, value, total)
         total.slope, total.offset = total.slope * factor, (total.offset + before) * factor + behind
+        if total.low is not None:
+            ends = [np.where(factor == 0, behind, (end + before) * factor + behind) for end in total.ends]
+            total.low, total.high = np.minimum(*ends), np.maximum(*ends)
     for part in (total.slope, total.offset):
         if not np.isfinite(part).all():
             raise CompileError(f"{where}: channel {int(np.argmin(np.isfinite(part)))} becomes infinite or no number")
@@ -194,38 +236,16 @@ def _by_channel(where: str, constant: FloatArray, value: Value, channels: int) -
     return np.broadcast_to(constant.reshape(-1), (channels,)).copy()
 
 
-def act(total: Sum, scale: float, bits: int, signed: bool) -> list[OwnLayer]:
-    """The layer of ``total`` with an activation of ``bits`` in units of ``scale``, and the pools that stood before it.
-
-    A pool may come behind whatever never falls: raises :class:`CompileError` naming the factor below 0 between them.
-    """
-    for pool, begin in total.pools:
-        _only_rises(total, pool, begin)
-    layer = replace(_rising(total), scale=scale, act_bits=bits, act_signed=signed)
-    return [layer, *(replace(pool, in_bits=bits, in_signed=signed, in_scale=scale) for pool, _ in total.pools)]
-
-
-def _only_rises(total: Sum, pool: OwnLayer, begin: int) -> None:
-    behind = total.factors[begin:]
-    falls = np.flatnonzero(np.prod([np.ones(len(total.slope)), *(sign for _, sign in behind)], axis=0) < 0)
-    if len(falls) and pool.kernel != (1, 1):
-        channel = int(falls[0])
-        name = next(name for name, sign in reversed(behind) if sign[channel] < 0)
-        raise CompileError(
-            f"{name} stands behind {pool.node} and multiplies channel {channel} by a number below 0 ({len(falls)} of {len(total.slope)} "
-            f"channels): the hardware pools behind the activation, where that would be the least value, not the largest; allowed: "
-            f"{pool.node} behind the activation's quantiser, or factors above 0"
-        )
-
-
-def _rising(total: Sum) -> OwnLayer:
+def rising(total: Sum) -> OwnLayer:
     """The layer, its slopes above 0: where a factor is negative the weights are turned round, so that thresholds rise."""
     slope, weight = total.slope, total.weight
     nothing = abs(slope) < NOTHING
-    if weight is None:
-        if np.any(wrong := nothing | (slope < 0)):
-            channel = int(np.argmax(wrong))
+    if weight is None and np.any(falls := nothing | (slope < 0)):
+        if total.others:
+            channel = int(np.argmax(falls))
             raise CompileError(f"{total.node}: channel {channel} is multiplied by {slope[channel]:g} behind it; allowed: a number above 0")
+        return rising(_weighted(total))
+    if weight is None:
         return _layer(total)
     # A channel multiplied by 0 is its offset alone: the same without weights.
     assert total.weight_scale is not None
@@ -234,11 +254,19 @@ def _rising(total: Sum) -> OwnLayer:
     return replace(_layer(total), slope=slope, weight=weight * turn.reshape(-1, *(1,) * (weight.ndim - 1)))
 
 
+def _weighted(total: Sum) -> Sum:
+    """Sums over a whole map, or pixels as they are, as a convolution with ones, which may be turned round."""
+    channels = len(total.slope)
+    ones = np.eye(channels, dtype=np.int64)[:, None, None, :] * np.ones((1, *total.kernel, 1), np.int64)
+    return replace(total, kind="conv", weight=ones, weight_bits=2, weight_scale=np.full(channels, 1 / np.prod(total.kernel)))
+
+
 def _layer(total: Sum) -> OwnLayer:
     source = total.source
+    kernel, stride = (total.kernel, total.stride) if total.kind == "conv" else ((1, 1), (1, 1))
     layer = OwnLayer(
         name="", kind=total.kind, node=total.node, in_shape=source.shape, out_shape=total.shape, in_bits=source.bits,
-        in_signed=source.signed, in_scale=source.scale, kernel=total.kernel, pad=total.pad, stride=total.stride, weight=total.weight,
+        in_signed=source.signed, in_scale=source.scale, kernel=kernel, pad=total.pad, stride=stride, weight=total.weight,
         weight_bits=total.weight_bits, weight_scale=total.weight_scale, slope=total.slope, offset=total.offset,
         others=tuple((other.bits, other.signed) for other in total.others),
     )
@@ -251,7 +279,7 @@ def _layer(total: Sum) -> OwnLayer:
 def as_logits(total: Sum | None, value: Value) -> OwnLayer:
     """The last layer of a head, which the output ``value`` comes from."""
     where = f"output {value.tensor}"
-    if total is None or total.kind != "linear" or total.relu or total.pools:
+    if total is None or total.kind != "linear" or total.low is not None or total.pools:
         raise CompileError(f"{where} must come from a linear layer (Gemm or MatMul) with nothing but a bias behind it")
     slope = total.slope
     if slope[0] <= 0:

@@ -8,25 +8,24 @@ from build_flows.finn_bridge.qonnx_graph import called
 __all__ = ["ALLOWED", "before_quantiser", "unknown"]
 
 ALLOWED = (
-    "Conv, Gemm, MatMul, BatchNormalization, Add, Sub, Mul, Div (of constants), Relu, Quant, MaxPool, GlobalAveragePool, "
-    "AveragePool and ReduceMean (over the whole map), Flatten, Reshape and Squeeze (to a vector), Transpose, Identity, Dropout"
+    "Conv, Gemm, MatMul, BatchNormalization, Add, Sub, Mul, Div (of constants), Relu, Clip, Quant, BipolarQuant, Pad, MaxPool, "
+    "AveragePool, GlobalAveragePool, ReduceMean (over the whole map), Flatten, Reshape and Squeeze (to a vector), Transpose, Identity, "
+    "Dropout"
 )
 QCDQ = "it was exported as QCDQ; brevitas.export.export_qonnx writes Quant nodes"
-BIPOLAR = "1 bit is not built yet; the least is 2 (ternary weights: SignedTernaryWeightPerTensorConst; activations: QuantReLU(bit_width=2))"
+SIGN = "a quantiser of 1 bit in its place (act_quant=SignedBinaryActPerTensorConst), which makes 1 of 0"
 CUT = "leave it out: the exit decision takes the logits themselves"
 CURVED = "no thresholds are made of it; a QuantHardTanh, QuantReLU or QuantIdentity in its place"
 NORM = "a batch norm in its place"
 RECURRENT = "convolutions over time, on images of time x 1"
 INSTEAD = {
-    **dict.fromkeys(("BipolarQuant", "Sign"), BIPOLAR),
+    "Sign": SIGN,
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), QCDQ),
     **dict.fromkeys(("Softmax", "LogSoftmax", "ArgMax", "TopK"), CUT),
     **dict.fromkeys(("Tanh", "Sigmoid", "HardSigmoid", "HardSwish", "Elu", "Gelu", "Erf", "LeakyRelu", "PRelu", "Selu"), CURVED),
     **dict.fromkeys(("LayerNormalization", "InstanceNormalization", "GroupNormalization"), NORM),
     **dict.fromkeys(("LSTM", "GRU", "RNN"), RECURRENT),
-    "Clip": "leave it out: the quantiser behind it has an upper end of its own",
-    "Pad": "give the padding to the convolution behind it, the same on opposite sides",
-    "Trunc": "nn.AdaptiveAvgPool2d(1) and a QuantIdentity in the place of TruncAvgPool2d",
+    "Trunc": "nn.AvgPool2d or nn.AdaptiveAvgPool2d, with a QuantIdentity behind it or without, in the place of TruncAvgPool2d",
     "Concat": "allowed: paths that do not join again",
     "GlobalMaxPool": "a MaxPool whose kernel is the whole map",
 }

@@ -8,10 +8,24 @@ import numpy as np
 
 from build_flows.artefacts.own_layers import OwnLayer, OwnNetwork
 from build_flows.finn_bridge.errors import CompileError
+from build_flows.finn_bridge.qonnx_acts import quantised
 from build_flows.finn_bridge.qonnx_graph import Graph, called, load_qonnx
-from build_flows.finn_bridge.qonnx_layers import average, conv, linear, max_pool
+from build_flows.finn_bridge.qonnx_layers import conv, linear, max_pool
+from build_flows.finn_bridge.qonnx_means import average, behind, whole
 from build_flows.finn_bridge.qonnx_parts import Read, parts
-from build_flows.finn_bridge.qonnx_sum import Sum, Value, act, add_affine, add_pool, add_relu, as_logits, joined, retaken
+from build_flows.finn_bridge.qonnx_sum import (
+    NO_MARGIN,
+    Sum,
+    Value,
+    add_affine,
+    add_clip,
+    add_pool,
+    as_logits,
+    clips,
+    joined,
+    retaken,
+)
+from build_flows.finn_bridge.qonnx_windows import pad
 from build_flows.finn_bridge.qonnx_words import before_quantiser, unknown
 
 __all__ = ["SCALES", "read_qonnx"]
@@ -71,13 +85,17 @@ class _Reader:
         if name not in self.states:
             raise CompileError(f"output {name} does not depend on the images")
         value, total = self.states[name]
-        self.add(as_logits(total, value), total, value.tensor, frozenset({self.graph.outputs.index(name)}))
-
-    def add(self, layer: OwnLayer, total: Sum | None, tensor: str, exits: frozenset[int]) -> int:
-        """Keep a layer, which gives ``tensor``; its place."""
+        layer = as_logits(total, value)
         assert total is not None
-        self.reads.append(Read(layer=layer, reads=tuple(source.made for source in total.sources), exits=exits, tensor=tensor))
-        return len(self.reads) - 1
+        self.reads.append(Read(layer=layer, reads=(total.source.made,), exits=frozenset({self.graph.outputs.index(name)}), tensor=name))
+
+    def keep(self, layers: list[OwnLayer], reads: tuple[int, ...], node: Any) -> int:
+        """Keep the ``layers`` that ``node`` finishes, one behind the other, of which the first ``reads`` those at these places; the place
+        of the last."""
+        for layer in layers:
+            self.reads.append(Read(layer=layer, reads=reads, exits=self.graph.exits(node), tensor=node.output[0]))
+            reads = (len(self.reads) - 1,)
+        return reads[0]
 
     def entry(self) -> Value:
         """The image as it enters, and which way round its axes are."""
@@ -128,37 +146,47 @@ class _Reader:
 
     def step(self, node: Any, value: Value, total: Sum | None) -> tuple[Value, Sum | None]:
         """Past one ``node`` that reads one tensor; finished layers are kept."""
-        after = replace(value, tensor=node.output[0])
+        after = replace(value, tensor=node.output[0], margin=NO_MARGIN)
         match node.op_type:
             case "Identity" | "Dropout" | "Transpose":
                 return self.pass_by(node, value), total
             case "Flatten" | "Reshape" | "Squeeze":
                 return self.flattened(node, value, total), total
+            case "Pad":
+                return pad(self.graph, node, value, total), total
             case "Conv" | "Gemm" | "MatMul":
-                _no_sum(node, total)
-                total = (conv if node.op_type == "Conv" else linear)(self.graph, node, value)
+                reader = conv if node.op_type == "Conv" else linear
+                total = reader(self.graph, node, value) if total is None else behind(self.graph, node, value, total)
                 return replace(after, shape=total.shape, bits=0), total
             case "GlobalAveragePool" | "AveragePool" | "ReduceMean":
                 _no_sum(node, total)
                 total = average(self.graph, node, value)
-                return replace(after, shape=total.shape, bits=0, flat=len(self.graph.shape(node.output[0])) == 2), total
+                after = replace(after, shape=total.shape, bits=0, flat=len(self.graph.shape(node.output[0])) == 2)
+                if sums := whole(self.graph, node, total):
+                    made = self.keep([sums], (value.made,), node)
+                    return replace(after, bits=sums.act_bits, signed=sums.act_signed, scale=sums.scale, made=made), None
+                return after, total
             case "BatchNormalization" | "Add" | "Sub" | "Mul" | "Div":
                 total = self.again(value, total)
                 add_affine(self.graph, node, value, total)
                 return after, total
-            case "Relu":
-                total = self.again(value, total) if value.signed else total
-                add_relu(node, value, total)
+            case "Relu" | "Clip":
+                total = self.again(value, total) if total is None and clips(self.graph, node, value) else total
+                add_clip(self.graph, node, value, total)
                 return after, total
             case "MaxPool":
                 pool = max_pool(self.graph, node, value)
                 if total is None:
-                    made = self.add(pool, retaken(value), node.output[0], self.graph.exits(node))
+                    made = self.keep(pool.layers(value.bits, value.signed, value.scale), (value.made,), node)
                     return replace(after, shape=pool.out_shape, made=made), None
                 add_pool(pool, total)
                 return replace(after, shape=pool.out_shape), total
-            case "Quant":
-                return self.quantised(node, value, total), None
+            case "Quant" | "BipolarQuant":
+                finished, after = quantised(self.graph, node, value, total)
+                if not finished:
+                    return after, None
+                sources = (value,) if total is None else total.sources
+                return replace(after, made=self.keep(finished, tuple(source.made for source in sources), node)), None
             case _:
                 raise unknown(node)
 
@@ -180,34 +208,11 @@ class _Reader:
         size = int(np.prod(value.shape))
         if shape != (1, size):
             raise CompileError(f"{called(node)}: must make one vector of {size} values, not shape {list(shape)}")
-        if total is not None and value.shape[:2] != (1, 1):
+        if total is not None and not total.mean and value.shape[:2] != (1, 1):
             raise CompileError(f"{called(node)}: a feature map must be quantised before it is flattened")
         return replace(value, tensor=node.output[0], flat=True)
-
-    def quantised(self, node: Any, value: Value, total: Sum | None) -> Value:
-        found, where = self.graph.quantiser(node), called(node)
-        if found.scale.size != 1:
-            raise CompileError(f"{where}: an activation must have one scale, not {found.scale.size} (scaling_per_output_channel=False)")
-        scale = float(found.scale.ravel()[0])
-        if total is None:
-            low, high = value.limits
-            if np.float32(scale) == np.float32(value.scale) and found.low <= low and found.high >= high:
-                return replace(value, tensor=node.output[0])
-            total = retaken(value)
-        if not 2 <= found.bits <= 8 or found.narrow:
-            told = f"{found.bits} bits" + (" and narrow" if found.narrow else "")
-            raise CompileError(f"{where}: an activation must have 2 to 8 bits, not narrow, not {told}")
-        if found.signed and total.relu:
-            raise CompileError(f"{where}: a quantiser behind a Relu must be unsigned, or half its integers are never used")
-        exits = self.graph.exits(node)
-        first, *pools = act(total, scale, found.bits, found.signed)
-        value = replace(value, tensor=node.output[0], bits=found.bits, signed=found.signed, scale=scale)
-        value = replace(value, made=self.add(first, total, node.output[0], exits))
-        for pool in pools:
-            value = replace(value, made=self.add(pool, retaken(value), node.output[0], exits))
-        return value
 
 
 def _no_sum(node: Any, total: Sum | None) -> None:
     if total is not None:
-        raise CompileError(f"{called(node)} follows {total.node} without a quantiser between them; allowed: a Quant node of 2 to 8 bits")
+        raise CompileError(f"{called(node)} follows {total.node} without a quantiser between them; allowed: a Quant node of 1 to 8 bits")

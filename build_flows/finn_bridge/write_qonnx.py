@@ -81,9 +81,27 @@ class _Writer:
             return self.node("Add", [tensor, self.constant(f"{name}.bias", (layer.bias * layer.scale).reshape(shape))], f"{name}.biased")
         tensor = self.node("Mul", [tensor, self.constant(f"{name}.factor", factor.reshape(shape))], f"{name}.scaled")
         tensor = self.node("Add", [tensor, self.constant(f"{name}.offset", offset.reshape(shape))], f"{name}.moved")
+        if layer.act_low is not None or layer.act_sign:
+            return self.levels(layer, tensor)
         if not layer.act_signed:
             tensor = self.node("Relu", [tensor], f"{name}.positive")
         return self.quant(tensor, name, layer.scale, layer.act_bits, signed=layer.act_signed)
+
+    def levels(self, layer: OwnLayer, tensor: str) -> str:
+        """An activation that gives not all integers of its bits: their steps one by one, for a Quant has no such form."""
+        assert layer.slope is not None
+        assert layer.offset is not None
+        name, steps = layer.name, np.arange(1, 1 << layer.act_bits) + layer.minimum
+        low, high = (given if given is not None else np.full(len(layer.slope), least) for given, least in (
+            (layer.act_low, layer.minimum), (layer.act_high, layer.minimum + len(steps))))
+        # Farther than any accumulator goes: a step there is always taken, or never.
+        far = 2 * (abs(layer.slope) * layer.reach + abs(layer.offset) + layer.scale * len(steps))[:, None]
+        real = np.broadcast_to(0.0 if layer.act_sign else (steps - 0.5) * layer.scale, (len(far), len(steps)))
+        real = np.where(steps <= low[:, None], -far, np.where(steps > high[:, None], far, real))
+        kind = f"{'' if layer.act_signed else 'U'}INT{layer.act_bits}"
+        tensor = self.node("MultiThreshold", [tensor, self.constant(f"{name}.steps", real)], f"{name}.level", QONNX, out_dtype=kind,
+                           out_bias=float(layer.minimum))
+        return self.node("Mul", [tensor, self.constant(f"{name}.scale", layer.scale)], f"{name}.quantised")
 
     def products(self, layer: OwnLayer, tensor: str) -> str:
         name, weight, scale = layer.name, layer.weight, layer.weight_scale

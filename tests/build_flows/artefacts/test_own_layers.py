@@ -47,6 +47,20 @@ def test_halves_go_to_even_and_steps_out_of_reach_to_the_ends() -> None:
     assert thresholds(layer(slope=np.array([1e-9]), offset=np.array([1.0]))).tolist() == [[-REACH, REACH + 1, REACH + 1]]
 
 
+def test_integers_that_never_come_have_steps_that_never_are_taken_or_always() -> None:
+    ends = {"act_low": np.array([1]), "act_high": np.array([2])}
+    assert thresholds(layer(slope=np.array([1.0]), offset=np.zeros(1), **ends)).tolist() == [[-REACH, 2, REACH + 1]]
+
+
+def test_1_bit_is_1_from_0_on() -> None:
+    two = {"act_signed": True, "act_sign": True, "act_low": np.array([-1, -1, 1]), "act_high": np.array([1, 1, 1])}
+    some = layer(slope=np.full(3, 0.5), offset=np.array([1.0, 0.75, 0]), weight=np.full((3, 1, 1, 1), 3), **two)
+    found = thresholds(some)
+    assert found.tolist() == [[-REACH, -2, -2], [-REACH, -1, -1], [-REACH] * 3]
+    # At 0 exactly float32 may decide either way, on both steps at once; elsewhere not.
+    assert loose_steps(some, found).tolist() == [[0, 1, 1], [0, 0, 0], [0, 0, 0]]
+
+
 def test_steps_as_far_as_a_layers_own_sums_go_are_found() -> None:
     wide = layer(
         kind="linear", in_shape=(1, 1, 400), in_bits=8, in_signed=False, weight=np.full((1, 400), 127), slope=np.array([2.0**-20]),

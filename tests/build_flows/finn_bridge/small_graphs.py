@@ -10,7 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 
-__all__ = ["Builder", "Op", "act", "affine", "avg", "conv", "fc", "flat", "logits", "norm", "pool", "relu", "turn", "two", "write"]
+__all__ = ["Builder", "Op", "act", "affine", "avg", "clip", "conv", "fc", "flat", "local", "logits", "norm", "pad", "pool", "relu", "sign",
+           "turn", "two", "write"]
 
 QONNX = "qonnx.custom_op.general"
 CLASSES = 3
@@ -44,6 +45,8 @@ class Builder:
         return self.node("Quant", *constants, first=first, domain=QONNX, signed=int(signed), narrow=int(narrow), rounding_mode="ROUND")
 
     def weights(self, shape: Sequence[int], bits: int, scale: float) -> str:
+        if bits == 1:
+            return self.node("BipolarQuant", self.constant(scale), first=self.constant(self.rng.normal(0, 1, shape)), domain=QONNX)
         top = (1 << (bits - 1)) - 1
         whole = self.rng.integers(-top, top + 1, shape)
         return self.quant(scale, bits, signed=True, narrow=True, first=self.constant(whole * scale))
@@ -56,7 +59,7 @@ def conv(out: int, kernel: tuple[int, int] = (3, 3), bits: int = 4, **attributes
     """A convolution, padded to the same size unless ``attributes`` say otherwise."""
 
     def apply(b: Builder) -> None:
-        weight = b.weights((out, b.shape[0], *kernel), bits, 1 / 8)
+        weight = b.weights((out, b.shape[0] // attributes.get("group", 1), *kernel), bits, 1 / 8)
         given = attributes if "auto_pad" in attributes else {"pads": [kernel[0] // 2, kernel[1] // 2] * 2, **attributes}
         b.size *= float(np.sqrt(b.shape[0] * kernel[0] * kernel[1])) * 0.07 * (1 << (bits - 1))
         b.node("Conv", weight, kernel_shape=list(kernel), **given)
@@ -92,9 +95,40 @@ def act(bits: int = 4, *, signed: bool = False, relu: bool = True) -> Op:
     return apply
 
 
-def pool(kernel: int | tuple[int, int] = 2, stride: int | None = None) -> Op:
+def sign(scale: float = 1.0) -> Op:
+    """An activation of 1 bit."""
+
+    def apply(b: Builder) -> None:
+        b.node("BipolarQuant", b.constant(scale), domain=QONNX)
+        b.size = b.scale = scale
+
+    return apply
+
+
+def clip(low: float, high: float) -> Op:
+    """Values cut off at so much of their usual size."""
+    return lambda b: void(b.node("Clip", b.constant(low * b.size), b.constant(high * b.size)))
+
+
+def pool(kernel: int | tuple[int, int] = 2, stride: int | None = None, **attributes: Any) -> Op:
     sides = (kernel, kernel) if isinstance(kernel, int) else kernel
-    return lambda b: void(b.node("MaxPool", kernel_shape=list(sides), strides=[stride or sides[0], stride or sides[1]]))
+    return lambda b: void(b.node("MaxPool", kernel_shape=list(sides), strides=[stride or sides[0], stride or sides[1]], **attributes))
+
+
+def local(kernel: tuple[int, int] = (2, 2), stride: tuple[int, int] = (2, 2), **attributes: Any) -> Op:
+    """Means of windows; ``scale`` is that of a sum then."""
+
+    def apply(b: Builder) -> None:
+        b.node("AveragePool", kernel_shape=list(kernel), strides=list(stride), **attributes)
+        b.scale /= kernel[0] * kernel[1]
+
+    return apply
+
+
+def pad(*sides: int, value: float = 0, mode: str = "constant") -> Op:
+    """Zeros above, on the left, below and on the right."""
+    around = [0, 0, sides[0], sides[1], 0, 0, sides[2], sides[3]]
+    return lambda b: void(b.node("Pad", b.constant(around, np.int64), b.constant(value), mode=mode))
 
 
 def norm(*gamma: float) -> Op:
@@ -154,7 +188,7 @@ def write(
     def run(ops: Sequence[Op]) -> None:
         for op in ops:
             op(b)
-            if b.nodes[-1].op_type in ("Conv", "MaxPool", "GlobalAveragePool", "Flatten", "Transpose"):
+            if b.nodes[-1].op_type in ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "Pad", "Flatten", "Transpose"):
                 # Sizes of maps are ONNX's to tell.
                 b.shape = _shape(b, shape)
 

@@ -20,7 +20,25 @@ from build_flows.finn_bridge.write_qonnx import write_qonnx
 from build_flows.steps.own import compare_float
 from sim import golden
 from tests.build_flows.finn_bridge.conftest import PART
-from tests.build_flows.finn_bridge.small_graphs import Op, act, avg, conv, fc, flat, logits, norm, pool, relu, turn, write
+from tests.build_flows.finn_bridge.small_graphs import (
+    Builder,
+    Op,
+    act,
+    avg,
+    clip,
+    conv,
+    fc,
+    flat,
+    local,
+    logits,
+    norm,
+    pad,
+    pool,
+    relu,
+    sign,
+    turn,
+    write,
+)
 
 Parts = tuple[Sequence[Op], Sequence[Op], Sequence[Op], Sequence[Op]]
 HEAD = (flat, logits)
@@ -66,6 +84,18 @@ def test_a_pool_in_front_of_the_first_convolution(tmp_path: Path) -> None:
     assert kinds(found) == ["maxpool+maxpool", "conv", "conv+linear", "linear"]
 
 
+def test_1_bit_weights_and_activations(tmp_path: Path) -> None:
+    """Of 2 bits in the hardware, of which two integers come: FINN's own thresholds say the same."""
+    found = builds(tmp_path, (5, 4, 2), ((conv(4, bits=1), norm(1, -1, 0.5), sign()), HEAD, (conv(3, bits=1), sign(0.7)), HEAD))
+    assert [chain[0].act_bits for chain in found.stages] == [2, 2]
+
+
+def summed(b: Builder) -> None:
+    """A mean over the whole map, of which logits have the scale."""
+    b.scale /= b.shape[1] * b.shape[2]
+    avg(b)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "parts"),
@@ -84,6 +114,13 @@ def test_a_pool_in_front_of_the_first_convolution(tmp_path: Path) -> None:
         ((6, 5, 2), ((conv(4), norm(0, -1, 1), pool(), relu, act(relu=False)), HEAD, REST, (logits,))),
         ((6, 5, 2), ((conv(4), act(), turn(0, 2, 3, 1), turn(0, 3, 1, 2)), HEAD, REST, (logits,))),
         ((1, 1, 3), ((conv(4, (1, 1)), act()), HEAD, REST, (logits,))),
+        # What is rewritten.
+        ((6, 5, 2), ((conv(4), act(), conv(6, group=2), act()), HEAD, (conv(6, group=6, dilations=[2, 1], strides=[2, 1]), act()), HEAD)),
+        ((6, 5, 2), ((conv(4, auto_pad="SAME_LOWER", strides=[2, 2]), act()), HEAD, (pad(0, 1, 1, 0), conv(3, pads=[0] * 4), act()), HEAD)),
+        ((6, 5, 2), ((conv(4), act(), local()), HEAD, (conv(4), act(8)), (summed, flat, logits))),
+        ((6, 5, 2), ((conv(4), pool(3, 2, pads=[1] * 4), clip(0, 0.4), act()), HEAD, REST, (logits,))),
+        ((6, 5, 2), ((conv(4), relu, norm(1, -1, 0), act(signed=True)), HEAD, (avg, norm(1, -1), act()), HEAD)),
+        ((6, 5, 2), ((conv(4), clip(-0.3, 0.8), pool(), act(signed=True)), HEAD, (conv(3, bits=1), act(1)), HEAD)),
         ((12, 1, 2), ((conv(4, (3, 1)), act(), pool((2, 1))), HEAD, (conv(4, (4, 1), strides=[2, 1]), act()), HEAD)),
         ((1, 12, 2), ((conv(4, (1, 3)), act(), pool((1, 2))), HEAD, (conv(4, (1, 2), pads=[0] * 4), act()), HEAD)),
     ],

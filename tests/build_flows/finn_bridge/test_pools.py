@@ -1,0 +1,32 @@
+"""Max pools with padding as two layers."""
+
+import numpy as np
+import pytest
+
+from build_flows.finn_bridge.errors import CompileError
+from build_flows.finn_bridge.pools import Pool
+from build_flows.finn_bridge.qonnx_kernels import Pads
+
+
+def pool(pads: Pads, *, endless: bool = True) -> Pool:
+    return Pool(node="MaxPool a", in_shape=(5, 4, 2), out_shape=(3, 2, 2), kernel=(3, 3), stride=(2, 2), pads=pads, endless=endless)
+
+
+def test_a_pool_without_padding_is_one_layer() -> None:
+    (found,) = pool((0, 0, 0, 0)).layers(4, True, 0.5)
+    assert (found.kind, found.in_bits, found.in_signed, found.in_scale) == ("maxpool", 4, True, 0.5)
+
+
+@pytest.mark.parametrize(("pads", "kernel", "pad"), [((1, 1, 1, 1), (1, 1), (1, 1)), ((1, 0, 0, 1), (2, 2), (1, 1))])
+def test_padding_is_a_convolution_that_leaves_pixels_as_they_are(pads: Pads, kernel: tuple[int, int], pad: tuple[int, int]) -> None:
+    border, found = pool(pads).layers(4, False, 0.5)
+    assert border.weight is not None
+    assert (border.kernel, border.pad, border.act_bits, border.scale) == (kernel, pad, 4, 0.5)
+    assert border.out_shape == found.in_shape == (5 + pads[0] + pads[2], 4 + pads[1] + pads[3], 2)
+    assert np.sum(border.weight) == 2
+
+
+def test_padding_that_is_less_than_all_signed_integers_is_refused() -> None:
+    with pytest.raises(CompileError, match=r"MaxPool a: must have no padding .*, not pads \[1, 0, 0, 0\]"):
+        pool((1, 0, 0, 0)).layers(4, True, 0.5)
+    assert len(pool((1, 0, 0, 0), endless=False).layers(4, True, 0.5)) == 2

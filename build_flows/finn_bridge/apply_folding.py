@@ -29,7 +29,8 @@ ATTRIBUTES = {
 def apply_folding(
     model: ModelWrapper, units: tuple[Unit, ...], folds: Mapping[str, Fold], network: Network
 ) -> tuple[ModelWrapper, tuple[Unit, ...], dict[str, Plan]]:
-    """Fold every unit as ``folds`` (by golden layer name) says; a fork takes the PE of the unit in front of it.
+    """Fold every unit as ``folds`` (by golden layer name) says; a fork takes the PE of the unit in front of it, one of the images
+    that of the first layer.
 
     Converters are called after the unit they feed, ``<unit>_dwc`` (``<unit>_dwc1`` at its second input), and belong to its stage or head.
     Returns the new model, its units, converters included, in streaming order, and the plan of every unit but forks by name.
@@ -41,7 +42,6 @@ def apply_folding(
         node = nodes[unit.name]
         op = getCustomOp(node)
         if unit.layer is None:
-            op.set_nodeattr("PE", _lanes(model, node.input[0]))
             continue
         plan = plans[unit.name]
         for key, value in plan.folding.items():
@@ -53,6 +53,14 @@ def apply_folding(
             op.set_nodeattr("resType", "dsp")
             # Weights are only read: "distributed" asks for a writable memory, which Yosys then does not find.
             op.set_nodeattr("ram_style", "block" if plan.ram_style == "block" else "auto")
+    first = next(node for node in model.graph.node if node.name == _first_unit(units))
+    for unit in units:
+        if unit.layer is None:
+            node = nodes[unit.name]
+            source = model.find_producer(node.input[0])
+            op = getCustomOp(first if source is None else source)
+            shape = op.get_folded_input_shape() if source is None else op.get_folded_output_shape()
+            getCustomOp(node).set_nodeattr("PE", int(shape[-1]))
     model = model.transform(InsertDWC())
     return model, _name_converters(model, units, plans), plans
 
@@ -93,10 +101,9 @@ def _fold(layer: Layer, values: Mapping[str, int | str] | None) -> Fold:
     return fold
 
 
-def _lanes(model: ModelWrapper, tensor: str) -> int:
-    """Values in a beat of the unit that writes ``tensor``; units in front of a fork are folded before it."""
-    producer = model.find_producer(tensor)
-    return 1 if producer is None else int(getCustomOp(producer).get_folded_output_shape()[-1])
+def _first_unit(units: tuple[Unit, ...]) -> str:
+    """The first unit of the first layer, which says what of the images comes a beat."""
+    return next(unit.name for unit in units if unit.layer is not None)
 
 
 def _name_converters(model: ModelWrapper, units: tuple[Unit, ...], plans: dict[str, Plan]) -> tuple[Unit, ...]:

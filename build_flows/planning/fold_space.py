@@ -43,6 +43,8 @@ class Space:
         self.gates = {stage: (count, frame_bits(network, stage)) for stage, count in enumerate(frames)}
         self.runs = network.runs
         self.before = {behind: place for place, run in enumerate(self.runs) for behind in run.behind}
+        self.first = [place for place in range(len(self.runs)) if place not in self.before]
+        """The runs that read the images."""
         self.choices = {
             (place, at): undominated(choices(layer, targets[run.index], narrow, pool_behind(run.layers, at)))
             for place, run in enumerate(self.runs) for at, layer in enumerate(run.layers)
@@ -83,7 +85,8 @@ class Space:
             for behind in self.runs[run].behind:
                 follow(behind, width)
 
-        follow(0, input_pe * self.network.in_bits)
+        for run in self.first:
+            follow(run, input_pe * self.network.in_bits)
         return Solution(dict(picked), input_pe, cost)
 
     def around(self, solution: Solution, place: Place, choice: Choice) -> Vector:
@@ -159,9 +162,9 @@ class Space:
             return price, choice
 
         def entry(pe: int) -> tuple[int, int]:
-            price = least(0, 0, pe * self.network.in_bits)[0]
-            assert price is not None, "what no folding meets was refused"
-            return price, pe
+            prices = [least(run, 0, pe * self.network.in_bits)[0] for run in self.first]
+            assert None not in prices, "what no folding meets was refused"
+            return sum(price for price in prices if price is not None), pe
 
         input_pe = min(self.entries, key=entry)
         picked: dict[Place, Choice] = {}
@@ -176,5 +179,6 @@ class Space:
             for behind in self.runs[run].behind:
                 follow(behind, width)
 
-        follow(0, input_pe * self.network.in_bits)
+        for run in self.first:
+            follow(run, input_pe * self.network.in_bits)
         return self.solution(picked, input_pe)

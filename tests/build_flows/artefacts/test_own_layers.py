@@ -23,8 +23,9 @@ def layer(**changes: Any) -> OwnLayer:
 
 def network(**changes: Any) -> OwnNetwork:
     """Such a convolution, and logits that are its four sums, and their negatives."""
-    first = layer(**changes)
+    first = layer(inputs=("image",), **changes)
     head = layer(
+        inputs=(first.name,),
         name="head0_fc0", kind="linear", in_bits=2, in_shape=(2, 2, 1), out_shape=(1, 1, 2), weight=np.array([[1] * 4, [-1] * 4]),
         slope=np.array([0.25, 0.25]), offset=np.zeros(2), scale=0.25, act_bits=0, bias=np.array([0, 2]), weight_scale=np.full(2, 0.25),
     )

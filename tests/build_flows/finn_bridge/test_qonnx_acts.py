@@ -75,7 +75,6 @@ def test_1_bit_is_1_from_0_on_as_brevitas_has_it(tmp_path: Path) -> None:
     ("ops", "message"),
     [
         ((conv(4), act(9)), "Quant my_Quant_4: an activation must have 1 to 8 bits, not 9 bits"),
-        ((conv(4), act(), sign()), "BipolarQuant my_BipolarQuant_5 quantises again what is quantised, to other integers; allowed: the sa"),
         ((conv(4), lambda b: b.node("Sign") and None), "Sign my_Sign_3 has no hardware layer; a quantiser of 1 bit in its place"),
     ],
 )

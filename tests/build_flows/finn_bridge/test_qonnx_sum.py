@@ -69,7 +69,7 @@ def test_a_pool_in_front_of_a_factor_below_0_is_refused(
     ("ops", "message"),
     [
         ((conv(4), clip(1, -1), act()), "Clip my_Clip_3: its least value must be at most its greatest, not "),
-        ((conv(4), act(), clip(0.1, 9), conv(4), act()), "Clip my_Clip_5 must stand between a layer and its quantiser"),
+        ((conv(4), act(), clip(0.1, 9), conv(4), act()), "Conv my_Conv_7 follows n4 without a quantiser between them"),
         ((conv(4), affine("Div", 1, 0), act()), "Div my_Div_3: channel 1 becomes infinite or no number"),
         # Over rows, of which there are as many as channels.
         ((conv(4), turn(0, 2, 1, 3), norm(1, 2), turn(0, 2, 1, 3), act()), r"Batch.*: its input must be \[1, channels, height, width\]"),

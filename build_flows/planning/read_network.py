@@ -257,7 +257,8 @@ def _added_bits(given: Sequence[_State]) -> int:
     """Width of the sum of one of each, signed where one of them is."""
     least = sum(2 ** (state.bits - 1) for state in given if state.signed)
     most = sum(2 ** (state.bits - 1) - 1 if state.signed else 2**state.bits - 1 for state in given)
-    return max(most.bit_length(), (least - 1).bit_length() if least else 0) + int(least > 0)
+    bits: int = max(most.bit_length(), (least - 1).bit_length() if least else 0) + int(least > 0)
+    return bits
 
 
 def _sum_bits(terms: int, state: _State, weight_bits: int) -> int:

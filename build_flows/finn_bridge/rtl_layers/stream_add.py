@@ -64,7 +64,7 @@ class StreamAdd_rtl(AmaranthBackend, HWCustomOp):
 
     def execute_node(self, context: dict[str, npt.NDArray[Any]], graph: Any) -> None:
         given = [context[name].reshape(self.get_normal_input_shape()) for name in self.onnx_node.input]
-        context[self.onnx_node.output[0]] = np.sum(given, axis=0, dtype=np.float32)
+        context[self.onnx_node.output[0]] = np.add.reduce(given, dtype=np.float32)
 
     def component(self, model: Any) -> Any:
         return StreamAdd(self.get_nodeattr("PE"), self._kinds())

@@ -121,9 +121,11 @@ class OwnNetwork:
         """Whether a stage or head is more than layers one behind the other."""
         begin = IMAGE
         for stage, head in zip(self.stages, self.heads, strict=True):
-            if _forks(stage, begin) or _forks(head, stage[-1].name):
+            if _forks(stage, begin):
                 return True
-            begin = stage[-1].name
+            begin = stage[-1].name if stage else begin
+            if _forks(head, begin):
+                return True
         return False
 
 

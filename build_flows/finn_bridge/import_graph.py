@@ -61,7 +61,9 @@ def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
     :class:`CompileError` naming the operation that has no hardware layer.
     """
     try:
-        model = cleanup_model(ModelWrapper(str(model_onnx)))
+        model = ModelWrapper(str(model_onnx))
+        count = sum(not item.name.startswith("gate") for item in model.graph.output)
+        model = cleanup_model(model)
     except Exception as error:
         raise CompileError(f"{model_onnx.name} is not a QONNX model: {error}") from error
     _open_input(model)
@@ -83,7 +85,7 @@ def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
     _drop_input_transpose(model)
     _drop_input_flatten(model)
     _join(model)
-    _fork(model)
+    _fork(model, count)
     for node in model.graph.node:
         if node.domain == HW_DOMAIN:
             getCustomOp(node).set_nodeattr("preferred_impl_style", "rtl")
@@ -258,35 +260,43 @@ def _join(model: ModelWrapper) -> None:
         model.set_tensor_datatype(new.output[0], getCustomOp(new).get_output_datatype())
 
 
-def _fork(model: ModelWrapper) -> None:
+def _fork(model: ModelWrapper, count: int) -> None:
     """Put a fork unit where two layers read one tensor, or more. Where an exit leaves, output 0 leads to the earlier exit: to the head;
-    output 1 to the next stage; output 2 to the gate head, whose output comes behind those of all exits. What goes several ways inside a
-    stage or head behind that has a fork of its own."""
+    output 1 to the next stage; output 2 to the gate head, whose output comes behind those of all ``count`` exits. What goes several ways
+    inside a stage or head behind that has a fork of its own."""
     for tensor in [model.graph.input[0].name, *(tensor for node in model.graph.node for tensor in node.output)]:
         readers = [(node, place) for node in model.graph.node for place, name in enumerate(node.input) if name == tensor]
         if len(readers) < 2:
             continue
         ways = _ways(model, readers)
-        branches = _forked(model, tensor, len(ways)) if len(ways) > 1 else [tensor]
-        for branch, way in zip(branches, ways, strict=True):
-            ends = _forked(model, branch, len(way)) if len(way) > 1 else [branch]
-            for end, (node, place) in zip(ends, way, strict=True):
-                node.input[place] = end
+        behind, learned = [way for exits, way in ways if min(exits) < count], [way for exits, way in ways if min(exits) >= count]
+        branch = tensor
+        while len(behind) > 1:
+            # More than two ways but gate heads: several exits leave here, each of which has a fork of its own.
+            ahead = [behind.pop(0), *(learned if len(behind) == 1 else [])]
+            first, branch, *gates = _forked(model, branch, len(ahead) + 1)
+            for end, way in zip((first, *gates), ahead, strict=True):
+                _lead(model, end, way)
+        _lead(model, branch, behind[0])
 
 
-def _ways(model: ModelWrapper, readers: list[tuple[Any, int]]) -> list[list[tuple[Any, int]]]:
-    """``readers`` of a tensor, (node, input), those together that have an exit in common behind them, in the order of their first exits."""
+def _lead(model: ModelWrapper, branch: str, way: list[tuple[Any, int]]) -> None:
+    """Let the readers of one ``way`` read ``branch``, of several each a branch of it."""
+    ends = _forked(model, branch, len(way)) if len(way) > 1 else [branch]
+    for end, (node, place) in zip(ends, way, strict=True):
+        node.input[place] = end
+
+
+def _ways(model: ModelWrapper, readers: list[tuple[Any, int]]) -> list[tuple[set[int], list[tuple[Any, int]]]]:
+    """``readers`` of a tensor, (node, input), those together that have an exit in common behind them, with their exits, in the order of the
+    first of these."""
     ways: list[tuple[set[int], list[tuple[Any, int]]]] = []
     for reader in readers:
         exits = _exits_behind(model, reader[0])
         same = [way for way in ways if way[0] & exits]
         ways = [way for way in ways if way not in same]
         ways.append((exits.union(*(way[0] for way in same)), [*(item for way in same for item in way[1]), reader]))
-    ways.sort(key=lambda way: min(way[0]))
-    if len(ways) > 3:
-        told = "one layer, or a head, a stage and a gate head"
-        raise CompileError(f"{readers[0][0].input[readers[0][1]]} must feed {told}, not {len(ways)}")
-    return [way for _, way in ways]
+    return sorted(ways, key=lambda way: min(way[0]))
 
 
 def _forked(model: ModelWrapper, tensor: str, count: int) -> list[str]:

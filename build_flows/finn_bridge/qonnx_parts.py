@@ -43,6 +43,7 @@ class _Parts:
         self.reads, self.outputs, self.image = reads, outputs, image
         count = len(outputs)
         self.places = [self._place(item) for item in reads]
+        self.cuts: list[int] = []
         tail = [index for index, item in enumerate(reads) if item.exits == {count - 1}]
         for index in tail[_split([reads[index].layer for index in tail]) :]:
             self.places[index] = ("head", count - 1)
@@ -85,7 +86,10 @@ class _Parts:
         if k == len(self.outputs) - 1:
             return
         (leaf,) = leaves
-        if leaf < 0 or self.places[leaf] != ("stage", k):
+        self.cuts.append(leaf)
+        # Without layers of its own a stage ends with what the one before does.
+        same = ("stage", k) not in self.places and self.cuts[k - 1] == leaf
+        if not same and (leaf < 0 or self.places[leaf] != ("stage", k)):
             other = 0 if leaf < 0 else self.places[leaf][1]
             raise CompileError(f"at {self._tensor(leaf)} output {name} leaves the trunk, where output {self.outputs[other]} should; "
                                f"{ORDER}")
@@ -102,8 +106,8 @@ class _Parts:
                                "exit leaves (a skip connection must not pass an exit)")
 
     def _no_stage(self, k: int) -> None:
-        """Stage ``k`` must have a layer."""
-        if ("stage", k) in self.places:
+        """The first and the last stage must have a layer."""
+        if ("stage", k) in self.places or 0 < k < len(self.outputs) - 1:
             return
         name = self.outputs[k]
         if k == 0:

@@ -104,6 +104,14 @@ class Normed(nn.Module):
         return found
 
 
+class Several(Net):
+    """Two exits at one place, before the last."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        begun = self.begin(self.pixels(x))
+        return self.early[0](begun), self.early[1](begun), self.last(self.onward(begun))
+
+
 def logits(size: int) -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), qnn.QuantLinear(
         size, CLASSES, bias=True, weight_quant=Int8WeightPerTensorFloat, weight_bit_width=4, bias_quant=Int16Bias))
@@ -127,6 +135,8 @@ NETWORKS: dict[str, Callable[[], Net]] = {
     "in a head": lambda: Net(first(), nn.Sequential(Block(4, 4, bits=3), logits(120)), nn.Sequential(conv(4, 3), relu()), logits(90)),
     "of three": lambda: Net(first(), logits(120), Three(4), logits(120)),
     "normed behind": lambda: Net(first(), logits(120), nn.Sequential(Normed(4), nn.MaxPool2d(2)), logits(24)),
+    "two exits at one place": lambda: Several(
+        first(), nn.ModuleList([logits(120), nn.Sequential(conv(4, 3), relu(), logits(90))]), Block(4, 4), logits(120)),
     "pooled first": lambda: Net(nn.Sequential(first(), nn.MaxPool2d(2)), logits(24), Block(4, 4, bits=5), logits(24)),
 }
 

@@ -259,15 +259,6 @@ def joined(graph: Graph) -> None:
     graph.node.insert(list(graph.node).index(pool), helper.make_node("Add", ["beside", found.output[0]], ["sum"], name="skip"))
 
 
-def two_at_one_place(graph: Graph) -> None:
-    """Another exit on the tensor that head 1 hangs on."""
-    gemm = next(item for item in graph.node if item.op_type == "Gemm" and item.output[0] == "exit1")
-    flat = next(item for item in graph.node if item.output[0] == gemm.input[0])
-    graph.node.append(helper.make_node("Flatten", flat.input, ["flat_again"]))
-    graph.node.append(helper.make_node("Gemm", ["flat_again", *gemm.input[1:]], ["extra"], transB=1))
-    graph.output.insert(2, helper.make_tensor_value_info("extra", onnx.TensorProto.FLOAT, [1, 4]))
-
-
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
@@ -286,7 +277,6 @@ def two_at_one_place(graph: Graph) -> None:
         (scaled_logits, "output exit1: the weights of Gemm /head1_fc0/.*, the last layer of a head, must have one scale"),
         (other_order, "output exit0 leaves the trunk, where output exit1 should; outputs must be in the order"),
         (joined, "stage0_pool0/MaxPool_output_0 goes 2 ways, but is not quantised; allowed: forks behind a Quant node"),
-        (two_at_one_place, "output extra leaves the trunk where output exit1 does; allowed: one layer at least between two exits"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )

@@ -1,11 +1,12 @@
 """All foldings of a network, and the cheapest of them; that it is the cheapest is tested with the search."""
 
 from build_flows.base.parts import find_part
-from build_flows.planning.fold_choices import add, resources
+from build_flows.planning.fold_choices import add, less, resources
 from build_flows.planning.fold_space import Space
 from build_flows.planning.folding import evaluate
 from build_flows.planning.network import fused
 from tests.build_flows.networks import b_lenet
+from tests.build_flows.planning import test_network as network
 
 TARGETS, REACH = (512, 1671), (1.0, 0.25)
 NET = fused(b_lenet())
@@ -45,3 +46,16 @@ def test_a_gate_takes_what_its_stage_is_wide():
     places = {(run.part, run.index): place for place, run in enumerate(space.runs)}
     assert space.gate(places["stage", 0], 20)[3] > 0
     assert space.gate(places["stage", 1], 20) == space.gate(places["head", 0], 20) == (0, 0, 0, 0, 0, 0)
+
+
+def test_all_that_reads_the_images_is_folded():
+    layers = [network.conv("a", "image"), network.conv("b", "image"), network.plain("f", "add", "a", "b")]
+    net = fused(network.network([layers], [[network.logits("x", "f")]]))
+    space = Space(net, (64,), True, None)
+    assert [space.runs[run].layers[0].name for run in space.first] == ["a", "b"]
+    found = space.cheapest(ALIKE)
+    assert set(space.folds(found)) == {"a", "b", "f", "x"}
+    place = (space.first[1], 0)
+    for choice in space.choices[place]:
+        other = space.solution({**found.picked, place: choice}, found.input_pe)
+        assert add(less(found.cost, space.around(found, place, found.picked[place])), space.around(found, place, choice)) == other.cost

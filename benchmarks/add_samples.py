@@ -1,4 +1,4 @@
-"""Sums of streams, for the fit of the cost model: each as one module, of as many channels as networks have."""
+"""Sums and concatenations of streams, for the fit of the cost model: each as one module, of as many channels as networks have."""
 
 import random
 from collections.abc import Iterator
@@ -11,9 +11,10 @@ from build_flows.planning.unit import Unit
 from build_flows.synthesis.synthesise import Unit as Module
 from build_flows.synthesis.units import ALIAS
 from hw.layers.stream_add import StreamAdd, sum_bits
+from hw.layers.stream_concat import StreamConcat
 from hw.streams.axis import axis_verilog
 
-__all__ = ["add_module", "draw_adds"]
+__all__ = ["add_module", "draw_adds", "draw_concats"]
 
 
 def draw_adds(golden: Path, draw: random.Random, most: int) -> Iterator[tuple[str, Unit, Module]]:
@@ -30,6 +31,21 @@ def draw_adds(golden: Path, draw: random.Random, most: int) -> Iterator[tuple[st
         unit = next(unit for unit in layer_units(added, Fold(pe=lanes)) if unit.kind == "add")
         told = "_".join(f"{bits}{'s' if signed else 'u'}" for bits, signed in kinds)
         yield f"{layer.name}_{lanes}_{told}", unit, add_module(lanes, kinds)
+
+
+def draw_concats(golden: Path, draw: random.Random, most: int) -> Iterator[tuple[str, Unit, Module]]:
+    """Up to ``most`` concatenations of maps that the network in ``golden`` has, with some channels beside them."""
+    layers = [layer for layer in read_network(golden).layers if layer.activation and layer.weight_bits]
+    for _ in range(most):
+        layer, more = draw.choice(layers), draw.choice((4, 8, 24))
+        source, bits = layer.target, layer.out_bits
+        joined = replace(layer, kind="concat", source=source, target=replace(source, channels=source.channels + more), in_bits=bits,
+                         others=((bits, layer.out_signed),), more=(more,), weight_bits=0, activation=False, constants=None)
+        (unit,) = layer_units(joined, Fold(pe=joined.target.channels))
+        component = StreamConcat([source.channels * bits, more * bits])
+        inputs = {f"in{n}_V": stream for n, stream in enumerate(component.i)}
+        yield f"{layer.name}_{more}_concat", unit, Module(
+            top=ALIAS, verilog=axis_verilog(component, ALIAS, inputs=inputs, outputs={"out0_V": component.o}))
 
 
 def add_module(lanes: int, kinds: list[tuple[int, bool]]) -> Module:

@@ -85,7 +85,7 @@ class OwnLayer:
     @property
     def reach(self) -> int:
         """The largest accumulator, of either sign, that weights and inputs can make; 0 for a max pool."""
-        if self.kind == "maxpool":
+        if self.kind in ("maxpool", "concat"):
             return 0
         low, high = _limits(self.in_bits, self.in_signed)
         if self.weight is None:
@@ -132,7 +132,7 @@ class OwnNetwork:
 def _forks(layers: tuple[OwnLayer, ...], begin: str) -> bool:
     at = begin
     for layer in layers:
-        if layer.kind in ("add", "threshold") or layer.inputs != (at,):
+        if layer.kind in ("add", "threshold", "concat") or layer.inputs != (at,):
             return True
         at = layer.name
     return False
@@ -195,7 +195,7 @@ def _record(layer: OwnLayer, arrays: dict[str, npt.NDArray[Any]], version: int) 
     record: dict[str, Any] = {"name": layer.name, "kind": layer.kind, **({"inputs": list(layer.inputs)} if version > 1 else {})}
     if layer.kind in ("conv", "maxpool"):
         record |= {"kernel": _size(layer.kernel), "stride": _size(layer.stride)}
-    if layer.kind == "maxpool":
+    if layer.kind in ("maxpool", "concat"):
         return record
     if layer.kind == "conv":
         record |= {"pad": _size(layer.pad)}

@@ -42,10 +42,11 @@ __all__ = ["import_graph"]
 
 STREAMLINE = (
     ConvertSubToAdd, ConvertDivToMul, BatchNormToAffine, reorder.MoveMulPastMaxPool, absorb.AbsorbScalarBiasIntoMultiThreshold,
-    reorder.MoveMulPastJoinAdd, reorder.MoveScalesPastIm2Col, reorder.MoveScalarLinearPastInvariants, reorder.MoveAddPastMul,
-    reorder.MoveScalarAddPastMatMul, reorder.MoveAddPastConv, reorder.MoveScalarMulPastMatMul, reorder.MoveScalarMulPastConv,
-    reorder.MoveAddPastMul, CollapseRepeatedAdd, CollapseRepeatedMul, reorder.MoveMulPastMaxPool, absorb.AbsorbAddIntoMultiThreshold,
-    absorb.FactorOutMulSignMagnitude, absorb.AbsorbMulIntoMultiThreshold, absorb.Absorb1BitMulIntoMatMul, absorb.Absorb1BitMulIntoConv,
+    reorder.MoveMulPastJoinAdd, reorder.MoveMulPastJoinConcat, reorder.MoveScalesPastIm2Col, reorder.MoveScalarLinearPastInvariants,
+    reorder.MoveAddPastMul, reorder.MoveScalarAddPastMatMul, reorder.MoveAddPastConv, reorder.MoveScalarMulPastMatMul,
+    reorder.MoveScalarMulPastConv, reorder.MoveAddPastMul, CollapseRepeatedAdd, CollapseRepeatedMul, reorder.MoveMulPastMaxPool,
+    absorb.AbsorbAddIntoMultiThreshold, absorb.FactorOutMulSignMagnitude, absorb.AbsorbMulIntoMultiThreshold,
+    absorb.Absorb1BitMulIntoMatMul, absorb.Absorb1BitMulIntoConv,
 )
 RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 HW_DOMAIN = "finn.custom_op.fpgadataflow"
@@ -144,7 +145,8 @@ def _turn(model: ModelWrapper) -> ModelWrapper:
     """Transposes down the graph, into thresholds and past forks and sums, until they cancel: once for each fork or sum behind another."""
     while True:
         before = _wiring(model)
-        for step in (absorb.AbsorbTransposeIntoMultiThreshold(), reorder.MoveTransposePastFork(), reorder.MoveTransposePastJoinAdd(),
+        for step in (absorb.AbsorbTransposeIntoMultiThreshold(), reorder.MoveTransposePastFork(),
+                     reorder.MoveTransposePastJoinAdd(), reorder.MoveTransposePastJoinConcat(),
                      absorb.AbsorbTransposeIntoMultiThreshold(), absorb.AbsorbConsecutiveTransposes()):
             model = model.transform(step)
         if _wiring(model) == before:
@@ -239,8 +241,10 @@ def _drop_input_flatten(model: ModelWrapper) -> None:
 
 
 def _join(model: ModelWrapper) -> None:
-    """Put a unit that adds streams where maps of integers are added: one for a sum of several."""
+    """Put units where maps of integers are added, one for a sum of several, or concatenated."""
     for node in list(model.graph.node):
+        if node.op_type == "Concat":
+            _put_side_by_side(model, node)
         if node.op_type != "Add" or any(model.get_initializer(tensor) is not None for tensor in node.input):
             continue
         given: list[str] = []
@@ -258,6 +262,19 @@ def _join(model: ModelWrapper) -> None:
         model.graph.node.insert(list(model.graph.node).index(node), new)
         model.graph.node.remove(node)
         model.set_tensor_datatype(new.output[0], getCustomOp(new).get_output_datatype())
+
+
+def _put_side_by_side(model: ModelWrapper, node: Any) -> None:
+    """Put a unit that joins the channels of streams where maps of integers are concatenated."""
+    kinds, shapes = ([item(tensor) for tensor in node.input] for item in (model.get_tensor_datatype, model.get_tensor_shape))
+    axes = [item.i for item in node.attribute if item.name == "axis"]
+    if not kinds[0].is_integer() or any(kind != kinds[0] for kind in kinds) or axes not in ([-1], [len(shapes[0]) - 1]):
+        raise CompileError(f"Concat {node.name} must join channels of integers of one type and scale")
+    new = helper.make_node("StreamConcat_rtl", list(node.input), list(node.output), domain=RTL_DOMAIN, backend="fpgadataflow",
+                           Channels=[shape[-1] for shape in shapes], numInputVectors=shapes[0][:-1], inputDataType=kinds[0].name)
+    model.graph.node.insert(list(model.graph.node).index(node), new)
+    model.graph.node.remove(node)
+    model.set_tensor_datatype(new.output[0], kinds[0])
 
 
 def _fork(model: ModelWrapper, count: int) -> None:

@@ -210,6 +210,8 @@ def _parts(layer: GoldenLayer) -> list[tuple[str, str]]:
             return [("", "GlobalAccPool_rtl"), *((role, OPS[role]) for role in act)]
         case "add":
             return [("", "StreamAdd_rtl"), *((role, OPS[role]) for role in act)]
+        case "concat":
+            return [("", "StreamConcat_rtl")]
         case "threshold":
             roles = act
         case kind:

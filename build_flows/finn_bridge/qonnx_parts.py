@@ -12,7 +12,7 @@ from build_flows.finn_bridge.errors import CompileError
 
 __all__ = ["Read", "parts"]
 
-WORDS = {"conv": "conv", "linear": "fc", "maxpool": "pool", "global_sum": "gap", "add": "add", "threshold": "act"}
+WORDS = {"conv": "conv", "linear": "fc", "maxpool": "pool", "global_sum": "gap", "add": "add", "threshold": "act", "concat": "concat"}
 ORDER = "outputs must be in the order in which they leave the trunk, the last one behind all others"
 
 Layers = tuple[OwnLayer, ...]

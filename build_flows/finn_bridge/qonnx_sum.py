@@ -17,7 +17,9 @@ from build_flows.finn_bridge.pools import Pool
 from build_flows.finn_bridge.qonnx_graph import Graph, called
 from build_flows.finn_bridge.qonnx_words import ALLOWED
 
-__all__ = ["NO_MARGIN", "Sum", "Value", "add_affine", "add_clip", "add_pool", "as_logits", "clips", "joined", "retaken", "rising"]
+__all__ = [
+    "NO_MARGIN", "Sum", "Value", "add_affine", "add_clip", "add_pool", "as_logits", "clips", "joined", "retaken", "rising", "side_by_side",
+]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -126,6 +128,30 @@ def joined(node: Any, given: Sequence[tuple[Value, Sum | None]]) -> Sum:
     channels = first.shape[2]
     return Sum(kind="add", node=where, source=first, others=tuple(others), shape=first.shape, slope=np.full(channels, first.scale),
                offset=np.zeros(channels))
+
+
+def side_by_side(graph: Graph, node: Any, given: Sequence[tuple[Value, Sum | None]]) -> OwnLayer:
+    """The layer of a Concat of quantised maps, of one type and scale, along their channels.
+
+    Raises :class:`CompileError` naming the node, and what to do.
+    """
+    where, values = called(node), [value for value, _ in given]
+    if len(values) != len(node.input) or len(values) < 2:
+        raise CompileError(f"{where}: must join maps that depend on the images, not constants")
+    first = values[0]
+    for value, total in given:
+        if total is not None or not value.bits or value.margin != NO_MARGIN:
+            raise CompileError(f"{where}: {value.tensor} must be quantised before it is joined (one quantiser for all paths)")
+        if value.flat or value.order[graph.attribute(node, "axis", 1) % 4] != 1 or value.shape[:2] != first.shape[:2]:
+            raise CompileError(f"{where}: must join the channels of maps of one height and width")
+        if abs(value.scale / first.scale - 1) > NEAR or (value.bits, value.signed) != (first.bits, first.signed):
+            raise CompileError(f"{where}: what it joins must have one scale and type, not {first.scale:g} ({first.tensor}) and "
+                               f"{value.scale:g} ({value.tensor}); allowed: one and the same QuantReLU or QuantIdentity on all paths")
+    channels = sum(value.shape[2] for value in values)
+    return OwnLayer(
+        name="", kind="concat", node=where, in_shape=first.shape, out_shape=(*first.shape[:2], channels), in_bits=first.bits,
+        in_signed=first.signed, in_scale=first.scale, others=tuple((value.bits, value.signed) for value in values[1:]),
+    )
 
 
 def _told(value: Value) -> str:

@@ -26,7 +26,6 @@ INSTEAD = {
     **dict.fromkeys(("LayerNormalization", "InstanceNormalization", "GroupNormalization"), NORM),
     **dict.fromkeys(("LSTM", "GRU", "RNN"), RECURRENT),
     "Trunc": "nn.AvgPool2d or nn.AdaptiveAvgPool2d, with a QuantIdentity behind it or without, in the place of TruncAvgPool2d",
-    "Concat": "allowed: paths that do not join again",
     "GlobalMaxPool": "a MaxPool whose kernel is the whole map",
 }
 

@@ -24,6 +24,7 @@ from build_flows.finn_bridge.qonnx_sum import (
     clips,
     joined,
     retaken,
+    side_by_side,
 )
 from build_flows.finn_bridge.qonnx_windows import pad
 from build_flows.finn_bridge.qonnx_words import before_quantiser, unknown
@@ -74,6 +75,12 @@ class _Reader:
                 raise CompileError(f"output {tensor} also goes into {called(node)}; logits must not be used further")
             if total is not None and len(readers := self.forward(value)) > 1:
                 raise CompileError(f"{tensor} goes {len(readers)} ways, but is not quantised; allowed: forks behind a Quant node")
+        if node.op_type == "Concat":
+            values = [self.states[tensor] for tensor in given]
+            layer = side_by_side(self.graph, node, values)
+            made = self.keep([layer], tuple(value.made for value, _ in values), node)
+            self.states[node.output[0]] = replace(values[0][0], tensor=node.output[0], shape=layer.out_shape, made=made), None
+            return
         if len(given) > 1:
             found = joined(node, [self.states[tensor] for tensor in given])
             self.states[node.output[0]] = replace(found.source, tensor=node.output[0], shape=found.shape, bits=0), found

@@ -58,6 +58,8 @@ class _Writer:
     def layer(self, layer: OwnLayer, given: list[str]) -> str:
         """The nodes of one layer that reads the tensors ``given``; the tensor that it gives."""
         name, (tensor, *others) = layer.name, given
+        if layer.kind == "concat":
+            return self.node("Concat", given, name, axis=1)
         if layer.kind == "maxpool":
             return self.node("MaxPool", [tensor], name, kernel_shape=list(layer.kernel), strides=list(layer.stride))
         assert layer.slope is not None

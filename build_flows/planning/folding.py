@@ -181,10 +181,10 @@ def evaluate(
     # The width of what each layer gives.
     given: dict[str, int | None] = {IMAGE: input_pe * network.in_bits if input_pe else None}
 
-    def between(name: str, layer: Layer, bits: int, wanted: int) -> tuple[Unit, ...]:
-        """The converter in front of ``layer`` for what the layer called ``name`` gives, of ``bits`` a value, if there is one."""
+    def between(name: str, wanted: int, frame_bits: int) -> tuple[Unit, ...]:
+        """The converter to beats of ``wanted`` bits for what the layer called ``name`` gives, if there is one."""
         width = given[name]
-        found = converter(width, wanted, layer.source.values * bits) if width else None
+        found = converter(width, wanted, frame_bits) if width else None
         return (found,) if found else ()
 
     def plan(run: Run) -> None:
@@ -192,10 +192,11 @@ def evaluate(
         for layer, units, _ in units_of_chain(run.layers, folds, narrow=narrow):
             cost, width = Cost(), given[layer.inputs[0]]
             if units:
-                kinds = ((layer.in_bits, layer.in_signed), *layer.others)
                 values = units[0].in_bits // layer.in_bits
-                front = [unit for name, (bits, _) in zip(layer.inputs, kinds, strict=True)
-                         for unit in between(name, layer, bits, values * bits if layer.others else units[0].in_bits)]
+                front = between(layer.inputs[0], units[0].in_bits, layer.source.values * layer.in_bits)
+                for place, (name, (bits, _)) in enumerate(zip(layer.inputs[1:], layer.others, strict=True)):
+                    channels = layer.more[place] if layer.more else layer.source.channels
+                    front += between(name, (channels if layer.more else values) * bits, layer.source.pixels * channels * bits)
                 units = (*front, *units)
                 for unit in units:
                     cost += unit.cost

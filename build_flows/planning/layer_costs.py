@@ -22,6 +22,7 @@ from build_flows.planning.static_units import body_error, pool_error, static_err
 from build_flows.planning.unit import BODIES, HANDOVER, OWN_KEYS, SUFFIXES, Fold, Unit
 from build_flows.planning.unit_terms import (
     add_terms,
+    concat_terms,
     converter_terms,
     mvau_terms,
     padding_terms,
@@ -93,6 +94,8 @@ def fold_error(layer: Layer, fold: Fold) -> str | None:
     if fold.fused:
         return body_error(layer) if fold.static else shared_error(layer, fold)
     channels = layer.target.channels
+    if layer.kind == "concat" and fold.pe != channels:
+        return f"pe must be {channels}, for it takes whole pixels, not {fold.pe}"
     if fold.pe < 1 or channels % fold.pe:
         return f"pe must divide {channels} ({_list(channels)}), not {fold.pe}"
     if layer.kind in ("conv", "linear"):
@@ -126,6 +129,8 @@ def _list(value: int) -> str:
 @lru_cache(maxsize=4096)
 def fold_options(layer: Layer) -> tuple[Fold, ...]:
     """Every folding that ``layer`` can have, made of FINN's units; :func:`~build_flows.planning.static_units.static_options` are others."""
+    if layer.kind == "concat":
+        return (Fold(layer.target.channels),)
     if not layer.weight_bits:
         return tuple(Fold(pe) for pe in divisors(layer.target.channels))
     windows = (False, True) if layer.kind == "conv" and layer.taps > 1 else (False,)
@@ -188,6 +193,8 @@ def layer_units(layer: Layer, fold: Fold, *, narrow: bool = True) -> tuple[Unit,
         return (_own_unit(layer, fold, None),) if layer.weight_bits else ()
     if layer.kind == "maxpool":
         return (_maxpool(layer, fold),)
+    if layer.kind == "concat":
+        return (_concat(layer),)
     if layer.kind == "global_sum":
         units = [_global_sum(layer, fold)]
     elif layer.kind in ("threshold", "add"):
@@ -396,6 +403,14 @@ def _add(layer: Layer, fold: Fold) -> Unit:
     return Unit(
         kind="add", folding={"pe": fold.pe}, in_bits=fold.pe * layer.in_bits, out_bits=fold.pe * layer.sum_bits, in_beats=beats,
         out_beats=beats, cycles=beats, model="add", terms=add_terms(fold.pe, layer.sum_bits, len(layer.others)),
+    )
+
+
+def _concat(layer: Layer) -> Unit:
+    bits, beats = layer.target.channels * layer.in_bits, layer.target.pixels
+    return Unit(
+        kind="concat", folding={}, in_bits=layer.source.channels * layer.in_bits, out_bits=bits, in_beats=beats, out_beats=beats,
+        cycles=beats, model="concat", terms=concat_terms(bits),
     )
 
 

@@ -46,10 +46,11 @@ class Shape:
 class Layer:
     """One layer of the description with its shapes.
 
-    ``kind`` is ``conv``, ``linear``, ``maxpool``, ``global_sum``, ``threshold`` or ``add``; ``stage`` its stage, or the exit whose head or
-    gate head (``head``) it is in. It reads the layers called ``inputs`` (:data:`IMAGE`: the images), ``source`` of ``in_bits`` (those of
-    an addition but the first are of ``others``, (bits, signed)); its output is ``target`` of ``out_bits``. ``acc_bits`` is the width, by
-    data types alone, of the sum before the thresholds (0 for ``maxpool``); where ``activation`` is false that sum is the output.
+    ``kind`` is ``conv``, ``linear``, ``maxpool``, ``global_sum``, ``threshold``, ``add`` or ``concat``; ``stage`` its stage, or the exit
+    whose head or gate head (``head``) it is in. It reads the layers called ``inputs`` (:data:`IMAGE`: the images), ``source`` of
+    ``in_bits`` (those of an addition or concatenation but the first are of ``others``, (bits, signed), and of the latter of ``more``
+    channels); its output is ``target`` of ``out_bits``. ``acc_bits`` is the width, by data types alone, of the sum before the thresholds
+    (0 for ``maxpool`` and ``concat``); where ``activation`` is false that sum is the output.
     ``sum_bits`` is its width as the RTL has it, narrower where the weights are known. ``kernel``, ``pad`` and ``stride``, each (of the
     height, of the width), are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0. ``finn_because`` is why the layer may be made of
     FINN's units alone; empty where it may have a body of ours. ``exchangeable``: its weights and thresholds may be exchanged.
@@ -78,6 +79,7 @@ class Layer:
     constants: Constants | None = None
     inputs: tuple[str, ...] = ()
     others: tuple[tuple[int, bool], ...] = ()
+    more: tuple[int, ...] = ()
 
     @property
     def padded(self) -> Shape:

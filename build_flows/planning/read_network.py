@@ -20,7 +20,7 @@ __all__ = ["from_meta", "read_network"]
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-KINDS = ("conv", "linear", "maxpool", "global_sum", "threshold", "add")
+KINDS = ("conv", "linear", "maxpool", "global_sum", "threshold", "add", "concat")
 VERSIONS = (1, 2)
 
 
@@ -137,7 +137,7 @@ def _part(
     where, head = f"{part}[{stage}]", part != "stages"
     layers: list[Layer] = []
     for number, item in enumerate(_field(raw, "layers", list, where)):
-        if layers and not layers[-1].activation and layers[-1].kind != "maxpool":
+        if layers and not layers[-1].activation and layers[-1].kind not in ("maxpool", "concat"):
             raise NetworkError(f"{layers[-1].name} has no thresholds, so it must be the last layer of a head")
         name = _field(item, "name", str, f"{where}.layers[{number}]")
         if name in names:
@@ -150,7 +150,7 @@ def _part(
         layer = _layer(_Fields(item, name), name, [known[other] for other in inputs], stage, head, shapes)
         layers.append(replace(layer, inputs=tuple(inputs)))
         known[name] = _State(layer.target, layer.out_bits, layer.out_signed)
-    if not head and layers and not layers[-1].activation and layers[-1].kind != "maxpool":
+    if not head and layers and not layers[-1].activation and layers[-1].kind not in ("maxpool", "concat"):
         raise NetworkError(f"{layers[-1].name} has no thresholds, so it cannot be in a stage")
     return tuple(layers)
 
@@ -159,10 +159,13 @@ def _layer(fields: _Fields, name: str, given: Sequence[_State], stage: int, head
     kind = _field(fields.raw, "kind", str, name)
     if kind not in KINDS:
         raise NetworkError(f"{name}: kind must be one of {', '.join(KINDS)}, not {kind!r}")
-    if (len(given) < 2) if kind == "add" else (len(given) != 1):
-        raise NetworkError(f"{name}: inputs must be {'two or more' if kind == 'add' else 'one'}, not {len(given)}")
-    if len({str(state.shape) for state in given}) > 1:
+    joins = kind in ("add", "concat")
+    if (len(given) < 2) if joins else (len(given) != 1):
+        raise NetworkError(f"{name}: inputs must be {'two or more' if joins else 'one'}, not {len(given)}")
+    if len({(state.shape.height, state.shape.width, state.shape.channels * (kind == "add")) for state in given}) > 1:
         raise NetworkError(f"{name}: inputs must be of one shape, not {' and '.join(str(state.shape) for state in given)}")
+    if kind == "concat" and len({(state.bits, state.signed) for state in given}) > 1:
+        raise NetworkError(f"{name}: inputs must be of one type")
     state = given[0]
     source, weight_bits, target = state.shape, 0, state.shape
     kernel, stride, pad = (1, 1), (1, 1), (0, 0)
@@ -185,12 +188,15 @@ def _layer(fields: _Fields, name: str, given: Sequence[_State], stage: int, head
         target = Shape(1, 1, _outputs(fields, name, shapes, (source.values,)))
     elif kind == "global_sum":
         target = Shape(1, 1, source.channels)
+    elif kind == "concat":
+        target = Shape(source.height, source.width, sum(state.shape.channels for state in given))
     terms = {"conv": kernel[0] * kernel[1] * source.channels, "linear": source.values, "global_sum": source.pixels}.get(kind, 1)
-    acc_bits = 0 if kind == "maxpool" else _added_bits(given) if kind in ("add", "threshold") else _sum_bits(terms, state, weight_bits)
+    acc_bits = _added_bits(given) if kind in ("add", "threshold") else _sum_bits(terms, state, weight_bits)
+    acc_bits = 0 if kind in ("maxpool", "concat") else acc_bits
     activation = "thresholds" in fields.raw
     if kind in ("threshold", "add") and not activation:
         raise NetworkError(f"{name}: a layer of kind {kind} must have thresholds")
-    if kind == "maxpool":
+    if kind in ("maxpool", "concat"):
         out_bits, out_signed = state.bits, state.signed
     elif activation:
         out_bits, out_signed = fields.integer("out_bits", 1, 8), fields.boolean("out_signed")
@@ -200,6 +206,7 @@ def _layer(fields: _Fields, name: str, given: Sequence[_State], stage: int, head
         name=name, kind=kind, stage=stage, head=head, source=source, target=target, in_bits=state.bits, in_signed=state.signed,
         out_bits=out_bits, out_signed=out_signed, acc_bits=acc_bits, sum_bits=acc_bits, activation=activation, kernel=kernel,
         pad=pad, stride=stride, weight_bits=weight_bits, others=tuple((other.bits, other.signed) for other in given[1:]),
+        more=tuple(other.shape.channels for other in given[1:]) if kind == "concat" else (),
     )
 
 

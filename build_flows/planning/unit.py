@@ -11,8 +11,8 @@ HANDOVER = 2
 """Cycles by which a unit may exceed its target: what FINN's sliding window spends between two frames, whatever its folding."""
 
 SUFFIXES = {
-    "padding": "_pad", "window": "_swg", "mvau": "_mvau", "threshold": "_thr", "maxpool": "", "global_sum": "", "add": "", "static": "",
-    "shared": "", "pixel_pool": "",
+    "padding": "_pad", "window": "_swg", "mvau": "_mvau", "threshold": "_thr", "maxpool": "", "global_sum": "", "add": "", "concat": "",
+    "static": "", "shared": "", "pixel_pool": "",
 }
 """What the name of a unit of each kind ends in, after its layer's; a converter has ``_dwc`` after the name of the unit it feeds."""
 
@@ -73,9 +73,9 @@ class Unit:
     """One hardware unit of a layer.
 
     ``kind`` is ``padding``, ``window``, ``converter``, ``mvau``, ``threshold``, ``maxpool``, ``global_sum``, ``add`` (of streams that are
-    ``in_bits`` wide, and others of as many values), ``static``, ``shared`` or ``pixel_pool``; ``folding`` holds the unit's own keys of
-    :class:`Fold` as far as it has them. Streams are ``in_bits`` and ``out_bits`` wide, ``in_beats`` and ``out_beats`` beats a frame;
-    ``cycles`` is the frame interval. ``model`` is what the cost model
+    ``in_bits`` wide, and others of as many values), ``concat``, ``static``, ``shared`` or ``pixel_pool``; ``folding`` holds the unit's own
+    keys of :class:`Fold` as far as it has them. Streams are ``in_bits`` and ``out_bits`` wide, ``in_beats`` and ``out_beats`` beats a
+    frame; ``cycles`` is the frame interval. ``model`` is what the cost model
     knows it as (a window that hands out whole windows is ``window_parallel``, a converter ``converter_up``, ``converter_serial`` or
     ``converter_down``, a shared unit without DSPs ``shared_lut``), and ``terms`` what that weighs.
     ``bram18`` and ``dsp`` are exact. ``ram_style`` is what its memory should be (``block`` or ``distributed``; empty: it has none).

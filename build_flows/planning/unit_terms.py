@@ -8,7 +8,8 @@ from functools import lru_cache
 from math import ceil, gcd
 
 __all__ = [
-    "Terms", "add_terms", "converter_terms", "mvau_terms", "padding_terms", "pool_terms", "sum_terms", "threshold_terms", "window_terms",
+    "Terms", "add_terms", "concat_terms", "converter_terms", "mvau_terms", "padding_terms", "pool_terms", "sum_terms", "threshold_terms",
+    "window_terms",
 ]
 
 Terms = dict[str, float]
@@ -28,6 +29,11 @@ def add_terms(lanes: int, bits: int, others: int) -> Terms:
     """Adders: of each of ``lanes`` sums of ``bits`` a register and an adder of two, and for each of ``others``, the inputs but the first,
     behind the second two look-up tables a bit that make two summands of three."""
     return {"bits": lanes * bits, "more": lanes * bits * (others - 1), "one": 1}
+
+
+def concat_terms(bits: int) -> Terms:
+    """A register of a beat of ``bits``."""
+    return {"bits": bits, "one": 1}
 
 
 def padding_terms(bits: int, width: int, height: int, folds: int) -> Terms:

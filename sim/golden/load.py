@@ -64,8 +64,8 @@ class _Reader:
             if name not in known:
                 raise GoldenError(f"{where}: inputs must name layers before it in its stage or head, or what its stage begins with "
                                   f"({', '.join(known)}), not {name!r}")
-        if (len(names) < 2) if kind == "add" else (len(names) != 1):
-            allowed = "two layers or more" if kind == "add" else "one layer"
+        if (len(names) < 2) if kind in ("add", "concat") else (len(names) != 1):
+            allowed = "two layers or more" if kind in ("add", "concat") else "one layer"
             raise GoldenError(f"{where}: inputs must name {allowed}, not {len(names)}")
         self.read.update(names)
         return tuple(names)
@@ -95,7 +95,7 @@ class _Reader:
             if kind == "conv" and weight.shape[1:3] != layers.both(sizes["kernel"]):
                 wanted = "x".join(map(str, layers.both(sizes["kernel"])))
                 raise GoldenError(f"{where}: weight must be {wanted}, not {weight.shape[1]}x{weight.shape[2]}")
-        if kind == "maxpool":
+        if kind in ("maxpool", "concat"):
             return Layer(name=name, kind=kind, inputs=inputs, **sizes)
         if kind == "linear" and outputs:
             return self._logits(entry, name, inputs, weight, outputs, where)

@@ -14,7 +14,7 @@ __all__ = ["IMAGE", "KINDS", "GoldenNet", "Layer"]
 
 Array = npt.NDArray[Any]
 
-KINDS = ("conv", "linear", "maxpool", "global_sum", "threshold", "add")
+KINDS = ("conv", "linear", "maxpool", "global_sum", "threshold", "add", "concat")
 IMAGE = "image"
 """What layers that read the images name as their input."""
 
@@ -24,7 +24,7 @@ _CHUNK_VALUES = 1 << 22
 @dataclass(frozen=True, kw_only=True)
 class Layer:
     """One layer, which reads the outputs of ``inputs``: names of layers, or :data:`IMAGE`. ``steps`` (thresholds, int64 ``[c, n]``) or
-    ``bias`` (int64 ``[classes]``) follow the accumulation; max pools have neither."""
+    ``bias`` (int64 ``[classes]``) follow the accumulation; max pools and concatenations have neither."""
 
     name: str
     kind: str
@@ -43,6 +43,8 @@ class Layer:
         x = given[0]
         if self.kind == "maxpool":
             return layers.maxpool(x, self.kernel, self.stride)
+        if self.kind == "concat":
+            return np.concatenate(given, axis=-1)
         if self.kind == "global_sum":
             acc = layers.global_sum(x)
         elif self.kind == "threshold":

@@ -92,6 +92,17 @@ class Three(nn.Module):
         return found
 
 
+class Beside(nn.Module):
+    """A 3x3 and a 1x1 convolution and what came in, side by side."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.one, self.two, self.same = conv(channels, 3), conv(channels, 5, 1), both()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.same(self.one(x)), self.same(self.two(x)), self.same(x)], 1)
+
+
 class Normed(nn.Module):
     """Batch norm and ReLU behind the sum, as blocks that normalise before they convolve have them."""
 
@@ -134,6 +145,7 @@ NETWORKS: dict[str, Callable[[], Net]] = {
     "from the images": lambda: Net(Block(2, 4), logits(120), nn.Sequential(conv(4, 3), relu()), logits(90)),
     "in a head": lambda: Net(first(), nn.Sequential(Block(4, 4, bits=3), logits(120)), nn.Sequential(conv(4, 3), relu()), logits(90)),
     "of three": lambda: Net(first(), logits(120), Three(4), logits(120)),
+    "side by side": lambda: Net(first(), logits(120), nn.Sequential(Beside(4), conv(12, 4), relu()), logits(120)),
     "normed behind": lambda: Net(first(), logits(120), nn.Sequential(Normed(4), nn.MaxPool2d(2)), logits(24)),
     "two exits at one place": lambda: Several(
         first(), nn.ModuleList([logits(120), nn.Sequential(conv(4, 3), relu(), logits(90))]), Block(4, 4), logits(120)),

@@ -106,7 +106,8 @@ def oblong(writer: Writer) -> dict[str, Any]:
 
 
 def residual(writer: Writer) -> dict[str, Any]:
-    """Version 2: a block whose skip begins at the gate, its sum of three, one of them thresholds alone; a head that joins, too."""
+    """Version 2: a block whose skip begins at the gate, its sum of three, one of them thresholds alone; a head that joins, too, by
+    a sum and side by side."""
     w = writer
 
     def reads(layer: dict[str, Any], *inputs: str) -> dict[str, Any]:
@@ -125,7 +126,8 @@ def residual(writer: Writer) -> dict[str, Any]:
         "heads": [
             {"layers": [reads(pool("head0_pool0"), "stage0_conv0"), reads(w.conv("head0_conv0", 4, 4, 1, 0, 1), "head0_pool0"),
                         reads(w.table("head0_add0", "add", 4, 4), "head0_pool0", "head0_conv0"),
-                        reads(w.logits("head0_fc0", 24, 3), "head0_add0")]},
+                        reads({"name": "head0_concat0", "kind": "concat"}, "head0_add0", "head0_pool0"),
+                        reads(w.logits("head0_fc0", 48, 3), "head0_concat0")]},
             {"layers": [reads(w.logits("head1_fc0", 120, 3), "stage1_add0")]},
         ],
     }

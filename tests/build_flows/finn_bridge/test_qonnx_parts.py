@@ -78,6 +78,10 @@ def plain(value: object) -> torch.Tensor:
     return getattr(value, "value", value)  # type: ignore[return-value]
 
 
+def beside(a: object, b: object) -> torch.Tensor:
+    return torch.cat([plain(a), plain(b)], 1)
+
+
 @pytest.mark.parametrize(("net", "message"), [
     (lambda: Net(first(), logits(120), Joined(nn.Sequential(conv(4, 4), both()), lambda a, b: plain(a) + plain(b)), logits(120)),
      r"Add .*: what it adds must have one scale, not .* \(.*\) and .* \(.*\); allowed: one and the same QuantIdentity on both paths"),
@@ -87,6 +91,8 @@ def plain(value: object) -> torch.Tensor:
      "Mul .* joins 2 paths; allowed: an Add of two that are quantised to one scale"),
     (lambda: Net(first(), logits(120), Joined(nn.Identity(), lambda a, b: plain(a) + plain(b)), logits(120)),
      "Add .* adds .* to itself; allowed: a Mul by 2"),
+    (lambda: Net(first(), logits(120), nn.Sequential(Joined(nn.Sequential(conv(4, 4), relu()), beside), conv(8, 4), relu()), logits(120)),
+     r"Concat .*: what it joins must have one scale and type, not .* \(.*\) and .* \(.*\); allowed: one and the same QuantReLU or"),
     (lambda: Past(nn.Sequential(first(), Block(4, 4)), logits(120), nn.Sequential(both(), relu()), gap(4)),
      "behind output exit0 the trunk reads .*, .*; allowed: .* alone, the tensor at which the exit leaves"),
 ])

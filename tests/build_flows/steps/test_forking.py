@@ -23,12 +23,11 @@ validation = 0.4
 factory = "nets:make"
 [train]
 threads = 1
-[[exits]]
-policy = "max_logit"
+{exits}
 [[exits]]
 policy = "always"
 [calibrate]
-shares = [0.5]
+shares = {shares}
 [target]
 cycles_per_sample = {cycles}
 [simulate]
@@ -50,14 +49,17 @@ def make():
 @pytest.mark.cosim
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("name", "cycles"), [("blocks on both sides", 200), ("across blocks", 60), ("from the images", 60),
-                                              ("in a head", 100), ("of three", 40), ("normed behind", 40)])
+                                              ("in a head", 100), ("of three", 40), ("side by side", 60),
+                                              ("two exits at one place", 60)])
 def test_the_rtl_is_the_golden_model(name: str, cycles: int, tmp_path: Path, model_cache: Path) -> None:
     draw = np.random.default_rng(1)
     np.savez(tmp_path / "images.npz", **{
         f"{kind}_{part}": draw.integers(0, 256, (count, *SHAPE), dtype=np.uint8) if kind == "x" else draw.integers(0, CLASSES, count)
         for part, count in (("train", 300), ("test", 60)) for kind in ("x", "y")})
     (tmp_path / "nets.py").write_text(NETS.format(name=name))
-    (tmp_path / "config.toml").write_text(TOML.format(cycles=cycles))
+    early = 2 if name == "two exits at one place" else 1
+    exits = "\n".join(['[[exits]]', 'policy = "max_logit"'] * early)
+    (tmp_path / "config.toml").write_text(TOML.format(cycles=cycles, exits=exits, shares=[0.4] * early))
     (tmp_path / "out").mkdir()
     model_cache.mkdir(parents=True, exist_ok=True)
     (tmp_path / "out" / ".models").symlink_to(model_cache.resolve())

@@ -58,6 +58,7 @@ def _layer(meta, part, k, place):
     (lambda meta, arrays: _layer(meta, "stages", 1, 2).update(inputs=["stage1_conv0", "stage1_act0"]), "inputs must name one layer, not 2"),
     (lambda meta, arrays: _layer(meta, "stages", 1, 4).update(inputs=["stage1_conv1"]),
      "layer stage1_add0: inputs must name two layers or more, not 1"),
+    (lambda meta, arrays: _layer(meta, "heads", 0, 3).update(inputs=["head0_add0"]), "head0_concat0: inputs must name two layers or more"),
     (lambda meta, arrays: _layer(meta, "stages", 1, 4).update(inputs=["stage1_conv1", "stage1_act0"]),
      r"stages\[1\]: layer stage1_conv2 is read by no other, and is not the last"),
 ])

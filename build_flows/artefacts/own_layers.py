@@ -78,7 +78,8 @@ class OwnLayer:
 class OwnNetwork:
     """A whole network: images ``shape`` (height, width, channels) of 8-bit unsigned pixels, each worth ``scale``; with ``channels_last``
     the graph takes them as ``[1, height, width, channels]``, else as ``[1, channels, height, width]``. ``stages[k]`` feeds ``heads[k]`` and
-    ``stages[k + 1]``."""
+    ``stages[k + 1]``. Exit k is the user's output ``places[k]`` (none: as they are given), ``cut`` when those were more than logits, and
+    ``notes`` tell the user what was taken otherwise than it was given, a line each."""
 
     shape: tuple[int, int, int]
     scale: float
@@ -86,6 +87,9 @@ class OwnNetwork:
     classes: int
     stages: tuple[tuple[OwnLayer, ...], ...]
     heads: tuple[tuple[OwnLayer, ...], ...]
+    places: tuple[int, ...] = ()
+    cut: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def _steps(layer: OwnLayer) -> npt.NDArray[np.int64]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from build_flows.artefacts.own_layers import OwnLayer, OwnNetwork
 from build_flows.finn_bridge.errors import CompileError
-from build_flows.finn_bridge.qonnx_graph import Graph, called, load_qonnx
+from build_flows.finn_bridge.load_qonnx import load_qonnx
+from build_flows.finn_bridge.qonnx_graph import Graph, called
 from build_flows.finn_bridge.qonnx_layers import average, conv, linear, max_pool
 from build_flows.finn_bridge.qonnx_sum import Sum, Value, act, add_affine, add_pool, add_relu, as_logits
 from build_flows.finn_bridge.qonnx_words import before_quantiser, unknown
@@ -30,7 +31,8 @@ WORDS = {"conv": "conv", "linear": "fc", "maxpool": "pool", "global_sum": "gap"}
 
 def read_qonnx(path: Path) -> OwnNetwork:
     """Read the QONNX at ``path``; raises :class:`CompileError` naming the node that is not supported, and what is allowed."""
-    return _Reader(load_qonnx(path)).network()
+    graph, ends = load_qonnx(path)
+    return replace(_Reader(graph).network(), notes=ends.notes, places=ends.places, cut=ends.cut)
 
 
 class _Reader:
@@ -61,7 +63,7 @@ class _Reader:
                     raise CompileError(f"{called(ahead)} must lead to output {graph.outputs[k]} only; paths may not fork inside a head")
                 readers = [onward]
             if not stage:
-                self.no_stage(k, heads)
+                self.no_stage(k)
             stages.append(stage)
             heads.append(head)
         sizes = [head[-1].out_shape[2] for head in heads]
@@ -73,15 +75,12 @@ class _Reader:
             heads=tuple(_named(f"head{k}", chain) for k, chain in enumerate(heads)),
         )
 
-    def no_stage(self, k: int, heads: list[tuple[OwnLayer, ...]]) -> None:
-        """Tell why nothing lies between exit ``k`` and the one before; ``heads`` are those of the exits before it."""
+    def no_stage(self, k: int) -> None:
+        """Tell why nothing lies between exit ``k`` and the one before."""
         name = self.graph.outputs[k]
         if k == 0:
             raise CompileError(f"output {name} leaves the trunk at the images; allowed: one layer at least before the first exit")
         before = self.graph.outputs[k - 1]
-        if k == len(self.graph.outputs) - 1 and any(layer.kind == "conv" for layer in heads[-1]):
-            raise CompileError(f"output {name}, the last, has no layer of its own before its head, but {before} has convolutions: they are "
-                               f"in the wrong order; {ORDER}")
         raise CompileError(f"output {name} leaves the trunk where output {before} does; allowed: one layer at least between two exits")
 
     def entry(self) -> Value:

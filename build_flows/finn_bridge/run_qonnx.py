@@ -8,7 +8,7 @@ import numpy.typing as npt
 from qonnx.core.onnx_exec import execute_onnx
 
 from build_flows.finn_bridge.errors import CompileError
-from build_flows.finn_bridge.qonnx_graph import load_qonnx
+from build_flows.finn_bridge.load_qonnx import load_qonnx
 from build_flows.finn_bridge.quiet import quiet_finn
 
 __all__ = ["run_qonnx"]
@@ -17,11 +17,11 @@ __all__ = ["run_qonnx"]
 def run_qonnx(
     path: Path, images: npt.NDArray[np.uint8], scale: float, *, channels_last: bool
 ) -> tuple[npt.NDArray[np.float64], ...]:
-    """Float logits ``[n, classes]`` by output, of ``images`` ``[n, height, width, channels]`` whose pixels are worth ``scale``.
+    """Float logits ``[n, classes]`` by exit, of ``images`` ``[n, height, width, channels]`` whose pixels are worth ``scale``.
 
     Slow: tens of milliseconds an image. Raises :class:`CompileError` when the model cannot be executed.
     """
-    graph = load_qonnx(path)
+    graph, _ = load_qonnx(path)
     batch: npt.NDArray[Any] = images if channels_last else images.transpose(0, 3, 1, 2)
     rows = []
     with quiet_finn():

@@ -252,11 +252,6 @@ def scaled_logits(graph: Graph) -> None:
     graph.node.append(helper.make_node("Mul", ["raw", constant(graph, "each", np.array([1, 2, 3, 4], np.float32))], ["exit1"]))
 
 
-def other_order(graph: Graph) -> None:
-    first, second = graph.output[0].name, graph.output[1].name
-    graph.output[0].name, graph.output[1].name = second, first
-
-
 def joined(graph: Graph) -> None:
     """A skip connection around nothing: both of Add's inputs hang on one tensor."""
     found = quant(graph, "stage0_conv0/act")
@@ -293,7 +288,6 @@ def two_at_one_place(graph: Graph) -> None:
         (scale_before_quantiser, "input image must go into a Quant node, not into Mul new_Mul"),
         (float_bias, "output exit1: the bias of Gemm /head1_fc0/.* must be whole numbers of .* of them in class "),
         (scaled_logits, "output exit1: the weights of Gemm /head1_fc0/.*, the last layer of a head, must have one scale"),
-        (other_order, "output exit0 leaves the trunk, where output exit1 should; outputs must be in the order"),
         (joined, "join again before output exit0|Add skip joins two paths"),
         (two_at_one_place, r"goes 3 ways \(.*\); allowed: 2, a head and the trunk, and one layer at least between two exits"),
     ],
@@ -328,12 +322,6 @@ def relu6(graph: Graph) -> None:
     clip.input.extend([constant(graph, "none", np.float32(0)), constant(graph, "six", np.float32(6))])
 
 
-def softmax(graph: Graph) -> None:
-    gemm = next(item for item in graph.node if item.op_type == "Gemm" and item.output[0] == "exit1")
-    gemm.output[0] = "raw"
-    graph.node.append(helper.make_node("Softmax", ["raw"], ["exit1"], name="sure", axis=1))
-
-
 def padded_pool(graph: Graph) -> None:
     given(node(graph, "MaxPool"), "pads", [1, 1, 1, 1])
     del graph.value_info[:]
@@ -365,7 +353,6 @@ def qcdq(graph: Graph) -> None:
         (turned_product, "MatMul new_MatMul: its weights .* are computed from the images, by Flatten .*; allowed: constants behind"),
         (normalised, "Sub new_Sub must stand between .*; where it normalises images, leave it out and train on pixel / 256 or"),
         (relu6, "Clip .* has no hardware layer; leave it out: the quantiser behind it has an upper end of its own; allowed: Conv"),
-        (softmax, "Softmax sure has no hardware layer; leave it out: the exit decision takes the logits themselves; allowed: Conv"),
         (padded_pool, r"MaxPool .*: must be a pool without padding and dilation, not pads \[1, 1, 1, 1\] and dilations \[1"),
         (half_a_mean, r"ReduceMean .*: must average over height and width, axes 2 and 3, not \[1, 2\]"),
         (no_quantiser, "input image must go into a Quant node, not into Conv .*; the network must begin with a quantiser of the images"),
@@ -379,11 +366,7 @@ def test_what_is_refused_is_told_for_its_own_cause_with_advice(edit: Edit, messa
         read_qonnx(edited(odd / "model.onnx", tmp_path / "other.onnx", edit))
 
 
-def test_the_last_exit_first_is_told_as_such(tmp_path: Path) -> None:
-    path = write(tmp_path / "net.onnx", (6, 5, 2), (conv(4), act()), (conv(4), act(), flat, logits), (), (flat, logits))
-    with pytest.raises(CompileError, match="output exit1, the last, has no layer of its own before its head, but exit0 has convolutions: "
-                                           "they are in the wrong order; outputs must be in the order in which they leave the trunk"):
-        read_qonnx(path)
+def test_two_exits_at_one_place_or_at_the_images_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "net.onnx", (6, 5, 2), (conv(4), act()), (flat, logits), (), (flat, logits))
     with pytest.raises(CompileError, match="output exit1 leaves the trunk where output exit0 does; allowed: one layer at least between"):
         read_qonnx(path)

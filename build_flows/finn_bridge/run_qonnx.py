@@ -21,13 +21,13 @@ def run_qonnx(
 
     Slow: tens of milliseconds an image. Raises :class:`CompileError` when the model cannot be executed.
     """
-    graph, _ = load_qonnx(path)
+    graph, _, _ = load_qonnx(path, images=False)
     batch: npt.NDArray[Any] = images if channels_last else images.transpose(0, 3, 1, 2)
-    rows = []
+    rows, shape = [], graph.shape(graph.input)
     with quiet_finn():
         for image in batch:
             try:
-                found = execute_onnx(graph.model, {graph.input: image[None].astype(np.float32) * np.float32(scale)})
+                found = execute_onnx(graph.model, {graph.input: image.reshape(shape).astype(np.float32) * np.float32(scale)})
             except Exception as error:
                 raise CompileError(f"{path.name} cannot be executed: {' '.join(str(error).split())[:200]}") from error
             rows.append([np.asarray(found[name], np.float64).reshape(-1) for name in graph.outputs])

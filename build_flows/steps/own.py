@@ -124,7 +124,7 @@ def _from_qonnx(
     try:
         network = read_qonnx(inputs["qonnx"])
         _fits(chosen, work, network, data)
-        found = run_qonnx(inputs["qonnx"], images[:EXECUTED], network.scale, channels_last=network.channels_last)
+        found = run_qonnx(inputs["qonnx"], images[:EXECUTED], network.fed, channels_last=network.channels_last)
     except CompileError as error:
         raise ConfigError(f"{_key(work)}: {error}") from error
     return network, found, "qonnx"
@@ -145,7 +145,7 @@ def _from_factory(
         network = read_qonnx(exported)
         exported.unlink()
         _fits(chosen, work, network, data)
-        found = float_logits(module, images, network.scale, bare=network.cut)
+        found = float_logits(module, images, network.fed, bare=network.cut)
         return network, [found[place] for place in network.places], "Brevitas"
     except (QuantModelError, CompileError) as error:
         raise ConfigError(f"{_key(work)}: {error}") from error

@@ -19,6 +19,6 @@ def exact(path: Path, count: int = 5) -> OwnNetwork:
     images = np.random.default_rng(0).integers(0, 256, (count, *network.shape), np.uint8)
     write_golden(network, "small", path.with_suffix(".npz"))
     net = golden.load(path.with_suffix(".npz"))
-    compare_float(network, net, images, run_qonnx(path, images, network.scale, channels_last=network.channels_last), "qonnx")
+    compare_float(network, net, images, run_qonnx(path, images, network.fed, channels_last=network.channels_last), "qonnx")
     assert all(len(np.unique(item, axis=0)) > 1 for item in net.run(images))
     return network

@@ -15,7 +15,7 @@ from tests.build_flows.finn_bridge.small_graphs import act, conv, two
 
 
 def test_outputs_are_those_of_the_file(tmp_path: Path) -> None:
-    graph, ends = load_qonnx(two(tmp_path / "net.onnx", (6, 5, 2), conv(4), act()))
+    graph, ends, _ = load_qonnx(two(tmp_path / "net.onnx", (6, 5, 2), conv(4), act()))
     assert (graph.outputs, graph.input, graph.shape("exit1")) == (["exit0", "exit1"], "image", (1, 3))
     assert (ends.notes, ends.places, ends.cut) == ((), (0, 1), False)
 

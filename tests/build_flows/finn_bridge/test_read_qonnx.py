@@ -232,15 +232,6 @@ def without_activation(graph: Graph) -> None:
     graph.node.remove(found)
 
 
-def own_input_scale(graph: Graph) -> None:
-    found = quant(graph, "input_quant")
-    found.input[1] = constant(graph, "other_scale", np.float32(0.01))
-
-
-def scale_before_quantiser(graph: Graph) -> None:
-    before(graph, quant(graph, "input_quant"), "Mul", constant(graph, "two", np.float32(2)))
-
-
 def float_bias(graph: Graph) -> None:
     gemm = next(item for item in graph.node if item.op_type == "Gemm" and item.output[0] == "exit1")
     gemm.input[2] = constant(graph, "float_bias", np.array([0.1, 0.234, 0, 0], np.float32))
@@ -284,8 +275,6 @@ def two_at_one_place(graph: Graph) -> None:
         (floored, "Quant /stage0_conv0/act/.*: rounding_mode must be ROUND, not FLOOR"),
         (wasteful, "Quant /stage0_conv0/act/.*: a quantiser behind a Relu must be unsigned"),
         (without_activation, "Gemm /head0_fc0/.* follows Conv /stage0_conv0/linear/Conv without a quantiser|is not quantised; allowed: f"),
-        (own_input_scale, "Quant /input_quant/.*: the input's quantiser must be unsigned, of 8 bits and scale 1/256 .*scale 0.01"),
-        (scale_before_quantiser, "input image must go into a Quant node, not into Mul new_Mul"),
         (float_bias, "output exit1: the bias of Gemm /head1_fc0/.* must be whole numbers of .* of them in class "),
         (scaled_logits, "output exit1: the weights of Gemm /head1_fc0/.*, the last layer of a head, must have one scale"),
         (joined, "join again before output exit0|Add skip joins two paths"),
@@ -310,12 +299,6 @@ def turned_product(graph: Graph) -> None:
     product.input[:] = reversed(product.input)
 
 
-def normalised(graph: Graph) -> None:
-    found = quant(graph, "input_quant")
-    after = before(graph, node(graph, "Conv"), "Sub", constant(graph, "middle", np.float32(0.5)))
-    assert after.input[0] == found.output[0]
-
-
 def relu6(graph: Graph) -> None:
     clip = node(graph, "Relu")
     clip.op_type = "Clip"
@@ -335,12 +318,6 @@ def half_a_mean(graph: Graph) -> None:
     given(pool, "keepdims", 1)
 
 
-def no_quantiser(graph: Graph) -> None:
-    found = quant(graph, "input_quant")
-    node(graph, "Conv").input[0] = found.input[0]
-    graph.node.remove(found)
-
-
 def qcdq(graph: Graph) -> None:
     before(graph, quant(graph, "input_quant"), "QuantizeLinear", constant(graph, "step", np.float32(1 / 256)),
            constant(graph, "none", np.uint8(0)))
@@ -351,13 +328,10 @@ def qcdq(graph: Graph) -> None:
     [
         (binary_weights, "Conv /stage1_.*: its weights .* come from BipolarQuant .*, which makes 1 bit of them .ternary weights take 2"),
         (turned_product, "MatMul new_MatMul: its weights .* are computed from the images, by Flatten .*; allowed: constants behind"),
-        (normalised, "Sub new_Sub must stand between .*; where it normalises images, leave it out and train on pixel / 256 or"),
         (relu6, "Clip .* has no hardware layer; leave it out: the quantiser behind it has an upper end of its own; allowed: Conv"),
         (padded_pool, r"MaxPool .*: must be a pool without padding and dilation, not pads \[1, 1, 1, 1\] and dilations \[1"),
+        (qcdq, "QuantizeLinear .* has no hardware layer; a QuantizeLinear must have a DequantizeLinear behind it"),
         (half_a_mean, r"ReduceMean .*: must average over height and width, axes 2 and 3, not \[1, 2\]"),
-        (no_quantiser, "input image must go into a Quant node, not into Conv .*; the network must begin with a quantiser of the images"),
-        (qcdq, "input image must go into a Quant node, not into QuantizeLinear .*; it was exported as QCDQ; brevitas.export"),
-        (scale_before_quantiser, "not into Mul new_Mul; images enter as pixel / 256 or pixel / 255 already: leave out what scales or"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )

@@ -104,9 +104,10 @@ def _limits(bits: int, signed: bool) -> Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnNetwork:
-    """A whole network: images ``shape`` (height, width, channels) of 8-bit unsigned pixels, each worth ``scale``; with ``channels_last``
-    the graph takes them as ``[1, height, width, channels]``, else as ``[1, channels, height, width]``. ``stages[k]`` feeds ``heads[k]`` and
-    ``stages[k + 1]``."""
+    """A whole network: images ``shape`` (height, width, channels) of 8-bit unsigned pixels, each worth ``scale`` to its layers. The user's
+    graph takes pixels times ``fed``, as ``[1, height, width, channels]`` with ``channels_last``, else as ``[1, channels, height, width]``.
+    ``stages[k]`` feeds ``heads[k]`` and ``stages[k + 1]``. Exit k is the user's output ``places[k]``, ``cut`` when outputs were more than
+    logits; ``notes`` tell the user what was taken otherwise than it was given, a line each."""
 
     shape: tuple[int, int, int]
     scale: float
@@ -114,6 +115,10 @@ class OwnNetwork:
     classes: int
     stages: tuple[tuple[OwnLayer, ...], ...]
     heads: tuple[tuple[OwnLayer, ...], ...]
+    fed: float = 0.0
+    places: tuple[int, ...] = ()
+    cut: bool = False
+    notes: tuple[str, ...] = ()
 
 
     @property

@@ -74,6 +74,7 @@ def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
         model = model.transform(step)
     model = _streamline(model)
     model = model.transform(LowerConvsToMatMul())
+    _of_one_channel(model)
     _pools_in_nhwc(model)
     for step in (InferShapes(), InferDataTypes(), InferDataLayouts()):
         model = model.transform(step)
@@ -151,6 +152,16 @@ def _turn(model: ModelWrapper) -> ModelWrapper:
             model = model.transform(step)
         if _wiring(model) == before:
             return model
+
+
+def _of_one_channel(model: ModelWrapper) -> None:
+    """A convolution of one channel to one is taken for depthwise by qonnx, which nothing is made of then; it is one as every other."""
+    for node in model.graph.node:
+        if node.op_type == "MatMul" and model.get_tensor_shape(node.input[1])[-1] == 1 and model.get_tensor_sparsity(node.input[1]):
+            model.set_tensor_sparsity(node.input[1], None)
+            before = model.find_producer(node.input[0])
+            if before is not None and before.op_type == "Im2Col":
+                getCustomOp(before).set_nodeattr("depthwise", 0)
 
 
 def _wiring(model: ModelWrapper) -> list[tuple[str, ...]]:

@@ -1,21 +1,16 @@
 """A QONNX as its readers see it: tensors, who reads them, constants and quantisers; every fault names the node."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.transformation.fold_constants import FoldConstants
-from qonnx.transformation.general import RemoveStaticGraphInputs, RemoveUnusedTensors, SortGraph
-from qonnx.transformation.infer_shapes import InferShapes
 
 from build_flows.finn_bridge.errors import CompileError
-from build_flows.finn_bridge.quiet import quiet_finn
 
-__all__ = ["Graph", "Quantiser", "called", "load_qonnx"]
+__all__ = ["Graph", "Quantiser", "called"]
 
 FloatArray = npt.NDArray[np.float64]
 QUANTISERS = ("Quant", "BipolarQuant")
@@ -44,23 +39,6 @@ class Quantiser:
 def called(node: Any) -> str:
     """How messages call a node."""
     return f"{node.op_type} {node.name or node.output[0]}"
-
-
-def load_qonnx(path: Path) -> "Graph":
-    """Read the QONNX at ``path``, constants folded, names as they are; raises :class:`CompileError` when it is not one."""
-    try:
-        with quiet_finn():
-            model = ModelWrapper(str(path))
-            for item in (*model.graph.input, *model.graph.output):
-                first = item.type.tensor_type.shape.dim[:1]
-                # An open batch size: the hardware takes one image at a time.
-                if first and (first[0].dim_param or first[0].dim_value < 1):
-                    first[0].dim_value = 1
-            for step in (InferShapes(), FoldConstants(), RemoveStaticGraphInputs(), SortGraph(), InferShapes(), RemoveUnusedTensors()):
-                model = model.transform(step)
-    except Exception as error:
-        raise CompileError(f"{path.name} is not a QONNX model: {' '.join(str(error).split())[:200]}") from error
-    return Graph(model)
 
 
 class Graph:

@@ -203,8 +203,7 @@ def add_affine(graph: Graph, node: Any, value: Value, total: Sum | None) -> None
     """Batch norm, or a constant added or multiplied, into ``total``."""
     where = called(node)
     if total is None:
-        raise CompileError(f"{where} must stand between a layer and its quantiser, where it becomes part of the thresholds; where it "
-                           "normalises images, leave it out and train on pixel / 256 or pixel / 255")
+        raise CompileError(f"{where} must stand between a layer and its quantiser, where it becomes part of the thresholds")
     with np.errstate(divide="ignore", invalid="ignore"):
         if node.op_type == "BatchNormalization":
             before, factor, behind = _batch_norm(graph, node, value)

@@ -5,16 +5,16 @@ from typing import Any
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.qonnx_graph import called
 
-__all__ = ["ALLOWED", "before_quantiser", "unknown"]
+__all__ = ["ALLOWED", "unknown"]
 
 ALLOWED = (
     "Conv, Gemm, MatMul, BatchNormalization, Add, Sub, Mul, Div (of constants), Relu, Clip, Quant, BipolarQuant, Pad, MaxPool, "
     "AveragePool, GlobalAveragePool, ReduceMean (over the whole map), Flatten, Reshape and Squeeze (to a vector), Transpose, Identity, "
     "Dropout"
 )
-QCDQ = "it was exported as QCDQ; brevitas.export.export_qonnx writes Quant nodes"
+QCDQ = "a QuantizeLinear must have a DequantizeLinear behind it, a Clip between them allowed"
 SIGN = "a quantiser of 1 bit in its place (act_quant=SignedBinaryActPerTensorConst), which makes 1 of 0"
-CUT = "leave it out: the exit decision takes the logits themselves"
+CUT = "at the end of the network it is cut off where it goes over the classes; elsewhere leave it out"
 CURVED = "no thresholds are made of it; a QuantHardTanh, QuantReLU or QuantIdentity in its place"
 NORM = "a batch norm in its place"
 RECURRENT = "convolutions over time, on images of time x 1"
@@ -34,15 +34,3 @@ def unknown(node: Any) -> CompileError:
     """The refusal of a node that no hardware layer is made of."""
     more = f"; {INSTEAD[node.op_type]}" if node.op_type in INSTEAD else ""
     return CompileError(f"{called(node)} has no hardware layer{more}; allowed: {ALLOWED}")
-
-
-def before_quantiser(node: Any) -> str:
-    """What to do about ``node``, which the images go into before anything has quantised them."""
-    if node.op_type in INSTEAD and INSTEAD[node.op_type] is QCDQ:
-        return QCDQ
-    if node.op_type in ("Add", "Sub", "Mul", "Div", "Cast", "BatchNormalization"):
-        return "images enter as pixel / 256 or pixel / 255 already: leave out what scales or normalises them, and train without it"
-    if node.op_type in ("Flatten", "Reshape", "Squeeze", "Pad", "MaxPool"):
-        return "the quantiser must be the first"
-    return ("the network must begin with a quantiser of the images (a QuantIdentity, unsigned, of 8 bits, with the constant scale 1/256 or "
-            "1/255)")

@@ -8,8 +8,9 @@ import numpy as np
 
 from build_flows.artefacts.own_layers import OwnLayer, OwnNetwork
 from build_flows.finn_bridge.errors import CompileError
+from build_flows.finn_bridge.load_qonnx import load_qonnx
 from build_flows.finn_bridge.qonnx_acts import quantised
-from build_flows.finn_bridge.qonnx_graph import Graph, called, load_qonnx
+from build_flows.finn_bridge.qonnx_graph import Graph, called
 from build_flows.finn_bridge.qonnx_layers import conv, linear, max_pool
 from build_flows.finn_bridge.qonnx_means import average, behind, whole
 from build_flows.finn_bridge.qonnx_parts import Read, parts
@@ -27,20 +28,19 @@ from build_flows.finn_bridge.qonnx_sum import (
     side_by_side,
 )
 from build_flows.finn_bridge.qonnx_windows import pad
-from build_flows.finn_bridge.qonnx_words import before_quantiser, unknown
+from build_flows.finn_bridge.qonnx_words import unknown
 
-__all__ = ["SCALES", "read_qonnx"]
-
-SCALES = (1 / 256, 1 / 255)
-"""What a pixel may be worth by the input's quantiser: its integers must be the pixels themselves."""
+__all__ = ["read_qonnx"]
 
 NCHW, NHWC = (0, 1, 2, 3), (0, 2, 3, 1)
-NEAR = 1e-6
 
 
 def read_qonnx(path: Path) -> OwnNetwork:
     """Read the QONNX at ``path``; raises :class:`CompileError` naming the node that is not supported, and what is allowed."""
-    return _Reader(load_qonnx(path)).network()
+    graph, ends, images = load_qonnx(path)
+    assert images is not None
+    notes = (*ends.notes, *images.notes)
+    return replace(_Reader(graph).network(), fed=images.fed, notes=notes, places=ends.places, cut=ends.cut)
 
 
 class _Reader:
@@ -121,7 +121,7 @@ class _Reader:
         return Value(tensor=name, shape=(sizes[2], sizes[3], sizes[1]), order=order)
 
     def input_quantiser(self, value: Value) -> Value:
-        """Past the quantiser that the images go through."""
+        """Past the quantiser that the images go through, whose integers are the pixels (``qonnx_images`` sees to that)."""
         annotated = self.graph.model.get_tensor_datatype(value.tensor)
         if annotated is not None and annotated.name == "UINT8":
             self.scale = 1.0
@@ -134,17 +134,10 @@ class _Reader:
             if node.op_type == "Quant":
                 break
             if node.op_type not in ("Transpose", "Identity", "Dropout"):
-                raise CompileError(f"input {self.graph.input} must go into a Quant node, not into {called(node)}; {before_quantiser(node)}")
+                raise CompileError(f"input {self.graph.input} must go into a Quant node, not into {called(node)}")
             value = self.pass_by(node, value)
         found = self.graph.quantiser(node)
         scale = float(found.scale.ravel()[0])
-        if found.scale.size != 1 or found.signed or found.bits != 8 or min(abs(scale / item - 1) for item in SCALES) > NEAR:
-            kind = "signed" if found.signed else "unsigned"
-            raise CompileError(
-                f"{called(node)}: the input's quantiser must be unsigned, of 8 bits and scale 1/256 (images are pixel / 256) or 1/255, so "
-                f"that its integers are the pixels, not {kind}, of {found.bits} bits and "
-                + (f"scale {scale:g}" if found.scale.size == 1 else f"{found.scale.size} scales")
-            )
         self.scale = scale
         return replace(value, tensor=node.output[0], bits=8, scale=scale)
 

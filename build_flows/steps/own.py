@@ -124,7 +124,7 @@ def _from_qonnx(
     try:
         network = read_qonnx(inputs["qonnx"])
         _fits(chosen, work, network, data)
-        found = run_qonnx(inputs["qonnx"], images[:EXECUTED], network.scale, channels_last=network.channels_last)
+        found = run_qonnx(inputs["qonnx"], images[:EXECUTED], network.fed, channels_last=network.channels_last)
     except CompileError as error:
         raise ConfigError(f"{_key(work)}: {error}") from error
     return network, found, "qonnx"
@@ -145,7 +145,8 @@ def _from_factory(
         network = read_qonnx(exported)
         exported.unlink()
         _fits(chosen, work, network, data)
-        return network, float_logits(module, images, network.scale), "Brevitas"
+        found = float_logits(module, images, network.fed, bare=network.cut)
+        return network, [found[place] for place in network.places], "Brevitas"
     except (QuantModelError, CompileError) as error:
         raise ConfigError(f"{_key(work)}: {error}") from error
 
@@ -166,7 +167,9 @@ def _module(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> "nn.Mod
 
 
 def _fits(chosen: Settings, work: Work, network: OwnNetwork, data: "Dataset") -> None:
-    """Images, classes and exits must be those of data set and configuration."""
+    """Tells what was taken otherwise than given. Images, classes and exits must be those of data set and configuration."""
+    for note in network.notes:
+        work.ui.info(note)
     if len(network.heads) != chosen.exits:
         raise ConfigError(
             f"{work.file}: {work.named['exits']}: the network has {len(network.heads)} outputs, not {chosen.exits}; "

@@ -4,6 +4,7 @@ The function is the user's code, and is run: nothing here protects from what it 
 """
 
 import importlib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from quant_models.bring.bare import BareLogits
 from quant_models.errors import QuantModelError
 from quant_models.files import atomic
 from quant_models.integers.view import frozen
@@ -92,13 +94,15 @@ def run_network(network: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
 
 
 def export_own(network: nn.Module, shape: tuple[int, int, int], path: Path) -> None:
-    """Write ``network`` as QONNX for images of ``shape`` (height, width, channels), atomically: input ``image``, outputs ``exit0``, ...
+    """Write ``network`` as QONNX for images of ``shape`` (height, width, channels), atomically: input ``image``, outputs ``exit0``, ...,
+    with a softmax or argmax where it has one.
 
     Raises :class:`QuantModelError` when it does not run on such images or cannot be exported.
     """
     height, width, channels = shape
     image = torch.zeros(1, channels, height, width)
-    names = [f"exit{k}" for k in range(len(run_network(network, image)))]
+    with BareLogits():
+        names = [f"exit{k}" for k in range(len(run_network(network, image)))]
     with frozen(network), atomic(path) as temporary:
         try:
             brevitas_export(network, args=image, export_path=str(temporary), dynamo=False, input_names=["image"], output_names=names)
@@ -106,13 +110,16 @@ def export_own(network: nn.Module, shape: tuple[int, int, int], path: Path) -> N
             raise QuantModelError(f"Brevitas cannot export it: {_told(error)}") from error
 
 
-def float_logits(network: nn.Module, images: np.ndarray, scale: float, batch: int = 256) -> tuple[np.ndarray, ...]:
-    """Float logits ``[n, classes]`` by exit, as float64, of uint8 ``images`` ``[n, height, width, channels]`` whose pixels are worth
-    ``scale``."""
+def float_logits(
+    network: nn.Module, images: np.ndarray, scale: float, *, bare: bool = False, batch: int = 256
+) -> tuple[np.ndarray, ...]:
+    """Float logits ``[n, classes]`` by output, as float64, of uint8 ``images`` ``[n, height, width, channels]`` whose pixels are worth
+    ``scale``; ``bare``: as they are before a softmax, argmax or top-k at the end of the network."""
     parts = []
     for start in range(0, len(images), batch):
         some = torch.from_numpy(images[start : start + batch].transpose(0, 3, 1, 2).astype(np.float32)) * scale
-        parts.append([item.double().numpy() for item in run_network(network, some)])
+        with BareLogits() if bare else nullcontext():
+            parts.append([item.double().numpy() for item in run_network(network, some)])
     return tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))
 
 

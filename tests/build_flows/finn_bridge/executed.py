@@ -23,7 +23,7 @@ def read_same(path: Path, count: int = 5) -> OwnNetwork:
     net = golden.load(path.with_suffix(".npz"))
     written = path.with_suffix(".written.onnx")
     write_qonnx(network, written)
-    compare_float(network, net, images, run_qonnx(path, images, network.scale, channels_last=network.channels_last), "qonnx")
+    compare_float(network, net, images, run_qonnx(path, images, network.fed, channels_last=network.channels_last), "qonnx")
     compare_float(network, net, images, run_qonnx(written, images, network.scale, channels_last=False), "what is written")
     assert all(len(np.unique(item, axis=0)) > 1 for item in net.run(images))
     return network

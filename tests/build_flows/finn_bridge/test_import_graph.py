@@ -24,6 +24,7 @@ from tests.build_flows.finn_bridge.small_graphs import (
     Builder,
     Op,
     act,
+    affine,
     avg,
     clip,
     conv,
@@ -45,15 +46,15 @@ HEAD = (flat, logits)
 REST = (flat, fc(4), act())
 
 
-def builds(folder: Path, shape: tuple[int, int, int], parts: Parts) -> OwnNetwork:
-    """The network of ``parts`` (of :func:`write`) as read; FINN's graph of it must give its logits, bit for bit."""
-    path = write(folder / "net.onnx", shape, *parts)
+def builds(folder: Path, shape: tuple[int, int, int], parts: Parts, start: Op | None = None) -> OwnNetwork:
+    """The network of ``parts`` and ``start`` (of :func:`write`) as read; FINN's graph of it must give its logits, bit for bit."""
+    path = write(folder / "net.onnx", shape, *parts, start=start)
     network = read_qonnx(path)
     images = np.random.default_rng(1).integers(0, 256, (3, *shape), np.uint8)
     write_golden(network, "small", folder / "golden.npz")
     write_qonnx(network, folder / "model.onnx")
     net = golden.load(folder / "golden.npz")
-    compare_float(network, net, images, run_qonnx(path, images, network.scale, channels_last=network.channels_last), "qonnx")
+    compare_float(network, net, images, run_qonnx(path, images, network.fed, channels_last=network.channels_last), "qonnx")
     held = read_golden(folder / "golden.npz")
     with quiet_finn():
         model = import_graph(folder / "model.onnx", PART)
@@ -94,6 +95,36 @@ def summed(b: Builder) -> None:
     """A mean over the whole map, of which logits have the scale."""
     b.scale /= b.shape[1] * b.shape[2]
     avg(b)
+
+
+def test_a_convolution_of_one_channel_to_one(tmp_path: Path) -> None:
+    builds(tmp_path, (6, 5, 1), ((conv(1), act(6), conv(1, (1, 1)), act()), HEAD, REST, (logits,)))
+
+
+def signed(b: Builder) -> None:
+    """Normalised images, quantised to seven bits with a sign."""
+    affine("Sub", 0.4)(b)
+    b.quant(1 / 100, 7, signed=True)
+    b.scale = 1 / 100
+
+
+def centred(b: Builder) -> None:
+    """Pixels, normalised, as they are."""
+    b.quant(1 / 256, 8, signed=False)
+    affine("Sub", 0.4)(b)
+    affine("Div", 0.25)(b)
+    b.scale = 4 / 256
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_integers_of_images_that_a_layer_in_front_makes(channels: int, tmp_path: Path) -> None:
+    found = builds(tmp_path, (6, 5, channels), ((conv(4), act()), HEAD, REST, (logits,)), signed)
+    assert kinds(found)[0] == "conv+conv"
+
+
+def test_a_mean_in_the_first_layers_offsets(tmp_path: Path) -> None:
+    found = builds(tmp_path, (6, 5, 2), ((pool((2, 1)), conv(4, (2, 2), pads=[0] * 4), act()), HEAD, REST, (logits,)), centred)
+    assert kinds(found)[0] == "maxpool+conv"
 
 
 @pytest.mark.slow

@@ -73,8 +73,7 @@ def test_a_pool_in_front_of_a_factor_below_0_is_refused(
         ((conv(4), affine("Div", 1, 0), act()), "Div my_Div_3: channel 1 becomes infinite or no number"),
         # Over rows, of which there are as many as channels.
         ((conv(4), turn(0, 2, 1, 3), norm(1, 2), turn(0, 2, 1, 3), act()), r"Batch.*: its input must be \[1, channels, height, width\]"),
-        ((affine("Sub", 0.5), conv(4), act()), r"Sub my_Sub_1 must stand between .*; where it normalises images, leave it out and train"),
-        ((affine("Add", 1, 2, 3), conv(4), act()), "Add my_Add_1 must stand between a layer and its quantiser"),
+        ((conv(4), act(), affine("Mul", 2), conv(4), act()), "Conv my_Conv_7 follows n4 without a quantiser between them"),
     ],
 )
 def test_what_is_not_exact_is_refused(ops: Sequence[Op], message: str, tmp_path: Path) -> None:

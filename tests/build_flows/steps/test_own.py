@@ -22,6 +22,7 @@ from build_flows.steps.own import compare_float
 from sim import golden
 from tests.build_flows.artefacts.test_own_layers import network
 from tests.build_flows.own_networks import FACTORY, own_project, two_exits
+from tests.build_flows.uis import Listening
 
 pytestmark = pytest.mark.cosim
 
@@ -60,6 +61,25 @@ def test_a_factorys_network_runs_in_the_rtl_bit_for_bit(tiny: Project, tmp_path:
     assert "Brevitas = golden model" in page
     stages = json.loads(str(np.load(made.output / "golden.npz")["meta"]))["stages"]
     assert [[layer["name"] for layer in stage["layers"]] for stage in stages] == [["stage0_conv0"], ["stage1_conv0"]]
+
+
+def test_a_softmax_at_the_end_and_outputs_in_another_order_are_the_same_network(tiny: Project, tmp_path: Path) -> None:
+    """Brevitas is compared before the softmax, and told which output is which exit."""
+    (tmp_path / "nets.py").write_text(FACTORY)
+    ends = "return self.early(self.pool(x).flatten(1)), self.late(late.view(late.shape[0], -1))"
+    assert ends in FACTORY
+    (tmp_path / "other.py").write_text(FACTORY.replace(
+        ends, "return self.late(late.view(late.shape[0], -1)).softmax(1), nn.functional.log_softmax(self.early(self.pool(x).flatten(1)), 1)"
+    ))
+    made = two_exits(own_project(tiny, tmp_path, 'factory = "nets:make"'))
+    flow.train(made, SilentUi())
+    wanted = hash_path(made.output / "golden.npz")
+    ui = Listening()
+    made.file.write_text(made.file.read_text().replace("nets:make", "other:make"))
+    flow.train(load_config(made.file), ui)
+    assert hash_path(made.output / "golden.npz") == wanted
+    assert any(line.startswith("cut off: Softmax ") for line in ui.said)
+    assert any(line.endswith("exit 0 is number 2 (exit1), exit 1 is number 1 (exit0)") for line in ui.said)
 
 
 @pytest.fixture

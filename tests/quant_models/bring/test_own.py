@@ -120,6 +120,7 @@ def test_weights_must_fit(tmp_path: Path) -> None:
 
 
 def test_the_network_is_exported_with_an_output_for_each_exit(tmp_path: Path) -> None:
+    torch.manual_seed(0)    # float sums of other batches may round the other way, in some networks
     model = MultiExitNet(preset("digits", 3, 3))
     export_own(model, (8, 8, 1), tmp_path / "net.onnx")
     graph = onnx.load(str(tmp_path / "net.onnx")).graph
@@ -130,3 +131,26 @@ def test_the_network_is_exported_with_an_output_for_each_exit(tmp_path: Path) ->
     wanted = model.eval()(torch.from_numpy(images.transpose(0, 3, 1, 2) / np.float32(256)))
     assert [item.shape for item in found] == [(3, 10)] * 3
     assert all(np.allclose(a, b.detach().numpy()) for a, b in zip(found, wanted, strict=True))
+
+
+class Sure(nn.Module):
+    """Two exits that end in something else than logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = self.layer(x.flatten(1))
+        return logits.softmax(1), logits.argmax(1)
+
+
+def test_logits_are_those_before_a_softmax(tmp_path: Path) -> None:
+    model, images = Sure(), np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1)
+    export_own(model, (2, 2, 1), tmp_path / "net.onnx")
+    assert {"Softmax", "ArgMax"} <= {item.op_type for item in onnx.load(str(tmp_path / "net.onnx")).graph.node}
+    found = float_logits(model, images, 1 / 256, bare=True)
+    wanted = model.layer(torch.from_numpy(images.reshape(2, 4).astype(np.float32)) / 256).detach().numpy()
+    assert all(np.allclose(item, wanted) for item in found)
+    with pytest.raises(QuantModelError, match="exit 1 must be a float tensor, not Tensor"):
+        float_logits(model, images, 1 / 256)

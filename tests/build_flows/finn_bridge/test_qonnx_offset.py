@@ -60,4 +60,4 @@ def test_a_bias_stays(tmp_path: Path) -> None:
     weight = graph.constant(layer.input[1])
     assert weight is not None
     fold_offset(graph.model, graph.readers("image")[0].output[0], np.ones((1, 2, 6, 5)))
-    assert graph.constant(layer.input[2]) == pytest.approx(weight.sum(axis=(1, 2, 3)) + [1, -2, 3, 0.5])
+    assert graph.constant(layer.input[2]) == pytest.approx(weight.sum(axis=(1, 2, 3)) + np.array([1, -2, 3, 0.5]))

@@ -98,7 +98,7 @@ def summed(b: Builder) -> None:
 
 
 def test_a_convolution_of_one_channel_to_one(tmp_path: Path) -> None:
-    builds(tmp_path, (6, 5, 1), ((conv(1), act(6), conv(1, (1, 1)), act()), HEAD, REST, (logits,)))
+    builds(tmp_path, (6, 5, 1), ((conv(1, bits=8), act(8, signed=True), conv(1, (1, 1), bits=8), act(signed=True)), HEAD, REST, (logits,)))
 
 
 def signed(b: Builder) -> None:

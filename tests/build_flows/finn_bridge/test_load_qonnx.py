@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.load_qonnx import load_qonnx
 from tests.build_flows.finn_bridge.executed import read_same
-from tests.build_flows.finn_bridge.small_graphs import act, conv, two
+from tests.build_flows.finn_bridge.small_graphs import act, conv, norm, pool, two
 
 
 def test_outputs_are_those_of_the_file(tmp_path: Path) -> None:
@@ -54,6 +54,15 @@ def test_many_images_at_a_time_are_taken_as_one(batch: int | str, node: bool, no
     found = read_same(batched(path, batch, node=node))
     assert found.notes == notes
     assert (found.heads[0][-1].weight == wanted.heads[0][-1].weight).all()
+
+
+@pytest.mark.parametrize("opset", [9, 11, 13, 16, 18, 20, 21])
+def test_opsets(opset: int, tmp_path: Path) -> None:
+    path = two(tmp_path / "net.onnx", (6, 5, 2), conv(4), norm(-1, 1), pool(), act())
+    model = onnx.load(str(path))
+    next(item for item in model.opset_import if not item.domain).version = opset
+    onnx.save(model, str(path))
+    read_same(path)
 
 
 def test_an_inner_tensor_that_is_told_as_an_output_too(tmp_path: Path) -> None:

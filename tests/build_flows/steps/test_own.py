@@ -3,7 +3,7 @@ from."""
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,10 +21,13 @@ from build_flows.steps import flow
 from build_flows.steps.own import compare_float
 from sim import golden
 from tests.build_flows.artefacts.test_own_layers import network
+from tests.build_flows.finn_bridge.small_graphs import Builder, Op, act, conv, fc, flat, logits, pool, write
 from tests.build_flows.own_networks import FACTORY, own_project, two_exits
 from tests.build_flows.uis import Listening
 
 pytestmark = pytest.mark.cosim
+
+COUNTS = (("train", 200), ("test", 40))
 
 @pytest.mark.slow
 def test_a_presets_qonnx_gives_the_presets_hardware(tiny: Project, tmp_path: Path) -> None:
@@ -61,6 +64,35 @@ def test_a_factorys_network_runs_in_the_rtl_bit_for_bit(tiny: Project, tmp_path:
     assert "Brevitas = golden model" in page
     stages = json.loads(str(np.load(made.output / "golden.npz")["meta"]))["stages"]
     assert [[layer["name"] for layer in stage["layers"]] for stage in stages] == [["stage0_conv0"], ["stage1_conv0"]]
+
+
+def signed(b: Builder) -> None:
+    b.quant(1 / 128, 8, signed=True)
+    b.scale = 1 / 128
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shape", "begin", "start"),
+    [
+        ((6, 5, 3), (flat, fc(8), act()), None),
+        ((8, 6, 2), (pool(), conv(4), act()), None),
+        ((6, 6, 1), (conv(3), act()), signed),
+    ],
+    ids=["a linear layer first", "a pool first", "signed images"],
+)
+def test_what_may_stand_first_runs_in_the_rtl_bit_for_bit(
+    shape: tuple[int, int, int], begin: Sequence[Op], start: Op | None, tiny: Project, tmp_path: Path
+) -> None:
+    head = (logits,) if begin[0] is flat else (flat, logits)
+    write(tmp_path / "net.onnx", shape, begin, head, (*head[:-1], fc(6), act()), (logits,), start=start)
+    made = own_project(tiny, tmp_path, 'qonnx = "net.onnx"', samples="12")
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "digits.npz", **{f"x_{part}": rng.integers(0, 256, (count, *shape), np.uint8) for part, count in COUNTS},
+             **{f"y_{part}": np.arange(count) % 3 for part, count in COUNTS})
+    flow.simulate(two_exits(made), SilentUi())
+    figures = json.loads((made.output / "sim.json").read_text())["figures"]
+    assert (figures["samples"], figures["agree"]) == (12, 12)
 
 
 def test_a_softmax_at_the_end_and_outputs_in_another_order_are_the_same_network(tiny: Project, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.load_qonnx import load_qonnx
 from build_flows.finn_bridge.qonnx_acts import quantised
 from build_flows.finn_bridge.qonnx_graph import Graph, called
+from build_flows.finn_bridge.qonnx_joins import joined, side_by_side
 from build_flows.finn_bridge.qonnx_layers import conv, linear, max_pool
 from build_flows.finn_bridge.qonnx_means import average, behind, whole
 from build_flows.finn_bridge.qonnx_parts import Read, parts
@@ -23,9 +24,7 @@ from build_flows.finn_bridge.qonnx_sum import (
     add_pool,
     as_logits,
     clips,
-    joined,
     retaken,
-    side_by_side,
 )
 from build_flows.finn_bridge.qonnx_windows import pad
 from build_flows.finn_bridge.qonnx_words import unknown

@@ -177,4 +177,4 @@ def export(name: str, folder: Path, images: int = 60) -> tuple[OwnNetwork, np.nd
     write_golden(found, "forking", folder / "golden.npz")
     write_qonnx(found, folder / "model.onnx")
     some = np.random.default_rng(3).integers(0, 256, (images, *SHAPE), dtype=np.uint8)
-    return found, some, float_logits(net, some, found.scale)
+    return found, some, float_logits(net, some, found.fed)

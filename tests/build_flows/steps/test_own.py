@@ -35,6 +35,8 @@ def test_a_presets_qonnx_gives_the_presets_hardware(tiny: Project, tmp_path: Pat
     mine.mkdir()
     shutil.copy(tiny.output / "model.onnx", mine / "net.onnx")
     made = own_project(tiny, mine, 'qonnx = "net.onnx"')
+    made.file.write_text(made.file.read_text() + '[build]\nlayers = "finn"\n')
+    made = load_config(made.file)
     flow.compile(made, SilentUi())
     with np.load(made.output / "golden.npz") as found, np.load(tiny.output / "golden.npz") as wanted:
         metas = [{**json.loads(str(item["meta"])), "name": ""} for item in (found, wanted)]

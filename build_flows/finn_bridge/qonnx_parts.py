@@ -113,11 +113,6 @@ class _Parts:
         if k == 0:
             raise CompileError(f"output {name} leaves the trunk at the images; allowed: one layer at least before the first exit")
         before = self.outputs[k - 1]
-        if k == len(self.outputs) - 1 and any(
-            item.layer.kind == "conv" and place[0] == "head" and place[1] < k for item, place in zip(self.reads, self.places, strict=True)
-        ):
-            raise CompileError(f"output {name}, the last, has no layer of its own before its head, but {before} has convolutions: they are "
-                               f"in the wrong order; {ORDER}")
         raise CompileError(f"output {name} leaves the trunk where output {before} does; allowed: one layer at least between two exits")
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+
+from hw.streams.meet import meet
 
 __all__ = ["StreamAdd", "sum_bits"]
 
@@ -55,16 +57,10 @@ class StreamAdd(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        free, every = Signal(), Signal()
-        m.d.comb += [free.eq(~self.o.valid | self.o.ready), every.eq(Cat(item.valid for item in self.i).all())]
-        m.d.comb += [item.ready.eq(free & every) for item in self.i]
-        with m.If(free):
-            m.d.sync += self.o.valid.eq(every)
         sums = []
         for lane in range(self.lanes):
             values = [item.payload[lane * bits :][:bits] for item, (bits, _) in zip(self.i, self.kinds, strict=True)]
             total = sum(value.as_signed() if signed else value for value, (_, signed) in zip(values, self.kinds, strict=True))
             sums.append(total[: self.out_bits])
-        with m.If(free & every):
-            m.d.sync += self.o.payload.eq(Cat(sums))
+        meet(m, self.i, self.o, Cat(sums))
         return m

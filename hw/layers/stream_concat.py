@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+
+from hw.streams.meet import meet
 
 __all__ = ["StreamConcat"]
 
@@ -42,11 +44,5 @@ class StreamConcat(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        free, every = Signal(), Signal()
-        m.d.comb += [free.eq(~self.o.valid | self.o.ready), every.eq(Cat(item.valid for item in self.i).all())]
-        m.d.comb += [item.ready.eq(free & every) for item in self.i]
-        with m.If(free):
-            m.d.sync += self.o.valid.eq(every)
-        with m.If(free & every):
-            m.d.sync += self.o.payload.eq(Cat(item.payload for item in self.i))
+        meet(m, self.i, self.o, Cat(item.payload for item in self.i))
         return m

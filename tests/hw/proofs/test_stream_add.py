@@ -15,8 +15,8 @@ def test_proven_for_runs_of_any_length(proof):
 
 
 @pytest.mark.parametrize(("old", "new", "claim"), [
-    ("free.eq(~self.o.valid | self.o.ready)", "free.eq(1)", "sum"),  # a sum that waits is overwritten
-    ("item.ready.eq(free & every)", "item.ready.eq(free & item.valid)", "beats_are_taken_together|beats_wait"),
+    ("meet(m, self.i, self.o", "meet(m, self.i[:1], self.o", "beats_are_taken_together|beats_wait"),
+    ("Cat(sums)", "Cat(reversed(sums))", "it_is_the_sum"),
     ("value.as_signed() if signed else value", "value", "it_is_the_sum"),
 ])
 def test_a_planted_bug_is_found(find, old, new, claim):

@@ -94,6 +94,7 @@ def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
             getCustomOp(node).set_nodeattr("preferred_impl_style", "rtl")
     for step in (SpecializeLayers(part), SortGraph(), InferShapes(), InferDataTypes(), RemoveUnusedTensors(), GiveReadableTensorNames()):
         model = model.transform(step)
+    _bits_in_rtl(model)
     _only_hardware(model)
     return model
 
@@ -250,6 +251,14 @@ def _drop_input_flatten(model: ModelWrapper) -> None:
     model.graph.node.remove(flat)
     model.set_tensor_shape(name, [1, height, width, channels])
     model.set_tensor_datatype(name, kind)
+
+
+def _bits_in_rtl(model: ModelWrapper) -> None:
+    """Layers that read one bit a value, which FINN's RTL matrix unit does not take: they are named as such all the same, for they are
+    executed alike, and planned as units of ours alone (:func:`build_flows.planning.layer_costs.fold_error`)."""
+    for node in model.graph.node:
+        if node.op_type == "MVAU_hls" and getCustomOp(node).get_input_datatype(0).bitwidth() == 1:
+            node.op_type, node.domain = "MVAU_rtl", RTL_DOMAIN
 
 
 def _only_hardware(model: ModelWrapper) -> None:

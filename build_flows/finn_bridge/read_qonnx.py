@@ -10,6 +10,7 @@ from build_flows.artefacts.own_layers import OwnLayer, OwnNetwork
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.load_qonnx import load_qonnx
 from build_flows.finn_bridge.qonnx_acts import quantised
+from build_flows.finn_bridge.qonnx_bits import as_bits
 from build_flows.finn_bridge.qonnx_graph import Graph, called
 from build_flows.finn_bridge.qonnx_joins import joined, side_by_side
 from build_flows.finn_bridge.qonnx_layers import conv, linear, max_pool
@@ -34,12 +35,13 @@ __all__ = ["read_qonnx"]
 NCHW, NHWC = (0, 1, 2, 3), (0, 2, 3, 1)
 
 
-def read_qonnx(path: Path) -> OwnNetwork:
-    """Read the QONNX at ``path``; raises :class:`CompileError` naming the node that is not supported, and what is allowed."""
+def read_qonnx(path: Path, *, bits: bool = True) -> OwnNetwork:
+    """Read the QONNX at ``path``, with ``bits`` activations of -1 and 1 as one bit where that is exact; raises :class:`CompileError` naming the node that is not supported, and what is allowed."""
     graph, ends, images = load_qonnx(path)
     assert images is not None
     notes = (*ends.notes, *images.notes)
-    return replace(_Reader(graph).network(), fed=images.fed, notes=notes, places=ends.places, cut=ends.cut)
+    network = _Reader(graph).network()
+    return replace(as_bits(network) if bits else network, fed=images.fed, notes=notes, places=ends.places, cut=ends.cut)
 
 
 class _Reader:

@@ -109,9 +109,10 @@ class _Writer:
         name, weight, scale = layer.name, layer.weight, layer.weight_scale
         assert weight is not None
         assert scale is not None
+        bits = max(2, layer.weight_bits)    # FINN's matrix unit has no weights of 1 bit; -1 and 1 are narrow ones of 2
         if layer.kind == "conv":
             real = weight.transpose(0, 3, 1, 2) * scale.reshape(-1, 1, 1, 1)
-            kernel = self.quant(self.constant(f"{name}.weight", real), f"{name}.weight", scale.reshape(-1, 1, 1, 1), layer.weight_bits,
+            kernel = self.quant(self.constant(f"{name}.weight", real), f"{name}.weight", scale.reshape(-1, 1, 1, 1), bits,
                                 signed=True, narrow=True)
             return self.node("Conv", [tensor, kernel], f"{name}.sum", kernel_shape=list(layer.kernel), pads=list(layer.pad) * 2,
                              strides=list(layer.stride), dilations=[1, 1], group=1)
@@ -122,5 +123,5 @@ class _Writer:
             real, scale = flat * scale, scale.reshape(1, -1)
         else:
             real, scale = flat * scale[0], scale[:1].reshape(())
-        matrix = self.quant(self.constant(f"{name}.weight", real), f"{name}.weight", scale, layer.weight_bits, signed=True, narrow=True)
+        matrix = self.quant(self.constant(f"{name}.weight", real), f"{name}.weight", scale, bits, signed=True, narrow=True)
         return self.node("MatMul", [self.node("Flatten", [tensor], f"{name}.flat", axis=1), matrix], f"{name}.sum")

@@ -93,6 +93,8 @@ def fold_error(layer: Layer, fold: Fold) -> str | None:
         return f"{given} must be left out for a maxpool, not {getattr(fold, given)}" if given else None
     if fold.fused:
         return body_error(layer) if fold.static else shared_error(layer, fold)
+    if layer.weight_bits and layer.in_bits < 2:
+        return f'body must be one of ours, not "finn": FINN\'s matrix unit takes inputs of 2 bits at least, not {layer.in_bits}'
     channels = layer.target.channels
     if layer.kind == "concat" and fold.pe != channels:
         return f"pe must be {channels}, for it takes whole pixels, not {fold.pe}"

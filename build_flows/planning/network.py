@@ -52,7 +52,8 @@ class Layer:
     channels); its output is ``target`` of ``out_bits``. ``acc_bits`` is the width, by data types alone, of the sum before the thresholds
     (0 for ``maxpool`` and ``concat``); where ``activation`` is false that sum is the output.
     ``sum_bits`` is its width as the RTL has it, narrower where the weights are known. ``kernel``, ``pad`` and ``stride``, each (of the
-    height, of the width), are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0. ``finn_because`` is why the layer may be made of
+    height, of the width), are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0. ``binary``: weights are -1 and 1, which FINN and most
+    units take as two of 2 bits. ``finn_because`` is why the layer may be made of
     FINN's units alone; empty where it may have a body of ours. ``exchangeable``: its weights and thresholds may be exchanged.
     ``constants`` are its integers, where they are known.
     """
@@ -74,6 +75,7 @@ class Layer:
     pad: Pair = (0, 0)
     stride: Pair = (1, 1)
     weight_bits: int = 0
+    binary: bool = False
     finn_because: str = 'build.layers = "finn"'
     exchangeable: bool = False
     constants: Constants | None = None

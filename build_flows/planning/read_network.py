@@ -167,10 +167,11 @@ def _layer(fields: _Fields, name: str, given: Sequence[_State], stage: int, head
     if kind == "concat" and len({(state.bits, state.signed) for state in given}) > 1:
         raise NetworkError(f"{name}: inputs must be of one type")
     state = given[0]
-    source, weight_bits, target = state.shape, 0, state.shape
+    source, weight_bits, target, binary = state.shape, 0, state.shape, False
     kernel, stride, pad = (1, 1), (1, 1), (0, 0)
     if kind in ("conv", "linear"):
-        weight_bits = fields.integer("weight_bits", 2, 8)
+        weight_bits = fields.integer("weight_bits", 1, 8)
+        binary, weight_bits = weight_bits == 1, max(2, weight_bits)
         for key, value in (("in_bits", state.bits), ("in_signed", state.signed)):
             if key in fields.raw and fields.raw[key] != value:
                 raise NetworkError(f"{name}: {key} must be that of the layer before, {value!r}, not {fields.raw[key]!r}")
@@ -205,7 +206,7 @@ def _layer(fields: _Fields, name: str, given: Sequence[_State], stage: int, head
     return Layer(
         name=name, kind=kind, stage=stage, head=head, source=source, target=target, in_bits=state.bits, in_signed=state.signed,
         out_bits=out_bits, out_signed=out_signed, acc_bits=acc_bits, sum_bits=acc_bits, activation=activation, kernel=kernel,
-        pad=pad, stride=stride, weight_bits=weight_bits, others=tuple((other.bits, other.signed) for other in given[1:]),
+        pad=pad, stride=stride, weight_bits=weight_bits, binary=binary, others=tuple((other.bits, other.signed) for other in given[1:]),
         more=tuple(other.shape.channels for other in given[1:]) if kind == "concat" else (),
     )
 

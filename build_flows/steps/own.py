@@ -38,7 +38,7 @@ Logits = Sequence[npt.NDArray[Any]]
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Which network: ``factory``, the function that makes it (None: a QONNX file); the project's ``name``, and how many ``exits`` it has;
-    and the images that measure it."""
+    whether activations of -1 and 1 become ``bits``, which FINN's own matrix unit does not take; and the images that measure it."""
 
     data: DataSettings
     held: Held
@@ -46,6 +46,7 @@ class Settings:
     name: str
     exits: int
     threads: int
+    bits: bool
 
 
 def step(project: "Project") -> Step:
@@ -61,7 +62,7 @@ def step(project: "Project") -> Step:
         name="train", run=partial(run, modules=project.modules), outputs=OUTPUTS, inputs={**data_inputs(project), **own_source(project)},
         settings=Settings(
             data=data_settings(project), held=held_out(project), factory=config.model.factory, name=project.name,
-            exits=len(policies), threads=config.train.threads,
+            exits=len(policies), threads=config.train.threads, bits=config.build.layers == "fused",
         ),
         named=named,
     )
@@ -122,7 +123,7 @@ def _from_qonnx(
     from build_flows.finn_bridge.run_qonnx import run_qonnx
 
     try:
-        network = read_qonnx(inputs["qonnx"])
+        network = read_qonnx(inputs["qonnx"], bits=chosen.bits)
         _fits(chosen, work, network, data)
         found = run_qonnx(inputs["qonnx"], images[:EXECUTED], network.fed, channels_last=network.channels_last)
     except CompileError as error:
@@ -142,7 +143,7 @@ def _from_factory(
         module = _module(chosen, inputs, work)
         exported = work.folder / "exported.onnx"
         export_own(module, data.shape, exported)
-        network = read_qonnx(exported)
+        network = read_qonnx(exported, bits=chosen.bits)
         exported.unlink()
         _fits(chosen, work, network, data)
         found = float_logits(module, images, network.fed, bare=network.cut)

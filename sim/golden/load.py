@@ -95,6 +95,9 @@ class _Reader:
             if kind == "conv" and weight.shape[1:3] != layers.both(sizes["kernel"]):
                 wanted = "x".join(map(str, layers.both(sizes["kernel"])))
                 raise GoldenError(f"{where}: weight must be {wanted}, not {weight.shape[1]}x{weight.shape[2]}")
+            if weight is not None and entry.get("weight_bits") == 1 and not (abs(weight) == 1).all():
+                wrong = int(weight[abs(weight) != 1][0])
+                raise GoldenError(f"{where}: weights of weight_bits 1 must be -1 or 1, not {wrong}")
         if kind in ("maxpool", "concat"):
             return Layer(name=name, kind=kind, inputs=inputs, **sizes)
         if kind == "linear" and outputs:

@@ -25,6 +25,7 @@ def _steps_fall(meta, arrays):
     (lambda meta, arrays: meta["stages"][0]["layers"][0].pop("stride"), "layer stage0_conv0 lacks 'stride'"),
     (lambda meta, arrays: meta["heads"][0]["layers"].pop(), "must end in a linear layer with a bias, not in head0_pool0"),
     (_steps_fall, "thresholds must rise, and those of channel 1 do not"),
+    (lambda meta, arrays: meta["stages"][0]["layers"][0].update(weight_bits=1), "weights of weight_bits 1 must be -1 or 1, not -?[0-9]+$"),
 ])
 def test_files_that_do_not_fit(golden_file, edit, message):
     path = golden_file("b_lenet", edit=edit)

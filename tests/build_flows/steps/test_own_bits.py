@@ -1,0 +1,66 @@
+"""Networks of one's own of 1 and 2 bits, in the shape of FINN's CIFAR-10 network, from Brevitas down to the RTL."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from build_flows.base.ui import SilentUi
+from build_flows.project.load import Project
+from build_flows.steps import flow
+from tests.build_flows.own_networks import FACTORY, own_project, two_exits
+from tests.build_flows.steps.test_own_rewrites import SETTLED
+
+pytestmark = pytest.mark.cosim
+
+CNV = FACTORY[: FACTORY.index("class Net")] + """
+from brevitas.quant import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
+
+BITS = WIDTH
+
+
+def act():
+    if BITS == 1:
+        return qnn.QuantIdentity(act_quant=SignedBinaryActPerTensorConst, return_quant_tensor=True)
+    return qnn.QuantReLU(bit_width=BITS, return_quant_tensor=True)
+
+
+def weights():
+    return dict(weight_quant=SignedBinaryWeightPerTensorConst) if BITS == 1 else dict(weight_bit_width=BITS)
+
+
+def conv(i, o):
+    return nn.Sequential(qnn.QuantConv2d(i, o, 3, bias=False, **weights()), nn.BatchNorm2d(o), act())
+
+
+class Net(nn.Module):
+    '''Convolutions without padding, in pairs, a pool behind each pair, then a linear layer; an exit after the first pair.'''
+
+    def __init__(self):
+        super().__init__()
+        self.pixels = qnn.QuantIdentity(Pixels, return_quant_tensor=True)
+        self.begin = nn.Sequential(conv(1, 6), conv(6, 8), nn.MaxPool2d(2))
+        self.early = nn.Sequential(nn.Flatten(), logits(32))
+        self.late = nn.Sequential(nn.Flatten(), qnn.QuantLinear(32, 12, bias=False, **weights()), nn.BatchNorm1d(12), act(), logits(12))
+""" + SETTLED
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bits", [1, 2])
+def test_a_network_of_few_bits_runs_in_the_rtl_bit_for_bit(bits: int, tiny: Project, tmp_path: Path) -> None:
+    made = own_project(tiny, tmp_path, 'factory = "nets:make"', samples="12")
+    (tmp_path / "nets.py").write_text(CNV.replace("WIDTH", str(bits)))
+    flow.report(two_exits(made), SilentUi())
+    metrics, simulated, agreed, netlist = (json.loads((made.output / f"{name}.json").read_text())
+                                           for name in ("metrics", "sim", "agreement", "netlist"))
+    assert (metrics["own"]["compared_with"], metrics["own"]["images"]) == ("Brevitas", metrics["validation_samples"])
+    figures = simulated["figures"]
+    assert (figures["samples"], figures["agree"], agreed["finn"]) == (12, 12, 4)
+    with np.load(made.output / "golden.npz") as arrays:
+        layers = [layer for part in ("stages", "heads") for item in json.loads(str(arrays["meta"]))[part] for layer in item["layers"]
+                  if "weight" in layer]
+    wide = {layer["name"]: layer["in_bits"] for layer in layers}
+    assert [wide.pop("stage0_conv0"), set(wide.values())] == [8, {bits}]
+    assert {layer["weight_bits"] for layer in layers if "thresholds" in layer} == {bits}
+    assert {stream["bits"] for stream in netlist["streams"] if stream["name"].startswith("stage0_conv0_to")} <= {6 * bits}

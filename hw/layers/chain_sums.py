@@ -4,6 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.layers.bit_sums import bit_latency
 from hw.layers.dsp_chain import DspChain
 from hw.layers.lut_chain import LutChain, lut_delays
 from hw.layers.lut_rows import chain_stages
@@ -28,6 +29,8 @@ def _offsets(shape: SharedShape) -> tuple[int, ...]:
 
 def operand_delays(shape: SharedShape) -> tuple[int, ...]:
     """For each of the ``shape.inputs`` channels, how many cycles after the first operands its activations are taken."""
+    if shape.binary:
+        return (0,) * shape.inputs
     return tuple(offset + delay for offset, length in zip(_offsets(shape), shape.chain_lengths, strict=True)
                  for delay in (lut_delays(shape.weight_bits, length) if shape.lut else range(length)))
 
@@ -39,6 +42,8 @@ def chain_delays(shape: SharedShape) -> tuple[int, ...]:
 
 def chain_latency(shape: SharedShape) -> int:
     """Cycles from operands to their step's sum in the accumulators."""
+    if shape.binary:
+        return bit_latency(shape.inputs)
     # The last chain ends last: what it takes itself, then one adder for all but the first, and the accumulator.
     return _offsets(shape)[-1] + _stages(shape)[-1] + (1 if shape.lut else 3) + (len(shape.chain_lengths) > 1) + 1
 

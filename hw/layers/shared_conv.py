@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.layers.bit_sums import BitSums
 from hw.layers.chain_sums import ChainSums, chain_delays, chain_latency
+from hw.layers.pipeline import later_flag
 from hw.layers.row_ring import RowRing
 from hw.layers.shared_shape import SharedShape
 from hw.layers.sum_drain import SumDrain, drain_latency, drained_layout
@@ -27,6 +29,9 @@ class SharedConv(wiring.Component):
     room for it at the output, so nothing inside ever waits for ``o.ready``. Throughput: ``shape.cycles`` a frame while ``i`` offers and
     ``o`` takes every beat. Latency: a pixel comes some ``latency`` cycles after the last step of its pool window. Reset: all that has
     entered is forgotten, and the next beat is the first of a frame. ``i.ready`` and ``o.valid`` depend on no input.
+
+    Where weights and activations are bits (``shape.binary``), how many agree is counted in place of sums, which is more by the weights of
+    -1 of an output: its thresholds are moved by so many, so it must have some, and they cannot be exchanged.
 
     Parameters
     ----------
@@ -61,6 +66,8 @@ class SharedConv(wiring.Component):
         self.exchangeable = exchangeable
         self.block = block
         self.behavioural = behavioural
+        if shape.binary and (thresholds is None or exchangeable):
+            raise ValueError("a binary shape must have thresholds, and cannot be exchangeable")
         self.sum_bits = _sum_bits(shape, weights, exchangeable)
         if thresholds is None:
             if out_min:
@@ -88,9 +95,10 @@ class SharedConv(wiring.Component):
         m.submodules.weights = memory = WeightMemory(shape, self.weights, chain_delays(shape), block=self.block,
                                                      exchangeable=self.exchangeable)
         layout = drained_layout(shape)
-        m.submodules.sums = sums = ChainSums(shape, self.sum_bits, layout.size, behavioural=self.behavioural)
-        m.submodules.drain = drain = SumDrain(shape, self.sum_bits, self.thresholds, self.out_min, self.out_bits,
-                                            exchangeable=self.exchangeable)
+        kind = BitSums if shape.binary else ChainSums
+        m.submodules.sums = sums = kind(shape, self.sum_bits, layout.size, behavioural=self.behavioural)
+        m.submodules.drain = drain = SumDrain(shape, self.sum_bits, self._limits(), self.out_min, self.out_bits,
+                                              exchangeable=self.exchangeable)
         m.submodules.output = output = Fifo(shape.out_channels * self.out_bits, self.depth)
         wiring.connect(m, wiring.flipped(self.i), ring.i)
         wiring.connect(m, output.o, wiring.flipped(self.o))
@@ -105,11 +113,15 @@ class SharedConv(wiring.Component):
         visit = Signal(layout)
         m.d.comb += [getattr(visit, name).eq(getattr(step.visit, name)) for name in ("group", "first", "last", "alone")]
         first, last, tag = reader.valid & step.first, ends, visit.as_value()
+        valid: Value = reader.valid
         for stage in range(4):      # as long as the ring and the weights take
             registers = [Signal.like(value, name=f"{name}{stage}", reset_less=name != "last")
                          for name, value in (("first", first), ("last", last), ("tag", tag))]
             m.d.sync += [register.eq(value) for register, value in zip(registers, (first, last, tag), strict=True)]
             first, last, tag = registers
+            valid = later_flag(m, valid, 1) if shape.binary else valid
+        if isinstance(sums, BitSums):
+            m.d.comb += sums.valid.eq(valid)
         m.d.comb += [
             sums.first.eq(first), sums.last.eq(last), sums.tag.eq(tag), sums.a.eq(ring.q),
             *(to.eq(of) for to, of in zip(sums.w, memory.w, strict=True)),
@@ -119,6 +131,13 @@ class SharedConv(wiring.Component):
         ]
         self._credits(m, reader)
         return m
+
+    def _limits(self) -> Sequence[Sequence[int]] | None:
+        """The thresholds of what is added up."""
+        if not self.shape.binary or self.thresholds is None:
+            return self.thresholds
+        less = [sum(value < 0 for line in kernel for tap in line for value in tap) for kernel in self.weights]
+        return [[limit + by for limit in row] for row, by in zip(self.thresholds, less, strict=True)]
 
     def _credits(self, m: Module, reader: TapReader) -> None:
         most = 2 if self.shape.paired else 1
@@ -133,6 +152,8 @@ class SharedConv(wiring.Component):
 
 def _sum_bits(shape: SharedShape, weights: Sequence[Sequence[Sequence[Sequence[int]]]], exchangeable: bool) -> int:
     """Bits of the accumulators, in which any part of a sum lies."""
+    if shape.binary:    # counts, with the sign that drains look at
+        return (shape.kernel[0] * shape.kernel[1] * shape.channels).bit_length() + 1
     low, high = (-(1 << (shape.bits - 1)), (1 << (shape.bits - 1)) - 1) if shape.signed else (0, (1 << shape.bits) - 1)
     if exchangeable:
         most = shape.kernel[0] * shape.kernel[1] * shape.channels * ((1 << (shape.weight_bits - 1)) - 1) * max(high, -low)

@@ -44,6 +44,8 @@ class SharedShape:
     ``inputs`` input channels of a beat are done at once, a tap of the kernel a cycle; ``lanes`` sums of the result leave the accumulators a
     cycle. ``pad`` is above = below and left = right, ``pool`` the fused maximum of kernel = stride, left-over rows and columns ignored.
     Weights are narrow (:mod:`hw.layers.dsp_packing`). Multipliers are DSP48E1, or with ``lut`` look-up tables (:mod:`hw.layers.lut_rows`).
+    With ``binary`` there are none: weights are -1 and 1 (``weight_bits`` 1), activations of 1 bit, and what agrees is counted
+    (:mod:`hw.layers.bit_counts`); there is no padding then, for a step that is left out would have to count as one of zeros.
 
     A fully connected layer has ``height = width = 1`` and a 1x1 kernel, and wants ``pixels = 1`` and the ``beat`` of the
     layer before. Raises ValueError, one line, for what the unit does not take.
@@ -66,6 +68,7 @@ class SharedShape:
     outputs: int
     lanes: int
     lut: bool = False
+    binary: bool = False
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "channels", "beat", "out_channels", "bits", "inputs", "outputs", "lanes"):
@@ -80,7 +83,9 @@ class SharedShape:
             raise ValueError(f"beat must divide channels, not beat={self.beat}, channels={self.channels}")
         if self.inputs > self.beat:
             raise ValueError(f"inputs must be at most beat, not inputs={self.inputs}, beat={self.beat}")
-        if not self.lut and longest_chain(self.bits, self.signed, self.weight_bits, pixels=self.pixels) is None:
+        if reason := self._binary_error():
+            raise ValueError(reason)
+        if not self.lut and not self.binary and longest_chain(self.bits, self.signed, self.weight_bits, pixels=self.pixels) is None:
             raise ValueError(f"no DSP48E1 holds two products for bits={self.bits}, weight_bits={self.weight_bits}, pixels={self.pixels}")
         if self.outputs % self.packing.outputs:
             raise ValueError(f"outputs must be a multiple of {self.packing.outputs}, which share a DSP48E1, not {self.outputs}")
@@ -91,6 +96,14 @@ class SharedShape:
                 raise ValueError(f"kernel must be at most the padded {side}, not kernel={kernel}, {side}={size}, pad={pad}")
         if min(self.out_height, self.out_width) < 1:
             raise ValueError(f"pool must be at most the convolution's {self.conv_height}x{self.conv_width}, not pool={self.pool}")
+
+    def _binary_error(self) -> str | None:
+        if not self.binary:
+            return None
+        wanted = {"bits": (self.bits, 1), "signed": (self.signed, False), "weight_bits": (self.weight_bits, 1), "pad": (self.pad, (0, 0)),
+                  "lut": (self.lut, False)}
+        return next((f"{name} must be {must} where weights and activations are bits, not {value}"
+                     for name, (value, must) in wanted.items() if value != must), None)
 
     @property
     def conv_height(self) -> int:
@@ -110,7 +123,9 @@ class SharedShape:
 
     @cached_property
     def chain(self) -> tuple[int, Packing]:
-        """The most products in a chain, and their packing."""
+        """The most products in a chain, and their packing; of bits, all of them."""
+        if self.binary:
+            return self.inputs, Packing(pixels=self.pixels, outputs=1, field=self.inputs.bit_length())
         if self.lut:
             return longest_lut_chain(self.bits, self.signed, self.weight_bits, pixels=self.pixels)
         found = longest_chain(self.bits, self.signed, self.weight_bits, pixels=self.pixels)
@@ -129,7 +144,7 @@ class SharedShape:
 
     @property
     def dsps(self) -> int:
-        return 0 if self.lut else self.inputs * self.outputs // self.packing.outputs
+        return 0 if self.lut or self.binary else self.inputs * self.outputs // self.packing.outputs
 
     @property
     def beat_groups(self) -> int:

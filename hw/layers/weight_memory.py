@@ -22,15 +22,18 @@ def weight_rows(shape: SharedShape, weights: Sequence[Sequence[Sequence[Sequence
     """``[row][input][multiplier]``: what is stored (:func:`hw.layers.dsp_packing.packed_weights`) for each input channel and multiplier (a
     DSP48E1 with all its outputs, or an output's look-up tables) of a step, for ``weights[output][kernel row][kernel column][channel]``.
     Rows are in the order of output group, kernel row, kernel column, input group; channels beyond those of a beat and outputs beyond the
-    last are zeros. Raises ValueError for weights of another shape or that are not narrow.
+    last are zeros. Of a binary ``shape`` a weight is 1 for 1 and 0 for -1, and beyond the last 1, which no activation of 0 agrees with.
+    Raises ValueError for weights of another shape, or that are not narrow, or not -1 and 1.
     """
-    top = (1 << (shape.weight_bits - 1)) - 1
+    top = (1 << (shape.weight_bits - 1)) - (not shape.binary)
     sizes = (shape.out_channels, *shape.kernel, shape.channels)
     found = (len(weights), len(weights[0]), len(weights[0][0]), len(weights[0][0][0]))
     if found != sizes:
         raise ValueError(f"weights must be {' x '.join(map(str, sizes))}, not {' x '.join(map(str, found))}")
     for output, kernel in enumerate(weights):
         for value in (value for line in kernel for tap in line for value in tap):
+            if shape.binary and value not in (-1, 1):
+                raise ValueError(f"weights must be -1 or 1, not {value} (output {output})")
             if not -top <= value <= top:
                 raise ValueError(f"weights must be from {-top} to {top} with weight_bits={shape.weight_bits}, "
                                  f"not {value} (output {output})")
@@ -39,6 +42,8 @@ def weight_rows(shape: SharedShape, weights: Sequence[Sequence[Sequence[Sequence
         beat, part = divmod(group, shape.beat_groups)
         inside = part * shape.inputs + at
         exists = output < shape.out_channels and inside < shape.beat
+        if shape.binary:
+            return int(not exists or weights[output][row][column][beat * shape.beat + inside] > 0)
         return int(weights[output][row][column][beat * shape.beat + inside]) if exists else 0
 
     together = shape.packing.outputs

@@ -8,6 +8,7 @@ from amaranth.hdl import ClockDomain, Module, Signal
 from amaranth.lib import wiring
 
 from hw.add3 import with_add3
+from hw.table6 import with_table6
 
 __all__ = ["axis_verilog"]
 
@@ -57,4 +58,5 @@ def axis_verilog(component: Any, name: str, inputs: Mapping[str, Any], outputs: 
         raise ValueError(f"port {twice[0]!r} must be an input or an output, not both")
     unit = _Unit(component, inputs, outputs)
     # Stripping alone leaves the source paths of memories in.
-    return with_add3(str(verilog.convert(unit, name=name, ports=unit.ports, emit_src=False, strip_internal_attrs=True)), name)
+    text = str(verilog.convert(unit, name=name, ports=unit.ports, emit_src=False, strip_internal_attrs=True))
+    return with_table6(with_add3(text, name), name)

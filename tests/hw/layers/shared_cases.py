@@ -4,7 +4,7 @@ from hw.layers.shared_shape import SharedShape
 
 
 def shape(height=6, width=6, channels=4, out_channels=4, kernel=3, stride=1, pad=1, pool=1, bits=4, signed=False, weight_bits=4, pixels=2,
-          beat=None, inputs=None, outputs=None, lanes=2, lut=False):
+          beat=None, inputs=None, outputs=None, lanes=2, lut=False, binary=False):
     """A shape with square sides where one number is given, all channels at once unless told."""
     def pair(value):
         return value if isinstance(value, tuple) else (value, value)
@@ -13,7 +13,8 @@ def shape(height=6, width=6, channels=4, out_channels=4, kernel=3, stride=1, pad
         outputs = -(-out_channels // 6) * 6 if pixels == 1 else -(-out_channels // 2) * 2
     return SharedShape(height=height, width=width, channels=channels, beat=beat or channels, out_channels=out_channels,
                        kernel=pair(kernel), stride=pair(stride), pad=pair(pad), pool=pair(pool), bits=bits, signed=signed,
-                       weight_bits=weight_bits, pixels=pixels, inputs=inputs or beat or channels, outputs=outputs, lanes=lanes, lut=lut)
+                       weight_bits=weight_bits, pixels=pixels, inputs=inputs or beat or channels, outputs=outputs, lanes=lanes, lut=lut,
+                       binary=binary)
 
 
 SHAPES = {
@@ -50,6 +51,12 @@ SHAPES = {
     "8 bits": shape(height=3, width=3, bits=8, weight_bits=8, channels=3, out_channels=3, outputs=3, lanes=3),
     "signed": shape(height=3, width=4, signed=True, channels=7, inputs=7),
     "2-bit weights": shape(height=3, width=2, weight_bits=2, bits=2, channels=20),
+    "bits": shape(height=5, width=6, pad=0, channels=13, bits=1, weight_bits=1, binary=True),
+    "bits, pool": shape(height=6, width=7, pad=0, channels=11, inputs=4, out_channels=5, outputs=2, pool=2, bits=1, weight_bits=1,
+                        binary=True),
+    "bits, fully connected": shape(height=1, width=1, channels=30, kernel=1, pad=0, pixels=1, beat=10, inputs=4, out_channels=7, outputs=3,
+                                   lanes=1, bits=1, weight_bits=1, binary=True),
+    "bits, a step a visit": shape(height=2, width=6, kernel=1, pad=0, outputs=4, lanes=4, pool=(1, 2), bits=1, weight_bits=1, binary=True),
     "LUTs": shape(height=4, width=4, channels=9, lut=True, out_channels=3, outputs=3, lanes=3, pool=2),
     "LUTs, pool down": shape(pool=(2, 1), height=4, width=3, lut=True, out_channels=3, outputs=3, lanes=3),
     "LUTs, one pixel": shape(height=3, width=4, channels=20, pixels=1, lut=True, signed=True, outputs=2, lanes=1),

@@ -13,7 +13,9 @@ def drawn(shape, frames, *, steps=3, seed=4, extreme=False):
     low, high = (-(1 << (shape.bits - 1)), (1 << (shape.bits - 1)) - 1) if shape.signed else (0, (1 << shape.bits) - 1)
     top = (1 << (shape.weight_bits - 1)) - 1
     images = rng.integers(low, high + 1, (frames, shape.height, shape.width, shape.channels))
-    weights = rng.integers(-top, top + 1, (shape.out_channels, *shape.kernel, shape.channels))
+    size = (shape.out_channels, *shape.kernel, shape.channels)
+    weights = rng.choice([-1, 1], size) if shape.binary else rng.integers(-top, top + 1, size)
+    top = top or 1
     if extreme:
         images[:] = high
         weights[:] = rng.choice([-top, top], shape.out_channels)[:, None, None, None]
@@ -136,6 +138,14 @@ def test_errors(change, message):
     arguments = {"weights": [[[[7] * 4] * 3] * 3] * 4, "thresholds": [[0] * 3] * 4, "out_bits": 2}
     with pytest.raises(ValueError, match=f"^{message}$"):
         SharedConv(SHAPES["pairs"], **(arguments | change))
+
+
+@pytest.mark.parametrize("change", [{"thresholds": None, "out_bits": 12}, {"exchangeable": True}])
+def test_bits_have_thresholds_that_stay(change):
+    shape = SHAPES["bits"]
+    arguments = {"weights": [[[[1] * 13] * 3] * 3] * 4, "thresholds": [[0]] * 4, "out_bits": 1}
+    with pytest.raises(ValueError, match=r"^a binary shape must have thresholds, and cannot be exchangeable$"):
+        SharedConv(shape, **(arguments | change))
 
 
 def test_exchangeable_contents_alone_differ():

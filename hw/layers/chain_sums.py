@@ -31,8 +31,9 @@ def operand_delays(shape: SharedShape) -> tuple[int, ...]:
     """For each of the ``shape.inputs`` channels, how many cycles after the first operands its activations are taken."""
     if shape.binary:
         return (0,) * shape.inputs
-    return tuple(offset + delay for offset, length in zip(_offsets(shape), shape.chain_lengths, strict=True)
-                 for delay in (lut_delays(shape.weight_bits, length) if shape.lut else range(length)))
+    found = tuple(offset + delay for offset, length in zip(_offsets(shape), shape.chain_lengths, strict=True)
+                  for delay in (lut_delays(shape.weight_bits, length) if shape.lut else range(length)))
+    return found * shape.inputs if shape.depthwise else found
 
 
 def chain_delays(shape: SharedShape) -> tuple[int, ...]:
@@ -49,7 +50,8 @@ def chain_latency(shape: SharedShape) -> int:
 
 
 class ChainSums(wiring.Component):
-    """Adds up products over the input channels of a step in chains of multipliers, and over the steps of a visit in accumulators.
+    """Adds up products over the input channels of a step in chains of multipliers, and over the steps of a visit in accumulators. Of a
+    depthwise convolution a step's products are not added up: each is of another output.
 
     There is no enable: between visits' steps operands of 0 are given, which change nothing. Latency: from the operands of a visit's last
     step to ``sums``, with ``done``, :func:`chain_latency` and 1 cycles; ``sums`` stay until the next ``done``. Throughput: one step a
@@ -81,7 +83,7 @@ class ChainSums(wiring.Component):
         self.behavioural = behavioural
         super().__init__({
             "first": In(1), "last": In(1), "tag": In(tag_bits), "told": Out(tag_bits), "a": In(shape.pixels * shape.inputs * shape.bits),
-            "w": In(shape.outputs * shape.weight_bits).array(shape.inputs), "done": Out(1),
+            "w": In(shape.weights_each * shape.weight_bits).array(shape.inputs), "done": Out(1),
             "sums": Out(shape.outputs * sum_bits).array(shape.pixels),
         })
 
@@ -101,14 +103,14 @@ class ChainSums(wiring.Component):
             activations.append([_later(m, value, delay, f"a{channel}_{pixel}", reset_less=True) for pixel, value in enumerate(values)])
         for column in range(shape.outputs // packing.outputs):
             totals: list[Value] = []
-            channel = 0
+            channel = column if shape.depthwise else 0
             for number, length in enumerate(shape.chain_lengths):
                 chain = self._chain(length)
                 m.submodules[f"chain{column}_{number}"] = chain
                 for step in range(length):
                     m.d.comb += [
                         chain.a[step].eq(Cat(activations[channel])),
-                        chain.w[step].eq(self.w[channel].word_select(column, packing.outputs * shape.weight_bits)),
+                        chain.w[step].eq(self.w[channel].word_select(0 if shape.depthwise else column, packing.outputs * shape.weight_bits)),
                     ]
                     channel += 1
                 # its own packing: a shorter chain has narrower fields

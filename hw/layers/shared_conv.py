@@ -156,7 +156,7 @@ def _sum_bits(shape: SharedShape, weights: Sequence[Sequence[Sequence[Sequence[i
         return (shape.kernel[0] * shape.kernel[1] * shape.channels).bit_length() + 1
     low, high = (-(1 << (shape.bits - 1)), (1 << (shape.bits - 1)) - 1) if shape.signed else (0, (1 << shape.bits) - 1)
     if exchangeable:
-        most = shape.kernel[0] * shape.kernel[1] * shape.channels * ((1 << (shape.weight_bits - 1)) - 1) * max(high, -low)
+        most = shape.kernel[0] * shape.kernel[1] * shape.weight_channels * ((1 << (shape.weight_bits - 1)) - 1) * max(high, -low)
         least = -most
     else:
         flat = [[int(value) for line in kernel for tap in line for value in tap] for kernel in weights]

@@ -45,7 +45,9 @@ class SharedShape:
     cycle. ``pad`` is above = below and left = right, ``pool`` the fused maximum of kernel = stride, left-over rows and columns ignored.
     Weights are narrow (:mod:`hw.layers.dsp_packing`). Multipliers are DSP48E1, or with ``lut`` look-up tables (:mod:`hw.layers.lut_rows`).
     With ``binary`` there are none: weights are -1 and 1 (``weight_bits`` 1), activations of 1 bit, and what agrees is counted
-    (:mod:`hw.layers.bit_counts`); there is no padding then, for a step that is left out would have to count as one of zeros.
+    (:mod:`hw.layers.bit_counts`); there is no padding then, for a step that is left out would have to count as one of zeros. With
+    ``depthwise`` each output channel is the sum over its own input channel alone: there are as many of either, ``inputs`` and ``outputs``
+    are the same channels, and weights are of one channel. Its multipliers are look-up tables.
 
     A fully connected layer has ``height = width = 1`` and a 1x1 kernel, and wants ``pixels = 1`` and the ``beat`` of the
     layer before. Raises ValueError, one line, for what the unit does not take.
@@ -69,6 +71,7 @@ class SharedShape:
     lanes: int
     lut: bool = False
     binary: bool = False
+    depthwise: bool = False
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "channels", "beat", "out_channels", "bits", "inputs", "outputs", "lanes"):
@@ -83,7 +86,7 @@ class SharedShape:
             raise ValueError(f"beat must divide channels, not beat={self.beat}, channels={self.channels}")
         if self.inputs > self.beat:
             raise ValueError(f"inputs must be at most beat, not inputs={self.inputs}, beat={self.beat}")
-        if reason := self._binary_error():
+        if reason := self._binary_error() or self._depthwise_error():
             raise ValueError(reason)
         if not self.lut and not self.binary and longest_chain(self.bits, self.signed, self.weight_bits, pixels=self.pixels) is None:
             raise ValueError(f"no DSP48E1 holds two products for bits={self.bits}, weight_bits={self.weight_bits}, pixels={self.pixels}")
@@ -103,6 +106,14 @@ class SharedShape:
         wanted = {"bits": (self.bits, 1), "signed": (self.signed, False), "weight_bits": (self.weight_bits, 1), "pad": (self.pad, (0, 0)),
                   "lut": (self.lut, False)}
         return next((f"{name} must be {must} where weights and activations are bits, not {value}"
+                     for name, (value, must) in wanted.items() if value != must), None)
+
+    def _depthwise_error(self) -> str | None:
+        if not self.depthwise:
+            return None
+        wanted = {"out_channels": (self.out_channels, self.channels), "beat": (self.beat, self.channels),
+                  "outputs": (self.outputs, self.inputs), "lut": (self.lut, True), "binary": (self.binary, False)}
+        return next((f"{name} must be {must} where each channel is convolved by itself, not {value}"
                      for name, (value, must) in wanted.items() if value != must), None)
 
     @property
@@ -138,7 +149,10 @@ class SharedShape:
 
     @cached_property
     def chain_lengths(self) -> tuple[int, ...]:
-        """Products of each of the chains that add up ``inputs`` channels: as few chains as hold them, of about the same length."""
+        """Products of each of the chains that add up ``inputs`` channels: as few chains as hold them, of about the same length. Where a
+        channel is convolved by itself there is one product."""
+        if self.depthwise:
+            return (1,)
         count = -(-self.inputs // self.chain[0])
         return tuple(self.inputs // count + (at < self.inputs % count) for at in range(count))
 
@@ -157,13 +171,28 @@ class SharedShape:
         return self.channels // self.beat * self.beat_groups
 
     @property
+    def step_groups(self) -> int:
+        """Input groups of which a visit reads each tap: all, or the one that gives its outputs."""
+        return 1 if self.depthwise else self.input_groups
+
+    @property
+    def weights_each(self) -> int:
+        """Weights that an input channel has in a step: one for each output, or of a depthwise convolution its own."""
+        return 1 if self.depthwise else self.outputs
+
+    @property
     def output_groups(self) -> int:
         return -(-self.out_channels // self.outputs)
 
     @property
     def weight_rows(self) -> int:
         """Rows of the weight memory: by output group, kernel row, kernel column, input group."""
-        return self.output_groups * self.kernel[0] * self.kernel[1] * self.input_groups
+        return self.output_groups * self.kernel[0] * self.kernel[1] * self.step_groups
+
+    @property
+    def weight_channels(self) -> int:
+        """Input channels that weights are of."""
+        return 1 if self.depthwise else self.channels
 
     @property
     def paired(self) -> bool:
@@ -224,7 +253,7 @@ class SharedShape:
     def ring_rows(self) -> int:
         """Rows of the ring: those of an output row, and those that come meanwhile. These twice where the next rows come so late that they
         must not wait for room, and more where output rows are so short that what they let go is late."""
-        columns = sum(map(sum, self._column_steps())) * self.input_groups * self.output_groups
+        columns = sum(map(sum, self._column_steps())) * self.step_groups * self.output_groups
         work = [max(sum(inside.taps for inside in row) * columns, self.units * self.drain) for row in self.row_visits]
         coming = max(self.freed) * self.width * self.input_groups
         ahead = 2 if (coming + TURN) * len(work) > sum(work) else 1
@@ -241,7 +270,7 @@ class SharedShape:
                 for _ in range(self.output_groups):
                     for inside in row:
                         for taps in unit:
-                            yield inside.taps * taps * self.input_groups
+                            yield inside.taps * taps * self.step_groups
 
     @cached_property
     def reader_cycles(self) -> int:
@@ -249,7 +278,7 @@ class SharedShape:
         rows = Counter(inside.taps for row in self.row_visits for inside in row)
         columns = Counter(taps for unit in self._column_steps() for taps in unit)
         return self.output_groups * sum(
-            max(down * across * self.input_groups, self.drain) * often * times
+            max(down * across * self.step_groups, self.drain) * often * times
             for down, often in rows.items() for across, times in columns.items()
         )
 
@@ -261,7 +290,7 @@ class SharedShape:
     @property
     def macs(self) -> int:
         """Multiply-accumulates a cycle."""
-        return self.pixels * self.inputs * self.outputs
+        return self.pixels * self.outputs * (1 if self.depthwise else self.inputs)
 
     def positions(self) -> Sequence[int]:
         """Padded input columns that a tap of the first pixel may read: as many as there are."""

@@ -28,13 +28,13 @@ def step_layout(shape: SharedShape) -> data.StructLayout:
     return data.StructLayout({
         "row": range(2 * shape.ring_rows), "column": range(len(shape.positions())), "channel": range(max(2, shape.input_groups)),
         "void": 1, "line": range(shape.output_groups << (shape.kernel[0] - 1).bit_length()),
-        "tap": range(max(2, shape.kernel[1] * shape.input_groups)), "first": 1, "last": 1, "visit": visit_layout(shape),
+        "tap": range(max(2, shape.kernel[1] * shape.step_groups)), "first": 1, "last": 1, "visit": visit_layout(shape),
     })
 
 
 class TapReader(wiring.Component):
     """Issues one step a cycle: output rows, then pixels (or pairs), output groups, rows and columns of the pool window, kernel rows, kernel
-    columns, input groups; taps that are padding for all pixels of a visit are left out (:attr:`SharedShape.row_visits`).
+    columns, input groups (of a depthwise convolution that of the outputs alone); taps that are padding for all pixels of a visit are left out (:attr:`SharedShape.row_visits`).
 
     An output row begins when ``written`` has told of the input rows that it needs, an output pixel (or pair) when ``credit`` is high, and a
     visit's last step waits until ``shape.drain`` cycles after that of the visit before. Nothing else waits, and only a visit's last step
@@ -66,7 +66,7 @@ class TapReader(wiring.Component):
         planned = data.StructLayout({
             "base": range(shape.ring_rows), "offset": range(max(2, shape.ring_rows)), "tap_row": range(max(2, shape.kernel[0])),
             "rows": range(shape.kernel[0] + 1), "void": 1, "start": range(len(shape.positions())), "columns": range(shape.kernel[1] + 1),
-            "tap": range(max(2, shape.kernel[1] * shape.input_groups)), "single": 1, "visit": visit_layout(shape),
+            "tap": range(max(2, shape.kernel[1] * shape.step_groups)), "single": 1, "visit": visit_layout(shape),
         })
         # ``take`` is decided a cycle ahead, for much hangs on it.
         plan, planned_valid, take = Signal(planned, reset_less=True), Signal(), Signal(init=1)
@@ -137,8 +137,8 @@ class TapReader(wiring.Component):
                 plan.void.eq(look_up([visit.void for visit in flat_rows], row_at)),
                 plan.start.eq(look_up([visit.start for visit in flat_columns], column_at)),
                 plan.columns.eq(look_up([visit.taps for visit in flat_columns], column_at)),
-                plan.tap.eq(look_up([visit.first_tap * shape.input_groups for visit in flat_columns], column_at)),
-                plan.single.eq(single if shape.input_groups == 1 else 0),
+                plan.tap.eq(look_up([visit.first_tap * shape.step_groups for visit in flat_columns], column_at)),
+                plan.single.eq(single if shape.step_groups == 1 else 0),
                 plan.visit.group.eq(at["group"]),
                 plan.visit.first.eq(first),
                 plan.visit.last.eq(window_ends),
@@ -153,7 +153,7 @@ class TapReader(wiring.Component):
         row, column, tap = (Signal.like(value, name=name, reset_less=True)
                             for name, value in (("row", plan.tap_row), ("column", plan.start), ("tap", plan.tap)))
         offset = Signal.like(plan.offset, reset_less=True)
-        channel = Signal(range(max(2, shape.input_groups)), reset_less=True)
+        channel = Signal(range(max(2, shape.step_groups)), reset_less=True)
         rows, columns = (Signal.like(value, name=name, reset_less=True) for name, value in (("rows", plan.rows), ("columns", plan.columns)))
         # Whether this is the last row, column, channel group is decided a step ahead.
         last_row, last_column, last_channel, first = (Signal(name=name, reset_less=True)
@@ -173,7 +173,7 @@ class TapReader(wiring.Component):
             m.d.comb += last_next.eq(plan.single)
         with m.Elif(go):
             m.d.comb += last_next.eq(
-                (channel == shape.input_groups - 2) & last_column & last_row if shape.input_groups > 1
+                (channel == shape.step_groups - 2) & last_column & last_row if shape.step_groups > 1
                 else Mux(last_column, (now.columns == 1) & (rows == 2), (columns == 2) & last_row))
         with m.Else():
             m.d.comb += last_next.eq(last)
@@ -182,14 +182,14 @@ class TapReader(wiring.Component):
 
         with m.If(take):
             m.d.sync += [
-                now.eq(plan), first.eq(1), channel.eq(0), last_channel.eq(shape.input_groups == 1),
+                now.eq(plan), first.eq(1), channel.eq(0), last_channel.eq(shape.step_groups == 1),
                 row.eq(plan.tap_row), offset.eq(plan.offset), rows.eq(plan.rows), last_row.eq(plan.rows == 1),
                 column.eq(plan.start), tap.eq(plan.tap), columns.eq(plan.columns), last_column.eq(plan.columns == 1),
             ]
         with m.Elif(go):
             m.d.sync += [first.eq(0), tap.eq(tap + 1), channel.eq(Mux(last_channel, 0, channel + 1))]
-            if shape.input_groups > 1:
-                m.d.sync += last_channel.eq(channel == shape.input_groups - 2)
+            if shape.step_groups > 1:
+                m.d.sync += last_channel.eq(channel == shape.step_groups - 2)
             with m.If(last_channel):
                 m.d.sync += [column.eq(column + 1), columns.eq(columns - 1), last_column.eq(columns == 2)]
                 with m.If(last_column):
@@ -200,7 +200,8 @@ class TapReader(wiring.Component):
         m.d.sync += self.valid.eq(go)
         kernel_bits = (shape.kernel[0] - 1).bit_length()
         m.d.sync += [
-            self.step.row.eq(now.base + offset), self.step.column.eq(column), self.step.channel.eq(channel), self.step.void.eq(now.void),
+            self.step.row.eq(now.base + offset), self.step.column.eq(column),
+            self.step.channel.eq(now.visit.group if shape.depthwise else channel), self.step.void.eq(now.void),
             self.step.line.eq(Cat(row[:kernel_bits], now.visit.group)), self.step.tap.eq(tap), self.step.first.eq(first),
             self.step.last.eq(last), self.step.visit.eq(now.visit),
         ]

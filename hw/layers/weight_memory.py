@@ -21,12 +21,13 @@ DISTRIBUTED = 64
 def weight_rows(shape: SharedShape, weights: Sequence[Sequence[Sequence[Sequence[int]]]]) -> list[list[list[tuple[int, ...]]]]:
     """``[row][input][multiplier]``: what is stored (:func:`hw.layers.dsp_packing.packed_weights`) for each input channel and multiplier (a
     DSP48E1 with all its outputs, or an output's look-up tables) of a step, for ``weights[output][kernel row][kernel column][channel]``.
-    Rows are in the order of output group, kernel row, kernel column, input group; channels beyond those of a beat and outputs beyond the
+    Rows are in the order of output group, kernel row, kernel column, input group; a depthwise ``shape`` has weights of one channel, and a
+    row those of as many outputs. Channels beyond those of a beat and outputs beyond the
     last are zeros. Of a binary ``shape`` a weight is 1 for 1 and 0 for -1, and beyond the last 1, which no activation of 0 agrees with.
     Raises ValueError for weights of another shape, or that are not narrow, or not -1 and 1.
     """
     top = (1 << (shape.weight_bits - 1)) - (not shape.binary)
-    sizes = (shape.out_channels, *shape.kernel, shape.channels)
+    sizes = (shape.out_channels, *shape.kernel, shape.weight_channels)
     found = (len(weights), len(weights[0]), len(weights[0][0]), len(weights[0][0][0]))
     if found != sizes:
         raise ValueError(f"weights must be {' x '.join(map(str, sizes))}, not {' x '.join(map(str, found))}")
@@ -46,6 +47,12 @@ def weight_rows(shape: SharedShape, weights: Sequence[Sequence[Sequence[Sequence
             return int(not exists or weights[output][row][column][beat * shape.beat + inside] > 0)
         return int(weights[output][row][column][beat * shape.beat + inside]) if exists else 0
 
+    if shape.depthwise:
+        return [
+            [[(int(weights[output][row][column][0]) if output < shape.out_channels else 0,)]
+             for output in range(group * shape.outputs, (group + 1) * shape.outputs)]
+            for group in range(shape.output_groups) for row in range(shape.kernel[0]) for column in range(shape.kernel[1])
+        ]
     together = shape.packing.outputs
     return [
         [[packed_weights([weight(group * shape.outputs + at + n, row, column, inputs, channel) for n in range(together)])
@@ -74,7 +81,7 @@ class WeightMemory(wiring.Component):
     Members
     -------
     line, tap : the step, as :func:`hw.layers.tap_reader.step_layout` has it
-    w : for each channel, the stored weights of all its multipliers, the lowest output lowest
+    w : for each channel, the stored weights of all its multipliers, the lowest output lowest (``shape.weights_each`` of them)
     """
 
     def __init__(self, shape: SharedShape, weights: Sequence[Sequence[Sequence[Sequence[int]]]], delays: Sequence[int], *,
@@ -88,13 +95,14 @@ class WeightMemory(wiring.Component):
         self._rows = weight_rows(shape, weights)
         super().__init__({
             "line": In(range(shape.output_groups << (shape.kernel[0] - 1).bit_length())),
-            "tap": In(range(max(2, shape.kernel[1] * shape.input_groups))), "w": Out(shape.outputs * shape.weight_bits).array(shape.inputs),
+            "tap": In(range(max(2, shape.kernel[1] * shape.step_groups))),
+            "w": Out(shape.weights_each * shape.weight_bits).array(shape.inputs),
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         shape = self.shape
-        line_rows = shape.kernel[1] * shape.input_groups
+        line_rows = shape.kernel[1] * shape.step_groups
         lines = 1 << (shape.kernel[0] - 1).bit_length()
         starts = [(at // lines * shape.kernel[0] + min(at % lines, shape.kernel[0] - 1)) * line_rows for at in range(len(self.line_range))]
         start, tap = Signal(range(max(2, shape.weight_rows)), reset_less=True), Signal.like(self.tap, reset_less=True)
@@ -109,7 +117,7 @@ class WeightMemory(wiring.Component):
             later.append(following)
         for delay in sorted(set(self.delays)):
             channels = [channel for channel, own in enumerate(self.delays) if own == delay]
-            width, rows = len(channels) * shape.outputs * shape.weight_bits, [self._joined(row, channels) for row in self._rows]
+            width, rows = len(channels) * shape.weights_each * shape.weight_bits, [self._joined(row, channels) for row in self._rows]
             if self.exchangeable:
                 memory = exchangeable_memory(f"weights{delay}", width, rows)
             else:

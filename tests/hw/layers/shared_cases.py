@@ -4,7 +4,8 @@ from hw.layers.shared_shape import SharedShape
 
 
 def shape(height=6, width=6, channels=4, out_channels=4, kernel=3, stride=1, pad=1, pool=1, bits=4, signed=False, weight_bits=4, pixels=2,
-          beat=None, inputs=None, outputs=None, lanes=2, lut=False, binary=False):
+          beat=None, inputs=None, outputs=None, lanes=2, lut=False, binary=False,
+          depthwise=False):
     """A shape with square sides where one number is given, all channels at once unless told."""
     def pair(value):
         return value if isinstance(value, tuple) else (value, value)
@@ -14,7 +15,7 @@ def shape(height=6, width=6, channels=4, out_channels=4, kernel=3, stride=1, pad
     return SharedShape(height=height, width=width, channels=channels, beat=beat or channels, out_channels=out_channels,
                        kernel=pair(kernel), stride=pair(stride), pad=pair(pad), pool=pair(pool), bits=bits, signed=signed,
                        weight_bits=weight_bits, pixels=pixels, inputs=inputs or beat or channels, outputs=outputs, lanes=lanes, lut=lut,
-                       binary=binary)
+                       binary=binary, depthwise=depthwise)
 
 
 SHAPES = {
@@ -61,5 +62,12 @@ SHAPES = {
     "LUTs, pool down": shape(pool=(2, 1), height=4, width=3, lut=True, out_channels=3, outputs=3, lanes=3),
     "LUTs, one pixel": shape(height=3, width=4, channels=20, pixels=1, lut=True, signed=True, outputs=2, lanes=1),
     "LUTs, 8 bits": shape(height=3, width=3, bits=8, weight_bits=8, channels=6, lut=True, out_channels=3, outputs=3, lanes=3),
+    "each by itself": shape(height=4, width=5, channels=6, out_channels=6, inputs=6, outputs=6, lanes=3, lut=True, depthwise=True),
+    "each by itself, groups": shape(height=5, width=4, channels=7, out_channels=7, inputs=3, outputs=3, lanes=1, stride=2, lut=True,
+                                    depthwise=True),
+    "each by itself, pool": shape(height=5, width=6, channels=5, out_channels=5, inputs=2, outputs=2, pool=2, signed=True, lut=True,
+                                  depthwise=True),
+    "each by itself, one pixel": shape(height=3, width=1, kernel=(3, 1), pad=(1, 0), channels=4, out_channels=4, inputs=2, outputs=2,
+                                       pixels=1, bits=8, weight_bits=8, lut=True, depthwise=True),
     "LUTs, 3-bit weights": shape(height=2, width=3, weight_bits=3, bits=3, channels=5, inputs=3, lut=True),
 }

@@ -13,7 +13,7 @@ def drawn(shape, frames, *, steps=3, seed=4, extreme=False):
     low, high = (-(1 << (shape.bits - 1)), (1 << (shape.bits - 1)) - 1) if shape.signed else (0, (1 << shape.bits) - 1)
     top = (1 << (shape.weight_bits - 1)) - 1
     images = rng.integers(low, high + 1, (frames, shape.height, shape.width, shape.channels))
-    size = (shape.out_channels, *shape.kernel, shape.channels)
+    size = (shape.out_channels, *shape.kernel, shape.weight_channels)
     weights = rng.choice([-1, 1], size) if shape.binary else rng.integers(-top, top + 1, size)
     top = top or 1
     if extreme:
@@ -33,7 +33,8 @@ def sums(shape, image, weights):
         for x in range(shape.conv_width):
             at = (slice(y * shape.stride[0], y * shape.stride[0] + shape.kernel[0]),
                   slice(x * shape.stride[1], x * shape.stride[1] + shape.kernel[1]))
-            found[y, x] = np.tensordot(weights, padded[at], 3)
+            found[y, x] = (weights[..., 0] * padded[at].transpose(2, 0, 1)).sum((1, 2)) if shape.depthwise else np.tensordot(
+                weights, padded[at], 3)
     pool = shape.pool
     found = found[:shape.out_height * pool[0], :shape.out_width * pool[1]]
     return found.reshape(shape.out_height, pool[0], shape.out_width, pool[1], -1).max((1, 3))

@@ -25,6 +25,7 @@ from build_flows.finn_bridge.qonnx_sum import (
     as_logits,
     clips,
     retaken,
+    rounded_bias,
 )
 from build_flows.finn_bridge.qonnx_windows import pad
 from build_flows.finn_bridge.qonnx_words import unknown
@@ -38,8 +39,10 @@ def read_qonnx(path: Path) -> OwnNetwork:
     """Read the QONNX at ``path``; raises :class:`CompileError` naming the node that is not supported, and what is allowed."""
     graph, ends, images = load_qonnx(path)
     assert images is not None
-    notes = (*ends.notes, *images.notes)
-    return replace(_Reader(graph).network(), fed=images.fed, notes=notes, places=ends.places, cut=ends.cut)
+    network = _Reader(graph).network()
+    rounded = tuple(f"exit {k}: {bias}" for k, head in enumerate(network.heads) if (bias := rounded_bias(head[-1])))
+    notes = (*ends.notes, *images.notes, *rounded)
+    return replace(network, fed=images.fed, notes=notes, places=ends.places, cut=ends.cut)
 
 
 class _Reader:

@@ -108,6 +108,7 @@ def check(shape, frames, steps, rows_then):
             assert row < rows, "a row is read that has not come"
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize(("written", "credit"), [pytest.param(0.1, 1, marks=pytest.mark.slow), (0.3, 0.3)])
 def test_steps_over_valid_taps(name, written, credit):
@@ -117,6 +118,7 @@ def test_steps_over_valid_taps(name, written, credit):
     assert sum(takes) >= 2 * shape.out_height * shape.out_width
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize("name", SHAPES)
 def test_cycles_a_frame(name):
     """With rows always there in time, frames follow each other as the formula says, and visits' last steps keep apart."""
@@ -129,6 +131,7 @@ def test_cycles_a_frame(name):
     assert lasts[-1] - lasts[-1 - third] == shape.reader_cycles
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize("name", ["pool", "groups", "1x1, a step a visit", "fully connected"])
 @pytest.mark.parametrize("at", [1, 7, 30])
 def test_reset_at_any_step(name, at):

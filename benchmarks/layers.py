@@ -21,10 +21,12 @@ from benchmarks.figures import Figures, run_json
 from benchmarks.layer_heads import PART as HEADS_PART
 from benchmarks.layer_heads import head_figures, without_exits
 from benchmarks.layer_macs import kinds, told, within
+from benchmarks.layer_speed import PART as SPEED_PART
+from benchmarks.layer_speed import speed_figures
 from benchmarks.project import ProjectFiles, run_hard
 from build_flows.artefacts.resources import ResourcesFile
 from build_flows.artefacts.sizing import SizingFile
-from build_flows.artefacts.verdict import synthesised
+from build_flows.artefacts.verdict import shortages, synthesised, used
 from build_flows.base.files import write_text
 from build_flows.base.parts import find_part
 from build_flows.base.ui import RichUi, Ui
@@ -51,7 +53,8 @@ class Case:
     """``network`` planned for ``cycles`` a sample, after ``epochs`` of training: what is at most to be measured, ``reached``, with samples
     a second at the estimated clock of at least ``rate``, and at most so many LUTs of logic, LUTs of memory and DSPs, ``most`` (each None:
     no target). ``images`` test images go through the RTL, ``hard`` are drawn for the planned shares, ``stalled`` go through it with each of
-    :data:`STALLS`. ``keep_free``: as in ``[target]``. ``whole`` False: no more is measured than how good its estimates are."""
+    :data:`STALLS`. ``keep_free``: as in ``[target]``. ``whole`` False: no more is measured than how good its estimates are. ``as_one``: the
+    top is synthesised as one, too, which takes long."""
 
     network: str
     cycles: int | str
@@ -64,6 +67,7 @@ class Case:
     stalled: int = 1000
     keep_free: Mapping[str, int] | None = None
     whole: bool = True
+    as_one: bool = False
 
     @property
     def name(self) -> str:
@@ -77,9 +81,10 @@ class Case:
 
 
 CASES = (
-    Case(network="b_lenet", cycles=1296, epochs=4, reached=1340, most=(10_000, 2_600, 110)),
-    Case(network="b_lenet", cycles=512, epochs=4, reached=518, rate=240_000),
-    Case(network="b_lenet", cycles=256, epochs=4, reached=260, rate=480_000),
+    Case(network="b_lenet", cycles=1296, epochs=4, reached=1340, most=(10_000, 2_600, 110),
+         keep_free={"lut": 40_000, "dsp": 110}),
+    Case(network="b_lenet", cycles=512, epochs=4, reached=518, rate=240_000, as_one=True),
+    Case(network="b_lenet", cycles=256, epochs=4, reached=260, rate=480_000, as_one=True),
     Case(network="b_lenet", cycles="auto", epochs=4, reached=170, rate=730_000),
     Case(network="digits", cycles=128, epochs=40, reached=130, most=(None, None, 0), images=360, hard=1000,
          keep_free={"dsp": 220}),
@@ -128,11 +133,12 @@ def layers(ui: Ui, only: Sequence[str] = (), cifar10: Path | None = None) -> str
             _measure(figures, case, cifar10)
         else:
             figures.keep(case.slug, DATA)
-    figures.part = HEADS_PART
-    if HEADS_PART in only or not only:
-        head_figures(figures)
-    else:
-        figures.keep(HEADS_PART, DATA)
+    for part, measure in ((HEADS_PART, head_figures), (SPEED_PART, speed_figures)):
+        figures.part = part
+        if part in only or not only:
+            measure(figures)
+        else:
+            figures.keep(part, DATA)
     return figures.write(PAGE, PART, DATA)
 
 
@@ -146,6 +152,8 @@ def _measure(figures: Figures, case: Case, cifar10: Path | None) -> None:
     _estimates(figures, case, found, SizingFile.load(project.output / "sizing.json"))
     if case.whole:
         _figures(figures, case, project, found)
+    if case.as_one:
+        _as_one(figures, case, file)
 
 
 def _begun(case: Case) -> None:
@@ -209,6 +217,22 @@ def _figures(figures: Figures, case: Case, project: Project, found: ResourcesFil
         _worth(figures, case, project, run.cycles_per_sample)
 
 
+def _as_one(figures: Figures, case: Case, file: Path) -> None:
+    """What the top takes that is synthesised as one, and how the sum of its units differs from that."""
+    run_json([sys.executable, "-m", "build_flows.cli.main", "synth", str(file), "--full", "--json"], ROOT)
+    found = ResourcesFile.load(load(file).output / "resources.json")
+    whole = found.whole
+    assert whole is not None
+    short = shortages(used(whole), found.capacity)
+    off = ", ".join(f"{name.upper()} {100 * getattr(whole.difference, name):+.1f} %" for name in ("lut", "ff", "bram36", "dsp")
+                    if getattr(whole.difference, name) is not None)
+    figures.add(f"{case.name}: the top synthesised as one", "fits",
+                f"{whole.lut:,} LUT ({whole.lut_paired:,} after pairing), {whole.lutram:,} as memory, {whole.ff:,} FF, "
+                f"{whole.bram36:g} BRAM36, {whole.dsp} DSP; {', '.join(item.told() for item in short) or 'fits'}; "
+                f"the sum of units differs by {off}",
+                not short, f"`offramp synth --full build/layers/{case.slug}.toml`, after `python -m benchmarks.layers {case.slug}`")
+
+
 def _worth(figures: Figures, case: Case, project: Project, cycles: float) -> None:
     """What the exits are worth: the fastest design of the same network without them, of the same units on the same part, is predicted."""
     network = without_exits(read_network(project.output / "golden.npz", layers="fused"))
@@ -221,12 +245,12 @@ def _worth(figures: Figures, case: Case, project: Project, cycles: float) -> Non
 
 
 @click.command()
-@click.argument("cases", nargs=-1, type=click.Choice([*(case.slug for case in CASES), HEADS_PART]))
+@click.argument("cases", nargs=-1, type=click.Choice([*(case.slug for case in CASES), HEADS_PART, SPEED_PART]))
 @click.option("--cifar10", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="PATH",
               help="CIFAR-10 for b_alexnet: the folder of its binary files, or an image folder.")
 def main(cases: Sequence[str], cifar10: Path | None) -> None:
-    """Measure what fused layers give CASES (none: all; heads: what other heads would give, predicted), and write docs/layers.md and
-    docs/layers_benchmark.json."""
+    """Measure what fused layers give CASES (none: all; heads: what other heads would give, predicted; speed: compile and simulation beside
+    those of FINN's layers), and write docs/layers.md and docs/layers_benchmark.json."""
     from rich.console import Console
 
     click.echo(layers(RichUi(Console(file=sys.stderr)), cases, None if cifar10 is None else cifar10.resolve()))

@@ -40,8 +40,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                      help="of the slow tests those of one file in N, others for every commit; all of them come in time")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out the slow tests of files whose turn it is not."""
+    """Makes slow tests of most cases of functions marked ``many``, and leaves out the slow tests of files whose turn it is not."""
+    kept: set[str] = set()
+    for item in items:
+        marker = item.get_closest_marker("many")
+        if marker is None or item.get_closest_marker("slow"):
+            continue
+        function = item.nodeid.partition("[")[0]
+        if function in kept and not its_turn(item.nodeid, "", marker.args[0]):
+            item.add_marker("slow")
+        kept.add(function)
     shares = config.getoption("share")
     if shares > 1:
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=config.rootpath, capture_output=True, text=True, check=False).stdout.strip()
@@ -51,7 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def its_turn(file: str, turn: str, shares: int) -> bool:
-    """Whether ``file`` is in the share of ``turn``, say a commit: each file is in one share of ``shares``."""
+    """Whether ``file`` (or another name) is in the share of ``turn``, say a commit: each is in one share of ``shares``."""
     first, second = (int(hashlib.sha256(text.encode()).hexdigest(), 16) for text in (file, turn))
     return first % shares == second % shares
 

@@ -21,12 +21,22 @@ def test_every_file_has_its_turn(shares: int) -> None:
     assert sum(map(len, set(found.values()))) == len(FILES)
 
 
-def test_only_slow_tests_wait_for_their_turn() -> None:
-    def collected(*options: str) -> list[str]:
-        command = [sys.executable, "-m", "pytest", "-n", "0", "-m", "", "--collect-only", *options, "tests/hw/test_core.py"]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+def collected(file: str, *options: str) -> list[str]:
+    command = [sys.executable, "-m", "pytest", "-n", "0", "--collect-only", *options, file]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
 
-    every, some = collected(), collected("--share", str(1 << 256))
+
+def test_of_many_cases_some_are_always_run_and_all_are_in_the_end() -> None:
+    file, function = "tests/hw/exits/test_arrivals.py", "test_stamps_and_tlast["
+    often, rest, every = ({line for line in collected(file, "-m", which) if function in line}
+                          for which in ("not slow", "slow", ""))
+    assert often | rest == every
+    assert not often & rest
+    assert 0 < len(often) < len(every)
+
+
+def test_only_slow_tests_wait_for_their_turn() -> None:
+    every, some = (collected("tests/hw/test_core.py", "-m", "", *options) for options in ((), ("--share", str(1 << 256))))
     assert any("test_every_image_gives_its_result_once" in line for line in every)
     assert not any("test_every_image_gives_its_result_once" in line for line in some)
     assert any("test_easy_and_hard_images" in line for line in some)

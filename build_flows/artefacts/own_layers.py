@@ -37,8 +37,8 @@ class OwnLayer:
     ``weight_scale`` (float64 ``[out]``). An accumulator unit is worth ``slope`` (float64 ``[out]``, above 0; batch norm inside) over
     ``offset``. With ``act_bits`` a quantiser of ``scale`` follows, which gives no integer below ``act_low`` or above ``act_high`` (int64
     ``[out]``; None: all of its bits) and with ``act_sign`` 1 bit, -1 and from 0 on 1; without it (last of a head) ``scale`` is one logit
-    unit and ``bias`` int64 ``[classes]``. Inputs are integers of ``in_bits``, in units of ``in_scale``. Shapes are (height, width,
-    channels).
+    unit and ``bias`` int64 ``[classes]``, rounded where ``rest`` (float64) is given: the float bias is the sum of both. Inputs are integers
+    of ``in_bits``, in units of ``in_scale``. Shapes are (height, width, channels).
     """
 
     name: str
@@ -64,6 +64,7 @@ class OwnLayer:
     act_high: IntArray | None = None
     act_sign: bool = False
     bias: IntArray | None = None
+    rest: FloatArray | None = None
     inputs: tuple[str, ...] = ()
     others: tuple[tuple[int, bool], ...] = ()
 

@@ -18,12 +18,15 @@ from build_flows.finn_bridge.qonnx_words import ALLOWED
 
 __all__ = [
     "NO_MARGIN", "Sum", "Value", "add_affine", "add_clip", "add_pool", "as_logits", "clips", "retaken", "rising",
+    "rounded_bias",
 ]
 
 FloatArray = npt.NDArray[np.float64]
 
 NEAR = 1e-6
 BIAS_NEAR = 0.02
+FINE = 256
+"""A float bias behind sums that can reach so many of their units is rounded to whole ones: a half is then nothing beside them."""
 EXACT = (1 << 24) - 1
 """Float32, in which the user's network and FINN's graph are executed, holds all integers up to here."""
 
@@ -246,7 +249,8 @@ def _layer(total: Sum) -> OwnLayer:
 
 
 def as_logits(total: Sum | None, value: Value) -> OwnLayer:
-    """The last layer of a head, which the output ``value`` comes from."""
+    """The last layer of a head, which the output ``value`` comes from. A bias that is no whole number of the logits' unit is rounded where
+    sums reach :data:`FINE` units at least; ``rest`` then says what of it is left."""
     where = f"output {value.tensor}"
     if total is None or total.kind != "linear" or total.low is not None or total.pools:
         raise CompileError(f"{where} must come from a linear layer (Gemm or MatMul) with nothing but a bias behind it")
@@ -260,10 +264,23 @@ def as_logits(total: Sum | None, value: Value) -> OwnLayer:
     units = total.offset / slope[0]
     bias = np.rint(units).astype(np.int64)
     wrong = int(np.argmax(abs(units - bias)))
+    layer, rest = _layer(total), None
     if abs(units[wrong] - bias[wrong]) > BIAS_NEAR:
-        raise CompileError(
-            f"{where}: the bias of {total.node} must be whole numbers of {scale:g}, its accumulator's unit (a quantised bias, "
-            f"bias_quant=Int16Bias), not {units[wrong]:.3f} of them in class {wrong}"
-        )
+        if layer.reach < FINE:
+            raise CompileError(
+                f"{where}: the bias of {total.node} must be whole numbers of {scale:g}, its accumulator's unit (a quantised bias, "
+                f"bias_quant=Int16Bias), not {units[wrong]:.3f} of them in class {wrong}: sums of at most {layer.reach:,} units are too "
+                f"coarse to round it; allowed: rounding from {FINE} on"
+            )
+        rest = units - bias
     assert total.weight_scale is not None
-    return replace(_layer(total), scale=scale, bias=bias)
+    return replace(layer, scale=scale, bias=bias, rest=rest)
+
+
+def rounded_bias(layer: OwnLayer) -> str:
+    """What to tell of the last layer of a head whose float bias was rounded; "" where it was not."""
+    if layer.rest is None:
+        return ""
+    most = float(abs(layer.rest).max())
+    return (f"the float bias of {layer.node} is rounded to whole units of its sums ({layer.scale:g}), which moves a logit by {most:.2f} "
+            f"units at most, where sums reach {layer.reach:,}; bias_quant=Int16Bias trains with whole ones")

@@ -26,6 +26,7 @@ from build_flows.finn_bridge.qonnx_sum import (
     as_logits,
     clips,
     retaken,
+    rounded_bias,
 )
 from build_flows.finn_bridge.qonnx_windows import pad
 from build_flows.finn_bridge.qonnx_words import unknown
@@ -39,8 +40,9 @@ def read_qonnx(path: Path, *, bits: bool = True) -> OwnNetwork:
     """Read the QONNX at ``path``, with ``bits`` activations of -1 and 1 as one bit where that is exact; raises :class:`CompileError` naming the node that is not supported, and what is allowed."""
     graph, ends, images = load_qonnx(path)
     assert images is not None
-    notes = (*ends.notes, *images.notes)
     network = _Reader(graph).network()
+    rounded = tuple(f"exit {k}: {bias}" for k, head in enumerate(network.heads) if (bias := rounded_bias(head[-1])))
+    notes = (*ends.notes, *images.notes, *rounded)
     return replace(as_bits(network) if bits else network, fed=images.fed, notes=notes, places=ends.places, cut=ends.cut)
 
 

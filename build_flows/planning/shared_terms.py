@@ -127,6 +127,7 @@ def _weights(shape: SharedShape, memories: _Memories, exchangeable: bool) -> tup
         placed = place_table(words, bits) if exchangeable else place_rom(words, bits)
         memories.add(placed)
         block = block or placed.style == "block"
+        memories.registers += bits * int(shape.lut)     # behind a memory that is read with a clock
         tables += 0 if placed.style == "block" else bits * ceil(words / 64)
     return tables, block
 

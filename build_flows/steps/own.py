@@ -206,7 +206,8 @@ def compare_float(network: OwnNetwork, net: golden.GoldenNet, images: npt.NDArra
     differ.
     """
     wanted = net.run(images)
-    ours = [np.rint(item / scale).astype(np.int64) for item, scale in zip(found, net.scales, strict=True)]
+    ours = [np.rint(item / scale - (0.0 if head[-1].rest is None else head[-1].rest)).astype(np.int64)
+            for item, scale, head in zip(found, net.scales, network.heads, strict=True)]
     differs = np.any([(a != b).any(axis=1) for a, b in zip(wanted, ours, strict=True)], axis=0)
     if not differs.any():
         return 0

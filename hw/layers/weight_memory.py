@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -65,7 +65,8 @@ def weight_rows(shape: SharedShape, weights: Sequence[Sequence[Sequence[Sequence
 class WeightMemory(wiring.Component):
     """Gives the weights of each step, those of every input channel as many cycles late as its place in the chains asks for.
 
-    Channels of the same delay share a memory, so that only addresses are delayed.
+    Channels of the same delay share a memory, so that only addresses are delayed. Block RAM in front of multipliers in look-up tables has
+    a register behind it, for it takes 2.5 ns by itself; DSP slices have their own.
 
     Latency: 4 cycles and the channel's delay from the address. Throughput: one step a cycle. Reset: weights of earlier addresses may
     be others.
@@ -109,7 +110,8 @@ class WeightMemory(wiring.Component):
         address = Signal(range(max(2, shape.weight_rows)), reset_less=True)
         m.d.sync += [start.eq(look_up(starts, self.line)), tap.eq(self.tap), address.eq(start + tap)]
         distributed = not self.block
-        later, reads = [address], 2 if distributed else 1
+        later, behind = [address], int(self.block and shape.lut)
+        reads = 2 if distributed else 1 - behind
         for at in range(max(self.delays) + reads):
             # With a reset, what a memory reads is no shift register, whose output comes late.
             following = Signal.like(address, name=f"address{at}", reset_less=at + 1 - reads not in self.delays)
@@ -125,10 +127,15 @@ class WeightMemory(wiring.Component):
             m.submodules[f"weights{delay}"] = memory
             # Read synchronously the memory has a register of its own in the place of the last one.
             read = memory.read_port(domain="comb" if distributed else "sync")
-            m.d.comb += [read.addr.eq(later[delay + reads]),
-                         Cat(self.w[channel] for channel in channels).eq(read.data)]
+            m.d.comb += read.addr.eq(later[delay + reads])
             if not distributed:
                 m.d.comb += read.en.eq(1)
+            found: Value = read.data
+            if behind:
+                register = Signal(width, name=f"read{delay}", reset_less=True)
+                m.d.sync += register.eq(found)
+                found = register
+            m.d.comb += Cat(self.w[channel] for channel in channels).eq(found)
         return m
 
     @property

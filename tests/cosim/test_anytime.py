@@ -167,6 +167,7 @@ def test_policies_that_speak_with_each_other(toy_rtl, model_cache, tmp_path):
     assert len(set(agrees(netlist, images, result, MIXED).exit.tolist())) > 2
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_taken_up_at_a_batch(toy_rtl, model_cache, tmp_path):
     netlist, rtl = toy_rtl(**THREE)
     images = toy.images(400)

@@ -66,6 +66,7 @@ def test_built_once_and_again_when_a_source_changes(design, model_cache):
     assert not [item for item in model_cache.iterdir() if item.name.startswith("counter-") and not (item / "model").is_file()]
 
 
+@pytest.mark.slow
 def test_a_source_may_be_a_text(design, model_cache):
     text = TOP.replace("count + 1;", "count + STEP;").replace("module counter (", "module counter import steps::*; (")
 
@@ -77,6 +78,7 @@ def test_a_source_may_be_a_text(design, model_cache):
         stepping("?")
 
 
+@pytest.mark.slow
 def test_the_environment_sets_the_compilers_level(design, model_cache, monkeypatch):
     monkeypatch.setenv("OFFRAMP_OPTIMISE", "O0")
     first = build(design(), model_cache)
@@ -97,6 +99,7 @@ def test_our_warnings_are_errors_and_waived_ones_are_not(design, model_cache):
     assert run(build(design(text=text, waive={"*/counter.sv": ["WIDTHTRUNC"]}), model_cache)) == "10"
 
 
+@pytest.mark.slow
 def test_the_bench_is_clean_even_with_all_warnings(toy_rtl, model_cache):
     from sim.accelerator.bench import PORTS
     from sim.accelerator.protocol import BINDING, CHECKER, binding

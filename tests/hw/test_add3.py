@@ -51,6 +51,7 @@ def test_by_operators(minus_b, minus_c):
     sim.run()
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize(("bits", "minus_b", "minus_c"), [
     # All signs at one width, all widths with signs of one kind or another; the slow ones are the rest.
     pytest.param(bits, *signs, marks=[] if bits == 9 or SIGNS[at % 4] == signs else pytest.mark.slow)

@@ -73,6 +73,7 @@ def test_a_network_whose_exits_all_answer(tmp_path: Path, model_cache: Path) -> 
     assert (found.samples, found.agree, len(found.checks)) == (COUNT, COUNT, 1 + len(CHECKS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [pytest.param(10, marks=pytest.mark.slow), 1])
 def test_fewer_images_and_another_seed(samples: int, given: dict[str, Any]) -> None:
     found = cosimulate(**(given | {"samples": samples, "seed": 5}))

@@ -90,6 +90,7 @@ def test_a_slower_design_that_takes_more_does_not_hide_a_faster_one():
     assert 499 <= found.cycles <= 500
 
 
+@pytest.mark.slow
 def test_the_real_search_agrees_with_itself():
     conv, pool = ("conv", 3, 1, 1, 8), ("maxpool", 2, 2)
     one_stage = networks.network((12, 12, 1), [[conv, pool, conv, pool]], [[("linear", 10)]])

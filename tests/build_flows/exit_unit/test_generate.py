@@ -177,6 +177,7 @@ def test_yosys_reads_it_as_plain_verilog(tmp_path: Path) -> None:
     assert "Warning" not in told
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize(("policy", "control"), [
     # Controls by turns: what is around a unit does not depend on what is in it.
     pytest.param(policy, control, marks=[] if at % len(CONTROLS) == turn else pytest.mark.slow)

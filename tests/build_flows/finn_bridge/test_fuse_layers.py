@@ -147,6 +147,7 @@ def alone(pairs, tmp_path_factory):
                  stage0_pool0={"body": "pool", "pixels": 2})
 
 
+@pytest.mark.slow
 def test_a_pool_by_itself_agrees_with_the_golden_model_and_is_kept(pairs, alone, tmp_path):
     check_agreement(alone, pairs, pictures(5))
     save_graph(alone, tmp_path / "graph.onnx")

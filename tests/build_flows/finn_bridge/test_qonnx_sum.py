@@ -13,6 +13,7 @@ from tests.build_flows.finn_bridge.small_graphs import Op, act, affine, avg, cli
 SHAPE = (6, 5, 2)
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize(
     "ops",
     [

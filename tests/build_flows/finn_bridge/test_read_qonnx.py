@@ -13,10 +13,14 @@ import pytest
 from onnx import helper, numpy_helper
 
 from build_flows.artefacts.own_layers import write_golden
+from build_flows.base.errors import OfframpError
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.read_qonnx import read_qonnx
+from build_flows.finn_bridge.run_qonnx import run_qonnx
 from build_flows.finn_bridge.write_qonnx import write_qonnx
-from tests.build_flows.finn_bridge.small_graphs import act, conv, flat, logits, two, write
+from build_flows.steps.own import compare_float
+from sim import golden
+from tests.build_flows.finn_bridge.small_graphs import Builder, Op, act, conv, fc, flat, logits, two, write
 
 Graph = Any
 Edit = Callable[[Graph], None]
@@ -225,11 +229,6 @@ def without_activation(graph: Graph) -> None:
     graph.node.remove(found)
 
 
-def float_bias(graph: Graph) -> None:
-    gemm = next(item for item in graph.node if item.op_type == "Gemm" and item.output[0] == "exit1")
-    gemm.input[2] = constant(graph, "float_bias", np.array([0.1, 0.234, 0, 0], np.float32))
-
-
 def scaled_logits(graph: Graph) -> None:
     gemm = next(item for item in graph.node if item.op_type == "Gemm" and item.output[0] == "exit1")
     gemm.output[0] = "raw"
@@ -257,7 +256,6 @@ def joined(graph: Graph) -> None:
         (zero_point, "Quant /stage0_conv0/act/.*: the zero point must be 0, not 1"),
         (floored, "Quant /stage0_conv0/act/.*: rounding_mode must be ROUND, not FLOOR"),
         (without_activation, "Gemm /head0_fc0/.* follows Conv /stage0_conv0/linear/Conv without a quantiser|is not quantised; allowed: f"),
-        (float_bias, "output exit1: the bias of Gemm /head1_fc0/.* must be whole numbers of .* of them in class "),
         (scaled_logits, "output exit1: the weights of Gemm /head1_fc0/.*, the last layer of a head, must have one scale"),
         (joined, "stage0_pool0/MaxPool_output_0 goes 2 ways, but is not quantised; allowed: forks behind a Quant node"),
     ],
@@ -349,6 +347,46 @@ def test_exits_must_have_the_same_classes(odd: Path, tmp_path: Path) -> None:
     write_qonnx(replace(network, heads=((*first[:-1], less), *others)), tmp_path / "other.onnx")
     with pytest.raises(CompileError, match="every output must have as many classes, not 3, 4, 4"):
         read_qonnx(tmp_path / "other.onnx")
+
+
+def float_logits(bits: int) -> Op:
+    """The last layer of a head, with a bias in no units of anything."""
+
+    def apply(b: Builder) -> None:
+        fc(3, bits)(b)
+        b.node("Add", b.constant(np.array([[0.111, -0.234, 0.057]])))
+
+    return apply
+
+
+def test_a_float_bias_of_logits_is_rounded_and_what_is_left_of_it_is_known(tmp_path: Path) -> None:
+    path = write(tmp_path / "net.onnx", (6, 5, 2), (conv(4), act()), (flat, float_logits(4)), (flat, fc(4), act()), (logits,))
+    found = read_qonnx(path)
+    last = found.heads[0][-1]
+    assert last.bias is not None
+    assert last.rest is not None
+    assert (last.bias + last.rest) * last.scale == pytest.approx([0.111, -0.234, 0.057], abs=1e-6)
+    assert 0.02 < abs(last.rest).max() <= 0.5
+    assert found.heads[1][-1].rest is None
+    assert [note for note in found.notes if "bias" in note] == [
+        f"exit 0: the float bias of {last.node} is rounded to whole units of its sums ({last.scale:g}), which "
+        f"moves a logit by {abs(last.rest).max():.2f} units at most, where sums reach {last.reach:,}; bias_quant=Int16Bias trains with "
+        "whole ones"
+    ]
+    write_golden(found, "net", tmp_path / "golden.npz")
+    net, images = golden.load(tmp_path / "golden.npz"), np.random.default_rng(1).integers(0, 256, (16, 6, 5, 2), np.uint8)
+    ran = run_qonnx(path, images, found.fed, channels_last=found.channels_last)
+    assert compare_float(found, net, images, ran, "qonnx") == 0
+    moved = replace(found, heads=((replace(last, rest=last.rest + 0.6),), *found.heads[1:]))
+    with pytest.raises(OfframpError, match="logits of exit 0, validation image 0, class 0"):
+        compare_float(moved, net, images, ran, "qonnx")
+
+
+def test_a_float_bias_beside_coarse_sums_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "net.onnx", (6, 5, 2), (conv(4), act()), (flat, logits), (flat, fc(4), act(2)), (float_logits(2),))
+    with pytest.raises(CompileError, match=r"output exit1: the bias of .* must be whole numbers of .*: sums of at most \d+ units are too "
+                                           "coarse to round it; allowed: rounding from 256 on"):
+        read_qonnx(path)
 
 
 def test_what_is_no_qonnx_is_told(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def gateware_ends(kinds, beats, beat_service, frames, latency):
     return ends
 
 
+@pytest.mark.many(2)
 @pytest.mark.parametrize(("frames", "latency"), [(2, 1), (3, 20), (5, 1), (5, 90)])
 def test_the_simulation_is_that_of_the_gateware(frames, latency):
     """Frame by frame: never later, and hardly earlier (the gate reads a beat ahead of its output)."""
@@ -71,6 +72,7 @@ def test_the_simulation_is_that_of_the_gateware(frames, latency):
     assert found[-1] > 0.99 * expected[-1]
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize("frames", [1, 2, 4, 9])
 @pytest.mark.parametrize("latency", [0, 30, 600, 950])
 @pytest.mark.parametrize(("share", "service"), [(0.25, 4000), (0.25, 3200), (0.5, 1500), (0.05, 16_000), (0.6, 900)])
@@ -79,6 +81,7 @@ def test_the_chain_agrees_with_a_simulation(frames, latency, share, service):
     assert found == pytest.approx(simulated_loss(1000, share, service, frames, latency), abs=0.006)  # 60,000 frames are not endless
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize(("latency", "slack"), [(1000, 2), (1600, 2), (4100, 3), (8200, 3)])
 @pytest.mark.parametrize(("share", "service"), [(0.25, 3200), (0.5, 1500), (0.05, 16_000), (0.6, 900)])
 def test_a_longer_latency_asks_for_enough_and_not_for_much_more(latency, slack, share, service):

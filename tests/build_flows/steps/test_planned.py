@@ -57,6 +57,7 @@ def test_what_is_to_be_kept_free_is_not_taken() -> None:
     assert caught.value.message == "config.toml: target.keep_free.dsp = 221: xc7z020clg400-1 has 220; allowed: at most that"
 
 
+@pytest.mark.slow
 def test_a_busier_stage_is_taken_where_it_makes_a_faster_or_a_smaller_design(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planned, "UTILISATIONS", (0.8, 0.95))
     short = dataclasses.replace(PART, dsp=40, lut=30000)

@@ -50,6 +50,7 @@ def play(words, outside, lasts, ends, *, gap, delay, seed=1):
     return stamps, firsts, misplaced, missing
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize("gap", [0.0, 0.4])
 @pytest.mark.parametrize(("words", "outside"), [(1, 5), (2, 5), (3, 5), (12, 5), (7, 14)])
 def test_stamps_and_tlast(words, outside, gap):

@@ -338,6 +338,7 @@ def amount(classes: int) -> int:
     return 40 if classes <= 35 else 6 if classes <= 100 else 3
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize(("policy", "classes", "pe"), [
     # One shape for all of them, and another for most; the others are slow, and test_gaps_and_stalls pairs policies with shapes too.
     *(pytest.param(policy, *shape, marks=[] if shape == (10, 5) or number % len(SMALL) == at else pytest.mark.slow)
@@ -360,6 +361,7 @@ def test_full_rate(policy, classes, pe):
 @in_pairs({
     "policy": POLICIES, ("classes", "pe"): [(2, 2), (10, 1), (10, 5), (10, 10)], ("gap", "stall"): [(0.5, 0.0), (0.3, 0.3), (0.0, 0.8)],
 })
+@pytest.mark.many(4)
 def test_gaps_and_stalls(policy, classes, pe, gap, stall):
     """Whatever the other sides do, nothing is lost, doubled or mixed up."""
     unit = build(policy, classes, pe, seed=3)
@@ -370,6 +372,7 @@ def test_gaps_and_stalls(policy, classes, pe, gap, stall):
     "policy": ["patience", "patience/first", "gate", "class_threshold/gate"], "stall": [0.0, 0.6],
     ("side_gap", "token_stall"): [(0.7, 0.0), (0.0, 0.7), (0.5, 0.5)],
 })
+@pytest.mark.many(3)
 def test_a_decision_waits_for_its_policys_own_streams(policy, stall, side_gap, token_stall):
     unit = build(policy, 10, 10)
     samples = draw(random.Random(12), unit, 60)
@@ -391,6 +394,7 @@ def test_gaps_do_not_delay(policy, classes, pe):
     ("classes", "pe"): [(10, 2), (10, 10)],
     ("after", "gap", "stall"): [(1, 0, 0), (7, 0, 0), (18, 0.3, 0.3), (23, 0, 0)],
 })
+@pytest.mark.many(4)
 def test_reset(policy, classes, pe, after, gap, stall):
     """A reset of one cycle, in the middle of a sample or not, leaves nothing behind."""
     unit = build(policy, classes, pe)
@@ -409,6 +413,7 @@ def test_reset_beside_gaps_and_stalls(policy, after, gap, stall):
     "score": ["max_logit", "margin", "softmax", "entropy", "gate"], ("classes", "pe"): [(2, 2), (10, 5), (10, 10)],
     ("gap", "stall", "reset_after"): [(0, 0, None), (0.3, 0.6, None), (0.2, 0.5, 9)],
 })
+@pytest.mark.many(3)
 def test_thresholds_of_classes_written_at_any_time(score, classes, pe, gap, stall, reset_after):
     """Each sample is compared with the table as it is in one cycle, ``lead`` moves of the pipeline before its result; a reset keeps it."""
     unit = build(f"class_threshold/{score}", classes, pe, bias_range=3)

@@ -85,6 +85,7 @@ def run(play, gate, keeps, *, from_cycle=0, model=True, **options):
 @in_pairs({
     ("frame_beats", "frames"): SHAPES, "share": [0, 0.25, 0.5, 1], ("gaps", "stalls"): [(0, 0), (0.3, 0.3), (0, 0.6), (0.6, 0)],
 })
+@pytest.mark.many(4)
 def test_every_cycle_is_the_models(play, frame_beats, frames, share, gaps, stalls):
     count = max(8, 80 // frame_beats)
     played = run(play, FrameGate(16, frame_beats, frames), verdicts(count, share), gaps=gaps, stalls=stalls,
@@ -186,6 +187,7 @@ def test_a_full_gate_stops_the_input_and_no_verdict_no_output(play):
     assert played.sampled["level"] == [0] + [1] * 4 + [2] * 4 + [3] * 32
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize(("frame_beats", "frames"), [(1, 2), (5, 2), (12, 4)])
 @pytest.mark.parametrize("at", [1, 7, 23, 38])
 def test_reset_in_the_middle_of_a_frame(play, frame_beats, frames, at):

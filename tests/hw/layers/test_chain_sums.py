@@ -17,6 +17,7 @@ def joined(values, bits):
     return sum((value % (1 << bits)) << (n * bits) for n, value in enumerate(values))
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize("name", CASES)
 def test_sums_of_visits(name):
     """Visits of one to five steps, some at once after the other, some apart, each step's weights as late as the channel asks."""

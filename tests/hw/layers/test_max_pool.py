@@ -68,6 +68,7 @@ def vectors(case, count):
             [beat for frame in drawn for beat in beats(pooled(frame, case), pe, bits)])
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize(("gaps", "stalls"), [
     (0, 0), (0.3, 0.3), pytest.param(0, 0.7, marks=pytest.mark.slow), pytest.param(0.7, 0, marks=pytest.mark.slow)])
@@ -78,6 +79,7 @@ def test_is_max_pooling(play, case, gaps, stalls):
     assert played.beats["o"] == expected
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize("case", CASES)
 def test_takes_one_beat_a_cycle(play, case):
     pool = build(case)

@@ -69,6 +69,7 @@ def test_is_the_convolution(play, name, gaps, stalls):
     assert played.beats["o"] == wanted
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize(("name", "how"), [
     ("pool", {"steps": 0}), ("odd width", {"steps": 0}), ("signed", {"steps": 15, "out_min": -8}), ("groups", {"steps": 1}),
     ("one pixel, pool", {"steps": 7}), ("pairs", {"extreme": True}), ("8 bits", {"extreme": True, "steps": 0}),
@@ -80,6 +81,7 @@ def test_outputs_of_every_kind(play, name, how):
     assert played.beats["o"] == wanted
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize("name", SHAPES)
 def test_cycles_a_frame(play, name):
     """Without gaps and stalls the outputs are right too, and the last pixels of frames as far from each other as the shape says."""

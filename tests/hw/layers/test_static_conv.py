@@ -68,6 +68,7 @@ def build(name):
     return given, StaticConv(**given, behavioural=True)
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize("name", [name if name in SOME else pytest.param(name, marks=pytest.mark.slow) for name in CASES])
 def test_is_the_convolution(play, name):
     """At full rate: frames come ``cycles`` apart, and each output beat ``latency`` cycles after what completes it."""
@@ -80,6 +81,7 @@ def test_is_the_convolution(play, name):
     assert [after - before for before, after in pairwise(ends)] == [unit.cycles] * 2
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize(("name", "gaps", "stalls"), [
     *(pytest.param(name, 0.3, 0.5, marks=[] if name in SOME else [pytest.mark.slow]) for name in CASES),
     *(pytest.param(name, 0, 0.9, marks=pytest.mark.slow) for name in CASES),
@@ -91,6 +93,7 @@ def test_waits_for_both_sides(play, name, gaps, stalls):
     assert played.beats["o"] == expected
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize("name", SOME)
 @pytest.mark.parametrize("at", [pytest.param(1, marks=pytest.mark.slow), 7, pytest.param(26, marks=pytest.mark.slow)])
 def test_reset_at_any_cycle(play, name, at):
@@ -111,6 +114,7 @@ def test_nothing_is_lost_where_nobody_takes_anything(play, name):
     assert sum(cycle < 400 for cycle in played.cycles["i"]) < len(beats)
 
 
+@pytest.mark.many(2)
 @pytest.mark.parametrize("name", ["padded", "pool", "pool of four, two pixels", "no padding", "eight bits", "sums"])
 def test_latency(play, name):
     """From the beat that completes the first output to it: where the last pixel is needed, after the zeros that follow it."""
@@ -123,6 +127,7 @@ def test_latency(play, name):
     assert played.cycles["o"][-1] == played.cycles["i"][unit.in_beats] + last + unit.latency
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize(("weights", "thresholds"), [
     ("all zero", [0, 1]), ("all zero", [-1, 0]), ("all zero", [5, 6]), ("all equal", [10, 40]), ("all negative", [-90, -30]),
     ("one weight", [5, 20]), ("one zero channel", [0, 9]),

@@ -13,6 +13,7 @@ def joined(values, bits):
     return sum((value % (1 << bits)) << (n * bits) for n, value in enumerate(values))
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("steps", [0, 3])
 def test_pixels_of_visits(name, steps):

@@ -32,8 +32,9 @@ def expected(shape, frames):
                             # a hole between what two pixels read is stepped over too
                             columns = list(range(min(columns), max(columns) + 1)) if columns else [0]
                             visit = [(None if not rows else frame * shape.height + top + ky, column * shape.stride[1] + kx, channel,
-                                      not rows, ky, group, kx * shape.input_groups + channel)
-                                     for ky in rows or [0] for kx in columns for channel in range(shape.input_groups)]
+                                      not rows, ky, group, kx if shape.depthwise else kx * shape.input_groups + channel)
+                                     for ky in rows or [0] for kx in columns
+                                     for channel in ([group] if shape.depthwise else range(shape.input_groups))]
                             visits.append((visit, len(both) == 1))
                     for number, (visit, alone) in enumerate(visits):
                         row_ends = (unit, group, number) == (shape.units - 1, shape.output_groups - 1, len(visits) - 1)
@@ -108,6 +109,7 @@ def check(shape, frames, steps, rows_then):
             assert row < rows, "a row is read that has not come"
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize(("written", "credit"), [pytest.param(0.1, 1, marks=pytest.mark.slow), (0.3, 0.3)])
 def test_steps_over_valid_taps(name, written, credit):
@@ -117,6 +119,7 @@ def test_steps_over_valid_taps(name, written, credit):
     assert sum(takes) >= 2 * shape.out_height * shape.out_width
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize("name", SHAPES)
 def test_cycles_a_frame(name):
     """With rows always there in time, frames follow each other as the formula says, and visits' last steps keep apart."""
@@ -129,6 +132,7 @@ def test_cycles_a_frame(name):
     assert lasts[-1] - lasts[-1 - third] == shape.reader_cycles
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize("name", ["pool", "groups", "1x1, a step a visit", "fully connected"])
 @pytest.mark.parametrize("at", [1, 7, 30])
 def test_reset_at_any_step(name, at):

@@ -17,7 +17,8 @@ def drawn(shape):
             for _ in range(shape.out_channels)]
 
 
-@pytest.mark.parametrize("name", ["pairs", "groups", "beats", "pool", "fully connected", "one pixel", "8 bits", "2-bit weights"])
+@pytest.mark.parametrize("name", ["pairs", "groups", "beats", "pool", "fully connected", "one pixel", "8 bits", "2-bit weights",
+                                  "LUTs", "LUTs, 8 bits"])
 @pytest.mark.parametrize("block", [False, True])
 def test_weights_of_each_step(name, block):
     shape = SHAPES[name]

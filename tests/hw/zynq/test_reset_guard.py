@@ -152,6 +152,7 @@ def check(asked, answers, inner, instead):
     return missed
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize(("gap", "stall"), [(0, 0), (0.5, 0.5), (0, 0.7), (0.8, 0.1)])
 @pytest.mark.parametrize("turn", [0.0, 0.1, 0.5])
 def test_every_access_is_answered_once_and_none_reaches_a_unit_in_reset(gap, stall, turn):

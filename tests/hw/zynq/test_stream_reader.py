@@ -28,6 +28,7 @@ def bench(dut, body, *, slow=0.0, **memory):
     simulate(dut, testbench)
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize(("memory", "slow"), [
     ({}, 0.0), ({"latency": (0, 40), "stall": 0.3, "gap": 0.2}, 0.0), ({"latency": (5, 9)}, 0.5), ({"latency": (0, 20), "stall": 0.9}, 0.2),
 ], ids=["at once", "random", "slow stream", "slow addresses"])

@@ -35,6 +35,7 @@ def bench(dut, body, *, gap=0.0, **memory):
     simulate(dut, testbench)
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(("word_bits", "gap", "memory"), [(32, 0.0, {}), (64, 0.0, {}), (32, 0.4, RANDOM), (64, 0.1, RANDOM)],
                          ids=["32 at once", "64 at once", "32 random", "64 random"])

@@ -93,6 +93,7 @@ def test_silent_where_all_is_as_it_should_be(run, variant, anytime):
     assert "rule" not in told
 
 
+@pytest.mark.many(4)
 @pytest.mark.cosim
 @pytest.mark.parametrize(("fault", "rule", "anytime"), [
     *((fault, rule, 0) for fault, rule in FAULTS.items()), *((fault, rule, 1) for fault, rule in ANYTIME.items())])

@@ -14,6 +14,7 @@ def build(classes=10, pe=10, **params):
     return Softmax(classes=classes, pe=pe, logit_bits=12, params={**PARAMS, **params}, confidence_bits=16)
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize(("classes", "pe"), [(2, 1), (2, 2), (6, 3), (5, 5), (12, 1)])
 @pytest.mark.parametrize("gap", [0.0, 0.5])
 def test_softmax(run, classes, pe, gap):

@@ -24,8 +24,8 @@ MOST_WEIGHTS = 24000
 """Layers with more bits of weights are not: large memories take minutes."""
 
 
-def draw_shared(golden: Path, draw: random.Random, most: int, *, lut: bool = False) -> Iterator[tuple[str, Unit, Module]]:
-    """Up to ``most`` units of the network in ``golden``, with DSPs or (``lut``) without, more of convolutions than others.
+def draw_shared(golden: Path, draw: random.Random, most: int, *, body: str = "shared") -> Iterator[tuple[str, Unit, Module]]:
+    """Up to ``most`` units of the network in ``golden``, of the ``body`` ``shared`` or ``shared_lut``, more of convolutions than others.
 
     Layers, with pool or without, folds and, in heads, whether they are exchangeable at random, every size as likely as every other. With
     each what describes it and what is to be synthesised.
@@ -40,9 +40,9 @@ def draw_shared(golden: Path, draw: random.Random, most: int, *, lut: bool = Fal
     for layer, pool in layers:
         layer = heads.layer(layer.name) if draw.random() < 0.5 else layer
         sizes: dict[int, list[tuple[Fold, Unit]]] = {}
-        for fold in shared_options(layer, pool, lut=lut):
+        for fold in shared_options(layer, pool, body=body):
             unit = shared_unit(layer, fold, pool)
-            size = shared_shape(layer, fold, pool).macs // 4 if lut else unit.dsp
+            size = shared_shape(layer, fold, pool).macs // 4 if body == "shared_lut" else unit.dsp
             sums = fold.pixels * fold.outputs * layer.sum_bits
             if max(sums, unit.out_bits) <= MOST_BITS and size <= MOST_DSPS:
                 sizes.setdefault(size.bit_length(), []).append((fold, unit))

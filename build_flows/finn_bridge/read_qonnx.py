@@ -37,7 +37,8 @@ NCHW, NHWC = (0, 1, 2, 3), (0, 2, 3, 1)
 
 
 def read_qonnx(path: Path, *, bits: bool = True) -> OwnNetwork:
-    """Read the QONNX at ``path``, with ``bits`` activations of -1 and 1 as one bit where that is exact; raises :class:`CompileError` naming the node that is not supported, and what is allowed."""
+    """Read the QONNX at ``path``, with ``bits`` activations of -1 and 1 as one bit where that is exact; raises :class:`CompileError` naming
+    the node that is not supported, and what is allowed."""
     graph, ends, images = load_qonnx(path)
     assert images is not None
     network = _Reader(graph).network()

@@ -10,7 +10,7 @@ from build_flows.planning.network import Layer
 from build_flows.planning.pool_units import pixel_pool_options
 from build_flows.planning.shared_units import shared_folds, shared_unit
 from build_flows.planning.static_units import static_options, static_unit
-from build_flows.planning.unit import Fold, Unit
+from build_flows.planning.unit import SHARED, Fold, Unit
 
 __all__ = ["Choice", "Key", "Vector", "add", "cheapest", "choices", "dot", "less", "resources", "undominated", "vector"]
 
@@ -69,7 +69,7 @@ def choices(layer: Layer, target: int, narrow: bool, pool: Layer | None) -> list
     shared = []
     for inside in dict.fromkeys((None, pool)):
         found += [_static_choice(layer, pixels, inside) for pixels in static_options(layer, inside)]
-        shared += [_shared_choice(layer, fold, inside) for lut in (False, True) for fold in shared_folds(layer, target, inside, lut=lut)]
+        shared += [_shared_choice(layer, fold, inside) for body in SHARED for fold in shared_folds(layer, target, inside, body=body)]
     return [choice for least, choice in found if least <= target] + shared
 
 

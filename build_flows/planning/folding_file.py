@@ -59,7 +59,7 @@ def _static_told(layer: Layer, folding: Folding) -> str:
 
 
 def _shared_told(layer: Layer, fold: Fold) -> str:
-    if fold.lut:
+    if fold.lut or fold.binary:
         return f" in memory; inputs is at most {layer.source.channels}, lanes divides outputs"
     chains = {pixels: longest_chain(layer.in_bits, layer.in_signed, layer.weight_bits, pixels=pixels) for pixels in (1, 2)}
     steps = " or ".join(f"of {chain[1].outputs} where pixels is {pixels}" for pixels, chain in chains.items() if chain)

@@ -11,6 +11,7 @@ from build_flows.planning.network import Layer, Network
 from build_flows.planning.pool_units import pixel_pool_options, pixel_pool_unit
 from build_flows.planning.shared_units import shared_options, shared_shape
 from build_flows.planning.static_units import static_options, static_unit
+from build_flows.planning.unit import SHARED
 
 __all__ = ["Least", "least_targets", "refuse_impossible"]
 
@@ -57,7 +58,7 @@ def _least(before: Layer | None, layer: Layer, behind: Layer | None, narrow: boo
     units += [pixel_pool_unit(layer, pixels) for pixels in pixel_pool_options(layer)]
     ours = [(unit.least_target, unit.cycles, unit.kind) for unit in units]
     for conv, pool in fused:
-        shared = [shared_shape(conv, fold, pool).cycles for lut in (False, True) for fold in shared_options(conv, pool, lut=lut)]
+        shared = [shared_shape(conv, fold, pool).cycles for body in SHARED for fold in shared_options(conv, pool, body=body)]
         ours += [(min(shared), min(shared), "shared")] if shared else []
     if ours:
         target, cycles, kind = min(ours, key=lambda item: item[0])

@@ -5,12 +5,14 @@ from math import ceil
 
 from build_flows.planning.memory_map import Placed, place, place_rom, place_table
 from build_flows.planning.unit_terms import Terms, log2
+from hw.layers.bit_counts import count_plan, count_tables
 from hw.layers.chain_sums import chain_delays, chain_latency, operand_delays
 from hw.layers.lut_chain import lut_delays
 from hw.layers.lut_rows import chain_rows
 from hw.layers.row_ring import ring_banks, ring_words
 from hw.layers.shared_conv import output_depth
 from hw.layers.shared_shape import SharedShape
+from hw.layers.sum_plan import registers
 from hw.layers.weight_memory import DISTRIBUTED
 
 __all__ = ["SharedSize", "shared_size"]
@@ -34,7 +36,8 @@ def shared_size(shape: SharedShape, *, sum_bits: int, steps: int, out_bits: int,
     Terms are bits but ``memory`` and ``shift``, LUTs, and ``one``: ``registers`` on the way of the data; ``logic``, adders between
     chains and of the accumulators, multiplexers of up to four words, comparisons for the pool and for thresholds, and look-up tables of 64
     entries that hold thresholds, weights and what reader and ring look up; ``control``, counters and addresses. A unit that multiplies in
-    look-up tables has ``rows`` too, the bits of its chains in which a multiple is added.
+    look-up tables has ``rows`` too, the bits of its chains in which a multiple is added; one that counts bits ``tables``, those of six
+    inputs, and ``adders``, the bits of those behind them.
     """
     memories = _Memories()
     word, words = shape.inputs * shape.bits, max(2, shape.ring_rows * ring_words(shape))
@@ -48,7 +51,7 @@ def shared_size(shape: SharedShape, *, sum_bits: int, steps: int, out_bits: int,
     depth, width = output_depth(shape, steps), shape.out_channels * out_bits
     memories.add(place(depth, width) if depth > 64 else place(depth - 1, width, style="distributed"))
 
-    rows, chained = _lut_chains(shape) if shape.lut else (0, 0)
+    rows, chained = _lut_chains(shape) if shape.lut else (0, _counted(shape) if shape.binary else 0)
     delays, levels, copies = chain_delays(shape), steps.bit_length(), 2 if shape.paired and shape.output_groups > 1 else 1
     # A pixel's values beyond the last are never read: from the third on, a lane's are a shift register, the first that is read with them.
     beyond = (shape.output_groups * shape.outputs - shape.out_channels) // shape.lanes
@@ -75,7 +78,18 @@ def shared_size(shape: SharedShape, *, sum_bits: int, steps: int, out_bits: int,
     }
     if shape.lut:
         terms["rows"] = rows
+    if shape.binary:
+        nodes = registers([count_plan(shape.inputs)])
+        terms |= {"tables": sums * count_tables(shape.inputs), "adders": sums * sum(node.adder_bits for node in nodes)}
     return SharedSize(terms, memories.bram18, block)
+
+
+def _counted(shape: SharedShape) -> int:
+    """Registers of operands and counts."""
+    threes = -(-shape.inputs // 3)
+    counts = 2 * threes + 2 * sum(min(6, threes - at).bit_length() for at in range(0, threes, 6))
+    added = sum(node.bits for node in registers([count_plan(shape.inputs)]))
+    return shape.inputs * (shape.pixels + shape.outputs) + shape.pixels * shape.outputs * (counts + added)
 
 
 def _lut_chains(shape: SharedShape) -> tuple[int, int]:

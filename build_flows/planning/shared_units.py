@@ -1,5 +1,5 @@
-"""The shared bodies of a convolution or linear layer: one unit on chains of DSPs, or of multipliers in look-up tables, whose weights and
-thresholds are memory contents, with the pool behind it where that can be part of it.
+"""The shared bodies of a convolution or linear layer: one unit on chains of DSPs, or of multipliers in look-up tables, or one that counts
+bits, whose weights and thresholds are memory contents, with the pool behind it where that can be part of it.
 
 The unit is :class:`hw.layers.shared_conv.SharedConv`; its shapes and cycles are formulas of :mod:`hw.layers.shared_shape`.
 """
@@ -31,8 +31,8 @@ def shared_parameters(layer: Layer, fold: Fold, pool: Layer | None = None) -> di
     return {
         "height": height, "width": width, "channels": channels, "beat": source.channels, "out_channels": layer.mh, "kernel": layer.kernel,
         "stride": layer.stride, "pad": layer.pad, "pool": pool.kernel if pool else (1, 1), "bits": layer.in_bits, "signed": layer.in_signed,
-        "weight_bits": layer.weight_bits, "pixels": fold.pixels, "inputs": fold.inputs, "outputs": fold.outputs, "lanes": fold.lanes,
-        "lut": fold.lut,
+        "weight_bits": 1 if fold.binary else layer.weight_bits, "pixels": fold.pixels, "inputs": fold.inputs, "outputs": fold.outputs,
+        "lanes": fold.lanes, "lut": fold.lut, "binary": fold.binary,
     }
 
 
@@ -51,6 +51,8 @@ def shared_error(layer: Layer, fold: Fold, pool: Layer | None = None) -> str | N
         return f'body must be "finn", not "{fold.body}": {layer.finn_because}'
     if pool and (reason := pool_error(layer, pool)):
         return f'body of {pool.name} must be "finn", not "{fold.body}": {reason}'
+    if fold.binary and (reason := _binary_error(layer)):
+        return reason
     if layer.constants is not None and (least := int(layer.constants.weights.min())) < -(2 ** (layer.weight_bits - 1) - 1):
         return f"weights must be narrow, at least {-(2 ** (layer.weight_bits - 1) - 1)}, not {least}"
     try:
@@ -60,10 +62,21 @@ def shared_error(layer: Layer, fold: Fold, pool: Layer | None = None) -> str | N
     return None
 
 
+def _binary_error(layer: Layer) -> str | None:
+    """Why the products of ``layer`` are no bits that agree or not."""
+    wrong = (
+        f"its inputs must be of 1 bit, not {layer.in_bits}" if layer.in_bits != 1 or layer.in_signed else
+        f"its weights must be -1 and 1, not of {layer.weight_bits} bits" if not layer.binary else
+        "it must have thresholds" if not layer.activation else
+        "its weights are to be exchangeable" if layer.exchangeable else None
+    )
+    return wrong and f'body must not be "shared_bits": {wrong}'
+
+
 @lru_cache(maxsize=4096)
-def shared_options(layer: Layer, pool: Layer | None = None, *, lut: bool = False) -> tuple[Fold, ...]:
-    """The folds of a shared unit of ``layer`` with ``pool`` in it that are worth a look, all with DSPs or all without; none: it cannot be
-    one.
+def shared_options(layer: Layer, pool: Layer | None = None, *, body: str = "shared") -> tuple[Fold, ...]:
+    """The folds of a shared unit of ``layer`` with ``pool`` in it that are worth a look, all of one ``body`` of
+    :data:`build_flows.planning.unit.SHARED`; none: it cannot be one.
 
     Inputs and outputs need not divide the layer's, for what is beyond them is zeros: of every number of groups the fewest are taken, and
     of lanes those without which a frame takes longer.
@@ -71,8 +84,8 @@ def shared_options(layer: Layer, pool: Layer | None = None, *, lut: bool = False
     linear = layer.kind == "linear"
     found = []
     for pixels in (1,) if linear or layer.target.width == 1 else (1, 2):
-        least = Fold(body="shared_lut" if lut else "shared", pixels=pixels)
-        together = 1 if lut else _together(layer, pixels)
+        least = Fold(body=body, pixels=pixels)
+        together = 1 if body != "shared" else _together(layer, pixels)
         if together is None or shared_error(layer, replace(least, outputs=together), pool):
             continue
         for inputs in _groups(layer.source.channels, 1):
@@ -90,12 +103,12 @@ def shared_options(layer: Layer, pool: Layer | None = None, *, lut: bool = False
     return tuple(found)
 
 
-def shared_folds(layer: Layer, target: int, pool: Layer | None = None, *, lut: bool = False) -> tuple[Fold, ...]:
+def shared_folds(layer: Layer, target: int, pool: Layer | None = None, *, body: str = "shared") -> tuple[Fold, ...]:
     """Of :func:`shared_options` those that take a frame every ``target`` cycles, with the same pixels and inputs as few outputs and lanes
     as that asks for. Fewer outputs take more rows of weights: where those are block RAM then, the fewest are kept too of which they are
     look-up tables."""
     kept: dict[tuple[int, int, bool], Fold] = {}
-    for fold in shared_options(layer, pool, lut=lut):
+    for fold in shared_options(layer, pool, body=body):
         shape = shared_shape(layer, fold, pool)
         if shape.cycles <= target:
             key = fold.pixels, fold.inputs, shape.weight_rows > DISTRIBUTED
@@ -124,7 +137,8 @@ def shared_unit(layer: Layer, fold: Fold, pool: Layer | None = None) -> Unit:
         raise ValueError(f"{layer.name}: {reason}")
     shape = shared_shape(layer, fold, pool)
     out_bits = layer.out_bits if layer.activation else layer.sum_bits
-    size = shared_size(shape, sum_bits=layer.sum_bits, steps=_steps(layer), out_bits=out_bits, exchangeable=layer.exchangeable)
+    sum_bits = layer.mw.bit_length() + 1 if fold.binary else layer.sum_bits
+    size = shared_size(shape, sum_bits=sum_bits, steps=_steps(layer), out_bits=out_bits, exchangeable=layer.exchangeable)
     return Unit(
         kind="shared", folding={"pixels": fold.pixels, "inputs": fold.inputs, "outputs": fold.outputs, "lanes": fold.lanes},
         in_bits=shape.beat * shape.bits, out_bits=shape.out_channels * out_bits,

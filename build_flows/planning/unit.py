@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from build_flows.planning.cost_model import Cost, price
 from build_flows.planning.unit_terms import Terms
 
-__all__ = ["BODIES", "HANDOVER", "OWN_KEYS", "SUFFIXES", "Fold", "Unit"]
+__all__ = ["BODIES", "HANDOVER", "OWN_KEYS", "SHARED", "SUFFIXES", "Fold", "Unit"]
 
 HANDOVER = 2
 """Cycles by which a unit may exceed its target: what FINN's sliding window spends between two frames, whatever its folding."""
@@ -16,12 +16,15 @@ SUFFIXES = {
 }
 """What the name of a unit of each kind ends in, after its layer's; a converter has ``_dwc`` after the name of the unit it feeds."""
 
-BODIES = ("finn", "static", "shared", "shared_lut", "pool")
-"""What a layer may be made of: FINN's chain of units, or one unit of ours: with weights that are constants in its logic, or in memory, its
-multipliers DSPs or look-up tables; or, a max pool that is in no such unit, one that takes several pixels a beat."""
+SHARED = ("shared", "shared_lut", "shared_bits")
+"""Bodies with weights in memory: multipliers are DSPs, or look-up tables, or there are none for weights and inputs of one bit."""
+
+BODIES = ("finn", "static", *SHARED, "pool")
+"""What a layer may be made of: FINN's chain of units, or one unit of ours: with weights that are constants in its logic, or in memory
+(:data:`SHARED`); or, a max pool that is in no such unit, one that takes several pixels a beat."""
 
 _SHARED = ("pixels", "inputs", "outputs", "lanes")
-OWN_KEYS: dict[str, tuple[str, ...]] = {"finn": (), "static": ("pixels",), "shared": _SHARED, "shared_lut": _SHARED, "pool": ("pixels",)}
+OWN_KEYS: dict[str, tuple[str, ...]] = {"finn": (), "static": ("pixels",), **dict.fromkeys(SHARED, _SHARED), "pool": ("pixels",)}
 """The keys of a fold that only bodies of ours have, by body."""
 
 
@@ -34,8 +37,9 @@ class Fold:
     channels, and all outputs of their windows at once. Body ``shared``: a tap of the kernel a cycle, for ``pixels`` (1 or 2) neighbouring
     pixels of the convolution, ``inputs`` channels in and ``outputs`` channels out, of which ``lanes`` sums a cycle leave for the thresholds
     (:class:`hw.layers.shared_shape.SharedShape`), each product in a DSP's lane; body ``shared_lut``: the same, each product in look-up
-    tables. Any of these of a ``maxpool``: it is part of the unit of the convolution before it. Body ``pool``, of a ``maxpool`` alone: it is
-    a unit of its own, which takes ``pixels`` a beat (:class:`hw.layers.pixel_pool.PixelPool`).
+    tables; body ``shared_bits``: the same where weights are -1 and 1 and inputs one bit. Any of these of a ``maxpool``: it is part of the
+    unit of the convolution before it. Body ``pool``, of a ``maxpool`` alone: it is a unit of its own, which takes ``pixels`` a beat
+    (:class:`hw.layers.pixel_pool.PixelPool`).
     """
 
     pe: int = 1
@@ -63,6 +67,11 @@ class Fold:
         return self.body == "shared_lut"
 
     @property
+    def binary(self) -> bool:
+        """Whether a shared body counts bits."""
+        return self.body == "shared_bits"
+
+    @property
     def static(self) -> bool:
         """Whether the body is the static one."""
         return self.body == "static"
@@ -77,7 +86,7 @@ class Unit:
     keys of :class:`Fold` as far as it has them. Streams are ``in_bits`` and ``out_bits`` wide, ``in_beats`` and ``out_beats`` beats a
     frame; ``cycles`` is the frame interval. ``model`` is what the cost model
     knows it as (a window that hands out whole windows is ``window_parallel``, a converter ``converter_up``, ``converter_serial`` or
-    ``converter_down``, a shared unit without DSPs ``shared_lut``), and ``terms`` what that weighs.
+    ``converter_down``, a shared unit without DSPs ``shared_lut`` or ``shared_bits``), and ``terms`` what that weighs.
     ``bram18`` and ``dsp`` are exact. ``ram_style`` is what its memory should be (``block`` or ``distributed``; empty: it has none).
     """
 

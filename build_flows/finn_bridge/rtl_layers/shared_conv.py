@@ -13,7 +13,8 @@ __all__ = ["SharedConv_rtl"]
 
 @register_custom_op
 class SharedConv_rtl(FusedConv):
-    """A layer on chains of multipliers, weights and thresholds in memories; in Verilog it instantiates ``DSP48E1``, but not with ``Lut``.
+    """A layer on chains of multipliers, weights and thresholds in memories; in Verilog it instantiates ``DSP48E1``, but not with ``Lut`` or
+    ``Binary``.
 
     Attributes beside those of :class:`FusedConv`: ``Beat``, the channels a beat; ``Inputs``, ``Outputs`` and ``Lanes``, what is done at
     once; ``WeightBits``; ``Exchangeable``: 1 where the weights may be exchanged.
@@ -28,6 +29,7 @@ class SharedConv_rtl(FusedConv):
             "WeightBits": ("i", True, 2),
             "Exchangeable": ("i", False, 0, {0, 1}),
             "Lut": ("i", False, 0, {0, 1}),
+            "Binary": ("i", False, 0, {0, 1}),
         }
         return {**super().get_nodeattr_types(), **own}
 
@@ -35,8 +37,8 @@ class SharedConv_rtl(FusedConv):
         """Sizes, order of work and cycles of the unit."""
         own = {"beat": "Beat", "inputs": "Inputs", "outputs": "Outputs", "lanes": "Lanes", "weight_bits": "WeightBits"}
         channels = self.get_normal_output_shape()[-1]
-        return SharedShape(out_channels=channels, lut=bool(self.get_nodeattr("Lut")), **self.geometry(),
-                           **{key: self.get_nodeattr(name) for key, name in own.items()})
+        flags = {name.lower(): bool(self.get_nodeattr(name)) for name in ("Lut", "Binary")}
+        return SharedShape(out_channels=channels, **flags, **self.geometry(), **{key: self.get_nodeattr(name) for key, name in own.items()})
 
     def beats(self) -> tuple[int, int]:
         shape = self.shape()

@@ -7,6 +7,7 @@ from build_flows.planning.layer_costs import Fold, fold_options, layer_units
 from build_flows.planning.network import fused
 from build_flows.planning.shared_units import shared_folds
 from build_flows.planning.static_units import static_options
+from build_flows.planning.unit import SHARED
 from tests.build_flows.networks import network
 
 NET = fused(network((6, 6, 2), [[("conv", 3, 1, 1, 4), ("maxpool", 2, 2)]], [[("linear", 2)]]))
@@ -25,7 +26,7 @@ def test_choices_are_all_that_are_in_time():
     for pool in (None, POOL):
         ours = [item.folds[0] for item in found if item.folds[0].fused and len(item.folds) == 1 + bool(pool)]
         static = [Fold(body="static", pixels=pixels) for pixels in static_options(CONV, pool)]
-        shared = [fold for lut in (False, True) for fold in shared_folds(CONV, target, pool, lut=lut)]
+        shared = [fold for body in SHARED for fold in shared_folds(CONV, target, pool, body=body)]
         assert ours == static + shared
         assert {fold.body for fold in ours} == {"static", "shared", "shared_lut"}
     assert all(item.folds[1] == Fold(body=item.folds[0].body) for item in found if len(item.folds) == 2)

@@ -14,6 +14,7 @@ from build_flows.planning.least_targets import least_targets
 from build_flows.planning.network import Shape, fused
 from build_flows.planning.pool_units import pixel_pool_error, pixel_pool_options, pixel_pool_parameters, pixel_pool_unit
 from build_flows.planning.shared_units import shared_options
+from build_flows.planning.unit import SHARED
 from hw.layers.pixel_pool import PixelPool
 from tests.build_flows.networks import network
 
@@ -97,7 +98,7 @@ def test_the_search_finds_what_trying_everything_finds():
         [*fold_options(layer), *(Fold(body="pool", pixels=pixels) for pixels in pixel_pool_options(layer)),
          *([Fold(body="static", pixels=pixels) for pixels in (1, 2, 4)] if layer.kind == "conv" else []),
          *([Fold(body="static")] if layer.kind == "linear" else []),
-         *(fold for lut in (False, True) for fold in shared_options(layer, lut=lut))]
+         *(fold for body in SHARED for fold in shared_options(layer, body=body))]
         for layer in net.layers
     ]
     bodies = set()

@@ -16,6 +16,7 @@ from build_flows.planning.layer_costs import Fold, fold_options
 from build_flows.planning.least_targets import least_targets
 from build_flows.planning.network import fused
 from build_flows.planning.shared_units import shared_error, shared_folds, shared_options, shared_shape, shared_unit
+from build_flows.planning.unit import SHARED as ALL
 from hw.layers.shared_conv import SharedConv
 from hw.layers.weight_memory import DISTRIBUTED
 from tests.build_flows.networks import b_lenet, network
@@ -59,24 +60,24 @@ def test_what_cannot_be_one_is_told(layer, fold, pool, message):
 
 def test_layers_that_cannot_be_one_have_no_options():
     assert shared_options(POOL) == shared_options(b_lenet().layer("stage1_conv1")) == shared_options(known(CONV, most=8)) == ()
-    for lut in (False, True):
-        assert shared_options(dataclasses.replace(CONV, weight_bits=1), lut=lut) == ()
+    for body in ALL:
+        assert shared_options(dataclasses.replace(CONV, weight_bits=1), body=body) == ()
 
 
 def test_without_dsps_any_widths_are_possible():
     """Sixteen bits by eight, of which no DSP holds two products, and odd numbers of outputs."""
     wide = dataclasses.replace(CONV, weight_bits=8, in_bits=16)
     assert shared_options(wide) == ()
-    assert {fold.outputs for fold in shared_options(wide, lut=True)} == {1, 2, 3, 4, 5, 7, 10, 20}
+    assert {fold.outputs for fold in shared_options(wide, body="shared_lut")} == {1, 2, 3, 4, 5, 7, 10, 20}
     unit = shared_unit(CONV, dataclasses.replace(TABLES, outputs=7, lanes=7))
     assert (unit.dsp, unit.model) == (0, "shared_lut")
 
 
 @pytest.mark.parametrize("layer", [known(CONV), known(LINEAR), known(HEADS.layer("head0_conv0"))])
 @pytest.mark.parametrize("pixels", [1, 2])
-@pytest.mark.parametrize("lut", [False, True])
-def test_a_unit_is_what_its_component_is(layer, pixels, lut):
-    fold = next(fold for fold in reversed(shared_options(layer, lut=lut)) if fold.pixels == (1 if layer.kind == "linear" else pixels))
+@pytest.mark.parametrize("body", ["shared", "shared_lut"])
+def test_a_unit_is_what_its_component_is(layer, pixels, body):
+    fold = next(fold for fold in reversed(shared_options(layer, body=body)) if fold.pixels == (1 if layer.kind == "linear" else pixels))
     unit, shape = shared_unit(layer, fold), shared_shape(layer, fold)
     thresholds = layer.constants.thresholds
     component = SharedConv(shape, weights=layer.constants.weights.tolist(), out_bits=layer.out_bits if layer.activation else layer.sum_bits,
@@ -150,9 +151,9 @@ def test_the_search_finds_what_trying_everything_finds():
     conv, pool, linear = net.layers
     ours = {
         conv: [*(Fold(body="static", pixels=pixels) for pixels in (1, 2, 4)),
-               *{fold for lut in (False, True) for inside in (None, pool) for fold in shared_options(conv, inside, lut=lut)}],
+               *{fold for body in ALL for inside in (None, pool) for fold in shared_options(conv, inside, body=body)}],
         pool: [Fold(body="static"), SHARED(), Fold(body="shared_lut")],
-        linear: [Fold(body="static"), *shared_options(linear), *shared_options(linear, lut=True)],
+        linear: [Fold(body="static"), *shared_options(linear), *shared_options(linear, body="shared_lut")],
     }
     tried = []
     for folds in itertools.product(*([*fold_options(layer), *ours[layer]] for layer in net.layers)):

@@ -16,6 +16,7 @@ from build_flows.planning.least_targets import least_targets
 from build_flows.planning.network import fused
 from build_flows.planning.shared_units import shared_options
 from build_flows.planning.static_units import pool_error, static_error, static_options, static_unit
+from build_flows.planning.unit import SHARED
 from tests.build_flows.networks import b_lenet, network
 
 PART = find_part("pynq-z2")
@@ -99,8 +100,8 @@ def test_the_search_finds_what_trying_everything_finds():
     net = dataclasses.replace(net, stages=((known(conv, draw.integers(-7, 8, conv.mh * conv.mw)), pool),))
     options = [
         [*fold_options(layer), *(Fold(body="static", pixels=pixels) for pixels in (1, 2, 4)),
-         *(shared_options(layer) or [Fold(body="shared"), Fold(body="shared_lut")]), *shared_options(layer, lut=True),
-         *{fold for lut in (False, True) for fold in set(shared_options(layer, pool, lut=lut)) - set(shared_options(layer, lut=lut))}]
+         *(shared_options(layer) or [Fold(body="shared"), Fold(body="shared_lut")]), *shared_options(layer, body="shared_lut"),
+         *{fold for body in SHARED for fold in set(shared_options(layer, pool, body=body)) - set(shared_options(layer, body=body))}]
         for layer in net.layers
     ]
     bodies = set()

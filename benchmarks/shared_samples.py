@@ -12,6 +12,7 @@ from build_flows.planning.unit import Fold, Unit
 from build_flows.synthesis.synthesise import Unit as Module
 from build_flows.synthesis.units import ALIAS
 from hw.layers.shared_conv import SharedConv
+from hw.layers.weight_memory import each_its_own
 from hw.streams.axis import axis_verilog
 
 __all__ = ["MOST_BITS", "MOST_DSPS", "MOST_WEIGHTS", "draw_shared", "shared_module"]
@@ -58,8 +59,9 @@ def shared_module(layer: Layer, fold: Fold, pool: Layer | None) -> Module:
     """The shared unit of ``layer``, whose weights are known, as a module to synthesise."""
     assert layer.constants is not None, layer.name
     thresholds = layer.constants.thresholds
+    weights = layer.constants.weights.tolist()
     component = SharedConv(
-        shared_shape(layer, fold, pool), weights=layer.constants.weights.tolist(),
+        shared_shape(layer, fold, pool), weights=each_its_own(weights) if fold.depthwise else weights,
         thresholds=None if thresholds is None else thresholds.tolist(), out_min=layer.constants.out_min,
         out_bits=layer.out_bits if layer.activation else layer.sum_bits, exchangeable=layer.exchangeable,
     )

@@ -25,7 +25,7 @@ __all__ = ["ExitLogits", "GateLogits", "Netting", "describe"]
 CLOCKS, RESETS = ("ap_clk", "ap_clk2x"), ("ap_rst_n",)
 DEPTH = 2
 FRAMES = 2
-FOLDED = ("PE", "SIMD", "parallel_window", "Pixels", "Inputs", "Outputs", "Lanes", "Lut", "Binary")
+FOLDED = ("PE", "SIMD", "parallel_window", "Pixels", "Inputs", "Outputs", "Lanes", "Lut", "Binary", "Depthwise")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -113,5 +113,5 @@ def _attributes(layer: Layer, pool: Layer | None, fold: Fold) -> tuple[str, dict
     found |= {"Frame": [shape["height"], shape["width"], shape["channels"]], "Pixels": fold.pixels}
     if fold.static:
         return "StaticConv_rtl", found
-    found |= {name.capitalize(): int(shape[name]) for name in ("beat", "inputs", "outputs", "lanes", "lut", "binary")}
+    found |= {name.capitalize(): int(shape[name]) for name in ("beat", "inputs", "outputs", "lanes", "lut", "binary", "depthwise")}
     return "SharedConv_rtl", found | {"WeightBits": shape["weight_bits"], "Exchangeable": int(layer.exchangeable)}

@@ -53,7 +53,8 @@ class Layer:
     (0 for ``maxpool`` and ``concat``); where ``activation`` is false that sum is the output.
     ``sum_bits`` is its width as the RTL has it, narrower where the weights are known. ``kernel``, ``pad`` and ``stride``, each (of the
     height, of the width), are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0. ``binary``: weights are -1 and 1, which FINN and most
-    units take as two of 2 bits. ``finn_because`` is why the layer may be made of
+    units take as two of 2 bits. ``depthwise``: each output is known to be of the input of its own number alone, all other weights being 0.
+    ``finn_because`` is why the layer may be made of
     FINN's units alone; empty where it may have a body of ours. ``exchangeable``: its weights and thresholds may be exchanged.
     ``constants`` are its integers, where they are known.
     """
@@ -76,6 +77,7 @@ class Layer:
     stride: Pair = (1, 1)
     weight_bits: int = 0
     binary: bool = False
+    depthwise: bool = False
     finn_because: str = 'build.layers = "finn"'
     exchangeable: bool = False
     constants: Constants | None = None

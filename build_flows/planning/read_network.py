@@ -242,10 +242,17 @@ def _known_sums(network: Network, meta: Any, values: Mapping[str, np.ndarray[Any
             thresholds = np.clip(thresholds.astype(np.int64), lows[:, None], highs[:, None] + 1)
         return replace(
             layer, sum_bits=1 + max(most.bit_length(), (-least - 1).bit_length() if least < 0 else 0),
+            depthwise=layer.kind == "conv" and _by_itself(kernels),
             constants=Constants.of(kernels.reshape(layer.mh, *layer.kernel, -1), thresholds, int(keys[layer.name].get("out_min", 0))),
         )
 
     return each_layer(network, known)
+
+
+def _by_itself(kernels: np.ndarray[Any, Any]) -> bool:
+    """Whether each output of ``[out, height, width, in]`` is of its own input alone, of which there are several."""
+    outputs, inputs = kernels.shape[0], kernels.shape[-1]
+    return outputs == inputs > 1 and not kernels.transpose(0, 3, 1, 2)[~np.eye(inputs, dtype=bool)].any()
 
 
 def _any_heads(network: Network) -> Network:

@@ -105,7 +105,7 @@ def _lut_chains(shape: SharedShape) -> tuple[int, int]:
                 registers += shape.pixels * shape.outputs * row.sum_bits
             registers += row.width * shape.outputs * int(late)
         waits = {row.product for row in plan if row.stage > starts[row.product]}
-        registers += shape.pixels * (3 * shape.bits + 3) * (length + len(waits))
+        registers += shape.pixels * (3 * shape.bits + 3) * (length + len(waits)) * (shape.outputs if shape.depthwise else 1)
     return rows, registers
 
 
@@ -133,7 +133,7 @@ def _weights(shape: SharedShape, memories: _Memories, exchangeable: bool) -> tup
     """Bits of the weights' look-up tables, and whether they are in block RAM: one memory for the channels of each delay."""
     rows, delays, tables, block = shape.weight_rows, chain_delays(shape), 0, False
     for delay in set(delays):
-        bits = delays.count(delay) * shape.outputs * shape.weight_bits
+        bits = delays.count(delay) * shape.weights_each * shape.weight_bits
         if rows <= DISTRIBUTED:
             tables += bits * int(rows > 1)
             continue

@@ -32,7 +32,7 @@ def shared_parameters(layer: Layer, fold: Fold, pool: Layer | None = None) -> di
         "height": height, "width": width, "channels": channels, "beat": source.channels, "out_channels": layer.mh, "kernel": layer.kernel,
         "stride": layer.stride, "pad": layer.pad, "pool": pool.kernel if pool else (1, 1), "bits": layer.in_bits, "signed": layer.in_signed,
         "weight_bits": 1 if fold.binary else layer.weight_bits, "pixels": fold.pixels, "inputs": fold.inputs, "outputs": fold.outputs,
-        "lanes": fold.lanes, "lut": fold.lut, "binary": fold.binary,
+        "lanes": fold.lanes, "lut": fold.lut, "binary": fold.binary, "depthwise": fold.depthwise,
     }
 
 
@@ -53,6 +53,8 @@ def shared_error(layer: Layer, fold: Fold, pool: Layer | None = None) -> str | N
         return f'body of {pool.name} must be "finn", not "{fold.body}": {reason}'
     if fold.binary and (reason := _binary_error(layer)):
         return reason
+    if fold.depthwise and (not layer.depthwise or layer.exchangeable):
+        return 'body must not be "depthwise": it must be a convolution each of whose outputs is of one input, and not exchangeable'
     if layer.constants is not None and (least := int(layer.constants.weights.min())) < -(2 ** (layer.weight_bits - 1) - 1):
         return f"weights must be narrow, at least {-(2 ** (layer.weight_bits - 1) - 1)}, not {least}"
     try:
@@ -89,7 +91,7 @@ def shared_options(layer: Layer, pool: Layer | None = None, *, body: str = "shar
         if together is None or shared_error(layer, replace(least, outputs=together), pool):
             continue
         for inputs in _groups(layer.source.channels, 1):
-            for outputs in _groups(layer.mh, together):
+            for outputs in [inputs] if least.depthwise else _groups(layer.mh, together):
                 fold = replace(least, inputs=inputs, outputs=outputs, lanes=outputs)
                 cycles = shared_shape(layer, fold, pool).cycles
                 before = 0

@@ -16,8 +16,9 @@ SUFFIXES = {
 }
 """What the name of a unit of each kind ends in, after its layer's; a converter has ``_dwc`` after the name of the unit it feeds."""
 
-SHARED = ("shared", "shared_lut", "shared_bits")
-"""Bodies with weights in memory: multipliers are DSPs, or look-up tables, or there are none for weights and inputs of one bit."""
+SHARED = ("shared", "shared_lut", "shared_bits", "depthwise")
+"""Bodies with weights in memory: multipliers are DSPs, or look-up tables, or there are none for weights and inputs of one bit; or each
+channel is convolved by itself, its multiplier look-up tables."""
 
 BODIES = ("finn", "static", *SHARED, "pool")
 """What a layer may be made of: FINN's chain of units, or one unit of ours: with weights that are constants in its logic, or in memory
@@ -37,7 +38,8 @@ class Fold:
     channels, and all outputs of their windows at once. Body ``shared``: a tap of the kernel a cycle, for ``pixels`` (1 or 2) neighbouring
     pixels of the convolution, ``inputs`` channels in and ``outputs`` channels out, of which ``lanes`` sums a cycle leave for the thresholds
     (:class:`hw.layers.shared_shape.SharedShape`), each product in a DSP's lane; body ``shared_lut``: the same, each product in look-up
-    tables; body ``shared_bits``: the same where weights are -1 and 1 and inputs one bit. Any of these of a ``maxpool``: it is part of the
+    tables; body ``shared_bits``: the same where weights are -1 and 1 and inputs one bit; body ``depthwise``: of a layer whose outputs are
+    each of one input, ``inputs`` being the channels that ``outputs`` are. Any of these of a ``maxpool``: it is part of the
     unit of the convolution before it. Body ``pool``, of a ``maxpool`` alone: it is a unit of its own, which takes ``pixels`` a beat
     (:class:`hw.layers.pixel_pool.PixelPool`).
     """
@@ -64,12 +66,17 @@ class Fold:
     @property
     def lut(self) -> bool:
         """Whether a shared body multiplies in look-up tables."""
-        return self.body == "shared_lut"
+        return self.body in ("shared_lut", "depthwise")
 
     @property
     def binary(self) -> bool:
         """Whether a shared body counts bits."""
         return self.body == "shared_bits"
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether a shared body convolves each channel by itself."""
+        return self.body == "depthwise"
 
     @property
     def static(self) -> bool:
@@ -86,7 +93,7 @@ class Unit:
     keys of :class:`Fold` as far as it has them. Streams are ``in_bits`` and ``out_bits`` wide, ``in_beats`` and ``out_beats`` beats a
     frame; ``cycles`` is the frame interval. ``model`` is what the cost model
     knows it as (a window that hands out whole windows is ``window_parallel``, a converter ``converter_up``, ``converter_serial`` or
-    ``converter_down``, a shared unit without DSPs ``shared_lut`` or ``shared_bits``), and ``terms`` what that weighs.
+    ``converter_down``, a shared unit without DSPs ``shared_lut``, ``shared_bits`` or ``depthwise``), and ``terms`` what that weighs.
     ``bram18`` and ``dsp`` are exact. ``ram_style`` is what its memory should be (``block`` or ``distributed``; empty: it has none).
     """
 

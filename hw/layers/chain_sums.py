@@ -103,14 +103,14 @@ class ChainSums(wiring.Component):
             activations.append([_later(m, value, delay, f"a{channel}_{pixel}", reset_less=True) for pixel, value in enumerate(values)])
         for column in range(shape.outputs // packing.outputs):
             totals: list[Value] = []
-            channel = column if shape.depthwise else 0
+            channel, own = (column, 0) if shape.depthwise else (0, column)
             for number, length in enumerate(shape.chain_lengths):
                 chain = self._chain(length)
                 m.submodules[f"chain{column}_{number}"] = chain
                 for step in range(length):
                     m.d.comb += [
                         chain.a[step].eq(Cat(activations[channel])),
-                        chain.w[step].eq(self.w[channel].word_select(0 if shape.depthwise else column, packing.outputs * shape.weight_bits)),
+                        chain.w[step].eq(self.w[channel].word_select(own, packing.outputs * shape.weight_bits)),
                     ]
                     channel += 1
                 # its own packing: a shorter chain has narrower fields

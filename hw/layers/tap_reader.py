@@ -34,7 +34,8 @@ def step_layout(shape: SharedShape) -> data.StructLayout:
 
 class TapReader(wiring.Component):
     """Issues one step a cycle: output rows, then pixels (or pairs), output groups, rows and columns of the pool window, kernel rows, kernel
-    columns, input groups (of a depthwise convolution that of the outputs alone); taps that are padding for all pixels of a visit are left out (:attr:`SharedShape.row_visits`).
+    columns, input groups (of a depthwise convolution that of the outputs alone); taps that are padding for all pixels of a visit are left
+    out (:attr:`SharedShape.row_visits`).
 
     An output row begins when ``written`` has told of the input rows that it needs, an output pixel (or pair) when ``credit`` is high, and a
     visit's last step waits until ``shape.drain`` cycles after that of the visit before. Nothing else waits, and only a visit's last step

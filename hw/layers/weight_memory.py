@@ -12,7 +12,7 @@ from hw.layers.dsp_packing import packed_weights
 from hw.layers.lookup import look_up
 from hw.layers.shared_shape import SharedShape
 
-__all__ = ["DISTRIBUTED", "WeightMemory", "weight_rows"]
+__all__ = ["DISTRIBUTED", "WeightMemory", "each_its_own", "weight_rows"]
 
 DISTRIBUTED = 64
 """The deepest memory that is look-up tables: 64 rows are one a bit."""
@@ -60,6 +60,11 @@ def weight_rows(shape: SharedShape, weights: Sequence[Sequence[Sequence[Sequence
         for group in range(shape.output_groups) for row in range(shape.kernel[0]) for column in range(shape.kernel[1])
         for inputs in range(shape.input_groups)
     ]
+
+
+def each_its_own(weights: Sequence[Sequence[Sequence[Sequence[int]]]]) -> list[list[list[list[int]]]]:
+    """Of ``weights[output][kernel row][kernel column][channel]`` those of each output's own channel: what a depthwise shape takes."""
+    return [[[[int(tap[output])] for tap in line] for line in kernel] for output, kernel in enumerate(weights)]
 
 
 class WeightMemory(wiring.Component):

@@ -28,17 +28,19 @@ def describe(h: Harness, conv: SharedConv) -> None:
 
 def _unit(*, room: int | None = None, height: int = 1, width: int = 1, channels: int = 1, kernel: tuple[int, int] = (1, 1),
           pad: tuple[int, int] = (0, 0), pool: tuple[int, int] = (1, 1), pixels: int = 1, lanes: int = 1,
-          binary: bool = False) -> SharedConv:
+          binary: bool = False, depthwise: bool = False) -> SharedConv:
     """A unit of constant outputs, so that all there is to prove is what comes when: no sum of weights of 0 (or of one of 1) reaches a
     threshold of 2.
 
     ``room``: pixels that the output has room for. As it is built the unit has so much that it never waits for its own output; with less it
     has to wait, and must lose and withhold nothing either, and there are fewer states.
     """
-    shape = SharedShape(height=height, width=width, channels=channels, beat=channels, out_channels=1, kernel=kernel, stride=(1, 1), pad=pad,
-                        pool=pool, bits=1, signed=False, weight_bits=2 - binary, pixels=pixels, inputs=1, outputs=3 if pixels == 1 else 2,
-                        lanes=lanes, binary=binary)
-    conv = SharedConv(shape, weights=[[[[int(binary)] * channels] * kernel[1]] * kernel[0]], thresholds=[[2]], out_bits=1, behavioural=True)
+    outputs = channels if depthwise else 1
+    shape = SharedShape(height=height, width=width, channels=channels, beat=channels, out_channels=outputs, kernel=kernel, stride=(1, 1),
+                        pad=pad, pool=pool, bits=1, signed=False, weight_bits=2 - binary, pixels=pixels, inputs=1,
+                        outputs=1 if depthwise else 3 if pixels == 1 else 2, lanes=lanes, lut=depthwise, binary=binary, depthwise=depthwise)
+    weights = [[[[int(binary)] * shape.weight_channels] * kernel[1]] * kernel[0]] * outputs
+    conv = SharedConv(shape, weights=weights, thresholds=[[2]] * outputs, out_bits=1, behavioural=True)
     conv.depth = conv.depth if room is None else room
     return conv
 
@@ -56,6 +58,7 @@ _CASES: tuple[tuple[str, int, bool, dict[str, Any]], ...] = (
     ("pair of columns of 2, pooled, room for 2", 60, False, {"height": 2, "width": 2, "pool": (2, 1), "pixels": 2, "room": 2}),
     ("beats of three parts, room for 3", 30, False, {"channels": 3, "room": 3}),
     ("bits, 1x1, room for 3", 30, True, {"binary": True, "room": 3}),
+    ("each of two by itself, room for 3", 30, True, {"depthwise": True, "channels": 2, "room": 3}),
 )
 
 PROOFS = tuple(

@@ -7,6 +7,7 @@ from finn.custom_op.fpgadataflow.rtl import register_custom_op
 from build_flows.finn_bridge.rtl_layers.fused_conv import FusedConv
 from hw.layers.shared_conv import SharedConv
 from hw.layers.shared_shape import SharedShape
+from hw.layers.weight_memory import each_its_own
 
 __all__ = ["SharedConv_rtl"]
 
@@ -30,6 +31,7 @@ class SharedConv_rtl(FusedConv):
             "Exchangeable": ("i", False, 0, {0, 1}),
             "Lut": ("i", False, 0, {0, 1}),
             "Binary": ("i", False, 0, {0, 1}),
+            "Depthwise": ("i", False, 0, {0, 1}),
         }
         return {**super().get_nodeattr_types(), **own}
 
@@ -37,7 +39,7 @@ class SharedConv_rtl(FusedConv):
         """Sizes, order of work and cycles of the unit."""
         own = {"beat": "Beat", "inputs": "Inputs", "outputs": "Outputs", "lanes": "Lanes", "weight_bits": "WeightBits"}
         channels = self.get_normal_output_shape()[-1]
-        flags = {name.lower(): bool(self.get_nodeattr(name)) for name in ("Lut", "Binary")}
+        flags = {name.lower(): bool(self.get_nodeattr(name)) for name in ("Lut", "Binary", "Depthwise")}
         return SharedShape(out_channels=channels, **flags, **self.geometry(), **{key: self.get_nodeattr(name) for key, name in own.items()})
 
     def beats(self) -> tuple[int, int]:
@@ -48,7 +50,9 @@ class SharedConv_rtl(FusedConv):
         return int(self.shape().cycles)
 
     def component(self, model: Any) -> Any:
+        shape, contents = self.shape(), self.contents(model)
+        if shape.depthwise:
+            contents["weights"] = each_its_own(contents["weights"])
         return SharedConv(
-            self.shape(), out_bits=self.get_output_datatype().bitwidth(), exchangeable=bool(self.get_nodeattr("Exchangeable")),
-            **self.contents(model),
+            shape, out_bits=self.get_output_datatype().bitwidth(), exchangeable=bool(self.get_nodeattr("Exchangeable")), **contents,
         )

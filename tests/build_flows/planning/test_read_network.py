@@ -137,3 +137,13 @@ def test_errors_name_layer_field_and_value(changes, shapes, message):
 def test_an_unknown_layer_is_told():
     with pytest.raises(NetworkError, match="no layer is called 'x'; known are stage0_conv0, stage0_pool0, head0_fc0"):
         from_meta(meta(), SHAPES).layer("x")
+
+
+@pytest.mark.parametrize(("outputs", "other", "found"), [(2, 0, True), (2, 1, False), (5, 0, False)])
+def test_channels_by_themselves_are_found_in_the_weights(outputs, other, found, tmp_path):
+    weights = np.zeros((outputs, 3, 3, 2), np.int8)
+    weights[0, :, :, 0] = weights[1, 1, 1, 1] = 3
+    weights[1, 2, 0, 0] = other
+    path = tmp_path / "golden.npz"
+    np.savez(path, meta=np.array(json.dumps(meta())), w0=weights, w1=np.ones((3, 6 * outputs), np.int8))
+    assert read_network(path, layers="fused").layer("stage0_conv0").depthwise == found

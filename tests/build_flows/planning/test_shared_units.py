@@ -194,3 +194,38 @@ def test_exchangeable_heads_are_shared_or_finns_and_never_static():
     assert "static" in bodies(fixed, "DSP")
     assert "static" not in bodies(any_head, "DSP") | bodies(any_head, "LUT")
     assert "shared" in bodies(any_head, "LUT")
+
+
+def by_itself(layer):
+    """``layer`` with as many outputs as inputs, each of its own input alone, as reading the network finds it."""
+    channels, draw = layer.source.channels, np.random.default_rng(1)
+    weights = np.zeros((channels, *layer.kernel, channels), np.int64)
+    weights[np.arange(channels), :, :, np.arange(channels)] = draw.integers(-7, 8, (channels, *layer.kernel))
+    thresholds = np.sort(draw.integers(-50, 50, (channels, 15)), axis=1)
+    target = dataclasses.replace(layer.target, channels=channels)
+    return dataclasses.replace(layer, target=target, depthwise=True, constants=Constants.of(weights, thresholds, 0))
+
+
+def test_a_channel_by_itself_takes_as_many_times_fewer_cycles_as_there_are_groups():
+    layer = by_itself(CONV)
+    folds = shared_options(layer, body="depthwise")
+    assert {(fold.inputs, fold.outputs) for fold in folds} == {(groups, groups) for groups in (1, 2, 3, 4, 5, 10)}
+    for fold in folds:
+        shape, dense = shared_shape(layer, fold), shared_shape(layer, dataclasses.replace(fold, body="shared_lut"))
+        assert shape.reader_cycles * dense.input_groups == dense.reader_cycles or shape.drain > 1
+        assert shape.weight_rows * dense.input_groups == dense.weight_rows
+    unit = shared_unit(layer, folds[0])
+    assert (unit.model, unit.dsp) == ("depthwise", 0)
+
+
+@pytest.mark.parametrize("change", [{"depthwise": False}, {"exchangeable": True}])
+def test_only_channels_that_stay_by_themselves_are(change):
+    layer = dataclasses.replace(by_itself(CONV), **change)
+    assert shared_options(layer, body="depthwise") == ()
+    assert shared_error(layer, Fold(body="depthwise")) == (
+        'body must not be "depthwise": it must be a convolution each of whose outputs is of one input, and not exchangeable')
+
+
+def test_as_many_channels_in_as_out():
+    fold = Fold(body="depthwise", inputs=5, outputs=10, lanes=10)
+    assert shared_error(by_itself(CONV), fold) == "outputs must be 5 where each channel is convolved by itself, not 10"

@@ -123,14 +123,25 @@ def _open_input(model: ModelWrapper) -> None:
 
 
 def _streamline(model: ModelWrapper) -> ModelWrapper:
-    """Scales down the graph into thresholds, past forks as well.
+    """Scales down the graph into thresholds, past forks as well: a round for each fork behind another.
 
     These are the steps of FINN's ``Streamline``, which tidies the whole graph after each of them; here only after those that found
     something to do, which takes a fraction of the time.
     """
+    model = _each(model, STREAMLINE)
+    while True:
+        before = _wiring(model)
+        model = _each(model, (reorder.MoveLinearPastFork,))
+        if _wiring(model) == before:
+            return model
+        model = _each(model, STREAMLINE)
+
+
+def _each(model: ModelWrapper, steps: tuple[Any, ...]) -> ModelWrapper:
+    """``steps`` one after the other, the graph tidied after those that found something."""
     source = model.graph.input[0].name
     kind = model.get_tensor_datatype(source)
-    for step in (*STREAMLINE, reorder.MoveLinearPastFork, *STREAMLINE):
+    for step in steps:
         before = _wiring(model)
         model = model.transform(step(), make_deepcopy=False, cleanup=False)
         if _wiring(model) != before:

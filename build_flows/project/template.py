@@ -58,6 +58,15 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "calibrate": {"accuracy_loss": 0.5},
         "target": {"cycles_per_sample": "auto", "hard_share": [0.35]},
     },
+    "resnet8": {
+        "project": {"name": "resnet8"},
+        "data": {"name": "cifar10", "path": "cifar-10-batches-bin"},
+        "model": {"preset": "resnet8"},
+        "train": {"epochs": 60, "shift": 2, "flip": True},
+        "exits": [{"policy": "softmax"}, {"policy": "softmax"}, {"policy": "always"}],
+        "calibrate": {"accuracy_loss": 1.0},
+        "target": {"cycles_per_sample": "auto", "hard_share": [0.5, 0.5]},
+    },
     "har": {
         "project": {"name": "har"},
         "data": {"name": "sensors", "path": "windows.npz"},

@@ -13,7 +13,7 @@ from quant_models.datasets.load import Dataset
 from quant_models.files import atomic
 from quant_models.networks.checkpoint import load_checkpoint
 from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import Activation, Conv, GlobalPool, MaxPool, NetSpec, Unit
+from quant_models.networks.spec import Activation, Add, Conv, GlobalPool, MaxPool, NetSpec, Requantise, Unit
 from quant_models.training.schemes import Scheme
 from quant_models.training.train import Progress, TrainSettings, train
 
@@ -55,6 +55,18 @@ class _Affine(nn.Module):
         return found
 
 
+class _Sum(nn.Module):
+    """The sum of two feature maps, then its activation; ``same`` stands where the quantised network has a quantiser before the sum."""
+
+    def __init__(self, act: nn.Module) -> None:
+        super().__init__()
+        self.same, self.act = nn.Identity(), act
+
+    def forward(self, body: Tensor, shortcut: Tensor) -> Tensor:
+        found: Tensor = self.act(self.same(body) + self.same(shortcut))
+        return found
+
+
 def _act(act: Activation) -> nn.Module:
     return nn.Identity() if act.signed else nn.ReLU()
 
@@ -65,6 +77,10 @@ def _layer(unit: Unit, norm: bool) -> nn.Module:
         return nn.MaxPool2d(layer.kernel, layer.stride)
     if isinstance(layer, GlobalPool):
         return nn.Sequential(nn.AdaptiveAvgPool2d(1), _act(layer.act))
+    if isinstance(layer, Add):
+        return _Sum(_act(layer.act))
+    if isinstance(layer, Requantise):
+        return nn.Identity()
     if isinstance(layer, Conv):
         conv = nn.Conv2d(channels, layer.out, layer.kernel, stride=layer.stride, padding=layer.pad)
         return _Affine(conv, nn.BatchNorm2d(layer.out) if norm else nn.Identity(), _act(layer.act))

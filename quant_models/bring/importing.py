@@ -18,7 +18,7 @@ from quant_models.bring.weights_file import WeightsFile
 from quant_models.errors import QuantModelError
 from quant_models.integers.view import frozen
 from quant_models.networks.net import MIN_GAMMA, MultiExitNet
-from quant_models.networks.spec import INPUT_BITS, Activation, Conv, Linear, NetSpec, Unit, trace
+from quant_models.networks.spec import INPUT_BITS, Activation, Add, Conv, Linear, MaxPool, NetSpec, Unit, trace
 from quant_models.training.evaluate import evaluate
 
 __all__ = ["Imported", "Seen", "import_network", "seen_pixels", "seen_values"]
@@ -270,6 +270,18 @@ def _scaling(act: Any) -> Any:
     return act.act_quant.fused_activation_quant_proxy.tensor_quant.scaling_impl
 
 
+def _acts(model: MultiExitNet) -> dict[str, tuple[Activation, Any]]:
+    """Every activation and its module, by the layer; that before a sum, which body and shortcut share, by the sum's name and ``same``."""
+    found: dict[str, tuple[Activation, Any]] = {}
+    for name, (unit, module) in _modules(model).items():
+        layer = unit.layer
+        if isinstance(layer, Add):
+            found[f"{name}.same"] = layer.shared, module.same
+        if not unit.shared and not isinstance(layer, MaxPool) and layer.act is not None:
+            found[name] = layer.act, module[1] if isinstance(module, nn.Sequential) else module.act
+    return found
+
+
 def _samples(model: FloatNet, batches: Sequence[Tensor]) -> dict[str, Tensor]:
     """Values that go into each activation of the float network, by layer: all of them, or as many drawn at random from every batch."""
     generator = torch.Generator().manual_seed(0)
@@ -284,9 +296,7 @@ def _samples(model: FloatNet, batches: Sequence[Tensor]) -> dict[str, Tensor]:
 
         return hook
 
-    acts = {name: module[1] if isinstance(module, nn.Sequential) else module.act for name, (unit, module) in _modules(model).items()
-            if getattr(unit.layer, "act", None)}
-    hooks = [act.register_forward_pre_hook(watch(name)) for name, act in acts.items()]
+    hooks = [act.register_forward_pre_hook(watch(name)) for name, (_, act) in _acts(model).items()]
     with frozen(model):
         for x in batches:
             model(x)
@@ -301,10 +311,10 @@ def _calibrate(model: MultiExitNet, samples: Mapping[str, Tensor]) -> list[str]:
     They hand over what they found, since the network's begin from a constant, so that training resumes exactly. Samples, since the search
     tries a hundred ranges one after another.
     """
-    silent = []
+    silent, acts = [], _acts(model)
     for name, values in samples.items():
-        unit, module = _modules(model)[name]
-        watcher = _watcher(unit.layer.act).eval()  # type: ignore[union-attr,arg-type]
+        act, module = acts[name]
+        watcher = _watcher(act).eval()
         with torch.no_grad(), calibration_mode(watcher):
             watcher(values)
         found = _scaling(watcher).value.detach()
@@ -312,5 +322,5 @@ def _calibrate(model: MultiExitNet, samples: Mapping[str, Tensor]) -> list[str]:
             silent.append(name)
             continue
         with torch.no_grad():
-            _scaling(module.act).value.copy_(found)
+            _scaling(module).value.copy_(found)
     return [f"{name} gives 0 for all calibration images; its range is the one that training starts with" for name in silent]

@@ -3,7 +3,20 @@ its arrays. Nothing here needs torch."""
 
 from typing import Any
 
-from quant_models.networks.spec import INPUT_BITS, Conv, GlobalPool, Linear, MaxPool, NetSpec, Size, Unit, both, trace
+from quant_models.networks.spec import (
+    INPUT_BITS,
+    Add,
+    Conv,
+    GlobalPool,
+    Linear,
+    MaxPool,
+    NetSpec,
+    Requantise,
+    Size,
+    Unit,
+    both,
+    trace,
+)
 
 __all__ = ["Shapes", "describe"]
 
@@ -14,10 +27,14 @@ def describe(spec: NetSpec) -> tuple[dict[str, Any], Shapes]:
     """``meta`` of ``golden.npz`` but for the heads' ``scale``, and the shapes of the arrays that it names, by key."""
     blocks: dict[str, list[dict[str, Any]]] = {key: [{"layers": []} for _ in range(spec.exits)] for key in ("stage", "head", "gate")}
     shapes: Shapes = {}
+    # Only where paths fork the description says what each layer reads.
+    version = 2 if any(isinstance(unit.layer, Add) for _, _, unit in trace(spec)) else 1
     for where, index, unit in trace(spec):
-        blocks[where][index]["layers"].append(_layer(unit, shapes))
+        record = _layer(unit, shapes)
+        blocks[where][index]["layers"].append({**record, "inputs": list(unit.inputs)} if version > 1 else record)
     image = {"height": spec.height, "width": spec.width, "channels": spec.channels, "bits": INPUT_BITS, "signed": False}
-    meta = {"version": 1, "name": spec.name, "classes": spec.classes, "input": image, "stages": blocks["stage"], "heads": blocks["head"]}
+    meta = {"version": version, "name": spec.name, "classes": spec.classes, "input": image}
+    meta |= {"stages": blocks["stage"], "heads": blocks["head"]}
     if spec.gates:
         meta["gates"] = blocks["gate"]
     return meta, shapes
@@ -35,6 +52,8 @@ def _layer(unit: Unit, shapes: Shapes) -> dict[str, Any]:
         return {**record, "kind": "maxpool", "kernel": _size(layer.kernel), "stride": _size(layer.stride)}
     if isinstance(layer, GlobalPool):
         record |= {"kind": "global_sum"}
+    elif isinstance(layer, Add | Requantise):
+        record |= {"kind": "add" if isinstance(layer, Add) else "threshold"}
     else:
         record |= {"weight": f"{unit.name}.weight", "weight_bits": layer.weight_bits, "in_bits": unit.in_bits, "in_signed": unit.in_signed}
         height, width, channels = unit.in_shape

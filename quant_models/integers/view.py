@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from quant_models.errors import QuantModelError
 from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import Conv, GlobalPool, Linear, MaxPool, Unit, trace
+from quant_models.networks.spec import IMAGE, Add, Conv, GlobalPool, Linear, MaxPool, Requantise, Unit, trace
 
 __all__ = ["IntegerLayer", "frozen", "integer_layers", "integer_logits", "integer_outputs", "logit_scales", "thresholds"]
 
@@ -53,10 +53,12 @@ class IntegerLayer:
     norm: Any = None
     act: Any = None
 
-    def accumulate(self, x: Tensor) -> Tensor:
-        """Integer accumulators (int64) of integer inputs ``[n, channels, height, width]`` (or ``[n, size]``), int64; max-pool
-        gives its outputs."""
+    def accumulate(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Integer accumulators (int64) of integer inputs ``[n, channels, height, width]`` (or ``[n, size]``), int64, of a sum one for each
+        of its inputs; max-pool gives its outputs."""
         layer = self.unit.layer
+        if isinstance(layer, Add | Requantise):
+            return sum(others, x)
         real = x.to(self._exact(x))
         if isinstance(layer, MaxPool):
             real = functional.max_pool2d(real, layer.kernel, layer.stride)
@@ -98,16 +100,15 @@ def _whole(quantised: Any) -> Tensor:
 
 def _steps(model: MultiExitNet) -> Iterator[IntegerLayer]:
     probe = torch.zeros(1, 1)
-    fork = entering = model.input_quant(probe)
-    block: tuple[str, int] | None = None
+    # What each unit gives, for its scale.
+    given = {IMAGE: model.input_quant(probe)}
     for where, k, unit in trace(model.spec):
-        if block != (where, k):
-            # The last stage's output enters, whether a stage or a head begins: an empty stage passes it on.
-            entering, block = fork, (where, k)
+        entering = given[unit.inputs[0]]
         module: Any = model.block(where, k)[unit.name]
         if isinstance(module, nn.Sequential):
             module = module[1]
         layer = unit.layer
+        act = model.block(where, k)[unit.shared].same if unit.shared else getattr(module, "act", None)
         common: dict[str, Any] = {"where": where, "index": k, "unit": unit}
         if isinstance(layer, MaxPool):
             yield IntegerLayer(**common)
@@ -115,18 +116,15 @@ def _steps(model: MultiExitNet) -> Iterator[IntegerLayer]:
             weight = module.quant_weight()
             bias = module.bias_quant(module.bias, entering, weight)
             yield IntegerLayer(**common, weight=_whole(weight), scale=(entering.scale * weight.scale).reshape(1), bias=_whole(bias))
-        elif isinstance(layer, GlobalPool):
-            yield IntegerLayer(**common, scale=entering.scale.reshape(1), act=module.act)
-            entering = module.act(probe)
+        elif isinstance(layer, GlobalPool | Add | Requantise):
+            yield IntegerLayer(**common, scale=entering.scale.reshape(1), act=act)
         else:
             weight = module.linear.quant_weight()
             yield IntegerLayer(
                 **common, weight=_whole(weight), scale=(entering.scale * weight.scale).reshape(-1), offset=module.linear.bias,
-                norm=module.norm, act=module.act,
+                norm=module.norm, act=act,
             )
-            entering = module.act(probe)
-        if where == "stage":
-            fork = entering
+        given[unit.name] = entering if act is None else act(probe)
 
 
 def integer_layers(model: MultiExitNet) -> list[IntegerLayer]:
@@ -184,18 +182,13 @@ def integer_outputs(
     with frozen(model):
         layers = integer_layers(model)
         for start in range(0, len(images), batch):
-            fork = x = torch.from_numpy(images[start : start + batch].astype(np.int64).transpose(0, 3, 1, 2))
-            block: tuple[str, int] | None = None
+            made = {IMAGE: torch.from_numpy(images[start : start + batch].astype(np.int64).transpose(0, 3, 1, 2))}
             for layer in layers:
-                if block != (layer.where, layer.index):
-                    x, block = fork, (layer.where, layer.index)
-                acc = layer.accumulate(x)
+                acc = layer.accumulate(*(made[name] for name in layer.unit.inputs))
                 if layer.bias is not None:
                     found[layer.where, layer.index].append((acc + layer.bias).numpy())
                 else:
-                    x = acc if layer.act is None else layer.respond(acc)
-                    if layer.where == "stage":
-                        fork = x
+                    made[layer.unit.name] = acc if layer.act is None else layer.respond(acc)
             if progress is not None:
                 progress(len(images[start : start + batch]))
     empty = np.zeros((0, spec.classes), np.int64)

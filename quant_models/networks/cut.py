@@ -8,11 +8,11 @@ from pathlib import Path
 from quant_models.errors import QuantModelError
 from quant_models.networks.checkpoint import Checkpoint, load_checkpoint
 from quant_models.networks.layouts import Layers, backbone, blocks
-from quant_models.networks.spec import Conv, GlobalPool, Linear, MaxPool, NetSpec, Unit, trace
+from quant_models.networks.spec import Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Residual, Unit, trace
 
 __all__ = ["cut"]
 
-KINDS = {Conv: "convolution", MaxPool: "max-pool", GlobalPool: "global pool", Linear: "linear"}
+KINDS = {Conv: "convolution", MaxPool: "max-pool", GlobalPool: "global pool", Linear: "linear", Residual: "residual block"}
 
 
 def cut(path: Path, spec: NetSpec, exits: Sequence[int] | None = None, *, other_bits: bool = False) -> Checkpoint:
@@ -68,10 +68,16 @@ def _without_bits(layer: object) -> object:
     if isinstance(layer, Conv | Linear):
         act = None if layer.act is None else replace(layer.act, bits=2)
         return replace(layer, weight_bits=2, act=act)  # type: ignore[arg-type]
+    if isinstance(layer, Residual):
+        body, shortcut = (tuple(map(_without_bits, path)) for path in (layer.body, layer.shortcut))
+        return replace(layer, body=body, shortcut=shortcut, act=replace(layer.act, bits=2))  # type: ignore[arg-type]
     return replace(layer, act=replace(layer.act, bits=2)) if isinstance(layer, GlobalPool) else layer
 
 
 def _bits(layer: object) -> str:
+    if isinstance(layer, Residual):
+        inner = "; ".join(map(_bits, (*layer.body, *layer.shortcut)))
+        return f"a residual block of {inner}, act_bits={layer.act.bits} of the sum"
     act = getattr(layer, "act", None)
     return f"weight_bits={getattr(layer, 'weight_bits', None)}, act_bits={act.bits if act is not None else None}"
 
@@ -106,4 +112,8 @@ def _place(spec: NetSpec, depth: int) -> str:
 
 
 def _told(layers: Layers) -> str:
-    return ", ".join(f"{KINDS[type(layer)]} {layer.out}" if isinstance(layer, Conv | Linear) else KINDS[type(layer)] for layer in layers)
+    def size(layer: LayerSpec) -> str:
+        layer = layer.body[-1] if isinstance(layer, Residual) else layer
+        return f" {layer.out}" if isinstance(layer, Conv | Linear) else ""
+
+    return ", ".join(f"{KINDS[type(layer)]}{size(layer)}" for layer in layers)

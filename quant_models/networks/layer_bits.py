@@ -2,21 +2,25 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.spec import GlobalPool, LayerSpec, MaxPool, NetSpec, trace
+from quant_models.networks.spec import Add, Conv, LayerSpec, Linear, MaxPool, NetSpec, Residual, Unit, UnitLayer, trace
 
 __all__ = ["with_bits"]
 
 
 def with_bits(spec: NetSpec, bits: Mapping[str, tuple[int | None, int | None]]) -> NetSpec:
     """``spec`` with other bit widths, 2 to 8, in some layers: by the names of :func:`quant_models.networks.spec.trace`, (weight,
-    activation), None for one that stays.
+    activation), None for one that stays. Activation bits of the last convolution of a residual block's body are those of the quantiser that
+    the shortcut shares.
 
     Raises :class:`QuantModelError` for a layer that there is not or that has no such bits, naming those there are.
     """
-    there = {unit.name: _has(unit.layer) for _, _, unit in trace(spec)}
+    units = [unit for _, _, unit in trace(spec)]
+    followers = {unit.inputs[1] for unit in units if isinstance(unit.layer, Add)}
+    there = {unit.name: _has(unit, followers) for unit in units}
     for name, (weight, act) in bits.items():
         if not there.get(name):
             known = ", ".join(key for key, has in there.items() if has)
@@ -24,21 +28,41 @@ def with_bits(spec: NetSpec, bits: Mapping[str, tuple[int | None, int | None]]) 
         for kind, value in (("weight", weight), ("act", act)):
             if value is not None and kind not in there[name]:
                 raise QuantModelError(f"layer {name} has no {kind} bits, only {' and '.join(there[name])} bits")
-    changed: dict[tuple[str, int], list[LayerSpec]] = defaultdict(list)
+    changed: dict[tuple[str, int], list[UnitLayer]] = defaultdict(list)
     for where, k, unit in trace(spec):
         changed[where, k].append(_changed(unit.layer, *bits.get(unit.name, (None, None))))
-    stages, heads, gates = (tuple(tuple(changed[where, k]) for k in range(spec.exits)) for where in ("stage", "head", "gate"))
-    return dataclasses.replace(spec, stages=stages, heads=heads, gates=gates)
+
+    def part(where: str, blocks: tuple[tuple[LayerSpec, ...], ...]) -> tuple[tuple[LayerSpec, ...], ...]:
+        return tuple(_rebuilt(block, iter(changed[where, k])) for k, block in enumerate(blocks))
+
+    return dataclasses.replace(spec, stages=part("stage", spec.stages), heads=part("head", spec.heads), gates=part("gate", spec.gates))
 
 
-def _has(layer: LayerSpec) -> tuple[str, ...]:
-    """Which bit widths ``layer`` has."""
-    weight = () if isinstance(layer, MaxPool | GlobalPool) else ("weight",)
-    return weight if getattr(layer, "act", None) is None else (*weight, "act")
+def _rebuilt(layers: tuple[LayerSpec, ...], units: Iterator[UnitLayer]) -> tuple[LayerSpec, ...]:
+    """``layers`` of the ``units`` that they were taken apart into."""
+    found: list[Any] = []
+    for layer in layers:
+        if not isinstance(layer, Residual):
+            found.append(next(units))
+            continue
+        body: list[Any] = [next(units) for _ in layer.body]
+        shortcut: list[Any] = [next(units) for _ in layer.shortcut or (None,)]
+        # The shortcut ends at the body's quantiser.
+        shortcut[-1] = dataclasses.replace(shortcut[-1], act=body[-1].act)
+        total: Any = next(units)
+        found.append(Residual(body=tuple(body), shortcut=tuple(shortcut) if layer.shortcut else (), act=total.act))
+    return tuple(found)
 
 
-def _changed(layer: LayerSpec, weight: int | None, act: int | None) -> LayerSpec:
-    if weight is not None and not isinstance(layer, MaxPool | GlobalPool):
+def _has(unit: Unit, followers: set[str]) -> tuple[str, ...]:
+    """Which bit widths ``unit`` has; a shortcut of a residual block (``followers``) has the activation bits of the body."""
+    layer = unit.layer
+    weight = ("weight",) if isinstance(layer, Conv | Linear) else ()
+    return weight if getattr(layer, "act", None) is None or unit.name in followers else (*weight, "act")
+
+
+def _changed(layer: UnitLayer, weight: int | None, act: int | None) -> UnitLayer:
+    if weight is not None and isinstance(layer, Conv | Linear):
         layer = dataclasses.replace(layer, weight_bits=weight)
     if act is not None and not isinstance(layer, MaxPool) and layer.act is not None:
         layer = dataclasses.replace(layer, act=dataclasses.replace(layer.act, bits=act))

@@ -1,7 +1,7 @@
 """Where the exits of a network stand and which heads they have, chosen freely over the backbone of a preset.
 
-The backbone is all stages of the preset one after another, cut into blocks: a block begins at each convolution. An early exit comes
-after a block, the last one excepted; there the final head stands, which is always the preset's last.
+The backbone is all stages of the preset one after another, cut into blocks: a block begins at each convolution or residual block. An early
+exit comes after a block, the last one excepted; there the final head stands, which is always the preset's last.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from itertools import accumulate
 
 from quant_models.errors import QuantModelError
 from quant_models.networks.presets import Shape, preset
-from quant_models.networks.spec import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Size, trace
+from quant_models.networks.spec import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Residual, Size, trace
 
 __all__ = ["HEADS", "HeadForm", "Outline", "backbone", "blocks", "head_layers", "layout", "outline", "place", "places"]
 
@@ -112,10 +112,10 @@ def backbone(spec: NetSpec) -> Layers:
 
 
 def blocks(spec: NetSpec) -> tuple[Layers, ...]:
-    """The backbone of ``spec`` cut before each convolution but the first."""
+    """The backbone of ``spec`` cut before each convolution and residual block but the first."""
     found: list[list[LayerSpec]] = []
     for layer in backbone(spec):
-        if isinstance(layer, Conv) or not found:
+        if isinstance(layer, Conv | Residual) or not found:
             found.append([])
         found[-1].append(layer)
     return tuple(map(tuple, found))
@@ -198,5 +198,10 @@ def _head(
 
 def _channels(spec: NetSpec) -> list[int]:
     """Channels of the feature map after each block."""
-    after = [unit.out_shape[2] for where, _, unit in trace(spec) if where == "stage"]
-    return [after[end - 1] for end in accumulate(len(block) for block in blocks(spec))]
+    found, at = [], spec.channels
+    for block in blocks(spec):
+        for layer in block:
+            last = layer.body[-1] if isinstance(layer, Residual) else layer
+            at = last.out if isinstance(last, Conv | Linear) else at
+        found.append(at)
+    return found

@@ -1,5 +1,6 @@
 """The Brevitas module of a multi-exit network's description (:class:`quant_models.networks.spec.NetSpec`)."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from brevitas.quant import (
 )
 from torch import Tensor, nn
 
-from quant_models.networks.spec import INPUT_BITS, Activation, Conv, GlobalPool, MaxPool, NetSpec, Unit, trace
+from quant_models.networks.spec import INPUT_BITS, Activation, Add, Conv, GlobalPool, MaxPool, NetSpec, Requantise, Unit, trace
 
 __all__ = ["MIN_GAMMA", "MultiExitNet"]
 
@@ -56,6 +57,17 @@ class _Affine(nn.Module):
         return self.act(self.norm(self.linear(x)))
 
 
+class _Sum(nn.Module):
+    """The sum of two feature maps, each through the quantiser ``same`` first, then its activation quantiser."""
+
+    def __init__(self, same: nn.Module, act: nn.Module) -> None:
+        super().__init__()
+        self.same, self.act = same, act
+
+    def forward(self, body: Any, shortcut: Any) -> Any:
+        return self.act(self.same(body) + self.same(shortcut))
+
+
 class _Pooled(nn.Module):
     """Global average pool, then its activation quantiser."""
 
@@ -73,11 +85,17 @@ def _module(unit: Unit) -> nn.Module:
         return nn.MaxPool2d(layer.kernel, layer.stride)
     if isinstance(layer, GlobalPool):
         return _Pooled(_activation(layer.act, POOLED_RANGE))
+    if isinstance(layer, Add):
+        return _Sum(_activation(layer.shared, ACT_RANGE), _activation(layer.act, ACT_RANGE))
+    if isinstance(layer, Requantise):
+        return nn.Identity()
     channels = unit.in_shape[2]
     weights: dict[str, Any] = {"weight_quant": Int8WeightPerChannelFloat, "weight_bit_width": layer.weight_bits}
     if isinstance(layer, Conv):
         conv = QuantConv2d(channels, layer.out, layer.kernel, stride=layer.stride, padding=layer.pad, bias=True, **weights)
-        return _Affine(conv, nn.BatchNorm2d(layer.out), _activation(layer.act, ACT_RANGE))
+        # Of a shared quantiser the sum has the module.
+        act = nn.Identity() if unit.shared else _activation(layer.act, ACT_RANGE)
+        return _Affine(conv, nn.BatchNorm2d(layer.out), act)
     size = channels * unit.in_shape[0] * unit.in_shape[1]
     if layer.act is None:
         weights["weight_quant"] = Int8WeightPerTensorFloat
@@ -102,6 +120,9 @@ class MultiExitNet(nn.Module):
         self.spec = spec
         self.input_quant = self._entry()
         self.stages, self.heads, self.gates = (nn.ModuleList(nn.ModuleDict() for _ in spec.stages) for _ in range(3))
+        self._reads: dict[tuple[str, int], list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
+        for where, k, unit in trace(spec):
+            self._reads[where, k].append((unit.name, unit.inputs))
         # Gate heads last: the others' random numbers are then those of the network without them.
         for where, k, unit in sorted(trace(spec), key=lambda item: item[0] == "gate"):
             self.block(where, k)[unit.name] = self._layer(unit)
@@ -122,24 +143,26 @@ class MultiExitNet(nn.Module):
     def features(self, x: Tensor) -> Iterator[Any]:
         """What each stage gives of images as :meth:`forward` takes them, first stage first, computed as it is asked for."""
         features: Any = self.input_quant(x)
-        for stage in self.stages:
-            for module in stage.values():
-                features = module(features)
+        for k in range(self.spec.exits):
+            features = self._run("stage", k, features)
             yield features
 
     def head(self, k: int, features: Any) -> Tensor:
         """Float logits ``[n, classes]`` of exit ``k`` from what stage ``k`` gives."""
-        for module in self.heads[k].values():
-            features = module(features)
-        logits: Tensor = features
+        logits: Tensor = self._run("head", k, features)
         return logits
 
     def gate(self, k: int, features: Any) -> Tensor:
         """Float logits ``[n, 1]`` of the gate head of exit ``k`` from what stage ``k`` gives."""
-        for module in self.gates[k].values():
-            features = module(features)
-        logits: Tensor = features
+        logits: Tensor = self._run("gate", k, features)
         return logits
+
+    def _run(self, where: str, k: int, features: Any) -> Any:
+        block, made = self.block(where, k), dict[str, Any]()
+        found = features
+        for name, inputs in self._reads[where, k]:
+            made[name] = found = block[name](*(made.get(item, features) for item in inputs))
+        return found
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Float logits ``[n, classes]`` per exit from float images ``[n, channels, height, width]`` in 0 to 255/256."""

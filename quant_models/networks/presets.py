@@ -7,9 +7,9 @@
 from collections.abc import Callable
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.spec import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Size
+from quant_models.networks.spec import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Residual, Size
 
-__all__ = ["PRESETS", "Shape", "b_alexnet", "b_lenet", "digits", "har", "preset", "triple_wins"]
+__all__ = ["PRESETS", "Shape", "b_alexnet", "b_lenet", "digits", "har", "preset", "resnet8", "triple_wins"]
 
 Shape = tuple[int, int, int]
 
@@ -23,6 +23,13 @@ class _Layers:
 
     def conv(self, out: int, kernel: Size, pad: Size, stride: Size = 1, act: Activation | None = None) -> Conv:
         return Conv(out=out, kernel=kernel, pad=pad, stride=stride, weight_bits=self.bits, act=act or self.relu)
+
+    def residual(self, channels: int, out: int) -> Residual:
+        """Two 3x3 convolutions of ``channels`` to ``out``; where these differ the first has stride 2, and the shortcut is a projection."""
+        stride = 1 if channels == out else 2
+        shared = Activation(kind="identity", bits=min(self.relu.bits + 1, 8))
+        project = () if channels == out else (self.conv(out, 1, 0, stride, shared),)
+        return Residual(body=(self.conv(out, 3, 1, stride), self.conv(out, 3, 1, 1, shared)), shortcut=project, act=self.relu)
 
     def fc(self, out: int, act: Activation | None = None) -> Linear:
         return Linear(out=out, weight_bits=self.bits, act=act)
@@ -103,8 +110,24 @@ def har(weight_bits: int = 4, act_bits: int = 4, classes: int = 6, shape: Shape 
     return _net("har", shape, classes, stages, heads)
 
 
+def resnet8(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: Shape = (32, 32, 3)) -> NetSpec:
+    """ResNet-8 as MLPerf Tiny has it for 32x32x3, with exits after its first and its second block: a convolution to 16 channels, three
+    residual blocks of two 3x3 convolutions, of 16, 32 and 64 channels, of which the second and third halve the map and project the
+    shortcut, global average pool and one linear layer. Both early heads are a 3x3 convolution of stride 2 to twice the channels, a global
+    average pool and one linear layer.
+
+    Both operands of a sum go through one signed quantiser of ``act_bits`` + 1 (8 at most): so wide, it can hold the skip's integers as they
+    are.
+    """
+    q = _Layers(weight_bits, act_bits)
+    stages: tuple[tuple[LayerSpec, ...], ...] = ((q.conv(16, 3, 1), q.residual(16, 16)), (q.residual(16, 32),), (q.residual(32, 64),))
+    average = (GlobalPool(act=q.relu), q.fc(classes))
+    heads: tuple[tuple[LayerSpec, ...], ...] = ((q.conv(32, 3, 1, 2), *average), (q.conv(64, 3, 1, 2), *average), average)
+    return _net("resnet8", shape, classes, stages, heads)
+
+
 PRESETS: dict[str, Callable[..., NetSpec]] = {
-    "digits": digits, "b_lenet": b_lenet, "triple_wins": triple_wins, "b_alexnet": b_alexnet, "har": har,
+    "digits": digits, "b_lenet": b_lenet, "triple_wins": triple_wins, "b_alexnet": b_alexnet, "har": har, "resnet8": resnet8,
 }
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec
+from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec, Residual
 
 torch.set_num_threads(1)
 
@@ -24,6 +24,28 @@ def build_spec(weight_bits=4, act_bits=4):
             (Linear(out=4, **bits),),
             (GlobalPool(act=relu), Linear(out=4, **bits)),
         ),
+    )
+
+
+def residual_spec(weight_bits=4, act_bits=4):
+    """Residual blocks of every kind for the images of :func:`build_spec`: the skip as it is and through a convolution, one with a pool in a
+    head, a sum without ReLU behind."""
+    relu, signed = Activation(bits=act_bits), Activation(kind="identity", bits=act_bits)
+    shared, bits = Activation(kind="identity", bits=min(act_bits + 1, 8)), {"weight_bits": weight_bits}
+    block = Residual(body=(Conv(out=5, kernel=3, pad=1, act=relu, **bits), Conv(out=5, kernel=3, pad=1, act=shared, **bits)), act=relu)
+    down = Residual(
+        body=(Conv(out=6, kernel=3, pad=1, stride=2, act=relu, **bits), Conv(out=6, kernel=3, pad=1, act=shared, **bits)),
+        shortcut=(Conv(out=6, kernel=1, stride=2, act=shared, **bits),), act=signed,
+    )
+    pooled = Residual(
+        body=(Conv(out=3, kernel=2, act=signed, **bits),),
+        shortcut=(MaxPool(kernel=2, stride=1), Conv(out=3, kernel=1, act=signed, **bits)), act=relu,
+    )
+    return NetSpec(
+        name="skips", height=9, width=7, channels=2, classes=4,
+        stages=((Conv(out=5, kernel=3, pad=1, act=relu, **bits), block, block), (down,), (MaxPool(kernel=2, stride=2),)),
+        heads=((MaxPool(kernel=3, stride=2), pooled, Linear(out=4, **bits)), (Linear(out=4, **bits),),
+               (GlobalPool(act=relu), Linear(out=4, **bits))),
     )
 
 

@@ -5,6 +5,7 @@ from build_flows.finn_bridge.compile_graph import compile_graph
 from build_flows.finn_bridge.errors import CompileError
 from quant_models.networks.presets import preset
 from sim import golden
+from tests.quant_models.conftest import residual_spec
 
 from .conftest import PART, export, folding, spec
 
@@ -38,6 +39,13 @@ def test_narrow_and_wide_types(tmp_path, weight_bits, act_bits):
     folder = export(tmp_path / "net", spec(weight_bits, act_bits))
     graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folding(folder, 11), PART, 100.0, tmp_path / "rtl")
     check_agreement(graph, folder, pictures(6))
+
+
+def test_residual_blocks(tmp_path):
+    folder = export(tmp_path / "net", residual_spec())
+    graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folding(folder, 5), PART, 100.0, tmp_path / "rtl")
+    check_agreement(graph, folder, pictures(12))
+    assert {layer.op for layer in graph.layers} >= {"StreamAdd_rtl", "StreamFork_rtl"}
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from quant_models.networks.presets import PRESETS, preset
 from quant_models.training.evaluate import evaluate
 from quant_models.training.schemes import ExitsOnly
 from quant_models.training.train import TrainSettings, train
-from tests.quant_models.conftest import build_spec
+from tests.quant_models.conftest import build_spec, residual_spec
 
 SETTINGS = TrainSettings(epochs=3, batch=40, seed=5)
 
@@ -24,9 +24,8 @@ def few():
     return dataclasses.replace(data, x_train=data.x_train[:240], y_train=data.y_train[:240])
 
 
-@pytest.mark.parametrize("name", [*PRESETS, "tiny"])
-def test_it_has_the_layers_and_names_of_the_quantised_network(name):
-    spec = build_spec() if name == "tiny" else preset(name)
+@pytest.mark.parametrize("spec", [*map(preset, PRESETS), build_spec(), residual_spec()], ids=lambda spec: spec.name)
+def test_it_has_the_layers_and_names_of_the_quantised_network(spec):
     quantised, twin = MultiExitNet(spec).state_dict(), FloatNet(spec).state_dict()
     assert {key: value.shape for key, value in twin.items()} == {
         key: value.shape for key, value in quantised.items() if "_quant" not in key and ".act." not in key
@@ -62,6 +61,22 @@ def test_it_computes_what_its_layers_say():
         found = model(x)
     assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(found, wanted, strict=True))
     assert bool((second < 0).any())
+
+
+def test_a_sum_is_of_both_paths():
+    torch.manual_seed(0)
+    model = FloatNet(residual_spec()).eval()
+    x = torch.rand(6, 2, 9, 7)
+    block, first = model.stages[1], model.stages[0]
+    with torch.no_grad():
+        begun = first["stage0_conv0"](x)
+        once = (first["stage0_conv2"](first["stage0_conv1"](begun)) + begun).relu()
+        twice = (first["stage0_conv4"](first["stage0_conv3"](once)) + once).relu()
+        down = block["stage1_conv1"](block["stage1_conv0"](twice)) + block["stage1_conv2"](twice)
+        found = [*model.features(x)]
+    assert torch.equal(found[0], twice)
+    assert torch.equal(found[1], down)
+    assert bool((down < 0).any())
 
 
 def test_training_writes_the_plain_state_and_learns(tmp_path, few):

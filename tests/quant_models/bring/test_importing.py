@@ -20,7 +20,7 @@ from quant_models.networks.presets import preset
 from quant_models.networks.spec import trace
 from quant_models.training.evaluate import evaluate
 from quant_models.training.train import TrainSettings
-from tests.quant_models.conftest import build_spec
+from tests.quant_models.conftest import build_spec, residual_spec
 
 OURS = seen_pixels(1, 256)
 
@@ -110,10 +110,10 @@ def same(one, other, tolerance=1e-4):
     return all(torch.allclose(a, b, atol=tolerance * float(b.abs().max())) for a, b in zip(one, other, strict=True))
 
 
+@pytest.mark.parametrize("spec", [build_spec(), residual_spec()], ids=lambda spec: spec.name)
 @pytest.mark.parametrize("norm", [True, False])
 @torch.no_grad()
-def test_every_gamma_is_positive_and_nothing_has_changed(norm):
-    spec = build_spec()
+def test_every_gamma_is_positive_and_nothing_has_changed(norm, spec):
     model, x = noisy(spec, norm), torch.rand(20, 2, 9, 7)
     found, notes = folded(spec, model, seen_pixels(2, 256))
     assert notes == []
@@ -215,6 +215,38 @@ def test_samples_are_what_goes_into_each_activation(monkeypatch):
     few = importing._samples(model, list(x.split(20)))["stage0_conv0"]
     assert len(few) == 3 * 34
     assert set(few.tolist()) <= set(wanted.tolist())
+
+
+def test_both_paths_of_a_sum_set_the_range_before_it():
+    spec = residual_spec()
+    model, x = noisy(spec), torch.rand(30, 2, 9, 7)
+    entering = []
+    total = model.stages[0]["stage0_add0"]
+    total.register_forward_pre_hook(lambda module, args: entering.extend(item.flatten() for item in args))
+    found = importing._samples(model, [x])
+    assert torch.equal(found["stage0_add0.same"].sort().values, torch.cat(entering).sort().values)
+    assert torch.equal(found["stage0_add0"].sort().values, (entering[0] + entering[1]).sort().values)
+    own = {name for name in found if not name.endswith(".same")}
+    assert own == {unit.name for _, _, unit in trace(spec) if getattr(unit.layer, "act", None) and not unit.shared}
+    quantised = MultiExitNet(spec)
+    before = float(importing._scaling(quantised.stages[0]["stage0_add0"].same).value)
+    importing._calibrate(quantised, found)
+    same, values = quantised.stages[0]["stage0_add0"].same.eval(), found["stage0_add0.same"]
+    assert float(importing._scaling(same).value) != before
+    step = float(same(torch.zeros(1, 1)).scale)
+
+    def error(step):
+        return float(((values / step).round().clamp(-16, 15) * step - values).square().mean())
+
+    assert error(step) <= min(error(step * factor) for factor in (0.5, 0.7, 0.85, 1.2, 1.5, 2)) * 1.01
+
+
+def test_a_network_with_residual_blocks_is_about_as_good_in_8_bits(data, tmp_path):
+    spec = preset("resnet8", 8, 8, shape=(8, 8, 1))
+    train_float(spec, data, TrainSettings(epochs=3, batch=64, seed=5), tmp_path / "net.safetensors")
+    found = imported(data, tmp_path / "net.safetensors", spec)
+    assert right(found.float_exits)[-1] > 0.8
+    assert (right(found.float_exits) - right(found.exits)).max() <= 0.01 + 1e-9
 
 
 @pytest.mark.parametrize(("key", "value", "message"), [

@@ -14,7 +14,7 @@ from quant_models.integers.gate_units import gate_units
 from quant_models.integers.view import integer_logits, integer_outputs, logit_scales
 from quant_models.networks.presets import preset
 from quant_models.networks.spec import Activation, GlobalPool, Linear, MaxPool
-from tests.quant_models.conftest import build_model, build_spec
+from tests.quant_models.conftest import build_model, build_spec, residual_spec
 
 
 def both(size):
@@ -31,11 +31,13 @@ def windows(x, kernel, pad, stride):
 def evaluate(meta, arrays, images):
     """golden.npz read by its specification alone: plain integer numpy, NHWC."""
 
-    def layer(item, x):
+    def layer(item, x, *others):
         if item["kind"] == "maxpool":
             return windows(x, item["kernel"], 0, item["stride"]).max((-1, -2))
         if item["kind"] == "global_sum":
             acc = x.sum((1, 2), keepdims=True)
+        elif item["kind"] in ("add", "threshold"):
+            acc = sum(others, x)
         elif item["kind"] == "conv":
             weight = arrays[item["weight"]].astype(np.int64)
             acc = np.einsum("nhwcyx,oyxc->nhwo", windows(x, item["kernel"], item["pad"], item["stride"]), weight)
@@ -47,22 +49,27 @@ def evaluate(meta, arrays, images):
         assert item["out_min"] == (-(2 ** (item["out_bits"] - 1)) if item["out_signed"] else 0)
         return item["out_min"] + (acc[..., np.newaxis] >= steps).sum(-1)
 
+    def read(item, before):
+        return [given[name] for name in item["inputs"]] if "inputs" in item else [before]
+
     features, logits, gates = images.astype(np.int64), [], []
+    given = {"image": features}
     for stage, head, gate in zip(meta["stages"], meta["heads"], meta.get("gates", [{"layers": []}] * len(meta["heads"])), strict=True):
         for item in stage["layers"]:
-            features = layer(item, features)
+            features = given[item["name"]] = layer(item, *read(item, features))
         for part, found in ((head, logits), (gate, gates)):
             out = features
             for item in part["layers"]:
-                out = layer(item, out)
+                out = given[item["name"]] = layer(item, *read(item, out))
             if part["layers"]:
                 found.append(out)
     return logits + gates
 
 
+@pytest.mark.parametrize("spec", [build_spec, residual_spec])
 @pytest.mark.parametrize("bits", [(4, 4), (2, 3), (8, 8)])
-def test_golden_evaluated_by_its_specification_gives_the_integer_view(tmp_path, images, bits):
-    model = build_model(build_spec(*bits))
+def test_golden_evaluated_by_its_specification_gives_the_integer_view(tmp_path, images, spec, bits):
+    model = build_model(spec(*bits))
     path = tmp_path / "golden.npz"
     export_golden(model, path)
     with np.load(path, allow_pickle=False) as file:

@@ -8,12 +8,13 @@ import torch
 from quant_models.errors import QuantModelError
 from quant_models.integers.view import REACH, IntegerLayer, frozen, integer_layers, integer_logits, logit_scales, thresholds
 from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, NetSpec, trace
-from tests.quant_models.conftest import build_model, build_spec
+from tests.quant_models.conftest import build_model, build_spec, residual_spec
 
 
+@pytest.mark.parametrize("spec", [build_spec, residual_spec])
 @pytest.mark.parametrize("bits", [(4, 4), (2, 2), (3, 5), (8, 8)])
-def test_integer_view_is_what_brevitas_computes_in_float(images, bits):
-    model = build_model(build_spec(*bits))
+def test_integer_view_is_what_brevitas_computes_in_float(images, spec, bits):
+    model = build_model(spec(*bits))
     logits = integer_logits(model, images, batch=16)
     with torch.no_grad():
         floats = model(torch.from_numpy(images).permute(0, 3, 1, 2) / 256)
@@ -38,6 +39,26 @@ def test_a_global_pool_is_the_mean_over_rows_and_columns():
         wanted = pool.act(x.float().mean((2, 3), keepdim=True) * pool.scale).int(float_datatype=False)
         found = (acc[:, :, 0, 0, None] >= steps).sum(2)
     assert torch.equal(found, wanted[:, :, 0, 0].long())
+    assert len(found.unique()) > 3
+
+
+def test_a_sum_adds_integers_of_one_scale():
+    model = build_model(residual_spec())
+    with frozen(model):
+        layers = {layer.unit.name: layer for layer in integer_layers(model)}
+        total = layers["stage0_add0"]
+        body, skip = (torch.randint(-16, 16, (20, 5, 9, 7), generator=torch.Generator().manual_seed(k)) for k in (1, 2))
+        acc = total.accumulate(body, skip)
+        assert torch.equal(acc, body + skip)
+        same = model.stages[0]["stage0_add0"].same
+        assert layers["stage0_conv2"].act is layers["stage0_act0"].act is same
+        assert float(total.scale) == float(same(torch.zeros(1, 1)).scale)
+        # What the skip makes of the integers that come in.
+        x = torch.arange(16).reshape(1, 1, 4, 4).expand(1, 5, 4, 4)
+        wanted = same(x * layers["stage0_act0"].scale).int(float_datatype=False).long()
+        steps = torch.from_numpy(thresholds(layers["stage0_act0"]))
+        found = (x[:, :, :, :, None] >= steps.reshape(1, 5, 1, 1, -1)).sum(-1) - 16
+    assert torch.equal(found, wanted)
     assert len(found.unique()) > 3
 
 

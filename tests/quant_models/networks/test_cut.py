@@ -11,6 +11,7 @@ from quant_models.integers.view import integer_logits, integer_outputs
 from quant_models.networks.checkpoint import Checkpoint, load_checkpoint, load_model, save_checkpoint
 from quant_models.networks.cut import cut
 from quant_models.networks.gate_layout import with_gates
+from quant_models.networks.layer_bits import with_bits
 from quant_models.networks.layouts import layout
 from quant_models.networks.presets import preset
 from tests.quant_models.conftest import build_model
@@ -41,6 +42,28 @@ def test_every_layout_computes_what_the_whole_network_does(tmp_path, trained, im
     whole = integer_logits(load_model(trained), images)
     for index, logits in zip([*chosen, 5], integer_logits(load_model(tmp_path / "cut.safetensors", spec), images), strict=True):
         assert np.array_equal(logits, whole[index])
+
+
+def test_residual_blocks_are_cut_between(tmp_path):
+    """Exits moved to other blocks of resnet8 take the weights along; other bits are told block by block."""
+    shape = (8, 8, 1)
+    model = build_model(layout("resnet8", [(0, "global"), (1, "preset"), (2, "preset")], shape=shape))
+    images = np.random.default_rng(2).integers(0, 256, (30, *shape), dtype=np.uint8)
+    whole, path = integer_logits(model, images), tmp_path / "all"
+    save_checkpoint(path, Checkpoint(spec=model.spec, model=model.state_dict()))
+    for exits, places in (([(2, "preset")], [2, 3]), ([], [3]), ([(0, "global"), (2, "preset")], [0, 2, 3])):
+        spec = layout("resnet8", exits, shape=shape)
+        save_checkpoint(tmp_path / "cut", cut(path, spec))
+        for place, logits in zip(places, integer_logits(load_model(tmp_path / "cut", spec), images), strict=True):
+            assert np.array_equal(logits, whole[place])
+    with pytest.raises(QuantModelError, match="layer 1 of its backbone is a residual block of weight_bits=4, act_bits=4; weight_bits=4, "
+                                              "act_bits=5, act_bits=4 of the sum, not a residual block of weight_bits=4, act_bits=4; "
+                                              "weight_bits=4, act_bits=5, act_bits=3 of the sum"):
+        cut(path, with_bits(layout("resnet8", [], shape=shape), {"stage0_add0": (None, 3)}))
+    with pytest.raises(QuantModelError, match=r"has another backbone: resnet8 \(convolution 16, residual block 16, residual block 32, "
+                                              r"residual block 64\), not digits"):
+        cut(path, preset("digits"))
+    cut(path, layout("resnet8", [], 3, 5, shape=shape), other_bits=True)
 
 
 def test_gate_heads_are_cut_out_with_their_exits(tmp_path, images):

@@ -6,7 +6,7 @@ from quant_models.errors import QuantModelError
 from quant_models.integers.export import golden
 from quant_models.networks.layer_bits import with_bits
 from quant_models.networks.spec import trace
-from tests.quant_models.conftest import build_model, build_spec
+from tests.quant_models.conftest import build_model, build_spec, residual_spec
 
 
 def widths(spec):
@@ -35,6 +35,26 @@ def test_the_exported_integers_have_them():
     assert meta["heads"][0]["layers"][0]["in_bits"] == 6
     assert 7 < abs(arrays[conv["weight"]]).max() <= 127
     assert abs(arrays[fc["weight"]]).max() == 1
+
+
+def test_a_residual_blocks_operands_change_together():
+    spec = residual_spec()
+    bits = {"stage0_conv2": (None, 7), "stage0_add1": (None, 3), "stage1_conv0": (8, 2), "stage1_conv1": (5, 6), "stage1_conv2": (3, None)}
+    changed = with_bits(spec, bits)
+    found, before = widths(changed), widths(spec)
+    assert (found["stage0_conv2"], found["stage0_act0"]) == ((4, 7), (None, 7))
+    assert found["stage0_add1"] == (None, 3)
+    assert (found["stage1_conv0"], found["stage1_conv1"], found["stage1_conv2"]) == ((8, 2), (5, 6), (3, 6))
+    same = {name: item for name, item in found.items() if name not in bits and name != "stage0_act0"}
+    assert same == {name: before[name] for name in same}
+    assert {unit.name: unit.in_bits for _, _, unit in trace(changed)}["stage0_add0"] == 7
+    assert with_bits(spec, {}) == spec
+
+
+@pytest.mark.parametrize("name", ["stage0_act0", "stage1_conv2"])
+def test_a_shortcut_has_the_bits_of_the_body(name):
+    with pytest.raises(QuantModelError, match=f"(layer {name} has no act bits, only weight bits|has no layer '{name}' with bit widths)"):
+        with_bits(residual_spec(), {name: (None, 3)})
 
 
 @pytest.mark.parametrize(("bits", "message"), [

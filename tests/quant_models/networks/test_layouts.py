@@ -10,7 +10,7 @@ from quant_models.exits.deciding import ExitLogits
 from quant_models.integers.view import integer_logits
 from quant_models.networks.layouts import HEADS, backbone, blocks, layout, outline, place, places
 from quant_models.networks.presets import PRESETS, preset
-from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec, trace
+from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec, Residual, trace
 from tests.quant_models.conftest import build_model
 
 RELU = Activation(bits=4)
@@ -28,6 +28,7 @@ def test_a_block_is_a_convolution_and_what_follows():
     assert [len(block) for block in blocks(preset("triple_wins"))] == [1, 2, 1, 2]
     assert [len(block) for block in blocks(preset("b_alexnet"))] == [2, 2, 1, 1, 2]
     assert all(isinstance(block[0], Conv) for block in blocks(preset("b_alexnet")))
+    assert [type(block[0]) for block in blocks(preset("resnet8"))] == [Conv, Residual, Residual, Residual]
     assert (places(preset("digits")), places(preset("b_lenet"))) == ((0, 1), (0,))
 
 
@@ -46,7 +47,8 @@ def test_every_head_fits_after_every_block(name, head):
     for _, _, unit in trace(spec):
         assert getattr(unit.layer, "weight_bits", 3) == 3
         act = getattr(unit.layer, "act", None)
-        assert act is None or act.bits == 5
+        # What goes into a sum has a sign more.
+        assert act is None or act.bits == (5 if unit.shared is None else 6)
 
 
 def test_heads_are_what_they_are_called():

@@ -5,6 +5,7 @@ import torch
 
 from quant_models.networks.net import MIN_GAMMA, MultiExitNet
 from quant_models.networks.spec import Activation, Conv, Linear, MaxPool
+from tests.quant_models.conftest import build_model, residual_spec
 from tests.quant_models.networks.specs import spec
 
 
@@ -31,6 +32,29 @@ def test_forward_gives_logits_of_every_exit():
     logits = model(torch.rand(7, 2, 6, 5))
     assert [tuple(item.shape) for item in logits] == [(7, 3), (7, 3)]
     assert all(isinstance(item, torch.Tensor) for item in logits)
+
+
+def test_both_operands_of_a_sum_are_integers_of_one_scale():
+    model = build_model(residual_spec())
+    entering, total = [], model.stages[1]["stage1_add0"]
+    hook = total.same.register_forward_hook(lambda module, args, out: entering.append(out))
+    x = torch.rand(7, 2, 9, 7)
+    with torch.no_grad():
+        first, second, _ = model.features(x)
+        body = model.stages[1]["stage1_conv1"](model.stages[1]["stage1_conv0"](first))
+        skip = model.stages[1]["stage1_conv2"](first)
+    hook.remove()
+    assert len(entering) == 2
+    assert entering[0].scale == entering[1].scale
+    for found, real in zip(entering, (body, skip), strict=True):
+        assert torch.equal(found.value, total.same(real).value)
+        whole = found.int()
+        assert (int(whole.min()) < 0 < int(whole.max()), int(whole.abs().max()) <= 16) == (True, True)
+    assert torch.equal(second.value, total.act(entering[0].value + entering[1].value).value)
+    # A skip as it is, through the same quantiser.
+    alone = model.stages[0]["stage0_add0"]
+    assert isinstance(model.stages[0]["stage0_act0"], torch.nn.Identity)
+    assert {key.split(".")[0] for key in alone.state_dict()} == {"same", "act"}
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])

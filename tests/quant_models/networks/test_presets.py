@@ -1,11 +1,13 @@
 import pytest
 
 from quant_models.errors import QuantModelError
+from quant_models.networks.cost import last_alone
 from quant_models.networks.presets import PRESETS, preset
-from quant_models.networks.spec import Activation, Linear, trace
+from quant_models.networks.spec import Activation, Add, Conv, Linear, trace
 
 # The published topologies: what enters each first linear layer of a head, flattened.
-FLATTENED = {"digits": [32, 64, 32], "b_lenet": [640, 720], "triple_wins": [576, 1024], "b_alexnet": [288, 576], "har": [256, 256, 64]}
+FLATTENED = {"digits": [32, 64, 32], "b_lenet": [640, 720], "triple_wins": [576, 1024], "b_alexnet": [288, 576], "har": [256, 256, 64],
+             "resnet8": [32, 64, 64]}
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -23,12 +25,22 @@ def test_bits_reach_every_layer():
         for _, _, unit in trace(preset(name, weight_bits=3, act_bits=5)):
             assert getattr(unit.layer, "weight_bits", 3) == 3
             act = getattr(unit.layer, "act", None)
-            assert act is None or act.bits == 5
+            assert act is None or act.bits == (5 if unit.shared is None else 6)
 
 
 def test_triple_wins_head_has_no_relu():
     head = preset("triple_wins", act_bits=4).heads[0]
     assert [layer.act for layer in head if getattr(layer, "act", None)] == [Activation(kind="identity", bits=4)] * 3
+
+
+def test_resnet8_is_that_of_mlperf_tiny():
+    stages = [unit for where, _, unit in trace(preset("resnet8")) if where == "stage"]
+    convs = [(unit.layer.kernel, unit.layer.stride, unit.in_shape[2], unit.layer.out) for unit in stages if isinstance(unit.layer, Conv)]
+    assert convs == [(3, 1, 3, 16), (3, 1, 16, 16), (3, 1, 16, 16), (3, 2, 16, 32), (3, 1, 32, 32), (1, 2, 16, 32), (3, 2, 32, 64),
+                     (3, 1, 64, 64), (1, 2, 32, 64)]
+    assert [unit.out_shape for unit in stages if isinstance(unit.layer, Add)] == [(32, 32, 16), (16, 16, 32), (8, 8, 64)]
+    # 12.5 million as published, without the early heads.
+    assert last_alone(preset("resnet8")).macs == 12_501_632
 
 
 def test_images_of_other_shapes_are_taken_where_layers_fit():
@@ -41,7 +53,7 @@ def test_images_of_other_shapes_are_taken_where_layers_fit():
 
 
 def test_unknown_preset():
-    with pytest.raises(QuantModelError, match="preset must be one of digits, b_lenet, triple_wins, b_alexnet, har, not 'lenet'"):
+    with pytest.raises(QuantModelError, match="preset must be one of digits, b_lenet, triple_wins, b_alexnet, har, resnet8, not 'lenet'"):
         preset("lenet")
     with pytest.raises(QuantModelError, match="weight_bits must be 2 to 8, not 1"):
         preset("digits", weight_bits=1)

@@ -6,6 +6,7 @@ import pytest
 
 from quant_models.errors import QuantModelError
 from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec, both, trace
+from tests.quant_models.conftest import residual_spec
 from tests.quant_models.networks.specs import spec
 
 
@@ -18,6 +19,19 @@ def test_json_round_trip_and_digest():
     for text in ("[]", "{", '{"stages": [[{"layer": "lstm"}]], "heads": []}'):
         with pytest.raises(QuantModelError, match="not a network description"):
             NetSpec.from_json(text)
+
+
+def test_residual_blocks_are_stored():
+    net = residual_spec()
+    assert NetSpec.from_json(net.to_json()) == net
+    assert net.digest() != residual_spec(act_bits=3).digest()
+    units = {unit.name: unit for _, _, unit in trace(net)}
+    assert [name for name in units if "add" in name] == ["stage0_add0", "stage0_add1", "head0_add0", "stage1_add0"]
+    assert units["head0_conv1"].inputs == ("head0_pool1",)
+    assert units["stage2_pool0"].inputs == units["head1_fc0"].inputs == ("stage1_add0",)
+    assert units["head2_gap0"].inputs == ("stage2_pool0",)
+    with pytest.raises(QuantModelError, match="not a network description"):
+        NetSpec.from_json(net.to_json().replace('"body"', '"bodies"'))
 
 
 def test_gate_heads_are_stored_only_where_there_are_some():
@@ -81,8 +95,3 @@ def test_trace_follows_shapes_and_integers():
 def test_impossible_networks_are_refused(changes, message):
     with pytest.raises(QuantModelError, match=message):
         spec(**changes)
-
-
-def test_an_activation_s_integers():
-    relu, signed = Activation(bits=3), Activation(kind="identity", bits=3)
-    assert (relu.signed, relu.minimum, signed.signed, signed.minimum) == (False, 0, True, -4)

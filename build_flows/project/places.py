@@ -8,13 +8,16 @@ from build_flows.base.errors import ConfigError
 from build_flows.base.parts import BOARDS
 from build_flows.project.sections import FOLDINGS
 
-__all__ = ["ARTEFACTS", "PLACES", "moved_places", "relative_place", "told_place", "written_there"]
+__all__ = ["ARTEFACTS", "PLACES", "UNFILLED", "moved_places", "relative_place", "told_place", "written_there"]
 
 PLACES = (
     ("project", "output"), ("data", "path"), ("build", "folding"), ("train", "checkpoint"), ("train", "start"), ("consistent", "samples"),
     ("personal", "samples"), ("import", "weights"), ("model", "qonnx"), ("model", "weights"), ("model", "modules"), ("target", "board"),
 )
 """Table and key of everything that is relative to the configuration's own folder."""
+
+UNFILLED = "FILL-IN.npz"
+"""``data.path`` as `offramp init --from` leaves it for the user."""
 
 ARTEFACTS = (
     "agreement.json", "bitstream", "checkpoint.safetensors", "cosim.json", "dataflow.onnx", "evaluation", "evaluation.html",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["CONFIDENCE", "Difference", "independent", "of_those", "paired", "wilson"]
+__all__ = ["CONFIDENCE", "Difference", "independent", "of_those", "paired", "paired_counts", "wilson"]
 
 CONFIDENCE = 0.95
 _Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
@@ -71,7 +71,11 @@ def paired(a: "npt.NDArray[np.bool_]", b: "npt.NDArray[np.bool_]") -> Difference
     count = len(a)
     if count != len(b) or not count:
         raise ValueError(f"both must be of the same samples, at least one, not of {count} and {len(b)}")
-    gained, lost = int((a & ~b).sum()), int((b & ~a).sum())
+    return paired_counts(int((a & ~b).sum()), int((b & ~a).sum()), count)
+
+
+def paired_counts(gained: int, lost: int, count: int) -> Difference:
+    """:func:`paired` where of ``count`` samples ``gained`` are right in the first alone, ``lost`` in the second alone."""
     more, less = (gained + 1) / (count + 2), (lost + 1) / (count + 2)
     middle, half = more - less, _Z * math.sqrt((more + less - (more - less) ** 2) / (count + 2))
     return Difference(value=(gained - lost) / count, low=max(-1.0, middle - half), high=min(1.0, middle + half), paired=True)

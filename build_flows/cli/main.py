@@ -19,6 +19,7 @@ from build_flows.cli.evaluate import evaluate
 from build_flows.cli.exit_unit import exit_unit
 from build_flows.cli.init import init
 from build_flows.cli.package import package
+from build_flows.cli.profile import profile
 from build_flows.cli.prove import prove
 from build_flows.cli.report import report
 from build_flows.cli.run import run
@@ -31,7 +32,8 @@ __all__ = ["cli", "main"]
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 COMMANDS = (
-    boards, build, compare, compile, cosim, deploy, doctor, evaluate, exit_unit, init, package, prove, report, run, simulate, synth, train,
+    boards, build, compare, compile, cosim, deploy, doctor, evaluate, exit_unit, init, package, profile, prove, report, run, simulate,
+    synth, train,
 )
 
 

@@ -9,7 +9,7 @@ from build_flows.base.parts import BOARDS, PARTS
 from build_flows.base.toml_file import parse_toml, read_text, read_toml_file
 from build_flows.project.checks import impossible
 from build_flows.project.config import Config
-from build_flows.project.places import told_place, written_there
+from build_flows.project.places import UNFILLED, told_place, written_there
 from build_flows.project.sections import FOLDINGS, PATHS
 from build_flows.project.words import checked, toml
 
@@ -146,6 +146,9 @@ def resolved(config: Config, path: Path, data_dir: Path | None = None) -> Projec
 
 
 def _check_data(config: Config, path: Path, data: Path, told: str) -> None:
+    if not data.exists() and data.name == UNFILLED:
+        raise ConfigError(f"{path}: {told}: is where your images are to be named; allowed: an .npz file with x_train, y_train, x_test and "
+                          "y_test (the comment above the key says of what shape), or another data.name and its path")
     if not data.exists():
         raise ConfigError(f"{path}: {told}: there is no {data}")
     if not (data.is_dir() or data.is_file()):

@@ -8,7 +8,7 @@ from build_flows.base.errors import ConfigError
 from build_flows.base.parts import BOARDS
 from build_flows.project.sections import FOLDINGS
 
-__all__ = ["ARTEFACTS", "PLACES", "moved_places", "relative_place", "told_place", "written_there"]
+__all__ = ["ARTEFACTS", "PLACES", "UNFILLED", "moved_places", "relative_place", "told_place", "written_there"]
 
 PLACES = (
     ("project", "output"), ("data", "path"), ("build", "folding"), ("train", "checkpoint"), ("train", "start"), ("consistent", "samples"),
@@ -16,11 +16,14 @@ PLACES = (
 )
 """Table and key of everything that is relative to the configuration's own folder."""
 
+UNFILLED = "FILL-IN.npz"
+"""``data.path`` as `offramp init --from` leaves it for the user."""
+
 ARTEFACTS = (
     "agreement.json", "bitstream", "checkpoint.safetensors", "cosim.json", "dataflow.onnx", "evaluation", "evaluation.html",
     "evaluation.json", "exits.json", "folding.toml", "golden.npz", "metrics.json", "model.onnx", "netlist.json", "open", "package",
-    "plan-open.zip", "plan-vivado.zip", "report.html", "resources.json", "rtl", "sim.json", "sizing.json", "subnet.safetensors",
-    "synthesis.json", "tradeoff.json", "vivado",
+    "plan-open.zip", "plan-vivado.zip", "profile", "profile.html", "profile.json", "report.html", "resources.json",
+    "rtl", "sim.json", "sizing.json", "subnet.safetensors", "synthesis.json", "tradeoff.json", "vivado",
 )
 """Names that steps write in an output folder; the archive of a package, which bears the project's name, comes to them."""
 

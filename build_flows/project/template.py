@@ -1,9 +1,10 @@
 """A commented configuration to start from, written from the declarations in :mod:`build_flows.project`, so that the two never
 disagree."""
 
+import json
 import textwrap
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from build_flows.project.section import Section
 from build_flows.project.sections import ProjectSection
 from build_flows.project.words import allowed, toml
 
-__all__ = ["TEMPLATES", "template", "valid_name", "write_examples"]
+__all__ = ["TEMPLATES", "template", "valid_name", "write_examples", "written"]
 
 Values = Mapping[str, Any]
 
@@ -91,23 +92,34 @@ def template(preset: str, name: str | None = None, cycles: int | None = None) ->
     values = TEMPLATES[preset] | ({"project": {"name": name}} if name is not None else {})
     if cycles is not None:
         values |= {"target": values["target"] | {"cycles_per_sample": cycles}}
+    return written(values)
+
+
+def written(values: Values, quiet: Mapping[str, Collection[str]] | None = None, remarks: Mapping[str, Sequence[str]] | None = None) -> str:
+    """A commented configuration with ``values`` by table and key, and every other key with its default, or, those that ``quiet`` names by
+    table, commented out. ``remarks`` are lines about a table, by its name: those of [[exits]] one for each, others together."""
+    quiet, remarks = quiet or {}, remarks or {}
     lines = ["# An offramp project. Keys that are commented out show what holds when they are unset."]
     for field, declared in Config.model_fields.items():
         key = declared.alias or field
         many = typing.get_origin(declared.annotation) is list
         section: type[Section] = cast(Any, typing.get_args(declared.annotation)[0] if many else declared.annotation)
-        lines += ["", *_comment(section.__doc__ or "")]
+        told = remarks.get(key, ())
+        lines += ["", *_comment(section.__doc__ or ""), *([] if many else [part for line in told for part in _comment(line)])]
         for index, item in enumerate(values.get(key, []) if many else [values.get(key, {})]):
-            lines += [f"\n[[{key}]]"] if many else [f"[{key}]"]
+            lines += ["", *(_comment(told[index]) if told else ()), f"[[{key}]]"] if many else [f"[{key}]"]
             for field_name, field_info in section.model_fields.items():
-                lines += _entry(field_name, field_info, item, commented=index == 0)
+                hidden = field_name in quiet.get(key, ()) and field_name not in item
+                lines += _entry(field_name, field_info, item, commented=index == 0, hidden=hidden)
     return "\n".join(lines) + "\n"
 
 
-def _entry(key: str, declared: FieldInfo, values: Values, *, commented: bool) -> list[str]:
+def _entry(key: str, declared: FieldInfo, values: Values, *, commented: bool, hidden: bool) -> list[str]:
     value = values.get(key, None if declared.is_required() else declared.default)
     lines = _comment(f"{declared.description} Allowed: {allowed(declared.annotation, declared.metadata)}.") if commented else []
-    return [*lines, f"# {key} =" if value is None else f"{key} = {toml(value)}"]
+    # Unlike in a message, a path is never cut short.
+    told = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else toml(value)
+    return [*lines, f"# {key} =" if value is None else f"{'# ' if hidden else ''}{key} = {told}"]
 
 
 def _comment(text: str) -> list[str]:

@@ -28,10 +28,11 @@ from build_flows.steps import subnet as subnet_step
 from build_flows.steps.engine import Build, Step
 from build_flows.steps.simulate_options import Options, options
 from quant_models.exits.records import ExitsFile
+from quant_models.judge.profile_records import ProfileFile
 from quant_models.records import ArtefactError
 from quant_models.training.records import ExitMetrics, MetricsFile
 
-__all__ = ["Compiled", "Flow", "Trained", "compile", "evaluate", "open_flow", "report", "simulate", "synth", "train", "verdict"]
+__all__ = ["Compiled", "Flow", "Trained", "compile", "evaluate", "open_flow", "profile", "report", "simulate", "synth", "train", "verdict"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +201,22 @@ class Flow:
         self.build.run(step)
         return EvaluationFile.load(self.path("evaluation.json"))
 
+    def profile(self) -> ProfileFile:
+        """profile.json, profile.html and plots: where the accuracy goes between float and quantised, layer by layer.
+
+        Raises :class:`OfframpError` for a network that is a QONNX file.
+        """
+        from build_flows.steps import profile
+
+        if self.project.config.model.own:
+            step = profile.own_step(self.project)
+            self.train()
+        else:
+            self.train()
+            step = profile.step(self.project, self.path("checkpoint.safetensors"))
+        self.build.run(step)
+        return ProfileFile.load(self.path("profile.json"))
+
     def synth(self, part: str | None = None, full: bool = False) -> ResourcesFile:
         """synthesis.json, and resources.json with it."""
         from build_flows.steps import synth
@@ -309,6 +326,12 @@ def evaluate(project: Project, ui: Ui) -> EvaluationFile:
     """Train, calibrate and measure what the exits are worth; what ``evaluation.json`` holds."""
     with open_flow(project, ui) as flow:
         return flow.evaluate()
+
+
+def profile(project: Project, ui: Ui) -> ProfileFile:
+    """Train, calibrate and find where the accuracy goes; what ``profile.json`` holds."""
+    with open_flow(project, ui) as flow:
+        return flow.profile()
 
 
 def verdict(project: Project, ui: Ui) -> Verdict:

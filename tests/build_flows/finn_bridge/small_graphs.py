@@ -11,7 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 
 __all__ = ["Builder", "Op", "act", "affine", "avg", "clip", "conv", "fc", "flat", "local", "logits", "norm", "pad", "pool", "relu", "sign",
-           "turn", "two", "write"]
+           "turn", "two", "void", "write"]
 
 QONNX = "qonnx.custom_op.general"
 CLASSES = 3

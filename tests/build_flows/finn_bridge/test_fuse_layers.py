@@ -178,7 +178,7 @@ def test_a_layer_is_one_unit_with_its_pool(every):
 def test_a_shared_unit_takes_whole_pixels_and_gives_them(mixed):
     layers = {layer.name: layer for layer in mixed.layers}
     conv, linear = layers["stage0_conv0"], layers["head0_fc0"]
-    assert (conv.op, conv.folding) == ("SharedConv_rtl", {"pixels": 2, "inputs": 2, "outputs": 2, "lanes": 1, "lut": 0})
+    assert (conv.op, conv.folding) == ("SharedConv_rtl", {"pixels": 2, "inputs": 2, "outputs": 2, "lanes": 1, "lut": 0, "binary": 0})
     assert layers["stage1_conv0"].folding["lut"] == 1
     assert (conv.in_beats, conv.out_beats, linear.in_beats, linear.out_beats) == (48, 12, 12, 1)
     assert [item.bits for item in mixed.streams if item.src[0] in ("input", "stage0_conv0", "head0_fc0")] == [2 * 8, 4 * 4, 5 * 3]

@@ -12,7 +12,7 @@ from build_flows.base.parts import find_part
 from build_flows.planning.constants import Constants
 from build_flows.planning.folding import FoldingError, evaluate, stage_targets
 from build_flows.planning.folding_search import search
-from build_flows.planning.layer_costs import Fold, fold_options
+from build_flows.planning.layer_costs import Fold, fold_error, fold_options
 from build_flows.planning.least_targets import least_targets
 from build_flows.planning.network import fused
 from build_flows.planning.shared_units import shared_error, shared_folds, shared_options, shared_shape, shared_unit
@@ -56,6 +56,34 @@ def test_what_cannot_be_one_is_told(layer, fold, pool, message):
     assert shared_error(layer, fold, pool) == message
     with pytest.raises(ValueError, match=layer.name):
         shared_unit(layer, fold, pool)
+
+
+BITS = dataclasses.replace(CONV, in_bits=1, binary=True, weight_bits=2, pad=(0, 0))
+COUNTED = Fold(body="shared_bits", pixels=2, inputs=10, outputs=20, lanes=20)
+
+
+@pytest.mark.parametrize(("layer", "message"), [
+    (CONV, 'body must not be "shared_bits": its inputs must be of 1 bit, not 4'),
+    (dataclasses.replace(BITS, binary=False), 'body must not be "shared_bits": its weights must be -1 and 1, not of 2 bits'),
+    (dataclasses.replace(BITS, activation=False), 'body must not be "shared_bits": it must have thresholds'),
+    (dataclasses.replace(BITS, exchangeable=True), 'body must not be "shared_bits": its weights are to be exchangeable'),
+    (dataclasses.replace(BITS, pad=(1, 1)), "pad must be (0, 0) where weights and activations are bits, not (1, 1)"),
+])
+def test_what_counts_no_bits_is_told(layer, message):
+    assert shared_error(layer, COUNTED) == message
+    assert shared_options(layer, body="shared_bits") == ()
+
+
+def test_bits_are_counted_a_bit_a_weight():
+    """Without DSPs, weights of a bit; all that is done at once takes tables and adders; FINN's units take no inputs of 1 bit."""
+    unit, half = shared_unit(BITS, COUNTED), shared_unit(BITS, dataclasses.replace(COUNTED, outputs=10, lanes=10))
+    assert (unit.dsp, unit.model, unit.in_bits, unit.cycles) == (0, "shared_bits", 10, shared_shape(BITS, COUNTED).cycles)
+    assert [unit.terms[name] for name in ("tables", "adders")] == [2 * half.terms[name] for name in ("tables", "adders")]
+    assert unit.terms["tables"] == 2 * 20 * (2 * 4 + 2 * 3)     # four times three of ten pairs, and a number of each bit of those
+    assert shared_options(BITS, body="shared_bits")
+    assert fold_options(BITS) == ()
+    assert fold_error(BITS, Fold(1, 1)) == ('body must be one of ours, not "finn": FINN\'s matrix unit takes inputs of 2 bits at least, '
+                                           "not 1")
 
 
 def test_layers_that_cannot_be_one_have_no_options():

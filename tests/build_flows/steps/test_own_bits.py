@@ -46,6 +46,56 @@ class Net(nn.Module):
 """ + SETTLED
 
 
+COUNTED = """
+version = 2
+[stage0_conv0]
+body = "static"
+pixels = 1
+[stage0_conv1]
+body = "shared_bits"
+pixels = 2
+inputs = 4
+outputs = 3
+lanes = 1
+[stage0_pool0]
+body = "shared_bits"
+[head0_fc0]
+body = "shared_lut"
+pixels = 1
+inputs = 4
+outputs = 5
+lanes = 1
+[stage1_fc0]
+body = "shared_bits"
+pixels = 1
+inputs = 8
+outputs = 4
+lanes = 2
+[head1_fc0]
+body = "shared_lut"
+pixels = 1
+inputs = 12
+outputs = 2
+lanes = 1
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stall", [0, 0.3])
+def test_units_that_count_bits_are_the_golden_model_in_the_whole_accelerator(stall: float, tiny: Project, tmp_path: Path) -> None:
+    made = own_project(tiny, tmp_path, 'factory = "nets:make"', samples="40")
+    (tmp_path / "nets.py").write_text(CNV.replace("WIDTH", "1"))
+    (tmp_path / "folding.toml").write_text(COUNTED)
+    text = made.file.read_text().replace("[simulate]\n", f'[build]\nfolding = "folding.toml"\n[simulate]\nstall = {stall}\n')
+    made.file.write_text(text)
+    flow.report(two_exits(made), SilentUi())
+    netlist, simulated, agreed = (json.loads((made.output / f"{name}.json").read_text()) for name in ("netlist", "sim", "agreement"))
+    counted = {layer["name"] for layer in netlist["layers"] if layer["folding"].get("binary")}
+    assert counted == {"stage0_conv1", "stage1_fc0"}
+    assert (simulated["figures"]["samples"], simulated["figures"]["agree"], agreed["finn"], simulated["stall"]) == (40, 40, 4, stall)
+    assert 0 < simulated["figures"]["exits"][0]["share"] < 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("bits", [1, 2])
 def test_a_network_of_few_bits_runs_in_the_rtl_bit_for_bit(bits: int, tiny: Project, tmp_path: Path) -> None:

@@ -41,6 +41,9 @@ def test_rows_kept():
 
 @pytest.mark.parametrize(("change", "message"), [
     ({"lanes": 0}, "lanes must be at least 1, not 0"),
+    ({"binary": True}, "bits must be 1 where weights and activations are bits, not 4"),
+    ({"binary": True, "bits": 1}, "weight_bits must be 1 where weights and activations are bits, not 4"),
+    ({"binary": True, "bits": 1, "weight_bits": 1}, r"pad must be \(0, 0\) where weights and activations are bits, not \(1, 1\)"),
     ({"pad": (-1, 0)}, r"pad must be at least 0, not \(-1, 0\)"),
     ({"pixels": 3, "outputs": 4}, "pixels must be 1 or 2, not 3"),
     ({"inputs": 5}, "inputs must be at most beat, not inputs=5, beat=4"),

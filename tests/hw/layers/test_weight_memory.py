@@ -77,3 +77,16 @@ def test_errors(change, message):
 def test_a_delay_a_channel():
     with pytest.raises(ValueError, match=r"^delays must be one for each of 4 inputs, not 2$"):
         WeightMemory(SHAPES["pairs"], drawn(SHAPES["pairs"]), [0, 1])
+
+
+def test_weights_of_bits_are_one_a_weight_and_1_beyond_the_last():
+    """Of 5 channels in two groups of 3 and 3 outputs in two groups of 2: what is beyond is 1, which nothing agrees with."""
+    shape = make(channels=5, inputs=3, out_channels=3, outputs=2, lanes=2, kernel=1, pad=0, bits=1, weight_bits=1, binary=True)
+    weights = [[[[1, -1, 1, -1, -1]]], [[[-1] * 5]], [[[1, 1, -1, 1, 1]]]]
+    assert weight_rows(shape, weights) == [
+        [[(1,), (0,)], [(0,), (0,)], [(1,), (0,)]], [[(0,), (0,)], [(0,), (0,)], [(1,), (1,)]],
+        [[(1,), (1,)], [(1,), (1,)], [(0,), (1,)]], [[(1,), (1,)], [(1,), (1,)], [(1,), (1,)]],
+    ]
+    weights[1][0][0][2] = 0
+    with pytest.raises(ValueError, match=r"^weights must be -1 or 1, not 0 \(output 1\)$"):
+        weight_rows(shape, weights)

@@ -80,8 +80,9 @@ TEMPLATES: dict[str, dict[str, Any]] = {
 }
 """What :func:`template` writes for each preset where it is not the default."""
 
-EXAMPLES = {"digits": 128, "b_lenet": 256}
-"""The networks that have a data set anyone can get, and the cycles a sample at which their published figures are measured."""
+EXAMPLES = {"digits": 128, "b_lenet": 256, "resnet8": None}
+"""The networks that have a data set anyone can get, and the cycles a sample at which their published figures are measured (None: the
+fewest that fit)."""
 
 
 def template(preset: str, name: str | None = None, cycles: int | None = None) -> str:

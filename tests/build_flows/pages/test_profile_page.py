@@ -31,7 +31,8 @@ def test_it_is_one_well_formed_file_that_needs_nothing_else(html: str, drawings:
 
 def test_the_figures_are_there(html: str) -> None:
     for told in ("small &lt;net&gt;", "the float weights of net.pt", "95.00 % (93.", "92.00 % (90.", "change first: stage0_conv0",
-                 "-0.5 to 0.75", "3.20 (1.88 to 4.51)", "3.00 (1.60 to 4.39)", "12.5", "17.2", "exact", "12.5 %", "4.30 %", "0 to 6.5", "0 to 3"):
+                 "-0.5 to 0.75", "3.20 (1.88 to 4.51)", "3.00 (1.60 to 4.39)", "12.5", "17.2", "exact", "12.5 %", "4.30 %", "0 to 6.5",
+                 "0 to 3"):
         assert told in html, told
     assert "<net>" not in html
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from build_flows.base.files import write_text
-from build_flows.steps import bitstream, calibrate, train
+from build_flows.steps import bitstream, calibrate, own_train, train
 from build_flows.steps.sources import EXCLUDED, Closure, Sources
 
 __all__ = ["PAGE", "STEPS", "closures", "text"]
@@ -17,6 +17,7 @@ STEPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "train, import": ("build_flows.steps.import_weights", train.APART),
     "train, checkpoint": ("build_flows.steps.take", ()),
     "train, own": ("build_flows.steps.own", ()),
+    "train-own": ("build_flows.steps.own_train", own_train.APART),
     "subnet": ("build_flows.steps.subnet", ()),
     "calibrate": ("build_flows.steps.calibrate", calibrate.APART),
     "export": ("build_flows.steps.export", ()),

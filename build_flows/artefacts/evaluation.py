@@ -130,7 +130,8 @@ class Slowdown(Record):
 class EvaluationFile(Artefact):
     """The whole file: the ``project``, its ``data`` and the classes' ``names``, the ``seed`` of split and corruptions, the ``mode`` of the
     build and the exit that mode subnet builds (None: all are); costs by layer, and by exit of a sample that leaves there; the outcome at
-    the thresholds in use (``operating``), with cycles a sample measured in the RTL at ``clock_mhz`` (None: not simulated)."""
+    the thresholds in use (``operating``), with cycles a sample measured in the RTL at ``clock_mhz`` (None: not simulated); no
+    ``slowdown`` of a network of the user's own."""
 
     project: str
     data: str
@@ -150,7 +151,7 @@ class EvaluationFile(Artefact):
     overthinking: Overthinking
     pictures: list[Pictures]
     corruptions: Corruptions
-    slowdown: Slowdown
+    slowdown: Slowdown | None = None
 
     @property
     def shown(self) -> list[int]:

@@ -48,7 +48,7 @@ def evaluate(config: Path, data: Path | None, as_json: bool) -> None:
     tables.table(f"{project.name}: {found.corruptions.samples:,} corrupted test images, accuracy at strengths 0 to 5, each within "
                  f"{100 * widest(found.corruptions):.1f} points at 95 %",
                  ("corruption", *map(str, range(6))), [_corruption(row) for row in found.corruptions.kinds])
-    for line in _slowdown(found.slowdown):
+    for line in _slowdown(found.slowdown) if found.slowdown else ():
         click.echo(line)
     if found.measured_cycles is None:
         click.echo("cycles: not known; `offramp simulate` first, then this again")
@@ -66,9 +66,10 @@ def _published(found: "EvaluationFile") -> dict[str, Any]:
     for row, item in zip(told["exits"], found.exits, strict=True):
         row["accuracy_interval"], row["share_interval"] = wilson(item.accuracy, samples), wilson(item.share, samples)
         row["accuracy_there_interval"] = of_those(item.accuracy_there, item.share, samples)
+    attacked = found.slowdown
     strengths = (strength for kind in told["corruptions"]["kinds"] for strength in kind["strengths"])
     for row, count in (*((row, found.corruptions.samples) for row in strengths),
-                       *((told["slowdown"][key], found.slowdown.samples) for key in ("clean", "attacked"))):
+                       *((told["slowdown"][key], attacked.samples) for key in ("clean", "attacked") if attacked)):
         row["accuracy_interval"] = wilson(row["accuracy"], count)
     return told
 

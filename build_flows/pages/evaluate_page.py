@@ -91,7 +91,8 @@ def write_files(found: EvaluationFile, images: np.ndarray, folder: Path) -> None
 
 
 def _plots(found: EvaluationFile) -> list[str]:
-    return [name for name in evaluate_plots.PLOTS if name != "curves" or found.curves]
+    there = {"curves": bool(found.curves), "slowdown": found.slowdown is not None}
+    return [name for name in evaluate_plots.PLOTS if there.get(name, True)]
 
 
 def summary(found: EvaluationFile) -> list[str]:
@@ -114,6 +115,8 @@ def summary(found: EvaluationFile) -> list[str]:
     lines.append(f"Of the corruptions at middle strength, {worst.name.replace('_', ' ')} costs most: accuracy "
                  f"{percent(worst.strengths[0].accuracy)} to {percent(worst.strengths[3].accuracy)}.")
     slow = found.slowdown
+    if slow is None:
+        return lines
     lines.append(f"An attack on the exits (every pixel changed by at most {slow.eps} of 255) raises the mean MACs of "
                  f"{slow.samples:,} validation images by {percent(slow.macs_rise)}.")
     if slow.rtl is not None:

@@ -120,6 +120,7 @@ def _corruptions(figure: Any, found: EvaluationFile, colours: Colours) -> None:
 
 def _slowdown(figure: Any, found: EvaluationFile, colours: Colours) -> None:
     """Where images leave, as they were and attacked."""
+    assert found.slowdown is not None
     axes = figure.add_subplot()
     sides = (("as they were", found.slowdown.clean), ("attacked", found.slowdown.attacked))
     for place, (_, side) in enumerate(sides):

@@ -156,6 +156,13 @@ def _gates(netlist: Netlist, simulated: SimulationFile, sizing: SizingFile) -> l
     ]
 
 
+def _trained(metrics: MetricsFile) -> str:
+    """Where a network of the user's own was trained."""
+    if metrics.settings is None:
+        return "yours, not made here"
+    return f"made here: {len(metrics.history)} epochs, scheme {metrics.scheme['name']}"
+
+
 def _made(
     config: Config, file: str, versions: Mapping[str, str], simulated: SimulationFile, agreement: AgreementFile, netlist: Netlist,
     metrics: MetricsFile,
@@ -169,7 +176,7 @@ def _made(
     return {
         "Command": {"command": f"offramp run {shlex.quote(str(file))}"},
         **({} if own is None else {
-            "Your own network": {"from": own.from_, "weights": own.weights or "its own", "training": "yours, not made here"},
+            "Your own network": {"from": own.from_, "weights": own.weights or "its own", "training": _trained(metrics)},
         }),
         "Checked, bit for bit": {
             **reference,

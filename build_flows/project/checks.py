@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from build_flows.project.config import Config
-from build_flows.project.own import impossible_own, impossible_source
+from build_flows.project.own import OWN_SCHEMES, impossible_own, impossible_source
 from build_flows.project.places import PLACES
 from build_flows.project.sections import DATA_SHAPES, PATHS, BuildSection, numbers
 from build_flows.project.thresholds import impossible_thresholds
@@ -62,8 +62,9 @@ def impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
         place = tables[table][key]
         if place is not None and "\0" in place:
             yield f"{table}.{key}", place, "no path can hold a NUL character; allowed: a path"
-    yield from impossible_training(config.train, config.exits_only, config.consistent, config.personal, count)
-    yield from impossible_import(config.train, config.import_, DATA_SHAPES.get(config.data.name, (None,))[-1])
+    if not own or config.train.scheme in OWN_SCHEMES:
+        yield from impossible_training(config.train, config.exits_only, config.consistent, config.personal, count)
+        yield from impossible_import(config.train, config.import_, DATA_SHAPES.get(config.data.name, (None,))[-1])
     yield from _impossible_calibration(config, policies)
     yield from impossible_thresholds(config)
 

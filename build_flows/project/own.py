@@ -1,4 +1,5 @@
-"""What a configuration with a network of the user's own must not say: the network is as it is, trained already."""
+"""What a configuration with a network of the user's own must not say: its layers and exits are as they are, and it is trained here only as
+far as logits are enough."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -6,8 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from build_flows.project.config import Config
+from build_flows.project.words import toml
 
-__all__ = ["SOURCES", "impossible_own", "impossible_source"]
+__all__ = ["OWN_SCHEMES", "SOURCES", "impossible_own", "impossible_source", "trains_own"]
 
 SOURCES = ("preset", "factory", "qonnx")
 """The keys of [model] of which one says where the network comes from."""
@@ -16,6 +18,19 @@ BITS = ("weight_bits", "act_bits", "layer_bits")
 
 READ = ("seed", "threads", "device")
 """Keys of [train] that do not say how to train: the seed splits off the validation images."""
+
+OWN_SCHEMES = ("joint", "distill", "consistent")
+"""The schemes that need nothing of a network but the logits of its exits."""
+
+
+def trains_own(config: Config) -> bool:
+    """Whether the network of the user's own is trained here: what a factory returns, when [train] says how."""
+    return config.model.factory is not None and bool(_training_keys(config))
+
+
+def _training_keys(config: Config) -> list[str]:
+    """The keys that say how to train, of those that are set."""
+    return [key for key in type(config.train).model_fields if key in config.train.model_fields_set and key not in READ]
 
 
 def impossible_source(config: Config) -> Iterator[tuple[str, Any, str]]:
@@ -40,22 +55,32 @@ def impossible_own(config: Config) -> Iterator[tuple[str, Any, str]]:
             if getattr(item, key) is not None:
                 yield f"exits[{index}].{key}", getattr(item, key), "exits stand where your network has them; allowed: unset"
         if item.policy == "gate":
-            yield f"exits[{index}].policy", "gate", "only networks trained here have gate heads; allowed: any other policy"
+            yield f"exits[{index}].policy", "gate", "only presets have gate heads; allowed: any other policy"
     yield from _unset("model", config.model, BITS, "bits are those of your network")
-    for key in ("checkpoint", "start"):
-        value = getattr(config.train, key)
-        if value is not None:
-            yield f"train.{key}", value, "your network is not trained here; allowed: unset (its weights: model.weights)"
-    training = [key for key in type(config.train).model_fields if key not in (*READ, "checkpoint", "start", "scheme")]
-    yield from _unset("train", config.train, training, "your network is not trained here")
-    if config.train.scheme != "joint":
-        yield "train.scheme", config.train.scheme, 'your network is not trained here; allowed: "joint", the default'
+    yield from _impossible_training(config)
     if config.calibrate.mean_cost is not None:
-        yield "calibrate.mean_cost", config.calibrate.mean_cost, "costs are those of networks trained here; allowed: another target"
+        yield "calibrate.mean_cost", config.calibrate.mean_cost, "costs are those of presets; allowed: another target"
     if config.build.mode == "subnet":
-        yield "build.mode", "subnet", "only networks trained here are cut; allowed: any other mode"
+        yield "build.mode", "subnet", "only presets are cut; allowed: any other mode"
     if config.build.exchangeable_heads:
-        yield "build.exchangeable_heads", True, "only networks trained here have exchangeable heads; allowed: false or unset"
+        yield "build.exchangeable_heads", True, "only presets have exchangeable heads; allowed: false or unset"
+
+
+def _impossible_training(config: Config) -> Iterator[tuple[str, Any, str]]:
+    train = config.train
+    for key in ("checkpoint", "start"):
+        value = getattr(train, key)
+        if value is not None:
+            yield f"train.{key}", value, "it is of a preset; allowed: unset (a factory's network begins with model.weights)"
+    if config.model.factory is None:
+        keys = [key for key in _training_keys(config) if key not in ("checkpoint", "start")]
+        yield from _unset("train", train, keys, "a QONNX file is not trained here")
+        return
+    if train.scheme not in OWN_SCHEMES:
+        needs = "it takes a float network" if train.scheme == "import" else "it needs stages and heads, which presets have"
+        yield "train.scheme", train.scheme, f"{needs}; allowed: {', '.join(toml(name) for name in OWN_SCHEMES)}"
+    if train.gate_epochs is not None:
+        yield "train.gate_epochs", train.gate_epochs, "only presets have gate heads; allowed: unset"
 
 
 def _unset(name: str, section: BaseModel, keys: Iterable[str], why: str) -> Iterator[tuple[str, Any, str]]:

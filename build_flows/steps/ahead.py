@@ -13,6 +13,7 @@ from build_flows.base.ui import Ui
 from build_flows.planning.network import Network, fused
 from build_flows.planning.pace import LEAST_REACH, fastest, planned_reach
 from build_flows.planning.read_network import from_meta
+from build_flows.project.own import trains_own
 from build_flows.steps.calibrate import cost_price
 from build_flows.steps.data import data_named, project_dataset
 from build_flows.steps.engine import Work
@@ -42,9 +43,10 @@ def look_ahead(project: "Project", ui: Ui) -> None:
     except QuantModelError as error:
         raise ConfigError(f"{project.file}: {data_named(project)}: {error}") from error
     refuse_too_few(project)
+    if trains_own(project.config) or not project.config.model.own:
+        _refuse_device(project)
     if project.config.model.own:
         return
-    _refuse_device(project)
     work = Work(folder=project.output, ui=ui, output=project.output, file=project.file)
     spec = built(topology(project), data.classes, data.shape, work)
     _refuse_cost(project, spec)

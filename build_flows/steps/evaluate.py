@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from build_flows.artefacts.evaluation import (
 from build_flows.base.ui import Ui
 from build_flows.steps.data import DataSettings, Held, data_inputs, data_settings, dataset, held_out
 from build_flows.steps.engine import Step, Work
+from build_flows.steps.evaluated import Evaluated, evaluated
 from quant_models.exits.deciding import Gates, apply, scores
 from quant_models.exits.metrics import calibration_error, confusion, overthinking, probabilities
 from quant_models.exits.policies import policy
@@ -32,7 +33,6 @@ from quant_models.exits.records import ExitRecord, ExitsFile
 from quant_models.exits.temperature import fit
 from quant_models.judge.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from quant_models.judge.curves import Costs, curves, outcome
-from quant_models.networks.cost import exit_costs, last_alone, layer_costs
 
 if TYPE_CHECKING:
     from build_flows.project.load import Project
@@ -76,12 +76,12 @@ class Settings:
     subnet: int | None
 
 
-def step(project: "Project", checkpoint: Path, exits: Path) -> Step:
-    """``evaluation.json``, ``evaluation.html`` and plots of the network in ``checkpoint``; without cycles
+def step(project: "Project", network: Mapping[str, Path], exits: Path) -> Step:
+    """``evaluation.json``, ``evaluation.html`` and plots of the ``network``, its ``checkpoint`` or ``golden`` integers; without cycles
     (:func:`build_flows.steps.evaluate_hardware.step` adds them)."""
     config = project.config
     return Step(
-        name="evaluate", run=run, outputs=OUTPUTS, inputs={"checkpoint": checkpoint, "exits.json": exits, **data_inputs(project)},
+        name="evaluate", run=run, outputs=OUTPUTS, inputs={**network, "exits.json": exits, **data_inputs(project)},
         settings=Settings(
             data=data_settings(project), held=held_out(project), name=project.name, mode=config.build.mode, subnet=config.subnet
         ),
@@ -106,22 +106,20 @@ def evaluate(
 ) -> tuple[EvaluationFile, np.ndarray]:
     """What ``evaluation.json`` holds, and the test images that it shows (``shown``), uint8 NHWC.
 
-    All decisions are made with the exact integer logits of the network in the checkpoint. The same network, data and seed give the same
+    All decisions are made with the exact integer logits of the network. The same network, data and seed give the same
     figures. ``hardware`` None: nothing is said of cycles.
     """
     from quant_models.datasets.load import split
-    from quant_models.integers.view import integer_outputs
-    from quant_models.networks.checkpoint import load_model
 
     ui, seed, entries = work.ui, chosen.held.seed, ExitsFile.load(inputs["exits.json"]).exits
     data = dataset(chosen.data, inputs, work.caches)
-    model = load_model(inputs["checkpoint"])
+    net = evaluated(inputs)
     labels = np.asarray(data.y_test, np.int64)
     _, held = split(data, chosen.held.fraction, seed)
     ui.info(f"integer logits of {len(labels):,} test and {len(held):,} validation images")
-    (logits, gates), (validation, held_gates) = (integer_outputs(model, images) for images in (data.x_test, data.x_train[held]))
-    costs = Costs(exits=exit_costs(model.spec), intervals=None if hardware is None else hardware.intervals)
-    last = last_alone(model.spec)
+    (logits, gates), (validation, held_gates) = (net.run(images) for images in (data.x_test, data.x_train[held]))
+    costs = Costs(exits=net.exits, intervals=None if hardware is None else hardware.intervals)
+    last = net.last
 
     ui.info("accuracy against cost, for every policy")
     operating = outcome(entries, logits, labels, costs, gates)
@@ -132,7 +130,7 @@ def evaluate(
         project=chosen.name, data=data.name, names=list(data.names), seed=seed, mode=chosen.mode, subnet=chosen.subnet,
         samples=SampleCounts(test=len(labels), validation=len(held)),
         layers=[LayerCounts(name=item.name, where=item.where, index=item.index, macs=item.cost.macs, bitops=item.cost.bitops)
-                for item in layer_costs(model.spec)],
+                for item in net.layers],
         costs=[CostCounts(macs=item.macs, bitops=item.bitops) for item in costs.exits],
         last_alone=LastAlone(
             accuracy=float((logits[-1].argmax(1) == labels).mean()), macs=last.macs, bitops=last.bitops,
@@ -145,8 +143,8 @@ def evaluate(
         exits=[_exit(entry, k, (validation[k], seen), (logits[k], labels), label, taken == k) for k, entry in enumerate(entries)],
         overthinking=overthinking([item.argmax(1) for item in logits], labels),
         pictures=_pictures(entries, logits, gates, labels, label, taken),
-        corruptions=_corruptions(ui, entries, data.x_test, labels, lambda images: integer_outputs(model, images), costs, seed),
-        slowdown=_slowdown(ui, model, entries, data.x_train[held], seen, costs, hardware),
+        corruptions=_corruptions(ui, entries, data.x_test, labels, net.run, costs, seed),
+        slowdown=_slowdown(ui, net, entries, data.x_train[held], seen, costs, hardware),
     )
     return found, data.x_test[found.shown]
 
@@ -224,17 +222,18 @@ def _corruptions(
 
 
 def _slowdown(
-    ui: Ui, model: Any, entries: Sequence[ExitRecord], images: np.ndarray, labels: np.ndarray, costs: Costs, hardware: Hardware | None
-) -> Slowdown:
-    """What images crafted against the exits cost, beside the same images as they were; and in the RTL, beside all-hard images."""
-    from quant_models.integers.view import integer_outputs
-    from quant_models.judge.slowdown import slow_down
-
+    ui: Ui, net: Evaluated, entries: Sequence[ExitRecord], images: np.ndarray, labels: np.ndarray, costs: Costs, hardware: Hardware | None
+) -> Slowdown | None:
+    """What images crafted against the exits cost, beside the same images as they were; and in the RTL, beside all-hard images.
+    None where there is nothing to attack with."""
+    if net.attack is None:
+        ui.info("no slowdown attack: it goes by the gradients of a preset's network, and of your own the integers alone are here")
+        return None
     chosen = spread(len(labels), ATTACKED)
     images, labels = images[chosen], labels[chosen]
     ui.info(f"slowdown attack on {len(labels):,} validation images")
-    crafted = slow_down(model, images, eps=EPS, steps=STEPS, step=STEP)
-    answers = [integer_outputs(model, item) for item in (images, crafted)]
+    crafted = net.attack(images, EPS, STEPS, STEP)
+    answers = [net.run(item) for item in (images, crafted)]
     before, after = (outcome(entries, logits, labels, costs, gates) for logits, gates in answers)
     most = costs.exits[-1].macs
     # 1: no image gains anything from leaving early any more; 0: the attack did nothing.

@@ -24,6 +24,7 @@ from build_flows.base.ui import Ui
 from build_flows.planning.read_network import read_network
 from build_flows.planning.verdict import predicted
 from build_flows.project.load import Project
+from build_flows.project.own import trains_own
 from build_flows.steps import subnet as subnet_step
 from build_flows.steps.engine import Build, Step
 from build_flows.steps.simulate_options import Options, options
@@ -112,7 +113,14 @@ class Flow:
         from build_flows.steps.ahead import look_ahead, refuse_unbuildable
 
         project, subnet = self.project, self.project.config.subnet
-        if self.build.run(train_step(project), before=partial(look_ahead, project, self.ui)) and project.config.model.own:
+        ahead = partial(look_ahead, project, self.ui)
+        step = train_step(project)
+        if trains_own(project.config):
+            from build_flows.steps import own, own_train
+
+            self.build.run(own_train.step(project), before=ahead)
+            step = own.step(project, self.paths(own_train.OUTPUTS))
+        if self.build.run(step, before=ahead) and project.config.model.own:
             refuse_unbuildable(project, read_network(self.path("golden.npz")), self.ui)
         if subnet is not None:
             self.build.run(subnet_step.step(project, self.path("checkpoint.safetensors")))
@@ -182,20 +190,11 @@ class Flow:
             return False
 
     def evaluate(self) -> EvaluationFile:
-        """evaluation.json, evaluation.html and plots; with cycles where the network was simulated as it is now.
-
-        Raises :class:`OfframpError` for a network of the user's own, of which the training's model is not here.
-        """
+        """evaluation.json, evaluation.html and plots; with cycles where the network was simulated as it is now."""
         from build_flows.steps import evaluate, evaluate_hardware
 
-        project = self.project
-        if project.config.model.own:
-            raise OfframpError(
-                f"{project.file}: offramp evaluate needs a network trained here (model.preset)",
-                hint="of your own network `offramp report` tells accuracy and share of every exit, and the trade-off",
-            )
         self.train()
-        step = evaluate.step(project, self.checkpoint, self.path("exits.json"))
+        step = evaluate.step(self.project, self.network, self.path("exits.json"))
         if self._simulated():
             step = evaluate_hardware.step(step, self.paths(evaluate_hardware.INPUTS))
         self.build.run(step)

@@ -1,5 +1,5 @@
-"""Step ``train`` with a network of the user's own: read, checked against itself in float, and handed on in integers; training it is
-theirs."""
+"""Step ``train`` with a network of the user's own: read, checked against itself in float, and handed on in integers. It came trained, or
+was trained here by the step before (:mod:`build_flows.steps.own_train`)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,19 +12,18 @@ import numpy.typing as npt
 
 from build_flows.artefacts.own_layers import OwnNetwork, loose_steps, thresholds, write_golden
 from build_flows.base.errors import ConfigError, OfframpError
-from build_flows.project.words import toml
 from build_flows.steps.data import DataSettings, Held, data_inputs, data_named, data_settings, held_out, read_data, split_off
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.metrics import write_metrics
+from build_flows.steps.own_module import TRAINING, WEIGHTS, OwnModule, key_of, module_named, own_module, refuse_misfit, user_module
 from build_flows.steps.own_source import own_source
 from build_flows.steps.threads import set_threads
 from sim import golden
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from build_flows.project.load import Project
     from quant_models.datasets.base import Dataset
+    from quant_models.training.records import TrainingFile
 
 __all__ = ["EXECUTED", "OUTPUTS", "Settings", "compare_float", "run", "step"]
 
@@ -32,45 +31,44 @@ OUTPUTS = ("model.onnx", "golden.npz", "metrics.json")
 EXECUTED = 32
 """Validation images that qonnx executes, slowly; Brevitas answers for all of them."""
 
+NEAR = 1e-6
+
 Logits = Sequence[npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Which network: ``factory``, the function that makes it (None: a QONNX file); the project's ``name``, and how many ``exits`` it has;
-    whether activations of -1 and 1 become ``bits``, which FINN's own matrix unit does not take; and the images that measure it."""
+    """Which network: its ``module``, the project's ``name``, and how many ``exits`` it has; whether activations of -1 and 1 become
+    ``bits``, which FINN's own matrix unit does not take; and the images that measure it."""
 
     data: DataSettings
     held: Held
-    factory: str | None
+    module: OwnModule
     name: str
     exits: int
     threads: int
     bits: bool
 
 
-def step(project: "Project") -> Step:
-    """``model.onnx``, ``golden.npz`` and ``metrics.json`` of the user's network; raises :class:`ConfigError` when there is no such
-    module."""
-    config = project.config
-    key = f"model.{'factory' if config.model.factory else 'qonnx'}"
-    policies = [item.policy for item in config.exits]
-    named = {"data": data_named(project), "network": project.named(key), "exits": f"exits = {toml(policies)}"}
-    if config.model.weights:
-        named["weights"] = project.named("model.weights")
+def step(project: "Project", trained: Mapping[str, Path] | None = None) -> Step:
+    """``model.onnx``, ``golden.npz`` and ``metrics.json`` of the user's network; of one that was trained here, ``trained`` is what
+    :mod:`build_flows.steps.own_train` left, by names. Raises :class:`ConfigError` when there is no such module."""
+    config, source = project.config, own_source(project)
+    if trained:
+        source = {**{key: file for key, file in source.items() if key != "weights"}, **trained}
     return Step(
-        name="train", run=partial(run, modules=project.modules), outputs=OUTPUTS, inputs={**data_inputs(project), **own_source(project)},
+        name="train", run=partial(run, modules=project.modules), outputs=OUTPUTS, inputs={**data_inputs(project), **source},
         settings=Settings(
-            data=data_settings(project), held=held_out(project), factory=config.model.factory, name=project.name,
-            exits=len(policies), threads=config.train.threads, bits=config.build.layers == "fused",
+            data=data_settings(project), held=held_out(project), module=own_module(project), name=project.name,
+            exits=len(config.exits), threads=config.train.threads, bits=config.build.layers == "fused",
         ),
-        named=named,
+        named={"data": data_named(project), **module_named(project)},
     )
 
 
 def run(chosen: Settings, inputs: Mapping[str, Path], work: Work, *, modules: Path) -> None:
     """Writes the network in integers, that of a factory whose modules are looked for in the folder ``modules`` first, and ``metrics.json``
-    with ``own``, what was taken and what it was compared with, and no ``scheme``.
+    with ``own``, what was taken and what it was compared with, and no ``scheme`` where it was not trained here.
 
     Raises :class:`ConfigError` for a network that cannot be had, or read, or that does not fit data and exits configured;
     :class:`OfframpError` when its own float logits are not those of the integer network.
@@ -81,16 +79,24 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work, *, modules: Pa
     set_threads(chosen.threads)
     data = read_data(chosen.data, inputs, work)
     _, held = split_off(chosen.held, data, work)
-    work.ui.info("the network is your own: training it is yours, so nothing is trained here; thresholds are calibrated on the validation "
-                 "split, which should be images that it has not seen")
+    trained = None
+    if TRAINING in inputs:
+        from quant_models.training.records import TrainingFile
+
+        trained = TrainingFile.load(inputs[TRAINING])
+    else:
+        work.ui.info("the network is your own, and is taken as it is; thresholds are calibrated on the validation split, which should be "
+                     "images that it has not seen")
     work.ui.info("reading your network")
     images, labels = data.x_train[held], np.asarray(data.y_train[held], np.int64)
     # Nothing of the user's is kept but what the integer network says.
-    if chosen.factory is None:
+    if chosen.module.factory is None:
         network, found, name = _from_qonnx(chosen, inputs, work, data, images)
     else:
         with importable(modules):
             network, found, name = _from_factory(chosen, inputs, work, data, images)
+    if trained is not None:
+        _same_pixels(network, trained, work)
     write_golden(network, chosen.name, work.folder / "golden.npz")
     write_qonnx(network, work.folder / "model.onnx")
     net = golden.load(work.folder / "golden.npz")
@@ -100,19 +106,24 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work, *, modules: Pa
         work.ui.info(f"{loose:,} of {len(found[0]):,} images hit a rounding boundary, where float32 may decide either way")
     logits = net.run(images)
     exits = [_measure(item, scale, labels) for item, scale in zip(logits, net.scales, strict=True)]
-    weights = inputs.get("weights")
+    weights = inputs.get(WEIGHTS, inputs.get("weights"))
     write_metrics(work, data, {
-        "settings": None, "history": [], "exits": exits, "train_samples": len(data.y_train) - len(held), "validation_samples": len(held),
+        **({"settings": None, "history": []} if trained is None else trained.told()), "exits": exits,
+        "train_samples": len(data.y_train) - len(held), "validation_samples": len(held),
         "own": {
-            "from": chosen.factory or inputs["qonnx"].name, "weights": None if weights is None else weights.name,
+            "from": chosen.module.factory or inputs["qonnx"].name, "weights": None if weights is None else weights.name,
             "compared_with": name, "images": len(found[0]), "rounded": loose,
         },
     })
 
 
-def _key(work: Work) -> str:
-    """The key that names the network, with its value."""
-    return f"{work.file}: {work.named['network']}"
+def _same_pixels(network: OwnNetwork, trained: "TrainingFile", work: Work) -> None:
+    """Raise :class:`ConfigError` when a pixel is worth something else to the trained network than it was trained with."""
+    if abs(network.fed / trained.fed - 1) > NEAR:
+        raise ConfigError(
+            f"{key_of(work)}: training moved the range of the images' quantiser: a pixel was worth {trained.fed:g}, and is read as "
+            f"{network.fed:g} now; allowed: a quantiser of images with a constant scale (scaling_impl_type CONST)"
+        )
 
 
 def _from_qonnx(
@@ -127,7 +138,7 @@ def _from_qonnx(
         _fits(chosen, work, network, data)
         found = run_qonnx(inputs["qonnx"], images[:EXECUTED], network.fed, channels_last=network.channels_last)
     except CompileError as error:
-        raise ConfigError(f"{_key(work)}: {error}") from error
+        raise ConfigError(f"{key_of(work)}: {error}") from error
     return network, found, "qonnx"
 
 
@@ -140,7 +151,7 @@ def _from_factory(
     from quant_models.errors import QuantModelError
 
     try:
-        module = _module(chosen, inputs, work)
+        module = user_module(chosen.module, inputs, work, inputs.get(WEIGHTS, inputs.get("weights")))
         exported = work.folder / "exported.onnx"
         export_own(module, data.shape, exported)
         network = read_qonnx(exported, bits=chosen.bits)
@@ -149,43 +160,14 @@ def _from_factory(
         found = float_logits(module, images, network.fed, bare=network.cut)
         return network, [found[place] for place in network.places], "Brevitas"
     except (QuantModelError, CompileError) as error:
-        raise ConfigError(f"{_key(work)}: {error}") from error
-
-
-def _module(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> "nn.Module":
-    """The network that the user's function returns, with its weights; its modules must be importable."""
-    from quant_models.bring.own import load_weights, make_network
-    from quant_models.errors import QuantModelError
-
-    assert chosen.factory is not None
-    module = make_network(chosen.factory)
-    if "weights" in inputs:
-        try:
-            load_weights(module, inputs["weights"])
-        except QuantModelError as error:
-            raise ConfigError(f"{work.file}: {work.named['weights']}: {error}") from error
-    return module
+        raise ConfigError(f"{key_of(work)}: {error}") from error
 
 
 def _fits(chosen: Settings, work: Work, network: OwnNetwork, data: "Dataset") -> None:
-    """Tells what was taken otherwise than given. Images, classes and exits must be those of data set and configuration."""
+    """Tells what was taken otherwise than given, and refuses what does not fit."""
     for note in network.notes:
         work.ui.info(note)
-    if len(network.heads) != chosen.exits:
-        raise ConfigError(
-            f"{work.file}: {work.named['exits']}: the network has {len(network.heads)} outputs, not {chosen.exits}; "
-            "allowed: one [[exits]] table for each"
-        )
-    if network.shape != tuple(data.shape):
-        shapes = ["x".join(map(str, shape)) for shape in (network.shape, data.shape)]
-        other = sorted(network.shape) == sorted(data.shape)
-        order = " (its axes in another order: a network takes [n, channels, height, width], data are [n, height, width, channels])"
-        raise ConfigError(
-            f"{_key(work)}: takes images of {shapes[0]} (height x width x channels), but those of data set {data.name} are {shapes[1]}"
-            f"{order if other else ''}; allowed: the same"
-        )
-    if network.classes != data.classes:
-        raise ConfigError(f"{_key(work)}: has {network.classes} classes, but data set {data.name} {data.classes}; allowed: as many")
+    refuse_misfit(chosen.exits, work, network, data)
 
 
 def _measure(logits: npt.NDArray[np.int64], scale: float, labels: npt.NDArray[np.int64]) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """Step ``train``: a preset's network is trained here.
 
 Of other networks the step has other work: weights that are cut out of a checkpoint (:mod:`build_flows.steps.take`), those of a float
-network (:mod:`build_flows.steps.import_weights`), and the user's own network (:mod:`build_flows.steps.own`). All leave ``metrics.json``.
+network (:mod:`build_flows.steps.import_weights`), and the user's own network (:mod:`build_flows.steps.own`), which may have been trained
+by a step before it (:mod:`build_flows.steps.own_train`). All leave ``metrics.json``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from build_flows.base.files import write_bytes
 from build_flows.steps.data import DataSettings, Held, data_inputs, data_named, data_settings, dataset, held_out, read_data, split_off
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.metrics import OUTPUTS, warn_of_other_split, write_metrics
+from build_flows.steps.progress import training_bar
 from build_flows.steps.threads import set_threads
 from build_flows.steps.topology import Topology, topology, whole
 from build_flows.steps.train_setup import Training, train_scheme, train_settings, trained_on, training, unlabelled
@@ -104,7 +106,7 @@ def fit(chosen: Settings, inputs: Mapping[str, Path], work: Work, data: "Dataset
     from quant_models.errors import Diverged
     from quant_models.networks.cut import cut
     from quant_models.training.gate_head import GateHeads
-    from quant_models.training.train import Progress, told, train
+    from quant_models.training.train import told, train
 
     how, scheme = train_settings(chosen.training, chosen.held), train_scheme(chosen.training)
     spec = whole(chosen.network, data.classes, data.shape, work)
@@ -114,24 +116,14 @@ def fit(chosen: Settings, inputs: Mapping[str, Path], work: Work, data: "Dataset
     key = "samples" if "samples" in inputs else "data"
     with _told_of(work, key):
         shown, more = trained_on(chosen.training, inputs, data, spec), unlabelled(chosen.training, inputs, data)
-    with work.ui.progress(f"training {work.named['project']}") as bar:
-        known = ""
-
-        def tell(step: Progress) -> None:
-            nonlocal known
-            bar.update(completed=step.epoch * step.steps + step.step + 1, total=step.epochs * step.steps,
-                       text=f"epoch {step.epoch + 1} of {step.epochs}: loss {step.loss:.3f}{known}")
-            if step.accuracy is not None:
-                known = f", exits {'  '.join(f'{100 * share:.1f} %' for share in step.accuracy)}"
-                bar.milestone(f"epoch {step.epoch + 1} of {step.epochs}: loss {step.loss:.3f}{known}")
-
-        try:
+    try:
+        with training_bar(work.ui, work.named["project"]) as tell:
             metrics = train(
                 spec, shown, how, work.folder / OUTPUTS[0], tell, scheme=scheme, start=start, unlabelled=more,
                 gates=GateHeads(epochs=chosen.training.gate_epochs),
             )
-        except Diverged as error:
-            raise _stopped(work, error) from error
+    except Diverged as error:
+        raise _stopped(work, error) from error
     return {**told(how, scheme), **metrics}
 
 

@@ -1,6 +1,6 @@
 """How good every exit is by itself, and every gate head."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from quant_models.integers.view import frozen
-from quant_models.networks.net import MultiExitNet
 
 __all__ = ["evaluate", "images_of", "judged", "targets"]
 
@@ -21,9 +20,10 @@ def images_of(images: np.ndarray) -> Tensor:
     return torch.tensor(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
 
 
-def evaluate(model: MultiExitNet, images: np.ndarray, labels: np.ndarray, batch: int = 512) -> list[dict[str, float]]:
+def evaluate(model: Any, images: np.ndarray, labels: np.ndarray, batch: int = 512) -> list[dict[str, float]]:
     """``accuracy`` (0 to 1) and ``loss`` (cross-entropy) of each exit alone over uint8 ``images`` ``[n, height, width, channels]``, on the
-    device where ``model`` is; of an exit with a gate head also what :func:`judged` says of that."""
+    device where ``model`` is: a :class:`quant_models.networks.net.MultiExitNet`, or anything else that gives logits by exit and has a
+    ``spec``. Of an exit with a gate head also what :func:`judged` says of that."""
     x, y = images_of(images), torch.from_numpy(labels)
     place = next(model.parameters()).device
     exits = range(model.spec.exits)
@@ -33,17 +33,25 @@ def evaluate(model: MultiExitNet, images: np.ndarray, labels: np.ndarray, batch:
     with frozen(model):
         for start in range(0, len(x), batch):
             target = y[start : start + batch].to(place)
-            for k, features in enumerate(model.features(x[start : start + batch].to(place).to(torch.float32) / 256)):
-                logits = model.head(k, features)
+            for k, (logits, gate) in enumerate(_outputs(model, x[start : start + batch].to(place).to(torch.float32) / 256)):
                 right[k].append((logits.argmax(1) == target).cpu().numpy())
                 loss[k] += float(functional.cross_entropy(logits, target, reduction="sum"))
-                if k in model.spec.gated:
-                    gates[k].append(model.gate(k, features)[:, 0].cpu().numpy())
+                if gate is not None:
+                    gates[k].append(gate[:, 0].cpu().numpy())
     answers = [np.concatenate(rows) for rows in right]
     found = [{"accuracy": int(item.sum()) / len(x), "loss": total / len(x)} for item, total in zip(answers, loss, strict=True)]
     for k in model.spec.gated:
         found[k] |= judged(np.concatenate(gates[k]), targets(answers)[k])
     return found
+
+
+def _outputs(model: Any, x: Tensor) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Logits of every exit, and of its gate head where it has one."""
+    if not model.spec.gated:
+        yield from ((logits, None) for logits in model(x))
+        return
+    for k, features in enumerate(model.features(x)):
+        yield model.head(k, features), model.gate(k, features) if k in model.spec.gated else None
 
 
 def targets(right: Sequence[Answers]) -> list[Answers]:

@@ -9,9 +9,8 @@ from torch.nn import functional
 
 from quant_models.errors import QuantModelError
 from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import NetSpec
 from quant_models.training.evaluate import targets
-from quant_models.training.schemes.base import UNLABELLED, Batch, Part, Scheme, scalar
+from quant_models.training.schemes.base import UNLABELLED, Batch, Described, Part, Scheme, scalar
 
 __all__ = ["GateHeads"]
 
@@ -30,10 +29,10 @@ class GateHeads(Scheme):
         if self.epochs is not None and self.epochs < 1:
             raise QuantModelError(f"gate epochs must be at least 1, not {self.epochs}")
 
-    def phases(self, spec: NetSpec, epochs: int) -> tuple[tuple[Scheme, int], ...]:
-        return ((self, self.epochs or epochs),) if spec.gates else ()
+    def phases(self, spec: Described, epochs: int) -> tuple[tuple[Scheme, int], ...]:
+        return ((self, self.epochs or epochs),) if spec.gated else ()
 
-    def parts(self, spec: NetSpec) -> tuple[Part, ...]:
+    def parts(self, spec: Described) -> tuple[Part, ...]:
         return tuple(Part(name=f"gate {k}", prefixes=(f"gates.{k}.",), exits=(k,), by="gate_auc") for k in spec.gated)
 
     def begin(self, model: MultiExitNet) -> None:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from quant_models.records import Artefact, Record
 
-__all__ = ["ExitMetrics", "ImportRecord", "InputRecord", "InputScale", "MetricsFile", "OwnRecord", "TakenRecord"]
+__all__ = ["ExitMetrics", "ImportRecord", "InputRecord", "InputScale", "MetricsFile", "OwnRecord", "TakenRecord", "TrainingFile"]
 
 
 class ExitMetrics(Record):
@@ -80,3 +80,18 @@ class MetricsFile(Artefact):
     taken: TakenRecord | None = None
     import_: ImportRecord | None = Field(default=None, alias="import")
     own: OwnRecord | None = None
+
+
+class TrainingFile(Artefact):
+    """``training.json``: how a network of the user's own was trained here, as :class:`MetricsFile` has it; ``fed`` is what a pixel was
+    worth to it."""
+
+    settings: dict[str, Any]
+    scheme: dict[str, Any]
+    history: list[list[ExitMetrics]]
+    fed: float
+    kept_epochs: dict[str, dict[str, int]] = Field(default_factory=dict)
+
+    def told(self) -> dict[str, Any]:
+        """What ``metrics.json`` says of it."""
+        return {key: value for key, value in self.to_json().items() if key not in ("version", "fed")}

@@ -5,20 +5,49 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import NetSpec
 
-__all__ = ["UNLABELLED", "Batch", "Part", "Scheme", "check_weights", "risen", "scalar", "weighted"]
+__all__ = ["OWN", "UNLABELLED", "Batch", "Described", "Net", "Part", "Scheme", "check_weights", "risen", "scalar", "weighted"]
 
 UNLABELLED = -1
 """The label of a sample whose class a scheme must not see."""
+
+OWN = "network."
+"""What the names of all weights of a network of the user's own begin with."""
+
+
+class Described(Protocol):
+    """What is known of a network that is trained, as :class:`quant_models.networks.spec.NetSpec` has it: ``gated`` are the exits with gate
+    heads."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def classes(self) -> int: ...
+    @property
+    def exits(self) -> int: ...
+    @property
+    def gated(self) -> tuple[int, ...]: ...
+
+
+class Net(Protocol):
+    """A network as a scheme takes it that needs nothing but logits: those of every exit, of images as :class:`Batch` has them."""
+
+    @property
+    def spec(self) -> Described: ...
+    def __call__(self, x: Tensor, /) -> tuple[Tensor, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -54,10 +83,13 @@ class Scheme(ABC):
     """As ``train.scheme`` has it."""
     takes_unlabelled: ClassVar[bool] = False
     """Whether samples without labels mean something to it."""
+    takes_own: ClassVar[bool] = False
+    """Whether it needs nothing but the logits of every exit (:class:`Net`), and so takes a network of the user's own."""
 
     @abstractmethod
-    def loss(self, model: MultiExitNet, batch: Batch, epoch: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        """What a step minimises (0-d, with gradient), and by name what it is made of.
+    def loss(self, model: Any, batch: Batch, epoch: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        """What a step minimises (0-d, with gradient), and by name what it is made of; ``model`` is a :class:`Net`, or, where ``takes_own``
+        is false, a :class:`quant_models.networks.net.MultiExitNet`.
 
         ``epoch`` counts from 0 within the phase; every random draw comes from ``generator``, which is the CPU's on every device.
         """
@@ -66,25 +98,25 @@ class Scheme(ABC):
         """Whether it is of use only to weights that have been trained before."""
         return False
 
-    def check(self, spec: NetSpec) -> None:  # noqa: B027 - most have nothing to check
+    def check(self, spec: Described) -> None:  # noqa: B027 - most have nothing to check
         """Raise :class:`QuantModelError` when the settings do not fit ``spec``."""
 
-    def phases(self, spec: NetSpec, epochs: int) -> tuple[tuple["Scheme", int], ...]:
+    def phases(self, spec: Described, epochs: int) -> tuple[tuple["Scheme", int], ...]:
         """What is trained one after another, each with its number of epochs and a learning rate that begins anew."""
         return ((self, epochs),)
 
-    def parts(self, spec: NetSpec) -> tuple[Part, ...]:
+    def parts(self, spec: Described) -> tuple[Part, ...]:
         """What this phase trains; parts share no weights."""
-        return (Part(name="all", prefixes=("input_quant.", "stages.", "heads."), exits=tuple(range(spec.exits))),)
+        return (Part(name="all", prefixes=("input_quant.", "stages.", "heads.", OWN), exits=tuple(range(spec.exits))),)
 
-    def taken(self, spec: NetSpec) -> tuple[int, ...]:
+    def taken(self, spec: Described) -> tuple[int, ...]:
         """The exits whose heads are taken from a checkpoint to start from; the backbone always is."""
         return tuple(range(spec.exits))
 
-    def initialise(self, model: MultiExitNet, seed: int) -> None:  # noqa: B027 - most keep the weights that the network is made with
+    def initialise(self, model: Any, seed: int) -> None:  # noqa: B027 - most keep the weights that the network is made with
         """Change the weights of a new ``model`` before anything is taken from a checkpoint."""
 
-    def begin(self, model: MultiExitNet) -> None:
+    def begin(self, model: Any) -> None:
         """Put every module of ``model`` into the mode in which it takes part; called before each epoch."""
         model.train()
 
@@ -98,7 +130,7 @@ class Scheme(ABC):
         return {"name": self.name, **raw}
 
 
-def check_weights(weights: Sequence[float] | None, spec: NetSpec) -> None:
+def check_weights(weights: Sequence[float] | None, spec: Described) -> None:
     """Raise :class:`QuantModelError` unless ``weights`` (None: all 1) can weigh the losses of the exits of ``spec``."""
     if weights is None:
         return

@@ -9,11 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import NetSpec
 from quant_models.training.names import SchemeName
 from quant_models.training.perturb import check_names, names_for, perturb_any
-from quant_models.training.schemes.base import UNLABELLED, Batch, Scheme, check_weights, risen, scalar, weighted
+from quant_models.training.schemes.base import UNLABELLED, Batch, Described, Net, Scheme, check_weights, risen, scalar, weighted
 from quant_models.training.schemes.distill import divergence
 
 __all__ = ["Consistent"]
@@ -29,6 +27,7 @@ class Consistent(Scheme):
     """
 
     name = SchemeName.CONSISTENT
+    takes_own = True
     takes_unlabelled = True
 
     exit_weights: tuple[float, ...] | None = None
@@ -56,7 +55,7 @@ class Consistent(Scheme):
         if self.perturb is not None:
             check_names(self.perturb)
 
-    def check(self, spec: NetSpec) -> None:
+    def check(self, spec: Described) -> None:
         check_weights(self.exit_weights, spec)
 
     def labelled(self, labels: np.ndarray, seed: int) -> np.ndarray:
@@ -72,7 +71,7 @@ class Consistent(Scheme):
         """Lambda in ``epoch``."""
         return risen(self.weight, epoch, self.ramp)
 
-    def loss(self, model: MultiExitNet, batch: Batch, epoch: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, model: Net, batch: Batch, epoch: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         names = self.perturb or names_for(model.spec.width)
         changed = perturb_any(batch.x, names, self.strength, generator)
         known = batch.y != UNLABELLED

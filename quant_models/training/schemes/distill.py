@@ -8,10 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import NetSpec
 from quant_models.training.names import SchemeName
-from quant_models.training.schemes.base import Batch, Scheme, check_weights, risen, scalar, weighted
+from quant_models.training.schemes.base import Batch, Described, Net, Scheme, check_weights, risen, scalar, weighted
 
 __all__ = ["Distill", "divergence"]
 
@@ -30,6 +28,7 @@ class Distill(Scheme):
     (Zhang 2019, Phuong 2019)."""
 
     name = SchemeName.DISTILL
+    takes_own = True
 
     exit_weights: tuple[float, ...] | None = None
     """Weight of each exit's loss, one per exit, not negative, not all zero; None: all 1."""
@@ -53,14 +52,14 @@ class Distill(Scheme):
         if self.ramp < 0:
             raise QuantModelError(f"ramp must be at least 0, not {self.ramp}")
 
-    def check(self, spec: NetSpec) -> None:
+    def check(self, spec: Described) -> None:
         check_weights(self.exit_weights, spec)
 
     def share(self, epoch: int) -> float:
         """The teacher's share in the loss in ``epoch``."""
         return risen(self.alpha, epoch, self.ramp)
 
-    def loss(self, model: MultiExitNet, batch: Batch, epoch: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, model: Net, batch: Batch, epoch: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         logits = model(batch.x)
         share = self.share(epoch)
         losses, told = [], {}

@@ -8,9 +8,8 @@ from torch.nn import functional
 
 from quant_models.errors import QuantModelError
 from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import NetSpec
 from quant_models.training.names import SchemeName
-from quant_models.training.schemes.base import Batch, Part, Scheme, scalar
+from quant_models.training.schemes.base import Batch, Described, Part, Scheme, scalar
 from quant_models.training.schemes.heads import begin_heads, check_heads, early, head_losses, head_parts, new_heads
 
 __all__ = ["Backbone", "ExitsOnly"]
@@ -22,7 +21,7 @@ class Backbone(Scheme):
 
     name = "backbone"
 
-    def parts(self, spec: NetSpec) -> tuple[Part, ...]:
+    def parts(self, spec: Described) -> tuple[Part, ...]:
         last = spec.exits - 1
         return (Part(name="backbone", prefixes=("input_quant.", "stages.", f"heads.{last}."), exits=(last,)),)
 
@@ -55,17 +54,17 @@ class ExitsOnly(Scheme):
     def needs_start(self) -> bool:
         return self.backbone_epochs == 0
 
-    def check(self, spec: NetSpec) -> None:
+    def check(self, spec: Described) -> None:
         check_heads(spec, self.exits)
 
-    def phases(self, spec: NetSpec, epochs: int) -> tuple[tuple[Scheme, int], ...]:
+    def phases(self, spec: Described, epochs: int) -> tuple[tuple[Scheme, int], ...]:
         first: tuple[tuple[Scheme, int], ...] = ((Backbone(), self.backbone_epochs),) if self.backbone_epochs else ()
         return (*first, (self, epochs)) if early(spec, self.exits) else first
 
-    def parts(self, spec: NetSpec) -> tuple[Part, ...]:
+    def parts(self, spec: Described) -> tuple[Part, ...]:
         return head_parts(early(spec, self.exits))
 
-    def taken(self, spec: NetSpec) -> tuple[int, ...]:
+    def taken(self, spec: Described) -> tuple[int, ...]:
         trained = early(spec, self.exits)
         return tuple(k for k in range(spec.exits) if k not in trained)
 

@@ -11,18 +11,17 @@ from torch.nn import functional
 
 from quant_models.errors import QuantModelError
 from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import NetSpec
-from quant_models.training.schemes.base import Batch, Part, scalar
+from quant_models.training.schemes.base import Batch, Described, Part, scalar
 
 __all__ = ["begin_heads", "check_heads", "early", "head_losses", "head_parts", "new_heads"]
 
 
-def early(spec: NetSpec, exits: Sequence[int] | None) -> tuple[int, ...]:
+def early(spec: Described, exits: Sequence[int] | None) -> tuple[int, ...]:
     """``exits``, or all early ones of ``spec`` when None."""
     return tuple(range(spec.exits - 1)) if exits is None else tuple(exits)
 
 
-def check_heads(spec: NetSpec, exits: Sequence[int] | None) -> None:
+def check_heads(spec: Described, exits: Sequence[int] | None) -> None:
     """Raise :class:`QuantModelError` unless ``exits`` are early exits of ``spec``, each once."""
     wanted = early(spec, exits)
     if len(set(wanted)) != len(wanted) or any(not 0 <= k < spec.exits - 1 for k in wanted):

@@ -6,10 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import NetSpec
 from quant_models.training.names import SchemeName
-from quant_models.training.schemes.base import Batch, Scheme, check_weights, scalar, weighted
+from quant_models.training.schemes.base import Batch, Described, Net, Scheme, check_weights, scalar, weighted
 
 __all__ = ["Joint"]
 
@@ -19,13 +17,14 @@ class Joint(Scheme):
     """L = sum over exits of weight * cross-entropy (BranchyNet, Teerapittayanon 2016)."""
 
     name = SchemeName.JOINT
+    takes_own = True
 
     exit_weights: tuple[float, ...] | None = None
     """Weight of each exit's loss, one per exit, not negative, not all zero; None: all 1."""
 
-    def check(self, spec: NetSpec) -> None:
+    def check(self, spec: Described) -> None:
         check_weights(self.exit_weights, spec)
 
-    def loss(self, model: MultiExitNet, batch: Batch, epoch: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, model: Net, batch: Batch, epoch: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         losses = [functional.cross_entropy(logits, batch.y) for logits in model(batch.x)]
         return weighted(losses, self.exit_weights), {f"exit {k}": scalar(item) for k, item in enumerate(losses)}

@@ -11,9 +11,8 @@ from quant_models.datasets.load import Dataset
 from quant_models.errors import QuantModelError
 from quant_models.integers.view import integer_logits
 from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import NetSpec
 from quant_models.training.names import SchemeName
-from quant_models.training.schemes.base import Batch, Part, Scheme
+from quant_models.training.schemes.base import Batch, Described, Part, Scheme
 from quant_models.training.schemes.heads import begin_heads, check_heads, early, head_losses, head_parts
 
 __all__ = ["Personal", "personal_data"]
@@ -38,12 +37,12 @@ class Personal(Scheme):
     def needs_start(self) -> bool:
         return True
 
-    def check(self, spec: NetSpec) -> None:
+    def check(self, spec: Described) -> None:
         check_heads(spec, None)
         if spec.exits == 1:
             raise QuantModelError(f"scheme personal trains early exits, and {spec.name} has none")
 
-    def parts(self, spec: NetSpec) -> tuple[Part, ...]:
+    def parts(self, spec: Described) -> tuple[Part, ...]:
         return head_parts(early(spec, None))
 
     def begin(self, model: MultiExitNet) -> None:

@@ -7,6 +7,7 @@ import pytest
 from build_flows.base.errors import ConfigError
 from build_flows.project.load import load as load_config
 from build_flows.project.load import parse
+from build_flows.project.own import trains_own
 
 TEXT = """
 [project]
@@ -71,28 +72,36 @@ def test_a_network_of_ones_own_has_any_number_of_exits_and_no_layout() -> None:
         ),
         (
             "[[exits]]", '[train]\nstart = "a.safetensors"\n[[exits]]',
-            'train.start = "a.safetensors": your network is not trained here; allowed: unset (its weights: model.weights)',
+            'train.start = "a.safetensors": it is of a preset; allowed: unset (a factory\'s network begins with model.weights)',
         ),
         (
-            "[[exits]]", '[train]\nscheme = "distill"\n[[exits]]',
-            'train.scheme = "distill": your network is not trained here; allowed: "joint", the default',
+            "[[exits]]", '[train]\nscheme = "exits_only"\n[[exits]]',
+            'train.scheme = "exits_only": it needs stages and heads, which presets have; allowed: "joint", "distill", "consistent"',
         ),
-        ("[[exits]]", "[train]\nepochs = 3\nseed = 2\n[[exits]]", "train.epochs = 3: your network is not trained here; allowed: unset"),
         (
-            "[[exits]]", "[train]\nshift = 0\nepochs = 3\nflip = true\n[[exits]]",
-            "train.epochs = 3: your network is not trained here; allowed: unset, and so shift, flip",
+            "[[exits]]", '[train]\nscheme = "personal"\n[[exits]]',
+            'train.scheme = "personal": it needs stages and heads, which presets have; allowed: "joint", "distill", "consistent"',
+        ),
+        (
+            "[[exits]]", '[train]\nscheme = "import"\n[[exits]]',
+            'train.scheme = "import": it takes a float network; allowed: "joint", "distill", "consistent"',
+        ),
+        ("[[exits]]", "[train]\ngate_epochs = 3\n[[exits]]", "train.gate_epochs = 3: only presets have gate heads; allowed: unset"),
+        (
+            "[[exits]]", "[train]\nexit_weights = [1.0]\n[[exits]]",
+            "train.exit_weights = [1.0]: allowed: 2 values, one for each exit, not 1",
         ),
         (
             'policy = "margin"', 'policy = "gate"',
-            'exits[0].policy = "gate": only networks trained here have gate heads; allowed: any other policy',
+            'exits[0].policy = "gate": only presets have gate heads; allowed: any other policy',
         ),
         (
             "[[exits]]", '[build]\nmode = "subnet"\nexit = 1\n[[exits]]',
-            'build.mode = "subnet": only networks trained here are cut; allowed: any other mode',
+            'build.mode = "subnet": only presets are cut; allowed: any other mode',
         ),
         (
             "[[exits]]", "[build]\nexchangeable_heads = true\n[[exits]]",
-            "build.exchangeable_heads = true: only networks trained here have exchangeable heads; allowed: false or unset",
+            "build.exchangeable_heads = true: only presets have exchangeable heads; allowed: false or unset",
         ),
         (
             "accuracy_loss = 1.0",
@@ -104,6 +113,20 @@ def test_a_network_of_ones_own_has_any_number_of_exits_and_no_layout() -> None:
 def test_a_fault_names_file_key_value_and_what_is_allowed(old: str, new: str, message: str) -> None:
     assert old in TEXT
     assert faults(TEXT.replace(old, new, 1)) == [f"x.toml: {message}"]
+
+
+@pytest.mark.parametrize(
+    ("table", "trained"),
+    [("seed = 2\nthreads = 1\ndevice = \"cpu\"", False), ("epochs = 3", True), ('scheme = "joint"', True), ("flip = false", True)],
+)
+def test_a_factorys_network_is_trained_where_the_file_says_how(table: str, trained: bool) -> None:
+    assert trains_own(parse(TEXT.replace("[[exits]]", f"[train]\n{table}\n[[exits]]", 1))) is trained
+
+
+def test_a_qonnx_file_is_not_trained() -> None:
+    text = TEXT.replace(SOURCE, 'qonnx = "net.onnx"').replace("[[exits]]", "[train]\nshift = 0\nepochs = 3\nflip = true\n[[exits]]", 1)
+    assert faults(text) == ["x.toml: train.epochs = 3: a QONNX file is not trained here; allowed: unset, and so shift, flip"]
+    assert not trains_own(parse(TEXT.replace(SOURCE, 'qonnx = "net.onnx"')))
 
 
 def test_no_exits_at_all_are_told() -> None:

@@ -112,7 +112,8 @@ def test_nothing_changed_nothing_is_done_and_the_same_again_gives_the_same(
         again = flow.Flow(made, SilentUi(), build)
         assert again.evaluate() == found
         assert build.ran == []
-    step, work = evaluate.step(made, made.output / "checkpoint.safetensors", made.output / "exits.json"), work_of(made, tmp_path)
+    step = evaluate.step(made, {"checkpoint": made.output / "checkpoint.safetensors"}, made.output / "exits.json")
+    work = work_of(made, tmp_path)
     first, images = evaluate.evaluate(step.settings, step.inputs, work)
     second, same = evaluate.evaluate(step.settings, step.inputs, work)
     assert first == second

@@ -43,7 +43,7 @@ def test_a_result_that_is_not_the_golden_models_is_found(tiny: Project, tmp_path
 
 
 def test_the_step_with_hardware_is_another_one_than_that_without(tiny: Project) -> None:
-    bare = evaluate.step(tiny, tiny.output / "checkpoint.safetensors", tiny.output / "exits.json")
+    bare = evaluate.step(tiny, {"checkpoint": tiny.output / "checkpoint.safetensors"}, tiny.output / "exits.json")
     step = evaluate_hardware.step(bare, {name: tiny.output / name for name in evaluate_hardware.INPUTS})
     assert (step.name, step.outputs, step.settings) == (bare.name, bare.outputs, bare.settings)
     assert set(step.inputs) == {*bare.inputs, *evaluate_hardware.INPUTS}

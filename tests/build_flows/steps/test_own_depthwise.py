@@ -60,6 +60,6 @@ def test_channels_by_themselves_run_in_the_rtl_bit_for_bit(tiny: Project, tmp_pa
     simulated, agreed, netlist = (json.loads((made.output / f"{name}.json").read_text()) for name in ("sim", "agreement", "netlist"))
     assert (simulated["figures"]["samples"], simulated["figures"]["agree"], agreed["finn"]) == (12, 12, 4)
     folding = {layer["name"]: layer["folding"] for layer in netlist["layers"]}
-    assert {name: found["Depthwise"] for name, found in folding.items() if "Depthwise" in found and found["Depthwise"]} == {
+    assert {name: found["Depthwise"] for name, found in folding.items() if found.get("Depthwise")} == {
         name: 1 for name in FOLDS}
     assert replace(FOLDS["stage0_conv1"], body="shared").lanes == folding["stage0_conv1"]["Lanes"]

@@ -194,7 +194,7 @@ def evaluated(tiny: Project, folder: Path, simulated: bool) -> tuple[Project, St
     with np.load(str(tiny.data)) as data:
         np.savez(folder / "few.npz", **{key: data[key][: 200 if key.endswith("train") else 30] for key in data})
     few = replace(tiny, data=folder / "few.npz")
-    step = evaluate.step(few, tiny.output / "checkpoint.safetensors", tiny.output / "exits.json")
+    step = evaluate.step(few, {"checkpoint": tiny.output / "checkpoint.safetensors"}, tiny.output / "exits.json")
     return few, evaluate_hardware.step(step, paths(tiny, evaluate_hardware.INPUTS)) if simulated else step
 
 

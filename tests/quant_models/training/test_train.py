@@ -15,10 +15,11 @@ from quant_models.networks.gate_layout import with_gates
 from quant_models.networks.layouts import layout
 from quant_models.networks.net import MultiExitNet
 from quant_models.networks.presets import preset
+from quant_models.training.augment import augment, perturbed
 from quant_models.training.evaluate import evaluate
 from quant_models.training.gate_head import GateHeads
 from quant_models.training.schemes import Consistent, Distill, ExitsOnly, Joint, Personal
-from quant_models.training.train import TrainSettings, _augment, _perturbed, device, run_identity, told, train
+from quant_models.training.train import TrainSettings, device, run_identity, told, train
 
 SPEC = preset("digits")
 
@@ -291,7 +292,7 @@ def test_early_stopping_keeps_the_best_weights(tmp_path, few):
 
 
 def test_early_stopping_counts_from_the_first_of_equal_epochs(tmp_path, few, monkeypatch):
-    monkeypatch.setattr("quant_models.training.train.evaluate", lambda *_: [{"accuracy": 0.5, "loss": 1.0}] * 3)
+    monkeypatch.setattr("quant_models.training.loop.evaluate", lambda *_: [{"accuracy": 0.5, "loss": 1.0}] * 3)
     found = train(SPEC, few, TrainSettings(epochs=9, batch=40, early_stop=2), tmp_path / "net")
     assert (found["kept_epochs"], len(found["history"])) == ({"joint": {"all": 0}}, 3)
 
@@ -375,17 +376,17 @@ def test_weights_that_a_step_spoils_do_not_reach_the_checkpoint(tmp_path, few):
 
 def test_windows_of_sensor_samples_are_shifted_in_time_alone():
     x = torch.arange(1, 13).reshape(1, 1, 12, 1).expand(64, 1, 12, 1).to(torch.uint8)
-    moved = _augment(x, dataclasses.replace(SETTINGS, shift=2, flip=True), torch.Generator().manual_seed(1))
+    moved = augment(x, dataclasses.replace(SETTINGS, shift=2, flip=True), torch.Generator().manual_seed(1))
     assert {int(row[0, 5, 0]) for row in moved} == {4, 5, 6, 7, 8}
     assert all((row[0, 2:10, 0].diff() == 1).all() for row in moved)
 
 
 def test_half_of_the_images_are_perturbed():
     x = torch.full((400, 1, 8, 8), 0.5)
-    found = _perturbed(x, dataclasses.replace(SETTINGS, perturb=("noise",), perturb_strength=0.5), torch.Generator().manual_seed(1))
+    found = perturbed(x, dataclasses.replace(SETTINGS, perturb=("noise",), perturb_strength=0.5), torch.Generator().manual_seed(1))
     changed = (found != x).flatten(1).any(1)
     assert 160 < int(changed.sum()) < 240
-    assert _perturbed(x, SETTINGS, torch.Generator()) is x
+    assert perturbed(x, SETTINGS, torch.Generator()) is x
 
 
 def test_a_training_without_perturbations_is_that_of_before_there_were_any():
@@ -411,7 +412,7 @@ def test_early_stopping_looks_at_nothing_that_proves_thresholds(tmp_path, few, m
     other = few.y_train.copy()
     other[proof] = (other[proof] + 1) % 10
     # The same images are held out whatever their labels.
-    monkeypatch.setattr("quant_models.training.train.split", lambda data, fraction, seed: split(few, fraction, seed))
+    monkeypatch.setattr("quant_models.training.loop.split", lambda data, fraction, seed: split(few, fraction, seed))
     one, two = (train(SPEC, data, settings, tmp_path / name) for name, data in (
         ("one", few), ("two", dataclasses.replace(few, y_train=other))
     ))

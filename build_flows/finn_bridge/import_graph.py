@@ -68,6 +68,7 @@ def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
         model = cleanup_model(model)
     except Exception as error:
         raise CompileError(f"{model_onnx.name} is not a QONNX model: {error}") from error
+    _drop_idle_flattens(model)
     _open_input(model)
     model = model.transform(ConvertQONNXtoFINN())
     for step in (InferShapes(), FoldConstants(), GiveUniqueNodeNames(), GiveReadableTensorNames(), InferDataTypes(),
@@ -103,6 +104,17 @@ def _only(nodes: list[Any] | None, what: str) -> Any:
     if nodes is None or len(nodes) != 1:
         raise CompileError(f"{what} must have one consumer, not {len(nodes or [])}")
     return nodes[0]
+
+
+def _drop_idle_flattens(model: ModelWrapper) -> None:
+    """Flattening a vector does nothing; behind a fork no later step takes it away."""
+    for node in list(model.graph.node):
+        if node.op_type == "Flatten" and model.get_tensor_shape(node.input[0]) == model.get_tensor_shape(node.output[0]):
+            for reader in model.find_consumers(node.output[0]) or []:
+                for index, tensor in enumerate(reader.input):
+                    if tensor == node.output[0]:
+                        reader.input[index] = node.input[0]
+            model.graph.node.remove(node)
 
 
 def _open_input(model: ModelWrapper) -> None:

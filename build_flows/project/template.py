@@ -68,6 +68,15 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "calibrate": {"accuracy_loss": 1.0},
         "target": {"cycles_per_sample": "auto", "hard_share": [0.5, 0.5]},
     },
+    "tfc": {
+        "project": {"name": "tfc_fashion"},
+        "data": {"name": "fashion-mnist"},
+        "model": {"preset": "tfc", "weight_bits": 2, "act_bits": 2},
+        "train": {"epochs": 20},
+        "exits": [{"policy": "max_logit"}, {"policy": "max_logit"}, {"policy": "always"}],
+        "calibrate": {"accuracy_loss": 1.0},
+        "target": {"cycles_per_sample": "auto", "hard_share": [0.5, 0.5]},
+    },
     "har": {
         "project": {"name": "har"},
         "data": {"name": "sensors", "path": "windows.npz"},

@@ -1,7 +1,7 @@
 """Where the exits of a network stand and which heads they have, chosen freely over the backbone of a preset.
 
-The backbone is all stages of the preset one after another, cut into blocks: a block begins at each convolution or residual block. An early
-exit comes after a block, the last one excepted; there the final head stands, which is always the preset's last.
+The backbone is all stages of the preset one after another, cut into blocks: a block begins at each convolution, residual block
+or linear layer. An early exit comes after a block, the last one excepted; there the final head stands, which is always the preset's last.
 """
 
 import dataclasses
@@ -112,10 +112,10 @@ def backbone(spec: NetSpec) -> Layers:
 
 
 def blocks(spec: NetSpec) -> tuple[Layers, ...]:
-    """The backbone of ``spec`` cut before each convolution and residual block but the first."""
+    """The backbone of ``spec`` cut before each convolution, residual block and linear layer but the first."""
     found: list[list[LayerSpec]] = []
     for layer in backbone(spec):
-        if isinstance(layer, Conv | Residual) or not found:
+        if isinstance(layer, Conv | Residual | Linear) or not found:
             found.append([])
         found[-1].append(layer)
     return tuple(map(tuple, found))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from quant_models.errors import QuantModelError
 from quant_models.networks.spec import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Residual, Size
 
-__all__ = ["PRESETS", "Shape", "b_alexnet", "b_lenet", "digits", "har", "preset", "resnet8", "triple_wins"]
+__all__ = ["PRESETS", "Shape", "b_alexnet", "b_lenet", "digits", "har", "preset", "resnet8", "tfc", "triple_wins"]
 
 Shape = tuple[int, int, int]
 
@@ -126,8 +126,15 @@ def resnet8(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: S
     return _net("resnet8", shape, classes, stages, heads)
 
 
+def tfc(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: Shape = (28, 28, 1)) -> NetSpec:
+    """FINN's TFC for 28x28x1: three hidden linear layers of 64, and one of the classes, with an exit of one linear layer after the first
+    and the second. Published with weights and activations of 1 and 2 bits; here 2 are the fewest."""
+    q = _Layers(weight_bits, act_bits)
+    return _net("tfc", shape, classes, ((q.fc(64, q.relu),),) * 3, ((q.fc(classes),),) * 3)
+
+
 PRESETS: dict[str, Callable[..., NetSpec]] = {
-    "digits": digits, "b_lenet": b_lenet, "triple_wins": triple_wins, "b_alexnet": b_alexnet, "har": har, "resnet8": resnet8,
+    "digits": digits, "b_lenet": b_lenet, "triple_wins": triple_wins, "b_alexnet": b_alexnet, "har": har, "resnet8": resnet8, "tfc": tfc,
 }
 
 

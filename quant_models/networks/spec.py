@@ -131,7 +131,7 @@ def _block(layers: tuple[LayerSpec, ...]) -> list[dict[str, Any]]:
 def _layer(raw: dict[str, Any]) -> LayerSpec:
     """A layer out of JSON data."""
     kind = _KINDS[raw["layer"]]
-    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items() if key != "layer"}
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items() if key != "layer"}
     if kind is Residual:
         fields |= {key: tuple(map(_layer, fields[key])) for key in ("body", "shortcut")}
     if fields.get("act") is not None:

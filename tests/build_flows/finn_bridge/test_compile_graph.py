@@ -48,6 +48,12 @@ def test_residual_blocks(tmp_path):
     assert {layer.op for layer in graph.layers} >= {"StreamAdd_rtl", "StreamFork_rtl"}
 
 
+def test_linear_layers_alone(tmp_path):
+    folder = export(tmp_path / "net", preset("tfc", 2, 2, shape=(9, 7, 2)))
+    graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folding(folder, 5), PART, 100.0, tmp_path / "rtl")
+    check_agreement(graph, folder, pictures(12))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("pick", [0, 5, 30])
 def test_a_network_along_the_time(tmp_path, pick):

@@ -29,6 +29,7 @@ def test_a_block_is_a_convolution_and_what_follows():
     assert [len(block) for block in blocks(preset("b_alexnet"))] == [2, 2, 1, 1, 2]
     assert all(isinstance(block[0], Conv) for block in blocks(preset("b_alexnet")))
     assert [type(block[0]) for block in blocks(preset("resnet8"))] == [Conv, Residual, Residual, Residual]
+    assert [len(block) for block in blocks(preset("tfc"))] == [1, 1, 1]
     assert (places(preset("digits")), places(preset("b_lenet"))) == ((0, 1), (0,))
 
 
@@ -40,6 +41,10 @@ def test_the_form_of_b_lenets_head_is_conv():
 @pytest.mark.parametrize("head", [head for head in HEADS if head != "preset"])
 def test_every_head_fits_after_every_block(name, head):
     whole = preset(name, weight_bits=3, act_bits=5)
+    if name == "tfc" and head != "linear":
+        with pytest.raises(QuantModelError, match=r"head0_[a-z]*0: only a linear layer can follow a linear layer"):
+            layout(name, [(0, head)])
+        return
     spec = layout(name, [(after, head) for after in range(len(blocks(whole)) - 1)], weight_bits=3, act_bits=5)
     assert backbone(spec) == backbone(whole)
     assert (spec.exits, spec.heads[-1]) == (len(blocks(whole)), whole.heads[-1])

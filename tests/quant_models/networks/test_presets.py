@@ -7,7 +7,7 @@ from quant_models.networks.spec import Activation, Add, Conv, Linear, trace
 
 # The published topologies: what enters each first linear layer of a head, flattened.
 FLATTENED = {"digits": [32, 64, 32], "b_lenet": [640, 720], "triple_wins": [576, 1024], "b_alexnet": [288, 576], "har": [256, 256, 64],
-             "resnet8": [32, 64, 64]}
+             "resnet8": [32, 64, 64], "tfc": [64, 64, 64]}
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -43,6 +43,12 @@ def test_resnet8_is_that_of_mlperf_tiny():
     assert last_alone(preset("resnet8")).macs == 12_501_632
 
 
+def test_tfc_is_finns():
+    stages = [(unit.in_shape, unit.layer.out) for where, _, unit in trace(preset("tfc")) if where == "stage"]
+    assert stages == [((28, 28, 1), 64), ((1, 1, 64), 64), ((1, 1, 64), 64)]
+    assert last_alone(preset("tfc")).macs == 784 * 64 + 64 * 64 * 2 + 640
+
+
 def test_images_of_other_shapes_are_taken_where_layers_fit():
     for name in PRESETS:
         spec = preset(name, classes=3, shape=(40, 36, 5))
@@ -53,7 +59,8 @@ def test_images_of_other_shapes_are_taken_where_layers_fit():
 
 
 def test_unknown_preset():
-    with pytest.raises(QuantModelError, match="preset must be one of digits, b_lenet, triple_wins, b_alexnet, har, resnet8, not 'lenet'"):
+    known = "digits, b_lenet, triple_wins, b_alexnet, har, resnet8, tfc"
+    with pytest.raises(QuantModelError, match=f"preset must be one of {known}, not 'lenet'"):
         preset("lenet")
     with pytest.raises(QuantModelError, match="weight_bits must be 2 to 8, not 1"):
         preset("digits", weight_bits=1)

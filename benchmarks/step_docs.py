@@ -27,6 +27,7 @@ STEPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "report": ("build_flows.steps.report", ()),
     "evaluate": ("build_flows.steps.evaluate", ()),
     "evaluate, simulated": ("build_flows.steps.evaluate_hardware", ()),
+    "profile": ("build_flows.steps.profile", ()),
     "synth": ("build_flows.steps.synth", ()),
     "resources": ("build_flows.steps.resources", ()),
     "match": ("build_flows.compare.compare", ("build_flows.pages", "build_flows.steps")),

@@ -30,6 +30,10 @@ def _sizes(item: Any, sizes: list[Any]) -> None:
 def opset(version: int) -> Edit:
     def edit(model: Any) -> None:
         next(item for item in model.opset_import if item.domain in ("", "ai.onnx")).version = version
+        for node in model.graph.node:
+            # Batch norms have it from opset 14 on.
+            for item in [item for item in node.attribute if item.name == "training_mode" and version < 14]:
+                node.attribute.remove(item)
 
     return edit
 
@@ -131,7 +135,7 @@ FILES: dict[str, tuple[str, str, tuple[Edit, ...] | None]] = {
     "open batch": ("files", "grouped", (batch("N"),)),
     "channels last": ("files", "2 bits", (TURN,)),
     "Div 255 in front": ("files", "image of pixels / 255", (DIVIDE,)),
-    "Reshape in front": ("files", "2 bits", (RESHAPE,)),
+    "Reshape in front": ("open", "2 bits", (RESHAPE,)),
     "nodes without names": ("files", "identity skip", (nameless,)),
     "outputs turned": ("files", "two heads at one tensor", (turned,)),
     "Softmax of one output": ("files", "2 bits", (behind("Softmax", 1, sizes=[1, CLASSES], axis=1),)),

@@ -135,7 +135,7 @@ class Several(Net):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         begun = self.begin(self.pixels(x))
-        return self.early[0](begun), self.early[1](begun), self.last(self.onward(begun))  # type: ignore[index]
+        return self.early[0](begun), self.early[1](begun), self.last(self.onward(begun))
 
 
 class Past(Net):

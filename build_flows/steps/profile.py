@@ -100,14 +100,14 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work, *, modules: Pa
     import torch
 
     from build_flows.pages.profile_page import write_files
-    from build_flows.steps.evaluate import spread
     from quant_models.bring.modules import importable
     from quant_models.judge.profile import profile
 
     set_threads(chosen.threads)
     data = read_data(chosen.data, inputs, work)
     kept, held = split_off(chosen.held, data, work)
-    some = held[spread(len(held), MOST)]
+    # Evenly spread: sets may be sorted by class.
+    some = held[np.linspace(0, len(held) - 1, min(len(held), MOST)).round().astype(np.int64)]
     with nullcontext() if modules is None else importable(modules):
         nets = _trained(chosen, inputs, work, data, kept) if chosen.factory is None else _own(chosen, inputs, work, data)
         work.ui.info(f"float: {nets.told}")
@@ -136,7 +136,7 @@ def _imported(
 ) -> "nn.Module":
     """The imported network as it was before its biases were corrected for what quantisation does: with its quantisers off it is the float
     network."""
-    from build_flows.steps.import_weights import seen
+    from build_flows.steps.seen import seen
     from quant_models.bring.importing import import_network
     from quant_models.bring.weights_file import read_weights
     from quant_models.errors import QuantModelError

@@ -197,10 +197,17 @@ class _Work:
         return OutputProfile(
             bits=int(seen.bits), signed=self.here.signed(name), low=sums.low, high=sums.high, common_low=float(common[0]),
             common_high=float(common[1]), range_low=float(low.min()), range_high=float(high.max()), clipped=sums.clipped / sums.values,
-            channels=len(sums.at_end), dead=int((sums.channel_low == sums.channel_high).sum()),
-            dead_float=int((sums.float_low == sums.float_high).sum()),
+            channels=len(sums.at_end), dead=_constant(sums.channel_low, sums.channel_high),
+            dead_float=_constant(sums.float_low, sums.float_high),
             saturated=None if int(seen.bits) == 1 else int((sums.at_end >= SATURATED * sums.each).sum()),
         )
+
+
+def _constant(low: Tensor | None, high: Tensor | None) -> int:
+    """How many channels are the same everywhere."""
+    assert low is not None
+    assert high is not None
+    return int(torch.eq(low, high).sum())
 
 
 def _rows(value: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ class Quantised:
             if bias is not None:
                 self._biases[f"{path}:weight"] = bias
         for key in ACTS:
-            proxy = getattr(module, key, None)
+            proxy: Any = getattr(module, key, None)
             found = getattr(getattr(proxy, "fused_activation_quant_proxy", None), "tensor_quant", None)
             if found is not None:
                 self._keep(f"{path}:{key}", found, proxy)

@@ -126,7 +126,7 @@ def test_nothing_of_how_things_are_told_counts() -> None:
         assert told == [], name
     # Pages are made by the steps that make pages, and by no other.
     assert {name for name, closure in found.items() if any(module.startswith("build_flows.pages.") for module in closure.modules)} == {
-        "report", "evaluate", "evaluate, simulated"
+        "report", "evaluate", "evaluate, simulated", "profile"
     }
     assert "build_flows.base.ui" in EXCLUDED
 
@@ -143,18 +143,19 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 EDITS = {
     "a learning rate": ("build_flows/steps/train_setup.py", "learning_rate=train.learning_rate", "learning_rate=2 * train.learning_rate",
                         {"train", "train, import"}),
-    "a scheme": ("quant_models/training/schemes/joint.py", "weighted(", "1 * weighted(", {"train", "train, import"}),
+    "a scheme": ("quant_models/training/schemes/joint.py", "weighted(", "1 * weighted(", {"train", "train, import", "profile"}),
     "another file written by export": (
         "build_flows/steps/export.py", '"model.onnx")\n', '"model.onnx")\n    (work.folder / "more").touch()\n', {"export"},
     ),
     "a data loader": ("quant_models/datasets/npz.py", "def read_npz(", "x = 1\n\n\ndef read_npz(",
                       {"train", "train, import", "train, checkpoint", "train, own", "calibrate", "agree", "simulate", "evaluate",
-                       "evaluate, simulated", "package", "cosim"}),
+                       "evaluate, simulated", "package", "cosim", "profile"}),
     "a page": ("build_flows/pages/report.py", "def render(", "x = 1\ndef render(", {"report"}),
     "a template": ("build_flows/pages/templates/report.html.j2", "<section", "<section ", {"report"}),
-    "a template of several pages": ("build_flows/pages/templates/wide.html.j2", "main {", "main  {", {"evaluate", "evaluate, simulated"}),
+    "a template of several pages": ("build_flows/pages/templates/wide.html.j2", "main {", "main  {",
+                                    {"evaluate", "evaluate, simulated", "profile"}),
     "the template of all pages": ("build_flows/pages/templates/base.html.j2", "<body", "<body ",
-                                  {"report", "evaluate", "evaluate, simulated"}),
+                                  {"report", "evaluate", "evaluate, simulated", "profile"}),
     "a comment": ("quant_models/training/train.py", "import dataclasses\n", "import dataclasses  # why\n", set()),
     "a docstring": ("quant_models/training/train.py", '"""The training loop', '"""The loop', set()),
     "a help text": ("build_flows/cli/train.py", "Train the network by", "Train it by", set()),

@@ -36,6 +36,7 @@ from build_flows.steps import (
     evaluate_hardware,
     export,
     flow,
+    profile,
     report,
     resources,
     simulate,
@@ -227,6 +228,7 @@ STEPS: dict[str, Callable[[Project, Path], tuple[Project, Step]]] = {
     "simulate": lambda tiny, folder: (tiny, simulate.step(tiny, paths(tiny, simulate.INPUTS))),
     "report": lambda tiny, folder: (tiny, report.step(tiny, paths(tiny, report.INPUTS))),
     "evaluate": partial(evaluated, simulated=False), "evaluate, simulated": partial(evaluated, simulated=True),
+    "profile": lambda tiny, folder: (tiny, profile.step(tiny, tiny.output / "checkpoint.safetensors")),
     "match": match,
 }
 

@@ -37,8 +37,8 @@ class SharedConv_rtl(FusedConv):
         """Sizes, order of work and cycles of the unit."""
         own = {"beat": "Beat", "inputs": "Inputs", "outputs": "Outputs", "lanes": "Lanes", "weight_bits": "WeightBits"}
         channels = self.get_normal_output_shape()[-1]
-        flags = {name.lower(): bool(self.get_nodeattr(name)) for name in ("Lut", "Binary")}
-        return SharedShape(out_channels=channels, **flags, **self.geometry(), **{key: self.get_nodeattr(name) for key, name in own.items()})
+        return SharedShape(out_channels=channels, lut=bool(self.get_nodeattr("Lut")), binary=bool(self.get_nodeattr("Binary")),
+                           **self.geometry(), **{key: self.get_nodeattr(name) for key, name in own.items()})
 
     def beats(self) -> tuple[int, int]:
         shape = self.shape()

@@ -63,7 +63,8 @@ ORDER = {
         ("errors", "files"), ("records",), ("datasets",), ("networks",), ("integers",), ("exits",), ("training",), ("bring",), ("judge",),
     ),
     "hw": (
-        ("add3", "exchangeable", "netlist", "placing", "table6"), ("streams", "control"), ("exits", "layers"), ("core",), ("core_registers",),
+        ("add3", "exchangeable", "netlist", "placing", "table6"), ("streams", "control"), ("exits", "layers"), ("core",),
+        ("core_registers",),
         ("accelerator", "stage_probe"), ("zynq",), ("proofs",),
     ),
     "sim": (

@@ -88,6 +88,6 @@ def _ones(layer: OwnLayer) -> npt.NDArray[np.int64]:
     """What accumulators of ``layer`` are, by channel, when all that it reads is 1."""
     assert layer.slope is not None
     if layer.weight is not None:
-        return layer.weight.reshape(len(layer.weight), -1).sum(axis=1)
+        return np.asarray(layer.weight.reshape(len(layer.weight), -1).sum(axis=1), np.int64)
     count = {"global_sum": layer.in_shape[0] * layer.in_shape[1], "add": len(layer.inputs)}.get(layer.kind, 1)
     return np.full(len(layer.slope), count, np.int64)

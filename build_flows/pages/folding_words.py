@@ -13,7 +13,7 @@ def folding_words(layer: Layer) -> str:
     if kind == "PixelPool":
         return f"{_count(folding['pixels'], 'pixel')} a beat"
     if kind == "SharedConv":
-        chains = "multipliers in look-up tables" if folding.get("lut") else "DSP chains"
+        chains = "counts bits" if folding.get("binary") else "multipliers in look-up tables" if folding.get("lut") else "DSP chains"
         at_once = ", ".join(_count(folding[key + "s"], key) for key in ("pixel", "input", "output"))
         return f"{chains}, {at_once} a cycle, {_count(folding['lanes'], 'lane')}"
     told = sorted((key, value) for key, value in folding.items() if key != "parallel_window" or value)
@@ -29,7 +29,7 @@ def short_folding_words(layer: Layer) -> str:
         return _count(folding["pixels"], "pixel")
     if kind == "SharedConv":
         products = folding["pixels"] * folding["inputs"] * folding["outputs"]
-        return f"{'LUTs' if folding.get('lut') else 'DSPs'}, {_count(products, 'product')}"
+        return f"{'bits' if folding.get('binary') else 'LUTs' if folding.get('lut') else 'DSPs'}, {_count(products, 'product')}"
     return " ".join(f"{key.upper()} {folding[key]}" for key in ("pe", "simd") if key in folding)
 
 

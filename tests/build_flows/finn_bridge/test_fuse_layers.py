@@ -227,7 +227,8 @@ def test_a_layer_beside_finns_and_without_its_pool(pairs, tmp_path):
     ({"stage1_conv0": MIXED["stage1_conv0"] | {"inputs": 5}}, "stage1_conv0: inputs must be at most beat, not inputs=5, beat=4"),
     ({"stage0_conv0": MIXED["stage0_conv0"] | {"pe": 2}}, "stage0_conv0: pe, simd and parallel_window must be left out where"),
     ({"stage0_conv0": {"body": "static", "lanes": 2}}, "stage0_conv0: lanes must be left out where the body is static, not 2"),
-    ({"stage0_conv0": {"body": "dynamic"}}, "stage0_conv0: body must be one of finn, static, shared, shared_lut, pool, not 'dynamic'"),
+    ({"stage0_conv0": {"body": "dynamic"}},
+     "stage0_conv0: body must be one of finn, static, shared, shared_lut, shared_bits, pool, not 'dynamic'"),
     ({"stage0_conv0": {"body": "static", "pe": 2}}, "stage0_conv0: pe, simd and parallel_window must be left out"),
     ({"stage0_conv0": {"pe": 1, "simd": 2, "pixels": 2}}, "stage0_conv0: pixels must be left out where the body is finn, not 2"),
 ])

@@ -22,6 +22,8 @@ SHARED = {"pixels": 2, "inputs": 8, "outputs": 4, "lanes": 2}
     ("SharedConv_rtl", SHARED | {"lut": 0}, "DSP chains, 2 pixels, 8 inputs, 4 outputs a cycle, 2 lanes", "DSPs, 64 products"),
     ("SharedConv_rtl", SHARED | {"lut": 1}, "multipliers in look-up tables, 2 pixels, 8 inputs, 4 outputs a cycle, 2 lanes",
      "LUTs, 64 products"),
+    ("SharedConv_rtl", SHARED | {"lut": 0, "binary": 1}, "counts bits, 2 pixels, 8 inputs, 4 outputs a cycle, 2 lanes",
+     "bits, 64 products"),
     ("SharedConv_rtl", dict.fromkeys(SHARED, 1), "DSP chains, 1 pixel, 1 input, 1 output a cycle, 1 lane", "DSPs, 1 product"),
 ])
 def test_words_by_what_a_layer_is_made_of(op, folding, told, short):

@@ -40,7 +40,7 @@ def describe(h: Harness, group: GateGroup, watched: int) -> None:
 
     h.claim("verdict_is_taken_when_and_only_when_its_sample_is_wholly_in", group.keep.ready == Cat(some != 0 for _, _, some in here).all())
     # How far tensor 0 is before tensor 1, of those that began and of those that were read.
-    first, gone = (_difference(h, *events, name) for events, name in ((begun, "begun_more"), ([item for item, _ in read], "left_more")))
+    first, gone = _difference(h, begun[0], begun[1], "begun_more"), _difference(h, read[0][0], read[1][0], "left_more")
     gone = gone + read[0][1] - read[1][1]
     inside = level(h, begun[1], drops + read[1][0], "inside1", bits=3) - read[1][1]
     used = Signal(4, name="slots_in_use")

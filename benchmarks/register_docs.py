@@ -133,7 +133,7 @@ def _registers() -> str:
     """The registers as a table, of the accelerator of two exits."""
     netlist = example()
     return markdown(accelerator_registers(
-        exits=len(netlist.exits), streams=len(counted_streams(netlist)), gates=len(netlist.gates)))
+        exits=len(netlist.exits), streams=len(counted_streams(netlist)), gates=len(netlist.cuts)))
 
 
 def _dma_registers() -> str:

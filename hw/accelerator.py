@@ -29,7 +29,7 @@ def registers(netlist: Netlist) -> list[Register]:
     for item in netlist.exits:
         values[f"THRESHOLD_{item.index}"] = item.threshold
         values[f"ENABLE_{item.index}"] = int(item.enabled)
-    declared = accelerator_registers(exits=len(netlist.exits), streams=len(counted_streams(netlist)), gates=len(netlist.gates))
+    declared = accelerator_registers(exits=len(netlist.exits), streams=len(counted_streams(netlist)), gates=len(netlist.cuts))
     return with_init(declared, values)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from amaranth.hdl import Const, Module, ResetInserter, Signal, Value
+from amaranth.hdl import Cat, Const, Module, ResetInserter, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,12 +11,13 @@ from hw.control.counters import Counters
 from hw.control.soft_reset import stretch_reset
 from hw.exits.admission import BATCH_BITS, Admission
 from hw.exits.arrivals import Arrivals
+from hw.exits.check_exits import check_exits
 from hw.exits.control import ExitControl
 from hw.exits.exit_path import ExitPath, exit_decision, label_bits, result_depth
 from hw.exits.merge import ExitMerge
 from hw.exits.runs import join_runs
 from hw.exits.token import STAMP_BITS, token_layout
-from hw.netlist import Netlist, NetlistError, Stream
+from hw.netlist import Netlist, NetlistError, Stream, handed_on
 from hw.placing import place
 from hw.streams.bus_unpack import BusUnpack
 from hw.streams.fifo import Fifo
@@ -48,21 +49,12 @@ def entry_words(netlist: Netlist) -> int:
 def counted_streams(netlist: Netlist) -> list[str]:
     """The streams with stall and occupancy counters, in the order of their registers: the image input, what enters each later
     stage, each exit's logits, and the results."""
-    return ["input", *(f"gate{gate.exit}" for gate in netlist.gates), *(f"exit{item.index}" for item in netlist.exits), "output"]
+    return ["input", *(f"gate{k}" for k in range(len(netlist.cuts))), *(f"exit{item.index}" for item in netlist.exits), "output"]
 
 
-def check_exits(netlist: Netlist) -> None:
-    """Raises :class:`NetlistError` unless exits and gates are in order and every exit can give the answers that are asked of it."""
-    if [item.index for item in netlist.exits] != list(range(len(netlist.exits))):
-        raise NetlistError(f"exits must be numbered from 0 in order, not {[item.index for item in netlist.exits]}")
-    if [gate.exit for gate in netlist.gates] != list(range(len(netlist.exits) - 1)):
-        raise NetlistError(f"every exit but the last needs one gate, in order, not {[gate.exit for gate in netlist.gates]}")
-    if netlist.anytime:
-        if netlist.order != "arrival":
-            raise NetlistError(f"where every exit answers, order must be 'arrival', not {netlist.order!r}")
-        mute = [item.index for item in netlist.exits if item.policy == "never"]
-        if mute:
-            raise NetlistError(f"exit {mute[0]} has policy never, which finds no class, and every exit must answer")
+def _end(k: int, n: int) -> str:
+    """What a stream of stage or gate ``k`` is called by, that of its tensor ``n``."""
+    return f"{k}_{n}" if n else f"{k}"
 
 
 def stream_to(netlist: Netlist, dst: str, index: int = 0) -> Stream:
@@ -77,9 +69,10 @@ class AcceleratorCore(wiring.Component):
     """Admits images, decides at every exit what its head's logits say, gates the frames of later stages, and merges results.
 
     The layers are outside: between ``to_stage<k>`` and, of the same stage, ``to_exit<k>`` (the logits of its head) and ``to_gate<k>`` (what
-    the next stage works on). Every frame that leaves on ``to_stage<k>`` must come back as one frame of logits and, but for the last stage,
-    one frame for the gate, in the order of the frames and at any pace. FIFOs that the netlist has on its streams to the first layer and to
-    the exits are inside.
+    later stages work on). Every frame that leaves on ``to_stage<k>`` must come back as one frame of logits and, but for the last stage,
+    one frame for the gate, in the order of the frames and at any pace. Where a cut has several tensors, there is one stream for each of
+    them on either side, and each sample has a frame on all of them (:class:`GateGroup`); a tensor that a stage only hands on goes from gate
+    to gate inside. FIFOs that the netlist has on its streams to the first layer and to the exits are inside.
 
     Throughput: one bus word, beat, decision and result a cycle. Latency: 3 cycles from the word that completes a frame's first beat to that
     beat on ``to_stage0``; from a sample's last logits on ``to_exit<k>`` to its result that of the ``ExitDecision``, 1 cycle and that of
@@ -101,8 +94,8 @@ class AcceleratorCore(wiring.Component):
     images : bus words, each image starting on one
     images_last : TLAST of the word on offer on ``images``; it is looked at while ``check_tlast`` is high, and decides nothing
     results : ``{word, last}``, ``last`` with the last result of a batch
-    to_stage<k> : frames for the first layer of stage k: images, or what gate k - 1 let pass
-    to_gate<k> : frames for gate k, for all exits but the last
+    to_stage<k> : frames for the first layer of stage k: images, or what gate k - 1 let pass; to_stage<k>_<n> : of its other tensors, from 1
+    to_gate<k> : frames for gate k, for all exits but the last; to_gate<k>_<n> : of its other tensors
     to_exit<k> : logits of exit k
     to_exit<k>_gate : logits of exit k's gate head, where its policy takes them
     soft_reset, clear_counters, discard : high for one cycle each
@@ -116,7 +109,7 @@ class AcceleratorCore(wiring.Component):
     tlast_errors : TLAST in wrong places, 255 being that many or more; cleared with the counters
     cycles, samples_in, samples_out, exit_count<k> : counters: cycles, samples that entered, (final) results that left, of exit k
     stall_<name>, occupancy_<name> : cycles in which a counted stream was valid and not ready; the most that its FIFO held
-    gate_occupancy<k> : the most frames that gate k held
+    gate_occupancy<k> : the most frames that gate k held, which are samples where it holds several tensors
     """
 
     def __init__(self, netlist: Netlist, *, beside: "Callable[[Module, AcceleratorCore], None] | None" = None,
@@ -133,14 +126,16 @@ class AcceleratorCore(wiring.Component):
         self._decisions = [exit_decision(netlist, item.index) for item in netlist.exits]
         waiting = _sum([Const(result_depth(netlist, item.index)) for item in netlist.exits])
         levels: dict[str, Any] = {"input": range(INPUT_WORDS + 1), "output": waiting.shape()}
-        levels |= {f"gate{gate.exit}": range(gate.frames + 1) for gate in netlist.gates}
+        held = [range(cut[0].frames + 1) for cut in netlist.cuts]
+        levels |= {f"gate{k}": frames for k, frames in enumerate(held)}
+        tensors = [(_end(k, n), _end(k + 1, n), gate) for k, cut in enumerate(netlist.cuts) for n, gate in enumerate(cut)]
         levels |= {f"exit{k}": range(max(2, item.depth + 1)) for k, item in enumerate(self._logits)}
         super().__init__({
             "images": In(stream.Signature(netlist.input.bus_bits)),
             "results": Out(stream.Signature(data.StructLayout({"word": netlist.result.bits, "last": 1}))),
             "to_stage0": Out(stream.Signature(self._entry.bits)),
-            **{f"to_stage{gate.exit + 1}": Out(stream.Signature(gate.bits)) for gate in netlist.gates},
-            **{f"to_gate{gate.exit}": In(stream.Signature(gate.bits)) for gate in netlist.gates},
+            **{f"to_stage{stage}": Out(stream.Signature(gate.bits)) for _, stage, gate in tensors if handed_on(gate.dst) is None},
+            **{f"to_gate{name}": In(stream.Signature(gate.bits)) for name, _, gate in tensors if handed_on(gate.src) is None},
             **{f"to_exit{k}": In(stream.Signature(item.bits)) for k, item in enumerate(self._logits)},
             **{f"to_exit{k}_gate": In(stream.Signature(item.bits)) for k, item in self._learned.items()},
             "images_last": In(1), "check_tlast": In(1), "tlast_errors": Out(TLAST_ERROR_BITS),
@@ -152,7 +147,7 @@ class AcceleratorCore(wiring.Component):
             **{f"exit_count{item.index}": Out(COUNTER_BITS) for item in netlist.exits},
             **{f"stall_{name}": Out(COUNTER_BITS) for name in counted_streams(netlist)},
             **{f"occupancy_{name}": Out(levels[name]) for name in counted_streams(netlist)},
-            **{f"gate_occupancy{gate.exit}": Out(range(gate.frames + 1)) for gate in netlist.gates},
+            **{f"gate_occupancy{k}": Out(frames) for k, frames in enumerate(held)},
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -227,13 +222,24 @@ class AcceleratorCore(wiring.Component):
                 learned = stream_to(netlist, f"exit{k}", 1)
                 join_stream(m, learned, wiring.flipped(getattr(self, f"to_exit{k}_gate")), path.decision.gate, wrap)
             if path.gate is not None:
-                wiring.connect(m, wiring.flipped(getattr(self, f"to_gate{k}")), path.gate.i)
-                wiring.connect(m, path.gate.o, wiring.flipped(getattr(self, f"to_stage{k + 1}")))
-                self._watch(counters, f"gate{k}", path.gate.o, path.gate.level)
-                counters.highest(getattr(self, f"gate_occupancy{k}"), path.gate.level)
+                self._gate(m, k, path, paths)
+                counters.count(getattr(self, f"stall_gate{k}"), _any([end.valid & ~end.ready for end in path.gate_out]))
+                for name in (f"occupancy_gate{k}", f"gate_occupancy{k}"):
+                    counters.highest(getattr(self, name), path.gate.level)
             tokens = path.passed
         join_runs(m, [(unit, path.decision) for unit, path in zip(self._decisions, paths, strict=True)], netlist.max_in_flight, wrap)
         return paths
+
+    def _gate(self, m: Module, k: int, path: ExitPath, paths: Sequence[ExitPath]) -> None:
+        """Joins what gate ``k`` holds to the stages around it, and to gate ``k - 1``, of one of ``paths``, where that hands it on."""
+        for n, (gate, into, out) in enumerate(zip(self.netlist.cuts[k], path.gate_in, path.gate_out, strict=True)):
+            before = handed_on(gate.src)
+            if before is None:
+                wiring.connect(m, wiring.flipped(getattr(self, f"to_gate{_end(k, n)}")), into)
+            else:
+                wiring.connect(m, paths[k - 1].gate_out[before], into)
+            if handed_on(gate.dst) is None:
+                wiring.connect(m, out, wiring.flipped(getattr(self, f"to_stage{_end(k + 1, n)}")))
 
     def _merge(self, m: Module, wrap: ResetInserter, counters: Counters, now: Value, paths: Sequence[ExitPath]) -> Any:
         """All exits' results into one stream; gives the ports of the merge."""
@@ -267,6 +273,10 @@ class AcceleratorCore(wiring.Component):
         """Counts the stalls of the counted stream ``name``, which is to be seen at ``where``, and keeps its highest level."""
         counters.count(getattr(self, f"stall_{name}"), where.valid & ~where.ready)
         counters.highest(getattr(self, f"occupancy_{name}"), level)
+
+
+def _any(values: Sequence[Value]) -> Value:
+    return Cat(values).any() if len(values) > 1 else values[0]
 
 
 def _sum(values: Sequence[Value]) -> Value:

@@ -63,6 +63,6 @@ def connect_registers(m: Module, core: AcceleratorCore, registers: Sequence[Regi
             getattr(bank, f"stall_{j}").eq(getattr(core, f"stall_{name}")),
             getattr(bank, f"occupancy_max_{j}").eq(getattr(core, f"occupancy_{name}")),
         ]
-    for gate in netlist.gates:
-        m.d.comb += getattr(bank, f"gate_occupancy_max_{gate.exit}").eq(getattr(core, f"gate_occupancy{gate.exit}"))
+    for k in range(len(netlist.cuts)):
+        m.d.comb += getattr(bank, f"gate_occupancy_max_{k}").eq(getattr(core, f"gate_occupancy{k}"))
     return bank.bus

@@ -13,7 +13,7 @@ from typing import Any
 
 __all__ = [
     "Exit", "Gate", "Input", "Instance", "Layer", "Link", "Netlist", "NetlistError", "Port", "Result",
-    "ResultField", "Stage", "Stream", "dump", "load",
+    "ResultField", "Stage", "Stream", "dump", "handed_on", "load",
 ]
 
 VERSION = 1
@@ -107,7 +107,11 @@ class Stream:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """FrameGate ``exit``: between fork ``src`` of a stage and the first layer ``dst`` of the next one; holds ``frames`` whole frames."""
+    """What exit ``exit``'s gate holds of one tensor of its cut: ``frames`` whole frames, as many of each tensor, from output ``src`` of
+    stage ``exit`` on, for input ``dst`` of the next one.
+
+    A tensor that the next stage only hands on goes from gate to gate: ``dst`` is ``("gate<exit + 1>", n)``, the n-th tensor (from 0) of
+    that one's, whose ``src`` is ``("gate<exit>", n)``, the n-th of this one's."""
 
     exit: int
     src: tuple[str, int]
@@ -208,12 +212,23 @@ class Netlist:
         """Whether every exit that an image passes gives a result word, not only the one at which it leaves."""
         return any(item.name == "final" for item in self.result.fields)
 
+    @property
+    def cuts(self) -> tuple[tuple[Gate, ...], ...]:
+        """The gates of each exit but the last, one for each tensor of its cut, in their order."""
+        return tuple(tuple(gate for gate in self.gates if gate.exit == k) for k in range(len(self.exits) - 1))
+
     def layer(self, name: str) -> Layer:
         """The layer called ``name``; raises :class:`NetlistError` when there is none."""
         for layer in self.layers:
             if layer.name == name:
                 return layer
         raise NetlistError(f"no layer is called {name!r}")
+
+
+def handed_on(end: tuple[str, int]) -> int | None:
+    """Which tensor of another gate (from 0) this end of a gate is joined to; None where it is a layer's."""
+    name, place = end
+    return place if name.removeprefix("gate").isdigit() and name.startswith("gate") else None
 
 
 def _decode(kind: Any, value: Any, where: str) -> Any:

@@ -4,7 +4,7 @@ The layers are the accelerator's own; their timing does not depend on the data, 
 FIFOs are only counters, with a capacity that can be set while it runs. It is simulated, never synthesised.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from amaranth.lib.wiring import In, Out
 from hw.exits.decision import ExitDecision
 from hw.layers.dataflow import Dataflow
 from hw.layers.layer_unit import LayerUnit
-from hw.netlist import Netlist, Stream
+from hw.netlist import Netlist, Stream, handed_on
 
 __all__ = ["CountingFifo", "PacedSource", "StageProbe"]
 
@@ -78,6 +78,14 @@ class PacedSource(wiring.Component):
         return m
 
 
+def _outermost(values: Sequence[Value], *, latest: bool) -> Value:
+    """The greatest of ``values``, or without ``latest`` the least."""
+    found = values[0]
+    for value in values[1:]:
+        found = Mux(value > found if latest else value < found, value, found)
+    return found
+
+
 class StageProbe(wiring.Component):
     """All stages of ``netlist`` side by side, each fed and drained by itself.
 
@@ -91,10 +99,11 @@ class StageProbe(wiring.Component):
     ``stage_base(k) + 0``       write: interval of stage k's source
     ``stage_base(k) + 1``       read: frames that were decided on
     ``stage_base(k) + 2``       read: cycle in which the latest of them was
-    ``stage_base(k) + 3``       read: cycle in which the first frame had wholly left for the gate (0 in the last stage)
+    ``stage_base(k) + 3``       read: cycle in which the first frame had wholly left for the gate, in all its tensors (0 in the last stage)
     ``stage_base(k) + 4``       read: cycle in which the first frame was decided on
     ``stage_base(k) + 5``       read: cycle in which the latest frame had wholly left for the gate
     ``stage_base(k) + 6``       read: frames that have wholly left for the gate
+    ``stage_base(k) + 7``       read: cycle in which the first frame had wholly left for the gate in one of its tensors
     ``fifo_base + 2 * j``       write: capacity of FIFO j
     ``fifo_base + 2 * j + 1``   read: highest level of FIFO j
     ==========================  =====================================================================
@@ -163,13 +172,14 @@ class StageProbe(wiring.Component):
             base = self.stage_base(k)
             if k == 0:
                 entry = next(item for item in netlist.streams if item.src[0] == "input")
-                dst, bits, beats = entry.dst, entry.bits, entry.frame_beats
+                enters = [(entry.dst, entry.bits, entry.frame_beats)]
             else:
-                gate = netlist.gates[k - 1]
-                dst, bits, beats = gate.dst, gate.bits, gate.frame_beats
-            m.submodules[f"source{k}"] = source = PacedSource(bits, beats)
-            wiring.connect(m, source.o, flow.sink(dst))
-            m.d.comb += source.interval.eq(self._written(m, base, f"interval{k}"))
+                enters = [(gate.dst, gate.bits, gate.frame_beats) for gate in netlist.cuts[k - 1] if handed_on(gate.dst) is None]
+            interval = self._written(m, base, f"interval{k}")
+            for n, (dst, bits, beats) in enumerate(enters):
+                m.submodules[f"source{k}_{n}" if n else f"source{k}"] = source = PacedSource(bits, beats)
+                wiring.connect(m, source.o, flow.sink(dst))
+                m.d.comb += source.interval.eq(interval)
 
             logits = next(item for item in netlist.streams if item.dst == (f"exit{k}", 0))
             policy = netlist.exits[k]
@@ -182,10 +192,22 @@ class StageProbe(wiring.Component):
                 wiring.connect(m, learned[f"exit{k}", 1], decision.gate)
             answers, answered, first_answer = self._drain(m, decision.o, 1, now, f"decision{k}")
             words |= {base + 1: answers, base + 2: answered, base + 4: first_answer}
-            if k < len(netlist.gates):
-                gate = netlist.gates[k]
-                left, left_at, first_left = self._drain(m, flow.source(gate.src), gate.frame_beats, now, f"gate{k}")
-                words |= {base + 3: first_left, base + 5: left_at, base + 6: left}
+            if k < len(netlist.cuts):
+                left = []
+                for n, gate in enumerate(netlist.cuts[k]):
+                    name = f"gate{k}_{n}" if n else f"gate{k}"
+                    if handed_on(gate.src) is None:
+                        end = flow.source(gate.src)
+                    else:
+                        # What the stage only hands on leaves as it comes.
+                        m.submodules[f"{name}_source"] = source = PacedSource(gate.bits, gate.frame_beats)
+                        m.d.comb += source.interval.eq(interval)
+                        end = source.o
+                    left.append(self._drain(m, end, gate.frame_beats, now, name))
+                words |= {base + 3: _outermost([first for _, _, first in left], latest=True),
+                          base + 5: _outermost([at for _, at, _ in left], latest=True),
+                          base + 6: _outermost([frames for frames, _, _ in left], latest=False),
+                          base + 7: _outermost([first for _, _, first in left], latest=False)}
         size = max(words) + 1
         table = Array(words.get(address, Signal(WORD, name=f"none{address}")) for address in range(size))
         m.d.comb += self.rdata.eq(table[self.addr])

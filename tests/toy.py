@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -42,6 +42,22 @@ class Throttle(wiring.Component):
         return m
 
 
+class Same(wiring.Component):
+    """Passes the beats of ``i`` that are those of ``other``, the others upside down; takes one of both at a time."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__({"i": In(stream.Signature(width)), "other": In(stream.Signature(width)), "o": Out(stream.Signature(width))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        both = self.i.valid & self.other.valid
+        m.d.comb += [
+            self.o.valid.eq(both), self.i.ready.eq(both & self.o.ready), self.other.ready.eq(both & self.o.ready),
+            self.o.payload.eq(Mux(self.i.payload == self.other.payload, self.i.payload, ~self.i.payload)),
+        ]
+        return m
+
+
 class GateHead(wiring.Component):
     """A gate head: the sum of the first channel, one beat a frame."""
 
@@ -60,25 +76,29 @@ class GateHead(wiring.Component):
 
 def _layer(rtl: Path | None, name: str, unit: Any, *, stage: int, head: bool, in_bits: int, out_bits: Sequence[int],
            in_beats: int, out_beats: int, cycles: int, outputs: Sequence[object]) -> Layer:
+    ends = {"in0_V": unit.i} | ({"in1_V": unit.other} if hasattr(unit, "other") else {})
     if rtl is not None:
         ports = {f"out{n}_V": end for n, end in enumerate(outputs)}
-        (rtl / f"{name}.v").write_text(axis_verilog(unit, name, {"in0_V": unit.i}, ports))
+        (rtl / f"{name}.v").write_text(axis_verilog(unit, name, ends, ports))
 
     def port(prefix: str, bits: int) -> Port:
         return Port(data=f"{prefix}_TDATA", valid=f"{prefix}_TVALID", ready=f"{prefix}_TREADY", bits=bits, tdata=-(-bits // 8) * 8)
 
-    instance = Instance(name="unit", module=name, clocks=("ap_clk",), resets_n=("ap_rst_n",), inputs={"in0_V": port("in0_V", in_bits)},
+    instance = Instance(name="unit", module=name, clocks=("ap_clk",), resets_n=("ap_rst_n",),
+                        inputs={end: port(end, in_bits) for end in ends},
                         outputs={f"out{n}_V": port(f"out{n}_V", bits) for n, bits in enumerate(out_bits)})
-    return Layer(name=name, op=type(unit).__name__, stage=stage, head=head, instances=(instance,), inputs=(("unit", "in0_V"),),
-                 outputs=tuple(("unit", f"out{n}_V") for n in range(len(out_bits))), files=(f"{name}.v",), cycles=cycles,
-                 in_beats=in_beats, out_beats=out_beats)
+    return Layer(name=name, op=type(unit).__name__, stage=stage, head=head, instances=(instance,),
+                 inputs=tuple(("unit", end) for end in ends), outputs=tuple(("unit", f"out{n}_V") for n in range(len(out_bits))),
+                 files=(f"{name}.v",), cycles=cycles, in_beats=in_beats, out_beats=out_beats)
 
 
 def build(rtl: Path | None, *, exits: int = 2, classes: int = 3, size: int = 4, paces: Sequence[int] = (4, 8, 8, 8), frames: int = 2,
           order: str = "arrival", thresholds: Sequence[int] = (500,) * 8, policies: Sequence[str] = ("max_logit",) * 8,
           params: Sequence[dict[str, Any]] = ({},) * 8, biases: Sequence[Sequence[int]] | None = None, max_in_flight: int = 8,
-          bus_bits: int = 32, result_bits: int = 64, anytime: bool = False, units: dict[str, object] | None = None) -> Netlist:
-    """The netlist, and its layers' Verilog in folder ``rtl`` (None: netlist only). ``units`` takes the layers' units by name."""
+          bus_bits: int = 32, result_bits: int = 64, anytime: bool = False, spans: bool = False,
+          units: dict[str, object] | None = None) -> Netlist:
+    """The netlist, and its layers' Verilog in folder ``rtl`` (None: netlist only). ``units`` takes the layers' units by name. With
+    ``spans`` the last stage reads what stage 0 gives once more (:class:`Same`): all gates hold it, and the stages between hand it on."""
     pooled = size // 2
     pixels, bits = pooled * pooled, 8 * classes
     acc_bits = 8 + ceil_log2(pixels) + 1
@@ -96,6 +116,7 @@ def build(rtl: Path | None, *, exits: int = 2, classes: int = 3, size: int = 4, 
     add("stage0_pool0", pool, [pool.o], ("input", 0), stage=0, head=False, in_bits=bits, out_bits=[bits], in_beats=size * size,
         out_beats=pixels, cycles=size * size)
     trunk: tuple[str, int] = ("stage0_pool0", 0)
+    span = trunk
     for k in range(exits):
         last = k == exits - 1
         if k:
@@ -104,8 +125,18 @@ def build(rtl: Path | None, *, exits: int = 2, classes: int = 3, size: int = 4, 
                 out_beats=pixels, cycles=pixels * paces[k - 1])
             gates.append(Gate(exit=k - 1, src=trunk, dst=(f"stage{k}_slow0", 0), bits=bits, frame_beats=pixels, frames=frames))
             trunk = (f"stage{k}_slow0", 0)
+            if spans:
+                gates.append(Gate(exit=k - 1, src=span, dst=(f"stage{k}_same0" if last else f"gate{k}", 1), bits=bits, frame_beats=pixels,
+                                  frames=frames))
+                span = (f"gate{k - 1}", 1)
+            if spans and last:
+                same = Same(bits)
+                add(f"stage{k}_same0", same, [same.o], trunk, stage=k, head=False, in_bits=bits, out_bits=[bits], in_beats=pixels,
+                    out_beats=pixels, cycles=pixels)
+                trunk = (f"stage{k}_same0", 0)
         if not last:
-            ways = 3 if policies[k] == "gate" else 2
+            ways = (3 if policies[k] == "gate" else 2) + (spans and k == 0)
+            span = ("fork0", ways - 1) if k == 0 else span
             fork = StreamFork(bits, ways)
             add(f"fork{k}", fork, list(fork.o), trunk, stage=k, head=False, in_bits=bits, out_bits=[bits] * ways, in_beats=pixels,
                 out_beats=pixels, cycles=pixels)

@@ -107,7 +107,8 @@ def _limits(bits: int, signed: bool) -> Pair:
 class OwnNetwork:
     """A whole network: images ``shape`` (height, width, channels) of 8-bit unsigned pixels, each worth ``scale`` to its layers. The user's
     graph takes pixels times ``fed``, as ``[1, height, width, channels]`` with ``channels_last``, else as ``[1, channels, height, width]``.
-    ``stages[k]`` feeds ``heads[k]`` and ``stages[k + 1]``. Exit k is the user's output ``places[k]``, ``cut`` when outputs were more than
+    ``heads[k]`` reads what ``stages[k]`` gives, or gets; later stages read of all up to there what is in ``cuts[k]``, by name (without any:
+    what the stage ends with). Exit k is the user's output ``places[k]``, ``cut`` when outputs were more than
     logits; ``notes`` tell the user what was taken otherwise than it was given, a line each."""
 
     shape: tuple[int, int, int]
@@ -120,11 +121,13 @@ class OwnNetwork:
     places: tuple[int, ...] = ()
     cut: bool = False
     notes: tuple[str, ...] = ()
-
+    cuts: tuple[tuple[str, ...], ...] = ()
 
     @property
     def forks(self) -> bool:
         """Whether a stage or head is more than layers one behind the other."""
+        if self.cuts:
+            return True
         begin = IMAGE
         for stage, head in zip(self.stages, self.heads, strict=True):
             if _forks(stage, begin):
@@ -224,10 +227,12 @@ def write_golden(network: OwnNetwork, name: str, path: Path) -> None:
     height, width, channels = network.shape
     arrays: dict[str, npt.NDArray[Any]] = {}
     version = 2 if network.forks else 1
-    blocks = {
+    blocks: dict[str, list[dict[str, Any]]] = {
         key: [{"layers": [_record(layer, arrays, version) for layer in chain]} for chain in chains]
         for key, chains in (("stages", network.stages), ("heads", network.heads))
     }
+    for block, cut in zip(blocks["stages"], network.cuts, strict=False):
+        block |= {"cut": list(cut)} if cut else {}
     image = {"height": height, "width": width, "channels": channels, "bits": 8, "signed": False}
     meta = {"version": version, "name": name, "classes": network.classes, "input": image, **blocks}
     content: dict[str, Any] = {"meta": np.array(json.dumps(meta, sort_keys=True)), **arrays}

@@ -1,5 +1,7 @@
 """``sizing.json`` (docs/interfaces.md): what was measured of the stages, and how deep FIFOs and gates are for it."""
 
+from pydantic import Field
+
 from quant_models.records import Artefact, Record
 
 __all__ = ["CostRecord", "FifoRecord", "GateRecord", "SizingFile", "StageRecord"]
@@ -19,10 +21,13 @@ class StageRecord(Record):
 
 
 class FifoRecord(Record):
-    """A FIFO's ``depth`` in beats, and the level it ``reached`` when endless."""
+    """A FIFO's ``depth`` in beats, the level it ``reached`` when endless, and for one of a skip the least depth by the ``rule`` of its
+    paths' units (null: it is of no skip), with the units that whole frames were taken for (``whole_frame``)."""
 
     depth: int
     reached: int
+    rule: int | None = None
+    whole_frame: list[str] = Field(default_factory=list)
 
 
 class GateRecord(Record):

@@ -71,7 +71,7 @@ def manifest(netlist: Netlist, board: BoardPlatform, files: Mapping[str, str], s
         cycles_per_sample=float(max(words, *(stage.reach * slowest[stage.index] for stage in netlist.stages))),
         cycles_all_hard=max(words, *slowest.values()),
         streams=list(counted_streams(netlist)),
-        gates=len(netlist.gates),
+        gates=len(netlist.cuts),
         dma=Dma(**_page("dma"), register_map=dma_map.VERSION, length_bits=dma_map.LENGTH_BITS),
         accelerator=Registers(**_page("accelerator")),
         exits=[_exit(item, netlist.exchangeable) for item in netlist.exits],

@@ -53,8 +53,8 @@ class GateLogits:
 @dataclass(frozen=True, kw_only=True)
 class Netting:
     """Layers and streams in streaming order. A stream from ``("input", 0)`` feeds the first layer, those to ``("exit<k>", 0)`` carry
-    logits, those to ``("exit<k>", 1)`` the gate heads'. ``gates[k]`` stands between fork ``k``'s second output and the next stage's first
-    layer, instead of a stream there."""
+    logits, those to ``("exit<k>", 1)`` the gate heads'. Where a stream would go from a stage to a later one there are gates instead, one at
+    each exit between them."""
 
     layers: tuple[Layer, ...]
     streams: tuple[Stream, ...]
@@ -161,20 +161,26 @@ def _streams(
     op = getCustomOp(nodes[first])
     streams = [Stream(name=f"input_to_{first}", src=("input", 0), dst=(first, 0), bits=op.get_instream_width(0),
                       frame_beats=_beats(op.get_folded_input_shape()), depth=DEPTH)]
-    gates = []
+    gates: list[list[Gate]] = [[] for _ in golden.heads[1:]]
+    stages = {unit.name: unit.stage for unit in units}
     for unit in units:
         node = nodes[unit.name]
         op = getCustomOp(node)
         for index, tensor in enumerate(node.output):
             src, bits, beats = (unit.name, index), op.get_outstream_width(index), _beats(op.get_folded_output_shape(index))
             dst = ends[tensor] if tensor in ends else readers[tensor]
-            if unit.layer is None and not unit.role and index == 1:
-                gates.append(Gate(exit=unit.stage, src=src, dst=dst, bits=bits, frame_beats=beats, frames=FRAMES))
-                continue
-            streams.append(Stream(name=f"{unit.name}_to_{dst[0]}", src=src, dst=dst, bits=bits, frame_beats=beats, depth=DEPTH))
+            name = f"{unit.name}_to_{dst[0]}"
             if dst[0] in nodes and getCustomOp(nodes[dst[0]]).get_instream_width(dst[1]) != bits:
-                raise CompileError(f"stream {streams[-1].name} is {bits} bits wide at one end only")
-    return tuple(streams), tuple(gates)
+                raise CompileError(f"stream {name} is {bits} bits wide at one end only")
+            end = stages.get(dst[0], unit.stage)
+            for k in range(unit.stage, end):
+                # What stages between the two only hand on goes from gate to gate.
+                before = src if k == unit.stage else (f"gate{k - 1}", len(gates[k - 1]) - 1)
+                after = dst if k == end - 1 else (f"gate{k + 1}", len(gates[k + 1]))
+                gates[k].append(Gate(exit=k, src=before, dst=after, bits=bits, frame_beats=beats, frames=FRAMES))
+            if end == unit.stage:
+                streams.append(Stream(name=name, src=src, dst=dst, bits=bits, frame_beats=beats, depth=DEPTH))
+    return tuple(streams), tuple(gate for group in gates for gate in group)
 
 
 def _exits(model: ModelWrapper, golden: GoldenFile) -> tuple[ExitLogits, ...]:

@@ -43,7 +43,8 @@ Layers = tuple[GoldenLayer, ...]
 
 @dataclass(frozen=True)
 class GoldenFile:
-    """The network: ``stages[k]``, ``heads[k]`` and, where exit ``k`` has one, ``gates[k]`` are the layers of stage, head and gate head."""
+    """The network: ``stages[k]``, ``heads[k]`` and, where exit ``k`` has one, ``gates[k]`` are the layers of stage, head and gate head;
+    ``cuts[k]`` is what stages behind ``k`` read of it and those before it, by name, and of the last stage nothing."""
 
     name: str
     classes: int
@@ -51,6 +52,7 @@ class GoldenFile:
     stages: tuple[tuple[GoldenLayer, ...], ...]
     heads: tuple[tuple[GoldenLayer, ...], ...]
     gates: dict[int, tuple[GoldenLayer, ...]] = field(default_factory=dict)
+    cuts: tuple[tuple[str, ...], ...] = ()
 
     def layers(self) -> Iterator[GoldenLayer]:
         """All layers, stage 0, head 0, its gate head, stage 1, head 1, ..."""
@@ -79,12 +81,13 @@ def read_golden(path: Path) -> GoldenFile:
             found.append(GoldenLayer(spec["name"], spec["kind"], stage, head, spec, tuple(spec.get("inputs", (before,))), given))
         return tuple(found)
 
-    begin, stages, heads, gates = IMAGE, list[Layers](), list[Layers](), dict[int, Layers]()
+    begin, stages, heads, gates, cuts = IMAGE, list[Layers](), list[Layers](), dict[int, Layers](), list[tuple[str, ...]]()
     for k, (stage, head) in enumerate(zip(meta["stages"], meta["heads"], strict=True)):
         stages.append(layers(stage, begin, k, False))
         begin = stages[-1][-1].name if stages[-1] else begin
         heads.append(layers(head, begin, k, True))
+        cuts.append(tuple(stage.get("cut", (begin,))) if k + 1 < len(meta["stages"]) else ())
         if "gates" in meta and meta["gates"][k]["layers"]:
             gates[k] = layers(meta["gates"][k], begin, k, True)
     return GoldenFile(name=meta["name"], classes=int(meta["classes"]), input=meta["input"], stages=tuple(stages), heads=tuple(heads),
-                      gates=gates)
+                      gates=gates, cuts=tuple(cuts))

@@ -1,5 +1,8 @@
 """Where paths of FINN's graph join and fork: units of ours there."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from onnx import helper
@@ -50,43 +53,82 @@ def _put_side_by_side(model: ModelWrapper, node: Any) -> None:
     model.set_tensor_datatype(new.output[0], kinds[0])
 
 
-def fork_paths(model: ModelWrapper, count: int) -> None:
-    """Put a fork unit where two layers read one tensor, or more. Where an exit leaves, output 0 leads to the earlier exit: to the head;
-    output 1 to the next stage; output 2 to the gate head, whose output comes behind those of all ``count`` exits. What goes several ways
-    inside a stage or head behind that has a fork of its own."""
-    for tensor in [model.graph.input[0].name, *(tensor for node in model.graph.node for tensor in node.output)]:
-        readers = [(node, place) for node in model.graph.node for place, name in enumerate(node.input) if name == tensor]
-        if len(readers) < 2:
-            continue
-        ways = _ways(model, readers)
-        behind, learned = [way for exits, way in ways if min(exits) < count], [way for exits, way in ways if min(exits) >= count]
-        branch = tensor
-        while len(behind) > 1:
-            # More than two ways but gate heads: several exits leave here, each of which has a fork of its own.
-            ahead = [behind.pop(0), *(learned if len(behind) == 1 else [])]
-            first, branch, *gates = _forked(model, branch, len(ahead) + 1)
-            for end, way in zip((first, *gates), ahead, strict=True):
-                _lead(model, end, way)
-        _lead(model, branch, behind[0])
+def fork_paths(model: ModelWrapper, learned: Sequence[int]) -> None:
+    """Put a fork unit where two layers read one tensor, or more: one in each stage, and head, in which several read it.
+
+    Behind the outputs of the exits come those of the gate heads of the exits ``learned``. A fork's outputs lead, where there are such
+    readers, to the head of its stage, to all later stages and heads (through the stage's gate), to its gate head, and then one each to
+    the readers in the stage; what goes several ways inside a head or later stage has a fork of its own there. In the last stage its head
+    counts as a part of it.
+    """
+    outputs = [item.name for item in model.graph.output]
+    exits = [*range(len(outputs) - len(learned)), *learned]
+    parts = _parts(model, outputs, exits)
+    sources = {name: part for node, part in zip(model.graph.node, parts, strict=True) for name in node.output}
+    sources[model.graph.input[0].name] = ("stage", 0)
+    readers: dict[str, list[Reader]] = {}
+    for node, part in zip(model.graph.node, parts, strict=True):
+        for place, name in enumerate(node.input):
+            if name in sources:
+                readers.setdefault(name, []).append(Reader(node, place, *part))
+    for tensor, found in readers.items():
+        _fork(model, tensor, sources[tensor], found)
 
 
-def _lead(model: ModelWrapper, branch: str, way: list[tuple[Any, int]]) -> None:
+@dataclass(frozen=True)
+class Reader:
+    """Input ``place`` of ``node``, which is in stage, head or gate (``part``) ``stage``."""
+
+    node: Any
+    place: int
+    part: str
+    stage: int
+
+
+def _parts(model: ModelWrapper, outputs: Sequence[str], exits: Sequence[int]) -> list[tuple[str, int]]:
+    """For each node the stage, head or gate head that it is in, by the ``outputs`` that depend on it, which are those of ``exits``."""
+    readers: dict[str, list[Any]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+
+    @cache
+    def behind(name: str) -> frozenset[int]:
+        own = frozenset(place for place, output in enumerate(outputs) if output == name)
+        return own.union(*(behind(tensor) for node in readers.get(name, ()) for tensor in node.output))
+
+    count, parts = len(set(exits)), []
+    for node in model.graph.node:
+        found = frozenset[int]().union(*map(behind, node.output))
+        first = min((exits[place] for place in found), default=0)
+        alone = len(found) == 1 and first < count - 1
+        parts.append(("gate" if alone and min(found) >= count else "head" if alone else "stage", first))
+    return parts
+
+
+def _fork(model: ModelWrapper, tensor: str, where: tuple[str, int], readers: list[Reader]) -> None:
+    """Lead ``tensor``, which is there in the part ``where``, to its ``readers``."""
+    part, stage = where
+    if part != "stage":
+        _lead(model, tensor, readers)
+        return
+    mine, head, gate = ([item for item in readers if (item.part, item.stage) == (part, stage)] for part in ("stage", "head", "gate"))
+    later = [item for item in readers if item.stage > stage]
+    ways = [way for way in (head, later, gate) if way]
+    count = len(ways) + len(mine)
+    ends = _forked(model, tensor, count) if count > 1 else [tensor]
+    for end, way in zip(ends, [*ways, *([item] for item in mine)], strict=True):
+        if way is later:
+            _fork(model, end, ("stage", stage + 1), later)
+        else:
+            _lead(model, end, way)
+
+
+def _lead(model: ModelWrapper, branch: str, way: list[Reader]) -> None:
     """Let the readers of one ``way`` read ``branch``, of several each a branch of it."""
     ends = _forked(model, branch, len(way)) if len(way) > 1 else [branch]
-    for end, (node, place) in zip(ends, way, strict=True):
-        node.input[place] = end
-
-
-def _ways(model: ModelWrapper, readers: list[tuple[Any, int]]) -> list[tuple[set[int], list[tuple[Any, int]]]]:
-    """``readers`` of a tensor, (node, input), those together that have an exit in common behind them, with their exits, in the order of the
-    first of these."""
-    ways: list[tuple[set[int], list[tuple[Any, int]]]] = []
-    for reader in readers:
-        exits = _exits_behind(model, reader[0])
-        same = [way for way in ways if way[0] & exits]
-        ways = [way for way in ways if way not in same]
-        ways.append((exits.union(*(way[0] for way in same)), [*(item for way in same for item in way[1]), reader]))
-    return sorted(ways, key=lambda way: min(way[0]))
+    for end, item in zip(ends, way, strict=True):
+        item.node.input[item.place] = end
 
 
 def _forked(model: ModelWrapper, tensor: str, count: int) -> list[str]:
@@ -104,16 +146,3 @@ def _forked(model: ModelWrapper, tensor: str, count: int) -> list[str]:
     source = model.find_producer(tensor)
     model.graph.node.insert(list(model.graph.node).index(source) + 1 if source is not None else 0, fork)
     return branches
-
-
-def _exits_behind(model: ModelWrapper, node: Any) -> set[int]:
-    outputs = [item.name for item in model.graph.output]
-    found: set[int] = set()
-    todo = list(node.output)
-    while todo:
-        tensor = todo.pop()
-        if tensor in outputs:
-            found.add(outputs.index(tensor))
-        for reader in model.find_consumers(tensor) or []:
-            todo.extend(reader.output)
-    return found

@@ -64,7 +64,7 @@ def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
     """
     try:
         model = ModelWrapper(str(model_onnx))
-        count = sum(not item.name.startswith("gate") for item in model.graph.output)
+        learned = [int(item.name.removeprefix("gate")) for item in model.graph.output if item.name.startswith("gate")]
         model = cleanup_model(model)
     except Exception as error:
         raise CompileError(f"{model_onnx.name} is not a QONNX model: {error}") from error
@@ -89,7 +89,7 @@ def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
     _drop_input_transpose(model)
     _drop_input_flatten(model)
     join_paths(model)
-    fork_paths(model, count)
+    fork_paths(model, learned)
     for node in model.graph.node:
         if node.domain == HW_DOMAIN:
             getCustomOp(node).set_nodeattr("preferred_impl_style", "rtl")

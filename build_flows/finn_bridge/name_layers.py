@@ -1,5 +1,6 @@
 """Name the graph's nodes after the layers of the golden model, walking from the input through every fork to every exit."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ OPS = {
 @dataclass(frozen=True)
 class Unit:
     """One node: ``name`` is the node's, ``layer`` the golden layer it is of (None: a fork), ``role`` the suffix (``"_mvau"``; ``""`` for a
-    unit that has the layer's name, and the fork where an exit leaves; ``"_fork"`` for one inside a stage or head). ``inside`` are the
+    unit that has the layer's name, and forks where an exit leaves; ``"_fork"`` for other ones). ``inside`` are the
     layers behind that one that are part of the unit, in order."""
 
     name: str
@@ -32,28 +33,24 @@ class Unit:
 
 
 def name_layers(model: ModelWrapper, golden: GoldenFile) -> tuple[Unit, ...]:
-    """Rename nodes in place and return them in streaming order: stage 0, fork 0, head 0, gate head 0, stage 1, ...
+    """Rename nodes in place and return them in streaming order: stage 0 with its forks, head 0, gate head 0, stage 1, ...
 
     Checks weights, kernels and feature map sizes on the way. Raises :class:`CompileError` naming the layer and the operation where the
     two networks differ.
     """
     walk = _Walk(model)
-    begin, tensor = IMAGE, model.graph.input[0].name
+    there = {IMAGE: model.graph.input[0].name}
     for k, (stage, head) in enumerate(zip(golden.stages, golden.heads, strict=True)):
-        tensor = walk.part(stage, begin, tensor, f"stage{k}")
-        begin = stage[-1].name if stage else begin
-        branch, learned = tensor, ""
-        if k + 1 < len(golden.stages):
-            node = walk.reader(tensor, f"fork{k}", "StreamFork_rtl")
-            walk.found(node, Unit(f"fork{k}", None, "", k, False))
-            if len(node.output) != (3 if k in golden.gates else 2):
-                told = "a head, a stage and a gate head" if k in golden.gates else "a head and a stage"
-                raise CompileError(f"fork{k} must feed {told}, not {len(node.output)} layers")
-            branch, tensor, learned = (*node.output, "")[:3]
-        walk.ends(f"head {k}", walk.part(head, begin, branch, f"head{k}"), k)
-        if k in golden.gates:
-            end = walk.part(golden.gates[k], begin, learned, f"gatehead{k}")
+        last, gate = k == len(golden.stages) - 1, golden.gates.get(k, ())
+        ways = {} if last else {"head": _read(head), "stage": set(golden.cuts[k]), "gate head": _read(gate)}
+        part = _Part(walk, f"stage{k}", k, False, {name: [tensor] for name, tensor in there.items()}, ways, head if last else ())
+        part.follow(stage)
+        part.branch_off()
+        walk.ends(f"head {k}", _Part(walk, f"head{k}", k, True, part.at if last else part.led("head")).follow(head), k)
+        if gate:
+            end = _Part(walk, f"gatehead{k}", k, True, part.led("gate head")).follow(gate)
             walk.ends(f"gate head {k}", end, len(golden.heads) + list(golden.gates).index(k))
+        there = {name: tensor for name, (tensor,) in part.led("stage").items()}
     left = [node.name for node in model.graph.node if node.name not in {unit.name for unit in walk.units}]
     if left:
         raise CompileError(f"operation {left[0]} belongs to no layer of the golden model")
@@ -83,41 +80,20 @@ class _Walk:
         node.name = unit.name
         self.units.append(unit)
 
-    def part(self, layers: tuple[GoldenLayer, ...], begin: str, tensor: str, name: str) -> str:
-        """Name the nodes of a stage or head called ``name``, which reads ``tensor``, what the layer ``begin`` gives; where it ends."""
-        ends, forks = {begin: tensor}, 0
-        for layer in layers:
-            for source in layer.inputs:
-                nodes = self.model.find_consumers(ends[source]) or []
-                inner = len([item for item in layers if source in item.inputs]) > 1
-                if inner and len(nodes) == 1 and nodes[0].op_type == "StreamFork_rtl" and not self.known(nodes[0]):
-                    self.found(nodes[0], Unit(f"{name}_fork{forks}", None, "_fork", layer.stage, layer.head))
-                    forks += 1
-            node = self.first(layer, [ends[source] for source in layer.inputs])
-            tensor = self.follow(layer, node)
-            ends[layer.name] = tensor
-        return tensor
-
     def known(self, node: Any) -> bool:
         return any(unit.name == node.name for unit in self.units)
 
-    def branches(self, tensor: str) -> list[str]:
-        """Where ``tensor`` can be read: itself, or the outputs of the fork inside a part that reads it."""
-        nodes = self.model.find_consumers(tensor) or []
-        named = {unit.name: unit.role for unit in self.units}
-        return list(nodes[0].output) if len(nodes) == 1 and named.get(nodes[0].name) == "_fork" else [tensor]
-
-    def first(self, layer: GoldenLayer, tensors: list[str]) -> Any:
-        """The first operation of ``layer``, which reads ``tensors``, or a branch of each."""
+    def first(self, layer: GoldenLayer, given: list[list[str]]) -> Any:
+        """The first operation of ``layer``, which reads of each of ``given``, where that can be read, one tensor."""
         op = _parts(layer)[0][1]
-        ways = [{node.name: node for branch in self.branches(tensor) for node in self.model.find_consumers(branch) or []}
-                for tensor in tensors]
-        if len(self.branches(tensors[0])) == 1 and len(tensors) == 1:
-            return self.reader(tensors[0], layer.name, op)
+        if len(given) == len(given[0]) == 1:
+            return self.reader(given[0][0], layer.name, op)
+        ways = [{node.name: node for tensor in tensors for node in self.model.find_consumers(tensor) or []} for tensors in given]
         found = [node for name, node in ways[0].items() if node.op_type == op and not self.known(node) and all(name in way for way in ways)]
         found = [node for node in found if len(found) == 1 or self.fits(layer, node)]
         if not found:
-            raise CompileError(f"{layer.name}: the model has no {op} that reads {' and '.join(tensors)}, as the golden model has")
+            told = " and ".join(", ".join(tensors) for tensors in given)
+            raise CompileError(f"{layer.name}: the model has no {op} that reads {told}, as the golden model has")
         return found[0]
 
     def fits(self, layer: GoldenLayer, node: Any) -> bool:
@@ -181,6 +157,71 @@ class _Walk:
             )
         # -1 and 1 are 2 bits in FINN's graph.
         _same(layer, "weight_bits", getCustomOp(node).get_input_datatype(1).bitwidth(), max(2, layer.spec["weight_bits"]))
+
+
+class _Part:
+    """A stage or head called ``name``, of exit ``stage``. ``at``: by name of a layer, the tensors at which what it gives can be read here.
+    ``ways``: by where they lead, what is read elsewhere; a fork has an output for each of those, and then one for each reader here, those
+    of the layers ``beside`` among them."""
+
+    def __init__(self, walk: _Walk, name: str, stage: int, head: bool, at: dict[str, list[str]], ways: dict[str, set[str]] | None = None,
+                 beside: tuple[GoldenLayer, ...] = ()) -> None:
+        self.walk, self.name, self.stage, self.head, self.at, self.beside = walk, name, stage, head, at, beside
+        self.ways = {} if ways is None else ways
+        self.readers = Counter(name for layer in beside for name in layer.inputs)
+        self.branches: dict[str, dict[str, str]] = {}
+        self.forks = dict.fromkeys(("inside", "exit"), 0)
+
+    def follow(self, layers: tuple[GoldenLayer, ...]) -> str:
+        """Name the nodes of ``layers``; where the last one ends."""
+        self.readers.update(name for layer in layers for name in layer.inputs)
+        tensor = ""
+        for layer in layers:
+            for source in layer.inputs:
+                self.spread(source)
+            tensor = self.walk.follow(layer, self.walk.first(layer, [self.at[source] for source in layer.inputs]))
+            self.at[layer.name] = [tensor]
+        return tensor
+
+    def branch_off(self) -> None:
+        """Name the forks of what is read elsewhere alone."""
+        for name in list(self.at):
+            if any(name in names for names in self.ways.values()):
+                self.spread(name)
+
+    def led(self, where: str) -> dict[str, list[str]]:
+        """By name, the tensors that lead there."""
+        return {name: [ends[where]] for name, ends in self.branches.items() if where in ends}
+
+    def spread(self, source: str) -> None:
+        """Find where what ``source`` gives can be read, behind the fork that there is where it is read more than once."""
+        if source in self.branches or len(self.at[source]) > 1:
+            return
+        (tensor,) = self.at[source]
+        leads = [way for way, names in self.ways.items() if source in names]
+        count = len(leads) + self.readers[source]
+        if count < 2:
+            self.branches[source] = dict.fromkeys(leads, tensor)
+            return
+        leaves = bool({"head", "gate head"}.intersection(leads))
+        number = self.forks["exit" if leaves else "inside"]
+        self.forks["exit" if leaves else "inside"] += 1
+        name = f"fork{self.stage}{f'_{number}' if number else ''}" if leaves else f"{self.name}_fork{number}"
+        node = self.walk.reader(tensor, name, "StreamFork_rtl")
+        self.walk.found(node, Unit(name, None, "" if leaves else "_fork", self.stage, self.head))
+        if len(node.output) != count:
+            told = [f"a {way}" for way in leads] + ["a layer of its own"] * self.readers[source]
+            raise CompileError(f"{name} must feed {_and(told)}, not {len(node.output)} layers")
+        self.branches[source] = dict(zip(leads, node.output, strict=False))
+        self.at[source] = list(node.output)[len(leads) :]
+
+
+def _read(layers: tuple[GoldenLayer, ...]) -> set[str]:
+    return {name for layer in layers for name in layer.inputs}
+
+
+def _and(told: list[str]) -> str:
+    return " and ".join(item for item in (", ".join(told[:-1]), told[-1]) if item)
 
 
 def _both(size: int | list[int]) -> list[int]:

@@ -1,7 +1,7 @@
 """Which stage or head each layer of a network belongs to, by the outputs that depend on it.
 
-Stage k holds what the exits from k on need together, head k what exit k alone needs. What later stages read of stages before them is their
-cut: one tensor, at which the exit leaves too, so that one gate holds it.
+Stage k holds what the exits from k on need together, head k what exit k alone needs. Heads leave at any tensors of their stage, or of those
+before it. What stages and heads behind stage k read of it, and of those before it, is its cut: a gate holds each tensor of that.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ from build_flows.finn_bridge.errors import CompileError
 __all__ = ["Read", "parts"]
 
 WORDS = {"conv": "conv", "linear": "fc", "maxpool": "pool", "global_sum": "gap", "add": "add", "threshold": "act", "concat": "concat"}
-ORDER = "outputs must be in the order in which they leave the trunk, the last one behind all others"
+MOST = 4
+"""Tensors that a cut may have."""
 
 Layers = tuple[OwnLayer, ...]
 
@@ -29,11 +30,20 @@ class Read:
     tensor: str
 
 
-def parts(reads: Sequence[Read], outputs: Sequence[str], image: str) -> tuple[tuple[Layers, ...], tuple[Layers, ...]]:
-    """Stages and heads, their layers named, each in an order in which it can be computed; ``outputs`` are the exits' tensors, in exit
-    order, and ``image`` is that of the images.
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """``stages`` and ``heads``, their layers named, each in an order in which it can be computed; and the ``cuts``, by name, that of the
+    last stage empty; none at all where each stage's is what it ends with."""
 
-    Raises :class:`CompileError` naming the tensors where an exit leaves at more than one, or at another than the trunk goes on from.
+    stages: tuple[Layers, ...]
+    heads: tuple[Layers, ...]
+    cuts: tuple[tuple[str, ...], ...]
+
+
+def parts(reads: Sequence[Read], outputs: Sequence[str], image: str) -> Parts:
+    """The parts of a network; ``outputs`` are the exits' tensors, in exit order, and ``image`` is that of the images.
+
+    Raises :class:`CompileError` for an exit that has no layer of the trunk to itself, and naming the tensors of a cut of more than 4.
     """
     return _Parts(reads, outputs, image).found()
 
@@ -43,7 +53,6 @@ class _Parts:
         self.reads, self.outputs, self.image = reads, outputs, image
         count = len(outputs)
         self.places = [self._place(item) for item in reads]
-        self.cuts: list[int] = []
         tail = [index for index, item in enumerate(reads) if item.exits == {count - 1}]
         for index in tail[_split([reads[index].layer for index in tail]) :]:
             self.places[index] = ("head", count - 1)
@@ -52,9 +61,11 @@ class _Parts:
         last = len(self.outputs) - 1
         return ("head" if len(item.exits) == 1 and min(item.exits) < last else "stage", min(item.exits))
 
-    def found(self) -> tuple[tuple[Layers, ...], tuple[Layers, ...]]:
-        for k in range(len(self.outputs)):
-            self._one_cut(k)
+    def found(self) -> Parts:
+        count = len(self.outputs)
+        for k in range(count):
+            self._no_stage(k)
+        places = [self._cut(k) for k in range(count - 1)]
         names, counts = {-1: IMAGE}, dict[tuple[str, int, str], int]()
         found: dict[tuple[str, int], list[OwnLayer]] = {}
         for index, (item, (part, k)) in enumerate(zip(self.reads, self.places, strict=True)):
@@ -64,46 +75,26 @@ class _Parts:
             names[index] = f"{part}{k}_{word}{number}"
             layer = replace(item.layer, name=names[index], inputs=tuple(names[place] for place in item.reads))
             found.setdefault((part, k), []).append(layer)
-        stages, heads = (tuple(tuple(found.get((part, k), ())) for k in range(len(self.outputs))) for part in ("stage", "head"))
-        return stages, heads
+        stages, heads = (tuple(tuple(found.get((part, k), ())) for k in range(count)) for part in ("stage", "head"))
+        cuts = tuple(tuple(names[place] for place in cut) for cut in places)
+        ended = [layer.name for stage in stages[:1] for layer in stage[-1:]]
+        for stage in stages[1 : count - 1]:
+            ended.append(stage[-1].name if stage else ended[-1])
+        usual = cuts == tuple((name,) for name in ended)
+        return Parts(stages=stages, heads=heads, cuts=() if usual else (*cuts, ()))
 
     def _tensor(self, index: int) -> str:
         return self.image if index < 0 else self.reads[index].tensor
 
-    def _outside(self, part: str, k: int) -> list[int]:
-        """What a stage or head reads that is not its own, in order."""
-        found = {place for index, item in enumerate(self.reads) if self.places[index] == (part, k) for place in item.reads
-                 if place < 0 or self.places[place] != (part, k)}
-        return sorted(found)
-
-    def _one_cut(self, k: int) -> None:
-        """Exit ``k`` must leave at one tensor, which stage ``k`` ends with, and which alone later stages read of all up to it."""
-        self._no_stage(k)
-        name, leaves = self.outputs[k], self._outside("head", k)
-        if len(leaves) != 1:
-            told = ", ".join(self._tensor(place) for place in leaves)
-            raise CompileError(f"output {name} leaves the trunk at {len(leaves)} tensors ({told}); allowed: one")
-        if k == len(self.outputs) - 1:
-            return
-        (leaf,) = leaves
-        self.cuts.append(leaf)
-        # Without layers of its own a stage ends with what the one before does.
-        same = ("stage", k) not in self.places and self.cuts[k - 1] == leaf
-        if not same and (leaf < 0 or self.places[leaf] != ("stage", k)):
-            other = 0 if leaf < 0 else self.places[leaf][1]
-            raise CompileError(f"at {self._tensor(leaf)} output {name} leaves the trunk, where output {self.outputs[other]} should; "
-                               f"{ORDER}")
-        onward = {place for index, item in enumerate(self.reads) if self.places[index][1] > k for place in item.reads
-                  if place < 0 or self.places[place][1] <= k}
-        for j in range(k + 1, len(self.outputs)):
-            early = [place for place in self._outside("head", j) if place in onward - {leaf}]
-            if early:
-                raise CompileError(f"at {self._tensor(early[0])} output {self.outputs[j]} leaves the trunk, where output {name} "
-                                   f"should; {ORDER}")
-        if onward != {leaf}:
-            told = ", ".join(self._tensor(place) for place in sorted(onward))
-            raise CompileError(f"behind output {name} the trunk reads {told}; allowed: {self._tensor(leaf)} alone, the tensor at which the "
-                               "exit leaves (a skip connection must not pass an exit)")
+    def _cut(self, k: int) -> list[int]:
+        """What is read behind stage ``k`` of all up to it, in order."""
+        onward = sorted({place for item, (_, index) in zip(self.reads, self.places, strict=True) if index > k for place in item.reads
+                         if place < 0 or self.places[place][1] <= k})
+        if len(onward) > MOST:
+            told = ", ".join(self._tensor(place) for place in onward)
+            raise CompileError(f"behind output {self.outputs[k]} the trunk reads {len(onward)} tensors ({told}); allowed: at most {MOST}, "
+                               "for each takes a gate: concatenate some before the exit leaves")
+        return onward
 
     def _no_stage(self, k: int) -> None:
         """The first and the last stage must have a layer."""

@@ -63,12 +63,13 @@ class _Reader:
                 self.follow(node, given)
         for name in graph.outputs:
             self.logits(name)
-        stages, heads = parts(self.reads, graph.outputs, first.tensor)
-        sizes = [head[-1].out_shape[2] for head in heads]
+        found = parts(self.reads, graph.outputs, first.tensor)
+        sizes = [head[-1].out_shape[2] for head in found.heads]
         if len(set(sizes)) != 1:
             raise CompileError(f"every output must have as many classes, not {', '.join(map(str, sizes))}")
         return OwnNetwork(
-            shape=image.shape, scale=self.scale, channels_last=image.order == NHWC, classes=sizes[0], stages=stages, heads=heads,
+            shape=image.shape, scale=self.scale, channels_last=image.order == NHWC, classes=sizes[0], stages=found.stages,
+            heads=found.heads, cuts=found.cuts,
         )
 
     def follow(self, node: Any, given: list[str]) -> None:

@@ -42,18 +42,20 @@ class CountedStream:
 
 @dataclass(frozen=True, kw_only=True)
 class SizedFifo:
-    """A FIFO inside a stage, ``bits`` wide, and the level it would reach were it endless."""
+    """A FIFO inside a stage, ``bits`` wide, the level it would reach were it endless, and the least depth by the ``rule`` of skips (None:
+    it is of none)."""
 
     name: str
     bits: int
     depth: int
     reached: int
+    rule: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SizedGate:
     """The gate behind ``exit``: its places, the most frames it ``held`` (None: not known), its size, and what the queue model predicts: the
-    share of throughput lost to bursts, and the load of the stage behind."""
+    share of throughput lost to bursts, and the load of the stage behind; ``tensors`` of its cut, of each of which it holds frames."""
 
     exit: int
     frames: int
@@ -61,6 +63,7 @@ class SizedGate:
     kilobits: float
     loss: float
     utilisation: float
+    tensors: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +130,7 @@ def gather(config: Config, file: str, versions: Mapping[str, str], artefacts: Ma
 def _streams(simulated: SimulationFile, netlist: Netlist) -> list[CountedStream]:
     """The streams that the accelerator counts, in the order in which samples pass them."""
     depths = {item.dst[0]: (item.depth, "beats") for item in netlist.streams if item.dst[1] == 0}
-    depths |= {f"gate{gate.exit}": (gate.frames, "frames") for gate in netlist.gates}
+    depths |= {f"gate{k}": (cut[0].frames, "frames") for k, cut in enumerate(netlist.cuts)}
     depths["output"] = (sum(result_depth(netlist, item.index) for item in netlist.exits), "results")
     rows = []
     for name in ["input", *(f"{kind}{k}" for k in range(len(netlist.exits)) for kind in ("exit", "gate")), "output"]:
@@ -141,7 +144,8 @@ def _streams(simulated: SimulationFile, netlist: Netlist) -> list[CountedStream]
 def _fifos(netlist: Netlist, sizing: SizingFile) -> list[SizedFifo]:
     """The FIFOs inside the stages that were sized by measuring, in the order of the netlist."""
     return [
-        SizedFifo(name=item.name, bits=item.bits, depth=item.depth, reached=sizing.fifos[item.name].reached)
+        SizedFifo(name=item.name, bits=item.bits, depth=item.depth, reached=sizing.fifos[item.name].reached,
+                  rule=sizing.fifos[item.name].rule)
         for item in netlist.streams if item.depth and item.name in sizing.fifos
     ]
 
@@ -149,10 +153,10 @@ def _fifos(netlist: Netlist, sizing: SizingFile) -> list[SizedFifo]:
 def _gates(netlist: Netlist, simulated: SimulationFile, sizing: SizingFile) -> list[SizedGate]:
     return [
         SizedGate(
-            exit=gate.exit, frames=gate.frames, held=held if simulated.streams else None,
-            kilobits=gate.frames * gate.frame_beats * gate.bits / 1024, loss=plan.loss, utilisation=plan.utilisation,
+            exit=k, frames=cut[0].frames, held=held if simulated.streams else None, tensors=len(cut),
+            kilobits=sum(gate.frames * gate.frame_beats * gate.bits for gate in cut) / 1024, loss=plan.loss, utilisation=plan.utilisation,
         )
-        for gate, held, plan in zip(netlist.gates, simulated.gates, sizing.gates, strict=True)
+        for k, (cut, held, plan) in enumerate(zip(netlist.cuts, simulated.gates, sizing.gates, strict=True))
     ]
 
 

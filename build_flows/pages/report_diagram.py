@@ -35,12 +35,12 @@ def diagram(netlist: Netlist, leave: Sequence[float], intervals: Sequence[int] |
         parts.append(_arrow(x + WIDTH / 2, bottom, x + WIDTH / 2, bottom + 46))
         parts.append(f'<text x="{x + WIDTH / 2 + 10}" y="{bottom + 19}">exit {k}: {escape(label)}</text>')
         parts.append(f'<text x="{x + WIDTH / 2 + 10}" y="{bottom + 36}" class="small">{100 * leave[k]:.1f} % of all leave</text>')
-    for gate in netlist.gates:
+    for gate, *others in netlist.cuts:
         x = LEFT + gate.exit * STEP + WIDTH
         parts.append(_arrow(x, 45, x + STEP - WIDTH, 45))
         parts.append(f'<rect x="{x + 14}" y="29" width="{STEP - WIDTH - 30}" height="32" rx="6" class="gate"/>')
         middle = x + (STEP - WIDTH) / 2 - 1
-        parts.append(f'<text x="{middle}" y="43" class="small middle">gate</text>')
+        parts.append(f'<text x="{middle}" y="43" class="small middle">{_gate(1 + len(others))}</text>')
         parts.append(f'<text x="{middle}" y="56" class="small middle">{gate.frames} frames</text>')
         parts.append(f'<text x="{middle}" y="76" class="small middle">{100 * sum(leave[gate.exit + 1 :]):.1f} % go on</text>')
     width = LEFT + (stages - 1) * STEP + WIDTH + 110
@@ -53,6 +53,10 @@ def diagram(netlist: Netlist, leave: Sequence[float], intervals: Sequence[int] |
     head = '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
     head += '<path d="M0 0 8 4 0 8z" class="tip"/></marker></defs>'
     return f'<svg class="diagram" role="img" style="max-width:{width}px" viewBox="0 0 {width} {merge + 40}">{head}{"".join(parts)}</svg>'
+
+
+def _gate(tensors: int) -> str:
+    return "gate" if tensors == 1 else f"gate of {tensors}"
 
 
 def _layers(netlist: Netlist, stage: int, head: bool) -> list[str]:

@@ -132,9 +132,11 @@ class _Runs:
         return {name: self.probe.read(base + 1) for name, base in self._fifo.items()}
 
     def verdict_latency(self, stage: int) -> int:
-        """Cycles from the first frame's last beat at the gate to its decision, in the latest run."""
+        """Cycles from the first frame's last beat at the gate to its decision, in the latest run; of a cut of several tensors, from that of
+        the one that is there first to the decision, or to the last beat of all, when that is later: so long the slot is taken."""
         base = self.harness.stage_base(stage)
-        return self.probe.read(base + 4) - self.probe.read(base + 3)
+        whole, decided, first = (self.probe.read(base + word) for word in (3, 4, 7))
+        return max(whole, decided) - first
 
     def holds(self, stage: int, limits: dict[str, int], most: float) -> bool:
         """Whether ``stage`` by itself keeps within ``most`` cycles a frame."""

@@ -12,7 +12,7 @@ from functools import cache
 from build_flows.planning.fold_choices import Choice, Key, Vector, add, cheapest, choices, dot, resources, undominated, vector
 from build_flows.planning.gate_costs import frame_bits, gate_cost, planned_frames
 from build_flows.planning.layer_costs import Fold, converter, divisors, pool_behind
-from build_flows.planning.network import Network
+from build_flows.planning.network import IMAGE, Network
 
 __all__ = ["Place", "Solution", "Space"]
 
@@ -40,7 +40,7 @@ class Space:
     def __init__(self, network: Network, targets: Sequence[int], narrow: bool, reach: Sequence[float] | None) -> None:
         self.network = network
         frames = planned_frames(tuple(targets), tuple(reach)) if reach else ()
-        self.gates = {stage: (count, frame_bits(network, stage)) for stage, count in enumerate(frames)}
+        self.frames = dict(enumerate(frames))
         self.runs = network.runs
         self.before = {behind: place for place, run in enumerate(self.runs) for behind in run.behind}
         self.first = [place for place in range(len(self.runs)) if place not in self.before]
@@ -64,15 +64,23 @@ class Space:
         return self.converters[key]
 
     def gate(self, run: int, width: int) -> Vector:
-        """What the memory of the gate behind a run takes; nothing where there is none."""
-        its = self.runs[run]
-        if not its.ends_stage or its.index not in self.gates:
-            return 0, 0, 0, 0, 0, 0
-        return resources(gate_cost(*self.gates[its.index], width))
+        """What the memories of the gates that hold what a run gives take; nothing where there is none."""
+        return self._gates(self.runs[run].layers[-1].name, width)
+
+    def entry(self, input_pe: int) -> Vector:
+        """What those take that hold the images, ``input_pe`` channels a beat."""
+        return self._gates(IMAGE, input_pe * self.network.in_bits)
+
+    def _gates(self, name: str, width: int) -> Vector:
+        cost: Vector = (0, 0, 0, 0, 0, 0)
+        for stage in self.network.held(name):
+            if stage in self.frames:
+                cost = add(cost, resources(gate_cost(self.frames[stage], frame_bits(self.network, name), width)))
+        return cost
 
     def solution(self, picked: Mapping[Place, Choice], input_pe: int) -> Solution:
         """The folding with what is ``picked``, which covers every layer once."""
-        cost: Vector = (0, 0, 0, 0, 0, 0)
+        cost = self.entry(input_pe)
 
         def follow(run: int, width: int) -> None:
             nonlocal cost
@@ -164,7 +172,7 @@ class Space:
         def entry(pe: int) -> tuple[int, int]:
             prices = [least(run, 0, pe * self.network.in_bits)[0] for run in self.first]
             assert None not in prices, "what no folding meets was refused"
-            return sum(price for price in prices if price is not None), pe
+            return dot(self.entry(pe), weights) + sum(price for price in prices if price is not None), pe
 
         input_pe = min(self.entries, key=entry)
         picked: dict[Place, Choice] = {}

@@ -204,15 +204,12 @@ def evaluate(
             given[layer.name] = width
             plans[layer.name] = LayerPlan(name=layer.name, stage=layer.stage, head=layer.head, units=units, cycles=cycles, cost=cost)
 
-    widths: list[int] = []
     for run in network.runs:
         try:
             plan(run)
         except ValueError as error:
             raise FoldingError(str(error)) from error
-        if run.ends_stage:
-            ends = [layer.name for stage in network.stages[: run.index + 1] for layer in stage]
-            widths.append(given[ends[-1] if ends else IMAGE] or network.in_bits)
+    widths = {name: given[name] or network.in_bits for k in range(len(network.stages)) for name in network.cut(k)}
     first = network.layers[0]
     if input_pe is None:
         input_pe = plans[first.name].units[0].in_bits // network.in_bits

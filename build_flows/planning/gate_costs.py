@@ -4,14 +4,14 @@ A gate holds whole frames of the stream between two stages, as many as the queue
 Large feature maps make that the largest memory of a design.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import ceil
 
 from build_flows.planning.cost_model import Cost
 from build_flows.planning.gate_model import plan_gates
 from build_flows.planning.memory_map import place
-from build_flows.planning.network import Network
+from build_flows.planning.network import IMAGE, Network
 
 __all__ = ["frame_bits", "gate_cost", "gate_costs", "planned_frames"]
 
@@ -29,10 +29,12 @@ def planned_frames(targets: tuple[int, ...], reach: tuple[float, ...]) -> tuple[
     return tuple(gate.frames for gate in found)
 
 
-def frame_bits(network: Network, stage: int) -> int:
-    """Bits of a frame that leaves ``stage``."""
-    layers = [layer for chain in network.stages[: stage + 1] for layer in chain]
-    return layers[-1].target.values * layers[-1].out_bits if layers else network.source.values * network.in_bits
+def frame_bits(network: Network, name: str) -> int:
+    """Bits of a frame that the layer called ``name`` gives (``image``: of an image)."""
+    if name == IMAGE:
+        return network.source.values * network.in_bits
+    layer = network.layer(name)
+    return layer.target.values * layer.out_bits
 
 
 def gate_cost(frames: int, bits: int, width: int) -> Cost:
@@ -41,9 +43,10 @@ def gate_cost(frames: int, bits: int, width: int) -> Cost:
     return Cost(lut=found.lutram, lutram=found.lutram, ff=found.registers, bram18=found.bram18)
 
 
-def gate_costs(network: Network, widths: Sequence[int], targets: Sequence[int], reach: Sequence[float]) -> Cost:
-    """All gates' memories, where stage k hands on ``widths[k]`` bits a beat."""
+def gate_costs(network: Network, widths: Mapping[str, int], targets: Sequence[int], reach: Sequence[float]) -> Cost:
+    """All gates' memories, one for each tensor of a cut, where the layer (or ``image``) called so gives ``widths`` bits a beat."""
     total = Cost()
     for stage, frames in enumerate(planned_frames(tuple(targets), tuple(reach))):
-        total += gate_cost(frames, frame_bits(network, stage), widths[stage])
+        for name in network.cut(stage):
+            total += gate_cost(frames, frame_bits(network, name), widths[name])
     return total

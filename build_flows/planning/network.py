@@ -1,14 +1,14 @@
 """The network as compile sees it, with every shape and width worked out; feature maps are height x width x channels (NHWC without N)."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from build_flows.base.errors import OfframpError
 from build_flows.planning.constants import Constants
 
-__all__ = ["IMAGE", "Layer", "Network", "NetworkError", "Pair", "Run", "Shape", "each_layer", "fused"]
+__all__ = ["IMAGE", "Layer", "Network", "NetworkError", "Pair", "Run", "Shape", "each_layer", "ended_by", "fused"]
 
 Pair = tuple[int, int]
 
@@ -113,21 +113,22 @@ class Layer:
 
 @dataclass(frozen=True)
 class Run:
-    """Layers one behind the other, of a ``part`` (``stage``, ``head`` or ``gate``) and its ``index``: each but the first is all that reads
-    the one before it. What the last one gives goes into the runs ``behind``, by their places among all: into those whose first input it
-    is, so that runs form a tree. ``ends_stage``: it ends its stage; without layers it passes on what comes in."""
+    """Layers one behind the other, at least one, of a ``part`` (``stage``, ``head`` or ``gate``) and its ``index``: each but the first is
+    all that reads the one before it. What the last one gives goes into the runs ``behind``, by their places among all: into those whose
+    first input it is, so that runs form a tree. ``held``: the exits whose gates hold it."""
 
     part: str
     index: int
     layers: tuple[Layer, ...]
     behind: tuple[int, ...]
-    ends_stage: bool
+    held: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """Stages and heads, one of each an exit; what ``stages[k]`` ends with feeds ``heads[k]`` and ``stages[k + 1]``, and the gate head
-    ``gates[k]`` where exit ``k`` has one (else it is empty). Layers of each are in an order in which they can be computed."""
+    """Stages and heads, one of each an exit; ``heads[k]``, and the gate head ``gates[k]`` where exit ``k`` has one (else it is empty), read
+    what ``stages[k]`` gives, or what it gets; later stages of all up to there what is in ``cuts[k]``, by name (without any: what the stage
+    ends with). Layers of each are in an order in which they can be computed."""
 
     name: str
     classes: int
@@ -137,25 +138,34 @@ class Network:
     stages: tuple[tuple[Layer, ...], ...]
     heads: tuple[tuple[Layer, ...], ...]
     gates: tuple[tuple[Layer, ...], ...] = ()
+    cuts: tuple[tuple[str, ...], ...] = ()
+
+    def cut(self, stage: int) -> tuple[str, ...]:
+        """What later stages read of ``stage`` and those before it, by name; of the last stage nothing."""
+        if stage == len(self.stages) - 1:
+            return ()
+        return self.cuts[stage] if self.cuts else ended_by(self.stages, stage)
+
+    def held(self, name: str) -> tuple[int, ...]:
+        """The exits whose gates hold what the layer called ``name`` gives (:data:`IMAGE`: the images)."""
+        return tuple(k for k in range(len(self.stages)) if name in self.cut(k))
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
-        """All layers as runs: those of stage 0, of head 0, of its gate head (none where there is none), of stage 1, ..."""
-        found: list[tuple[str, int, tuple[Layer, ...], bool]] = []
-        before: list[int] = []
-        begin, ends = IMAGE, {IMAGE: -1}
-        for k, row in enumerate(zip(self.stages, self.heads, self.gates or ((),) * len(self.heads), strict=True)):
+        """All layers as runs: those of stage 0, of head 0, of its gate head, of stage 1, ..."""
+        rows = list(zip(self.stages, self.heads, self.gates or ((),) * len(self.heads), strict=True))
+        readers = Counter(name for row in rows for layers in row for layer in layers for name in layer.inputs)
+        ends = {name for name, count in readers.items() if count > 1 or self.held(name)}
+        found: list[tuple[str, int, tuple[Layer, ...]]] = []
+        places = {IMAGE: -1}
+        for k, row in enumerate(rows):
             for part, layers in zip(("stage", "head", "gate"), row, strict=True):
-                runs = _cut(layers, begin) if layers or part != "gate" else []
-                for place, run in enumerate(runs):
-                    before.append(ends[run[0].inputs[0] if run else begin])
-                    ends |= {layer.name: len(found) for layer in run}
-                    found.append((part, k, run, part == "stage" and place == len(runs) - 1))
-                if part == "stage":
-                    begin = layers[-1].name if layers else begin
-                    ends[begin] = len(found) - 1
-        return tuple(Run(part, k, layers, tuple(index for index, parent in enumerate(before) if parent == place), last)
-                     for place, (part, k, layers, last) in enumerate(found))
+                for run in _cut(layers, ends):
+                    places |= {layer.name: len(found) for layer in run}
+                    found.append((part, k, run))
+        before = [places[run[0].inputs[0]] for _, _, run in found]
+        behind = [tuple(index for index, parent in enumerate(before) if parent == place) for place in range(len(found))]
+        return tuple(Run(part, k, layers, behind[place], self.held(layers[-1].name)) for place, (part, k, layers) in enumerate(found))
 
     @property
     def chains(self) -> tuple[tuple[Layer, ...], ...]:
@@ -175,19 +185,21 @@ class Network:
         raise NetworkError(f"no layer is called {name!r}; known are {', '.join(layer.name for layer in self.layers)}")
 
 
-def _cut(layers: tuple[Layer, ...], begin: str) -> list[tuple[Layer, ...]]:
-    """``layers`` of a stage or head that begins with what ``begin`` gives, cut where paths fork and join; one run without layers where
-    there are none."""
-    readers = Counter(name for layer in layers for name in layer.inputs)
+def ended_by(stages: Sequence[Sequence[Layer]], stage: int) -> tuple[str, ...]:
+    """The layer that ``stage`` ends with, or where it has none the ones before it, by name."""
+    names = [layer.name for chain in stages[: stage + 1] for layer in chain]
+    return (names[-1] if names else IMAGE,)
+
+
+def _cut(layers: tuple[Layer, ...], ends: Container[str]) -> list[tuple[Layer, ...]]:
+    """``layers`` of a stage or head, cut where paths fork and join; those called ``ends`` are the last of their runs."""
     runs: list[tuple[Layer, ...]] = []
-    before = begin
     for layer in layers:
-        if runs and layer.inputs == (before,) and readers[before] == 1:
+        if runs and layer.inputs == (runs[-1][-1].name,) and layer.inputs[0] not in ends:
             runs[-1] = (*runs[-1], layer)
         else:
             runs.append((layer,))
-        before = layer.name
-    return runs or [()]
+    return runs
 
 
 def fused(network: Network, exchangeable: bool = False) -> Network:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from build_flows.planning.constants import Constants
-from build_flows.planning.network import IMAGE, Layer, Network, NetworkError, Pair, Shape, each_layer, fused
+from build_flows.planning.network import IMAGE, Layer, Network, NetworkError, Pair, Shape, each_layer, ended_by, fused
 
 __all__ = ["from_meta", "read_network"]
 
@@ -22,6 +22,8 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 KINDS = ("conv", "linear", "maxpool", "global_sum", "threshold", "add", "concat")
 VERSIONS = (1, 2)
+MOST = 4
+"""Tensors that a cut may have: as many gates hold one."""
 
 
 def read_network(path: Path, exchangeable: bool = False, layers: str = "finn") -> Network:
@@ -53,7 +55,7 @@ def from_meta(meta: Any, shapes: Shapes) -> Network:
         found = meta.get("version") if isinstance(meta, Mapping) else meta
         raise NetworkError(f"golden.npz version must be one of {', '.join(map(str, VERSIONS))}, not {found!r}")
     entry = _Fields(_field(meta, "input", Mapping, "meta"), "input")
-    state = image = _State(
+    image = _State(
         Shape(entry.integer("height", 1), entry.integer("width", 1), entry.integer("channels", 1)),
         entry.integer("bits", 1, 8), entry.boolean("signed"),
     )
@@ -66,23 +68,38 @@ def from_meta(meta: Any, shapes: Shapes) -> Network:
         raise NetworkError(f"gates must be as many as heads, {len(heads)}, not {len(learned)}")
     names: set[str] = set()
     chains: dict[str, list[tuple[Layer, ...]]] = {"stages": [], "heads": [], "gates": []}
-    begin, plain = IMAGE, meta["version"] == 1
+    available, plain = {IMAGE: image}, meta["version"] == 1
+    cuts: list[tuple[str, ...]] = []
     for index, (stage, head, gate) in enumerate(zip(stages, heads, learned, strict=True)):
-        known = {begin: state}
-        layers = _part(stage, known, index, "stages", names, shapes, plain)
-        chains["stages"].append(layers)
-        begin = layers[-1].name if layers else begin
-        state = known[begin]
+        known = dict(available)
+        chains["stages"].append(_part(stage, known, index, "stages", names, shapes, plain))
         for part, raw, outputs in (("heads", head, classes), ("gates", gate, 1)):
-            layers = _part(raw, {begin: state}, index, part, names, shapes, plain)
+            layers = _part(raw, dict(known), index, part, names, shapes, plain)
             if (part == "heads" or layers) and (not layers or layers[-1].activation or layers[-1].target.values != outputs):
-                told = f"{outputs} output{'s' if outputs > 1 else ''}, not {layers[-1].target if layers else state.shape}"
+                found = layers[-1].target if layers else next(reversed(known.values())).shape
+                told = f"{outputs} output{'s' if outputs > 1 else ''}, not {found}"
                 raise NetworkError(f"{part}[{index}] must end in a linear layer without thresholds and with {told}")
             chains[part].append(layers)
+        last = index == len(stages) - 1
+        cuts.append(() if last else _cut(stage, known, f"stages[{index}]", ended_by(chains["stages"], index)))
+        available = {name: known[name] for name in cuts[-1]}
+    usual = all(cut == ended_by(chains["stages"], index) for index, cut in enumerate(cuts[:-1]))
     return Network(
         name=str(meta.get("name", "")), classes=classes, source=image.shape, in_bits=image.bits, in_signed=image.signed,
         stages=tuple(chains["stages"]), heads=tuple(chains["heads"]), gates=tuple(chains["gates"]) if any(chains["gates"]) else (),
+        cuts=() if usual else tuple(cuts),
     )
+
+
+def _cut(raw: Any, known: Mapping[str, Any], where: str, usual: tuple[str, ...]) -> tuple[str, ...]:
+    """What later stages read of one, and of those before it; without word of it, what it ends with."""
+    names: list[Any] = _field(raw, "cut", list, where) if "cut" in raw else list(usual)
+    for name in names:
+        if name not in known:
+            raise NetworkError(f"{where}: cut must be of {', '.join(known)}, not {name!r}")
+    if not 1 <= len(names) <= MOST or len(set(names)) < len(names):
+        raise NetworkError(f"{where}: cut must be 1 to {MOST} different tensors, not {len(names)} ({', '.join(names)})")
+    return tuple(names)
 
 
 @dataclass(frozen=True)

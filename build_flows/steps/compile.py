@@ -25,8 +25,10 @@ from build_flows.planning.folding_search import search
 from build_flows.planning.gate_costs import gate_cost
 from build_flows.planning.gate_model import GatePlan, plan_gates
 from build_flows.planning.layer_costs import HANDOVER
+from build_flows.planning.network import Layer
 from build_flows.planning.pace import planned_reach
 from build_flows.planning.read_network import read_network
+from build_flows.planning.skip_rule import SkipDepth, skip_depths
 from build_flows.project.sections import BuildSection, TargetSection
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.overrun import overrun_told
@@ -129,10 +131,12 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     if chosen.hard_share is not None and overrun is not None:
         ui.info(overrun)
     in_flight = _in_flight(chosen, sizing, gates, ui)
+    rule = skip_depths(draft, _computed(graph, plan))
+    depths = {name: max(depth, rule[name].depth if name in rule else 0) for name, depth in sizing.depths.items()}
     netlist = dataclasses.replace(
         draft, max_in_flight=in_flight, result=_word(chosen, draft.classes, in_flight),
-        streams=tuple(dataclasses.replace(item, depth=sizing.depths.get(item.name, item.depth)) for item in draft.streams),
-        gates=tuple(dataclasses.replace(gate, frames=found.frames) for gate, found in zip(draft.gates, gates, strict=True)),
+        streams=tuple(dataclasses.replace(item, depth=depths.get(item.name, item.depth)) for item in draft.streams),
+        gates=tuple(dataclasses.replace(gate, frames=gates[gate.exit].frames) for gate in draft.gates),
     )
 
     ui.info("top and file list")
@@ -141,7 +145,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     for name, text in simulation_files(netlist, rtl).items():
         write_text(rtl / name, text)
     write_text(work.folder / "netlist.json", dump(netlist))
-    _sizing(chosen, sizing, gates, plan, netlist).save(work.folder / "sizing.json")
+    _sizing(chosen, sizing, gates, plan, netlist, rule).save(work.folder / "sizing.json")
 
 
 def make_plan(chosen: Settings, inputs: Mapping[str, Path], calibrated: Sequence[ExitRecord], work: Work) -> Plan:
@@ -176,6 +180,13 @@ def make_plan(chosen: Settings, inputs: Mapping[str, Path], calibrated: Sequence
     note = auto_told(cycles, part, work.named["folding"] if "folding" in inputs else None)
     work.ui.info(note)
     return Plan(cycles, note, folding, reach)
+
+
+def _computed(graph: CompiledGraph, plan: Plan) -> dict[str, list[Layer]]:
+    """The layers that each unit computes, or is a part of; of forks none."""
+    network = plan.folding.network
+    return {unit.name: [network.layer(item.name) for item in (unit.layer, *unit.inside)] for unit in graph.units
+            if unit.layer is not None and unit.role != "_dwc"}
 
 
 def _netlist(chosen: Settings, graph: CompiledGraph, plan: Plan, calibrated: Sequence[ExitRecord]) -> Netlist:
@@ -260,7 +271,8 @@ def _in_flight(chosen: Settings, sizing: Sizing, gates: tuple[GatePlan, ...], ui
     return build.max_in_flight
 
 
-def _sizing(chosen: Settings, sizing: Sizing, gates: tuple[GatePlan, ...], plan: Plan, netlist: Netlist) -> SizingFile:
+def _sizing(chosen: Settings, sizing: Sizing, gates: tuple[GatePlan, ...], plan: Plan, netlist: Netlist,
+            rule: Mapping[str, SkipDepth]) -> SizingFile:
     cost = plan.folding.layer_cost
     for gate in netlist.gates:
         cost += gate_cost(gate.frames, gate.frame_beats * gate.bits, gate.bits)
@@ -274,7 +286,11 @@ def _sizing(chosen: Settings, sizing: Sizing, gates: tuple[GatePlan, ...], plan:
             )
             for k, (stage, limit) in enumerate(zip(sizing.stages, limits, strict=True))
         ],
-        fifos={name: FifoRecord(depth=depth, reached=sizing.reached[name]) for name, depth in sorted(sizing.depths.items())},
+        fifos={
+            name: FifoRecord(depth=item.depth, reached=sizing.reached[name], rule=rule[name].depth if name in rule else None,
+                             whole_frame=list(rule[name].whole_frame) if name in rule else [])
+            for name, item in sorted((item.name, item) for item in netlist.streams) if name in sizing.depths
+        },
         gates=[GateRecord(**vars(gate)) for gate in gates],
         cost=CostRecord(**vars(cost)),
     )

@@ -10,6 +10,7 @@ from amaranth.utils import ceil_log2
 from hw.exits.control import apply_control
 from hw.exits.decision import ExitDecision
 from hw.exits.frame_gate import FrameGate
+from hw.exits.gate_group import GateGroup
 from hw.exits.result_queue import ResultQueue
 from hw.exits.router import ExitRouter, result_layout
 from hw.netlist import Netlist
@@ -68,7 +69,8 @@ class ExitPath:
     batch_ends : for the caller to drive, high for one cycle with the last result of a batch; in order ``arrival`` alone, else None
     taken : high in each cycle in which a sample leaves here
     passed : stream of the tokens of samples that go on, as bits; None at the last exit
-    gate : the ports of the ``FrameGate``: frames into ``i``, those that go on out of ``o``; None at the last exit
+    gate : the ports of the ``FrameGate``, or where the cut has several tensors of the ``GateGroup``; None at the last exit
+    gate_in, gate_out : frames into it and those that go on, a stream for each tensor
     """
 
     def __init__(self, m: Module, netlist: Netlist, index: int, unit: ExitDecision, *, token: data.StructLayout, tokens: Any, control: Any,
@@ -97,9 +99,17 @@ class ExitPath:
         self.taken: Value = router.taken
         self.passed: Any = None
         self.gate: Any = None
+        self.gate_in: list[Any] = []
+        self.gate_out: list[Any] = []
         if not last:
-            gate = netlist.gates[k]
-            self.gate = place(m, f"gate{k}", FrameGate(gate.bits, gate.frame_beats, gate.frames), wrap)
+            gate, *others = netlist.cuts[k]
+            if others:
+                group = GateGroup([(item.bits, item.frame_beats) for item in netlist.cuts[k]], gate.frames)
+                self.gate = place(m, f"gate{k}", group, wrap)
+                self.gate_in, self.gate_out = ([getattr(self.gate, f"{side}{n}") for n in range(1 + len(others))] for side in "io")
+            else:
+                self.gate = place(m, f"gate{k}", FrameGate(gate.bits, gate.frame_beats, gate.frames), wrap)
+                self.gate_in, self.gate_out = [self.gate.i], [self.gate.o]
             verdicts = queue(m, f"verdicts{k}", router.keep, gate.frames + 1, wrap)
             wiring.connect(m, verdicts.o, self.gate.keep)
             self.passed = queue(m, f"tokens{k + 1}", router.passed, netlist.max_in_flight, wrap).o

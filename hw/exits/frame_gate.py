@@ -49,6 +49,8 @@ class FrameGate(wiring.Component):
     keep : one verdict a frame, 1 to let it pass and 0 to drop it
     o : the frames that were kept
     level : slots in use, from 0 to ``frames``: frames entering, waiting for their verdict, or kept and not yet wholly read
+    first : the next beat in is a frame's first
+    finished : high in the cycle in which a kept frame gives its slot back
     """
 
     def __init__(self, width: int, frame_beats: int, frames: int) -> None:
@@ -63,6 +65,8 @@ class FrameGate(wiring.Component):
             "keep": In(stream.Signature(1)),
             "o": Out(stream.Signature(width)),
             "level": Out(range(frames + 1)),
+            "first": Out(1, init=1),
+            "finished": Out(1),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -147,4 +151,5 @@ class FrameGate(wiring.Component):
             m.d.sync += self.o.valid.eq(leave)
 
         m.d.sync += self.level.eq(self.level + begin - drop - finish)
+        m.d.comb += [self.first.eq(outset), self.finished.eq(finish)]
         return m

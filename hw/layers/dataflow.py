@@ -7,7 +7,7 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 
 from hw.layers.layer_unit import LayerUnit
-from hw.netlist import Layer, Netlist, NetlistError, Stream
+from hw.netlist import Layer, Netlist, NetlistError, Stream, handed_on
 from hw.placing import place
 from hw.streams.join import check_width, join_stream
 
@@ -72,6 +72,10 @@ def attach_layers(m: Module, netlist: Netlist, core: Any, wrap: Callable[[Any], 
         elif item.dst[0].startswith("exit"):
             end = f"to_{item.dst[0]}{'_gate' if item.dst[1] else ''}"
             attach(f"stream {item.name!r}", item.bits, flow.source(item.src), getattr(core, end))
-    for gate in netlist.gates:
-        attach(f"gate {gate.exit}", gate.bits, flow.source(gate.src), getattr(core, f"to_gate{gate.exit}"))
-        attach(f"gate {gate.exit}", gate.bits, getattr(core, f"to_stage{gate.exit + 1}"), flow.sink(gate.dst))
+    for k, cut in enumerate(netlist.cuts):
+        for n, gate in enumerate(cut):
+            end = f"_{n}" if n else ""
+            if handed_on(gate.src) is None:
+                attach(f"gate {k}", gate.bits, flow.source(gate.src), getattr(core, f"to_gate{k}{end}"))
+            if handed_on(gate.dst) is None:
+                attach(f"gate {k}", gate.bits, getattr(core, f"to_stage{k + 1}{end}"), flow.sink(gate.dst))

@@ -5,6 +5,7 @@ from hw.proofs import (
     admission,
     core,
     frame_gate,
+    gate_group,
     offer_hold,
     pixel_pool,
     register_bridge,
@@ -26,8 +27,8 @@ __all__ = ["PROOFS", "Harness", "Proof"]
 
 PROOFS: dict[str, Proof] = {
     proof.name: proof
-    for module in (stream_fork, stream_add, static_conv, shared_conv, pixel_pool, offer_hold, skid, admission, frame_gate, result_queue,
-                   exit_merge, exit_decision, register_bridge, reset_guard, core, stream_reader, stream_writer)
+    for module in (stream_fork, stream_add, static_conv, shared_conv, pixel_pool, offer_hold, skid, admission, frame_gate, gate_group,
+                   result_queue, exit_merge, exit_decision, register_bridge, reset_guard, core, stream_reader, stream_writer)
     for proof in module.PROOFS
 }
 """Every proof by its name, ``unit/variant``."""

@@ -1,19 +1,20 @@
 """Claims about FrameGate."""
 
 from functools import partial
+from typing import Any
 
 from amaranth.hdl import Mux, Signal, Value
 
 from hw.exits.frame_gate import FrameGate
 from hw.proofs.contract import Harness, Proof, counted, keeps_contract, kept, level, took
 
-__all__ = ["PROOFS", "describe"]
+__all__ = ["PROOFS", "describe", "frames", "watch_one"]
 
 
 def describe(h: Harness, gate: FrameGate) -> None:
     """Kept frames come out whole, in order and once, dropped ones never; nothing waits without a reason. No assumptions."""
-    beat_in, begins, completes = _frames(h, took(gate.i), gate.frame_beats, "in")
-    beat_out, _, leaves = _frames(h, took(gate.o), gate.frame_beats, "out")
+    beat_in, begins, completes = frames(h, took(gate.i), gate.frame_beats, "in")
+    beat_out, _, leaves = frames(h, took(gate.o), gate.frame_beats, "out")
     verdict = took(gate.keep)
     keeps, drops = verdict & gate.keep.payload, verdict & ~gate.keep.payload
     undecided = level(h, completes, verdict, "undecided")
@@ -29,7 +30,7 @@ def describe(h: Harness, gate: FrameGate) -> None:
     last_on_offer = gate.o.valid & (beat_out == gate.frame_beats - 1)
     h.claim("level_counts_the_slots_in_use", gate.level == inside - last_on_offer)
     h.claim("frame_enters_when_and_only_when_a_slot_is_free", gate.i.ready == ((beat_in != 0) | (gate.level < gate.frames)))
-    is_out = _watch_one(h, gate, beat_in, begins, completes, undecided - verdict, pending - leaves, beat_out, leaves)
+    is_out = watch_one(h, gate, beat_in, begins, completes, undecided - verdict, pending - leaves, beat_out, leaves)
 
     h.cover("watched_frame_leaves", is_out & leaves)
     h.cover("full_gate_holds_its_input", gate.i.valid & ~gate.i.ready)
@@ -39,7 +40,7 @@ def describe(h: Harness, gate: FrameGate) -> None:
         h.cover(f"slots_of_{way}_frames_come_again", (counted(h, event, f"{way}_so_far") == gate.frames) & begins)
 
 
-def _frames(h: Harness, beat: Value, beats: int, name: str) -> tuple[Value, Value, Value]:
+def frames(h: Harness, beat: Value, beats: int, name: str) -> tuple[Value, Value, Value]:
     """The number of the beat, and whether a frame begins and ends with this transfer, ``beat``."""
     at = Signal(range(max(2, beats)), name=f"beat_{name}")
     end = beat & (at == beats - 1)
@@ -48,7 +49,7 @@ def _frames(h: Harness, beat: Value, beats: int, name: str) -> tuple[Value, Valu
     return at, beat & (at == 0), end
 
 
-def _watch_one(h: Harness, gate: FrameGate, beat_in: Value, begins: Value, completes: Value, undecided: Value, pending: Value,
+def watch_one(h: Harness, gate: Any, beat_in: Value, begins: Value, completes: Value, undecided: Value, pending: Value,
                beat_out: Value, leaves: Value) -> Value:
     """Watches one frame, whichever: one beat of it, whichever, is noted as it enters, and is what leaves after the frames before it.
 
@@ -76,9 +77,9 @@ def _watch_one(h: Harness, gate: FrameGate, beat_in: Value, begins: Value, compl
 
 
 PROOFS = tuple(
-    Proof(unit="frame_gate", variant=f"{frames} frames of {beats}{', reset' if reset else ''}", reset=reset, depth=depth,
+    Proof(unit="frame_gate", variant=f"{slots} frames of {beats}{', reset' if reset else ''}", reset=reset, depth=depth,
           text="kept frames whole, once, in order; no slot lost",
-          make=partial(FrameGate, 1, beats, frames), describe=describe)
-    for frames, beats, depth, reset in (
+          make=partial(FrameGate, 1, beats, slots), describe=describe)
+    for slots, beats, depth, reset in (
         (1, 1, 8, False), (1, 2, 10, False), (2, 1, 8, False), (2, 2, 10, False), (2, 2, 10, True), (3, 2, 13, False))
 )

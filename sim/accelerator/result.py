@@ -158,7 +158,7 @@ def assemble(netlist: Netlist, lengths: Sequence[int], traces: Sequence[Trace], 
         latency=fields.get("cycles", zeros)[place], cycle_in=np.array(images, np.int64), cycle_out=out[place], arrival=arrival,
         cycles=cycles, cycles_per_sample=steady_cycles(longest.images, [item[0] for item in longest.results], netlist.max_in_flight),
         sim_cycles=simulated, seconds=seconds, streams=streams, stages=stages,
-        gates=tuple(registers.get(f"GATE_OCCUPANCY_MAX_{gate.exit}", 0) for gate in netlist.gates),
+        gates=tuple(registers.get(f"GATE_OCCUPANCY_MAX_{k}", 0) for k in range(len(netlist.cuts))),
         limited_by=_limit(stages, streams, simulated), registers=registers, resumed=resumed, words=len(results), provisional=early)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ __all__ = ["load"]
 Array = npt.NDArray[Any]
 
 VERSIONS = (1, 2)
+
+MOST = 4
+"""Tensors that a cut may have."""
 
 
 def _field(entry: dict[str, Any], key: str, kind: type, where: str) -> Any:
@@ -45,6 +49,7 @@ class _Reader:
         self.version = version
         self.names: set[str] = {IMAGE}
         self.read: set[str] = set()
+        self.later: set[str] = set()    # layers of the part that is read, and not yet read
 
     def array(self, entry: dict[str, Any], key: str, rank: int, where: str) -> Array:
         name = _field(entry, key, str, where)
@@ -61,6 +66,9 @@ class _Reader:
             return (known[-1],)
         names = _field(entry, "inputs", list, where)
         for name in names:
+            if name in self.later:
+                raise GoldenError(f"{where}: reads {name!r}, which stands behind it: layers must be in the order in which they are "
+                                  "computed, without a cycle")
             if name not in known:
                 raise GoldenError(f"{where}: inputs must name layers before it in its stage or head, or what its stage begins with "
                                   f"({', '.join(known)}), not {name!r}")
@@ -79,6 +87,7 @@ class _Reader:
         if name in self.names:
             raise GoldenError(f"{where}: the name is used twice")
         self.names.add(name)
+        self.later.discard(name)
         kind = _field(entry, "kind", str, where)
         if kind not in KINDS:
             raise GoldenError(f"{where}: kind must be one of {', '.join(KINDS)}, not {kind!r}")
@@ -122,19 +131,41 @@ class _Reader:
             raise GoldenError(f"{where}: {told}, not weight rows {rows}, biases {len(bias)}")
         return Layer(name=name, kind="linear", inputs=inputs, weight=weight, bias=bias, scale=_field(entry, "scale", float, where))
 
-    def part(self, entry: Any, where: str, outputs: int, begin: str) -> tuple[Layer, ...]:
-        """The layers of a stage or head that reads the output of ``begin``; ``outputs`` of a head, 0 for a stage."""
+    def part(self, entry: Any, where: str, outputs: int, begin: Sequence[str]) -> tuple[Layer, ...]:
+        """The layers of a stage or head that may read the outputs of ``begin``; ``outputs`` of a head, 0 for a stage."""
         found = _field(entry, "layers", list, where) if isinstance(entry, dict) else None
         if found is None or (outputs and not found):
             raise GoldenError(f"{where} must have layers, not {entry!r}")
-        known = [begin]
+        known = list(begin)
+        self.later = {item["name"] for item in found if isinstance(item, dict) and isinstance(item.get("name"), str)} - self.names
         part = tuple(self.layer(item, f"{where}.layers[{i}]", outputs if i == len(found) - 1 else 0, known) for i, item in enumerate(found))
         if outputs and part[-1].bias is None:
             raise GoldenError(f"{where} must end in a linear layer with a bias, not in {part[-1].name}")
-        unread = [layer.name for layer in part[:-1] if self.version > 1 and layer.name not in self.read]
-        if unread:
-            raise GoldenError(f"{where}: layer {unread[0]} is read by no other, and is not the last")
         return part
+
+    def cut(self, entry: dict[str, Any], known: Sequence[str], where: str) -> list[str]:
+        """What later stages read of the layers ``known`` behind a stage; where it does not say, the last of these."""
+        names: list[Any] = _field(entry, "cut", list, where) if "cut" in entry else [known[-1]]
+        for name in names:
+            if name not in known:
+                raise GoldenError(f"{where}: cut must name layers of its stage, or what it begins with ({', '.join(known)}), not {name!r}")
+        if not 1 <= len(names) <= MOST or len(set(names)) < len(names):
+            raise GoldenError(f"{where}: cut must be 1 to {MOST} different tensors, not {len(names)} ({', '.join(names)})")
+        return names
+
+    def all_read(self, net: GoldenNet, cuts: Sequence[Sequence[str]]) -> None:
+        """Every layer is read, but for the logits, and what is in a cut behind it."""
+        if self.version > 1:
+            for k, cut in enumerate(cuts):
+                behind = {name for chain in (*net.stages[k + 1 :], *net.heads[k + 1 :], *(part for i, part in net.gates.items() if i > k))
+                          for layer in chain for name in layer.inputs}
+                unread = [name for name in cut if name not in behind]
+                if unread:
+                    raise GoldenError(f"stages[{k}]: {unread[0]} is in its cut, but nothing behind it reads that")
+            for chain in (*net.stages, *(part[:-1] for part in (*net.heads, *net.gates.values()))):
+                for layer in chain:
+                    if layer.name not in self.read:
+                        raise GoldenError(f"layer {layer.name} is read by no other")
 
 
 def load(path: Path | str) -> GoldenNet:
@@ -175,14 +206,18 @@ def _build(meta: dict[str, Any], arrays: dict[str, Array]) -> GoldenNet:
     if not 1 <= bits <= 8:
         raise GoldenError(f"input: bits must be from 1 to 8, not {bits}")
     found: dict[str, list[tuple[Layer, ...]]] = {"stages": [], "heads": [], "gates": []}
-    begin = IMAGE
+    cuts: list[list[str]] = []
+    begin = [IMAGE]
     for i, (stage, head) in enumerate(zip(stages, heads, strict=True)):
         found["stages"].append(reader.part(stage, f"stages[{i}]", 0, begin))
-        begin = found["stages"][-1][-1].name if found["stages"][-1] else begin
-        found["heads"].append(reader.part(head, f"heads[{i}]", classes, begin))
+        known = [*begin, *(layer.name for layer in found["stages"][-1])]
+        found["heads"].append(reader.part(head, f"heads[{i}]", classes, known))
         learned = gates[i] if gates else {"layers": []}
-        found["gates"].append(() if learned == {"layers": []} else reader.part(learned, f"gates[{i}]", 1, begin))
-    return GoldenNet(
+        found["gates"].append(() if learned == {"layers": []} else reader.part(learned, f"gates[{i}]", 1, known))
+        begin = reader.cut(stage, known, f"stages[{i}]")
+        if i < len(stages) - 1:
+            cuts.append(begin)
+    net = GoldenNet(
         name=_field(meta, "name", str, "meta"),
         classes=classes,
         shape=(height, width, channels),
@@ -192,3 +227,5 @@ def _build(meta: dict[str, Any], arrays: dict[str, Array]) -> GoldenNet:
         heads=tuple(found["heads"]),
         gates={i: part for i, part in enumerate(found["gates"]) if part},
     )
+    reader.all_read(net, cuts)
+    return net

@@ -123,6 +123,73 @@ class Several(Net):
         return self.early[0](begun), self.early[1](begun), self.last(self.onward(begun))
 
 
+class Spanned(nn.Module):
+    """A convolution whose sum with a skip comes only behind the exit: gives both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begin, self.conv, self.same, self.behind = first(), conv(4, 4), both(), relu()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        begun = self.begin(x)
+        return self.same(self.conv(begun)), self.same(begun)
+
+
+class Spans(Net):
+    """A residual whose skip spans an exit, which leaves at the convolution in it."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        inner, skip = self.begin(self.pixels(x))
+        return self.early(inner), self.last(self.onward(self.begin.behind(inner + skip)))
+
+
+class Scales(nn.Module):
+    """One layer of two scales, each of which joins what it makes of its own and of the finer scale to what it had (dense)."""
+
+    def __init__(self, fine: int, coarse: int, grows: int = 2) -> None:
+        super().__init__()
+        self.fine = nn.Sequential(conv(fine, grows), relu())
+        self.coarse, self.down = nn.Sequential(conv(coarse, grows), relu()), nn.Sequential(conv(fine, grows, 3, 2), relu())
+
+    def forward(self, maps: tuple[Tensor, Tensor], same: nn.ModuleList) -> tuple[Tensor, Tensor]:
+        fine, coarse = maps
+        return (torch.cat([same[0](fine), same[0](self.fine(fine))], 1),
+                torch.cat([same[1](coarse), same[1](self.coarse(coarse)), same[1](self.down(fine))], 1))
+
+
+class Dense(nn.Module):
+    """Two scales, dense, an exit at the coarse one of each block (MSDNet's shape): the cut of each exit has two tensors."""
+
+    def __init__(self, blocks: int) -> None:
+        super().__init__()
+        self.pixels = qnn.QuantIdentity(Pixels, return_quant_tensor=True)
+        self.begin, self.coarse = first(), nn.Sequential(conv(4, 4, 3, 2), relu())
+        self.same = nn.ModuleList([both(), both()])
+        self.blocks = nn.ModuleList(Scales(4 + 2 * n, 4 + 4 * n) for n in range(blocks))
+        self.heads = nn.ModuleList(
+            nn.Sequential(conv(8 + 4 * n, 4), relu(), logits(36)) for n in range(blocks))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        fine = self.begin(self.pixels(x))
+        maps, found = (fine, self.coarse(fine)), []
+        for block, head in zip(self.blocks, self.heads, strict=True):
+            maps = block(maps, self.same)
+            found.append(head(maps[1]))
+        return tuple(found)
+
+
+class HandedOn(Net):
+    """What stage 0 begins with is read again behind both exits: stage 1 only hands it on. The second exit reads two tensors."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        begun = self.begin(self.pixels(x))
+        near = self.onward[0](begun)
+        far = self.onward[1](near)
+        both = torch.cat([self.onward[2](far), self.onward[2](near)], 1)
+        late = self.onward[3](self.onward[2](far) + self.onward[2](begun))
+        return self.early[0](near), self.early[1](both), self.last(self.onward[4](late))
+
+
 def logits(size: int) -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), qnn.QuantLinear(
         size, CLASSES, bias=True, weight_quant=Int8WeightPerTensorFloat, weight_bit_width=4, bias_quant=Int16Bias))
@@ -136,7 +203,7 @@ def first() -> nn.Sequential:
     return nn.Sequential(conv(2, 4), relu())
 
 
-NETWORKS: dict[str, Callable[[], Net]] = {
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "as it is": lambda: Net(first(), logits(120), Block(4, 4), logits(120)),
     "through a convolution": lambda: Net(first(), logits(120), Block(4, 6, 2), gap(6)),
     "blocks on both sides": lambda: Net(
@@ -149,11 +216,17 @@ NETWORKS: dict[str, Callable[[], Net]] = {
     "normed behind": lambda: Net(first(), logits(120), nn.Sequential(Normed(4), nn.MaxPool2d(2)), logits(24)),
     "two exits at one place": lambda: Several(
         first(), nn.ModuleList([logits(120), nn.Sequential(conv(4, 3), relu(), logits(90))]), Block(4, 4), logits(120)),
+    "spanned by a skip": lambda: Spans(Spanned(), logits(120), nn.Sequential(conv(4, 3), relu()), logits(90)),
+    "dense of two scales": lambda: Dense(3),
+    "handed on": lambda: HandedOn(
+        first(), nn.ModuleList([logits(120), nn.Sequential(conv(8, 3), relu(), logits(90))]),
+        nn.ModuleList([nn.Sequential(conv(4, 4), relu()), nn.Sequential(conv(4, 4), relu()), both(), relu(),
+                       nn.Sequential(conv(4, 3), relu())]), logits(90)),
     "pooled first": lambda: Net(nn.Sequential(first(), nn.MaxPool2d(2)), logits(24), Block(4, 4, bits=5), logits(24)),
 }
 
 
-def settled(name: str) -> Net:
+def settled(name: str) -> nn.Module:
     """The network called ``name``, untrained, its scales and statistics those of random images."""
     torch.manual_seed(7)
     net = NETWORKS[name]()

@@ -22,6 +22,7 @@ INPUT = {"exits": 2, "thresholds": (900,), "order": "input", "result_bits": 32, 
 ONE = {"exits": 1, "max_in_flight": 2}
 CHAIN = {"exits": 4, "policies": ("gate", "patience", "patience"), "thresholds": (900, 1, 2), "biases": BIASES, "paces": (4,) * 4,
          "params": ({"gate_bits": 11}, {"id_bits": 16, "run_bits": 3, "first": True}, {"id_bits": 16, "run_bits": 3})}
+SPANS = {"exits": 3, "thresholds": (920, 880), "biases": BIASES[:3], "spans": True}
 BATCHES = [1, 1, 3, 9, 2, 1, 12]
 PACES = [(0.0, 0.0), (0.4, 0.4)]
 
@@ -89,6 +90,28 @@ def test_every_exit_answers_at_any_time(gaps, stalls):
         assert found["exit"][found["id"] == n].tolist() == list(range(want.exit[n] + 1)), "out of the order of the exits"
     assert ran.status["samples_out"] == 20
     assert [ran.status[f"exit_count{k}"] for k in range(3)] == np.bincount(want.exit, minlength=3).tolist()
+
+
+@pytest.mark.parametrize(("gaps", "stalls"), [(0.0, 0.0), (0.3, 0.3), pytest.param(0.0, 0.9, marks=pytest.mark.slow)])
+def test_a_cut_of_two_tensors(gaps, stalls):
+    """What stage 0 gives is read again by the last stage, which turns logits upside down where it gets another sample's."""
+    core = toy_core(**SPANS)
+    assert [[gate.src[0] for gate in cut] for cut in core.netlist.cuts] == [["fork0", "fork0"], ["fork1", "gate0"]]
+    images = toy.images(sum(BATCHES), seed=3)
+    want = expected(core.netlist, images)
+    assert set(want.exit.tolist()) == {0, 1, 2}
+    ran = run(core, images, BATCHES, gaps=gaps, stalls=stalls)
+    agrees(core.netlist, ran, BATCHES, want)
+    assert ran.status["gate_occupancy0"] == ran.status["occupancy_gate0"] == 2
+
+
+@pytest.mark.parametrize("cycle", [40, 47, 55, 61, 68, 83])
+def test_a_reset_in_the_middle_of_a_cut_of_two_tensors(cycle):
+    core = toy_core(**SPANS)
+    images = toy.images(16, seed=5)
+    want = expected(core.netlist, images[8:])
+    ran = run(core, images, [8], soft_reset=(cycle, 8))
+    agrees(core.netlist, ran, [8], want)
 
 
 def test_ids_that_come_round():

@@ -26,13 +26,15 @@ class ToyLayer(wiring.Component):
     def __init__(self, layer: Layer, unit: Any) -> None:
         self._unit = unit
         ends = [getattr(unit.o, "payload", None)] if hasattr(unit.o, "payload") else [end.payload for end in unit.o]
-        super().__init__({"rst_n": In(1), "i0": In(stream.Signature(len(unit.i.payload)))}
+        self._ins = [unit.i, *([unit.other] if hasattr(unit, "other") else [])]
+        super().__init__({"rst_n": In(1)} | {f"i{n}": In(stream.Signature(len(end.payload))) for n, end in enumerate(self._ins)}
                          | {f"o{n}": Out(stream.Signature(len(end))) for n, end in enumerate(ends)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.unit = ResetInserter({"sync": ~self.rst_n})(self._unit)
-        wiring.connect(m, wiring.flipped(self.i0), self._unit.i)
+        for n, end in enumerate(self._ins):
+            wiring.connect(m, wiring.flipped(getattr(self, f"i{n}")), end)
         for n, end in enumerate([self._unit.o] if hasattr(self._unit.o, "payload") else self._unit.o):
             wiring.connect(m, end, wiring.flipped(getattr(self, f"o{n}")))
         return m

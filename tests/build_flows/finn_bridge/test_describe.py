@@ -1,8 +1,11 @@
 import pytest
 
+from build_flows.finn_bridge.compile_graph import compile_graph
 from build_flows.finn_bridge.describe import _instance
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.verilog_ports import Pin, module_pins
+from tests.build_flows.finn_bridge.conftest import PART, folding
+from tests.build_flows.forking_networks import export
 
 PINS = {
     "ap_clk": Pin(False, 1), "ap_rst_n": Pin(False, 1), "in0_V_TDATA": Pin(False, 8), "in0_V_TVALID": Pin(False, 1),
@@ -36,6 +39,17 @@ def test_streams_join_all_layers(compiled):
             assert layers[dst].in_beats == beats
             assert next(item for item in layers[dst].instances if item.name == instance).inputs[port].bits == bits
     assert [(gate.exit, gate.src) for gate in graph.gates] == [(0, ("fork0", 1)), (1, ("fork1", 1))]
+
+
+def test_what_a_stage_hands_on_goes_from_gate_to_gate(tmp_path):
+    export("handed on", tmp_path)
+    graph = compile_graph(tmp_path / "model.onnx", tmp_path / "golden.npz", folding(tmp_path, 3), PART, 100.0, tmp_path / "rtl")
+    by_exit = [[(gate.src, gate.dst) for gate in graph.gates if gate.exit == k] for k in range(2)]
+    assert sorted(by_exit[0]) == [(("fork0", 1), ("fork1", 0)), (("stage0_fork0", 0), ("gate1", 0))]
+    assert [(src[0], dst[0]) for src, dst in by_exit[1]] == [("gate0", "stage2_act0_thr"), ("fork1_1", "stage2_act1_thr")]
+    place = [src for src, _ in by_exit[0]].index(("stage0_fork0", 0))
+    assert by_exit[1][0][0] == ("gate0", place)
+    assert not {item.dst for item in graph.streams} & {dst for cut in by_exit for _, dst in cut}
 
 
 def test_unused_inputs_are_tied_and_drift_is_an_error():

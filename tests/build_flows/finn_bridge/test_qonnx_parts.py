@@ -10,16 +10,19 @@ from torch import nn
 
 from build_flows.finn_bridge.compile_graph import compile_graph
 from build_flows.finn_bridge.errors import CompileError
+from build_flows.finn_bridge.golden_file import read_golden
 from build_flows.finn_bridge.read_qonnx import read_qonnx
 from build_flows.steps.own import compare_float
 from quant_models.bring.own import export_own
 from sim import golden
 from tests.build_flows.finn_bridge.conftest import PART, folding
-from tests.build_flows.forking_networks import NETWORKS, SHAPE, Block, Net, both, conv, export, first, gap, logits, relu
+from tests.build_flows.forking_networks import NETWORKS, SHAPE, Net, both, conv, export, first, gap, logits, relu
+
+QUICK = ("through a convolution", "of three", "handed on")
 
 
 @pytest.mark.parametrize("name", [
-    item if item in ("through a convolution", "of three") else pytest.param(item, marks=pytest.mark.slow) for item in NETWORKS])
+    item if item in QUICK else pytest.param(item, marks=pytest.mark.slow) for item in NETWORKS])
 def test_brevitas_golden_and_finn_agree(name: str, tmp_path: Path) -> None:
     found, images, wanted = export(name, tmp_path)
     net = golden.load(tmp_path / "golden.npz")
@@ -43,6 +46,19 @@ def test_layers_are_named_and_know_what_they_read(tmp_path: Path) -> None:
     assert [layer.inputs for layer in found.heads[1]] == [("stage1_add0",), ("head1_gap0",)]
 
 
+@pytest.mark.parametrize(("name", "cuts"), [
+    ("spanned by a skip", (("stage0_conv0", "stage0_conv1"), ())),
+    ("dense of two scales", (("stage0_conv0", "stage0_concat0"), ("stage1_concat0", "stage1_concat1"), ())),
+    ("handed on", (("stage0_conv0", "stage0_conv1"), ("stage0_conv0", "stage1_conv0"), ())),
+    ("across blocks", ()),
+])
+def test_cuts_are_what_is_read_behind_them(name: str, cuts: tuple[tuple[str, ...], ...], tmp_path: Path) -> None:
+    found, _, _ = export(name, tmp_path)
+    assert found.cuts == cuts
+    assert read_golden(tmp_path / "golden.npz").cuts == (cuts or (("stage0_conv0",), ()))
+    golden.load(tmp_path / "golden.npz")
+
+
 class Joined(nn.Module):
     """``inner`` and what comes in, joined by ``join``."""
 
@@ -56,12 +72,13 @@ class Joined(nn.Module):
 
 
 class Past(Net):
-    """The last stage reads what lies before the first exit, too."""
+    """A convolution behind each other, of which the exit leaves at the last, and the trunk reads all."""
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        image = self.begin[0](self.pixels(x))
-        begun = self.begin[1](image)
-        return self.early(begun), self.last(self.onward[1](self.onward[0](begun) + self.onward[0](image)))
+        begun = [self.begin[0](self.pixels(x))]
+        for layer in self.begin[1:]:
+            begun.append(layer(begun[-1]))
+        return self.early(begun[-1]), self.last(torch.cat([self.onward(item) for item in begun], 1))
 
 
 class Twice(Net):
@@ -93,8 +110,8 @@ def beside(a: object, b: object) -> torch.Tensor:
      "Add .* adds .* to itself; allowed: a Mul by 2"),
     (lambda: Net(first(), logits(120), nn.Sequential(Joined(nn.Sequential(conv(4, 4), relu()), beside), conv(8, 4), relu()), logits(120)),
      r"Concat .*: what it joins must have one scale and type, not .* \(.*\) and .* \(.*\); allowed: one and the same QuantReLU or"),
-    (lambda: Past(nn.Sequential(first(), Block(4, 4)), logits(120), nn.Sequential(both(), relu()), gap(4)),
-     "behind output exit0 the trunk reads .*, .*; allowed: .* alone, the tensor at which the exit leaves"),
+    (lambda: Past(nn.Sequential(first(), *(nn.Sequential(conv(4, 4, 1), relu()) for _ in range(4))), logits(120), both(), gap(20)),
+     r"behind output exit0 the trunk reads 5 tensors \((.*, ){4}.*\); allowed: at most 4, for each takes a gate"),
 ])
 def test_what_joins_otherwise_is_one_line(net: Callable[[], Net], message: str, tmp_path: Path) -> None:
     torch.manual_seed(1)

@@ -30,8 +30,8 @@ class Scripted:
     """A probe whose stages take 100 cycles a frame, or 150 where a FIFO is less deep than its ``needs``; a FIFO reaches its ``levels``,
     but for what it is told 3."""
 
-    def __init__(self, harness, netlist, needs, levels):
-        self.needs, self.levels = needs, levels
+    def __init__(self, harness, netlist, needs, levels, whole):
+        self.needs, self.levels, self.whole = needs, levels, whole
         self.place = {item.name: harness.fifo_base + 2 * j for j, item in enumerate(harness.streams)}
         self.stage = {item.name: netlist.layer(item.src[0]).stage for item in harness.streams}
         self.written, self.now = {}, 0
@@ -50,17 +50,17 @@ class Scripted:
         short = any(self.written[self.place[name]] < need for name, need in self.needs.items() if self.stage[name] == stage)
         pace = max(self.written[8 * stage], 150 if short else 100)
         done = self.now // pace
-        return {1: done, 2: done * pace, 3: 80, 4: 95}[word]
+        return {1: done, 2: done * pace, 3: self.whole, 4: 95, 7: 80}[word]
 
     def run(self, cycles):
         self.now += cycles
 
 
-def sized(classes, *, needs=None, levels=None):
+def sized(classes, *, needs=None, levels=None, whole=80):
     """What is measured of a toy of three exits, streams ``8 * classes`` bits wide, with such a probe."""
     netlist = toy.build(None, exits=3, classes=classes)
     harness = StageProbe(netlist)
-    return measure(netlist, harness, Scripted(harness, netlist, needs or {}, levels or {}))
+    return measure(netlist, harness, Scripted(harness, netlist, needs or {}, levels or {}, whole))
 
 
 def test_a_fifo_is_deeper_than_the_level_that_it_reached():
@@ -70,6 +70,12 @@ def test_a_fifo_is_deeper_than_the_level_that_it_reached():
                             "stage2_slow0__head2_sum0": 5}
     assert found.reached["fork0__head0_sum0"] == 7
     assert [(item.interval, item.verdict_latency) for item in found.stages] == [(100, 15), (100, 15), (100, 0)]
+
+
+@pytest.mark.parametrize(("whole", "latency"), [(90, 15), (120, 40)])
+def test_a_slot_of_several_tensors_is_taken_until_the_verdict_and_the_last_tensor(whole, latency):
+    """The first tensor is wholly in after 80 cycles, the verdict there after 95, all tensors after ``whole``."""
+    assert [item.verdict_latency for item in sized(2, whole=whole).stages] == [latency, latency, 0]
 
 
 def test_depths_of_a_late_stage_are_doubled_until_they_hold():

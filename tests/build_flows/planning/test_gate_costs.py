@@ -9,7 +9,10 @@ from build_flows.planning.cost_model import Cost
 from build_flows.planning.folding import evaluate, stage_targets
 from build_flows.planning.folding_search import fits, search
 from build_flows.planning.gate_costs import frame_bits, gate_cost, gate_costs, planned_frames
+from build_flows.planning.network import fused
 from tests.build_flows.networks import b_lenet, small
+from tests.build_flows.planning.test_network import conv, logits, plain
+from tests.build_flows.planning.test_network import network as graph
 
 PART = PARTS["xc7z020clg400-1"]
 REACH = (1.0, 0.25)
@@ -23,10 +26,12 @@ def test_frames_are_those_of_the_queue_model() -> None:
 
 def test_a_frame_is_what_leaves_the_stage() -> None:
     network = b_lenet()
-    assert frame_bits(network, 0) == 16 * 16 * 5 * 4
+    (cut,) = network.cut(0)
+    assert frame_bits(network, cut) == 16 * 16 * 5 * 4
     empty = dataclasses.replace(network, stages=(network.stages[0], (), network.stages[1]))
-    assert frame_bits(empty, 1) == frame_bits(network, 0), "an empty stage hands on what it gets"
-    assert frame_bits(dataclasses.replace(network, stages=((), *network.stages)), 0) == 28 * 28 * 8
+    assert empty.cut(1) == empty.cut(0) == (cut,), "an empty stage hands on what it gets"
+    (image,) = dataclasses.replace(network, stages=((), *network.stages)).cut(0)
+    assert frame_bits(network, image) == 28 * 28 * 8
 
 
 @pytest.mark.parametrize(("frames", "bits", "width", "cost"), [
@@ -42,7 +47,7 @@ def test_gates_count_in_folding_and_search() -> None:
     network, targets = b_lenet(), stage_targets(1300, REACH)
     plain, found = (search(network, targets, PART, reach=reach) for reach in (None, REACH))
     assert plain.gates == Cost()
-    widths = [units[-1].out_bits for units in (found.plans[chain[-1].name].units for chain in network.stages)]
+    widths = {chain[-1].name: found.plans[chain[-1].name].units[-1].out_bits for chain in network.stages}
     assert found.gates == gate_costs(network, widths, targets, REACH) != Cost()
     assert found.cost == found.layer_cost + found.gates
     again = evaluate(network, found.folds, targets, PART, input_pe=found.input_pe, reach=REACH)
@@ -50,6 +55,19 @@ def test_gates_count_in_folding_and_search() -> None:
     few = [dataclasses.replace(PART, bram36=count) for count in range(12)]
     without, needed = ([fits(network, targets, part, reach=reach) for part in few] for reach in (None, REACH))
     assert without.index(True) < needed.index(True), "some are the gate's"
+
+
+def test_each_tensor_of_a_cut_has_a_memory() -> None:
+    layers = [conv("a", "image"), conv("b", "a")]
+    spans = graph([layers, [conv("c", "b"), plain("f", "add", "c", "a")]], [[logits("x", "b")], [logits("y", "f")]], [["a", "b"]])
+    assert (spans.cut(0), spans.cut(1), spans.held("a")) == (("a", "b"), (), (0,))
+    assert [[layer.name for layer in run.layers] for run in spans.runs] == [["a"], ["b"], ["x"], ["c"], ["f"], ["y"]]
+    targets = (200, 200)
+    (frames,) = planned_frames(targets, REACH)
+    assert gate_costs(spans, {"a": 4, "b": 16}, targets, REACH) == gate_cost(frames, 480, 4) + gate_cost(frames, 480, 16)
+    found = search(fused(spans), targets, PART, reach=REACH)
+    widths = {name: found.plans[name].units[-1].out_bits for name in ("a", "b")}
+    assert found.gates == gate_costs(spans, widths, targets, REACH)
 
 
 def test_a_network_without_exits_has_none() -> None:

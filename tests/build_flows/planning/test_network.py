@@ -30,8 +30,11 @@ def logits(name: str, *inputs: str) -> tuple[dict[str, Any], dict[str, tuple[int
 Part = Sequence[tuple[dict[str, Any], dict[str, tuple[int, ...]]]]
 
 
-def network(stages: Sequence[Part], heads: Sequence[Part]) -> Network:
-    blocks = {key: [{"layers": [layer for layer, _ in part]} for part in parts] for key, parts in (("stages", stages), ("heads", heads))}
+def network(stages: Sequence[Part], heads: Sequence[Part], cuts: Sequence[list[str]] = ()) -> Network:
+    blocks: dict[str, list[dict[str, Any]]] = {
+        key: [{"layers": [layer for layer, _ in part]} for part in parts] for key, parts in (("stages", stages), ("heads", heads))}
+    for block, cut in zip(blocks["stages"], cuts, strict=False):
+        block["cut"] = cut
     shapes = {key: shape for part in (*stages, *heads) for _, found in part for key, shape in found.items()}
     return from_meta({"version": 2, "name": "forks", "classes": 3, **blocks,
                       "input": {"height": 6, "width": 5, "channels": 2, "bits": 8, "signed": False}}, shapes)
@@ -55,7 +58,7 @@ def test_runs_are_cut_where_paths_fork_and_join() -> None:
         ("head", 1, ["y"])]
     # A tree: what joins hangs on its first input.
     assert [run.behind for run in runs] == [(1, 2, 3), (), (4,), (), (5,), ()]
-    assert [run.ends_stage for run in runs] == [True, False, False, False, True, False]
+    assert [run.held for run in runs] == [(0,), (), (), (), (), ()]
 
 
 def test_layers_one_behind_the_other_are_one_run() -> None:
@@ -66,8 +69,8 @@ def test_layers_one_behind_the_other_are_one_run() -> None:
 def test_a_stage_without_layers_passes_on_what_comes() -> None:
     found = network([[conv("a", "image")], [], [conv("b", "a")]], [[logits("x", "a")], [logits("y", "a")], [logits("z", "b")]])
     assert [(run.part, run.index, names(run), run.behind) for run in found.runs] == [
-        ("stage", 0, ["a"], (1, 2)), ("head", 0, ["x"], ()), ("stage", 1, [], (3, 4)), ("head", 1, ["y"], ()), ("stage", 2, ["b"], (5,)),
-        ("head", 2, ["z"], ())]
+        ("stage", 0, ["a"], (1, 2, 3)), ("head", 0, ["x"], ()), ("head", 1, ["y"], ()), ("stage", 2, ["b"], (4,)), ("head", 2, ["z"], ())]
+    assert found.runs[0].held == (0, 1)
 
 
 @pytest.mark.parametrize(("bits", "signed"), [

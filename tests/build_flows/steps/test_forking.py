@@ -35,6 +35,9 @@ samples = 40
 finn_images = 4
 """
 
+EARLY = {"two exits at one place": 2, "dense of two scales": 2, "handed on": 2}
+"""Exits but the last, of networks that have several."""
+
 NETS = """
 import torch
 from tests.build_flows.forking_networks import settled
@@ -50,14 +53,15 @@ def make():
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("name", "cycles"), [("blocks on both sides", 200), ("across blocks", 60), ("from the images", 60),
                                               ("in a head", 100), ("of three", 40), ("side by side", 60),
-                                              ("two exits at one place", 60)])
+                                              ("two exits at one place", 60), ("spanned by a skip", 60),
+                                              ("dense of two scales", 60), ("handed on", 60)])
 def test_the_rtl_is_the_golden_model(name: str, cycles: int, tmp_path: Path, model_cache: Path) -> None:
     draw = np.random.default_rng(1)
     np.savez(tmp_path / "images.npz", **{
         f"{kind}_{part}": draw.integers(0, 256, (count, *SHAPE), dtype=np.uint8) if kind == "x" else draw.integers(0, CLASSES, count)
         for part, count in (("train", 300), ("test", 60)) for kind in ("x", "y")})
     (tmp_path / "nets.py").write_text(NETS.format(name=name))
-    early = 2 if name == "two exits at one place" else 1
+    early = EARLY.get(name, 1)
     exits = "\n".join(['[[exits]]', 'policy = "max_logit"'] * early)
     (tmp_path / "config.toml").write_text(TOML.format(cycles=cycles, exits=exits, shares=[0.4] * early))
     (tmp_path / "out").mkdir()

@@ -37,7 +37,7 @@ def test_the_others_for_some_cycles(proof):
     # Exit 1 takes the tokens of samples that enter, not of those that go on.
     ("2 exits", "tokens = path.passed", "tokens = tokens", "id is the place in the batch"),
     # What the next stage works on does not wait for the verdict.
-    ("2 exits", "wiring.connect(m, path.gate.o, wiring.flipped(getattr(self, f\"to_stage{k + 1}\")))",
+    ("2 exits", "wiring.connect(m, out, wiring.flipped(getattr(self, f\"to_stage{_end(k + 1, n)}\")))",
      "wiring.connect(m, wiring.flipped(getattr(self, f\"to_gate{k}\")), wiring.flipped(getattr(self, f\"to_stage{k + 1}\")))",
      "label is that of the frame"),
 ])

@@ -15,7 +15,7 @@ __all__ = ["SharedConv_rtl"]
 @register_custom_op
 class SharedConv_rtl(FusedConv):
     """A layer on chains of multipliers, weights and thresholds in memories; in Verilog it instantiates ``DSP48E1``, but not with ``Lut`` or
-    ``Binary``.
+    ``Binary``; with ``Depthwise`` each channel is convolved by itself.
 
     Attributes beside those of :class:`FusedConv`: ``Beat``, the channels a beat; ``Inputs``, ``Outputs`` and ``Lanes``, what is done at
     once; ``WeightBits``; ``Exchangeable``: 1 where the weights may be exchanged.
@@ -39,8 +39,9 @@ class SharedConv_rtl(FusedConv):
         """Sizes, order of work and cycles of the unit."""
         own = {"beat": "Beat", "inputs": "Inputs", "outputs": "Outputs", "lanes": "Lanes", "weight_bits": "WeightBits"}
         channels = self.get_normal_output_shape()[-1]
-        flags = {name.lower(): bool(self.get_nodeattr(name)) for name in ("Lut", "Binary", "Depthwise")}
-        return SharedShape(out_channels=channels, **flags, **self.geometry(), **{key: self.get_nodeattr(name) for key, name in own.items()})
+        lut, binary, depthwise = (bool(self.get_nodeattr(name)) for name in ("Lut", "Binary", "Depthwise"))
+        return SharedShape(out_channels=channels, lut=lut, binary=binary, depthwise=depthwise, **self.geometry(),
+                           **{key: self.get_nodeattr(name) for key, name in own.items()})
 
     def beats(self) -> tuple[int, int]:
         shape = self.shape()

@@ -24,7 +24,7 @@ from build_flows.base.errors import OfframpError
 from build_flows.base.files import read_json, write_json, write_text
 from build_flows.base.ui import RichUi, SilentUi, Ui
 
-__all__ = ["Found", "WRITER", "look", "names", "rtl", "text"]
+__all__ = ["WRITER", "Found", "look", "names", "rtl", "text"]
 
 ROOT = Path(__file__).parent.parent
 PAGE, DATA = ROOT / "docs" / "zoo.md", ROOT / "docs" / "zoo.json"

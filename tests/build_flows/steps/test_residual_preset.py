@@ -32,7 +32,7 @@ policy = "always"
 [calibrate]
 shares = [0.4, 0.3]
 [target]
-cycles_per_sample = 2500
+cycles_per_sample = 8000
 hard_share = [0.6, 0.5]
 [simulate]
 samples = 40
@@ -42,7 +42,7 @@ finn_images = 4
 
 @pytest.mark.slow
 @pytest.mark.cosim
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_the_rtl_is_what_was_trained(tmp_path: Path, model_cache: Path) -> None:
     (tmp_path / "config.toml").write_text(TOML)
     (tmp_path / "out").mkdir()

@@ -133,15 +133,16 @@ class _Rule:
             given = [item.name for item in self.into[name] if item.name in taken]
             most = np.maximum.reduce([taken[item] for item in given])
             if self.units[name].op in JOINS:
-                for item in given:
+                for end in given:
                     # Where paths have a way in common, the fork at its end has to see to them.
-                    others = [other for other in given if not ways[other] & ways[item]]
+                    others = [other for other in given if not ways[other] & ways[end]]
                     if others:
-                        late = int((np.maximum.reduce([taken[other] for other in others]) - taken[item]).max())
-                        units = frozenset[str]().union(*(passed[other] for other in (item, *others))) & self.by_frame
-                        depths += [(way, SkipDepth(late + 1, tuple(sorted(units)))) for way in sorted(ways[item]) if late > 0]
+                        late = int((np.maximum.reduce([taken[other] for other in others]) - taken[end]).max())
+                        units = frozenset[str]().union(*(passed[other] for other in (end, *others))) & self.by_frame
+                        depths += [(way, SkipDepth(late + 1, tuple(sorted(units)))) for way in sorted(ways[end]) if late > 0]
             for item in self.behind[name]:
-                taken[item.name] = most[self.needs[name] - 1]
+                needed = self.needs[name]
+                taken[item.name] = np.where(needed > 0, most[needed - 1], 0)
                 ways[item.name] = frozenset[str]().union(*(ways[other] for other in given))
                 passed[item.name] = frozenset[str]({name}).union(*(passed[other] for other in given))
         return depths

@@ -136,5 +136,14 @@ def test_a_unit_without_a_formula_takes_a_whole_frame() -> None:
     assert (found["f1_s1"].depth, found["f1_s1"].whole_frame) == (30, ("c",))
 
 
+def test_padding_and_window_by_themselves_ask_the_same() -> None:
+    layers = (unit("f", "StreamFork_rtl", 30, 30), unit("c", "FMPadding_rtl", 30, 56), unit("d", "ConvolutionInputGenerator_rtl", 56, 30),
+              unit("s", "StreamAdd_rtl", 30, 30))
+    ends = [("f", 0, "c", 0), ("f", 1, "s", 1), ("c", 0, "d", 0), ("d", 0, "s", 0)]
+    streams = tuple(Stream(name=f"{a}{b}_{c}{d}", src=(a, b), dst=(c, d), bits=4, frame_beats=30, depth=2) for a, b, c, d in ends)
+    found = skip_depths(replace(PLAIN, layers=layers, streams=streams, gates=()), computed())
+    assert {name: item.depth for name, item in found.items()} == {"f1_s1": 1 + 6}
+
+
 def test_a_network_without_skips_has_none() -> None:
     assert skip_depths(replace(PLAIN, gates=()), {}) == {}

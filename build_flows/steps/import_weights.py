@@ -12,17 +12,17 @@ from build_flows.steps import train
 from build_flows.steps.data import data_inputs, data_named, read_data, split_off
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.metrics import OUTPUTS, write_metrics
+from build_flows.steps.seen import seen
 from build_flows.steps.threads import set_threads
 from build_flows.steps.topology import whole
 from build_flows.steps.train_setup import train_scheme, train_settings
 
 if TYPE_CHECKING:
     from build_flows.project.load import Project
-    from quant_models.bring.importing import Seen
     from quant_models.datasets.base import Dataset
     from quant_models.networks.spec import NetSpec
 
-__all__ = ["Settings", "import_weights", "run", "seen", "step"]
+__all__ = ["Settings", "import_weights", "run", "step"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,15 +67,6 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
 def adopt(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> str:
     """Why an import of offramp 0.1 is made anew: after fine-tuning a checkpoint does not tell of which float weights it was."""
     return "float weights are imported again"
-
-
-def seen(own: ImportSection, data: "Dataset") -> "Seen":
-    """What the float network saw of ``data``, as ``[import]`` says it."""
-    from quant_models.bring.importing import seen_pixels, seen_values
-
-    if own.divisor is None and data.scale is not None:
-        return seen_values(data.scale.low, data.scale.step, own.mean, own.std)
-    return seen_pixels(data.shape[2], 255.0 if own.divisor is None else own.divisor, own.mean, own.std)
 
 
 def import_weights(

@@ -62,7 +62,7 @@ def impossible(config: Config) -> Iterator[tuple[str, Any, str]]:
         place = tables[table][key]
         if place is not None and "\0" in place:
             yield f"{table}.{key}", place, "no path can hold a NUL character; allowed: a path"
-    if not own or config.train.scheme in OWN_SCHEMES:
+    if not own or config.import_.factory is not None or config.train.scheme in OWN_SCHEMES:
         yield from impossible_training(config.train, config.exits_only, config.consistent, config.personal, count)
         yield from impossible_import(config.train, config.import_, DATA_SHAPES.get(config.data.name, (None,))[-1])
     yield from _impossible_calibration(config, policies)

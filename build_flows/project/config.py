@@ -37,7 +37,7 @@ class Config(Section):
 
     project: ProjectSection
     data: DataSection
-    model: ModelSection
+    model: ModelSection = ModelSection()
     train: TrainSection = TrainSection()
     exits_only: ExitsOnlySection = ExitsOnlySection()
     distill: DistillSection = DistillSection()
@@ -54,6 +54,11 @@ class Config(Section):
     def exit_weights(self) -> tuple[float, ...]:
         """Weight of every exit's loss."""
         return exit_weights(self.train.exit_weights, len(self.exits))
+
+    @property
+    def factory(self) -> str | None:
+        """The function that makes the network of the user's own, a Brevitas module or a float one."""
+        return self.model.factory or self.import_.factory
 
     @property
     def outline(self) -> Outline:

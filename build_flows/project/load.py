@@ -120,7 +120,8 @@ def resolved(config: Config, path: Path, data_dir: Path | None = None) -> Projec
     own = {"consistent": config.consistent.samples, "personal": config.personal.samples}.get(train.scheme)
     # What a training would begin with is not needed where there is none.
     start, own = (None, None) if train.checkpoint else (train.start, own)
-    weights = config.import_.weights if train.scheme == "import" and not train.checkpoint else None
+    imports = train.scheme == "import" or config.import_.factory is not None
+    weights = config.import_.weights if imports and not train.checkpoint else None
     given = {
         "train.checkpoint": train.checkpoint, "train.start": start, f"{train.scheme}.samples": own, "import.weights": weights,
         "model.qonnx": config.model.qonnx, "model.weights": config.model.weights,

@@ -11,8 +11,8 @@ from build_flows.project.words import toml
 
 __all__ = ["OWN_SCHEMES", "SOURCES", "impossible_own", "impossible_source", "trains_own"]
 
-SOURCES = ("preset", "factory", "qonnx")
-"""The keys of [model] of which one says where the network comes from."""
+SOURCES = ("model.preset", "model.factory", "model.qonnx", "import.factory")
+"""The keys of which one says where the network comes from."""
 
 BITS = ("weight_bits", "act_bits", "layer_bits")
 
@@ -24,8 +24,9 @@ OWN_SCHEMES = ("joint", "distill", "consistent")
 
 
 def trains_own(config: Config) -> bool:
-    """Whether the network of the user's own is trained here: what a factory returns, when [train] says how."""
-    return config.model.factory is not None and bool(_training_keys(config))
+    """Whether the network of the user's own is trained here: what a factory returns, when [train] says how, and float networks, which are
+    imported."""
+    return config.import_.factory is not None or (config.model.factory is not None and bool(_training_keys(config)))
 
 
 def _training_keys(config: Config) -> list[str]:
@@ -35,15 +36,21 @@ def _training_keys(config: Config) -> list[str]:
 
 def impossible_source(config: Config) -> Iterator[tuple[str, Any, str]]:
     """(key, value, what is wrong and allowed) unless exactly one key says where the network comes from."""
-    given = [key for key in SOURCES if getattr(config.model, key) is not None]
+    values = {"model.preset": config.model.preset, "model.factory": config.model.factory, "model.qonnx": config.model.qonnx,
+              "import.factory": config.import_.factory}
+    given = [key for key in SOURCES if values[key] is not None]
     if len(given) != 1:
         key = given[-1] if given else SOURCES[0]
-        told = f", not {' and '.join(given)}" if given else ""
-        yield f"model.{key}", getattr(config.model, key), f"allowed: one of {', '.join(SOURCES[:-1])} and {SOURCES[-1]} must be given{told}"
+        told = f", not {' and '.join(map(_short, given))}" if given else ""
+        yield key, values[key], f"allowed: one of {', '.join(map(_short, SOURCES[:-1]))} and {SOURCES[-1]} must be given{told}"
     if config.model.weights is not None and config.model.factory is None:
         yield "model.weights", config.model.weights, "only what a factory returns takes them; allowed: unset, or with model.factory"
-    if config.model.modules is not None and config.model.factory is None:
+    if config.model.modules is not None and config.factory is None:
         yield "model.modules", config.model.modules, "only a factory has modules; allowed: unset, or with model.factory"
+
+
+def _short(key: str) -> str:
+    return key.removeprefix("model.")
 
 
 def impossible_own(config: Config) -> Iterator[tuple[str, Any, str]]:
@@ -56,7 +63,12 @@ def impossible_own(config: Config) -> Iterator[tuple[str, Any, str]]:
                 yield f"exits[{index}].{key}", getattr(item, key), "exits stand where your network has them; allowed: unset"
         if item.policy == "gate":
             yield f"exits[{index}].policy", "gate", "only presets have gate heads; allowed: any other policy"
-    yield from _unset("model", config.model, BITS, "bits are those of your network")
+    if config.import_.factory is None:
+        yield from _unset("model", config.model, BITS, "bits are those of your network")
+    elif config.model.layer_bits is not None:
+        yield "model.layer_bits", config.model.layer_bits, "layers of a float network of your own have no names yet; allowed: unset"
+    if config.import_.factory is not None and config.import_.mapping is not None:
+        yield "import.mapping", config.import_.mapping, "what a factory returns has the layers already; allowed: unset"
     yield from _impossible_training(config)
     if config.calibrate.mean_cost is not None:
         yield "calibrate.mean_cost", config.calibrate.mean_cost, "costs are those of presets; allowed: another target"
@@ -72,11 +84,11 @@ def _impossible_training(config: Config) -> Iterator[tuple[str, Any, str]]:
         value = getattr(train, key)
         if value is not None:
             yield f"train.{key}", value, "it is of a preset; allowed: unset (a factory's network begins with model.weights)"
-    if config.model.factory is None:
+    if config.factory is None:
         keys = [key for key in _training_keys(config) if key not in ("checkpoint", "start")]
         yield from _unset("train", train, keys, "a QONNX file is not trained here")
         return
-    if train.scheme not in OWN_SCHEMES:
+    if train.scheme not in OWN_SCHEMES and not (train.scheme == "import" and config.import_.factory):
         needs = "it takes a float network" if train.scheme == "import" else "it needs stages and heads, which presets have"
         yield "train.scheme", train.scheme, f"{needs}; allowed: {', '.join(toml(name) for name in OWN_SCHEMES)}"
     if train.gate_epochs is not None:

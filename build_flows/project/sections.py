@@ -106,7 +106,8 @@ class ModelSection(Section):
         description="Topology: digits (8x8x1) and har (windows of sensor samples, 128x1x9, with 1-D convolutions) have three exits, "
         "b_lenet and triple_wins (28x28x1) and b_alexnet (32x32x3) two; resnet8 (32x32x3, residual blocks) "
         "and tfc (28x28x1, linear layers alone) three. "
-        "Images of other sizes and channels are taken as long as every layer fits. Unset: a network of your own, factory or qonnx.",
+        "Images of other sizes and channels are taken as long as every layer fits. Unset: a network of your own, "
+        "factory or qonnx, or import.factory.",
     )
     factory: str | None = Field(
         default=None,
@@ -138,7 +139,7 @@ class ModelSection(Section):
 
     @property
     def own(self) -> bool:
-        """Whether the network is the user's own, which is not trained here."""
+        """Whether the network is the user's own."""
         return self.preset is None
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 else:
     Scheme, Perturbation = Literal[tuple(map(str, SchemeName))], Literal[tuple(map(str, PerturbationName))]
 
+FACTORY = r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$"
+"""package.module:function."""
+
 FIRST, LAST = 1.0, 0.3
 """Weights of the first and of the last exit in BranchyNet (Teerapittayanon 2016); exits between lie on a line."""
 
@@ -139,12 +142,21 @@ class PersonalSection(Section):
 
 
 class ImportSection(Section):
-    """Scheme import: a float PyTorch network of the same layers becomes a quantised one, by calibration and bias correction."""
+    """Scheme import: a float PyTorch network of the preset's layers, or any other (factory), becomes a quantised one, by calibration and
+    bias correction."""
 
+    factory: str | None = Field(
+        default=None,
+        pattern=FACTORY,
+        description="In place of a preset: any float PyTorch module with a tuple of logits, one for each exit, as package.module:function "
+        "returns it. Brevitas quantises it, to model.weight_bits and act_bits; train.scheme fine-tunes it. It is your code, and is run.",
+    )
     weights: str | None = Field(
         default=None,
         min_length=1,
-        description="The float network's state dict (.safetensors, .pt or .pth; tensors only), relative to this file.",
+        description="The float network's state dict (.safetensors, .pt or .pth; tensors only), relative to this file. Unset, with a "
+        "factory: "
+        "what that returns is trained.",
     )
     mapping: dict[str, str] | None = Field(
         default=None,
@@ -165,7 +177,9 @@ class ImportSection(Section):
     )
     calibration_images: int = Field(default=512, ge=1, le=1_000_000, description="Training images on which ranges and biases are found.")
     bias_correction: bool = Field(default=True, description="Correct biases for what quantised weights change on average.")
-    fine_tune: int = Field(default=0, ge=0, le=10_000, description="Epochs of joint quantised training afterwards.")
+    fine_tune: int = Field(
+        default=0, ge=0, le=10_000, description="Epochs of quantised training afterwards, joint or, with a factory, by train.scheme."
+    )
 
 
 def exit_weights(chosen: list[float] | str, exits: int) -> tuple[float, ...]:
@@ -208,9 +222,9 @@ def impossible_training(
 
 def impossible_import(train: TrainSection, own: ImportSection, channels: int | None) -> Iterator[tuple[str, Any, str]]:
     """(key, value, what is wrong and allowed) of scheme import; ``channels`` of the images, None where the file does not tell."""
-    if train.scheme != "import" or train.checkpoint is not None:
+    if (train.scheme != "import" and own.factory is None) or train.checkpoint is not None:
         return
-    if own.weights is None:
+    if own.weights is None and own.factory is None:
         yield "import.weights", None, "scheme import needs the float network's weights; allowed: a .safetensors, .pt or .pth file"
     if train.start is not None:
         yield "train.start", train.start, "scheme import begins with import.weights; allowed: unset"

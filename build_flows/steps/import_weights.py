@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quant_models.datasets.base import Dataset
     from quant_models.networks.spec import NetSpec
 
-__all__ = ["Settings", "import_weights", "run", "seen", "step"]
+__all__ = ["Settings", "import_weights", "run", "step"]
 
 
 @dataclass(frozen=True, kw_only=True)

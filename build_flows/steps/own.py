@@ -151,7 +151,7 @@ def _from_factory(
     from quant_models.errors import QuantModelError
 
     try:
-        module = user_module(chosen.module, inputs, work, inputs.get(WEIGHTS, inputs.get("weights")))
+        module = user_module(chosen.module, work, inputs.get(WEIGHTS, inputs.get("weights")), data)
         exported = work.folder / "exported.onnx"
         export_own(module, data.shape, exported)
         network = read_qonnx(exported, bits=chosen.bits)

@@ -21,15 +21,16 @@ def own_source(project: "Project") -> dict[str, Path]:
     from quant_models.bring.modules import find_source
     from quant_models.errors import QuantModelError
 
-    model, folder = project.config.model, project.modules
-    if model.factory is None:
+    factory, folder = project.config.factory, project.modules
+    if factory is None:
         assert project.qonnx is not None
         return {"qonnx": project.qonnx}
     try:
-        found = {"factory": find_source(model.factory, folder)}
+        found = {"factory": find_source(factory, folder)}
     except QuantModelError as error:
-        told = f"{project.file}: {project.named('model.factory')}"
+        told = f"{project.file}: {project.named('model.factory' if project.config.model.factory else 'import.factory')}"
         raise ConfigError(f"{told}: {error}; allowed: module:function; model.modules names another folder") from error
-    for file in imported_files(model.factory.partition(":")[0], folder):
+    for file in imported_files(factory.partition(":")[0], folder):
         found[f"factory/{file.relative_to(folder).as_posix()}"] = file
-    return found if project.own_weights is None else {**found, "weights": project.own_weights}
+    weights = project.own_weights or project.weights
+    return found if weights is None else {**found, "weights": weights}

@@ -1,5 +1,5 @@
-"""Step ``train-own``: a Brevitas network of the user's own is trained here; step ``train`` (:mod:`build_flows.steps.own`) then reads it as
-it reads one that came trained."""
+"""Step ``train-own``: a Brevitas network of the user's own is trained here, or a float one made a quantised one, and fine-tuned; step
+``train`` (:mod:`build_flows.steps.own`) then reads it as it reads one that came trained."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 from build_flows.base.errors import ConfigError, OfframpError
 from build_flows.steps.data import DataSettings, Held, data_inputs, data_named, data_settings, held_out, read_data, split_off
 from build_flows.steps.engine import Step, Work
-from build_flows.steps.own_module import TRAINING, WEIGHTS, OwnModule, key_of, module_named, own_module, refuse_misfit, seeded_module
+from build_flows.steps.own_module import (
+    TRAINING,
+    WEIGHTS,
+    OwnModule,
+    float_module,
+    key_of,
+    module_named,
+    own_module,
+    quantised_module,
+    refuse_misfit,
+    seeded_module,
+)
 from build_flows.steps.own_source import own_source
 from build_flows.steps.progress import training_bar
 from build_flows.steps.threads import set_threads
@@ -19,13 +30,16 @@ from build_flows.steps.train_setup import Training, train_scheme, train_settings
 if TYPE_CHECKING:
     from build_flows.artefacts.own_layers import OwnNetwork
     from build_flows.project.load import Project
+    from quant_models.bring.graph_quantize import Seeing
     from quant_models.bring.own_training import OwnNet
+    from quant_models.datasets.base import Dataset
     from quant_models.errors import Diverged
 
 __all__ = ["APART", "OUTPUTS", "Settings", "run", "step"]
 
 OUTPUTS = (WEIGHTS, TRAINING)
 LAST_GOOD = "last_good.safetensors"
+NEAR = 1e-6
 APART = ("build_flows.artefacts", "build_flows.base.files", "build_flows.finn_bridge", "quant_models.files")
 """How files are written, and how a network is read: that tells which output is which exit and what a pixel is worth, which the reading of
 what was trained checks again. Neither must cost hours of training."""
@@ -67,7 +81,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work, *, modules: Pa
     raises :class:`OfframpError`; the weights of the last good epoch are then in ``last_good.safetensors`` of the output folder.
     """
     from quant_models.bring.modules import importable
-    from quant_models.bring.own_training import train_own
+    from quant_models.bring.own_training import save_weights, train_own
     from quant_models.errors import Diverged, QuantModelError
     from quant_models.training.records import TrainingFile
     from quant_models.training.settings import told
@@ -81,28 +95,77 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work, *, modules: Pa
     except QuantModelError as error:
         raise ConfigError(f"{work.file}: {work.named[key]}: {error}") from error
     how, scheme = train_settings(chosen.training, chosen.held), train_scheme(chosen.training)
+    imported, tuned = chosen.module.imported, True
     with importable(modules):
-        model, found = _ready(chosen, inputs, work, data, data.x_train[kept])
+        if imported is None:
+            work.ui.info("reading your network as it is before training")
+            module, told_of = seeded_module(chosen.module, inputs, work, chosen.held.seed), None
+        else:
+            module, told_of = _imported(chosen, inputs, work, data)
+            tuned = imported.own.fine_tune > 0
+        model, found = _ready(chosen, work, data, module, data.x_train[kept])
         try:
-            with training_bar(work.ui, chosen.name) as tell:
-                metrics = train_own(model, data, how, work.folder / OUTPUTS[0], tell, scheme=scheme, unlabelled=more)
+            if tuned:
+                with training_bar(work.ui, chosen.name) as tell:
+                    metrics = train_own(model, data, how, work.folder / OUTPUTS[0], tell, scheme=scheme, unlabelled=more)
+            else:
+                save_weights(model.network, work.folder / OUTPUTS[0])
+                metrics = {"history": []}
         except Diverged as error:
             raise _stopped(work, error) from error
         except QuantModelError as error:
             raise ConfigError(f"{key_of(work)}: {error}") from error
+    made = told(how, scheme)
+    if not tuned:
+        made["settings"]["epochs"] = 0
     TrainingFile.model_validate({
-        **told(how, scheme), "fed": found.fed, **{name: metrics[name] for name in ("history", "kept_epochs") if name in metrics},
+        **made, "fed": found.fed, **{name: metrics[name] for name in ("history", "kept_epochs") if name in metrics},
+        **({} if told_of is None else {"import": told_of}),
     }).save(work.folder / OUTPUTS[1])
 
 
+def _imported(
+    chosen: Settings, inputs: Mapping[str, Path], work: Work, data: "Dataset"
+) -> "tuple[Seeing, dict[str, Any]]":
+    """The float module quantised and calibrated, and what ``training.json`` says of it: every exit's metrics over the validation split, in
+    float and quantised, and how many images ranges were found on."""
+    import numpy as np
+
+    from quant_models.bring.graph_quantize import calibrate
+    from quant_models.bring.own_training import OwnNet, OwnSpec
+    from quant_models.datasets.load import split
+    from quant_models.errors import QuantModelError
+    from quant_models.training.evaluate import evaluate
+
+    assert chosen.module.imported is not None
+    own = chosen.module.imported.own
+    work.ui.info("quantising your float network")
+    seeing = float_module(chosen.module, work, seeded_module(chosen.module, inputs, work, chosen.held.seed), data)
+    found = quantised_module(chosen.module, work, seeing)
+    kept, held = split(data, chosen.held.fraction, chosen.held.seed)
+    shown = np.sort(np.random.default_rng(chosen.held.seed).permutation(kept)[: own.calibration_images])
+    height, width, channels = data.shape
+    exits = chosen.exits
+    spec = OwnSpec(name=chosen.name, height=height, width=width, channels=channels, classes=data.classes, exits=exits)
+    try:
+        calibrate(found, data.x_train[shown], bias_correction=own.bias_correction)
+        before, after = (
+            evaluate(OwnNet(item, spec, fed=item.fed, places=tuple(range(exits)), bare=False), data.x_train[held], data.y_train[held])
+            for item in (seeing, found)
+        )
+    except (QuantModelError, RuntimeError, IndexError) as error:
+        raise ConfigError(f"{key_of(work)}: {error}") from error
+    for name, rows in (("float", before), ("quantised", after)):
+        work.ui.info(f"{name}: " + "  ".join(f"{100 * row['accuracy']:.2f} %" for row in rows))
+    return found, {"float": before, "quantised": after, "layers": {}, "calibration_images": len(shown)}
+
+
 def _ready(
-    chosen: Settings, inputs: Mapping[str, Path], work: Work, data: Any, images: Any
+    chosen: Settings, work: Work, data: "Dataset", module: Any, images: Any
 ) -> "tuple[OwnNet, OwnNetwork]":
-    """The user's module as it is before the first step, its ranges settled on training ``images``, and how its graph is read."""
+    """``module`` as it is before the first step, its ranges settled on training ``images``, and how its graph is read."""
     from quant_models.bring.own_training import OwnNet, OwnSpec, settle
 
-    work.ui.info("reading your network as it is before training")
-    module = seeded_module(chosen.module, inputs, work, chosen.held.seed)
     height, width, channels = data.shape
     spec = OwnSpec(name=chosen.name, height=height, width=width, channels=channels, classes=data.classes, exits=chosen.exits)
     for settled in (False, True):
@@ -113,10 +176,15 @@ def _ready(
             break
     for note in found.notes:
         work.ui.info(note)
+    if chosen.module.imported is not None and abs(found.fed / module.fed - 1) > NEAR:
+        raise ConfigError(
+            f"{work.file}: [import]: images are read as pixels times {found.fed:g}, where the float network was given pixels times "
+            f"{module.fed:g}; allowed: import.mean and std of pixels over divisor"
+        )
     return model, found
 
 
-def _read(chosen: Settings, work: Work, data: Any, module: Any) -> "OwnNetwork":
+def _read(chosen: Settings, work: Work, data: "Dataset", module: Any) -> "OwnNetwork":
     from build_flows.finn_bridge.errors import CompileError
     from build_flows.finn_bridge.read_qonnx import read_qonnx
     from quant_models.bring.own import export_own

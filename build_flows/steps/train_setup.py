@@ -39,7 +39,7 @@ def training(project: "Project") -> Training:
     tables: dict[str, ConsistentSection | DistillSection | ExitsOnlySection | PersonalSection] = {
         "consistent": config.consistent, "distill": config.distill, "exits_only": config.exits_only, "personal": config.personal,
     }
-    own = tables.get(config.train.scheme)
+    own, imported = tables.get(config.train.scheme), config.train.scheme == "import" or config.import_.factory is not None
     if isinstance(own, ConsistentSection | PersonalSection):
         own = own.model_copy(update={"samples": None})
     return Training(
@@ -47,7 +47,7 @@ def training(project: "Project") -> Training:
         train=config.train.model_copy(update={"checkpoint": None, "start": None, "exit_weights": "equal"}), own=own,
         exit_weights=config.exit_weights, started=project.start is not None,
         # Without fine-tuning nothing is trained, for any number of epochs.
-        epochs=max(1, config.import_.fine_tune) if config.train.scheme == "import" else config.train.epochs,
+        epochs=max(1, config.import_.fine_tune) if imported else config.train.epochs,
         gate_epochs=config.train.gate_epochs,
     )
 

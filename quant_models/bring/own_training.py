@@ -70,6 +70,19 @@ class OwnNet(nn.Module):
             found = self.network(x if self.gain == 1 else x * self.gain)
         return tuple(found[place] for place in self.places)
 
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """As ever; what stood in several places still does: Brevitas makes quantisers anew when it loads, one for each place, so that paths
+        of a sum that shared a scale would part."""
+        places: dict[int, list[str]] = {}
+        for name, module in self.named_modules(remove_duplicate=False):
+            places.setdefault(id(module), []).append(name)
+        found = super().load_state_dict(*args, **kwargs)
+        for first, *others in sorted(places.values(), key=lambda names: names[0].count(".")):
+            for name in others:
+                parent, _, last = name.rpartition(".")
+                setattr(self.get_submodule(parent), last, self.get_submodule(first))
+        return found
+
     def clamp(self) -> None:
         """Keep every batch norm's gamma positive that was not negative from the start, and do what the network's own ``clamp()`` does,
         where it has one; call it after each optimiser step.

@@ -90,6 +90,7 @@ class TrainingFile(Artefact):
     scheme: dict[str, Any]
     history: list[list[ExitMetrics]]
     fed: float
+    import_: ImportRecord | None = Field(default=None, alias="import")
     kept_epochs: dict[str, dict[str, int]] = Field(default_factory=dict)
 
     def told(self) -> dict[str, Any]:

@@ -43,10 +43,11 @@ def test_a_network_of_ones_own_has_any_number_of_exits_and_no_layout() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (SOURCE, "", "model.preset = (unset): allowed: one of preset, factory and qonnx must be given"),
+        (SOURCE, "", "model.preset = (unset): allowed: one of preset, factory, qonnx and import.factory must be given"),
         (
             SOURCE, f'{SOURCE}\npreset = "digits"',
-            'model.factory = "pack.nets:make": allowed: one of preset, factory and qonnx must be given, not preset and factory',
+            'model.factory = "pack.nets:make": allowed: one of preset, factory, qonnx and import.factory must be given, not preset and '
+            "factory",
         ),
         (
             SOURCE, 'factory = "pack.nets"',
@@ -121,6 +122,35 @@ def test_a_fault_names_file_key_value_and_what_is_allowed(old: str, new: str, me
 )
 def test_a_factorys_network_is_trained_where_the_file_says_how(table: str, trained: bool) -> None:
     assert trains_own(parse(TEXT.replace("[[exits]]", f"[train]\n{table}\n[[exits]]", 1))) is trained
+
+
+FLOAT = TEXT.replace(f"[model]\n{SOURCE}\n", '[import]\nfactory = "pack.nets:make"\n')
+
+
+def test_a_float_network_of_ones_own_has_bits_and_any_scheme_that_needs_logits_alone() -> None:
+    found = parse(FLOAT.replace("[import]", '[model]\nweight_bits = 3\nact_bits = 5\n[train]\nscheme = "distill"\n[import]'))
+    assert (found.model.own, found.factory, found.model.weight_bits, found.model.act_bits) == (True, "pack.nets:make", 3, 5)
+    assert trains_own(found)
+    assert trains_own(parse(FLOAT))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "[import]", '[model]\nqonnx = "a.onnx"\n[import]',
+            'import.factory = "pack.nets:make": allowed: one of preset, factory, qonnx and import.factory must be given, not qonnx and '
+            "import.factory",
+        ),
+        ("[import]", '[train]\nscheme = "personal"\n[import]',
+         'train.scheme = "personal": it needs stages and heads, which presets have; allowed: "joint", "distill", "consistent"'),
+        ('make"\n', 'make"\nmapping = { a = "b" }\n',
+         'import.mapping = {a = "b"}: what a factory returns has the layers already; allowed: unset'),
+    ],
+)
+def test_a_float_network_of_ones_own_is_refused_what_it_cannot(old: str, new: str, message: str) -> None:
+    assert old in FLOAT
+    assert message in faults(FLOAT.replace(old, new, 1))[0]
 
 
 def test_a_qonnx_file_is_not_trained() -> None:

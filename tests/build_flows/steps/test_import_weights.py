@@ -19,7 +19,7 @@ from build_flows.project.load import load as load_config
 from build_flows.steps import calibrate, export, flow, import_weights
 from build_flows.steps.data import project_dataset
 from build_flows.steps.engine import Work
-from build_flows.steps.import_weights import seen
+from build_flows.steps.seen import seen
 from quant_models.bring.float_net import train_float
 from quant_models.bring.importing import seen_pixels, seen_values
 from quant_models.bring.weights_file import read_weights

@@ -23,7 +23,8 @@ ARTEFACTS = (
     "agreement.json", "bitstream", "checkpoint.safetensors", "cosim.json", "dataflow.onnx", "evaluation", "evaluation.html",
     "evaluation.json", "exits.json", "folding.toml", "golden.npz", "metrics.json", "model.onnx", "netlist.json", "open", "package",
     "plan-open.zip", "plan-vivado.zip", "profile", "profile.html", "profile.json", "report.html", "resources.json",
-    "rtl", "sim.json", "sizing.json", "subnet.safetensors", "synthesis.json", "tradeoff.json", "vivado",
+    "rtl", "sim.json", "sizing.json", "subnet.safetensors", "synthesis.json", "tradeoff.json",
+    "training.json", "vivado", "weights.safetensors",
 )
 """Names that steps write in an output folder; the archive of a package, which bears the project's name, comes to them."""
 

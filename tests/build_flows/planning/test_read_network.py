@@ -120,7 +120,7 @@ def test_a_gate_head_stands_beside_the_head():
         ({"stage": {"kernel": [3]}}, {}, r"stage0_conv0: kernel must be an integer at least 1, or a list of two, not \[3\]"),
         ({"stage": {"pad": [1, -1]}}, {}, r"stage0_conv0: pad must be an integer at least 0, or a list of two, not \[1, -1\]"),
         ({"stage": {"kind": "conv3d"}}, {}, "stage0_conv0: kind must be one of conv, .*, not 'conv3d'"),
-        ({"stage": {"weight_bits": 9}}, {}, "stage0_conv0: weight_bits must be an integer from 2 to 8, not 9"),
+        ({"stage": {"weight_bits": 9}}, {}, "stage0_conv0: weight_bits must be an integer from 1 to 8, not 9"),
         ({"head": {"in_bits": 5}}, {}, "head0_fc0: in_bits must be that of the layer before, 4, not 5"),
         ({"head": {"name": "stage0_conv0"}}, {}, "two layers are called 'stage0_conv0'"),
         ({"head": {"weight": "w9"}}, {}, "head0_fc0: weight 'w9' is not among the arrays"),

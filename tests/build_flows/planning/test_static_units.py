@@ -153,7 +153,7 @@ def test_a_pool_in_the_unit_before_has_none_of_its_own(tmp_path):
     ("pixels = 2", "pixels = 2\npe = 1", "stage0_conv0: unknown key 'pe'; a conv has body, pixels where its body is \"static\""),
     ("pixels = 2", "pixels = true", "stage0_conv0: pixels must be an integer, not True"),
     ('body = "static"\npixels = 2', 'body = "own"\npixels = 2',
-     "stage0_conv0: body must be one of finn, static, shared, shared_lut, shared_bits, pool, not 'own'"),
+     "stage0_conv0: body must be one of finn, static, shared, shared_lut, shared_bits, depthwise, pool, not 'own'"),
     ("[head1_linear0]", '[head1_linear0]\nbody = "static"\npixels = 1\n[other]', "no layer is called 'other'"),
 ])
 def test_a_wrong_file_is_told(tmp_path, old, new, message):

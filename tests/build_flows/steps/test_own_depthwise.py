@@ -1,7 +1,6 @@
 """A network of one's own whose channels are convolved by themselves, down to the RTL, in units made for that."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,11 +54,10 @@ def test_channels_by_themselves_run_in_the_rtl_bit_for_bit(tiny: Project, tmp_pa
     network, part = read_network(made.output / "golden.npz", layers="fused"), find_part("pynq-z2")
     folds = {**search(network, [512, 512], part).folds, **FOLDS}
     (tmp_path / "mine.toml").write_text(to_toml(evaluate(network, folds, [512, 512], part)))
-    made.file.write_text(made.file.read_text() + '[build]\nfolding = "mine.toml"\n')
+    made.file.write_text(made.file.read_text() + '\n[build]\nfolding = "mine.toml"\n')
     flow.report(load_config(made.file), SilentUi())
     simulated, agreed, netlist = (json.loads((made.output / f"{name}.json").read_text()) for name in ("sim", "agreement", "netlist"))
     assert (simulated["figures"]["samples"], simulated["figures"]["agree"], agreed["finn"]) == (12, 12, 4)
     folding = {layer["name"]: layer["folding"] for layer in netlist["layers"]}
-    assert {name: found["Depthwise"] for name, found in folding.items() if found.get("Depthwise")} == {
-        name: 1 for name in FOLDS}
-    assert replace(FOLDS["stage0_conv1"], body="shared").lanes == folding["stage0_conv1"]["Lanes"]
+    assert [name for name, found in folding.items() if found.get("depthwise")] == list(FOLDS)
+    assert [(folding[name]["outputs"], folding[name]["lanes"]) for name in FOLDS] == [(4, 2), (8, 4)]

@@ -31,6 +31,11 @@ def quantised(graph: Graph, node: Any, value: Value, total: Sum | None) -> tuple
         total = retaken(value)
     if not 1 <= found.bits <= 8:
         raise CompileError(f"{where}: an activation must have 1 to 8 bits, not {found.bits} bits")
+    if found.sign and all(np.all(_levels(end, found) == 1) for end in total.ends):
+        raise CompileError(
+            f"{where}: gives 1 whatever comes, for nothing below 0 comes to it; behind a Relu Brevitas exports QuantReLU(bit_width=1) so, "
+            "which computes something else; allowed: QuantIdentity(SignedBinaryActPerTensorConst), or QuantReLU of 2 bits"
+        )
     layers = act(total, found)
     last = layers[-1]
     return layers, replace(value, tensor=node.output[0], bits=last.out_bits, signed=last.out_signed, scale=scale)

@@ -75,6 +75,7 @@ def test_1_bit_is_1_from_0_on_as_brevitas_has_it(tmp_path: Path) -> None:
     [
         ((conv(4), act(9)), "Quant my_Quant_4: an activation must have 1 to 8 bits, not 9 bits"),
         ((conv(4), lambda b: b.node("Sign") and None), "Sign my_Sign_3 has no hardware layer; a quantiser of 1 bit in its place"),
+        ((conv(4), relu, sign()), r"BipolarQuant my_BipolarQuant_\d+: gives 1 whatever comes, .*; allowed: QuantIdentity"),
     ],
 )
 def test_what_is_not_exact_is_refused(ops: Sequence[Op], message: str, tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 Networks of several kinds and bit widths are exported untrained (their weights are drawn with a seed), folded at random, compiled by the
 bridge, and their units synthesised as those of a project are. Of each kind of unit some are taken at random, small and middle ones, a few
-large; every fifth is held out. Coefficients are those of least squared relative error, none below zero
-(Lawson and Hanson's NNLS). What was synthesised stays in the cache, so that an interrupted fit goes on where it was, and a change of the
-terms alone takes no synthesis.
+large; every fifth is held out. Coefficients are those of least squared relative error (of pairable LUTs, which only sums tell of, relative
+to the root of the size), none below zero (Lawson and Hanson's NNLS). What was synthesised stays in the cache, so that an interrupted fit
+goes on where it was, and a change of the terms alone takes no synthesis.
 """
 
 import argparse
@@ -186,6 +186,9 @@ def _weights(rows: list[Row], resource: str) -> dict[str, float]:
     names = [name for name in rows[0].terms if name not in ("memory", "shift")]
     wanted = np.array([row.found[resource] for row in rows], dtype=float)
     scale = 1 / np.maximum(wanted, FLOOR[resource])
+    if resource == "pairable":
+        # Told of no unit, only summed over designs: large units count more.
+        scale **= 0.5
     weights, _ = nnls(np.array([[row.terms[name] for name in names] for row in rows]) * scale[:, None], wanted * scale)
     return {name: float(f"{weight:.4g}") for name, weight in zip(names, weights, strict=True) if weight > 1e-6}
 
@@ -220,7 +223,8 @@ def write_model(rows: list[Row], path: Path, seed: int) -> None:
         units=units,
         fit=Fit(
             command=f"python -m benchmarks.cost_fit --cache FOLDER --seed {seed}",
-            method="non-negative least squares of the relative error, kind by kind; every fifth unit of a kind held out",
+            method="non-negative least squares, kind by kind, of the relative error (of pairable LUTs: relative to the root of the size); "
+                   "every fifth unit of a kind held out",
             synthesis=f"{version()}, synth_xilinx -family xc7, unit by unit", finn=metadata.version("finn-plus"),
             networks=[f"{case.network}, {case.weight_bits} bit weights, {case.act_bits} bit activations, {case.foldings} foldings"
                       for case in CASES],

@@ -188,4 +188,6 @@ def _shifts(shape: SharedShape, levels: int, pooled: bool) -> int:
     operands = shape.pixels * shape.bits * sum(delay >= 3 for delay in operand_delays(shape))
     # Look-up tables are read two cycles later than a memory: the address waits for three.
     operands += log2(shape.weight_rows) if shape.weight_rows <= DISTRIBUTED else 0
+    if shape.binary and shape.inputs <= 3:     # one table counts them all: what is behind it is registers alone
+        operands += 2 * shape.pixels * shape.outputs
     return operands + told * ceil((4 + chain_latency(shape)) / 32) + state + shape.pixels + int(shape.pixels == 2)

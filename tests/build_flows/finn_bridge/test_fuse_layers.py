@@ -178,7 +178,8 @@ def test_a_layer_is_one_unit_with_its_pool(every):
 def test_a_shared_unit_takes_whole_pixels_and_gives_them(mixed):
     layers = {layer.name: layer for layer in mixed.layers}
     conv, linear = layers["stage0_conv0"], layers["head0_fc0"]
-    assert (conv.op, conv.folding) == ("SharedConv_rtl", {"pixels": 2, "inputs": 2, "outputs": 2, "lanes": 1, "lut": 0, "binary": 0})
+    assert (conv.op, conv.folding) == (
+        "SharedConv_rtl", {"pixels": 2, "inputs": 2, "outputs": 2, "lanes": 1, "lut": 0, "binary": 0, "depthwise": 0})
     assert layers["stage1_conv0"].folding["lut"] == 1
     assert (conv.in_beats, conv.out_beats, linear.in_beats, linear.out_beats) == (48, 12, 12, 1)
     assert [item.bits for item in mixed.streams if item.src[0] in ("input", "stage0_conv0", "head0_fc0")] == [2 * 8, 4 * 4, 5 * 3]
@@ -228,7 +229,7 @@ def test_a_layer_beside_finns_and_without_its_pool(pairs, tmp_path):
     ({"stage0_conv0": MIXED["stage0_conv0"] | {"pe": 2}}, "stage0_conv0: pe, simd and parallel_window must be left out where"),
     ({"stage0_conv0": {"body": "static", "lanes": 2}}, "stage0_conv0: lanes must be left out where the body is static, not 2"),
     ({"stage0_conv0": {"body": "dynamic"}},
-     "stage0_conv0: body must be one of finn, static, shared, shared_lut, shared_bits, pool, not 'dynamic'"),
+     "stage0_conv0: body must be one of finn, static, shared, shared_lut, shared_bits, depthwise, pool, not 'dynamic'"),
     ({"stage0_conv0": {"body": "static", "pe": 2}}, "stage0_conv0: pe, simd and parallel_window must be left out"),
     ({"stage0_conv0": {"pe": 1, "simd": 2, "pixels": 2}}, "stage0_conv0: pixels must be left out where the body is finn, not 2"),
 ])

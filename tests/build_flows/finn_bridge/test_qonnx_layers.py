@@ -69,7 +69,7 @@ def test_a_weight_of_0_is_1(tmp_path: Path) -> None:
 
     (layer,) = read_qonnx(two(tmp_path / "net.onnx", SHAPE, zeros, act())).stages[0]
     assert (layer.weight == 1).all()
-    assert layer.weight_bits == 2
+    assert layer.weight_bits == 1
 
 
 def float_pool(b: Builder) -> None:

@@ -14,7 +14,7 @@ from tests.build_flows.finn_bridge.small_graphs import Op, act, clip, conv, sign
 
 @pytest.mark.parametrize(
     ("ops", "kind"),
-    [((conv(4), act()), None), ((conv(4), sign(0.5)), "INT2"), ((conv(4), clip(-0.9, 0.3), act(signed=True)), "INT3"),
+    [((conv(4), act()), None), ((conv(4), sign(0.5)), "UINT1"), ((conv(4), clip(-0.9, 0.3), act(signed=True)), "INT3"),
      ((conv(4), clip(0, 0.6), act()), "UINT3")],
 )
 def test_levels_are_written_where_a_quant_has_others(ops: Sequence[Op], kind: str | None, tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ from tests.build_flows.project.configs import B_LENET, DIGITS, faults
         ("epsilon = 0.001", "epsilon = 0.2", "x.toml: calibrate.epsilon = 0.2: allowed: number from 1e-06 to 0.1"),
         ("epsilon = 0.001", "epsilon = 0", "x.toml: calibrate.epsilon = 0: allowed: number from 1e-06 to 0.1"),
         ("epsilon = 0.001", "epsilon = nan", "x.toml: calibrate.epsilon = nan: allowed: number from 1e-06 to 0.1"),
-        ('preset = "digits"', "", "x.toml: model.preset = (unset): allowed: one of preset, factory and qonnx must be given"),
+        ('preset = "digits"', "",
+         "x.toml: model.preset = (unset): allowed: one of preset, factory, qonnx and import.factory must be given"),
         (
             'preset = "digits"',
             'preset = "x"',

@@ -81,7 +81,7 @@ def test_a_network_of_ones_own_is_profiled_by_its_modules(tiny: Project, tmp_pat
     left = alone(made, profile.own_step(made), tmp_path / "profile", listening)
     found = ProfileFile.load(left / "profile.json")
     assert not found.preset
-    assert [unit.name for unit in found.units] == ["pixels", "first", "early", "second", "act3", "late"]
+    assert [unit.name for unit in found.units] == ["pixels", "first", "second", "act3", "early", "late"]
     assert any(profile.TWIN in line for line in listening.said)
     with flow.open_flow(made, listening) as opened:
         opened.profile()

@@ -41,6 +41,7 @@ def begun(path: Path, begin: Sequence[Op], start: Sequence[Op], shape: tuple[int
 PIXELS = quant(1 / 256)
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize(
     ("start", "fed"),
     [
@@ -73,6 +74,7 @@ def test_a_mean_is_folded_into_the_first_layer_without_padding(start: Sequence[O
     assert sum(layer.kind != "maxpool" for layer in found.stages[0]) == 1
 
 
+@pytest.mark.many(2)
 @pytest.mark.parametrize(
     "start",
     [

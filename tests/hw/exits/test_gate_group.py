@@ -40,6 +40,7 @@ def verdicts(count, share, seed=4):
     "tensors": TENSORS, "frames": [1, 2, 5], "share": [0.25, 0.5, 1], "reset": [False, True],
     ("gaps", "stalls"): [(0, 0), (0.3, 0.3), (0, 0.9), (0.9, 0), (0.5, 0.3)],
 })
+@pytest.mark.many(5)
 def test_kept_samples_come_whole_in_order_and_once(play, tensors, frames, share, gaps, stalls, reset):
     count = 24
     group = GateGroup(tensors, frames)

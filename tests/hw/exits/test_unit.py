@@ -139,6 +139,7 @@ def results(found):
     return [value for _, value in found["m_axis_result"]]
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize("control", CONTROLS)
 @pytest.mark.parametrize(("policy", "more"), [
     ("max_logit", {"threshold": 9}), ("margin", {"threshold": 9}), ("always", {}), ("never", {}),

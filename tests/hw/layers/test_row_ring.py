@@ -17,6 +17,7 @@ def pixel(shape, image, row, column):
     return image[row][column] if inside else [0] * shape.channels
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("gaps", [0, pytest.param(0.5, marks=pytest.mark.slow)])
 def test_every_pixel_of_every_row_kept(name, gaps):

@@ -93,6 +93,7 @@ def test_cycles_a_frame(play, name):
     assert ends[3] - ends[1] == 2 * shape.cycles
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize("name", ["groups, pool", "1x1", "fully connected", "pool"])
 @pytest.mark.parametrize("at", [1, 6, 17])
 def test_reset_at_any_beat(play, name, at):
@@ -101,6 +102,7 @@ def test_reset_at_any_beat(play, name, at):
     assert played.beats["o"] == wanted
 
 
+@pytest.mark.many(2)
 @pytest.mark.parametrize("cycles", range(1, 14, 4))
 def test_reset_at_any_output(play, cycles):
     unit, given, wanted = case(SHAPES["groups"], 3)

@@ -128,6 +128,7 @@ def test_an_address_goes_out_only_when_there_is_room(depth, burst, bursts):
     bench(StreamReader(64, depth, burst=burst), body, burst=burst)
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize(("word_bits", "memory"), [
     (32, {}), (128, {"latency": (0, 9), "stall": 0.5, "gap": 0.3})], ids=["at once", "random"])
 def test_an_abort_in_any_cycle(word_bits, memory):

@@ -157,6 +157,7 @@ def test_only_so_many_bursts_are_unanswered():
     bench(StreamWriter(64, unanswered=3), body)
 
 
+@pytest.mark.many(4)
 @pytest.mark.parametrize(("word_bits", "depth", "memory"), [
     pytest.param(32, 32, {}, id="at once"),
     pytest.param(64, 16, {"latency": (0, 9), "stall": 0.5}, id="random"),

@@ -207,6 +207,7 @@ def uneven(p):
     return (p * np.abs(logs - (p * logs).sum(-1, keepdims=True))).sum(-1)
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize("classes", [2, 3, 5, 10, 30, 100, 1000])
 def test_no_distribution_is_more_uneven(classes):
     """Random ones, and climbing from the best of them."""

@@ -1,6 +1,8 @@
 import random
+import re
 
 import pytest
+from amaranth.back import verilog
 from amaranth.sim import Simulator
 
 from hw.layers.chain_sums import chain_delays
@@ -56,6 +58,15 @@ def test_weights_of_each_step(name, block):
     sim.add_clock(1e-6)
     sim.add_testbench(bench)
     sim.run()
+
+
+@pytest.mark.parametrize(("name", "block", "registered"), [("LUTs", True, True), ("LUTs", False, False), ("pairs", True, False)])
+def test_only_tables_behind_block_ram_have_a_register_in_front(name, block, registered):
+    """Functionally it is the same, and no slower: its path alone would be longer."""
+    shape = SHAPES[name]
+    memory = WeightMemory(shape, drawn(shape), chain_delays(shape), block=block)
+    text = verilog.convert(memory, name="weights", emit_src=False, strip_internal_attrs=True)
+    assert bool(re.search(r"reg \[\d+:0\] read\d+", text)) == registered
 
 
 def test_block_ram_from_65_rows_on():

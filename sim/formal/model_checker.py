@@ -28,9 +28,10 @@ NODES = 5_000_000
 FRAMES = 10_000
 """The most cycles to the farthest state of an enumeration: more are no answer."""
 
-# Undefined bits (a memory read outside its rows) may be anything, so that no claim leans on them.
+# Undefined bits (a memory read outside its rows) may be anything, so that no claim leans on them. Cleaned before it is optimised: what is
+# left of the initial value of a register that was found constant else contradicts that of the next one to be found so, an error.
 _PREPARE = ("hierarchy -check -top top", "proc", "flatten", "memory_collect", "memory_map", "setundef -anyseq", "async2sync", "dffunmap",
-            "chformal -lower", "opt")
+            "chformal -lower", "opt_clean", "opt")
 _AND_GATES = ("formalff -clk2ff -ff2anyinit", "techmap", "opt -full", "aigmap", "opt_clean",
               "delete -output o:*", "write_aiger -zinit model.aig")
 _ROW = re.compile(r"^ +(\d+) \\(\S+) +\S+ +\S+ +([01]+)$", re.MULTILINE)

@@ -69,7 +69,7 @@ class Case:
     drawn: int = 1000
 
 
-CASES = (Case(network="resnet8", floats=5, fine_tune=3, hard=(0.5, 0.5), reached=12_000),)
+CASES = (Case(network="resnet8", floats=16, fine_tune=4, hard=(0.5, 0.5), reached=12_000),)
 
 
 def config_text(case: Case, cifar10: Path, weights: Path) -> str:

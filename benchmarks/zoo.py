@@ -39,6 +39,8 @@ NAMED = {
     "no quantiser between two convolutions": "Conv /onward/onward.0/", "transposed convolution": "ConvTranspose /onward/onward.0/",
     "float weights": "Conv /onward/onward.0/", "skip of another scale": "Scaling factors are different", "file: Erf": "my_Erf",
     "file: Softplus at an end": "my_Softplus", "file: logits used further": "my_Relu",
+    "quantised logits": "output exit0 is quantised", "batch norm behind the logits": "BatchNormalization /early/early.1/",
+    "batch norm of a vector": "BatchNormalization /onward/onward.1/",
 }
 """What the line that refuses a network must hold: its node; or Brevitas' own words, where the module does not even run."""
 

@@ -175,9 +175,26 @@ class Normal(nn.Module):
         return found
 
 
-def plain(*onward: nn.Module, ins: int = 4, out: int, begin: nn.Module | None = None, pixels: nn.Module | None = None) -> Net:
+class _Viewed(nn.Module):
+    """The images as vectors, as code says that takes tensors to be contiguous."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.view(x.shape[0], -1)
+
+
+def plain(*onward: nn.Module, ins: int = 4, out: int, begin: nn.Module | None = None, pixels: nn.Module | None = None,
+          early: nn.Module | None = None) -> Net:
     """A first layer of 4 channels, then ``onward``, which gives ``out`` values."""
-    return Net(begin or block(2, ins), logits(ins * 48), nn.Sequential(*onward), logits(out), pixels)
+    return Net(begin or block(2, ins), early or logits(ins * 48), nn.Sequential(*onward), logits(out), pixels)
+
+
+def _last(ins: int, kernel: Any = 1) -> nn.Module:
+    """A convolution that gives the classes."""
+    return qnn.QuantConv2d(ins, CLASSES, kernel, bias=False, weight_bit_width=4)
+
+
+def _classes(ins: int) -> nn.Sequential:
+    return nn.Sequential(_last(ins), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 def linear(ins: int, outs: int) -> nn.Sequential:
@@ -231,6 +248,15 @@ MODULES: dict[str, tuple[str, Make]] = {
     "pool first": ("layers", lambda: Net(nn.Sequential(nn.MaxPool2d(2), block(2, 4)), logits(48), block(4, 3), logits(36))),
     "linear first": ("layers", lambda: Net(nn.Sequential(nn.Flatten(), linear(96, 12)), logits(12), linear(12, 8), logits(8))),
     "upsampling": ("open", lambda: plain(nn.MaxPool2d(2), nn.Upsample(scale_factor=2, mode="nearest"), block(4, 3), out=144)),
+    "1x1 convolution and mean at the end": ("layers", lambda: Net(block(2, 4), _classes(4), block(4, 6), _classes(6))),
+    "mean and 1x1 convolution at the end": ("layers", lambda: Net(
+        block(2, 4), nn.Sequential(nn.AdaptiveAvgPool2d(1), same(6), _last(4), nn.Flatten()), block(4, 6),
+        nn.Sequential(nn.AdaptiveAvgPool2d(1), _last(6), nn.Flatten()))),
+    "convolution over the map at the end": ("layers", lambda: plain(block(4, 3), out=144, early=nn.Sequential(
+        nn.MaxPool2d(2), _last(4, (4, 3)), nn.Flatten()))),
+    "mean of classes": ("layers", lambda: plain(block(4, 3), out=144, early=nn.Sequential(
+        conv(4, CLASSES), qnn.QuantReLU(bit_width=4), nn.AdaptiveAvgPool2d(1), nn.Flatten()))),
+    "view of the images": ("layers", lambda: Net(nn.Sequential(_Viewed(), linear(96, 12)), logits(12), linear(12, 8), logits(8))),
     "negative and zero gammas": ("layers", lambda: _gamma(plain(block(4, 4), out=192), 1.0, -0.8, 0.0, 0.6)),
     "no batch norm, a bias": ("layers", lambda: plain(qnn.QuantConv2d(4, 4, 3, padding=1, bias=True, weight_bit_width=4), relu(), out=192)),
     "ReLU6": ("layers", lambda: plain(conv(4, 4), nn.ReLU6(), same(), out=192)),
@@ -252,6 +278,10 @@ MODULES: dict[str, tuple[str, Make]] = {
     "log-softmax at the ends": ("ends", lambda: Apart(lambda x: x.log_softmax(-1))),
     "outputs turned round": ("ends", lambda: Apart(lambda x: x, turned=True)),
     "tanh": ("refused", lambda: plain(conv(4, 4), nn.Tanh(), same(), out=192)),
+    "quantised logits": ("refused", lambda: plain(block(4, 3), out=144, early=nn.Sequential(logits(192), qnn.QuantIdentity()))),
+    "batch norm behind the logits": ("refused", lambda: plain(
+        block(4, 3), out=144, early=nn.Sequential(logits(192), nn.BatchNorm1d(CLASSES)))),
+    "batch norm of a vector": ("refused", lambda: plain(nn.Flatten(), nn.BatchNorm1d(192), same(), out=192)),
     "sigmoid at the ends": ("refused", lambda: Apart(torch.sigmoid)),
     "no quantiser between two convolutions": ("refused", lambda: plain(conv(4, 4), nn.ReLU(), block(4, 4), out=192)),
     "transposed convolution": ("refused", lambda: plain(qnn.QuantConvTranspose2d(4, 4, 2, stride=2, weight_bit_width=4), relu(), out=768)),

@@ -15,6 +15,7 @@ from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.qcdq import join_qcdq
 from build_flows.finn_bridge.qonnx_ends import Ends, settle_ends
 from build_flows.finn_bridge.qonnx_graph import Graph
+from build_flows.finn_bridge.qonnx_heads import settle_heads
 from build_flows.finn_bridge.qonnx_images import Images, settle_images
 from build_flows.finn_bridge.quiet import quiet_finn
 
@@ -41,6 +42,8 @@ def load_qonnx(path: Path, *, images: bool = True) -> tuple[Graph, Ends, Images 
     except Exception as error:
         raise CompileError(f"{path.name} is not a QONNX model: {' '.join(str(error).split())[:200]}") from error
     ends = settle_ends(model)
+    with quiet_finn():
+        model = settle_heads(model)
     found = None
     if images:
         with quiet_finn():

@@ -85,6 +85,10 @@ class Graph:
         """The nodes that take ``tensor`` and on which an output depends."""
         return [node for node in self._readers.get(tensor, []) if self.exits(node)]
 
+    def producer(self, tensor: str) -> Any:
+        """The node that gives ``tensor``; None where none does."""
+        return self._producers.get(tensor)
+
     def attribute(self, node: Any, name: str, default: Any) -> Any:
         """An attribute's value; text as str."""
         for item in node.attribute:

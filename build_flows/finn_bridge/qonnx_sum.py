@@ -175,6 +175,9 @@ def _batch_norm(graph: Graph, node: Any, value: Value) -> tuple[FloatArray, Floa
     if any(item is None for item in constants) or graph.attribute(node, "training_mode", 0):
         raise CompileError(f"{where}: its parameters must be constants, those of evaluation mode")
     gamma, beta, mean, variance = (np.asarray(item) for item in constants)
+    if gamma.size != value.shape[2]:
+        raise CompileError(f"{where}: it takes each of {gamma.size} values of a flattened map by itself, where the hardware has thresholds "
+                           f"by channel, of which there are {value.shape[2]}; allowed: BatchNorm2d before the Flatten")
     factor = gamma / np.sqrt(variance + float(graph.attribute(node, "epsilon", 1e-5)))
     return -mean, factor, beta
 
@@ -252,12 +255,23 @@ def as_logits(total: Sum | None, value: Value) -> OwnLayer:
     """The last layer of a head, which the output ``value`` comes from. A bias that is no whole number of the logits' unit is rounded where
     sums reach :data:`FINE` units at least; ``rest`` then says what of it is left."""
     where = f"output {value.tensor}"
+    if total is not None and total.kind == "conv" and total.shape[:2] == (1, 1) and not total.mean:
+        total = _over_map(total)
+    if total is None and value.bits:
+        raise CompileError(f"{where} is quantised behind the last layer, so that classes may tie that did not; allowed: what a linear "
+                           "layer (Gemm or MatMul), a Conv of one pixel, or a mean over the map gives, with nothing but a bias behind it")
     if total is None or total.kind != "linear" or total.low is not None or total.pools:
-        raise CompileError(f"{where} must come from a linear layer (Gemm or MatMul) with nothing but a bias behind it")
+        raise CompileError(f"{where} must come from a linear layer (Gemm or MatMul), or a Conv of one pixel, with nothing but a bias "
+                           "behind it")
     slope = total.slope
     if slope[0] <= 0:
         raise CompileError(f"{where}: its scale must be above 0, not {slope[0]:g}")
-    if np.any(abs(slope / slope[0] - 1) > NEAR):
+    uneven = np.any(abs(slope / slope[0] - 1) > NEAR)
+    for name, _ in reversed(total.factors if uneven else ()):
+        if total.weight_scale is not None and not np.any(abs(total.weight_scale / total.weight_scale[0] - 1) > NEAR):
+            raise CompileError(f"{where}: {name} multiplies classes by numbers of their own, where an exit decision compares logits of one "
+                               "scale; allowed: no batch norm behind the last layer of a head, or one number for all classes")
+    if uneven:
         raise CompileError(f"{where}: the weights of {total.node}, the last layer of a head, must have one scale, not one an output "
                            "(weight_quant=Int8WeightPerTensorFloat)")
     scale = float(np.float32(slope[0]))
@@ -275,6 +289,16 @@ def as_logits(total: Sum | None, value: Value) -> OwnLayer:
         rest = units - bias
     assert total.weight_scale is not None
     return replace(layer, scale=scale, bias=bias, rest=rest)
+
+
+def _over_map(total: Sum) -> Sum:
+    """A convolution of one output pixel as a linear layer, over all of the map that it reads."""
+    assert total.weight is not None
+    (height, width, channels), (top, left) = total.source.shape, total.pad
+    padded = np.zeros((len(total.weight), height + 2 * top, width + 2 * left, channels), np.int64)
+    padded[:, : total.kernel[0], : total.kernel[1]] = total.weight
+    weight = padded[:, top : top + height, left : left + width].reshape(len(total.weight), -1)
+    return replace(total, kind="linear", weight=weight, kernel=(1, 1), pad=(0, 0), stride=(1, 1))
 
 
 def rounded_bias(layer: OwnLayer) -> str:

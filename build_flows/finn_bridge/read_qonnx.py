@@ -211,11 +211,12 @@ class _Reader:
     def flattened(self, node: Any, value: Value, total: Sum | None) -> Value:
         shape = self.graph.shape(node.output[0])
         size = int(np.prod(value.shape))
-        if shape != (1, size):
+        # Axes of a map of one pixel may be taken off one by one.
+        if shape != (1, size) and not (value.shape[:2] == (1, 1) and shape == (1, size, 1)):
             raise CompileError(f"{called(node)}: must make one vector of {size} values, not shape {list(shape)}")
         if total is not None and not total.mean and value.shape[:2] != (1, 1):
             raise CompileError(f"{called(node)}: a feature map must be quantised before it is flattened")
-        return replace(value, tensor=node.output[0], flat=True)
+        return replace(value, tensor=node.output[0], flat=len(shape) == 2)
 
 
 def _no_sum(node: Any, total: Sum | None) -> None:

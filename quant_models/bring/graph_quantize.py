@@ -22,6 +22,7 @@ from torch import Tensor, fx, nn
 from quant_models.bring.importing import Seen
 from quant_models.bring.own import run_network
 from quant_models.errors import QuantModelError
+from quant_models.training.evaluate import images_of
 
 __all__ = ["Seeing", "calibrate", "quantised"]
 
@@ -135,8 +136,7 @@ def _images(graph: fx.GraphModule, seeing: Seeing) -> None:
 def calibrate(network: Seeing, images: np.ndarray, *, bias_correction: bool) -> None:
     """Find the ranges of ``network`` (of :func:`quantised`) on training ``images`` (uint8 ``[n, height, width, channels]``), and correct
     biases for what quantised weights change on average where ``bias_correction``; raises :class:`QuantModelError` when it does not run."""
-    batches = [torch.from_numpy(images[start : start + BATCH].transpose(0, 3, 1, 2).astype(np.float32)) * network.fed
-               for start in range(0, len(images), BATCH)]
+    batches = [images_of(images[start : start + BATCH]).to(torch.float32) * network.fed for start in range(0, len(images), BATCH)]
     run_network(network, batches[0])
     network.eval()
     with torch.no_grad(), calibration_mode(network):

@@ -19,6 +19,7 @@ from quant_models.bring.bare import BareLogits
 from quant_models.errors import QuantModelError
 from quant_models.files import atomic
 from quant_models.integers.view import frozen
+from quant_models.training.evaluate import images_of
 
 __all__ = ["export_own", "float_logits", "load_weights", "make_network", "run_network"]
 
@@ -117,7 +118,7 @@ def float_logits(
     ``scale``; ``bare``: as they are before a softmax, argmax or top-k at the end of the network."""
     parts = []
     for start in range(0, len(images), batch):
-        some = torch.from_numpy(images[start : start + batch].transpose(0, 3, 1, 2).astype(np.float32)) * scale
+        some = images_of(images[start : start + batch]).to(torch.float32) * scale
         with BareLogits() if bare else nullcontext():
             parts.append([item.double().numpy() for item in run_network(network, some)])
     return tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))

@@ -154,3 +154,16 @@ def test_logits_are_those_before_a_softmax(tmp_path: Path) -> None:
     assert all(np.allclose(item, wanted) for item in found)
     with pytest.raises(QuantModelError, match="exit 1 must be a float tensor, not Tensor"):
         float_logits(model, images, 1 / 256)
+
+
+class Viewed(nn.Module):
+    """Takes images to lie in memory as any torch code may."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (x.view(x.shape[0], -1)[:, :3] * 1.0,)
+
+
+def test_images_come_as_any_torch_code_takes_them() -> None:
+    images = np.arange(2 * 3 * 2 * 2, dtype=np.uint8).reshape(2, 3, 2, 2)
+    [found] = float_logits(Viewed(), images, 1.0)
+    assert found.tolist() == [[0, 2, 4], [12, 14, 16]]

@@ -244,6 +244,7 @@ MODULES: dict[str, tuple[str, Make]] = {
                                                                nn.Sequential(nn.AdaptiveAvgPool2d(1), logits(6)))),
     "adaptive average pool": ("layers", lambda: plain(nn.AdaptiveAvgPool2d(2), same(), out=16)),
     "max pool with padding": ("layers", lambda: plain(nn.MaxPool2d(3, 2, 1), out=4 * 12)),
+    "max pool with padding of signed values": ("layers", lambda: plain(conv(4, 4), same(), nn.MaxPool2d(3, 2, 1), out=4 * 12)),
     "max pool, ceil mode": ("layers", lambda: plain(block(4, 4, padding=0, kernel=(2, 2)), nn.MaxPool2d(2, ceil_mode=True), out=4 * 4 * 3)),
     "pool first": ("layers", lambda: Net(nn.Sequential(nn.MaxPool2d(2), block(2, 4)), logits(48), block(4, 3), logits(36))),
     "linear first": ("layers", lambda: Net(nn.Sequential(nn.Flatten(), linear(96, 12)), logits(12), linear(12, 8), logits(8))),

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.pools import Pool
 from build_flows.finn_bridge.qonnx_kernels import Pads
 
@@ -26,7 +25,11 @@ def test_padding_is_a_convolution_that_leaves_pixels_as_they_are(pads: Pads, ker
     assert np.sum(border.weight) == 2
 
 
-def test_padding_that_is_less_than_all_signed_integers_is_refused() -> None:
-    with pytest.raises(CompileError, match=r"MaxPool a: must have no padding .*, not pads \[1, 0, 0, 0\]"):
-        pool((1, 0, 0, 0)).layers(4, True, 0.5)
+def test_integers_with_a_sign_have_none_where_padding_is_less_than_all_of_them() -> None:
+    up, border, found, down = pool((1, 0, 0, 0)).layers(4, True, 0.5)
+    assert [(item.in_bits, item.in_signed, item.out_signed) for item in (up, border, found, down)] == [
+        (4, True, False), (4, False, False), (4, False, False), (4, False, True)]
+    assert up.offset is not None
+    assert down.offset is not None
+    assert (up.offset[0], down.offset[0], up.in_shape, down.out_shape) == (4.0, -4.0, (5, 4, 2), (3, 2, 2))
     assert len(pool((1, 0, 0, 0), endless=False).layers(4, True, 0.5)) == 2

@@ -182,6 +182,14 @@ class _Viewed(nn.Module):
         return x.view(x.shape[0], -1)
 
 
+class _Shuffled(nn.Module):
+    """Channels of two groups one by one, as ShuffleNet has them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        images, channels, *size = x.shape
+        return x.view(images, 2, channels // 2, *size).transpose(1, 2).reshape(images, channels, *size)
+
+
 def plain(*onward: nn.Module, ins: int = 4, out: int, begin: nn.Module | None = None, pixels: nn.Module | None = None,
           early: nn.Module | None = None) -> Net:
     """A first layer of 4 channels, then ``onward``, which gives ``out`` values."""
@@ -232,6 +240,8 @@ MODULES: dict[str, tuple[str, Make]] = {
     "two heads at one tensor": ("graphs", lambda: Several(block(2, 4), nn.ModuleList([logits(192), pooled(4)]), block(4, 3), logits(144))),
     "depthwise": ("layers", lambda: plain(block(4, 4, groups=4), block(4, 6, 1), out=288)),
     "grouped": ("layers", lambda: plain(block(4, 6, groups=2), out=288)),
+    "channel shuffle": ("layers", lambda: plain(
+        block(4, 4, 1, groups=2), _Shuffled(), block(4, 4, groups=4), block(4, 6, 1, groups=2), out=288)),
     "dilated": ("layers", lambda: plain(block(4, 4, dilation=2, padding=2), out=192)),
     "padding same": ("layers", lambda: plain(block(4, 4, 4, padding="same"), out=192)),
     "asymmetric padding": ("layers", lambda: plain(nn.ZeroPad2d((1, 0, 2, 1)), block(4, 4, padding=0), out=4 * 9 * 5)),

@@ -17,6 +17,7 @@ from build_flows.finn_bridge.qonnx_ends import Ends, settle_ends
 from build_flows.finn_bridge.qonnx_graph import Graph
 from build_flows.finn_bridge.qonnx_heads import settle_heads
 from build_flows.finn_bridge.qonnx_images import Images, settle_images
+from build_flows.finn_bridge.qonnx_shuffle import settle_shuffles
 from build_flows.finn_bridge.quiet import quiet_finn
 
 __all__ = ["load_qonnx"]
@@ -25,8 +26,9 @@ QONNX = "qonnx.custom_op.general"
 
 
 def load_qonnx(path: Path, *, images: bool = True) -> tuple[Graph, Ends, Images | None]:
-    """The QONNX at ``path``, names as they are, and what was done to its outputs and, unless ``images`` is false, to what stands before its
-    first layer; raises :class:`CompileError` when it is not one, when its outputs are no logits, or its images not such as hardware takes.
+    """The QONNX at ``path``, names as they are, and what was done to its outputs and, unless ``images`` is false (when it is executed as it
+    is), to what stands before its first layer; heads and shuffles are then in a form that is read. Raises :class:`CompileError` when it is
+    not one, when its outputs are no logits, or its images not such as hardware takes.
     """
     try:
         with quiet_finn():
@@ -42,12 +44,10 @@ def load_qonnx(path: Path, *, images: bool = True) -> tuple[Graph, Ends, Images 
     except Exception as error:
         raise CompileError(f"{path.name} is not a QONNX model: {' '.join(str(error).split())[:200]}") from error
     ends = settle_ends(model)
-    with quiet_finn():
-        model = settle_heads(model)
     found = None
     if images:
         with quiet_finn():
-            model, found = settle_images(model)
+            model, found = settle_images(settle_heads(settle_shuffles(model)))
     return Graph(model), replace(ends, notes=(*notes, *ends.notes)), found
 
 

@@ -1,17 +1,20 @@
 """Kernels made into others that compute the same: of all channels in for groups of them, of neighbouring pixels for those apart, and padded
 alike on opposite sides. What is added is zeros."""
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
 __all__ = ["Pads", "dense", "even", "placed", "spread"]
 
 IntArray = npt.NDArray[np.int64]
+Number = TypeVar("Number", bound=np.generic)
 Pads = tuple[int, int, int, int]
 """Rows above, columns on the left, rows below, columns on the right, as ONNX orders them."""
 
 
-def dense(weight: IntArray, group: int) -> IntArray:
+def dense(weight: npt.NDArray[Number], group: int) -> npt.NDArray[Number]:
     """Weights ``[out, in, rows, columns]`` of ``group`` groups, each of ``[out / group, in / group]``, with zeros where an output does not
     look at an input: ``weight`` is ``[out, in / group, rows, columns]``."""
     outputs, inputs = weight.shape[:2]

@@ -213,7 +213,8 @@ class _Reader:
         size = int(np.prod(value.shape))
         # Axes of a map of one pixel may be taken off one by one.
         if shape != (1, size) and not (value.shape[:2] == (1, 1) and shape == (1, size, 1)):
-            raise CompileError(f"{called(node)}: must make one vector of {size} values, not shape {list(shape)}")
+            raise CompileError(f"{called(node)}: must make one vector of {size} values (or be a channel shuffle before convolutions), "
+                               f"not {list(shape)}")
         if total is not None and not total.mean and value.shape[:2] != (1, 1):
             raise CompileError(f"{called(node)}: a feature map must be quantised before it is flattened")
         return replace(value, tensor=node.output[0], flat=len(shape) == 2)

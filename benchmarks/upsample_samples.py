@@ -30,7 +30,7 @@ def draw_upsamplings(golden: Path, draw: random.Random, most: int) -> Iterator[t
     maps = [layer for layer in read_network(golden).layers if layer.activation and layer.weight_bits]
     for turn in range(most):
         layer, (down, across) = draw.choice(maps), draw.choice(FACTORS)
-        alone = turn == 0       # a beat that is repeated by itself, without a memory
+        alone = turn == 0 and draw.random() < 0.5       # a beat that is repeated by itself, without a memory
         down, across = (1, 2) if alone else (down, across)
         source = replace(layer.target, width=layer.target.width * draw.choice(WIDER))
         found = replace(

@@ -54,11 +54,9 @@ def load_qonnx(path: Path, *, images: bool = True) -> tuple[Graph, Ends, Images 
 def _fold_shapes(model: ModelWrapper) -> bool:
     """Make constants of the shapes that nodes ask for, as far as they are known; whether there were any. Those behind what they size
     (a Resize to the size of a skip) are known a round later."""
-    asked = [node for node in model.graph.node if node.op_type == "Shape"]
-    if not asked:
+    if not any(node.op_type == "Shape" for node in model.graph.node):
         return False
-    known = model.transform(InferShapes())
-    model.model.CopyFrom(known.model)
+    model.model.CopyFrom(model.transform(InferShapes()).model)
     found = False
     for node in [node for node in model.graph.node if node.op_type == "Shape"]:
         shape = model.get_tensor_shape(node.input[0])
@@ -71,7 +69,7 @@ def _fold_shapes(model: ModelWrapper) -> bool:
             model.graph.initializer.append(numpy_helper.from_array(sizes, name))
             found = True
     if found:
-        model.model.CopyFrom(model.transform(FoldConstants()).model)
+        model.model.CopyFrom(model.transform(InferShapes()).transform(FoldConstants()).model)
     return found
 
 

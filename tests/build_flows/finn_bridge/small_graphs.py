@@ -188,7 +188,8 @@ def write(
     def run(ops: Sequence[Op]) -> None:
         for op in ops:
             op(b)
-            if b.nodes[-1].op_type in ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "Pad", "Flatten", "Transpose"):
+            if b.nodes[-1].op_type in ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "Pad", "Flatten", "Transpose",
+                                       "Resize"):
                 # Sizes of maps are ONNX's to tell.
                 b.shape = _shape(b, shape)
 

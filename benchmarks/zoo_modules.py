@@ -270,7 +270,8 @@ MODULES: dict[str, tuple[str, Make]] = {
                                                                 out=144)),
     "upsampling of one pixel": ("layers", lambda: plain(Beside(nn.Sequential(
         nn.AdaptiveAvgPool2d(1), same(), conv(4, 2, 1), nn.Upsample(size=(8, 6))), conv(4, 3)), block(5, 3), out=144)),
-    "upsampling in a head": ("layers", lambda: Net(block(2, 4), nn.Sequential(nn.MaxPool2d(2), up(), logits(192)), block(4, 3), logits(144))),
+    "upsampling in a head": ("layers", lambda: Net(block(2, 4), nn.Sequential(nn.MaxPool2d(2), up(), logits(192)), block(4, 3),
+                                                   logits(144))),
     "upsampling first": ("layers", lambda: Net(nn.Sequential(up(), block(2, 3)), logits(576), nn.MaxPool2d(4), logits(36))),
     "upsampling behind an exit": ("layers", lambda: plain(up(), block(4, 2, stride=2), out=96)),
     "U-Net, side by side": ("graphs", lambda: plain(Across(joined=True), block(8, 3), out=144)),

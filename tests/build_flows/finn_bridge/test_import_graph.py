@@ -92,6 +92,7 @@ def test_1_bit_weights_and_activations(tmp_path: Path) -> None:
     assert [chain[0].act_bits for chain in found.stages] == [2, 1]
 
 
+@pytest.mark.slow
 def test_upsamplings_on_all_ways(tmp_path: Path) -> None:
     """In the trunk with a sign, behind a fork into a head, of one pixel, of the images, of two kinds behind each other."""
     found = builds(tmp_path, (4, 3, 2), ((resize(1, 2), conv(4), resize(2, 1), act(signed=True)), (pool((8, 6)), resize(3, 2), *HEAD),

@@ -28,6 +28,7 @@ from benchmarks.depthwise_samples import draw_depthwise
 from benchmarks.pool_samples import draw_pools
 from benchmarks.shared_samples import draw_shared
 from benchmarks.static_samples import draw_static
+from benchmarks.upsample_samples import draw_upsamplings
 from build_flows.base.files import write_text
 from build_flows.base.parts import PARTS, Part
 from build_flows.finn_bridge.compile_graph import CompiledGraph, compile_graph
@@ -57,12 +58,14 @@ QUOTA = {
     "padding": 5, "window": 10, "window_parallel": 10, "converter_up": 9, "converter_serial": 9, "converter_down": 10,
     "mvau": 30, "threshold": 15, "maxpool": 7, "global_sum": 4, "static": 20, "shared": 18,
     "shared_lut": 15, "shared_bits": 15, "depthwise": 15, "pixel_pool": 30, "add": 12, "concat": 8,
+    "upsample": 30,
 }
 """Units of each kind that are synthesised."""
 OURS: dict[str, tuple[Callable[[Path, random.Random, int], Iterable[tuple[str, Unit, Any]]], int]] = {
     "static": (draw_static, 3), "shared": (draw_shared, 4), "shared_lut": (partial(draw_shared, body="shared_lut"), 3),
     "shared_bits": (draw_bits, 2), "depthwise": (draw_depthwise, 2), "pixel_pool": (draw_pools, 5),
     "add": (draw_adds, 3), "concat": (draw_concats, 2),
+    "upsample": (draw_upsamplings, 6),
 }
 """What draws units of ours, which need no folding of the whole network, and how many of each network, to be chosen among."""
 

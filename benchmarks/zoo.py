@@ -38,6 +38,7 @@ NAMED = {
     "tanh": "Tanh /onward/onward.1/", "sigmoid at the ends": "Sigmoid /Sigmoid", "instance norm": "InstanceNormalization /onward/onward.1/",
     "no quantiser between two convolutions": "Conv /onward/onward.0/", "transposed convolution": "ConvTranspose /onward/onward.0/",
     "float weights": "Conv /onward/onward.0/", "skip of another scale": "Scaling factors are different", "file: Erf": "my_Erf",
+    "upsampling between pixels": "Resize /onward/onward.1/", "upsampling by one and a half": "Resize /onward/onward.1/",
     "file: Softplus at an end": "my_Softplus", "file: logits used further": "my_Relu",
     "quantised logits": "output exit0 is quantised", "batch norm behind the logits": "BatchNormalization /early/early.1/",
     "batch norm of a vector": "BatchNormalization /onward/onward.1/",

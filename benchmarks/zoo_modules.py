@@ -130,6 +130,25 @@ class Beside(nn.Module):
         return torch.cat([self.same(path(x)) for path in self.paths], 1)
 
 
+def up() -> nn.Module:
+    return nn.Upsample(scale_factor=2, mode="nearest")
+
+
+class Across(nn.Module):
+    """Down, and up to the size of what came in, which is put beside it, or added."""
+
+    def __init__(self, *, joined: bool) -> None:
+        super().__init__()
+        self.down, self.same, self.joined, self.behind = nn.Sequential(nn.MaxPool2d(2), conv(4, 4)), same(), joined, relu()
+
+    def forward(self, x: Tensor) -> Tensor:
+        deep = nn.functional.interpolate(self.same(self.down(x)), size=x.shape[-2:], mode="nearest")
+        if self.joined:
+            return torch.cat([deep, self.same(x)], 1)
+        found: Tensor = self.behind(deep + self.same(x))
+        return found
+
+
 class Several(Net):
     """Two heads at one tensor before the last exit."""
 
@@ -149,6 +168,20 @@ class Past(Net):
         begun = self.begin(self.pixels(x))
         middle = self.middle(begun)
         return self.early(middle), self.last(self.behind(self.same(self.onward(middle)) + self.same(begun)))
+
+
+class Around(Net):
+    """Down, an exit at the bottom, and up again to the first layer's map, which goes past the exit."""
+
+    def __init__(self) -> None:
+        super().__init__(block(2, 4), pooled(6), block(6, 4), logits(3 * 48))
+        self.middle, self.up, self.same, self.join = nn.Sequential(nn.MaxPool2d(2), block(4, 6)), up(), same(), block(8, 3)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        begun = self.begin(self.pixels(x))
+        middle = self.middle(begun)
+        deep = self.up(self.same(self.onward(middle)))
+        return self.early(middle), self.last(self.join(torch.cat([deep, self.same(begun)], 1)))
 
 
 class Apart(Net):
@@ -258,7 +291,6 @@ MODULES: dict[str, tuple[str, Make]] = {
     "max pool, ceil mode": ("layers", lambda: plain(block(4, 4, padding=0, kernel=(2, 2)), nn.MaxPool2d(2, ceil_mode=True), out=4 * 4 * 3)),
     "pool first": ("layers", lambda: Net(nn.Sequential(nn.MaxPool2d(2), block(2, 4)), logits(48), block(4, 3), logits(36))),
     "linear first": ("layers", lambda: Net(nn.Sequential(nn.Flatten(), linear(96, 12)), logits(12), linear(12, 8), logits(8))),
-    "upsampling": ("open", lambda: plain(nn.MaxPool2d(2), nn.Upsample(scale_factor=2, mode="nearest"), block(4, 3), out=144)),
     "1x1 convolution and mean at the end": ("layers", lambda: Net(block(2, 4), _classes(4), block(4, 6), _classes(6))),
     "mean and 1x1 convolution at the end": ("layers", lambda: Net(
         block(2, 4), nn.Sequential(nn.AdaptiveAvgPool2d(1), same(6), _last(4), nn.Flatten()), block(4, 6),
@@ -268,6 +300,24 @@ MODULES: dict[str, tuple[str, Make]] = {
     "mean of classes": ("layers", lambda: plain(block(4, 3), out=144, early=nn.Sequential(
         conv(4, CLASSES), qnn.QuantReLU(bit_width=4), nn.AdaptiveAvgPool2d(1), nn.Flatten()))),
     "view of the images": ("layers", lambda: Net(nn.Sequential(_Viewed(), linear(96, 12)), logits(12), linear(12, 8), logits(8))),
+    "upsampling": ("layers", lambda: plain(nn.MaxPool2d(2), nn.Upsample(scale_factor=2, mode="nearest"), block(4, 3), out=144)),
+    "upsampling, rows and columns apart": ("layers", lambda: plain(nn.MaxPool2d(4), nn.Upsample(scale_factor=(3, 2)), conv(4, 3), same(),
+                                                                   out=3 * 6 * 2)),
+    "upsampling before the quantiser": ("layers", lambda: plain(block(4, 4, stride=2), conv(4, 3), nn.Upsample(scale_factor=2), same(),
+                                                                out=144)),
+    "upsampling of one pixel": ("layers", lambda: plain(Beside(nn.Sequential(
+        nn.AdaptiveAvgPool2d(1), same(), conv(4, 2, 1), nn.Upsample(size=(8, 6))), conv(4, 3)), block(5, 3), out=144)),
+    "upsampling in a head": ("layers", lambda: Net(block(2, 4), nn.Sequential(nn.MaxPool2d(2), up(), logits(192)), block(4, 3),
+                                                   logits(144))),
+    "upsampling first": ("layers", lambda: Net(nn.Sequential(up(), block(2, 3)), logits(576), nn.MaxPool2d(4), logits(36))),
+    "upsampling behind an exit": ("layers", lambda: plain(up(), block(4, 2, stride=2), out=96)),
+    "U-Net, side by side": ("graphs", lambda: plain(Across(joined=True), block(8, 3), out=144)),
+    "U-Net, added": ("graphs", lambda: plain(Across(joined=False), block(4, 3), out=144)),
+    "U-Net past an exit": ("graphs", Around),
+    "upsampling of signs": ("layers", lambda: plain(nn.MaxPool2d(2), conv(4, 4), sign(), up(), conv(4, 4, 1, **BINARY), sign(), out=192)),
+    "upsampling between pixels": ("refused", lambda: plain(nn.MaxPool2d(2), nn.Upsample(scale_factor=2, mode="bilinear"), block(4, 3),
+                                                           out=144)),
+    "upsampling by one and a half": ("refused", lambda: plain(nn.MaxPool2d(2), nn.Upsample(scale_factor=1.5), block(4, 3), out=72)),
     "negative and zero gammas": ("layers", lambda: _gamma(plain(block(4, 4), out=192), 1.0, -0.8, 0.0, 0.6)),
     "no batch norm, a bias": ("layers", lambda: plain(qnn.QuantConv2d(4, 4, 3, padding=1, bias=True, weight_bit_width=4), relu(), out=192)),
     "ReLU6": ("layers", lambda: plain(conv(4, 4), nn.ReLU6(), same(), out=192)),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from build_flows.base.files import atomic_path
 
-__all__ = ["IMAGE", "REACH", "OwnLayer", "OwnNetwork", "loose_steps", "thresholds", "write_golden"]
+__all__ = ["IMAGE", "PASSING", "REACH", "OwnLayer", "OwnNetwork", "loose_steps", "thresholds", "write_golden"]
 
 REACH = 1 << 23
 """Accumulators up to here, or as far as a layer's own go where that is farther, are looked at, as ``quant_models.integers.view`` does: a
@@ -18,6 +18,9 @@ step that none of them takes is at REACH + 1, one that all of them have taken at
 
 IMAGE = "image"
 """What layers that read the images name as their input."""
+
+PASSING = ("maxpool", "concat", "upsample")
+"""Kinds of layers that give the integers that they get."""
 
 LOOSE = 1e-4
 """So near to a rounding boundary, in steps of the activation, float32 arithmetic may decide either way (it sums in any order)."""
@@ -38,7 +41,8 @@ class OwnLayer:
     ``offset``. With ``act_bits`` a quantiser of ``scale`` follows, which gives no integer below ``act_low`` or above ``act_high`` (int64
     ``[out]``; None: all of its bits) and with ``act_sign`` 1 bit, -1 and from 0 on 1; without it (last of a head) ``scale`` is one logit
     unit and ``bias`` int64 ``[classes]``, rounded where ``rest`` (float64) is given: the float bias is the sum of both. Inputs are integers
-    of ``in_bits``, in units of ``in_scale``. Shapes are (height, width, channels).
+    of ``in_bits``, in units of ``in_scale``. Shapes are (height, width, channels). An upsampling repeats each pixel ``factor`` (rows,
+    columns) times.
     """
 
     name: str
@@ -52,6 +56,7 @@ class OwnLayer:
     kernel: Pair = (1, 1)
     pad: Pair = (0, 0)
     stride: Pair = (1, 1)
+    factor: Pair = (1, 1)
     weight: IntArray | None = None
     weight_bits: int = 0
     weight_scale: FloatArray | None = None
@@ -76,17 +81,17 @@ class OwnLayer:
     @property
     def out_bits(self) -> int:
         """Bits of what it gives."""
-        return self.in_bits if self.kind == "maxpool" else self.act_bits
+        return self.in_bits if self.kind in PASSING else self.act_bits
 
     @property
     def out_signed(self) -> bool:
         """Whether that has a sign."""
-        return self.in_signed if self.kind == "maxpool" else self.act_signed
+        return self.in_signed if self.kind in PASSING else self.act_signed
 
     @property
     def reach(self) -> int:
-        """The largest accumulator, of either sign, that weights and inputs can make; 0 for a max pool."""
-        if self.kind in ("maxpool", "concat"):
+        """The largest accumulator, of either sign, that weights and inputs can make; 0 where it gives what it gets."""
+        if self.kind in PASSING:
             return 0
         low, high = _limits(self.in_bits, self.in_signed)
         if self.weight is None:
@@ -125,7 +130,7 @@ class OwnNetwork:
 
     @property
     def forks(self) -> bool:
-        """Whether a stage or head is more than layers one behind the other."""
+        """Whether a stage or head is more than layers one behind the other, of the kinds that golden.npz had in version 1."""
         if self.cuts:
             return True
         begin = IMAGE
@@ -141,7 +146,7 @@ class OwnNetwork:
 def _forks(layers: tuple[OwnLayer, ...], begin: str) -> bool:
     at = begin
     for layer in layers:
-        if layer.kind in ("add", "threshold", "concat") or layer.inputs != (at,):
+        if layer.kind in ("add", "threshold", "concat", "upsample") or layer.inputs != (at,):
             return True
         at = layer.name
     return False
@@ -204,7 +209,9 @@ def _record(layer: OwnLayer, arrays: dict[str, npt.NDArray[Any]], version: int) 
     record: dict[str, Any] = {"name": layer.name, "kind": layer.kind, **({"inputs": list(layer.inputs)} if version > 1 else {})}
     if layer.kind in ("conv", "maxpool"):
         record |= {"kernel": _size(layer.kernel), "stride": _size(layer.stride)}
-    if layer.kind in ("maxpool", "concat"):
+    if layer.kind == "upsample":
+        record |= {"factor": _size(layer.factor)}
+    if layer.kind in PASSING:
         return record
     if layer.kind == "conv":
         record |= {"pad": _size(layer.pad)}

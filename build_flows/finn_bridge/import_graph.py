@@ -38,6 +38,7 @@ from qonnx.util.cleanup import cleanup_model
 import build_flows.finn_bridge.rtl_layers  # noqa: F401 - registers our layers with FINN
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.graph_paths import fork_paths, join_paths
+from build_flows.finn_bridge.maps_in_nhwc import NCHW_TO_NHWC, maps_in_nhwc
 
 __all__ = ["import_graph"]
 
@@ -51,8 +52,6 @@ STREAMLINE = (
 )
 RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 HW_DOMAIN = "finn.custom_op.fpgadataflow"
-NCHW_TO_NHWC = [0, 2, 3, 1]
-NHWC_TO_NCHW = [0, 3, 1, 2]
 
 
 def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
@@ -77,7 +76,7 @@ def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
     model = _streamline(model)
     model = model.transform(LowerConvsToMatMul())
     _of_one_channel(model)
-    _pools_in_nhwc(model)
+    maps_in_nhwc(model)
     for step in (InferShapes(), InferDataTypes(), InferDataLayouts()):
         model = model.transform(step)
     model = _turn(model).transform(absorb.AbsorbTransposeIntoFlatten())
@@ -195,52 +194,6 @@ def _wiring(model: ModelWrapper) -> list[tuple[str, ...]]:
 
 def _ints(node: Any, name: str, default: list[int]) -> list[int]:
     return next((list(item.ints) for item in node.attribute if item.name == name), default)
-
-
-def _pools_in_nhwc(model: ModelWrapper) -> None:
-    """Each NCHW pool becomes our NHWC unit between two transposes, which later steps cancel.
-
-    (FINN's own step for max pools loses a branch when the pool is what a fork hangs on.)
-    """
-    for node in list(model.graph.node):
-        if node.op_type not in ("MaxPool", "GlobalAveragePool"):
-            continue
-        batch, channels, height, width = model.get_tensor_shape(node.input[0])
-        kind = model.get_tensor_datatype(node.input[0])
-        if not kind.is_integer():
-            raise CompileError(f"{node.op_type} {node.name} must pool integers, but a scale stands before it")
-        common = {"domain": RTL_DOMAIN, "backend": "fpgadataflow", "NumChannels": channels, "PE": 1, "inputDataType": kind.name}
-        before = model.make_new_valueinfo_name()
-        model.set_tensor_shape(before, [batch, height, width, channels])
-        after = result = model.make_new_valueinfo_name()
-        model.set_tensor_shape(after, [batch, 1, 1, channels])      # claims the name; a max pool sets the real one below
-        tail: list[Any] = []
-        if node.op_type == "MaxPool":
-            if any(_ints(node, "pads", [0])) or any(item.name == "ceil_mode" and item.i for item in node.attribute):
-                raise CompileError(f"max pool {node.name} must have no padding and floor its output size")
-            pool = helper.make_node(
-                "MaxPool_rtl", [before], [after], ImgDim=[height, width],
-                Kernel=_ints(node, "kernel_shape", []), Stride=_ints(node, "strides", [1, 1]), **common,
-            )
-            out_shape = [model.get_tensor_shape(node.output[0])[axis] for axis in NCHW_TO_NHWC]
-        else:
-            pool = helper.make_node("GlobalAccPool_rtl", [before], [after], numInputVectors=[batch, height, width], **common)
-            out_shape = [batch, 1, 1, channels]
-            factor = model.make_new_valueinfo_name()
-            model.set_initializer(factor, np.array(1 / (height * width), dtype=np.float32))
-            result = model.make_new_valueinfo_name()
-            tail = [helper.make_node("Mul", [after, factor], [result])]
-        model.set_tensor_shape(after, out_shape)
-        model.set_tensor_datatype(after, getCustomOp(pool).get_output_datatype())
-        model.set_tensor_shape(result, out_shape)
-        new = [
-            helper.make_node("Transpose", [node.input[0]], [before], perm=NCHW_TO_NHWC), pool, *tail,
-            helper.make_node("Transpose", [result], [node.output[0]], perm=NHWC_TO_NCHW),
-        ]
-        place = list(model.graph.node).index(node)
-        model.graph.node.remove(node)
-        for offset, item in enumerate(new):
-            model.graph.node.insert(place + offset, item)
 
 
 def _drop_input_transpose(model: ModelWrapper) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
@@ -37,6 +38,8 @@ def load_qonnx(path: Path, *, images: bool = True) -> tuple[Graph, Ends, Images 
             if join_qcdq(proto.graph) and not any(item.domain == QONNX for item in proto.opset_import):
                 proto.opset_import.append(helper.make_opsetid(QONNX, 2))
             model = ModelWrapper(proto)
+            while _fold_shapes(model):
+                pass
             for step in (InferShapes(), FoldConstants(), RemoveStaticGraphInputs(), SortGraph(), InferShapes(), RemoveUnusedTensors()):
                 model = model.transform(step)
     except CompileError:
@@ -49,6 +52,28 @@ def load_qonnx(path: Path, *, images: bool = True) -> tuple[Graph, Ends, Images 
         with quiet_finn():
             model, found = settle_images(settle_heads(settle_shuffles(model)))
     return Graph(model), replace(ends, notes=(*notes, *ends.notes)), found
+
+
+def _fold_shapes(model: ModelWrapper) -> bool:
+    """Make constants of the shapes that nodes ask for, as far as they are known; whether there were any. Those behind what they size
+    (a Resize to the size of a skip) are known a round later."""
+    if not any(node.op_type == "Shape" for node in model.graph.node):
+        return False
+    model.model.CopyFrom(model.transform(InferShapes()).model)
+    found = False
+    for node in [node for node in model.graph.node if node.op_type == "Shape"]:
+        shape = model.get_tensor_shape(node.input[0])
+        if shape and all(isinstance(size, int) and size > 0 for size in shape):
+            ends, name = {item.name: item.i for item in node.attribute}, node.output[0]
+            model.graph.node.remove(node)
+            for item in [item for item in model.graph.value_info if item.name == name]:
+                model.graph.value_info.remove(item)
+            sizes = np.asarray(shape[ends.get("start", 0) : ends.get("end")], np.int64)
+            model.graph.initializer.append(numpy_helper.from_array(sizes, name))
+            found = True
+    if found:
+        model.model.CopyFrom(model.transform(InferShapes()).transform(FoldConstants()).model)
+    return found
 
 
 def _one_image(graph: Any) -> list[str]:

@@ -132,6 +132,8 @@ class _Walk:
             case "MaxPool_rtl":
                 _same(layer, "kernel", list(unit.get_nodeattr("Kernel")), _both(spec["kernel"]))
                 _same(layer, "stride", list(unit.get_nodeattr("Stride")), _both(spec["stride"]))
+            case "Upsample_rtl":
+                _same(layer, "factor", list(unit.get_nodeattr("Factor")), _both(spec["factor"]))
             case "MVAU_rtl":
                 self.check_weights(node, layer)
                 kind = unit.get_input_datatype(0)
@@ -248,6 +250,8 @@ def _parts(layer: GoldenLayer) -> list[tuple[str, str]]:
             roles = ["_mvau", *act]
         case "maxpool":
             return [("", "MaxPool_rtl")]
+        case "upsample":
+            return [("", "Upsample_rtl")]
         case "global_sum":
             return [("", "GlobalAccPool_rtl"), *((role, OPS[role]) for role in act)]
         case "add":

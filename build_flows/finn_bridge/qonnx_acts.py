@@ -11,6 +11,7 @@ from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.pools import Pool
 from build_flows.finn_bridge.qonnx_graph import Graph, Quantiser, called
 from build_flows.finn_bridge.qonnx_sum import Sum, Value, retaken, rising
+from build_flows.finn_bridge.upsampling import Upsampling
 
 __all__ = ["act", "quantised"]
 
@@ -45,7 +46,8 @@ def act(total: Sum, found: Quantiser) -> list[OwnLayer]:
     """The layer of ``total`` with the activation ``found``, and the pools that stood before it.
 
     Its type is the narrowest, of 2 bits at least, that holds what comes out: behind a Relu, half of a signed quantiser's integers never do.
-    A pool may come behind whatever never falls: raises :class:`CompileError` naming the factor below 0 between them.
+    An upsampling may come behind everything, a pool behind whatever never falls: raises :class:`CompileError` naming the factor below 0
+    between them.
     """
     for pool, begin in total.pools:
         _only_rises(total, pool, begin)
@@ -66,7 +68,7 @@ def _levels(values: npt.NDArray[np.float64], found: Quantiser) -> IntArray:
     return levels.astype(np.int64)
 
 
-def _only_rises(total: Sum, pool: Pool, begin: int) -> None:
+def _only_rises(total: Sum, pool: Pool | Upsampling, begin: int) -> None:
     behind = total.factors[begin:]
     falls = np.flatnonzero(np.prod([np.ones(len(total.slope)), *(sign for _, sign in behind)], axis=0) < 0)
     if len(falls) and pool.kernel != (1, 1):

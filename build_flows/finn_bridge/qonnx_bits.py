@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from build_flows.artefacts.own_layers import OwnLayer, OwnNetwork
+from build_flows.artefacts.own_layers import PASSING, OwnLayer, OwnNetwork
 
 __all__ = ["as_bits"]
 
@@ -33,7 +33,7 @@ def as_bits(network: OwnNetwork) -> OwnNetwork:
 
 def _bits(layers: Layers) -> set[str]:
     """The layers that give bits: the most that agree with each other."""
-    found = {name for name, layer in layers.items() if layer.act_sign or layer.kind in ("maxpool", "concat")}
+    found = {name for name, layer in layers.items() if layer.act_sign or layer.kind in PASSING}
     while wrong := {name for name in found if not _gives(layers[name], found)} | {
             source for layer in layers.values() if not _takes(layer, found) for source in layer.inputs if source in found}:
         found -= wrong
@@ -46,7 +46,7 @@ def _gives(layer: OwnLayer, bits: set[str]) -> bool:
 
 def _takes(layer: OwnLayer, bits: set[str]) -> bool:
     """Whether ``layer`` can take bits from those of its inputs that are among ``bits``."""
-    if layer.kind in ("maxpool", "concat"):
+    if layer.kind in PASSING:
         return layer.name in bits
     if layer.kind == "add":
         return all(source in bits for source in layer.inputs)
@@ -70,7 +70,7 @@ def _layer(layer: OwnLayer, gives: bool, takes: bool) -> OwnLayer:
 def _reading(layer: OwnLayer) -> OwnLayer:
     """``layer`` as it reads bits."""
     layer = replace(layer, in_bits=1, in_signed=False, in_scale=2 * layer.in_scale, others=tuple((1, False) for _ in layer.others))
-    if layer.kind in ("maxpool", "concat"):
+    if layer.kind in PASSING:
         return layer
     assert layer.slope is not None
     assert layer.offset is not None

@@ -19,7 +19,7 @@ __all__ = ["average", "behind", "whole"]
 
 NEAR = 1e-9
 PASSED = ("Identity", "Dropout", "Transpose", "Flatten", "Reshape", "Squeeze", "BatchNormalization", "Add", "Sub", "Mul", "Div", "Relu",
-          "Clip", "MaxPool")
+          "Clip", "MaxPool", "Resize", "Upsample")
 """What may stand between sums and their quantiser."""
 
 

@@ -9,6 +9,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.qonnx_graph import Graph, called
+from build_flows.finn_bridge.qonnx_resizes import RESIZES
 
 __all__ = ["Padded", "fold_offset", "moved"]
 
@@ -45,8 +46,9 @@ def _sums(graph: Graph, tensor: str, value: FloatArray) -> list[tuple[Any, Float
         where = called(node)
         if node.op_type in ("Transpose", "Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze"):
             found += _sums(graph, node.output[0], moved(graph, node, value))
-        elif node.op_type == "MaxPool" and not any(graph.attribute(node, "pads", [0])) and not graph.attribute(node, "ceil_mode", 0):
-            # A constant of each channel: the largest of a window has it as every other value has.
+        elif node.op_type in RESIZES or (node.op_type == "MaxPool" and not any(graph.attribute(node, "pads", [0]))
+                                         and not graph.attribute(node, "ceil_mode", 0)):
+            # A constant of each channel: the largest of a window has it as every other value has, and so has what is repeated.
             found += _sums(graph, node.output[0], np.broadcast_to(value[:, :, :1, :1], graph.shape(node.output[0])))
         elif node.op_type in ("Conv", "Gemm", "MatMul") and node.input[0] == tensor and tensor not in node.input[1:]:
             weight = graph.constant(node.input[1])

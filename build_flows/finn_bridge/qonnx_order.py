@@ -7,7 +7,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 __all__ = ["exit_order"]
 
 WEIGHTS = ("Conv", "Gemm", "MatMul")
-LAYERS = (*WEIGHTS, "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceMean")
+LAYERS = (*WEIGHTS, "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceMean", "Resize", "Upsample")
 
 
 def exit_order(model: ModelWrapper, tensors: Sequence[str]) -> list[int]:
@@ -27,7 +27,8 @@ def exit_order(model: ModelWrapper, tensors: Sequence[str]) -> list[int]:
 
 
 def _goes_on(kinds: Sequence[str]) -> int:
-    """How surely nodes of these ``kinds`` hold more of the trunk than a head: 2 by two layers with weights, 1 by a pool, else 0."""
+    """How surely nodes of these ``kinds`` hold more of the trunk than a head: 2 by two layers with weights, 1 by a pool or an
+    upsampling, else 0."""
     weights, layers = (sum(kind in some for kind in kinds) for some in (WEIGHTS, LAYERS))
     return 2 if weights > 1 else int(layers > 1)
 

@@ -12,7 +12,8 @@ from build_flows.finn_bridge.errors import CompileError
 
 __all__ = ["Read", "parts"]
 
-WORDS = {"conv": "conv", "linear": "fc", "maxpool": "pool", "global_sum": "gap", "add": "add", "threshold": "act", "concat": "concat"}
+WORDS = {"conv": "conv", "linear": "fc", "maxpool": "pool", "global_sum": "gap", "add": "add", "threshold": "act", "concat": "concat",
+         "upsample": "up"}
 MOST = 4
 """Tensors that a cut may have."""
 

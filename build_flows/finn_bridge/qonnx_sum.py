@@ -15,6 +15,7 @@ from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.pools import Pool
 from build_flows.finn_bridge.qonnx_graph import Graph, called
 from build_flows.finn_bridge.qonnx_words import ALLOWED
+from build_flows.finn_bridge.upsampling import Upsampling
 
 __all__ = [
     "NO_MARGIN", "Sum", "Value", "add_affine", "add_clip", "add_pool", "as_logits", "clips", "retaken", "rising",
@@ -60,7 +61,8 @@ class Value:
 class Sum:
     """Accumulators of the layer ``node``, which reads ``source`` (an addition ``others``, too): a unit is worth ``slope`` over ``offset``,
     by channel, cut off below ``low`` and above ``high`` where there are any. ``factors`` are the signs of what they were multiplied by, and
-    by which node; ``pools`` stand behind as many of them as is said beside each. ``mean``: sums of windows, each channel's by itself."""
+    by which node; ``pools``, max pools and upsamplings, stand behind as many of them as is said beside each. ``mean``: sums of windows,
+    each channel's by itself."""
 
     kind: str
     node: str
@@ -78,7 +80,7 @@ class Sum:
     high: FloatArray | None = None
     mean: bool = False
     factors: list[tuple[str, FloatArray]] = field(default_factory=list)
-    pools: list[tuple[Pool, int]] = field(default_factory=list)
+    pools: list[tuple[Pool | Upsampling, int]] = field(default_factory=list)
     others: tuple[Value, ...] = ()
 
     @property
@@ -141,8 +143,8 @@ def _ends(graph: Graph, node: Any) -> tuple[float, float]:
     return found[0], found[1]
 
 
-def add_pool(pool: Pool, total: Sum) -> None:
-    """A max pool of sums: it will stand behind their quantiser (:func:`build_flows.finn_bridge.qonnx_acts.act`)."""
+def add_pool(pool: Pool | Upsampling, total: Sum) -> None:
+    """A max pool or an upsampling of sums: it will stand behind their quantiser (:func:`build_flows.finn_bridge.qonnx_acts.act`)."""
     total.pools.append((pool, len(total.factors)))
 
 

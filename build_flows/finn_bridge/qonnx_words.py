@@ -9,6 +9,7 @@ __all__ = ["ALLOWED", "unknown"]
 
 ALLOWED = (
     "Conv, Gemm, MatMul, BatchNormalization, Add, Sub, Mul, Div (of constants), Relu, Clip, Quant, BipolarQuant, Pad, MaxPool, "
+    "Resize and Upsample (nearest, by whole factors), "
     "AveragePool, GlobalAveragePool, ReduceMean (over the whole map), Flatten, Reshape and Squeeze (to a vector), Transpose, Identity, "
     "Dropout"
 )
@@ -26,6 +27,7 @@ INSTEAD = {
     **dict.fromkeys(("LayerNormalization", "InstanceNormalization", "GroupNormalization"), NORM),
     **dict.fromkeys(("LSTM", "GRU", "RNN"), RECURRENT),
     "Trunc": "nn.AvgPool2d or nn.AdaptiveAvgPool2d, with a QuantIdentity behind it or without, in the place of TruncAvgPool2d",
+    "ConvTranspose": "an Upsample (nearest) and a convolution in its place",
     "GlobalMaxPool": "a MaxPool whose kernel is the whole map",
 }
 

@@ -16,6 +16,7 @@ from build_flows.finn_bridge.qonnx_joins import joined, side_by_side
 from build_flows.finn_bridge.qonnx_layers import conv, linear, max_pool
 from build_flows.finn_bridge.qonnx_means import average, behind, whole
 from build_flows.finn_bridge.qonnx_parts import Read, parts
+from build_flows.finn_bridge.qonnx_resizes import upsampling
 from build_flows.finn_bridge.qonnx_sum import (
     NO_MARGIN,
     Sum,
@@ -179,8 +180,8 @@ class _Reader:
                 total = self.again(value, total) if total is None and clips(self.graph, node, value) else total
                 add_clip(self.graph, node, value, total)
                 return after, total
-            case "MaxPool":
-                pool = max_pool(self.graph, node, value)
+            case "MaxPool" | "Resize" | "Upsample":
+                pool = (max_pool if node.op_type == "MaxPool" else upsampling)(self.graph, node, value)
                 if total is None:
                     made = self.keep(pool.layers(value.bits, value.signed, value.scale), (value.made,), node)
                     return replace(after, shape=pool.out_shape, made=made), None

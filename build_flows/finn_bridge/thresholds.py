@@ -69,7 +69,7 @@ def reconcile(model: ModelWrapper, units: tuple[Unit, ...], exchangeable: bool =
                 pixels, channels = int(np.prod(op.get_nodeattr("numInputVectors"))), op.get_nodeattr("NumChannels")
                 low, high = (np.full(channels, pixels * int(limit), dtype=np.int64) for limit in (kind.min(), kind.max()))
             model.set_tensor_datatype(node.output[0], op.get_output_datatype())
-        elif node.op_type == "StreamConcat_rtl":
+        elif node.op_type in ("StreamConcat_rtl", "Upsample_rtl"):
             op.infer_node_datatype(model)
         elif node.op_type == "StreamAdd_rtl":
             op.infer_node_datatype(model)

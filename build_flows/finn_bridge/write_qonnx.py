@@ -60,6 +60,10 @@ class _Writer:
         name, (tensor, *others) = layer.name, given
         if layer.kind == "concat":
             return self.node("Concat", given, name, axis=1)
+        if layer.kind == "upsample":
+            scales = self.constant(f"{name}.scales", np.array([1, 1, *layer.factor]))
+            return self.node("Resize", [tensor, "", scales], name, mode="nearest", coordinate_transformation_mode="asymmetric",
+                             nearest_mode="floor")
         if layer.kind == "maxpool":
             return self.node("MaxPool", [tensor], name, kernel_shape=list(layer.kernel), strides=list(layer.stride))
         assert layer.slope is not None

@@ -9,7 +9,7 @@ from hw.netlist import Netlist
 __all__ = ["diagram"]
 
 LEFT, WIDTH, STEP = 84, 225, 336
-COMPUTE = ("MVAU", "VVAU", "StaticConv", "SharedConv", "MaxPool", "PixelPool", "GlobalAccPool", "StreamAdd")
+COMPUTE = ("MVAU", "VVAU", "StaticConv", "SharedConv", "MaxPool", "PixelPool", "GlobalAccPool", "StreamAdd", "Upsample")
 
 
 def diagram(netlist: Netlist, leave: Sequence[float], intervals: Sequence[int] | None = None) -> str:

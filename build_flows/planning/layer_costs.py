@@ -1,9 +1,10 @@
 """What a folded layer takes: hardware units, cycles a frame, and estimated resources.
 
 A layer becomes a chain of units: ``conv`` is padding (where it pads), sliding window, width converter (where their beats differ),
-matrix-vector unit with its weight memory, thresholding; ``linear`` is the last two; pools are one unit each, max pools of several pixels a
-beat one of another kind (:mod:`build_flows.planning.pool_units`). With a body of ours ``conv`` and ``linear`` are one unit, which may hold
-the pool behind (:mod:`build_flows.planning.static_units`, :mod:`build_flows.planning.shared_units`). Cycles are exact: the interval between
+matrix-vector unit with its weight memory, thresholding; ``linear`` is the last two; pools and upsamplings
+(:mod:`build_flows.planning.upsample_units`) are one unit each, max pools of several pixels a beat one of another kind
+(:mod:`build_flows.planning.pool_units`). With a body of ours ``conv`` and ``linear`` are one unit, which may hold the pool behind
+(:mod:`build_flows.planning.static_units`, :mod:`build_flows.planning.shared_units`). Cycles are exact: the interval between
 frames that the unit's RTL settles to when its input never waits and its output is always taken. DSPs and block RAMs are those that
 synthesis finds too; LUTs and flip-flops are estimates for 7-series parts, fitted to synthesised units
 (:mod:`build_flows.planning.cost_model`).
@@ -31,6 +32,7 @@ from build_flows.planning.unit_terms import (
     threshold_terms,
     window_terms,
 )
+from build_flows.planning.upsample_units import upsample_unit
 
 __all__ = [
     "HANDOVER", "SUFFIXES", "Cost", "Fold", "Unit", "converter", "divisors", "fold_error", "fold_options", "lanes", "layer_units",
@@ -197,6 +199,8 @@ def layer_units(layer: Layer, fold: Fold, *, narrow: bool = True) -> tuple[Unit,
         return (_maxpool(layer, fold),)
     if layer.kind == "concat":
         return (_concat(layer),)
+    if layer.kind == "upsample":
+        return (upsample_unit(layer, fold.pe),)
     if layer.kind == "global_sum":
         units = [_global_sum(layer, fold)]
     elif layer.kind in ("threshold", "add"):

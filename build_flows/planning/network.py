@@ -8,12 +8,16 @@ from functools import cached_property
 from build_flows.base.errors import OfframpError
 from build_flows.planning.constants import Constants
 
-__all__ = ["IMAGE", "Layer", "Network", "NetworkError", "Pair", "Run", "Shape", "each_layer", "ended_by", "fused"]
+__all__ = ["IMAGE", "PASSING", "Layer", "Network", "NetworkError", "Pair", "Run", "Shape", "each_layer", "ended_by", "fused"]
 
 Pair = tuple[int, int]
 
 IMAGE = "image"
 """What layers that read the images name as their input."""
+
+
+PASSING = ("maxpool", "concat", "upsample")
+"""Kinds of layers that give the integers that they get."""
 
 
 class NetworkError(OfframpError):
@@ -46,15 +50,15 @@ class Shape:
 class Layer:
     """One layer of the description with its shapes.
 
-    ``kind`` is ``conv``, ``linear``, ``maxpool``, ``global_sum``, ``threshold``, ``add`` or ``concat``; ``stage`` its stage, or the exit
-    whose head or gate head (``head``) it is in. It reads the layers called ``inputs`` (:data:`IMAGE`: the images), ``source`` of
-    ``in_bits`` (those of an addition or concatenation but the first are of ``others``, (bits, signed), and of the latter of ``more``
+    ``kind`` is ``conv``, ``linear``, ``maxpool``, ``global_sum``, ``threshold``, ``add``, ``concat`` or ``upsample``; ``stage`` its stage,
+    or the exit whose head or gate head (``head``) it is in. It reads the layers called ``inputs`` (:data:`IMAGE`: the images), ``source``
+    of ``in_bits`` (those of an addition or concatenation but the first are of ``others``, (bits, signed), and of the latter of ``more``
     channels); its output is ``target`` of ``out_bits``. ``acc_bits`` is the width, by data types alone, of the sum before the thresholds
-    (0 for ``maxpool`` and ``concat``); where ``activation`` is false that sum is the output.
+    (0 for :data:`PASSING` kinds); where ``activation`` is false that sum is the output.
     ``sum_bits`` is its width as the RTL has it, narrower where the weights are known. ``kernel``, ``pad`` and ``stride``, each (of the
-    height, of the width), are 1, 0 and 1 where they mean nothing, ``weight_bits`` 0. ``binary``: weights are -1 and 1, which FINN and most
-    units take as two of 2 bits. ``depthwise``: each output is known to be of the input of its own number alone, all other weights being 0.
-    ``finn_because`` is why the layer may be made of
+    height, of the width), are 1, 0 and 1 where they mean nothing, ``factor``, times that an upsampling repeats rows and columns, 1,
+    ``weight_bits`` 0. ``binary``: weights are -1 and 1, which FINN and most units take as two of 2 bits. ``depthwise``: each
+    output is known to be of the input of its own number alone, all other weights being 0. ``finn_because`` is why the layer may be made of
     FINN's units alone; empty where it may have a body of ours. ``exchangeable``: its weights and thresholds may be exchanged.
     ``constants`` are its integers, where they are known.
     """
@@ -75,6 +79,7 @@ class Layer:
     kernel: Pair = (1, 1)
     pad: Pair = (0, 0)
     stride: Pair = (1, 1)
+    factor: Pair = (1, 1)
     weight_bits: int = 0
     binary: bool = False
     depthwise: bool = False

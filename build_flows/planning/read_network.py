@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from build_flows.planning.constants import Constants
-from build_flows.planning.network import IMAGE, Layer, Network, NetworkError, Pair, Shape, each_layer, ended_by, fused
+from build_flows.planning.network import IMAGE, PASSING, Layer, Network, NetworkError, Pair, Shape, each_layer, ended_by, fused
 
 __all__ = ["from_meta", "read_network"]
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-KINDS = ("conv", "linear", "maxpool", "global_sum", "threshold", "add", "concat")
+KINDS = ("conv", "linear", "maxpool", "global_sum", "threshold", "add", "concat", "upsample")
 VERSIONS = (1, 2)
 MOST = 4
 """Tensors that a cut may have: as many gates hold one."""
@@ -154,7 +154,7 @@ def _part(
     where, head = f"{part}[{stage}]", part != "stages"
     layers: list[Layer] = []
     for number, item in enumerate(_field(raw, "layers", list, where)):
-        if layers and not layers[-1].activation and layers[-1].kind not in ("maxpool", "concat"):
+        if layers and not layers[-1].activation and layers[-1].kind not in PASSING:
             raise NetworkError(f"{layers[-1].name} has no thresholds, so it must be the last layer of a head")
         name = _field(item, "name", str, f"{where}.layers[{number}]")
         if name in names:
@@ -164,10 +164,12 @@ def _part(
         for other in inputs:
             if other not in known:
                 raise NetworkError(f"{name}: inputs must be of {', '.join(known)}, not {other!r}")
+        if plain and item.get("kind") == "upsample":
+            raise NetworkError(f"{name}: a file of version 1 has no layer of kind upsample")
         layer = _layer(_Fields(item, name), name, [known[other] for other in inputs], stage, head, shapes)
         layers.append(replace(layer, inputs=tuple(inputs)))
         known[name] = _State(layer.target, layer.out_bits, layer.out_signed)
-    if not head and layers and not layers[-1].activation and layers[-1].kind not in ("maxpool", "concat"):
+    if not head and layers and not layers[-1].activation and layers[-1].kind not in PASSING:
         raise NetworkError(f"{layers[-1].name} has no thresholds, so it cannot be in a stage")
     return tuple(layers)
 
@@ -185,7 +187,7 @@ def _layer(fields: _Fields, name: str, given: Sequence[_State], stage: int, head
         raise NetworkError(f"{name}: inputs must be of one type")
     state = given[0]
     source, weight_bits, target, binary = state.shape, 0, state.shape, False
-    kernel, stride, pad = (1, 1), (1, 1), (0, 0)
+    kernel, stride, pad, factor = (1, 1), (1, 1), (0, 0), (1, 1)
     if kind in ("conv", "linear"):
         weight_bits = fields.integer("weight_bits", 1, 8)
         binary, weight_bits = weight_bits == 1, max(2, weight_bits)
@@ -206,15 +208,20 @@ def _layer(fields: _Fields, name: str, given: Sequence[_State], stage: int, head
         target = Shape(1, 1, _outputs(fields, name, shapes, (source.values,)))
     elif kind == "global_sum":
         target = Shape(1, 1, source.channels)
+    elif kind == "upsample":
+        factor = fields.pair("factor", 1)
+        if factor == (1, 1):
+            raise NetworkError(f"{name}: factor must be above 1 for rows or for columns, not 1 for both")
+        target = Shape(source.height * factor[0], source.width * factor[1], source.channels)
     elif kind == "concat":
         target = Shape(source.height, source.width, sum(state.shape.channels for state in given))
     terms = {"conv": kernel[0] * kernel[1] * source.channels, "linear": source.values, "global_sum": source.pixels}.get(kind, 1)
     acc_bits = _added_bits(given) if kind in ("add", "threshold") else _sum_bits(terms, state, weight_bits)
-    acc_bits = 0 if kind in ("maxpool", "concat") else acc_bits
+    acc_bits = 0 if kind in PASSING else acc_bits
     activation = "thresholds" in fields.raw
     if kind in ("threshold", "add") and not activation:
         raise NetworkError(f"{name}: a layer of kind {kind} must have thresholds")
-    if kind in ("maxpool", "concat"):
+    if kind in PASSING:
         out_bits, out_signed = state.bits, state.signed
     elif activation:
         out_bits, out_signed = fields.integer("out_bits", 1, 8), fields.boolean("out_signed")
@@ -223,7 +230,8 @@ def _layer(fields: _Fields, name: str, given: Sequence[_State], stage: int, head
     return Layer(
         name=name, kind=kind, stage=stage, head=head, source=source, target=target, in_bits=state.bits, in_signed=state.signed,
         out_bits=out_bits, out_signed=out_signed, acc_bits=acc_bits, sum_bits=acc_bits, activation=activation, kernel=kernel,
-        pad=pad, stride=stride, weight_bits=weight_bits, binary=binary, others=tuple((other.bits, other.signed) for other in given[1:]),
+        pad=pad, stride=stride, factor=factor, weight_bits=weight_bits, binary=binary,
+        others=tuple((other.bits, other.signed) for other in given[1:]),
         more=tuple(other.shape.channels for other in given[1:]) if kind == "concat" else (),
     )
 

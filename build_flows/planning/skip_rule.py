@@ -52,6 +52,8 @@ def beats_needed(unit: Hardware, layers: Sequence[Layer]) -> Beats | None:
     if unit.op == "MVAU_rtl":
         pixels = layer.target.pixels
         return -(-beats * pixels // unit.out_beats) * (unit.in_beats // pixels)
+    if unit.op == "Upsample_rtl":
+        return _repeated(layer, unit)
     if unit.op == "FMPadding_rtl":
         return _padded(layer, unit)
     if unit.op in ("ConvolutionInputGenerator_rtl", "MaxPool_rtl", "PixelPool_rtl", "StaticConv_rtl", "SharedConv_rtl"):
@@ -66,6 +68,15 @@ def _padded(layer: Layer, unit: Hardware) -> Beats:
     real = ((rows >= layer.pad[0]) & (rows < height - layer.pad[0]) & (columns >= layer.pad[1]) & (columns < width - layer.pad[1]))
     each = unit.in_beats // layer.source.pixels
     found: Beats = np.cumsum(np.repeat(real, each))
+    return found
+
+
+def _repeated(layer: Layer, unit: Hardware) -> Beats:
+    """Of an upsampling: what it gives for the first time comes as it is taken, and is there when it is repeated."""
+    (down, across), folds = layer.factor, unit.in_beats // layer.source.pixels
+    rows, columns = np.divmod(np.arange(layer.target.pixels), layer.target.width)
+    first = (rows // down * layer.source.width + columns // across) * folds + 1
+    found: Beats = np.maximum.accumulate((first[:, None] + np.arange(folds)).ravel())
     return found
 
 

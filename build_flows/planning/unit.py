@@ -12,7 +12,7 @@ HANDOVER = 2
 
 SUFFIXES = {
     "padding": "_pad", "window": "_swg", "mvau": "_mvau", "threshold": "_thr", "maxpool": "", "global_sum": "", "add": "", "concat": "",
-    "static": "", "shared": "", "pixel_pool": "",
+    "upsample": "", "static": "", "shared": "", "pixel_pool": "",
 }
 """What the name of a unit of each kind ends in, after its layer's; a converter has ``_dwc`` after the name of the unit it feeds."""
 
@@ -89,7 +89,8 @@ class Unit:
     """One hardware unit of a layer.
 
     ``kind`` is ``padding``, ``window``, ``converter``, ``mvau``, ``threshold``, ``maxpool``, ``global_sum``, ``add`` (of streams that are
-    ``in_bits`` wide, and others of as many values), ``concat``, ``static``, ``shared`` or ``pixel_pool``; ``folding`` holds the unit's own
+    ``in_bits`` wide, and others of as many values), ``concat``, ``upsample``, ``static``, ``shared`` or
+    ``pixel_pool``; ``folding`` holds the unit's own
     keys of :class:`Fold` as far as it has them. Streams are ``in_bits`` and ``out_bits`` wide, ``in_beats`` and ``out_beats`` beats a
     frame; ``cycles`` is the frame interval. ``model`` is what the cost model
     knows it as (a window that hands out whole windows is ``window_parallel``, a converter ``converter_up``, ``converter_serial`` or

@@ -18,6 +18,7 @@ from hw.proofs import (
     stream_fork,
     stream_reader,
     stream_writer,
+    upsample,
 )
 from hw.proofs import decision as exit_decision
 from hw.proofs import merge as exit_merge
@@ -27,8 +28,8 @@ __all__ = ["PROOFS", "Harness", "Proof"]
 
 PROOFS: dict[str, Proof] = {
     proof.name: proof
-    for module in (stream_fork, stream_add, static_conv, shared_conv, pixel_pool, offer_hold, skid, admission, frame_gate, gate_group,
-                   result_queue, exit_merge, exit_decision, register_bridge, reset_guard, core, stream_reader, stream_writer)
+    for module in (stream_fork, stream_add, static_conv, shared_conv, pixel_pool, upsample, offer_hold, skid, admission, frame_gate,
+                   gate_group, result_queue, exit_merge, exit_decision, register_bridge, reset_guard, core, stream_reader, stream_writer)
     for proof in module.PROOFS
 }
 """Every proof by its name, ``unit/variant``."""

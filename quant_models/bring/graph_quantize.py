@@ -21,6 +21,7 @@ from torch import Tensor, fx, nn
 
 from quant_models.bring.importing import Seen
 from quant_models.bring.own import run_network
+from quant_models.bring.repeats import as_repeats
 from quant_models.errors import QuantModelError
 from quant_models.training.evaluate import images_of
 
@@ -67,6 +68,7 @@ def quantised(seeing: Seeing, weight_bits: int, act_bits: int) -> Seeing:
         told = " ".join(str(error).split())[:200]
         raise QuantModelError(f"its forward cannot be traced: {type(error).__name__}: {told}; allowed: one that does not depend on values "
                               "or shapes of its input") from error
+    as_repeats(graph)
     outputs = next(node for node in graph.graph.nodes if node.op == "output").args[0]
     if not isinstance(outputs, tuple | list):
         raise QuantModelError("its forward gives one tensor, not a tuple of logits, one for each exit: exits are needed")
@@ -142,6 +144,10 @@ def calibrate(network: Seeing, images: np.ndarray, *, bias_correction: bool) -> 
     with torch.no_grad(), calibration_mode(network):
         for x in batches:
             network(x)
+    for part in network.modules():
+        # Of a quantiser that several activations share, Brevitas keeps the state twice, and leaves it observing for good.
+        if hasattr(part, "observer_only"):
+            part.observer_only = False
     if bias_correction:
         with torch.no_grad(), bias_correction_mode(network):
             for x in batches:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sim.golden.errors import GoldenError
 
-__all__ = ["Size", "both", "conv", "exact_type", "global_sum", "linear", "maxpool", "threshold"]
+__all__ = ["Size", "both", "conv", "exact_type", "global_sum", "linear", "maxpool", "threshold", "upsample"]
 
 Array = npt.NDArray[Any]
 Size = int | tuple[int, int]
@@ -90,6 +90,13 @@ def maxpool(x: Array, kernel: Size, stride: Size) -> Array:
             part = x[:, row : row + (height - 1) * down + 1 : down, column : column + (width - 1) * across + 1 : across]
             result = part.copy() if result is None else np.maximum(result, part, out=result)
     assert result is not None
+    return result
+
+
+def upsample(x: Array, factor: Size) -> Array:
+    """Each pixel of ``x [n, h, w, c]`` repeated: ``factor`` times along rows and along columns alike, or (rows, columns) times."""
+    down, across = both(factor)
+    result: Array = x.repeat(down, axis=1).repeat(across, axis=2)
     return result
 
 

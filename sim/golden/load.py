@@ -91,10 +91,12 @@ class _Reader:
         kind = _field(entry, "kind", str, where)
         if kind not in KINDS:
             raise GoldenError(f"{where}: kind must be one of {', '.join(KINDS)}, not {kind!r}")
+        if kind == "upsample" and self.version == 1:
+            raise GoldenError(f"{where}: a file of version 1 has no layer of kind upsample")
         inputs = self.inputs(entry, kind, known, where)
         known.append(name)
         sizes: dict[str, Any] = {}
-        for key in {"conv": ("kernel", "pad", "stride"), "maxpool": ("kernel", "stride")}.get(kind, ()):
+        for key in {"conv": ("kernel", "pad", "stride"), "maxpool": ("kernel", "stride"), "upsample": ("factor",)}.get(kind, ()):
             sizes[key] = _size(entry, key, where)
             if min(layers.both(sizes[key])) < (0 if key == "pad" else 1):
                 raise GoldenError(f"{where}: {key} must be positive, not {entry[key]}")
@@ -107,7 +109,7 @@ class _Reader:
             if weight is not None and entry.get("weight_bits") == 1 and not (abs(weight) == 1).all():
                 wrong = int(weight[abs(weight) != 1][0])
                 raise GoldenError(f"{where}: weights of weight_bits 1 must be -1 or 1, not {wrong}")
-        if kind in ("maxpool", "concat"):
+        if kind in ("maxpool", "concat", "upsample"):
             return Layer(name=name, kind=kind, inputs=inputs, **sizes)
         if kind == "linear" and outputs:
             return self._logits(entry, name, inputs, weight, outputs, where)

@@ -14,7 +14,7 @@ __all__ = ["IMAGE", "KINDS", "GoldenNet", "Layer"]
 
 Array = npt.NDArray[Any]
 
-KINDS = ("conv", "linear", "maxpool", "global_sum", "threshold", "add", "concat")
+KINDS = ("conv", "linear", "maxpool", "global_sum", "threshold", "add", "concat", "upsample")
 IMAGE = "image"
 """What layers that read the images name as their input."""
 
@@ -24,7 +24,8 @@ _CHUNK_VALUES = 1 << 22
 @dataclass(frozen=True, kw_only=True)
 class Layer:
     """One layer, which reads the outputs of ``inputs``: names of layers, or :data:`IMAGE`. ``steps`` (thresholds, int64 ``[c, n]``) or
-    ``bias`` (int64 ``[classes]``) follow the accumulation; max pools and concatenations have neither."""
+    ``bias`` (int64 ``[classes]``) follow the accumulation; max pools, concatenations and
+    upsamplings, which repeat each pixel ``factor`` times, have neither."""
 
     name: str
     kind: str
@@ -32,6 +33,7 @@ class Layer:
     kernel: layers.Size = 1
     stride: layers.Size = 1
     pad: layers.Size = 0
+    factor: layers.Size = 1
     weight: Array | None = None
     steps: Array | None = None
     out_min: int = 0
@@ -43,6 +45,8 @@ class Layer:
         x = given[0]
         if self.kind == "maxpool":
             return layers.maxpool(x, self.kernel, self.stride)
+        if self.kind == "upsample":
+            return layers.upsample(x, self.factor)
         if self.kind == "concat":
             return np.concatenate(given, axis=-1)
         if self.kind == "global_sum":
@@ -165,6 +169,9 @@ class GoldenNet:
                     (size + 2 * pad - kernel) // stride + 1 for size, pad, kernel, stride in
                     zip((h, w), *map(layers.both, (layer.pad, layer.kernel, layer.stride)), strict=True)
                 )
+            if layer.kind == "upsample":
+                down, across = layers.both(layer.factor)
+                h, w = h * down, w * across
             if layer.kind == "conv" and layer.weight is not None:
                 largest = max(largest, h * w * int(np.prod(layer.weight.shape[1:])))
             sizes[layer.name] = (h, w)

@@ -190,6 +190,33 @@ class HandedOn(Net):
         return self.early[0](near), self.early[1](both), self.last(self.onward[4](late))
 
 
+class DownAndUp(Net):
+    """Down to a column of three pixels, where the exit leaves, and up again beside the first layer's map, which goes past the exit."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        begun = self.begin[0](self.pixels(x))
+        deep = self.begin[1](begun)
+        up = nn.functional.interpolate(self.onward[1](self.onward[0](deep)), size=begun.shape[-2:], mode="nearest")
+        return self.early(deep), self.last(self.onward[2](torch.cat([up, self.onward[1](begun)], 1)))
+
+
+class OfAll(nn.Module):
+    """What a pixel of the whole map's mean gives, added to every pixel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.all = nn.Sequential(nn.AdaptiveAvgPool2d(1), both(5), conv(channels, channels, 1))
+        self.same, self.behind = both(), relu()
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.behind(nn.functional.interpolate(self.same(self.all(x)), size=SHAPE[:2]) + self.same(x))
+        return found
+
+
+def up(*factor: int) -> nn.Module:
+    return nn.Upsample(scale_factor=factor, mode="nearest")
+
+
 def logits(size: int) -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), qnn.QuantLinear(
         size, CLASSES, bias=True, weight_quant=Int8WeightPerTensorFloat, weight_bit_width=4, bias_quant=Int16Bias))
@@ -222,6 +249,11 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
         first(), nn.ModuleList([logits(120), nn.Sequential(conv(8, 3), relu(), logits(90))]),
         nn.ModuleList([nn.Sequential(conv(4, 4), relu()), nn.Sequential(conv(4, 4), relu()), both(), relu(),
                        nn.Sequential(conv(4, 3), relu())]), logits(90)),
+    "down and up": lambda: DownAndUp(
+        nn.ModuleList([first(), nn.Sequential(nn.MaxPool2d((2, 5)), conv(4, 6), relu())]), nn.Sequential(up(1, 3), logits(54)),
+        nn.ModuleList([conv(6, 3, 1), both(), nn.Sequential(conv(7, 4), relu())]), logits(120)),
+    "of all pixels": lambda: Net(nn.Sequential(first(), OfAll(4)), logits(120), nn.Sequential(up(3, 2), conv(4, 3, 3, 2), relu()),
+                                 gap(3)),
     "pooled first": lambda: Net(nn.Sequential(first(), nn.MaxPool2d(2)), logits(24), Block(4, 4, bits=5), logits(24)),
 }
 

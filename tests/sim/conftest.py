@@ -58,6 +58,11 @@ def pool(name: str, kernel: Any = 2, stride: Any = 2) -> dict[str, Any]:
     return {"name": name, "kind": "maxpool", "kernel": kernel, "stride": stride}
 
 
+def up(name: str, factor: Any) -> dict[str, Any]:
+    """A layer that repeats pixels."""
+    return {"name": name, "kind": "upsample", "factor": factor}
+
+
 def b_lenet(writer: Writer) -> dict[str, Any]:
     """The shape of b_lenet, with random numbers."""
     w = writer
@@ -133,13 +138,38 @@ def residual(writer: Writer) -> dict[str, Any]:
     }
 
 
+def unet(writer: Writer) -> dict[str, Any]:
+    """Version 2: a map made small and large again, beside itself; in a head a pixel becomes a map of 3x2."""
+    w = writer
+
+    def reads(layer: dict[str, Any], *inputs: str) -> dict[str, Any]:
+        return {**layer, "inputs": list(inputs)}
+
+    return {
+        "version": 2, "name": "unet", "classes": 3, "input": {"height": 6, "width": 4, "channels": 2, "bits": 8, "signed": False},
+        "stages": [
+            {"layers": [reads(w.conv("stage0_conv0", 2, 3, 3, 1, 1, signed=True), "image"),
+                        reads(pool("stage0_pool0", [3, 2], [3, 2]), "stage0_conv0"),
+                        reads(up("stage0_up0", [3, 2]), "stage0_pool0"),
+                        reads({"name": "stage0_concat0", "kind": "concat"}, "stage0_up0", "stage0_conv0")]},
+            {"layers": [reads(up("stage1_up0", 2), "stage0_concat0"),
+                        reads(w.conv("stage1_conv0", 6, 2, 3, 0, 1, signed=True), "stage1_up0")]},
+        ],
+        "heads": [
+            {"layers": [reads(pool("head0_pool0", [6, 4], [6, 4]), "stage0_concat0"), reads(up("head0_up0", [3, 2]), "head0_pool0"),
+                        reads(w.logits("head0_fc0", 36, 3), "head0_up0")]},
+            {"layers": [reads(w.logits("head1_fc0", 120, 3), "stage1_conv0")]},
+        ],
+    }
+
+
 @pytest.fixture
 def golden_file(tmp_path: Path) -> Callable[..., Path]:
     """``golden_file("b_lenet", seed=0, edit=None)``: a random network's golden.npz; ``edit(meta, arrays)`` may spoil it first."""
 
     def make(kind: str, seed: int = 0, edit: Callable[[dict[str, Any], dict[str, Any]], None] | None = None) -> Path:
         writer = Writer(seed)
-        meta = {"b_lenet": b_lenet, "mixed": mixed, "oblong": oblong, "residual": residual}[kind](writer)
+        meta = {"b_lenet": b_lenet, "mixed": mixed, "oblong": oblong, "residual": residual, "unet": unet}[kind](writer)
         if edit is not None:
             edit(meta, writer.arrays)
         return writer.write(tmp_path / f"{kind}-{seed}.npz", meta)

@@ -8,8 +8,9 @@ from build_flows.finn_bridge.rtl_layers.static_conv import StaticConv_rtl
 from build_flows.finn_bridge.rtl_layers.stream_add import StreamAdd_rtl
 from build_flows.finn_bridge.rtl_layers.stream_concat import StreamConcat_rtl
 from build_flows.finn_bridge.rtl_layers.stream_fork import StreamFork_rtl
+from build_flows.finn_bridge.rtl_layers.upsample import Upsample_rtl
 
 __all__ = [
     "GlobalAccPool_rtl", "MaxPool_rtl", "PixelPool_rtl", "SharedConv_rtl", "StaticConv_rtl", "StreamAdd_rtl",
-    "StreamConcat_rtl", "StreamFork_rtl",
+    "StreamConcat_rtl", "StreamFork_rtl", "Upsample_rtl",
 ]

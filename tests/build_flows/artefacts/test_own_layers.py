@@ -1,6 +1,7 @@
 """Thresholds of a user's own layers, and what may be off by rounding."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,23 @@ def test_steps_as_far_as_a_layers_own_sums_go_are_found() -> None:
     assert mean.reach == 5 * 4 * 8
     both = layer(kind="linear", in_shape=(1, 1, 3), in_bits=4, in_signed=False, weight=np.array([[3, -2, -2]]))
     assert both.reach == 4 * 15
+
+
+def test_an_upsampling_gives_what_it_gets_and_is_of_version_2(tmp_path: Path) -> None:
+    plain = network()
+    up = layer(name="stage0_up0", kind="upsample", in_bits=2, out_shape=(2, 4, 1), factor=(1, 2), inputs=("stage0_conv0",), weight=None,
+               act_bits=0)
+    assert (up.out_bits, up.out_signed, up.reach) == (2, False, 0)
+    head = replace(plain.heads[0][0], in_shape=(2, 4, 1), weight=np.array([[1] * 8, [-1] * 8]), inputs=("stage0_up0",))
+    found = replace(plain, stages=((plain.stages[0][0], up),), heads=((head,),))
+    assert (plain.forks, found.forks) == (False, True)
+    write_golden(found, "mine", tmp_path / "golden.npz")
+    with np.load(tmp_path / "golden.npz") as arrays:
+        meta = json.loads(str(arrays["meta"]))
+    assert (meta["version"], meta["stages"][0]["layers"][1]) == (
+        2, {"name": "stage0_up0", "kind": "upsample", "inputs": ["stage0_conv0"], "factor": [1, 2]})
+    once = golden.load(tmp_path / "golden.npz").run(np.array([0, 1, 3, 9], np.uint8).reshape(1, 2, 2, 1))[0]
+    assert once[0, 0] == 2 * (np.rint(np.array([0, 1, 3, 9]) * 0.9 - 1.0).clip(0, 3).sum())
 
 
 def test_only_steps_on_a_rounding_boundary_are_loose() -> None:

@@ -10,11 +10,13 @@ from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 
-__all__ = ["Builder", "Op", "act", "affine", "avg", "clip", "conv", "fc", "flat", "local", "logits", "norm", "pad", "pool", "relu", "sign",
-           "turn", "two", "void", "write"]
+__all__ = ["ASYMMETRIC", "Builder", "Op", "act", "affine", "avg", "clip", "conv", "fc", "flat", "local", "logits", "norm", "pad",
+           "pool", "relu", "resize", "sign", "turn", "two", "void", "write"]
 
 QONNX = "qonnx.custom_op.general"
 CLASSES = 3
+ASYMMETRIC = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+"""What torch writes of nearest upsampling."""
 
 
 class Builder:
@@ -125,6 +127,17 @@ def local(kernel: tuple[int, int] = (2, 2), stride: tuple[int, int] = (2, 2), **
     return apply
 
 
+def resize(*factor: float, sizes: Sequence[int] = (), **attributes: Any) -> Op:
+    """A Resize by ``factor`` (of rows and columns, or all four), or to ``sizes``; as torch exports it unless ``attributes`` say
+    otherwise."""
+
+    def apply(b: Builder) -> None:
+        given = b.constant(sizes, np.int64) if sizes else b.constant([1, 1, *factor][-4:])
+        b.node("Resize", "", *(["", given] if sizes else [given]), **(attributes or ASYMMETRIC))
+
+    return apply
+
+
 def pad(*sides: int, value: float = 0, mode: str = "constant") -> Op:
     """Zeros above, on the left, below and on the right."""
     around = [0, 0, sides[0], sides[1], 0, 0, sides[2], sides[3]]
@@ -188,7 +201,8 @@ def write(
     def run(ops: Sequence[Op]) -> None:
         for op in ops:
             op(b)
-            if b.nodes[-1].op_type in ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "Pad", "Flatten", "Transpose"):
+            if b.nodes[-1].op_type in ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "Pad", "Flatten", "Transpose",
+                                       "Resize"):
                 # Sizes of maps are ONNX's to tell.
                 b.shape = _shape(b, shape)
 

@@ -36,6 +36,7 @@ from tests.build_flows.finn_bridge.small_graphs import (
     pad,
     pool,
     relu,
+    resize,
     sign,
     turn,
     write,
@@ -89,6 +90,14 @@ def test_1_bit_weights_and_activations(tmp_path: Path) -> None:
     """Of 2 bits before a convolution with padding, else of one: FINN's own thresholds say the same."""
     found = builds(tmp_path, (5, 4, 2), ((conv(4, bits=1), norm(1, -1, 0.5), sign()), HEAD, (conv(3, bits=1), sign(0.7)), HEAD))
     assert [chain[0].act_bits for chain in found.stages] == [2, 1]
+
+
+@pytest.mark.slow
+def test_upsamplings_on_all_ways(tmp_path: Path) -> None:
+    """In the trunk with a sign, behind a fork into a head, of one pixel, of the images, of two kinds behind each other."""
+    found = builds(tmp_path, (4, 3, 2), ((resize(1, 2), conv(4), resize(2, 1), act(signed=True)), (pool((8, 6)), resize(3, 2), *HEAD),
+                                         (resize(2, 3), resize(1, 2), conv(3), act()), (avg, resize(1, 2), act(), *HEAD)))
+    assert kinds(found) == ["upsample+conv+upsample", "upsample+upsample+conv", "maxpool+upsample+linear", "global_sum+upsample+linear"]
 
 
 def summed(b: Builder) -> None:

@@ -134,6 +134,37 @@ def test_errors_name_layer_field_and_value(changes, shapes, message):
         from_meta(meta(**changes), SHAPES | shapes)
 
 
+def _up(**changes):
+    """Version 2, the pool being an upsampling."""
+    found = meta(version=2)
+    up = {"name": "stage0_up0", "kind": "upsample", "factor": [2, 3], "inputs": ["stage0_conv0"], **changes}
+    found["stages"][0]["layers"][0]["inputs"] = ["image"]
+    found["stages"][0]["layers"][1] = up
+    found["heads"][0]["layers"][0]["inputs"] = ["stage0_up0"]
+    return found
+
+
+def test_an_upsampling_repeats_pixels():
+    up = from_meta(_up(), SHAPES | {"w1": (3, 10 * 18 * 5)}).layer("stage0_up0")
+    assert (up.source, up.target, up.factor) == (Shape(5, 6, 5), Shape(10, 18, 5), (2, 3))
+    assert (up.in_bits, up.out_bits, up.out_signed, up.acc_bits, up.activation, up.macs) == (4, 4, False, 0, False, 0)
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"factor": 0}, "stage0_up0: factor must be an integer at least 1, or a list of two, not 0"),
+    ({"factor": 1}, "stage0_up0: factor must be above 1 for rows or for columns, not 1 for both"),
+    ({"inputs": ["stage0_conv0", "stage0_conv0"]}, "stage0_up0: inputs must be one, not 2"),
+])
+def test_what_is_no_upsampling_is_told(changes, message):
+    with pytest.raises(NetworkError, match=message):
+        from_meta(_up(**changes), SHAPES)
+
+
+def test_version_1_has_no_upsampling():
+    with pytest.raises(NetworkError, match="stage0_up0: a file of version 1 has no layer of kind upsample"):
+        from_meta(_up() | {"version": 1}, SHAPES)
+
+
 def test_an_unknown_layer_is_told():
     with pytest.raises(NetworkError, match="no layer is called 'x'; known are stage0_conv0, stage0_pool0, head0_fc0"):
         from_meta(meta(), SHAPES).layer("x")

@@ -12,10 +12,11 @@ from build_flows.planning.skip_rule import beats_needed, skip_depths
 from hw.layers.shared_conv import SharedConv
 from hw.layers.shared_shape import SharedShape
 from hw.layers.static_conv import StaticConv
+from hw.layers.upsample import Upsample
 from hw.netlist import Layer as Hardware
 from hw.netlist import Netlist, Stream
 from tests import toy
-from tests.build_flows.planning.test_network import conv, logits, network
+from tests.build_flows.planning.test_network import conv, logits, network, plain
 from tests.hw.layers.static_cases import parameters
 
 PLAIN = toy.build(None)
@@ -103,6 +104,18 @@ def test_shared_units_need_no_more_than_the_formula_says() -> None:
     for beats in (5, 6, 8, 9):
         dut = SharedConv(shape, weights=np.zeros((1, 3, 3, 1), int).tolist(), thresholds=[[2]], out_bits=1, behavioural=True)
         assert _count(dut, beats) >= (needed <= beats).sum(), beats
+
+
+@pytest.mark.parametrize(("factor", "pe"), [((2, 2), 4), ((3, 1), 2), ((1, 2), 1)])
+def test_upsamplings_need_what_the_formula_says(factor: tuple[int, int], pe: int) -> None:
+    source = network([[conv("a", "image"), plain("u", "upsample", "a", factor=list(factor))]], [[logits("x", "a")]]).layer("u")
+    small = replace(source.source, height=2, width=3)
+    whole = replace(source, source=small, target=replace(small, height=2 * factor[0], width=3 * factor[1]))
+    frame = 6 * 4 // pe
+    needed = beats_needed(unit("u", "Upsample_rtl", frame, frame * factor[0] * factor[1]), [whole])
+    assert needed is not None
+    for beats in (0, 1, frame // 2, frame - 1, frame):
+        assert _count(Upsample(2, 3, 4, pe, 1, factor), beats) == (needed <= beats).sum(), beats
 
 
 def region(*, op: str = "StaticConv_rtl", inner: bool = False) -> Netlist:

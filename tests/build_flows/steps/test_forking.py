@@ -54,7 +54,7 @@ def make():
 @pytest.mark.parametrize(("name", "cycles"), [("blocks on both sides", 200), ("across blocks", 60), ("from the images", 60),
                                               ("in a head", 100), ("of three", 40), ("side by side", 60),
                                               ("two exits at one place", 60), ("spanned by a skip", 60),
-                                              ("dense of two scales", 60), ("handed on", 60)])
+                                              ("dense of two scales", 60), ("handed on", 60), ("down and up", 60), ("of all pixels", 200)])
 def test_the_rtl_is_the_golden_model(name: str, cycles: int, tmp_path: Path, model_cache: Path) -> None:
     draw = np.random.default_rng(1)
     np.savez(tmp_path / "images.npz", **{

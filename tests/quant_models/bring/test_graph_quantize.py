@@ -89,6 +89,40 @@ def test_both_paths_of_a_sum_have_one_scale_and_logits_whole_biases():
     assert all(head.bias_quant.is_quant_enabled and head.quant_weight().scale.numel() == 1 for head in heads)
 
 
+class Up(Float):
+    """Down, up by a module or a function, and beside what came in."""
+
+    def __init__(self, beside=True):
+        super().__init__()
+        self.beside, self.up, self.merge = beside, nn.Upsample(scale_factor=2), nn.Conv2d(12, 6, 3, padding=1)
+
+    def forward(self, x):
+        x = functional.relu(self.stem(x))
+        y = functional.relu(self.inner(functional.max_pool2d(x, 2)))
+        up = self.up(y) if self.beside else functional.interpolate(y, scale_factor=2.0)
+        z = functional.relu(self.merge(torch.cat([up, x], 1)))
+        return self.early(y.flatten(1)), self.last(functional.adaptive_avg_pool2d(z, 1).flatten(1))
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_what_stands_side_by_side_is_of_one_quantiser_and_on_its_steps(beside):
+    """An upsampling between them or not: nothing else is quantised there, and calibration leaves none without rounding."""
+    found = quantised(Seeing(Up(beside).eval(), seen_pixels(1, 255)), 4, 4)
+    calibrate(found, IMAGES, bias_correction=False)
+    seen = []
+
+    def watch(module, args, result):
+        seen.append(args[0])
+
+    hook = found.network.merge.register_forward_hook(watch)
+    answers(found)
+    hook.remove()
+    steps = seen[0].value / seen[0].scale
+    assert (seen[0].signed, float(seen[0].bit_width), seen[0].scale.numel()) == (False, 4.0, 1)
+    assert torch.allclose(steps, steps.round(), atol=1e-4)
+    assert len(steps.round().unique()) > 8
+
+
 def test_weights_go_into_the_same_module_made_anew():
     found = quantised(Seeing(made(), seen_pixels(1, 255)), 4, 4)
     calibrate(found, IMAGES, bias_correction=True)

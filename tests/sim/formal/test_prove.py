@@ -113,7 +113,7 @@ def test_names():
     assert [proof.name for proof in select(["stream_fork/2 outputs"])] == ["stream_fork/2 outputs"]
     assert {proof.unit for proof in select(["frame_gate", "stream_fork"])} == {"frame_gate", "stream_fork"}
     units = ("accelerator_core, admission, exit_decision, exit_merge, frame_gate, gate_group, offer_hold, pixel_pool, register_bridge, "
-             "reset_guard, result_queue, shared_conv, skid, static_conv, stream_add, stream_fork, stream_reader, stream_writer")
+             "reset_guard, result_queue, shared_conv, skid, static_conv, stream_add, stream_fork, stream_reader, stream_writer, upsample")
     with pytest.raises(ProofError, match=f"there is no proof of 'nix'; there are {units}"):
         select(["nix"])
     with pytest.raises(ProofError, match="depth must be at least 1, not 0"):

@@ -33,6 +33,19 @@ def test_files_that_do_not_fit(golden_file, edit, message):
         load(path)
 
 
+@pytest.mark.parametrize(("edit", "message"), [
+    (lambda meta, arrays: _layer(meta, "stages", 0, 2).pop("factor"), "layer stage0_up0 lacks 'factor'"),
+    (lambda meta, arrays: _layer(meta, "stages", 0, 2).update(factor=[2, 0]), r"layer stage0_up0: factor must be positive, not \[2, 0\]"),
+    (lambda meta, arrays: _layer(meta, "stages", 0, 2).update(factor=1.5), "layer stage0_up0: factor must be int, not 1.5"),
+    (lambda meta, arrays: _layer(meta, "stages", 0, 2).update(inputs=["stage0_conv0", "stage0_pool0"]),
+     "layer stage0_up0: inputs must name one layer, not 2"),
+    (lambda meta, arrays: meta.update(version=1), "layer stage0_up0: a file of version 1 has no layer of kind upsample"),
+])
+def test_upsamplings_that_do_not_fit(golden_file, edit, message):
+    with pytest.raises(GoldenError, match=message):
+        load(golden_file("unet", edit=edit))
+
+
 def test_never_unpickles(tmp_path):
     path = tmp_path / "evil.npz"
     np.savez(path, meta=np.array([{"a": object}], dtype=object))

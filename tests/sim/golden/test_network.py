@@ -19,6 +19,9 @@ def plain_layer(entry, arrays, x, *others):
     weight = arrays[entry["weight"]].tolist() if "weight" in entry else None
     if kind == "concat":
         return [[[value for item in (x, *others) for value in item[r][c]] for c in range(width)] for r in range(height)]
+    if kind == "upsample":
+        down, across = both(entry["factor"])
+        return [[x[r // down][c // across] for c in range(width * across)] for r in range(height * down)]
     if kind == "maxpool":
         (tall, wide), (down, across) = both(entry["kernel"]), both(entry["stride"])
         return [[[max(x[r + i][c + j][ch] for i in range(tall) for j in range(wide)) for ch in range(channels)]
@@ -92,12 +95,13 @@ def test_every_layer_equals_plain_integers(golden_file, seed):
             assert values[index].tolist() == expected[name][0][0]
 
 
-def test_what_forks_and_joins_equals_plain_integers(golden_file):
-    path = golden_file("residual")
-    images = np.random.default_rng(4).integers(0, 256, (6, 6, 5, 2), dtype=np.uint8)
+@pytest.mark.parametrize(("network", "width", "layer"), [("residual", 5, "stage1_add0"), ("unet", 4, "stage1_conv0")])
+def test_what_forks_and_joins_equals_plain_integers(golden_file, network, width, layer):
+    path = golden_file(network)
+    images = np.random.default_rng(4).integers(0, 256, (6, 6, width, 2), dtype=np.uint8)
     collected = {}
     logits = load(path).run(images, collect=collected)
-    assert len(np.unique(collected["stage1_add0"])) > 3
+    assert len(np.unique(collected[layer])) > 3
     for index, image in enumerate(images):
         expected = plain_run(path, image)
         assert set(expected) == set(collected)

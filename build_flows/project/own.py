@@ -70,12 +70,8 @@ def impossible_own(config: Config) -> Iterator[tuple[str, Any, str]]:
     if config.import_.factory is not None and config.import_.mapping is not None:
         yield "import.mapping", config.import_.mapping, "what a factory returns has the layers already; allowed: unset"
     yield from _impossible_training(config)
-    if config.calibrate.mean_cost is not None:
-        yield "calibrate.mean_cost", config.calibrate.mean_cost, "costs are those of presets; allowed: another target"
     if config.build.mode == "subnet":
         yield "build.mode", "subnet", "only presets are cut; allowed: any other mode"
-    if config.build.exchangeable_heads:
-        yield "build.exchangeable_heads", True, "only presets have exchangeable heads; allowed: false or unset"
 
 
 def _impossible_training(config: Config) -> Iterator[tuple[str, Any, str]]:

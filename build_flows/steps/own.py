@@ -18,6 +18,7 @@ from build_flows.steps.metrics import write_metrics
 from build_flows.steps.own_module import TRAINING, WEIGHTS, OwnModule, key_of, module_named, own_module, refuse_misfit, user_module
 from build_flows.steps.own_source import own_source
 from build_flows.steps.threads import set_threads
+from hw.exits.decision import BIAS_BITS
 from sim import golden
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ Logits = Sequence[npt.NDArray[Any]]
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Which network: its ``module``, the project's ``name``, and how many ``exits`` it has; whether activations of -1 and 1 become
-    ``bits``, which FINN's own matrix unit does not take; and the images that measure it."""
+    ``bits``, which FINN's own matrix unit does not take, and whether heads are ``exchangeable``; and the images that measure it."""
 
     data: DataSettings
     held: Held
@@ -48,6 +49,7 @@ class Settings:
     exits: int
     threads: int
     bits: bool
+    exchangeable: bool
 
 
 def step(project: "Project", trained: Mapping[str, Path] | None = None) -> Step:
@@ -61,6 +63,7 @@ def step(project: "Project", trained: Mapping[str, Path] | None = None) -> Step:
         settings=Settings(
             data=data_settings(project), held=held_out(project), module=own_module(project), name=project.name,
             exits=len(config.exits), threads=config.train.threads, bits=config.build.layers == "fused",
+            exchangeable=config.exchangeable,
         ),
         named={"data": data_named(project), **module_named(project)},
     )
@@ -134,7 +137,7 @@ def _from_qonnx(
     from build_flows.finn_bridge.run_qonnx import run_qonnx
 
     try:
-        network = read_qonnx(inputs["qonnx"], bits=chosen.bits)
+        network = read_qonnx(inputs["qonnx"], bits=chosen.bits, exchangeable=chosen.exchangeable)
         _fits(chosen, work, network, data)
         found = run_qonnx(inputs["qonnx"], images[:EXECUTED], network.fed, channels_last=network.channels_last)
     except CompileError as error:
@@ -154,7 +157,7 @@ def _from_factory(
         module = user_module(chosen.module, work, inputs.get(WEIGHTS, inputs.get("weights")), data)
         exported = work.folder / "exported.onnx"
         export_own(module, data.shape, exported)
-        network = read_qonnx(exported, bits=chosen.bits)
+        network = read_qonnx(exported, bits=chosen.bits, exchangeable=chosen.exchangeable)
         exported.unlink()
         _fits(chosen, work, network, data)
         found = float_logits(module, images, network.fed, bare=network.cut)
@@ -168,6 +171,22 @@ def _fits(chosen: Settings, work: Work, network: OwnNetwork, data: "Dataset") ->
     for note in network.notes:
         work.ui.info(note)
     refuse_misfit(chosen.exits, work, network, data)
+    if chosen.exchangeable:
+        _refuse_biases(network, work)
+
+
+def _refuse_biases(network: OwnNetwork, work: Work) -> None:
+    """Raise :class:`ConfigError` for biases of logits that an exchangeable head has no room for."""
+    limit = 1 << (BIAS_BITS - 1)
+    for k, head in enumerate(network.heads):
+        assert head[-1].bias is not None
+        most = int(head[-1].bias[np.argmax(abs(head[-1].bias))])
+        if not -limit <= most < limit:
+            raise ConfigError(
+                f"{work.file}: build.exchangeable_heads = true: {head[-1].node} (exit {k}) has a bias of {most} units of its logits, and "
+                f"exchangeable heads have biases of {BIAS_BITS} bits; allowed: {-limit} to {limit - 1}, of larger units (scales of its "
+                "weights or inputs)"
+            )
 
 
 def _measure(logits: npt.NDArray[np.int64], scale: float, labels: npt.NDArray[np.int64]) -> dict[str, float]:

@@ -101,10 +101,6 @@ def test_a_network_of_ones_own_has_any_number_of_exits_and_no_layout() -> None:
             'build.mode = "subnet": only presets are cut; allowed: any other mode',
         ),
         (
-            "[[exits]]", "[build]\nexchangeable_heads = true\n[[exits]]",
-            "build.exchangeable_heads = true: only presets have exchangeable heads; allowed: false or unset",
-        ),
-        (
             "accuracy_loss = 1.0",
             "shares = [0.5, 0.2]",
             "calibrate.shares = [0.5, 0.2]: allowed: 1 values, one for each exit but the last, not 2",

@@ -1,7 +1,7 @@
 """What a network computes for a sample, layer by layer and exit by exit, whoever it is from: of the integers that are built.
 
-Convolutions count what a full window at every output place takes, padding included, as the hardware computes it; one each of whose outputs is known
-to be of one input counts that input alone. Pools, sums and activations have no multiply-accumulates.
+Convolutions count what a full window at every output place takes, padding included, as the hardware computes it; one each of whose
+outputs is known to be of one input counts that input alone. Pools, sums and activations have no multiply-accumulates.
 """
 
 from build_flows.planning.network import Layer, Network

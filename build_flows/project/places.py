@@ -21,10 +21,9 @@ UNFILLED = "FILL-IN.npz"
 
 ARTEFACTS = (
     "agreement.json", "bitstream", "checkpoint.safetensors", "cosim.json", "dataflow.onnx", "evaluation", "evaluation.html",
-    "evaluation.json", "exits.json", "folding.toml", "golden.npz", "metrics.json", "model.onnx", "netlist.json", "open", "package",
-    "plan-open.zip", "plan-vivado.zip", "profile", "profile.html", "profile.json", "report.html", "resources.json",
-    "rtl", "sim.json", "sizing.json", "subnet.safetensors", "synthesis.json", "tradeoff.json",
-    "training.json", "vivado", "weights.safetensors",
+    "evaluation.json", "exits.json", "folding.toml", "golden.npz", "metrics.json", "model.onnx", "netlist.json", "network.onnx", "open",
+    "package", "plan-open.zip", "plan-vivado.zip", "profile", "profile.html", "profile.json", "report.html", "resources.json", "rtl",
+    "sim.json", "sizing.json", "subnet.safetensors", "synthesis.json", "tradeoff.json", "training.json", "vivado", "weights.safetensors",
 )
 """Names that steps write in an output folder; the archive of a package, which bears the project's name, comes to them."""
 

@@ -124,7 +124,7 @@ class Flow:
             network = read_network(self.path("golden.npz"))
             refuse_cost(project, network)
             refuse_unbuildable(project, network, self.ui)
-        if subnet is not None:
+        if subnet is not None and not project.config.model.own:
             self.build.run(subnet_step.step(project, self.path("checkpoint.safetensors")))
         self.build.run(calibrate.step(project, self.network))
         return Trained(

@@ -46,7 +46,8 @@ TRAINED = 4000
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The images that calibrate; the ``network`` that is built, None for one of the user's own; ``policies``, policy and score of every
-    exit that is built, and the ``thresholds`` that are fixed; what is wanted of the others; and whether heads are exchangeable."""
+    exit that is built, and the ``thresholds`` that are fixed; what is wanted of the others; whether one exit is built ``alone``, and
+    whether heads are exchangeable."""
 
     data: DataSettings
     held: Held
@@ -54,6 +55,7 @@ class Settings:
     policies: tuple[tuple[str, str], ...]
     thresholds: tuple[float | None, ...]
     calibrate: CalibrateSection
+    alone: bool
     exchangeable: bool
     threads: int
 
@@ -67,7 +69,7 @@ def step(project: "Project", network: Mapping[str, Path]) -> Step:
             data=data_settings(project), held=held_out(project), network=None if config.model.own else topology(project),
             policies=tuple((item.policy, item.score or "softmax") for item in config.built),
             thresholds=tuple(item.threshold for item in config.built[:-1]), calibrate=config.calibrate,
-            exchangeable=config.exchangeable, threads=config.train.threads,
+            alone=config.subnet is not None, exchangeable=config.exchangeable, threads=config.train.threads,
         ),
     )
 
@@ -92,8 +94,8 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     fixed = list(chosen.thresholds) if any(item is not None for item in chosen.thresholds) else None
     loss = None if wanted.accuracy_loss is None or fixed else wanted.accuracy_loss / 100
     shares, mean_cost, price = (None, None, None) if fixed else (wanted.shares, wanted.mean_cost, None)
-    if chosen.network is not None and chosen.network.subnet is not None and loss is None:
-        # Shares and costs are of early exits, of which a subnet has none.
+    if chosen.alone and loss is None:
+        # Shares and costs are of early exits, of which there are none.
         shares, mean_cost = [], None
     elif mean_cost is not None:
         price = cost_price(network, wanted.cost)

@@ -33,7 +33,7 @@ validation = 0.12
 threads = 1
 {exits}
 [calibrate]
-accuracy_loss = 5.0
+shares = {shares}
 [target]
 cycles_per_sample = 60
 [build]
@@ -55,9 +55,10 @@ def project(folder: Path, after: Sequence[int] | None, early: int = 2, build: st
         f"{kind}_{part}": draw.integers(0, 256, (count, *SHAPE), dtype=np.uint8) if kind == "x" else draw.integers(0, CLASSES, count)
         for part, count in (("train", 100), ("test", 20)) for kind in ("x", "y")})
     (folder / "nets.py").write_text(NETS)
-    tables = [f'[[exits]]\npolicy = "max_logit"\nthreshold = 0.1\nafter = {stage}' for stage in after or ()]
-    tables = tables if after is not None else ['[[exits]]\npolicy = "max_logit"\nthreshold = 0.1'] * early
-    (folder / "config.toml").write_text(TOML.format(source=source, exits="\n".join([*tables, '[[exits]]\npolicy = "always"']), build=build))
+    tables = [f'[[exits]]\npolicy = "max_logit"\nafter = {stage}' for stage in after or ()]
+    tables = tables if after is not None else ['[[exits]]\npolicy = "max_logit"'] * early
+    (folder / "config.toml").write_text(TOML.format(
+        source=source, exits="\n".join([*tables, '[[exits]]\npolicy = "always"']), build=build, shares=[0.4] * len(tables)))
     return load_config(folder / "config.toml")
 
 

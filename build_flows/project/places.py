@@ -70,7 +70,8 @@ def moved_places(values: dict[str, Any], home: Path, folder: Path) -> dict[str, 
             continue
         if place not in {"folding": FOLDINGS, "board": tuple(BOARDS)}.get(key, ()):
             found[table][key] = relative_place(home / place, folder)
-    model = found.get("model")
-    if isinstance(model, dict) and model.get("factory") is not None and model.get("modules") is None:
-        model["modules"] = relative_place(home, folder)
+    if any(isinstance(keys := found.get(table), dict) and keys.get("factory") is not None for table in ("model", "import")):
+        model = found.setdefault("model", {})
+        if isinstance(model, dict) and model.get("modules") is None:
+            model["modules"] = relative_place(home, folder)
     return found

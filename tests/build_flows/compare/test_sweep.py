@@ -390,3 +390,14 @@ def test_the_baselines_of_a_configuration_with_a_network_of_ones_own(folder: Pat
     found = values(plan.rate)
     assert (found["model"], found["exits"], found["train"]) == ({"qonnx": "../one/network.onnx"}, [{"policy": "always"}], {"seed": 7})
     assert plan.reference == "one"
+
+
+def test_a_float_network_of_ones_own_is_quantised_once_for_all_layouts(folder: Path) -> None:
+    base = {key: item for key, item in OWN.items() if key not in ("build", "distill")}
+    base |= {"model": {"weight_bits": 3}, "import": {"factory": "nets:make"}, "train": {"seed": 7}}
+    (folder / "base.toml").write_text(tomli_w.dumps(base))
+    (folder / "trial.toml").write_text(OWN_SWEEP.replace('unset = ["build.folding"]\n', ""))
+    plan = plan_sweep(folder / "trial.toml")
+    made, layout = values(plan.trainings[0]), values(plan.layouts[1])
+    assert (made["model"], made["import"]) == ({"weight_bits": 3, "modules": "../../.."}, {"factory": "nets:make"})
+    assert (layout["model"], "import" in layout) == ({"qonnx": "../shared/network.onnx"}, False)

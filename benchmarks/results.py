@@ -56,14 +56,16 @@ def measure(project: Project, checkpoint: Path | None = None, changed: str | Non
 
     ``checkpoint``: of other weights than the project's own; ``changed``: a corruption that all test images have, at the middle strength.
     """
+    from build_flows.planning.computed import exit_costs
+    from build_flows.planning.read_network import from_meta
+    from quant_models.integers.describe import describe
     from quant_models.integers.view import integer_logits
     from quant_models.judge.corruptions import CORRUPTIONS, STRENGTHS, corrupt
     from quant_models.networks.checkpoint import load_model
-    from quant_models.networks.cost import exit_costs
 
     data = project_dataset(project)
     model = load_model(checkpoint or project.output / "checkpoint.safetensors")
-    entries, costs = ExitsFile.load(project.output / "exits.json").exits, Costs(exits=exit_costs(model.spec))
+    entries, costs = ExitsFile.load(project.output / "exits.json").exits, Costs(exits=exit_costs(from_meta(*describe(model.spec))))
     labels, seed = np.asarray(data.y_test, np.int64), project.config.train.seed
     test = data.x_test if changed is None else corrupt(data.x_test, changed, MIDDLE, seed)
 

@@ -51,8 +51,9 @@ class Matched(Record):
 
 
 class RowExit(Record):
-    """An exit ``after`` a block with a ``head`` (None: the last one), and, measured in the RTL, the ``share`` of samples that leave there
-    and their ``accuracy``, 0 to 1, None when none does; both with 95 % intervals."""
+    """An exit ``after`` a block (of a network of the user's own a stage) with a ``head`` ("own" there; None: the last one), and, measured
+    in the RTL, the ``share`` of samples that leave there and their ``accuracy``, 0 to 1, None when none does; both with 95 % intervals.
+    """
 
     after: int | None
     head: str | None

@@ -18,6 +18,7 @@ from pydantic import Field
 from build_flows.base.errors import ConfigError
 from build_flows.base.owned import write_owned
 from build_flows.base.toml_file import read_toml_file
+from build_flows.compare.own_layouts import NETWORK, as_read
 from build_flows.planning.pace import SLOWEST
 from build_flows.project.config import Config
 from build_flows.project.load import Project, parse
@@ -33,7 +34,6 @@ SHARED, RATE, RESOURCES = "shared", "baseline-rate", "baseline-resources"
 RESERVED = (SHARED, RATE, RESOURCES)
 """Folders of our own beside those of the layouts."""
 
-OWN = "exits of a network of your own stand where they stand, so that no layout without them can be compared with it"
 TARGETS = {"accuracy_loss", "shares", "mean_cost"}
 LAYER_BITS = "layers are called otherwise in another layout of exits, so bits by their names cannot be carried over"
 
@@ -52,7 +52,7 @@ FREE = tuple(
 class LayoutExit(ExitSection):
     """An early exit of a layout."""
 
-    after: int = Field(ge=0, le=1000, description="Block of the backbone after which the exit stands.")
+    after: int = Field(ge=0, le=1000, description="Block of the backbone after which the exit stands; of a network of your own the exit.")
 
 
 class LayoutSection(Section):
@@ -163,23 +163,23 @@ def plan_sweep(path: Path, data_dir: Path | None = None) -> Plan:
     base = load_config(base_file, data_dir)
     raw = read_toml_file(base_file)
     raw["target"] = raw.get("target", {}) | sweep.target.model_dump(exclude_unset=True)
-    if base.config.model.own:
-        raise ConfigError(f"{path}: base = {toml(sweep.base)}: {OWN}; allowed: a base with model.preset")
+    own = base.config.model.own
+    if own and not sweep.shared_training:
+        raise ConfigError(f"{path}: shared_training = false: a network of your own is trained, or taken, with all its exits; allowed: true")
     if "build.mode" not in sweep.unset:
         _refuse_subnet(base.config, base_file)
     if base.config.model.layer_bits and "model.layer_bits" not in sweep.unset:
         raise ConfigError(f"{path}: base = {toml(sweep.base)}: {LAYER_BITS}; allowed: unset = [\"model.layer_bits\"]")
     folder = path.resolve().parent / "build" / path.stem
     shared = sweep.shared_training and base.checkpoint is None
-    weights = folder / SHARED / "checkpoint.safetensors" if shared else None
-    origin = _Origin(raw, base_file.parent, tuple(sweep.unset), weights)
+    origin = _Origin(raw, base_file.parent, tuple(sweep.unset), *_made(folder / SHARED, own, shared))
 
     layouts, faults = [], []
     for item in sweep.layouts:
         exits = [found.model_dump(exclude_unset=True) for found in item.exits]
-        own = {key: getattr(item, key).model_dump(exclude_unset=True) for key in ("target", "calibrate", "build")}
+        keys = {key: getattr(item, key).model_dump(exclude_unset=True) for key in ("target", "calibrate", "build")}
         file = folder / item.name / "config.toml"
-        values = _derived(origin, file.parent, item.name, exits, own, path.resolve().parent)
+        values = _derived(origin, file.parent, item.name, exits, keys, path.resolve().parent)
         try:
             layouts.append(_layout(item.name, file, values, f"{path}: layout {item.name}"))
         except ConfigError as error:
@@ -191,7 +191,7 @@ def plan_sweep(path: Path, data_dir: Path | None = None) -> Plan:
     reference = sweep.reference or next((layout.name for layout in layouts if layout.early), None)
     return Plan(
         name=path.stem, source=str(path), layouts=tuple(layouts), rate=_same(alone, layouts), reference=reference,
-        trainings=(_training(origin, folder / SHARED, layouts, str(path)),) if shared else (), output=folder,
+        trainings=(_training(origin, folder / SHARED, _all_exits(base, layouts), str(path)),) if shared else (), output=folder,
         weights=_weights(sweep, base), _values=values, _resources=folder / RESOURCES / "config.toml",
     )
 
@@ -218,14 +218,11 @@ def plan_configs(paths: Sequence[Path], data_dir: Path | None = None) -> Plan:
     taken = [layout.name for layout in layouts if layout.name in RESERVED]
     if taken:
         raise ConfigError(f"{layouts[0].file}: no row may be called {taken[0]}, which is a baseline's name; change project.name")
-    own = next((item for item in projects if item.config.model.own), None)
-    if own is not None:
-        raise ConfigError(f"{own.file}: model.preset = (unset): {OWN}; allowed: configurations with model.preset")
     first = projects[0]
     if first.config.model.layer_bits:
         raise ConfigError(f"{first.file}: model.layer_bits = {toml(first.config.model.layer_bits)}: {LAYER_BITS}; allowed: unset")
     raw = read_toml_file(first.file)
-    origin = _Origin(raw, first.file.parent, (), first.output / "checkpoint.safetensors")
+    origin = _Origin(raw, first.file.parent, (), *_made(first.output, first.config.model.own))
     beside = first.output.parent
     values = _without_exits(origin, beside / f"{first.name}_{RATE}")
     source = str(paths[0])
@@ -241,12 +238,19 @@ def plan_configs(paths: Sequence[Path], data_dir: Path | None = None) -> Plan:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where configurations come from: the base as read, its folder, the keys not to take over, and the checkpoint to take (None: train)."""
+    """Where configurations come from: the base as read, its folder, the keys not to take over, and the checkpoint to take (None: train), or
+    the network of the user's own that was read."""
 
     raw: Mapping[str, Any]
     home: Path
     unset: tuple[str, ...]
     weights: Path | None
+    network: Path | None = None
+
+
+def _made(folder: Path, own: bool, there: bool = True) -> tuple[Path | None, Path | None]:
+    """What a training in ``folder`` (``there``: if there is one) leaves to take: a checkpoint, or a network of the user's ``own``."""
+    return (None, folder / NETWORK) if own else (folder / "checkpoint.safetensors" if there else None, None)
 
 
 def _refuse_subnet(found: Config, source: object) -> None:
@@ -257,6 +261,8 @@ def _refuse_subnet(found: Config, source: object) -> None:
 def _weights(sweep: SweepFile, base: Project) -> str:
     if base.checkpoint is not None:
         return "All layouts and baselines take their weights from the checkpoint that the base names."
+    if base.config.model.own:
+        return "All layouts and baselines are one network with some of its exits left out, as it was read once with all of them."
     if sweep.shared_training:
         return "All layouts and baselines take their weights from one training of all their exits together."
     return "Every layout, and the network without exits, is trained by itself."
@@ -320,10 +326,16 @@ def _same(alone: Layout, layouts: Sequence[Layout]) -> Layout:
     return next((layout for layout in layouts if layout.early == 0 and built(layout) == built(alone)), alone)
 
 
-def _training(origin: _Origin, folder: Path, layouts: Sequence[Layout], source: str) -> Layout:
-    """The training of every exit of every layout; where the thresholds lie does not matter here."""
+def _all_exits(base: Project, layouts: Sequence[Layout]) -> list[dict[str, Any]]:
+    """The early exits that are trained: every one of every ``layout``; or those of the ``base``, whose network is the user's own."""
+    if base.config.model.own:
+        return [{"policy": "max_logit", **({} if item.after is None else {"after": item.after})} for item in base.config.exits[:-1]]
     places = sorted({place for layout in layouts for place in layout.config.layout})
-    exits = [{"after": after, "head": head, "policy": "max_logit"} for after, head in places]
+    return [{"after": after, "head": head, "policy": "max_logit"} for after, head in places]
+
+
+def _training(origin: _Origin, folder: Path, exits: Sequence[Mapping[str, Any]], source: str) -> Layout:
+    """The training of all early ``exits`` with the last one; where the thresholds lie does not matter here."""
     unset = (*origin.unset, "calibrate.shares", "target.hard_share")
     values = _derived(_Origin(origin.raw, origin.home, unset, None), folder, SHARED, exits, {}, folder)
     # It is never built, so no pace is too fast for it, and a folding.toml of the base is for other layers.
@@ -366,6 +378,8 @@ def _derived(
         values[section] = values.get(section, {}) | table
     if "calibrate" in values and not TARGETS & values["calibrate"].keys():
         values["calibrate"]["accuracy_loss"] = Config.model_fields["calibrate"].default.accuracy_loss
+    if origin.network is not None:
+        as_read(values, origin.network, folder)
     if origin.weights is not None:
         values.setdefault("train", {})["checkpoint"] = relative_place(origin.weights, folder)
     values["exits"] = [*({**item} for item in exits), {"policy": "always"}]

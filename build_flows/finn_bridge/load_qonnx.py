@@ -1,5 +1,6 @@
 """A user's QONNX read from its file and made plain: constants folded, one image at a time, its outputs the logits in exit order."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,13 @@ __all__ = ["load_qonnx"]
 QONNX = "qonnx.custom_op.general"
 
 
-def load_qonnx(path: Path, *, images: bool = True) -> tuple[Graph, Ends, Images | None]:
-    """The QONNX at ``path``, names as they are, and what was done to its outputs and, unless ``images`` is false (when it is executed as it
-    is), to what stands before its first layer; heads and shuffles are then in a form that is read. Raises :class:`CompileError` when it is
-    not one, when its outputs are no logits, or its images not such as hardware takes.
+def load_qonnx(
+    path: Path, *, images: bool = True, keep: Sequence[int] | None = None
+) -> tuple[Graph, Ends, Images | None]:
+    """The QONNX at ``path``, of whose exits those that ``keep`` says (:func:`settle_ends`), names as they are, and what was done to its
+    outputs and, unless ``images`` is false (when it is executed as it is), to what stands before its first layer; heads and shuffles are
+    then in a form that is read. Raises :class:`CompileError` when it is not one, when its outputs are no logits, or its images not such as
+    hardware takes.
     """
     try:
         with quiet_finn():
@@ -46,7 +50,7 @@ def load_qonnx(path: Path, *, images: bool = True) -> tuple[Graph, Ends, Images 
         raise
     except Exception as error:
         raise CompileError(f"{path.name} is not a QONNX model: {' '.join(str(error).split())[:200]}") from error
-    ends = settle_ends(model)
+    ends = settle_ends(model, keep)
     found = None
     if images:
         with quiet_finn():

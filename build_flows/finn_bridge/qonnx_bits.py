@@ -21,12 +21,15 @@ MOST_WEIGHT_BITS = 8
 Layers = Mapping[str, OwnLayer]
 
 
-def as_bits(network: OwnNetwork) -> OwnNetwork:
+def as_bits(network: OwnNetwork, *, exchangeable: bool = False) -> OwnNetwork:
     """``network`` with every activation of -1 and 1 that all its readers can take so as one bit, 0 and 1, and the ``weight_bits`` 1 of
-    layers all of whose weights are -1 or 1. Sums, thresholds and logits decide what they did."""
+    layers all of whose weights are -1 or 1, not so in ``exchangeable`` heads, whose other weights may be 0. Sums, thresholds and logits
+    decide what they did."""
     layers = {layer.name: layer for chain in (*network.stages, *network.heads) for layer in chain}
     bits = _bits(layers)
-    changed = {name: _layer(layer, name in bits, any(source in bits for source in layer.inputs)) for name, layer in layers.items()}
+    any_weights = {layer.name for chain in network.heads for layer in chain} if exchangeable else set()
+    changed = {name: _layer(layer, name in bits, any(source in bits for source in layer.inputs), name not in any_weights)
+               for name, layer in layers.items()}
     stages, heads = (tuple(tuple(changed[layer.name] for layer in chain) for chain in chains) for chains in (network.stages, network.heads))
     return replace(network, stages=stages, heads=heads)
 
@@ -53,8 +56,8 @@ def _takes(layer: OwnLayer, bits: set[str]) -> bool:
     return layer.pad == (0, 0) and (layer.bias is None or layer.weight_bits < MOST_WEIGHT_BITS)
 
 
-def _layer(layer: OwnLayer, gives: bool, takes: bool) -> OwnLayer:
-    if layer.weight is not None and layer.weight_bits == 2 and bool(np.all(abs(layer.weight) == 1)):
+def _layer(layer: OwnLayer, gives: bool, takes: bool, looked_at: bool) -> OwnLayer:
+    if looked_at and layer.weight is not None and layer.weight_bits == 2 and bool(np.all(abs(layer.weight) == 1)):
         layer = replace(layer, weight_bits=1)
     if takes:
         layer = _reading(layer)

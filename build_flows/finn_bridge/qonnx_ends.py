@@ -3,7 +3,7 @@
 A Softmax, LogSoftmax, ArgMax or TopK keeps the order of an image's logits, which is all that an exit decision looks at.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +31,9 @@ class Ends:
     cut: bool
 
 
-def settle_ends(model: ModelWrapper) -> Ends:
-    """Change ``model`` in place, so that its outputs are the logits, in exit order, each under a name that the user gave it.
+def settle_ends(model: ModelWrapper, keep: Sequence[int] | None = None) -> Ends:
+    """Change ``model`` in place, so that its outputs are the logits, in exit order, each under a name that the user gave it; of these only
+    the exits ``keep``, rising (None: all), and what leads to them.
 
     Raises :class:`CompileError` for what answers for each class alone (a Sigmoid).
     """
@@ -54,7 +55,9 @@ def settle_ends(model: ModelWrapper) -> Ends:
     if order != sorted(order):
         told = ", ".join(f"exit {k} is number {firsts[tensor] + 1} ({names[firsts[tensor]]})" for k, tensor in enumerate(tensors))
         notes.append(f"outputs are in another order than that in which they leave the trunk, which they were put into: {told}")
-    if notes:
+    if keep is not None:
+        tensors = [tensors[k] for k in keep]
+    if notes or keep is not None:
         _replace_outputs(model, {tensor: names[firsts[tensor]] for tensor in tensors})
     return Ends(notes=tuple(notes), places=tuple(firsts[tensor] for tensor in tensors), cut=bool(cut))
 

@@ -1,5 +1,6 @@
 """A user's multi-output QONNX read into integer layers, and these into stages and heads (:mod:`build_flows.finn_bridge.qonnx_parts`)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,15 +38,17 @@ __all__ = ["read_qonnx"]
 NCHW, NHWC = (0, 1, 2, 3), (0, 2, 3, 1)
 
 
-def read_qonnx(path: Path, *, bits: bool = True) -> OwnNetwork:
-    """Read the QONNX at ``path``, with ``bits`` activations of -1 and 1 as one bit where that is exact; raises :class:`CompileError` naming
-    the node that is not supported, and what is allowed."""
-    graph, ends, images = load_qonnx(path)
+def read_qonnx(path: Path, *, bits: bool = True, exchangeable: bool = False, keep: Sequence[int] | None = None) -> OwnNetwork:
+    """Read the QONNX at ``path``, with ``bits`` activations of -1 and 1 as one bit where that is exact, of ``exchangeable`` heads whatever
+    their weights are. ``keep``: only the exits of these numbers, rising, and what leads to them, as if there were no others (None: all).
+    Raises :class:`CompileError` naming the node that is not supported, and what is allowed."""
+    graph, ends, images = load_qonnx(path, keep=keep)
     assert images is not None
     network = _Reader(graph).network()
     rounded = tuple(f"exit {k}: {bias}" for k, head in enumerate(network.heads) if (bias := rounded_bias(head[-1])))
     notes = (*ends.notes, *images.notes, *rounded)
-    return replace(as_bits(network) if bits else network, fed=images.fed, notes=notes, places=ends.places, cut=ends.cut)
+    network = as_bits(network, exchangeable=exchangeable) if bits else network
+    return replace(network, fed=images.fed, notes=notes, places=ends.places, cut=ends.cut)
 
 
 class _Reader:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from build_flows.planning.constants import Constants
+from build_flows.planning.exchangeable import any_heads
 from build_flows.planning.network import IMAGE, PASSING, Layer, Network, NetworkError, Pair, Shape, each_layer, ended_by, fused
 
 __all__ = ["from_meta", "read_network"]
@@ -41,7 +42,7 @@ def read_network(path: Path, exchangeable: bool = False, layers: str = "finn") -
     try:
         found = _known_sums(from_meta(meta, {key: value.shape for key, value in values.items()}), meta, values)
         found = fused(found, exchangeable) if layers == "fused" else found
-        return _any_heads(found) if exchangeable else found
+        return any_heads(found) if exchangeable else found
     except NetworkError as error:
         raise NetworkError(f"{path}: {error.message}", hint=error.hint) from error
 
@@ -278,19 +279,6 @@ def _by_itself(kernels: np.ndarray[Any, Any]) -> bool:
     """Whether each output of ``[out, height, width, in]`` is of its own input alone, of which there are several."""
     outputs, inputs = kernels.shape[0], kernels.shape[-1]
     return outputs == inputs > 1 and not kernels.transpose(0, 3, 1, 2)[~np.eye(inputs, dtype=bool)].any()
-
-
-def _any_heads(network: Network) -> Network:
-    """``network`` with the ``sum_bits`` of its heads by data types."""
-
-    def sized(layer: Layer) -> Layer:
-        if not layer.weight_bits:
-            return layer
-        top = 2 ** (layer.in_bits - 1) if layer.in_signed else 2**layer.in_bits - 1
-        most: int = layer.mw * top * (2 ** (layer.weight_bits - 1) - 1)
-        return replace(layer, sum_bits=1 + most.bit_length())
-
-    return replace(network, heads=tuple(tuple(sized(layer) for layer in chain) for chain in network.heads))
 
 
 def _added_bits(given: Sequence[_State]) -> int:

@@ -68,9 +68,10 @@ class Config(Section):
 
     @property
     def layout(self) -> tuple[tuple[int, str], ...]:
-        """(block after which it stands, head) of every exit but the last, nothing left unset; empty for a network of the user's own."""
+        """(block after which it stands, head) of every exit but the last, nothing left unset; the blocks of a network of the user's own are
+        the stages between its exits, its heads "own"."""
         if self.model.own:
-            return ()
+            return tuple((index if item.after is None else item.after, "own") for index, item in enumerate(self.exits[:-1]))
         places = self.outline.places
         found = []
         for index, item in enumerate(self.exits[:-1]):

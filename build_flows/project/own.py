@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from build_flows.project.config import Config
 from build_flows.project.words import toml
 
-__all__ = ["OWN_SCHEMES", "SOURCES", "impossible_own", "impossible_source", "trains_own"]
+__all__ = ["OWN_SCHEMES", "READ", "SOURCES", "impossible_own", "impossible_source", "trains_own"]
 
 SOURCES = ("model.preset", "model.factory", "model.qonnx", "import.factory")
 """The keys of which one says where the network comes from."""
@@ -57,10 +57,8 @@ def impossible_own(config: Config) -> Iterator[tuple[str, Any, str]]:
     """(key, value, what is wrong and allowed) of what does not go with a network of the user's own."""
     if not config.exits:
         yield "exits", [], "allowed: one [[exits]] table for each output of the network"
+    yield from _impossible_exits(config)
     for index, item in enumerate(config.exits):
-        for key in ("after", "head"):
-            if getattr(item, key) is not None:
-                yield f"exits[{index}].{key}", getattr(item, key), "exits stand where your network has them; allowed: unset"
         if item.policy == "gate":
             yield f"exits[{index}].policy", "gate", "only presets have gate heads; allowed: any other policy"
     if config.import_.factory is None:
@@ -70,12 +68,27 @@ def impossible_own(config: Config) -> Iterator[tuple[str, Any, str]]:
     if config.import_.factory is not None and config.import_.mapping is not None:
         yield "import.mapping", config.import_.mapping, "what a factory returns has the layers already; allowed: unset"
     yield from _impossible_training(config)
-    if config.calibrate.mean_cost is not None:
-        yield "calibrate.mean_cost", config.calibrate.mean_cost, "costs are those of presets; allowed: another target"
-    if config.build.mode == "subnet":
-        yield "build.mode", "subnet", "only presets are cut; allowed: any other mode"
-    if config.build.exchangeable_heads:
-        yield "build.exchangeable_heads", True, "only presets have exchangeable heads; allowed: false or unset"
+
+
+def _impossible_exits(config: Config) -> Iterator[tuple[str, Any, str]]:
+    """``after`` chooses among the exits that the network has: exit k stands after its stage k."""
+    last, early = len(config.exits) - 1, [item.after for item in config.exits[:-1]]
+    for index, item in enumerate(config.exits):
+        if item.head is not None:
+            yield f"exits[{index}].head", item.head, "exits have the heads that your network has; allowed: unset"
+    if config.exits and (after := config.exits[last].after) is not None:
+        yield f"exits[{last}].after", after, "the last exit is your network's last; allowed: unset"
+    given = [index for index, after in enumerate(early) if after is not None]
+    if given and len(given) < len(early):
+        yield f"exits[{early.index(None)}].after", None, "allowed: after in every exit but the last, or in none"
+        return
+    for index, after in enumerate(early):
+        if after is not None and trains_own(config):
+            yield f"exits[{index}].after", after, "what is trained here is trained with all its exits; allowed: unset"
+            return
+        before = early[index - 1] if index else None
+        if after is not None and before is not None and after <= before:
+            yield f"exits[{index}].after", after, f"exits[{index - 1}] stands after stage {before}; allowed: {before + 1} or more"
 
 
 def _impossible_training(config: Config) -> Iterator[tuple[str, Any, str]]:

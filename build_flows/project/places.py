@@ -21,10 +21,9 @@ UNFILLED = "FILL-IN.npz"
 
 ARTEFACTS = (
     "agreement.json", "bitstream", "checkpoint.safetensors", "cosim.json", "dataflow.onnx", "evaluation", "evaluation.html",
-    "evaluation.json", "exits.json", "folding.toml", "golden.npz", "metrics.json", "model.onnx", "netlist.json", "open", "package",
-    "plan-open.zip", "plan-vivado.zip", "profile", "profile.html", "profile.json", "report.html", "resources.json",
-    "rtl", "sim.json", "sizing.json", "subnet.safetensors", "synthesis.json", "tradeoff.json",
-    "training.json", "vivado", "weights.safetensors",
+    "evaluation.json", "exits.json", "folding.toml", "golden.npz", "metrics.json", "model.onnx", "netlist.json", "network.onnx", "open",
+    "package", "plan-open.zip", "plan-vivado.zip", "profile", "profile.html", "profile.json", "report.html", "resources.json", "rtl",
+    "sim.json", "sizing.json", "subnet.safetensors", "synthesis.json", "tradeoff.json", "training.json", "vivado", "weights.safetensors",
 )
 """Names that steps write in an output folder; the archive of a package, which bears the project's name, comes to them."""
 
@@ -71,7 +70,8 @@ def moved_places(values: dict[str, Any], home: Path, folder: Path) -> dict[str, 
             continue
         if place not in {"folding": FOLDINGS, "board": tuple(BOARDS)}.get(key, ()):
             found[table][key] = relative_place(home / place, folder)
-    model = found.get("model")
-    if isinstance(model, dict) and model.get("factory") is not None and model.get("modules") is None:
-        model["modules"] = relative_place(home, folder)
+    if any(isinstance(keys := found.get(table), dict) and keys.get("factory") is not None for table in ("model", "import")):
+        model = found.setdefault("model", {})
+        if isinstance(model, dict) and model.get("modules") is None:
+            model["modules"] = relative_place(home, folder)
     return found

@@ -169,7 +169,9 @@ class ExitSection(Section):
         description="Block of the backbone after which the exit stands; a block is a convolution, residual block or linear layer and what "
         "follows up to the next. "
         f"{'; '.join(f'{name}: {numbers(range(outline(name).blocks - 1))}' for name in PRESETS)}. "
-        "Two exits with different heads after the same block can be trained together, but not compiled. Unset: the preset's own place.",
+        "Two exits with different heads after the same block can be trained together, but not compiled. Unset: the preset's own place. "
+        "Of a network of your own exit k stands after block k, and those that are not named are left out; unset: it has as many exits as "
+        "there are tables, or a single one.",
     )
     head: HeadName | None = Field(
         default=None,

@@ -24,9 +24,8 @@ from hw.control.register_map import EXITS
 
 if TYPE_CHECKING:
     from build_flows.project.load import Project
-    from quant_models.networks.spec import NetSpec
 
-__all__ = ["look_ahead", "refuse_unbuildable"]
+__all__ = ["look_ahead", "refuse_cost", "refuse_unbuildable"]
 
 
 def look_ahead(project: "Project", ui: Ui) -> None:
@@ -49,14 +48,15 @@ def look_ahead(project: "Project", ui: Ui) -> None:
         return
     work = Work(folder=project.output, ui=ui, output=project.output, file=project.file)
     spec = built(topology(project), data.classes, data.shape, work)
-    _refuse_cost(project, spec)
+    network = from_meta(*describe(spec))
+    refuse_cost(project, network)
     shared = _told(project)
     for line in shared:
         ui.info(f"warning: {line}")
     if shared:
         # What would be built is another network than the one that is trained.
         return
-    refuse_unbuildable(project, from_meta(*describe(spec)), ui)
+    refuse_unbuildable(project, network, ui)
 
 
 def refuse_unbuildable(project: "Project", network: Network, ui: Ui) -> None:
@@ -105,13 +105,14 @@ def _refuse_device(project: "Project") -> None:
         raise ConfigError(f"{project.file}: {project.named('train.device')}: {error}") from error
 
 
-def _refuse_cost(project: "Project", spec: "NetSpec") -> None:
-    """A mean cost below that of every sample's leaving at the first exit which lets one leave is met by no threshold."""
+def refuse_cost(project: "Project", network: Network) -> None:
+    """Raise :class:`ConfigError` for a mean cost that no threshold meets: below that of every sample's leaving ``network`` at the first
+    exit which lets one leave."""
     wanted, policies = project.config.calibrate, [item.policy for item in project.config.built]
     if wanted.mean_cost is None or project.config.subnet is not None:
         return
     first = next((k for k, policy in enumerate(policies) if policy != "never"), len(policies) - 1)
-    price = cost_price(spec, wanted.cost)
+    price = cost_price(network, wanted.cost)
     least = sum(price.steps[: first + 1]) / price.whole
     if wanted.mean_cost < least:
         raise ConfigError(

@@ -12,6 +12,10 @@ import numpy as np
 
 from build_flows.base.errors import ConfigError
 from build_flows.pages.promise_words import promise_words
+from build_flows.planning.computed import exit_costs, last_alone
+from build_flows.planning.exchangeable import logit_bits
+from build_flows.planning.network import Network
+from build_flows.planning.read_network import from_meta, read_network
 from build_flows.project.sections import CalibrateSection
 from build_flows.steps.data import DataSettings, Held, data_inputs, data_settings, dataset, held_out
 from build_flows.steps.engine import Step, Work
@@ -42,7 +46,8 @@ TRAINED = 4000
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The images that calibrate; the ``network`` that is built, None for one of the user's own; ``policies``, policy and score of every
-    exit that is built, and the ``thresholds`` that are fixed; what is wanted of the others; and whether heads are exchangeable."""
+    exit that is built, and the ``thresholds`` that are fixed; what is wanted of the others; whether one exit is built ``alone``, and
+    whether heads are exchangeable."""
 
     data: DataSettings
     held: Held
@@ -50,6 +55,7 @@ class Settings:
     policies: tuple[tuple[str, str], ...]
     thresholds: tuple[float | None, ...]
     calibrate: CalibrateSection
+    alone: bool
     exchangeable: bool
     threads: int
 
@@ -63,7 +69,7 @@ def step(project: "Project", network: Mapping[str, Path]) -> Step:
             data=data_settings(project), held=held_out(project), network=None if config.model.own else topology(project),
             policies=tuple((item.policy, item.score or "softmax") for item in config.built),
             thresholds=tuple(item.threshold for item in config.built[:-1]), calibrate=config.calibrate,
-            exchangeable=config.exchangeable, threads=config.train.threads,
+            alone=config.subnet is not None, exchangeable=config.exchangeable, threads=config.train.threads,
         ),
     )
 
@@ -75,24 +81,26 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     from quant_models.exits.calibrate import calibrate
     from quant_models.exits.promise import parted
     from quant_models.exits.proof import Proof
+    from quant_models.integers.describe import describe
     from quant_models.judge.tradeoff import tradeoff
 
     set_threads(chosen.threads)
     data = dataset(chosen.data, inputs, work.caches)
     kept, held = split(data, chosen.held.fraction, chosen.held.seed)
     net = None if chosen.network is None else built(chosen.network, data.classes, data.shape, work)
+    network = read_network(inputs["golden"]) if net is None else from_meta(*describe(net))
+    bits = logit_bits(network) if chosen.exchangeable else (None,) * len(network.heads)
     wanted, labels = chosen.calibrate, data.y_train[held]
     fixed = list(chosen.thresholds) if any(item is not None for item in chosen.thresholds) else None
     loss = None if wanted.accuracy_loss is None or fixed else wanted.accuracy_loss / 100
     shares, mean_cost, price = (None, None, None) if fixed else (wanted.shares, wanted.mean_cost, None)
-    if chosen.network is not None and chosen.network.subnet is not None and loss is None:
-        # Shares and costs are of early exits, of which a subnet has none.
+    if chosen.alone and loss is None:
+        # Shares and costs are of early exits, of which there are none.
         shares, mean_cost = [], None
     elif mean_cost is not None:
-        assert net is not None
-        price = cost_price(net, wanted.cost)
+        price = cost_price(network, wanted.cost)
     with work.ui.progress(f"calibrating thresholds on {len(held):,} validation images", total=len(held)) as bar:
-        exits, gates = _exit_logits(chosen, net, inputs, data.x_train[held], bar.advance)
+        exits, gates = _exit_logits(chosen, net, bits, inputs, data.x_train[held], bar.advance)
     proof, training = None, None
     if any(policy not in ("always", "never") for policy, _ in chosen.policies):
         used = division(wanted, fixed is not None, len(held), len(data.y_train), str(work.file))
@@ -100,7 +108,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
         if loss is not None and not used.joint:
             shown = np.random.default_rng([chosen.held.seed, 2]).permutation(kept)[:TRAINED]
             with work.ui.progress(f"ranking {len(shown):,} training images", total=len(shown)) as bar:
-                training, _ = _exit_logits(chosen, net, inputs, data.x_train[np.sort(shown)], bar.advance)
+                training, _ = _exit_logits(chosen, net, bits, inputs, data.x_train[np.sort(shown)], bar.advance)
     try:
         found = calibrate(
             exits, labels, accuracy_loss=loss, shares=shares, mean_cost=mean_cost, thresholds=fixed, price=price, epsilon=wanted.epsilon,
@@ -158,43 +166,41 @@ def _warn_of_shares(ui: "Ui", wanted: Sequence[float], reached: Sequence[float])
         )
 
 
-def cost_price(spec: "NetSpec", cost: str) -> "Price":
-    """What samples cost in ``calibrate.cost``, exit by exit, beside the network without early exits."""
+def cost_price(network: Network, cost: str) -> "Price":
+    """What samples cost of ``network`` in ``calibrate.cost``, exit by exit, beside the same without early exits."""
     from quant_models.exits.price import Price
-    from quant_models.networks.cost import exit_costs, last_alone
 
     key, unit = ("macs", "MACs") if cost == "macs" else ("bitops", "bit operations")
-    upto = [getattr(item, key) for item in exit_costs(spec)]
+    upto = [getattr(item, key) for item in exit_costs(network)]
     steps = tuple(float(now - before) for before, now in pairwise([0, *upto]))
-    return Price(steps=steps, whole=float(getattr(last_alone(spec), key)), unit=unit)
+    return Price(steps=steps, whole=float(getattr(last_alone(network), key)), unit=unit)
 
 
 def _exit_logits(
-    chosen: Settings, net: "NetSpec | None", inputs: Mapping[str, Path], images: np.ndarray, progress: Callable[[int], None]
+    chosen: Settings, net: "NetSpec | None", bits: Sequence[int | None], inputs: Mapping[str, Path], images: np.ndarray,
+    progress: Callable[[int], None],
 ) -> "tuple[list[ExitLogits], dict[int, np.ndarray]]":
-    """What every exit makes of ``images`` in exact integers, and by exit the gate heads' logits; ``progress`` is told how many more are
-    through."""
+    """What every exit makes of ``images`` in exact integers, of so many ``bits`` where they are given, and by exit the gate heads' logits;
+    ``progress`` is told how many more are through."""
     from quant_models.exits.deciding import ExitLogits
     from quant_models.integers.export import golden
     from quant_models.integers.gate_units import gate_units
     from quant_models.integers.view import integer_outputs
     from quant_models.networks.checkpoint import load_model
-    from quant_models.networks.exchange import logit_bits
     from sim.golden import load
 
     if net is None:
         own = load(inputs["golden"])
         return [
-            ExitLogits(policy=policy, logits=logits, scale=scale, score=score)
-            for (policy, score), logits, scale in zip(chosen.policies, own.run(images), own.scales, strict=True)
+            ExitLogits(policy=policy, logits=logits, scale=scale, score=score, fixed_bits=wide)
+            for (policy, score), logits, scale, wide in zip(chosen.policies, own.run(images), own.scales, bits, strict=True)
         ], {}
     model = load_model(inputs["checkpoint"], net)
     meta, _ = golden(model)
-    widths = logit_bits(model.spec) if chosen.exchangeable else (None,) * model.spec.exits
     found, gates = integer_outputs(model, images, progress=progress)
     exits = [
-        ExitLogits(policy=policy, logits=logits, scale=head["layers"][-1]["scale"], score=score, fixed_bits=bits)
-        for (policy, score), logits, head, bits in zip(chosen.policies, found, meta["heads"], widths, strict=True)
+        ExitLogits(policy=policy, logits=logits, scale=head["layers"][-1]["scale"], score=score, fixed_bits=wide)
+        for (policy, score), logits, head, wide in zip(chosen.policies, found, meta["heads"], bits, strict=True)
     ]
     for k, unit in gate_units(model).items():
         exits[k] = replace(exits[k], gate=gates[k], gate_bits=unit.bits, gate_scale=unit.scale)

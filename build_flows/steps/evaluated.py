@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from build_flows.planning.computed import exit_costs, last_alone, layer_costs
+from build_flows.planning.read_network import from_meta, read_network
 from quant_models.exits.deciding import Gates
-from quant_models.networks.cost import Cost, LayerCost, exit_costs, last_alone, layer_costs
+from quant_models.networks.cost import Cost, LayerCost
 
 __all__ = ["Evaluated", "evaluated"]
 
@@ -34,31 +36,24 @@ def evaluated(inputs: Mapping[str, Path]) -> Evaluated:
 
 
 def _preset(checkpoint: Path) -> Evaluated:
+    from quant_models.integers.describe import describe
     from quant_models.integers.view import integer_outputs
     from quant_models.judge.slowdown import slow_down
     from quant_models.networks.checkpoint import load_model
 
     model = load_model(checkpoint)
+    network = from_meta(*describe(model.spec))
     return Evaluated(
-        run=lambda images: integer_outputs(model, images), layers=layer_costs(model.spec), exits=exit_costs(model.spec),
-        last=last_alone(model.spec), attack=lambda images, eps, steps, step: slow_down(model, images, eps=eps, steps=steps, step=step),
+        run=lambda images: integer_outputs(model, images), layers=layer_costs(network), exits=exit_costs(network), last=last_alone(network),
+        attack=lambda images, eps, steps, step: slow_down(model, images, eps=eps, steps=steps, step=step),
     )
 
 
 def _own(file: Path) -> Evaluated:
-    """Layers are counted as they are built: a depthwise convolution as one of all channels."""
-    from build_flows.planning.read_network import read_network
     from sim import golden
 
     net, network = golden.load(file), read_network(file)
-    layers = []
-    for k, (stage, head) in enumerate(zip(network.stages, network.heads, strict=True)):
-        for where, chain in (("stage", stage), ("head", head)):
-            layers += [LayerCost(name=layer.name, where=where, index=k, cost=Cost(
-                macs=layer.macs, bitops=layer.macs * layer.weight_bits * layer.in_bits)) for layer in chain]
-    count = len(network.heads)
     return Evaluated(
-        run=lambda images: (net.run(images), {}), layers=layers,
-        exits=[sum((item.cost for item in layers if item.index <= k), Cost()) for k in range(count)],
-        last=sum((item.cost for item in layers if item.where == "stage" or item.index == count - 1), Cost()), attack=None,
+        run=lambda images: (net.run(images), {}), layers=layer_costs(network), exits=exit_costs(network), last=last_alone(network),
+        attack=None,
     )

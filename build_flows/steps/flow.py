@@ -110,7 +110,7 @@ class Flow:
         What could not be calibrated or compiled is refused before anything is trained (:mod:`build_flows.steps.ahead`).
         """
         from build_flows.steps import calibrate
-        from build_flows.steps.ahead import look_ahead, refuse_unbuildable
+        from build_flows.steps.ahead import look_ahead, refuse_cost, refuse_unbuildable
 
         project, subnet = self.project, self.project.config.subnet
         ahead = partial(look_ahead, project, self.ui)
@@ -121,8 +121,10 @@ class Flow:
             self.build.run(own_train.step(project), before=ahead)
             step = own.step(project, self.paths(own_train.OUTPUTS))
         if self.build.run(step, before=ahead) and project.config.model.own:
-            refuse_unbuildable(project, read_network(self.path("golden.npz")), self.ui)
-        if subnet is not None:
+            network = read_network(self.path("golden.npz"))
+            refuse_cost(project, network)
+            refuse_unbuildable(project, network, self.ui)
+        if subnet is not None and not project.config.model.own:
             self.build.run(subnet_step.step(project, self.path("checkpoint.safetensors")))
         self.build.run(calibrate.step(project, self.network))
         return Trained(
@@ -140,8 +142,9 @@ class Flow:
         return Compiled(sizing=SizingFile.load(self.path("sizing.json")), exchange=self._exchange())
 
     def _exchange(self) -> Exchange | None:
-        """How the RTL differs from that of the project that ``train.start`` is of, where heads are exchangeable and that was compiled."""
-        start = self.project.start
+        """How the RTL differs from that of the project that ``train.start`` (of a network of the user's own ``model.weights``) is of, where
+        heads are exchangeable and that was compiled."""
+        start = self.project.start or self.project.own_weights
         if not self.project.config.exchangeable or start is None or not (start.parent / "rtl").is_dir():
             return None
         found = differences(start.parent, self.build.folder)

@@ -1,6 +1,7 @@
 """Step ``train`` with a network of the user's own: read, checked against itself in float, and handed on in integers. It came trained, or
 was trained here by the step before (:mod:`build_flows.steps.own_train`)."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,22 +13,25 @@ import numpy.typing as npt
 
 from build_flows.artefacts.own_layers import OwnNetwork, loose_steps, thresholds, write_golden
 from build_flows.base.errors import ConfigError, OfframpError
+from build_flows.project.sections import numbers
 from build_flows.steps.data import DataSettings, Held, data_inputs, data_named, data_settings, held_out, read_data, split_off
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.metrics import write_metrics
 from build_flows.steps.own_module import TRAINING, WEIGHTS, OwnModule, key_of, module_named, own_module, refuse_misfit, user_module
 from build_flows.steps.own_source import own_source
 from build_flows.steps.threads import set_threads
+from hw.exits.decision import BIAS_BITS
 from sim import golden
 
 if TYPE_CHECKING:
+    from build_flows.project.config import Config
     from build_flows.project.load import Project
     from quant_models.datasets.base import Dataset
     from quant_models.training.records import TrainingFile
 
 __all__ = ["EXECUTED", "OUTPUTS", "Settings", "compare_float", "run", "step"]
 
-OUTPUTS = ("model.onnx", "golden.npz", "metrics.json")
+OUTPUTS = ("model.onnx", "golden.npz", "metrics.json", "network.onnx")
 EXECUTED = 32
 """Validation images that qonnx executes, slowly; Brevitas answers for all of them."""
 
@@ -38,21 +42,26 @@ Logits = Sequence[npt.NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Which network: its ``module``, the project's ``name``, and how many ``exits`` it has; whether activations of -1 and 1 become
-    ``bits``, which FINN's own matrix unit does not take; and the images that measure it."""
+    """Which network: its ``module``, the project's ``name``, how many ``exits`` are configured, the stages ``after`` which they stand but
+    the last (None: all that there are), and which one is built alone (``subnet``; None: all are); whether activations of -1 and 1 become
+    ``bits``, which FINN's own matrix unit does not take, and whether heads are ``exchangeable``; and the images that measure it."""
 
     data: DataSettings
     held: Held
     module: OwnModule
     name: str
     exits: int
+    after: tuple[int, ...] | None
+    subnet: int | None
     threads: int
     bits: bool
+    exchangeable: bool
 
 
 def step(project: "Project", trained: Mapping[str, Path] | None = None) -> Step:
-    """``model.onnx``, ``golden.npz`` and ``metrics.json`` of the user's network; of one that was trained here, ``trained`` is what
-    :mod:`build_flows.steps.own_train` left, by names. Raises :class:`ConfigError` when there is no such module."""
+    """``model.onnx``, ``golden.npz`` and ``metrics.json`` of the user's network, as far as it is built, and ``network.onnx``, the QONNX
+    that it was read from, with all its exits; of one that was trained here, ``trained`` is what :mod:`build_flows.steps.own_train` left,
+    by names. Raises :class:`ConfigError` when there is no such module."""
     config, source = project.config, own_source(project)
     if trained:
         source = {**{key: file for key, file in source.items() if key != "weights"}, **trained}
@@ -60,15 +69,22 @@ def step(project: "Project", trained: Mapping[str, Path] | None = None) -> Step:
         name="train", run=partial(run, modules=project.modules), outputs=OUTPUTS, inputs={**data_inputs(project), **source},
         settings=Settings(
             data=data_settings(project), held=held_out(project), module=own_module(project), name=project.name,
-            exits=len(config.exits), threads=config.train.threads, bits=config.build.layers == "fused",
+            exits=len(config.exits), after=_after(config), subnet=config.subnet, threads=config.train.threads,
+            bits=config.build.layers == "fused", exchangeable=config.exchangeable,
         ),
         named={"data": data_named(project), **module_named(project)},
     )
 
 
+def _after(config: "Config") -> tuple[int, ...] | None:
+    """The stages after which early exits are said to stand; a single exit is the last one. None: nothing is said."""
+    told = [item.after for item in config.exits[:-1]]
+    return tuple(after for after, _ in config.layout) if not told or told[0] is not None else None
+
+
 def run(chosen: Settings, inputs: Mapping[str, Path], work: Work, *, modules: Path) -> None:
-    """Writes the network in integers, that of a factory whose modules are looked for in the folder ``modules`` first, and ``metrics.json``
-    with ``own``, what was taken and what it was compared with, and no ``scheme`` where it was not trained here.
+    """Writes the network in integers, as far as it is built, that of a factory whose modules are looked for in the folder ``modules``
+    first, and ``metrics.json`` with ``own``, what was taken and what it was compared with, and no ``scheme`` where it was not trained here.
 
     Raises :class:`ConfigError` for a network that cannot be had, or read, or that does not fit data and exits configured;
     :class:`OfframpError` when its own float logits are not those of the integer network.
@@ -89,7 +105,6 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work, *, modules: Pa
                      "images that it has not seen")
     work.ui.info("reading your network")
     images, labels = data.x_train[held], np.asarray(data.y_train[held], np.int64)
-    # Nothing of the user's is kept but what the integer network says.
     if chosen.module.factory is None:
         network, found, name = _from_qonnx(chosen, inputs, work, data, images)
     else:
@@ -97,15 +112,19 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work, *, modules: Pa
             network, found, name = _from_factory(chosen, inputs, work, data, images)
     if trained is not None:
         _same_pixels(network, trained, work)
-    write_golden(network, chosen.name, work.folder / "golden.npz")
-    write_qonnx(network, work.folder / "model.onnx")
-    net = golden.load(work.folder / "golden.npz")
+    whole = work.folder / "golden.npz"
+    write_golden(network, chosen.name, whole)
+    net = golden.load(whole)
     work.ui.info(f"{name} against the integer network: {len(found[0]):,} images")
     loose = compare_float(network, net, images[: len(found[0])], found, name)
     if loose:
         work.ui.info(f"{loose:,} of {len(found[0]):,} images hit a rounding boundary, where float32 may decide either way")
-    logits = net.run(images)
-    exits = [_measure(item, scale, labels) for item, scale in zip(logits, net.scales, strict=True)]
+    kept, logits = _kept(chosen, work, len(network.heads)), net.run(images)
+    built = kept if chosen.subnet is None else (kept[chosen.subnet],)
+    if len(built) < len(network.heads):
+        network = _cut(chosen, built, logits, images, work)
+    write_qonnx(network, work.folder / "model.onnx")
+    exits = [_measure(logits[k], net.scales[k], labels) for k in kept]
     weights = inputs.get(WEIGHTS, inputs.get("weights"))
     write_metrics(work, data, {
         **({"settings": None, "history": []} if trained is None else trained.told()), "exits": exits,
@@ -126,6 +145,37 @@ def _same_pixels(network: OwnNetwork, trained: "TrainingFile", work: Work) -> No
         )
 
 
+def _kept(chosen: Settings, work: Work, count: int) -> tuple[int, ...]:
+    """The exits of a network with ``count`` that the configuration has tables of; the last one is always among them."""
+    if chosen.after is None:
+        return tuple(range(count))
+    for index, after in enumerate(chosen.after):
+        if after > count - 2:
+            allowed = f"an early exit after stage {numbers(range(count - 1))}" if count > 1 else "a single [[exits]] table"
+            raise ConfigError(f"{work.file}: exits[{index}].after = {after}: the network has {count} exit{'s' * (count > 1)}, the last of "
+                              f"which stands at its end; allowed: {allowed}")
+    return (*chosen.after, count - 1)
+
+
+def _cut(chosen: Settings, built: Sequence[int], logits: Logits, images: npt.NDArray[np.uint8], work: Work) -> OwnNetwork:
+    """The network with the exits ``built`` alone, its ``golden.npz`` written; these must answer as they do in the whole one, whose
+    ``logits`` are those of ``images``. Raises :class:`ConfigError` for what cannot be built without the others."""
+    from build_flows.finn_bridge.errors import CompileError
+    from build_flows.finn_bridge.read_qonnx import read_qonnx
+
+    told = f"exit {built[0]}" if len(built) == 1 else f"exits {', '.join(map(str, built))}"
+    work.ui.info(f"taking {told} out of the network's {len(logits)}")
+    try:
+        network = read_qonnx(work.folder / "network.onnx", bits=chosen.bits, exchangeable=chosen.exchangeable, keep=built)
+    except CompileError as error:
+        raise ConfigError(f"{key_of(work)}: {error}") from error
+    write_golden(network, chosen.name, work.folder / "golden.npz")
+    for k, found in zip(built, golden.load(work.folder / "golden.npz").run(images), strict=True):
+        if not np.array_equal(found, logits[k]):
+            raise OfframpError(f"exit {k} by itself has other logits than in the whole network, of {len(images)} validation images")
+    return network
+
+
 def _from_qonnx(
     chosen: Settings, inputs: Mapping[str, Path], work: Work, data: "Dataset", images: npt.NDArray[np.uint8]
 ) -> tuple[OwnNetwork, Logits, str]:
@@ -134,7 +184,8 @@ def _from_qonnx(
     from build_flows.finn_bridge.run_qonnx import run_qonnx
 
     try:
-        network = read_qonnx(inputs["qonnx"], bits=chosen.bits)
+        shutil.copyfile(inputs["qonnx"], work.folder / "network.onnx")
+        network = read_qonnx(inputs["qonnx"], bits=chosen.bits, exchangeable=chosen.exchangeable)
         _fits(chosen, work, network, data)
         found = run_qonnx(inputs["qonnx"], images[:EXECUTED], network.fed, channels_last=network.channels_last)
     except CompileError as error:
@@ -152,10 +203,9 @@ def _from_factory(
 
     try:
         module = user_module(chosen.module, work, inputs.get(WEIGHTS, inputs.get("weights")), data)
-        exported = work.folder / "exported.onnx"
+        exported = work.folder / "network.onnx"
         export_own(module, data.shape, exported)
-        network = read_qonnx(exported, bits=chosen.bits)
-        exported.unlink()
+        network = read_qonnx(exported, bits=chosen.bits, exchangeable=chosen.exchangeable)
         _fits(chosen, work, network, data)
         found = float_logits(module, images, network.fed, bare=network.cut)
         return network, [found[place] for place in network.places], "Brevitas"
@@ -167,7 +217,23 @@ def _fits(chosen: Settings, work: Work, network: OwnNetwork, data: "Dataset") ->
     """Tells what was taken otherwise than given, and refuses what does not fit."""
     for note in network.notes:
         work.ui.info(note)
-    refuse_misfit(chosen.exits, work, network, data)
+    refuse_misfit(chosen.exits if chosen.after is None else len(network.heads), work, network, data)
+    if chosen.exchangeable:
+        _refuse_biases(network, work)
+
+
+def _refuse_biases(network: OwnNetwork, work: Work) -> None:
+    """Raise :class:`ConfigError` for biases of logits that an exchangeable head has no room for."""
+    limit = 1 << (BIAS_BITS - 1)
+    for k, head in enumerate(network.heads):
+        assert head[-1].bias is not None
+        most = int(head[-1].bias[np.argmax(abs(head[-1].bias))])
+        if not -limit <= most < limit:
+            raise ConfigError(
+                f"{work.file}: build.exchangeable_heads = true: {head[-1].node} (exit {k}) has a bias of {most} units of its logits, and "
+                f"exchangeable heads have biases of {BIAS_BITS} bits; allowed: {-limit} to {limit - 1}, of larger units (scales of its "
+                "weights or inputs)"
+            )
 
 
 def _measure(logits: npt.NDArray[np.int64], scale: float, labels: npt.NDArray[np.int64]) -> dict[str, float]:

@@ -142,7 +142,7 @@ def refuse_misfit(exits: int, work: "Work", network: "OwnNetwork", data: "Datase
     if len(network.heads) != exits:
         raise ConfigError(
             f"{work.file}: {work.named['exits']}: the network has {len(network.heads)} outputs, not {exits}; "
-            "allowed: one [[exits]] table for each"
+            "allowed: one [[exits]] table for each; of one that is not trained here also a single one, or after in each but the last"
         )
     if network.shape != tuple(data.shape):
         shapes = ["x".join(map(str, shape)) for shape in (network.shape, data.shape)]

@@ -329,3 +329,75 @@ def test_configurations_must_differ(folder: Path) -> None:
         plan_configs(both)
     with pytest.raises(ConfigError, match="no row may be called shared"):
         plan_configs([single(folder, "shared")])
+
+
+OWN: dict[str, Any] = {
+    "project": {"name": "base", "output": "somewhere"}, "data": {"name": "npz", "path": "../images.npz"},
+    "model": {"factory": "nets:make"}, "train": {"epochs": 3, "seed": 7, "scheme": "distill"}, "distill": {"temperature": 2.0},
+    "exits": [{"policy": "softmax"}, {"policy": "margin"}, {"policy": "always"}], "calibrate": {"shares": [0.5, 0.2]},
+    "target": {"cycles_per_sample": 1300, "hard_share": [0.5, 0.6]}, "build": {"folding": "folds.toml"},
+}
+OWN_SWEEP = """
+version = 1
+base = "base.toml"
+unset = ["build.folding"]
+[[layouts]]
+name = "none"
+[[layouts]]
+name = "late"
+exits = [{ after = 1, policy = "softmax" }]
+[[layouts]]
+name = "both"
+exits = [{ after = 0, policy = "softmax" }, { after = 1, policy = "max_logit" }]
+"""
+
+
+def test_layouts_of_a_network_of_ones_own_leave_some_of_its_exits_out(folder: Path) -> None:
+    """One training of all, as the base has them; the layouts take what it read, and train nothing."""
+    (folder / "folds.toml").write_text("")
+    (folder / "base.toml").write_text(tomli_w.dumps(OWN))
+    (folder / "trial.toml").write_text(OWN_SWEEP)
+    plan = plan_sweep(folder / "trial.toml")
+    (training,) = plan.trainings
+    made = values(training)
+    assert made["model"] == {"factory": "nets:make", "modules": "../../.."}
+    assert (made["train"], made["distill"], made["exits"]) == (
+        OWN["train"], OWN["distill"], [{"policy": "max_logit"}, {"policy": "max_logit"}, {"policy": "always"}])
+    assert training.config.layout == ((0, "own"), (1, "own"))
+    for layout, early in zip((plan.rate, *plan.layouts), ((), (), (1,), (0, 1)), strict=True):
+        found = values(layout)
+        assert found["model"] == {"qonnx": "../shared/network.onnx"}
+        assert found["train"] == {"seed": 7}
+        assert "distill" not in found
+        assert layout.config.layout == tuple((after, "own") for after in early)
+    assert values(plan.layouts[2])["calibrate"] == {"shares": [0.5, 0.2]}
+    assert plan.reference == "late"
+    assert plan.rate is plan.layouts[0]
+    assert "some of its exits left out" in plan.weights
+    (folder / "trial.toml").write_text(OWN_SWEEP.replace("version = 1", "version = 1\nshared_training = false"))
+    with pytest.raises(ConfigError, match=r"trial\.toml: shared_training = false: a network of your own is trained, or taken, with all "):
+        plan_sweep(folder / "trial.toml")
+    (folder / "trial.toml").write_text(OWN_SWEEP.replace('after = 1, policy = "softmax"', 'after = 1, head = "conv", policy = "softmax"'))
+    with pytest.raises(ConfigError, match=r'layout late: exits\[0\]\.head = "conv": exits have the heads that your network has'):
+        plan_sweep(folder / "trial.toml")
+
+
+def test_the_baselines_of_a_configuration_with_a_network_of_ones_own(folder: Path) -> None:
+    (folder / "folds.toml").write_text("")
+    (folder / "one.toml").write_text(tomli_w.dumps(OWN | {"project": {"name": "one", "output": "build/one"}}))
+    plan = plan_configs([folder / "one.toml"])
+    assert [training.name for training in plan.trainings] == ["one"]
+    found = values(plan.rate)
+    assert (found["model"], found["exits"], found["train"]) == ({"qonnx": "../one/network.onnx"}, [{"policy": "always"}], {"seed": 7})
+    assert plan.reference == "one"
+
+
+def test_a_float_network_of_ones_own_is_quantised_once_for_all_layouts(folder: Path) -> None:
+    base = {key: item for key, item in OWN.items() if key not in ("build", "distill")}
+    base |= {"model": {"weight_bits": 3}, "import": {"factory": "nets:make"}, "train": {"seed": 7}}
+    (folder / "base.toml").write_text(tomli_w.dumps(base))
+    (folder / "trial.toml").write_text(OWN_SWEEP.replace('unset = ["build.folding"]\n', ""))
+    plan = plan_sweep(folder / "trial.toml")
+    made, layout = values(plan.trainings[0]), values(plan.layouts[1])
+    assert (made["model"], made["import"]) == ({"weight_bits": 3, "modules": "../../.."}, {"factory": "nets:make"})
+    assert (layout["model"], "import" in layout) == ({"qonnx": "../shared/network.onnx"}, False)

@@ -7,8 +7,23 @@ import numpy as np
 import pytest
 
 from build_flows.artefacts.own_layers import OwnLayer, OwnNetwork
+from build_flows.finn_bridge.read_qonnx import read_qonnx
 from tests.build_flows.finn_bridge.executed import read_same
-from tests.build_flows.finn_bridge.small_graphs import Op, act, avg, conv, fc, flat, norm, pool, relu, sign, two
+from tests.build_flows.finn_bridge.small_graphs import (
+    Op,
+    act,
+    avg,
+    conv,
+    fc,
+    flat,
+    logits,
+    norm,
+    pool,
+    relu,
+    sign,
+    two,
+    write,
+)
 
 SHAPE = (6, 5, 2)
 INSIDE = {"pads": [0, 0, 0, 0]}
@@ -53,3 +68,14 @@ def test_weights_of_1_bit(tmp_path: Path) -> None:
     for layer in ends:
         assert layer.weight is not None
         assert not np.any(layer.weight % 2)
+
+
+def test_weights_of_exchangeable_heads_keep_two_bits(tmp_path: Path) -> None:
+    """Whatever they are: others may be 0. Activations are bits all the same."""
+    ops = [conv(4), sign(0.7)]
+    file = write(tmp_path / "net.onnx", SHAPE, ops, [conv(3, bits=1, **INSIDE), sign(), flat, logits],
+                 [conv(4, bits=1, **INSIDE), sign()], [flat, logits])
+    fixed, free = (read_qonnx(file, exchangeable=exchangeable) for exchangeable in (False, True))
+    assert [chain[0].weight_bits for chain in (fixed.heads[0], fixed.stages[1])] == [1, 1]
+    assert [chain[0].weight_bits for chain in (free.heads[0], free.stages[1])] == [2, 1]
+    assert [layer.in_bits for layer in layers(free)] == [layer.in_bits for layer in layers(fixed)]

@@ -34,7 +34,9 @@ def faults(text: str) -> list[str]:
 
 def test_a_network_of_ones_own_has_any_number_of_exits_and_no_layout() -> None:
     found = parse(TEXT)
-    assert (found.model.own, found.layout, len(found.exits)) == (True, (), 2)
+    assert (found.model.own, found.layout, len(found.exits)) == (True, ((0, "own"),), 2)
+    some = parse(TEXT.replace("[[exits]]", "[[exits]]\nafter = 2", 1))
+    assert some.layout == ((2, "own"),)
     many = TEXT.replace("[[exits]]", '[[exits]]\npolicy = "softmax"\n' * 4 + "[[exits]]", 1)
     assert len(parse(many).exits) == 6
     assert not parse(TEXT.replace(SOURCE, 'preset = "b_lenet"').replace('"digits"', '"fashion-mnist"')).model.own
@@ -59,12 +61,24 @@ def test_a_network_of_ones_own_has_any_number_of_exits_and_no_layout() -> None:
         ),
         (SOURCE, f"{SOURCE}\nact_bits = 4", "model.act_bits = 4: bits are those of your network; allowed: unset"),
         (
-            'policy = "margin"', 'policy = "margin"\nafter = 0',
-            "exits[0].after = 0: exits stand where your network has them; allowed: unset",
+            'policy = "always"', 'policy = "always"\nafter = 1',
+            "exits[1].after = 1: the last exit is your network's last; allowed: unset",
         ),
         (
             'policy = "always"', 'policy = "always"\nhead = "linear"',
-            'exits[1].head = "linear": exits stand where your network has them; allowed: unset',
+            'exits[1].head = "linear": exits have the heads that your network has; allowed: unset',
+        ),
+        (
+            'policy = "margin"', 'policy = "margin"\nafter = 1\n[[exits]]\npolicy = "margin"',
+            "exits[1].after = (unset): allowed: after in every exit but the last, or in none",
+        ),
+        (
+            'policy = "margin"', 'policy = "margin"\nafter = 1\n[[exits]]\npolicy = "margin"\nafter = 1',
+            "exits[1].after = 1: exits[0] stands after stage 1; allowed: 2 or more",
+        ),
+        (
+            "[[exits]]", "[train]\nepochs = 3\n[[exits]]\nafter = 0",
+            "exits[0].after = 0: what is trained here is trained with all its exits; allowed: unset",
         ),
         (
             'policy = "always"',
@@ -95,14 +109,6 @@ def test_a_network_of_ones_own_has_any_number_of_exits_and_no_layout() -> None:
         (
             'policy = "margin"', 'policy = "gate"',
             'exits[0].policy = "gate": only presets have gate heads; allowed: any other policy',
-        ),
-        (
-            "[[exits]]", '[build]\nmode = "subnet"\nexit = 1\n[[exits]]',
-            'build.mode = "subnet": only presets are cut; allowed: any other mode',
-        ),
-        (
-            "[[exits]]", "[build]\nexchangeable_heads = true\n[[exits]]",
-            "build.exchangeable_heads = true: only presets have exchangeable heads; allowed: false or unset",
         ),
         (
             "accuracy_loss = 1.0",

@@ -35,6 +35,8 @@ def test_modules_of_a_factory_stay_where_they_are() -> None:
     assert moved_places({"model": {"factory": "nets:make"}}, HOME, AWAY)["model"] == {"factory": "nets:make", "modules": "../.."}
     own = {"model": {"factory": "nets:make", "modules": "src"}}
     assert moved_places(own, HOME, AWAY)["model"]["modules"] == "../../src"
+    floats = {"import": {"factory": "nets:make"}}
+    assert moved_places(floats, HOME, AWAY) == {**floats, "model": {"modules": "../.."}}
     assert moved_places({"model": {"preset": "digits"}, "exits": []}, HOME, AWAY) == {"model": {"preset": "digits"}, "exits": []}
 
 

@@ -10,14 +10,33 @@ from build_flows.base.errors import ConfigError
 from build_flows.base.files import read_json
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
-from build_flows.steps import calibrate
+from build_flows.steps import calibrate, flow
 from build_flows.steps.data import project_dataset
 from quant_models.exits.calibrate import calibrate as find_thresholds
 from quant_models.exits.deciding import ExitLogits, apply
 from sim import golden
 from tests.build_flows.alone import alone
+from tests.build_flows.own_networks import FACTORY
 from tests.build_flows.projects import changed
 from tests.build_flows.uis import Listening
+
+OWN = """
+[project]
+name = "mine"
+[data]
+name = "digits"
+validation = 0.2
+[model]
+factory = "nets:make"
+[train]
+threads = 1
+[[exits]]
+policy = "softmax"
+[[exits]]
+policy = "always"
+[calibrate]
+mean_cost = 0.9
+"""
 
 
 def test_exits_leave_as_wanted(small: Project, first: Path, tmp_path: Path) -> None:
@@ -85,6 +104,24 @@ def test_a_mean_cost_is_calibrated_and_one_out_of_reach_is_told(small: Project, 
         calibrated("0.01")
     least = caught.value.message.rsplit("allowed: ", 1)[1].removesuffix(" to 1")
     calibrated(least)
+
+
+def test_a_network_of_ones_own_costs_what_its_layers_cost(tmp_path: Path) -> None:
+    """Convolution of 3x3 over 1 to 4 channels at 16 places and a head of 16 to 10; 3x1 over 4 to 6 at 8 places and a head of 6 to 10."""
+    (tmp_path / "nets.py").write_text(FACTORY)
+    (tmp_path / "config.toml").write_text(OWN)
+    made, ui = load_config(tmp_path / "config.toml"), Listening()
+    flow.train(made, ui)
+    told = read_json(made.output / "exits.json")
+    first, rest, whole = 16 * 36 + 160, 8 * 72 + 60, 16 * 36 + 8 * 72 + 60
+    reach = told["exits"][1]["reach"]
+    assert 0 < reach < 1
+    assert told["calibration"]["wanted"] == {"cost": "MACs", "mean_cost": 0.9}
+    assert told["calibration"]["mean_cost"] == pytest.approx((first + reach * rest) / whole)
+    assert f"mean cost: {100 * told['calibration']['mean_cost']:.1f} % of the whole network's MACs" in ui.said
+    made.file.write_text(OWN.replace("mean_cost = 0.9", "mean_cost = 0.6").replace("threads = 1", "threads = 1\nseed = 3"))
+    with pytest.raises(ConfigError, match=rf"mean_cost = 0\.6: a sample that leaves at exit 0 costs {first / whole:.4f} of the whole"):
+        flow.train(load_config(made.file), ui)
 
 
 def test_shares_that_ties_do_not_allow_are_told() -> None:

@@ -1,7 +1,6 @@
 import pytest
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.cost import last_alone
 from quant_models.networks.presets import PRESETS, preset
 from quant_models.networks.spec import Activation, Add, Conv, Linear, trace
 
@@ -39,14 +38,11 @@ def test_resnet8_is_that_of_mlperf_tiny():
     assert convs == [(3, 1, 3, 16), (3, 1, 16, 16), (3, 1, 16, 16), (3, 2, 16, 32), (3, 1, 32, 32), (1, 2, 16, 32), (3, 2, 32, 64),
                      (3, 1, 64, 64), (1, 2, 32, 64)]
     assert [unit.out_shape for unit in stages if isinstance(unit.layer, Add)] == [(32, 32, 16), (16, 16, 32), (8, 8, 64)]
-    # 12.5 million as published, without the early heads.
-    assert last_alone(preset("resnet8")).macs == 12_501_632
 
 
 def test_tfc_is_finns():
     stages = [(unit.in_shape, unit.layer.out) for where, _, unit in trace(preset("tfc")) if where == "stage"]
     assert stages == [((28, 28, 1), 64), ((1, 1, 64), 64), ((1, 1, 64), 64)]
-    assert last_alone(preset("tfc")).macs == 784 * 64 + 64 * 64 * 2 + 640
 
 
 def test_images_of_other_shapes_are_taken_where_layers_fit():

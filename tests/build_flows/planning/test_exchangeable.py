@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from hw.exits.decision import ExitDecision
+from build_flows.planning.exchangeable import logit_bits
+from build_flows.planning.read_network import from_meta
+from hw.exits.decision import BIAS_BITS, ExitDecision
+from quant_models.integers.describe import describe
 from quant_models.integers.export import golden
-from quant_models.networks.exchange import BIAS_BITS, logit_bits
 from quant_models.networks.spec import trace
 from tests.quant_models.conftest import build_model, build_spec
 
@@ -13,7 +15,7 @@ from tests.quant_models.conftest import build_model, build_spec
 def test_extreme_weights_just_fit():
     spec = build_spec()
     last = [[unit for where, index, unit in trace(spec) if (where, index) == ("head", k)][-1] for k in range(spec.exits)]
-    for bits, unit in zip(logit_bits(spec), last, strict=True):
+    for bits, unit in zip(logit_bits(from_meta(*describe(spec))), last, strict=True):
         low, high = (-(2 ** (unit.in_bits - 1)), 2 ** (unit.in_bits - 1) - 1) if unit.in_signed else (0, 2**unit.in_bits - 1)
         most = int(np.prod(unit.in_shape)) * max(high, -low) * (2 ** (unit.layer.weight_bits - 1) - 1)
         assert most + 2 ** (BIAS_BITS - 1) - 1 < 2 ** (bits - 1) < 4 * (most + 2 ** (BIAS_BITS - 1))

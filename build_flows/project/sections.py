@@ -104,8 +104,8 @@ class ModelSection(Section):
     preset: PresetName | None = Field(
         default=None,
         description="Topology: digits (8x8x1) and har (windows of sensor samples, 128x1x9, with 1-D convolutions) have three exits, "
-        "b_lenet and triple_wins (28x28x1) and b_alexnet (32x32x3) two; resnet8 (32x32x3, residual blocks) "
-        "and tfc (28x28x1, linear layers alone) three. "
+        "b_lenet and triple_wins (28x28x1) and b_alexnet (32x32x3) two; resnet8 (32x32x3, residual blocks), "
+        "mobilenet_tiny (32x32x3, depthwise separable blocks) and tfc (28x28x1, linear layers alone) three. "
         "Images of other sizes and channels are taken as long as every layer fits. Unset: a network of your own, "
         "factory or qonnx, or import.factory.",
     )
@@ -166,8 +166,8 @@ class ExitSection(Section):
         default=None,
         ge=0,
         le=1000,
-        description="Block of the backbone after which the exit stands; a block is a convolution, residual block or linear layer and what "
-        "follows up to the next. "
+        description="Block of the backbone after which the exit stands; a block is a convolution (a depthwise one and the next are one "
+        "block), residual block or linear layer and what follows up to the next. "
         f"{'; '.join(f'{name}: {numbers(range(outline(name).blocks - 1))}' for name in PRESETS)}. "
         "Two exits with different heads after the same block can be trained together, but not compiled. Unset: the preset's own place.",
     )

@@ -60,6 +60,8 @@ def _layer(unit: Unit, shapes: Shapes) -> dict[str, Any]:
         if isinstance(layer, Conv):
             record |= {"kind": "conv", "kernel": _size(layer.kernel), "pad": _size(layer.pad), "stride": _size(layer.stride)}
             shapes[record["weight"]] = (layer.out, *both(layer.kernel), channels)
+            if layer.groups > 1:
+                record |= {"groups": layer.groups}
         else:
             record |= {"kind": "linear"}
             shapes[record["weight"]] = (layer.out, height * width * channels)

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from quant_models.files import atomic
 from quant_models.integers.describe import describe
+from quant_models.integers.plain import plain, spread
 from quant_models.integers.view import IntegerLayer, frozen, integer_layers, integer_logits, thresholds
 from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import Conv
 
 __all__ = ["export_golden", "export_qonnx", "golden", "integer_logits"]
 
@@ -22,8 +24,8 @@ def _fill(layer: IntegerLayer, record: dict[str, Any], arrays: dict[str, np.ndar
     if "weight" in record:
         assert layer.weight is not None
         weight = layer.weight.numpy().astype(np.int8)
-        if record["kind"] == "conv":
-            weight = weight.transpose(0, 2, 3, 1)
+        if isinstance(layer.unit.layer, Conv):
+            weight = spread(layer.weight, layer.unit.layer.groups).numpy().astype(np.int8).transpose(0, 2, 3, 1)
         else:
             # PyTorch flattens channel by channel, the hardware streams pixel by pixel.
             height, width, channels = layer.unit.in_shape
@@ -78,8 +80,9 @@ def export_qonnx(model: MultiExitNet, path: Path) -> None:
     """Write QONNX: input ``image``, float ``[1, channels, height, width]`` that holds ``pixel / 256``; outputs ``exit0``,
     ``exit1``, ... in exit order, then ``gate<k>``, ``[1, 1]``, of each gate head in exit order.
 
-    Written atomically.
+    Convolutions in groups are those of all channels that :func:`quant_models.integers.plain.plain` makes of them. Written atomically.
     """
+    model = plain(model)
     spec = model.spec
     image = torch.zeros(1, spec.channels, spec.height, spec.width)
     with frozen(model), atomic(path) as temporary:

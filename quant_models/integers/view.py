@@ -67,7 +67,7 @@ class IntegerLayer:
         elif self.weight is None:
             raise QuantModelError(f"{self.unit.name} has no weights")
         elif isinstance(layer, Conv):
-            real = functional.conv2d(real, self.weight.to(real.dtype), stride=layer.stride, padding=layer.pad)
+            real = functional.conv2d(real, self.weight.to(real.dtype), stride=layer.stride, padding=layer.pad, groups=layer.groups)
         else:
             real = functional.linear(real.flatten(1), self.weight.to(real.dtype))
         return real.round().to(torch.int64)

@@ -41,7 +41,7 @@ def layer_costs(spec: NetSpec) -> list[LayerCost]:
         (height, width, channels), (rows, columns, out) = unit.in_shape, unit.out_shape
         if isinstance(layer, Conv):
             across, along = both(layer.kernel)
-            macs = rows * columns * out * across * along * channels
+            macs = rows * columns * out * across * along * channels // layer.groups
             bits = layer.weight_bits * unit.in_bits
         elif isinstance(layer, Linear):
             macs = height * width * channels * out

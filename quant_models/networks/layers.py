@@ -40,7 +40,8 @@ class Conv:
     """Convolution with bias and batch norm, then ``act``. Weights are signed, narrow-range, with a scale per output channel.
 
     ``kernel``, ``pad`` (zeros on each of two sides) and ``stride`` are the same for height and width, or one for each: (k, 1), (p, 0) and
-    (s, 1) for a 1-D network, whose maps are time x 1.
+    (s, 1) for a 1-D network, whose maps are time x 1. With ``groups`` outputs and inputs are in as many equal parts, and each output is of
+    the inputs of its own part: of one input alone where there are as many groups as inputs.
     """
 
     out: int
@@ -49,6 +50,7 @@ class Conv:
     stride: Size = 1
     weight_bits: int = 4
     act: Activation = Activation()
+    groups: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -92,7 +92,8 @@ def _module(unit: Unit) -> nn.Module:
     channels = unit.in_shape[2]
     weights: dict[str, Any] = {"weight_quant": Int8WeightPerChannelFloat, "weight_bit_width": layer.weight_bits}
     if isinstance(layer, Conv):
-        conv = QuantConv2d(channels, layer.out, layer.kernel, stride=layer.stride, padding=layer.pad, bias=True, **weights)
+        conv = QuantConv2d(channels, layer.out, layer.kernel, stride=layer.stride, padding=layer.pad, bias=True,
+                           groups=layer.groups, **weights)
         # Of a shared quantiser the sum has the module.
         act = nn.Identity() if unit.shared else _activation(layer.act, ACT_RANGE)
         return _Affine(conv, nn.BatchNorm2d(layer.out), act)

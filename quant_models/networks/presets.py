@@ -5,11 +5,13 @@
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from quant_models.errors import QuantModelError
 from quant_models.networks.spec import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Residual, Size
 
-__all__ = ["PRESETS", "Shape", "b_alexnet", "b_lenet", "digits", "har", "preset", "resnet8", "tfc", "triple_wins"]
+__all__ = ["PRESETS", "Shape", "b_alexnet", "b_lenet", "digits", "har", "mobilenet_tiny", "preset", "resnet8", "tfc",
+           "triple_wins"]
 
 Shape = tuple[int, int, int]
 
@@ -23,6 +25,10 @@ class _Layers:
 
     def conv(self, out: int, kernel: Size, pad: Size, stride: Size = 1, act: Activation | None = None) -> Conv:
         return Conv(out=out, kernel=kernel, pad=pad, stride=stride, weight_bits=self.bits, act=act or self.relu)
+
+    def separable(self, channels: int, out: int, stride: int = 1) -> tuple[Conv, Conv]:
+        """A 3x3 convolution of each of ``channels`` by itself, and a 1x1 one to ``out``."""
+        return replace(self.conv(channels, 3, 1, stride), groups=channels), self.conv(out, 1, 0)
 
     def residual(self, channels: int, out: int) -> Residual:
         """Two 3x3 convolutions of ``channels`` to ``out``; where these differ the first has stride 2, and the shortcut is a projection."""
@@ -126,6 +132,28 @@ def resnet8(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: S
     return _net("resnet8", shape, classes, stages, heads)
 
 
+def mobilenet_tiny(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: Shape = (32, 32, 3)) -> NetSpec:
+    """MobileNetV1 at a quarter of its width, as MLPerf Tiny's visual wake words have it, for 32x32x3: a 3x3 convolution to 8 channels, then
+    thirteen blocks of a depthwise 3x3 convolution and a 1x1 one, up to 256 channels, global average pool and one linear layer. The first
+    convolution has stride 1 in place of 2, for images are a third of the published ones a side. Exits stand after the third block (32
+    channels, 16x16) and the fifth (64 channels, 8x8); their heads are a block of stride 2 to twice the channels, a global average pool and
+    one linear layer.
+    """
+    q = _Layers(weight_bits, act_bits)
+
+    def blocks(*sizes: tuple[int, int, int]) -> tuple[LayerSpec, ...]:
+        return tuple(layer for channels, out, stride in sizes for layer in q.separable(channels, out, stride))
+
+    stages: tuple[tuple[LayerSpec, ...], ...] = (
+        (q.conv(8, 3, 1), *blocks((8, 16, 1), (16, 32, 2), (32, 32, 1))),
+        blocks((32, 64, 2), (64, 64, 1)),
+        blocks((64, 128, 2), *((128, 128, 1),) * 5, (128, 256, 2), (256, 256, 1)),
+    )
+    average = (GlobalPool(act=q.relu), q.fc(classes))
+    heads = ((*q.separable(32, 64, 2), *average), (*q.separable(64, 128, 2), *average), average)
+    return _net("mobilenet_tiny", shape, classes, stages, heads)
+
+
 def tfc(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: Shape = (28, 28, 1)) -> NetSpec:
     """FINN's TFC for 28x28x1: three hidden linear layers of 64, and one of the classes, with an exit of one linear layer after the first
     and the second. Published with weights and activations of 1 and 2 bits; here 2 are the fewest."""
@@ -135,6 +163,7 @@ def tfc(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: Shape
 
 PRESETS: dict[str, Callable[..., NetSpec]] = {
     "digits": digits, "b_lenet": b_lenet, "triple_wins": triple_wins, "b_alexnet": b_alexnet, "har": har, "resnet8": resnet8, "tfc": tfc,
+    "mobilenet_tiny": mobilenet_tiny,
 }
 
 

@@ -125,7 +125,8 @@ def _shared(where: str, layer: Residual) -> Activation:
 
 
 def _check(unit: str, layer: UnitLayer, last: bool, outputs: int, told: str) -> None:
-    for key, low, high in (("out", 1, 1 << 16), ("kernel", 1, 64), ("stride", 1, 64), ("pad", 0, 63), ("weight_bits", 2, 8)):
+    for key, low, high in (("out", 1, 1 << 16), ("kernel", 1, 64), ("stride", 1, 64), ("pad", 0, 63), ("weight_bits", 2, 8),
+                           ("groups", 1, 1 << 16)):
         value = getattr(layer, key, low)
         if not all(low <= side <= high for side in both(value)):
             raise QuantModelError(f"{unit}: {key} must be {low} to {high}, not {value}")
@@ -148,6 +149,9 @@ def _unit(name: str, layer: UnitLayer, at: FeatureMap) -> Unit:
         if not at.flat:
             height, width = map(_slide, (name, name), (height, width), both(layer.kernel), both(pads), both(layer.stride))
         channels = layer.out if isinstance(layer, Conv) else channels
+        groups = layer.groups if isinstance(layer, Conv) else 1
+        if at.shape[2] % groups or channels % groups:
+            raise QuantModelError(f"{name}: groups must divide its inputs and outputs, not groups={groups}, {at.shape[2]} and {channels}")
     elif isinstance(layer, GlobalPool):
         height = width = 1
     elif isinstance(layer, Linear):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,7 @@ from build_flows.finn_bridge.compile_graph import compile_graph
 from build_flows.finn_bridge.errors import CompileError
 from quant_models.networks.presets import preset
 from sim import golden
-from tests.quant_models.conftest import residual_spec
+from tests.quant_models.conftest import residual_spec, separable_spec
 
 from .conftest import PART, export, folding, spec
 
@@ -46,6 +48,12 @@ def test_residual_blocks(tmp_path):
     graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folding(folder, 5), PART, 100.0, tmp_path / "rtl")
     check_agreement(graph, folder, pictures(12))
     assert {layer.op for layer in graph.layers} >= {"StreamAdd_rtl", "StreamFork_rtl"}
+
+
+def test_convolutions_in_groups(tmp_path):
+    folder = export(tmp_path / "net", replace(separable_spec(), gates=()))
+    graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folding(folder, 5), PART, 100.0, tmp_path / "rtl")
+    check_agreement(graph, folder, pictures(12))
 
 
 def test_linear_layers_alone(tmp_path):

@@ -11,7 +11,7 @@ def by_hand() -> NetSpec:
         name="hand", height=6, width=4, channels=2, classes=3,
         stages=(
             (Conv(out=5, kernel=3, pad=1, weight_bits=2, act=act), MaxPool(kernel=2, stride=2)),
-            (Conv(out=4, kernel=(3, 1), weight_bits=4, act=act),),
+            (Conv(out=4, kernel=(3, 1), weight_bits=4, act=act), Conv(out=8, kernel=1, weight_bits=4, act=act, groups=4)),
         ),
         heads=((Linear(out=3, weight_bits=5),), (GlobalPool(act=Activation(bits=6)), Linear(out=3, weight_bits=7))),
     )
@@ -24,15 +24,17 @@ def test_layers_are_counted_as_by_hand() -> None:
         "stage0_pool0": Cost(),
         "head0_fc0": Cost(macs=3 * 2 * 5 * 3, bitops=3 * 2 * 5 * 3 * 5 * 3),
         "stage1_conv0": Cost(macs=1 * 2 * 4 * 3 * 5, bitops=1 * 2 * 4 * 3 * 5 * 4 * 3),
+        "stage1_conv1": Cost(macs=1 * 2 * 8, bitops=1 * 2 * 8 * 4 * 3),
         "head1_gap0": Cost(),
-        "head1_fc0": Cost(macs=4 * 3, bitops=4 * 3 * 7 * 6),
+        "head1_fc0": Cost(macs=8 * 3, bitops=8 * 3 * 7 * 6),
     }
 
 
 def test_a_sample_pays_for_every_head_on_its_way() -> None:
     layers = {item.name: item.cost.macs for item in layer_costs(by_hand())}
     first = layers["stage0_conv0"] + layers["head0_fc0"]
-    assert [item.macs for item in exit_costs(by_hand())] == [first, first + layers["stage1_conv0"] + layers["head1_fc0"]]
+    rest = layers["stage1_conv0"] + layers["stage1_conv1"] + layers["head1_fc0"]
+    assert [item.macs for item in exit_costs(by_hand())] == [first, first + rest]
     assert last_alone(by_hand()).macs == exit_costs(by_hand())[-1].macs - layers["head0_fc0"]
 
 

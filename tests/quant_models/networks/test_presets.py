@@ -7,7 +7,7 @@ from quant_models.networks.spec import Activation, Add, Conv, Linear, trace
 
 # The published topologies: what enters each first linear layer of a head, flattened.
 FLATTENED = {"digits": [32, 64, 32], "b_lenet": [640, 720], "triple_wins": [576, 1024], "b_alexnet": [288, 576], "har": [256, 256, 64],
-             "resnet8": [32, 64, 64], "tfc": [64, 64, 64]}
+             "resnet8": [32, 64, 64], "tfc": [64, 64, 64], "mobilenet_tiny": [64, 128, 256]}
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -43,6 +43,21 @@ def test_resnet8_is_that_of_mlperf_tiny():
     assert last_alone(preset("resnet8")).macs == 12_501_632
 
 
+def test_mobilenet_tiny_is_that_of_mlperf_tiny():
+    """But for the first stride."""
+    stages = [unit for where, _, unit in trace(preset("mobilenet_tiny")) if where == "stage"]
+    outs = [16, 32, 32, 64, 64, 128, 128, 128, 128, 128, 128, 256, 256]
+    depthwise, pointwise = stages[1::2], stages[2::2]
+    assert [unit.layer.out for unit in pointwise] == outs
+    assert [(unit.layer.kernel, unit.layer.pad, unit.layer.groups) for unit in depthwise] == [
+        (3, 1, channels) for channels in (8, *outs[:-1])]
+    assert [unit.layer.stride for unit in depthwise] == [1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1]
+    assert {(unit.layer.kernel, unit.layer.stride, unit.layer.groups) for unit in pointwise} == {(1, 1, 1)}
+    assert (stages[0].out_shape, stages[-1].out_shape) == ((32, 32, 8), (2, 2, 256))
+    # 221,184 of the first convolution, then pixels x channels x (9 + outputs) block by block, and 256 x 10.
+    assert last_alone(preset("mobilenet_tiny")).macs == 3_331_072
+
+
 def test_tfc_is_finns():
     stages = [(unit.in_shape, unit.layer.out) for where, _, unit in trace(preset("tfc")) if where == "stage"]
     assert stages == [((28, 28, 1), 64), ((1, 1, 64), 64), ((1, 1, 64), 64)]
@@ -59,7 +74,7 @@ def test_images_of_other_shapes_are_taken_where_layers_fit():
 
 
 def test_unknown_preset():
-    known = "digits, b_lenet, triple_wins, b_alexnet, har, resnet8, tfc"
+    known = "digits, b_lenet, triple_wins, b_alexnet, har, resnet8, tfc, mobilenet_tiny"
     with pytest.raises(QuantModelError, match=f"preset must be one of {known}, not 'lenet'"):
         preset("lenet")
     with pytest.raises(QuantModelError, match="weight_bits must be 2 to 8, not 1"):

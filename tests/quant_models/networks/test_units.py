@@ -42,6 +42,9 @@ def test_a_skip_with_layers():
 
 
 @pytest.mark.parametrize(("layers", "message"), [
+    ((Conv(out=6, kernel=3, groups=4),), "stage0_conv0: groups must divide its inputs and outputs, not groups=4, 4 and 6"),
+    ((Conv(out=6, kernel=3, groups=3),), "stage0_conv0: groups must divide its inputs and outputs, not groups=3, 4 and 6"),
+    ((Conv(out=4, kernel=3, groups=0),), "stage0_conv0: groups must be 1 to 65536, not 0"),
     ((Residual(body=(PLAIN,)),), "residual block of stage0: body must end in a convolution with act identity, not Conv"),
     ((Residual(body=()),), "residual block of stage0: body must end in a convolution with act identity, not no layer"),
     ((Residual(body=(LAST, MaxPool(kernel=1, stride=1))),), "body must end in a convolution with act identity, not MaxPool"),

@@ -77,6 +77,15 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "calibrate": {"accuracy_loss": 1.0},
         "target": {"cycles_per_sample": "auto", "hard_share": [0.5, 0.5]},
     },
+    "cnv": {
+        "project": {"name": "cnv"},
+        "data": {"name": "cifar10", "path": "cifar-10-batches-bin"},
+        "model": {"preset": "cnv", "weight_bits": 1, "act_bits": 1},
+        "train": {"epochs": 60, "shift": 2, "flip": True},
+        "exits": [{"policy": "max_logit"}, {"policy": "max_logit"}, {"policy": "always"}],
+        "calibrate": {"accuracy_loss": 1.0},
+        "target": {"cycles_per_sample": "auto", "hard_share": [0.5, 0.5]},
+    },
     "tfc": {
         "project": {"name": "tfc_fashion"},
         "data": {"name": "fashion-mnist"},

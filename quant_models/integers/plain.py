@@ -1,4 +1,4 @@
-"""A trained network in the layers that FINN's import knows: convolutions without groups."""
+"""A trained network in the layers that FINN's import knows: convolutions without groups, weights of 2 bits or more."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import Conv, LayerSpec, NetSpec, Residual, trace
+from quant_models.networks.spec import Conv, LayerSpec, Linear, NetSpec, Residual, trace
 
 __all__ = ["plain", "spread"]
 
@@ -14,7 +14,8 @@ Layers = tuple[LayerSpec, ...]
 
 
 def plain(model: MultiExitNet) -> MultiExitNet:
-    """``model`` with each convolution in groups as one of all channels, with zeros between the groups; ``model`` itself where it has none.
+    """``model`` with each convolution in groups as one of all channels, with zeros between the groups, and weights of 1 bit as those of 2
+    that they are; ``model`` itself where it has neither.
 
     Weights have the scales that they had, for zeros are within every range: its integers and logits are those of ``model``.
     """
@@ -30,19 +31,33 @@ def _whole(layers: Layers) -> Layers:
         if isinstance(layer, Residual):
             body, shortcut = (_whole(path) for path in (layer.body, layer.shortcut))
             layer = replace(layer, body=body, shortcut=shortcut)  # type: ignore[arg-type]
-        found.append(replace(layer, groups=1) if isinstance(layer, Conv) else layer)
+        if isinstance(layer, Conv):
+            layer = replace(layer, groups=1)
+        found.append(replace(layer, weight_bits=max(2, layer.weight_bits)) if isinstance(layer, Conv | Linear) else layer)
     return tuple(found)
 
 
 def _filled(model: MultiExitNet, whole: NetSpec) -> MultiExitNet:
     found, state = MultiExitNet(whole), model.state_dict()
     for where, k, unit in trace(model.spec):
-        if isinstance(unit.layer, Conv):
-            key = f"{where}s.{k}.{unit.name}.linear.weight"
-            state[key] = spread(state[key], unit.layer.groups)
+        layer, module = unit.layer, model.block(where, k)[unit.name]
+        if not isinstance(layer, Conv | Linear):
+            continue
+        key = f"{where}s.{k}.{unit.name}{_path(layer)}.weight"
+        if layer.weight_bits == 1:
+            state[key] = module.get_submodule(_path(layer).removeprefix(".")).quant_weight().value.detach()
+        if isinstance(layer, Conv):
+            state[key] = spread(state[key], layer.groups)
     found.load_state_dict(state)
     found.train(model.training)
     return found
+
+
+def _path(layer: Conv | Linear) -> str:
+    """Where the module of a layer holds its weights."""
+    if isinstance(layer, Conv):
+        return ".linear"
+    return ".1" if layer.act is None else ".1.linear"
 
 
 def spread(weight: Tensor, groups: int) -> Tensor:

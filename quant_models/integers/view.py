@@ -94,7 +94,8 @@ class IntegerLayer:
 
 
 def _whole(quantised: Any) -> Tensor:
-    whole: Tensor = quantised.int(float_datatype=False).to(torch.int64)
+    # What Brevitas' own `int` does, but for its check, which takes a map of zeros alone for no map of bits.
+    whole: Tensor = (quantised.value / quantised.scale + quantised.zero_point).round().to(torch.int64)
     return whole
 
 

@@ -16,7 +16,7 @@ def logit_bits(spec: NetSpec) -> tuple[int, ...]:
             continue
         height, width, channels = unit.in_shape
         most = 1 << unit.in_bits - 1 if unit.in_signed else (1 << unit.in_bits) - 1
-        acc_bits = 1 + (height * width * channels * most * ((1 << unit.layer.weight_bits - 1) - 1)).bit_length()
+        acc_bits = 1 + (height * width * channels * most * max(1, (1 << unit.layer.weight_bits - 1) - 1)).bit_length()
         reached = (1 << acc_bits - 1) + (1 << BIAS_BITS - 1)
         found.append(1 + (reached - 1).bit_length())
     return tuple(found)

@@ -150,7 +150,7 @@ def layout(
 
 
 def place(spec: NetSpec, exits: Sequence[tuple[int, str]], weight_bits: int, act_bits: int) -> NetSpec:
-    """``spec`` with its early exits replaced by ``exits``, whose heads are quantised to ``weight_bits`` and ``act_bits`` (2 to 8).
+    """``spec`` with its early exits replaced by ``exits``, whose heads are quantised to ``weight_bits`` and ``act_bits`` (1 to 8).
 
     Raises :class:`QuantModelError` on a block or a head that does not exist, exits out of order, two with the same head after the same
     block, ``preset`` where ``spec`` has no exit, and a head that does not fit the feature map.

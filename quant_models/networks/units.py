@@ -125,7 +125,7 @@ def _shared(where: str, layer: Residual) -> Activation:
 
 
 def _check(unit: str, layer: UnitLayer, last: bool, outputs: int, told: str) -> None:
-    for key, low, high in (("out", 1, 1 << 16), ("kernel", 1, 64), ("stride", 1, 64), ("pad", 0, 63), ("weight_bits", 2, 8),
+    for key, low, high in (("out", 1, 1 << 16), ("kernel", 1, 64), ("stride", 1, 64), ("pad", 0, 63), ("weight_bits", 1, 8),
                            ("groups", 1, 1 << 16)):
         value = getattr(layer, key, low)
         if not all(low <= side <= high for side in both(value)):
@@ -133,8 +133,8 @@ def _check(unit: str, layer: UnitLayer, last: bool, outputs: int, told: str) -> 
     act = getattr(layer, "act", None)
     if act is not None and act.kind not in ("relu", "identity"):
         raise QuantModelError(f"{unit}: act must be relu or identity, not {act.kind!r}")
-    if act is not None and not 2 <= act.bits <= 8:
-        raise QuantModelError(f"{unit}: act bits must be 2 to 8, not {act.bits}")
+    if act is not None and not 1 + act.signed <= act.bits <= 8:
+        raise QuantModelError(f"{unit}: act bits must be {1 + act.signed} to 8, not {act.bits}")
     logits = isinstance(layer, Linear) and act is None
     if logits != last:
         raise QuantModelError(f"{unit}: the last layer of a head, and no other, is a linear layer without activation, not {layer}")

@@ -1,22 +1,25 @@
 """What FINN's import does not know is spelled otherwise, and computes the same."""
 
 import numpy as np
+import pytest
 import torch
 
 from quant_models.integers.plain import plain, spread
 from quant_models.integers.view import integer_layers as layers_of
 from quant_models.integers.view import integer_logits, integer_outputs, logit_scales, thresholds
-from quant_models.networks.spec import Conv, trace
-from tests.quant_models.conftest import build_model, build_spec, residual_spec, separable_spec
+from quant_models.networks.spec import Conv, Linear, trace
+from tests.quant_models.conftest import bit_spec, build_model, build_spec, residual_spec, separable_spec
 
 
-def test_convolutions_in_groups_are_of_all_channels(images):
-    model = build_model(separable_spec())
+@pytest.mark.parametrize("spec", [separable_spec, bit_spec])
+def test_it_computes_the_same_without_groups_and_bits(images, spec):
+    model = build_model(spec())
     found = plain(model)
     assert found is not model
     assert {unit.layer.groups for _, _, unit in trace(found.spec) if isinstance(unit.layer, Conv)} == {1}
+    assert min(unit.layer.weight_bits for _, _, unit in trace(found.spec) if isinstance(unit.layer, Conv | Linear)) >= 2
     (logits, learned), (wanted, taught) = (integer_outputs(item, images) for item in (found, model))
-    for one, other in zip([*logits, learned[0]], [*wanted, taught[0]], strict=True):
+    for one, other in zip([*logits, *learned.values()], [*wanted, *taught.values()], strict=True):
         assert np.array_equal(one, other)
         assert np.ptp(one) > 0
     assert logit_scales(found) == logit_scales(model)

@@ -7,7 +7,7 @@ from quant_models.networks.spec import Activation, Add, Conv, Linear, trace
 
 # The published topologies: what enters each first linear layer of a head, flattened.
 FLATTENED = {"digits": [32, 64, 32], "b_lenet": [640, 720], "triple_wins": [576, 1024], "b_alexnet": [288, 576], "har": [256, 256, 64],
-             "resnet8": [32, 64, 64], "tfc": [64, 64, 64], "mobilenet_tiny": [64, 128, 256]}
+             "resnet8": [32, 64, 64], "tfc": [64, 64, 64], "mobilenet_tiny": [64, 128, 256], "cnv": [576, 1152, 256]}
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -58,6 +58,19 @@ def test_mobilenet_tiny_is_that_of_mlperf_tiny():
     assert last_alone(preset("mobilenet_tiny")).macs == 3_331_072
 
 
+def test_cnv_is_finns():
+    spec = preset("cnv", 1, 1)
+    stages = [unit for where, _, unit in trace(spec) if where == "stage"]
+    assert [(unit.out_shape, getattr(unit.layer, "pad", None)) for unit in stages] == [
+        ((30, 30, 64), 0), ((28, 28, 64), 0), ((14, 14, 64), None), ((12, 12, 128), 0), ((10, 10, 128), 0), ((5, 5, 128), None),
+        ((3, 3, 256), 0), ((1, 1, 256), 0)]
+    assert [layer.out for layer in spec.heads[-1]] == [512, 512, 10]
+    # 57.9 million of convolutions as published, and 0.4 of linear layers.
+    assert last_alone(spec).macs == 59_461_376
+    assert {getattr(unit.layer, "weight_bits", 1) for _, _, unit in trace(spec)} == {1}
+    assert {unit.in_bits for _, _, unit in trace(spec)} == {8, 1}
+
+
 def test_tfc_is_finns():
     stages = [(unit.in_shape, unit.layer.out) for where, _, unit in trace(preset("tfc")) if where == "stage"]
     assert stages == [((28, 28, 1), 64), ((1, 1, 64), 64), ((1, 1, 64), 64)]
@@ -74,8 +87,8 @@ def test_images_of_other_shapes_are_taken_where_layers_fit():
 
 
 def test_unknown_preset():
-    known = "digits, b_lenet, triple_wins, b_alexnet, har, resnet8, tfc, mobilenet_tiny"
+    known = "digits, b_lenet, triple_wins, b_alexnet, har, resnet8, tfc, mobilenet_tiny, cnv"
     with pytest.raises(QuantModelError, match=f"preset must be one of {known}, not 'lenet'"):
         preset("lenet")
-    with pytest.raises(QuantModelError, match="weight_bits must be 2 to 8, not 1"):
-        preset("digits", weight_bits=1)
+    with pytest.raises(QuantModelError, match="weight_bits must be 1 to 8, not 0"):
+        preset("digits", weight_bits=0)

@@ -52,12 +52,14 @@ SECONDS, GIGABYTES = 120, 4
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """``network`` with as many passes over the training set in float (``floats``) and in few bits afterwards (``fine_tune``), planned for
-    the share ``hard`` at each early exit: at most ``reached`` cycles a sample at it, at most ``lost`` points of accuracy against its last
-    exit alone, and at least the share ``leaving`` before that. ``images`` test images go through the RTL, ``stalled`` of them with each of
-    :data:`benchmarks.layers.STALLS`, and ``drawn`` at the planned shares."""
+    """``network`` with weights and activations of ``bits`` (None: those of its template), with as many passes over the training set in
+    float (``floats``; 0: it has no float twin) and in few bits afterwards (``fine_tune``), planned for the share ``hard`` at each early
+    exit: at most ``reached`` cycles a sample at it, at most ``lost`` points of accuracy against its last exit alone, and at least the share
+    ``leaving`` before that. ``images`` test images go through the RTL, ``stalled`` of them with each of :data:`benchmarks.layers.STALLS`,
+    and ``drawn`` at the planned shares."""
 
     network: str
+    bits: int | None = None
     floats: int
     fine_tune: int
     hard: tuple[float, ...]
@@ -68,43 +70,58 @@ class Case:
     stalled: int = 200
     drawn: int = 1000
 
+    @property
+    def name(self) -> str:
+        """What it is called: the network and, where they are chosen, its bits."""
+        return self.network if self.bits is None else f"{self.network}_w{self.bits}a{self.bits}"
 
-CASES = (Case(network="resnet8", floats=16, fine_tune=4, hard=(0.5, 0.5), reached=12_000),)
+
+CASES = (
+    Case(network="resnet8", floats=16, fine_tune=4, hard=(0.5, 0.5), reached=12_000),
+    Case(network="mobilenet_tiny", floats=10, fine_tune=5, hard=(0.5, 0.5), reached=9_000, images=1000),
+    Case(network="cnv", bits=1, floats=0, fine_tune=10, hard=(0.5, 0.5), reached=4_000, images=1000),
+    Case(network="cnv", bits=2, floats=0, fine_tune=10, hard=(0.5, 0.5), reached=20_000, images=1000),
+)
 
 
 def config_text(case: Case, cifar10: Path, weights: Path) -> str:
     """The configuration of ``case``: what ``offramp init`` gives for the network, but for training and target. ``cifar10`` is the folder of
-    the data set (an image folder, or the binary files), ``weights`` the float twin."""
+    the data set (an image folder, or the binary files), ``weights`` the float twin, where it has one."""
     changes: dict[Place, Any] = {
-        ("project", "output"): f"{case.network}/project", ("data", "path"): str(cifar10),
+        ("project", "output"): f"{case.name}/project", ("data", "path"): str(cifar10),
         ("data", "name"): "cifar10" if (cifar10 / "data_batch_1.bin").is_file() else "folder",
-        ("train", "threads"): 1, ("train", "scheme"): "import", ("train", "learning_rate"): 0.001,
-        ("import", "weights"): str(weights), ("import", "divisor"): 256.0, ("import", "fine_tune"): case.fine_tune,
-        ("target", "hard_share"): list(case.hard), ("build", "bus_bits"): 64,
+        ("train", "threads"): 1, ("target", "hard_share"): list(case.hard), ("build", "bus_bits"): 64,
     }
+    if case.floats:
+        changes |= {("train", "scheme"): "import", ("train", "learning_rate"): 0.001, ("import", "weights"): str(weights),
+                    ("import", "divisor"): 256.0, ("import", "fine_tune"): case.fine_tune}
+    else:
+        changes["train", "epochs"] = case.fine_tune
+    if case.bits is not None:
+        changes |= {("model", "weight_bits"): case.bits, ("model", "act_bits"): case.bits}
     return tomli_w.dumps(edited(tomllib.loads(template(case.network)), changes))
 
 
 def networks(ui: Ui, only: Sequence[str], cifar10: Path | None) -> str:
-    """Measure the cases whose network is in ``only`` (none: all), if their data set ``cifar10`` is given, and write ``docs/networks.md``
+    """Measure the cases whose names are in ``only`` (none: all), if their data set ``cifar10`` is given, and write ``docs/networks.md``
     and ``docs/networks_benchmark.json``; gives the table."""
     figures = Figures(ui)
     for case in CASES:
-        figures.part = case.network
-        if cifar10 is not None and (case.network in only or not only):
+        figures.part = case.name
+        if cifar10 is not None and (case.name in only or not only):
             _measure(figures, case, cifar10)
         else:
-            figures.keep(case.network, DATA)
+            figures.keep(case.name, DATA)
     return figures.write(PAGE, PART, DATA)
 
 
 def _measure(figures: Figures, case: Case, cifar10: Path) -> None:
-    file, weights = WORK / f"{case.network}.toml", WORK / f"{case.network}_float.safetensors"
+    file, weights = WORK / f"{case.name}.toml", WORK / f"{case.name}_float.safetensors"
     write_text(file, config_text(case, cifar10, weights))
-    if not weights.is_file():
+    if case.floats and not weights.is_file():
         # The data set is opened by a configuration; that of the training without float weights will do.
         plain = edited(tomllib.loads(file.read_text(encoding="utf-8")), {("train", "scheme"): "joint", ("import", "weights"): ...})
-        before = WORK / f"{case.network}_float.toml"
+        before = WORK / f"{case.name}_float.toml"
         write_text(before, tomli_w.dumps(plain))
         _train_float(figures.ui, case, load(before), weights)
     run_json([sys.executable, "-m", "build_flows.cli.main", "train", str(file), "--json"], ROOT)
@@ -125,7 +142,7 @@ def _train_float(ui: Ui, case: Case, project: Project, weights: Path) -> None:
     settings = TrainSettings(epochs=case.floats, batch=chosen.batch_size, weight_decay=5e-4, shift=chosen.shift, flip=chosen.flip,
                              validation=project.config.data.validation, seed=chosen.seed)
     data = project_dataset(project)
-    with ui.progress(f"training {case.network} in float") as bar:
+    with ui.progress(f"training {case.name} in float") as bar:
         def tell(step: "Progress") -> None:
             bar.update(completed=step.epoch * step.steps + step.step + 1, total=step.epochs * step.steps, text=f"loss {step.loss:.3f}")
 
@@ -140,7 +157,7 @@ def _compiled(figures: Figures, case: Case, file: Path, project: Project) -> Non
     most = _peak([sys.executable, "-m", "build_flows.cli.main", "compile", str(file)])
     whole = time.monotonic() - started
     seconds = step_seconds(project.output, "compile")
-    figures.add(f"{case.network}: compiling", f"at most {SECONDS} s, {GIGABYTES} GB",
+    figures.add(f"{case.name}: compiling", f"at most {SECONDS} s, {GIGABYTES} GB",
                 f"{seconds:.0f} s ({whole:.0f} s with export and agreement); at most {most:.1f} GB a process",
                 seconds <= SECONDS and most <= GIGABYTES, "step `compile` from nothing, FIFO sizing in Verilator included")
 
@@ -155,7 +172,9 @@ def _peak(command: list[str]) -> float:
 
 
 def _accuracy(figures: Figures, case: Case, project: Project) -> None:
-    data, files = project_dataset(project), ProjectFiles(project)
+    data, files, model = project_dataset(project), ProjectFiles(project), project.config.model
+    bits = f"{model.weight_bits}-bit weights and {model.act_bits}-bit activations"
+    before = f"{case.floats} epochs in float, {case.fine_tune}" if case.floats else f"{case.fine_tune} epochs"
     logits = files.logits(data.x_test)
     alone = [float((item.argmax(1) == data.y_test).mean()) for item in logits]
     found = golden.decide_images(files.net, files.exits, data.x_test)
@@ -163,15 +182,14 @@ def _accuracy(figures: Figures, case: Case, project: Project) -> None:
     shares = np.bincount(found.exit, minlength=len(logits)) / count
     early = float(shares[:-1].sum())
     agreed = AgreementFile.load(project.output / "agreement.json").brevitas
-    figures.add(f"{case.network}: accuracy at the operating point", f"at most {case.lost:g} point below the last exit alone",
+    figures.add(f"{case.name}: accuracy at the operating point", f"at most {case.lost:g} point below the last exit alone",
                 f"{sure_share(right, count)}; last exit alone {100 * alone[-1]:.2f} %",
                 alone[-1] - right <= case.lost / 100,
-                f"all {count:,} test images; {case.floats} epochs in float, {case.fine_tune} in 4 bits; "
-                f"`python -m benchmarks.networks {case.network} --cifar10 FOLDER`")
-    figures.add(f"{case.network}: leave early", f"at least {100 * case.leaving:.0f} %",
+                f"all {count:,} test images; {before} with {bits}; `python -m benchmarks.networks {case.name} --cifar10 FOLDER`")
+    figures.add(f"{case.name}: leave early", f"at least {100 * case.leaving:.0f} %",
                 f"{sure_share(early, count)}; by exit {', '.join(f'{100 * share:.1f} %' for share in shares)}", early >= case.leaving,
                 f"accuracy of each exit alone {', '.join(f'{100 * value:.2f} %' for value in alone)}")
-    figures.add(f"{case.network}: Brevitas against the golden model", f"{count:,} of {count:,} images equal", f"{agreed:,} of {count:,}",
+    figures.add(f"{case.name}: Brevitas against the golden model", f"{count:,} of {count:,} images equal", f"{agreed:,} of {count:,}",
                 agreed == count, "integer logits of every exit; a difference stops the flow")
 
 
@@ -180,10 +198,10 @@ def _speed(figures: Figures, case: Case, project: Project, found: ResourcesFile)
     sizing = SizingFile.load(project.output / "sizing.json")
     told = " and ".join(f"{100 * share:.0f} %" for share in case.hard)
     fits = "fits" if verdict.fits else ", ".join(item.told() for item in verdict.short)
-    figures.add(f"{case.network}: {told} hard at random", f"at most {case.reached:,} cycles a sample",
+    figures.add(f"{case.name}: {told} hard at random", f"at most {case.reached:,} cycles a sample",
                 f"{run.describe()}; planned for {sizing.cycles_per_sample:,}", run.cycles_per_sample <= case.reached
                 and run.agreed == run.samples, f"RTL; test images drawn with seed {SEED} for these shares of what reaches each exit")
-    figures.add(f"{case.network}: what it takes", "fits",
+    figures.add(f"{case.name}: what it takes", "fits",
                 f"{total.lut:,} LUT ({total.lut_paired:,} after pairing), {total.lutram:,} as memory, {total.ff:,} FF, "
                 f"{total.bram36:g} BRAM36, {total.dsp} DSP; {fits}; clock about {found.fmax_estimate_mhz or 0:g} MHz",
                 verdict.fits, "synthesised by Yosys, sum of units, logic between them included; the clock estimated before placement")
@@ -194,18 +212,18 @@ def _images(figures: Figures, case: Case, project: Project) -> None:
     batches = [min(BATCH, len(images))] * max(1, len(images) // BATCH)
     result, _ = files.simulate(images, batches)
     agreed = files.agreed(images, result, batches)
-    figures.add(f"{case.network}: test images through the RTL", f"{case.images:,} of {case.images:,} agree",
+    figures.add(f"{case.name}: test images through the RTL", f"{case.images:,} of {case.images:,} agree",
                 f"{agreed:,} of {len(images):,}; {result.cycles_per_sample:.1f} cycles a sample at its own thresholds",
                 agreed == len(images) == case.images, f"in batches of {BATCH:,}")
     some = images[: case.stalled]
     right = [files.agreed(some, files.simulate(some, [len(some)], stall_in=share, stall_out=share)[0], [len(some)]) for share in STALLS]
-    figures.add(f"{case.network}: the same with stalls of {' and '.join(f'{100 * share:.0f} %' for share in STALLS)}",
+    figures.add(f"{case.name}: the same with stalls of {' and '.join(f'{100 * share:.0f} %' for share in STALLS)}",
                 f"{len(some):,} of {len(some):,} agree", " and ".join(f"{item:,}" for item in right) + f" of {len(some):,}",
                 all(item == len(some) for item in right), "source and sink at random, each by itself")
 
 
 @click.command()
-@click.argument("cases", nargs=-1, type=click.Choice([case.network for case in CASES]))
+@click.argument("cases", nargs=-1, type=click.Choice([case.name for case in CASES]))
 @click.option("--cifar10", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="PATH",
               help="CIFAR-10: the folder of its binary files, or an image folder.")
 def main(cases: Sequence[str], cifar10: Path | None) -> None:

@@ -188,7 +188,7 @@ def _layer(fields: _Fields, name: str, given: Sequence[_State], stage: int, head
         raise NetworkError(f"{name}: inputs must be of one type")
     state = given[0]
     source, weight_bits, target, binary = state.shape, 0, state.shape, False
-    kernel, stride, pad, factor = (1, 1), (1, 1), (0, 0), (1, 1)
+    kernel, stride, pad, factor, depthwise = (1, 1), (1, 1), (0, 0), (1, 1), False
     if kind in ("conv", "linear"):
         weight_bits = fields.integer("weight_bits", 1, 8)
         binary, weight_bits = weight_bits == 1, max(2, weight_bits)
@@ -203,8 +203,8 @@ def _layer(fields: _Fields, name: str, given: Sequence[_State], stage: int, head
             raise NetworkError(f"{name}: kernel must fit its padded input, not kernel={fields.raw['kernel']}, input={height}x{width}")
         target = Shape((height - kernel[0]) // stride[0] + 1, (width - kernel[1]) // stride[1] + 1, source.channels)
     if kind == "conv":
-        channels = _outputs(fields, name, shapes, (*kernel, source.channels))
-        target = Shape(target.height, target.width, channels)
+        target = Shape(target.height, target.width, _outputs(fields, name, shapes, (*kernel, source.channels)))
+        depthwise = fields.raw.get("groups") == source.channels == target.channels > 1
     elif kind == "linear":
         target = Shape(1, 1, _outputs(fields, name, shapes, (source.values,)))
     elif kind == "global_sum":
@@ -231,7 +231,7 @@ def _layer(fields: _Fields, name: str, given: Sequence[_State], stage: int, head
     return Layer(
         name=name, kind=kind, stage=stage, head=head, source=source, target=target, in_bits=state.bits, in_signed=state.signed,
         out_bits=out_bits, out_signed=out_signed, acc_bits=acc_bits, sum_bits=acc_bits, activation=activation, kernel=kernel,
-        pad=pad, stride=stride, factor=factor, weight_bits=weight_bits, binary=binary,
+        pad=pad, stride=stride, factor=factor, weight_bits=weight_bits, binary=binary, depthwise=depthwise,
         others=tuple((other.bits, other.signed) for other in given[1:]),
         more=tuple(other.shape.channels for other in given[1:]) if kind == "concat" else (),
     )

@@ -63,8 +63,12 @@ def impossible_own(config: Config) -> Iterator[tuple[str, Any, str]]:
             yield f"exits[{index}].policy", "gate", "only presets have gate heads; allowed: any other policy"
     if config.import_.factory is None:
         yield from _unset("model", config.model, BITS, "bits are those of your network")
-    elif config.model.layer_bits is not None:
-        yield "model.layer_bits", config.model.layer_bits, "layers of a float network of your own have no names yet; allowed: unset"
+    else:
+        for key in ("weight_bits", "act_bits"):
+            if getattr(config.model, key) == 1:
+                yield f"model.{key}", 1, "only presets are of 1 bit, or modules that have such quantisers themselves; allowed: 2 to 8"
+        if config.model.layer_bits is not None:
+            yield "model.layer_bits", config.model.layer_bits, "layers of a float network of your own have no names yet; allowed: unset"
     if config.import_.factory is not None and config.import_.mapping is not None:
         yield "import.mapping", config.import_.mapping, "what a factory returns has the layers already; allowed: unset"
     yield from _impossible_training(config)

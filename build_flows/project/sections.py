@@ -20,7 +20,7 @@ __all__ = [
 
 BoardFile: TypeAlias = Annotated[str, Field(pattern=r"\.toml$", title="the path of a board's own file, as board.toml")]
 Share = Annotated[float, Field(ge=0, le=1)]
-Bits = Annotated[int, Field(ge=2, le=8)]
+Bits = Annotated[int, Field(ge=1, le=8)]
 
 FOLDINGS = ("optimal", "finn")
 """The values of ``build.folding`` that are no file."""
@@ -104,8 +104,8 @@ class ModelSection(Section):
     preset: PresetName | None = Field(
         default=None,
         description="Topology: digits (8x8x1) and har (windows of sensor samples, 128x1x9, with 1-D convolutions) have three exits, "
-        "b_lenet and triple_wins (28x28x1) and b_alexnet (32x32x3) two; resnet8 (32x32x3, residual blocks) "
-        "and tfc (28x28x1, linear layers alone) three. "
+        "b_lenet and triple_wins (28x28x1) and b_alexnet (32x32x3) two; resnet8 (32x32x3, residual blocks), "
+        "mobilenet_tiny (32x32x3, depthwise separable blocks), cnv (32x32x3) and tfc (28x28x1, linear layers alone) three. "
         "Images of other sizes and channels are taken as long as every layer fits. Unset: a network of your own, "
         "factory or qonnx, or import.factory.",
     )
@@ -130,8 +130,8 @@ class ModelSection(Section):
     qonnx: str | None = Field(
         default=None, min_length=1, description="Or: your own trained network, a QONNX file with an output for each exit, relative to this."
     )
-    weight_bits: Bits = Field(default=4, description="Bits of every weight.")
-    act_bits: Bits = Field(default=4, description="Bits of every activation; the image itself is 8 bits.")
+    weight_bits: Bits = Field(default=4, description="Bits of every weight; 1: -1 and 1.")
+    act_bits: Bits = Field(default=4, description="Bits of every activation (of signed ones 2 at least); the image itself is 8 bits.")
     layer_bits: dict[str, dict[Literal["weight", "act"], Bits]] | None = Field(
         default=None,
         description="Other bits in some layers, by their names in the report, as { stage0_conv0 = { weight = 8, act = 4 } }. Unset: none.",
@@ -166,8 +166,8 @@ class ExitSection(Section):
         default=None,
         ge=0,
         le=1000,
-        description="Block of the backbone after which the exit stands; a block is a convolution, residual block or linear layer and what "
-        "follows up to the next. "
+        description="Block of the backbone after which the exit stands; a block is a convolution (a depthwise one and the next are one "
+        "block), residual block or linear layer and what follows up to the next. "
         f"{'; '.join(f'{name}: {numbers(range(outline(name).blocks - 1))}' for name in PRESETS)}. "
         "Two exits with different heads after the same block can be trained together, but not compiled. Unset: the preset's own place. "
         "Of a network of your own exit k stands after block k, and those that are not named are left out; unset: it has as many exits as "

@@ -82,7 +82,7 @@ def _layer(unit: Unit, norm: bool) -> nn.Module:
     if isinstance(layer, Requantise):
         return nn.Identity()
     if isinstance(layer, Conv):
-        conv = nn.Conv2d(channels, layer.out, layer.kernel, stride=layer.stride, padding=layer.pad)
+        conv = nn.Conv2d(channels, layer.out, layer.kernel, stride=layer.stride, padding=layer.pad, groups=layer.groups)
         return _Affine(conv, nn.BatchNorm2d(layer.out) if norm else nn.Identity(), _act(layer.act))
     linear = nn.Linear(height * width * channels, layer.out)
     if layer.act is None:

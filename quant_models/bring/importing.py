@@ -209,9 +209,10 @@ def _fold(model: FloatNet, seen: Seen) -> list[str]:
     linear, _ = _parts(model, name)
     with torch.no_grad():
         gain, offset = (torch.tensor(value, dtype=torch.float64) for value in (seen.gain, seen.offset))
-        weight = linear.weight.to(torch.float64).reshape(unit.layer.out, unit.in_shape[2], -1)
-        linear.bias.copy_(linear.bias + (weight * offset.reshape(1, -1, 1)).sum((1, 2)))
-        linear.weight.copy_((weight * gain.reshape(1, -1, 1) * 2**INPUT_BITS).reshape(linear.weight.shape))
+        parts = unit.layer.groups if isinstance(unit.layer, Conv) else 1
+        weight = linear.weight.to(torch.float64).reshape(parts, unit.layer.out // parts, unit.in_shape[2] // parts, -1)
+        linear.bias.copy_(linear.bias + (weight * offset.reshape(parts, 1, -1, 1)).sum((2, 3)).flatten())
+        linear.weight.copy_((weight * gain.reshape(parts, 1, -1, 1) * 2**INPUT_BITS).reshape(linear.weight.shape))
     model.input_quant = nn.Identity()
     if any(seen.offset) and isinstance(unit.layer, Conv) and unit.layer.pad not in (0, (0, 0)):
         return [f"{name} pads: the float network had zeros after normalising at the border, here they are before it; the two differ there"]

@@ -203,7 +203,7 @@ def _shape(unit: Unit) -> list[int]:
     """The shape of a layer's weights as PyTorch has them."""
     layer, (height, width, channels) = unit.layer, unit.in_shape
     if isinstance(layer, Conv):
-        return [layer.out, channels, *both(layer.kernel)]
+        return [layer.out, channels // layer.groups, *both(layer.kernel)]
     return [layer.out, height * width * channels]  # type: ignore[union-attr]
 
 

@@ -55,11 +55,15 @@ def _layer(unit: Unit, shapes: Shapes) -> dict[str, Any]:
     elif isinstance(layer, Add | Requantise):
         record |= {"kind": "add" if isinstance(layer, Add) else "threshold"}
     else:
-        record |= {"weight": f"{unit.name}.weight", "weight_bits": layer.weight_bits, "in_bits": unit.in_bits, "in_signed": unit.in_signed}
+        # The zeros between groups are no weights of 1 bit.
+        weight_bits = max(2, layer.weight_bits) if isinstance(layer, Conv) and layer.groups > 1 else layer.weight_bits
+        record |= {"weight": f"{unit.name}.weight", "weight_bits": weight_bits, "in_bits": unit.in_bits, "in_signed": unit.in_signed}
         height, width, channels = unit.in_shape
         if isinstance(layer, Conv):
             record |= {"kind": "conv", "kernel": _size(layer.kernel), "pad": _size(layer.pad), "stride": _size(layer.stride)}
             shapes[record["weight"]] = (layer.out, *both(layer.kernel), channels)
+            if layer.groups > 1:
+                record |= {"groups": layer.groups}
         else:
             record |= {"kind": "linear"}
             shapes[record["weight"]] = (layer.out, height * width * channels)

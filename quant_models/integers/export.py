@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from brevitas.export import export_qonnx as brevitas_export
+from brevitas.export.onnx.qonnx.function import BrevitasQuantOp
+from brevitas.export.onnx.qonnx.handler import BrevitasActQuantProxyHandler
+from brevitas.export.onnx.qonnx.manager import QONNXManager
 from torch import Tensor, nn
 
 from quant_models.files import atomic
 from quant_models.integers.describe import describe
+from quant_models.integers.plain import plain, spread
 from quant_models.integers.view import IntegerLayer, frozen, integer_layers, integer_logits, thresholds
 from quant_models.networks.net import MultiExitNet
+from quant_models.networks.spec import Conv
 
 __all__ = ["export_golden", "export_qonnx", "golden", "integer_logits"]
 
@@ -22,8 +26,8 @@ def _fill(layer: IntegerLayer, record: dict[str, Any], arrays: dict[str, np.ndar
     if "weight" in record:
         assert layer.weight is not None
         weight = layer.weight.numpy().astype(np.int8)
-        if record["kind"] == "conv":
-            weight = weight.transpose(0, 2, 3, 1)
+        if isinstance(layer.unit.layer, Conv):
+            weight = spread(layer.weight, layer.unit.layer.groups).numpy().astype(np.int8).transpose(0, 2, 3, 1)
         else:
             # PyTorch flattens channel by channel, the hardware streams pixel by pixel.
             height, width, channels = layer.unit.in_shape
@@ -58,6 +62,20 @@ def export_golden(model: MultiExitNet, path: Path) -> None:
         np.savez_compressed(file, **content)
 
 
+class _ActHandler(BrevitasActQuantProxyHandler):
+    """Brevitas takes every activation of 1 bit for one of -1 and 1; those here are 0 and 1."""
+
+    def prepare_for_export(self, module: Any) -> None:
+        super().prepare_for_export(module)
+        self.quant_op = BrevitasQuantOp
+
+
+class _Manager(QONNXManager):
+    """Brevitas' own export, with that."""
+
+    handlers = (_ActHandler, *QONNXManager.handlers)
+
+
 class _Outputs(nn.Module):
     """``model`` with the gate heads' logits among what it gives."""
 
@@ -78,12 +96,14 @@ def export_qonnx(model: MultiExitNet, path: Path) -> None:
     """Write QONNX: input ``image``, float ``[1, channels, height, width]`` that holds ``pixel / 256``; outputs ``exit0``,
     ``exit1``, ... in exit order, then ``gate<k>``, ``[1, 1]``, of each gate head in exit order.
 
-    Written atomically.
+    Convolutions in groups are those of all channels, and weights of 1 bit those of 2, that :func:`quant_models.integers.plain.plain` makes
+    of them. Written atomically.
     """
+    model = plain(model)
     spec = model.spec
     image = torch.zeros(1, spec.channels, spec.height, spec.width)
     with frozen(model), atomic(path) as temporary:
-        brevitas_export(
+        _Manager.export(
             _Outputs(model).eval() if spec.gates else model, args=image, export_path=str(temporary), dynamo=False,
             input_names=["image"], output_names=[*(f"exit{k}" for k in range(spec.exits)), *(f"gate{k}" for k in spec.gated)],
         )

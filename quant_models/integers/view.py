@@ -67,7 +67,7 @@ class IntegerLayer:
         elif self.weight is None:
             raise QuantModelError(f"{self.unit.name} has no weights")
         elif isinstance(layer, Conv):
-            real = functional.conv2d(real, self.weight.to(real.dtype), stride=layer.stride, padding=layer.pad)
+            real = functional.conv2d(real, self.weight.to(real.dtype), stride=layer.stride, padding=layer.pad, groups=layer.groups)
         else:
             real = functional.linear(real.flatten(1), self.weight.to(real.dtype))
         return real.round().to(torch.int64)
@@ -94,7 +94,8 @@ class IntegerLayer:
 
 
 def _whole(quantised: Any) -> Tensor:
-    whole: Tensor = quantised.int(float_datatype=False).to(torch.int64)
+    # What Brevitas' own `int` does, but for its check, which takes a map of zeros alone for no map of bits.
+    whole: Tensor = (quantised.value / quantised.scale + quantised.zero_point).round().to(torch.int64)
     return whole
 
 

@@ -15,7 +15,7 @@ GATE_HEADS = ("global", "pool", "linear")
 
 def with_gates(spec: NetSpec, gates: Sequence[str | None], weight_bits: int, act_bits: int) -> NetSpec:
     """``spec`` with a gate head of the form ``gates[k]`` beside the head of each exit ``k`` (None: none there), of ``weight_bits`` and
-    ``act_bits`` (2 to 8); one entry for every exit but the last.
+    ``act_bits`` (1 to 8); one entry for every exit but the last.
 
     Raises :class:`QuantModelError` for a form that there is not, another number of them, and a gate head that does not fit the feature
     map.

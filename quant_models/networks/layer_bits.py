@@ -12,9 +12,9 @@ __all__ = ["with_bits"]
 
 
 def with_bits(spec: NetSpec, bits: Mapping[str, tuple[int | None, int | None]]) -> NetSpec:
-    """``spec`` with other bit widths, 2 to 8, in some layers: by the names of :func:`quant_models.networks.spec.trace`, (weight,
-    activation), None for one that stays. Activation bits of the last convolution of a residual block's body are those of the quantiser that
-    the shortcut shares.
+    """``spec`` with other bit widths, 1 to 8 (of signed activations 2 at least), in some layers: by the names of
+    :func:`quant_models.networks.spec.trace`, (weight, activation), None for one that stays. Activation bits of the last convolution of a
+    residual block's body are those of the quantiser that the shortcut shares.
 
     Raises :class:`QuantModelError` for a layer that there is not or that has no such bits, naming those there are.
     """

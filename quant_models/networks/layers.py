@@ -19,7 +19,7 @@ def both(size: Size) -> tuple[int, int]:
 @dataclass(frozen=True, kw_only=True)
 class Activation:
     """What follows a layer's accumulator: ``relu`` gives ``bits`` wide unsigned integers, ``identity`` (no ReLU) signed ones.
-    ``bits``: 2 to 8."""
+    ``bits``: 1 (0 and 1; unsigned only) to 8."""
 
     kind: Literal["relu", "identity"] = "relu"
     bits: int = 4
@@ -37,10 +37,12 @@ class Activation:
 
 @dataclass(frozen=True, kw_only=True)
 class Conv:
-    """Convolution with bias and batch norm, then ``act``. Weights are signed, narrow-range, with a scale per output channel.
+    """Convolution with bias and batch norm, then ``act``. Weights are signed, narrow-range, with a scale per output channel; of 1 bit they
+    are -1 and 1, of one scale for all.
 
     ``kernel``, ``pad`` (zeros on each of two sides) and ``stride`` are the same for height and width, or one for each: (k, 1), (p, 0) and
-    (s, 1) for a 1-D network, whose maps are time x 1.
+    (s, 1) for a 1-D network, whose maps are time x 1. With ``groups`` outputs and inputs are in as many equal parts, and each output is of
+    the inputs of its own part: of one input alone where there are as many groups as inputs.
     """
 
     out: int
@@ -49,6 +51,7 @@ class Conv:
     stride: Size = 1
     weight_bits: int = 4
     act: Activation = Activation()
+    groups: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Where the exits of a network stand and which heads they have, chosen freely over the backbone of a preset.
 
 The backbone is all stages of the preset one after another, cut into blocks: a block begins at each convolution, residual block
-or linear layer. An early exit comes after a block, the last one excepted; there the final head stands, which is always the preset's last.
+or linear layer, but not at the convolution behind a depthwise one, which is of the same block. An early exit comes after a block, the last
+one excepted; there the final head stands, which is always the preset's last.
 """
 
 import dataclasses
@@ -112,12 +113,16 @@ def backbone(spec: NetSpec) -> Layers:
 
 
 def blocks(spec: NetSpec) -> tuple[Layers, ...]:
-    """The backbone of ``spec`` cut before each convolution, residual block and linear layer but the first."""
+    """The backbone of ``spec`` cut before each convolution, residual block and linear layer but the first, and but those behind a
+    convolution in groups."""
     found: list[list[LayerSpec]] = []
+    before: LayerSpec | None = None
     for layer in backbone(spec):
-        if isinstance(layer, Conv | Residual | Linear) or not found:
+        separable = isinstance(before, Conv) and before.groups > 1 and isinstance(layer, Conv)
+        if (isinstance(layer, Conv | Residual | Linear) and not separable) or not found:
             found.append([])
         found[-1].append(layer)
+        before = layer
     return tuple(map(tuple, found))
 
 
@@ -145,7 +150,7 @@ def layout(
 
 
 def place(spec: NetSpec, exits: Sequence[tuple[int, str]], weight_bits: int, act_bits: int) -> NetSpec:
-    """``spec`` with its early exits replaced by ``exits``, whose heads are quantised to ``weight_bits`` and ``act_bits`` (2 to 8).
+    """``spec`` with its early exits replaced by ``exits``, whose heads are quantised to ``weight_bits`` and ``act_bits`` (1 to 8).
 
     Raises :class:`QuantModelError` on a block or a head that does not exist, exits out of order, two with the same head after the same
     block, ``preset`` where ``spec`` has no exit, and a head that does not fit the feature map.

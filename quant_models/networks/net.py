@@ -12,12 +12,13 @@ from brevitas.quant import (
     Int8WeightPerChannelFloat,
     Int8WeightPerTensorFloat,
     Int16Bias,
+    SignedBinaryWeightPerTensorConst,
     Uint8ActPerTensorFloat,
     Uint8ActPerTensorFloatMaxInit,
 )
 from torch import Tensor, nn
 
-from quant_models.networks.spec import INPUT_BITS, Activation, Add, Conv, GlobalPool, MaxPool, NetSpec, Requantise, Unit, trace
+from quant_models.networks.spec import INPUT_BITS, Activation, Add, Conv, GlobalPool, Linear, MaxPool, NetSpec, Requantise, Unit, trace
 
 __all__ = ["MIN_GAMMA", "MultiExitNet"]
 
@@ -28,6 +29,7 @@ MIN_GAMMA = 1e-3
 # Batch norm leaves about unit variance, so this is where the learned activation ranges start.
 ACT_RANGE = 3.0
 POOLED_RANGE = 1.5
+BIT_RANGE = 2.0
 
 
 class _InputQuant(Uint8ActPerTensorFloat):
@@ -43,7 +45,23 @@ def _activation(act: Activation, limit: float) -> nn.Module:
         return QuantIdentity(
             Int8ActPerTensorFloatMinMaxInit, bit_width=act.bits, min_val=-limit, max_val=limit, return_quant_tensor=True
         )
+    limit = BIT_RANGE if act.bits == 1 else limit
     return QuantReLU(Uint8ActPerTensorFloatMaxInit, bit_width=act.bits, max_val=limit, return_quant_tensor=True)
+
+
+def _norm(kind: type[nn.BatchNorm1d | nn.BatchNorm2d], channels: int, act: Activation) -> nn.Module:
+    """A batch norm of ``kind`` in front of ``act``; bits begin as often 0 as 1."""
+    norm = kind(channels)
+    if act.bits == 1:
+        nn.init.constant_(norm.bias, BIT_RANGE / 2)
+    return norm
+
+
+def _weights(bits: int, tensor: bool = False) -> dict[str, Any]:
+    """The quantiser of weights of ``bits``, with a scale for each output, or one for the whole ``tensor``."""
+    if bits == 1:
+        return {"weight_quant": SignedBinaryWeightPerTensorConst}
+    return {"weight_quant": Int8WeightPerTensorFloat if tensor else Int8WeightPerChannelFloat, "weight_bit_width": bits}
 
 
 class _Affine(nn.Module):
@@ -90,18 +108,18 @@ def _module(unit: Unit) -> nn.Module:
     if isinstance(layer, Requantise):
         return nn.Identity()
     channels = unit.in_shape[2]
-    weights: dict[str, Any] = {"weight_quant": Int8WeightPerChannelFloat, "weight_bit_width": layer.weight_bits}
+    weights = _weights(layer.weight_bits, tensor=isinstance(layer, Linear) and layer.act is None)
     if isinstance(layer, Conv):
-        conv = QuantConv2d(channels, layer.out, layer.kernel, stride=layer.stride, padding=layer.pad, bias=True, **weights)
+        conv = QuantConv2d(channels, layer.out, layer.kernel, stride=layer.stride, padding=layer.pad, bias=True,
+                           groups=layer.groups, **weights)
         # Of a shared quantiser the sum has the module.
         act = nn.Identity() if unit.shared else _activation(layer.act, ACT_RANGE)
-        return _Affine(conv, nn.BatchNorm2d(layer.out), act)
+        return _Affine(conv, _norm(nn.BatchNorm2d, layer.out, layer.act), act)
     size = channels * unit.in_shape[0] * unit.in_shape[1]
     if layer.act is None:
-        weights["weight_quant"] = Int8WeightPerTensorFloat
         return nn.Sequential(nn.Flatten(), QuantLinear(size, layer.out, bias=True, bias_quant=Int16Bias, **weights))
-    linear = _Affine(QuantLinear(size, layer.out, bias=True, **weights), nn.BatchNorm1d(layer.out), _activation(layer.act, ACT_RANGE))
-    return nn.Sequential(nn.Flatten(), linear)
+    norm = _norm(nn.BatchNorm1d, layer.out, layer.act)
+    return nn.Sequential(nn.Flatten(), _Affine(QuantLinear(size, layer.out, bias=True, **weights), norm, _activation(layer.act, ACT_RANGE)))
 
 
 class MultiExitNet(nn.Module):

@@ -1,15 +1,17 @@
-"""Named networks. ``weight_bits`` and ``act_bits`` are 2 to 8; the input is always 8-bit.
+"""Named networks. ``weight_bits`` and ``act_bits`` are 1 to 8; signed activations have 2 bits at least, and the input always 8.
 
 ``shape`` is that of the images, (height, width, channels): another than the one published is taken as long as every layer fits, else
 :class:`QuantModelError` names the layer that does not.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from quant_models.errors import QuantModelError
 from quant_models.networks.spec import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Residual, Size
 
-__all__ = ["PRESETS", "Shape", "b_alexnet", "b_lenet", "digits", "har", "preset", "resnet8", "tfc", "triple_wins"]
+__all__ = ["PRESETS", "Shape", "b_alexnet", "b_lenet", "cnv", "digits", "har", "mobilenet_tiny", "preset", "resnet8", "tfc",
+           "triple_wins"]
 
 Shape = tuple[int, int, int]
 
@@ -19,10 +21,14 @@ class _Layers:
 
     def __init__(self, weight_bits: int, act_bits: int) -> None:
         self.bits, self.relu = weight_bits, Activation(bits=act_bits)
-        self.identity = Activation(kind="identity", bits=act_bits)
+        self.identity = Activation(kind="identity", bits=max(2, act_bits))
 
     def conv(self, out: int, kernel: Size, pad: Size, stride: Size = 1, act: Activation | None = None) -> Conv:
         return Conv(out=out, kernel=kernel, pad=pad, stride=stride, weight_bits=self.bits, act=act or self.relu)
+
+    def separable(self, channels: int, out: int, stride: int = 1) -> tuple[Conv, Conv]:
+        """A 3x3 convolution of each of ``channels`` by itself, and a 1x1 one to ``out``."""
+        return replace(self.conv(channels, 3, 1, stride), groups=channels), self.conv(out, 1, 0)
 
     def residual(self, channels: int, out: int) -> Residual:
         """Two 3x3 convolutions of ``channels`` to ``out``; where these differ the first has stride 2, and the shortcut is a projection."""
@@ -126,15 +132,58 @@ def resnet8(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: S
     return _net("resnet8", shape, classes, stages, heads)
 
 
+def cnv(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: Shape = (32, 32, 3)) -> NetSpec:
+    """FINN's CNV for 32x32x3, published with weights and activations of 1 bit (W1A1) and of 2 (W2A2): six 3x3 convolutions without padding,
+    two each of 64, 128 and 256 channels, a max-pool after the second and the fourth, and linear layers of 512, 512 and the classes. Exits
+    stand after both pools; their heads are a 3x3 convolution, of stride 2 and with a max-pool behind in the first, and one linear layer.
+
+    Published activations of 1 bit are -1 and 1. Here they are 0 and 1, as those of DoReFa-Net (Zhou 2016): with x = 2 b - 1 the sums of w b
+    and of w x differ by a factor and a constant of each output, which the batch norm behind them, or the bias of logits, takes up.
+    """
+    q = _Layers(weight_bits, act_bits)
+    pool = MaxPool(kernel=2, stride=2)
+    stages: tuple[tuple[LayerSpec, ...], ...] = (
+        (q.conv(64, 3, 0), q.conv(64, 3, 0), pool), (q.conv(128, 3, 0), q.conv(128, 3, 0), pool), (q.conv(256, 3, 0), q.conv(256, 3, 0)),
+    )
+    heads: tuple[tuple[LayerSpec, ...], ...] = (
+        (q.conv(64, 3, 0, 2), pool, q.fc(classes)), (q.conv(128, 3, 0), q.fc(classes)),
+        (q.fc(512, q.relu), q.fc(512, q.relu), q.fc(classes)),
+    )
+    return _net("cnv", shape, classes, stages, heads)
+
+
+def mobilenet_tiny(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: Shape = (32, 32, 3)) -> NetSpec:
+    """MobileNetV1 at a quarter of its width, as MLPerf Tiny's visual wake words have it, for 32x32x3: a 3x3 convolution to 8 channels, then
+    thirteen blocks of a depthwise 3x3 convolution and a 1x1 one, up to 256 channels, global average pool and one linear layer. The first
+    convolution has stride 1 in place of 2, for images are a third of the published ones a side. Exits stand after the third block (32
+    channels, 16x16) and the fifth (64 channels, 8x8); their heads are a block of stride 2 to twice the channels, a global average pool and
+    one linear layer.
+    """
+    q = _Layers(weight_bits, act_bits)
+
+    def blocks(*sizes: tuple[int, int, int]) -> tuple[LayerSpec, ...]:
+        return tuple(layer for channels, out, stride in sizes for layer in q.separable(channels, out, stride))
+
+    stages: tuple[tuple[LayerSpec, ...], ...] = (
+        (q.conv(8, 3, 1), *blocks((8, 16, 1), (16, 32, 2), (32, 32, 1))),
+        blocks((32, 64, 2), (64, 64, 1)),
+        blocks((64, 128, 2), *((128, 128, 1),) * 5, (128, 256, 2), (256, 256, 1)),
+    )
+    average = (GlobalPool(act=q.relu), q.fc(classes))
+    heads = ((*q.separable(32, 64, 2), *average), (*q.separable(64, 128, 2), *average), average)
+    return _net("mobilenet_tiny", shape, classes, stages, heads)
+
+
 def tfc(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: Shape = (28, 28, 1)) -> NetSpec:
     """FINN's TFC for 28x28x1: three hidden linear layers of 64, and one of the classes, with an exit of one linear layer after the first
-    and the second. Published with weights and activations of 1 and 2 bits; here 2 are the fewest."""
+    and the second. Published with weights and activations of 1 and 2 bits."""
     q = _Layers(weight_bits, act_bits)
     return _net("tfc", shape, classes, ((q.fc(64, q.relu),),) * 3, ((q.fc(classes),),) * 3)
 
 
 PRESETS: dict[str, Callable[..., NetSpec]] = {
     "digits": digits, "b_lenet": b_lenet, "triple_wins": triple_wins, "b_alexnet": b_alexnet, "har": har, "resnet8": resnet8, "tfc": tfc,
+    "mobilenet_tiny": mobilenet_tiny, "cnv": cnv,
 }
 
 

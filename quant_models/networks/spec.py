@@ -122,6 +122,9 @@ def _block(layers: tuple[LayerSpec, ...]) -> list[dict[str, Any]]:
     found = []
     for layer in layers:
         raw = {"layer": _kind(layer), **dataclasses.asdict(layer)}
+        if raw.get("groups") == 1:
+            # As networks were stored before there were groups: their digests stay.
+            del raw["groups"]
         if isinstance(layer, Residual):
             raw |= {"body": _block(layer.body), "shortcut": _block(layer.shortcut)}
         found.append(raw)

@@ -125,15 +125,16 @@ def _shared(where: str, layer: Residual) -> Activation:
 
 
 def _check(unit: str, layer: UnitLayer, last: bool, outputs: int, told: str) -> None:
-    for key, low, high in (("out", 1, 1 << 16), ("kernel", 1, 64), ("stride", 1, 64), ("pad", 0, 63), ("weight_bits", 2, 8)):
+    for key, low, high in (("out", 1, 1 << 16), ("kernel", 1, 64), ("stride", 1, 64), ("pad", 0, 63), ("weight_bits", 1, 8),
+                           ("groups", 1, 1 << 16)):
         value = getattr(layer, key, low)
         if not all(low <= side <= high for side in both(value)):
             raise QuantModelError(f"{unit}: {key} must be {low} to {high}, not {value}")
     act = getattr(layer, "act", None)
     if act is not None and act.kind not in ("relu", "identity"):
         raise QuantModelError(f"{unit}: act must be relu or identity, not {act.kind!r}")
-    if act is not None and not 2 <= act.bits <= 8:
-        raise QuantModelError(f"{unit}: act bits must be 2 to 8, not {act.bits}")
+    if act is not None and not 1 + act.signed <= act.bits <= 8:
+        raise QuantModelError(f"{unit}: act bits must be {1 + act.signed} to 8, not {act.bits}")
     logits = isinstance(layer, Linear) and act is None
     if logits != last:
         raise QuantModelError(f"{unit}: the last layer of a head, and no other, is a linear layer without activation, not {layer}")
@@ -148,6 +149,9 @@ def _unit(name: str, layer: UnitLayer, at: FeatureMap) -> Unit:
         if not at.flat:
             height, width = map(_slide, (name, name), (height, width), both(layer.kernel), both(pads), both(layer.stride))
         channels = layer.out if isinstance(layer, Conv) else channels
+        groups = layer.groups if isinstance(layer, Conv) else 1
+        if at.shape[2] % groups or channels % groups:
+            raise QuantModelError(f"{name}: groups must divide its inputs and outputs, not groups={groups}, {at.shape[2]} and {channels}")
     elif isinstance(layer, GlobalPool):
         height = width = 1
     elif isinstance(layer, Linear):

@@ -10,17 +10,27 @@ from build_flows.project.load import parse
 from build_flows.project.template import template
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.network)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_they_are_the_presets_fine_tuned_from_float(case: Case, tmp_path: Path) -> None:
+    """But for those without a float twin, which are trained in few bits from the start."""
     found, preset = parse(config_text(case, tmp_path, tmp_path / "float.safetensors")), parse(template(case.network))
-    assert (found.model, found.exits, found.calibrate, found.target.board) == (
-        preset.model, preset.exits, preset.calibrate, preset.target.board)
-    assert (found.train.scheme, found.train.shift, found.train.flip) == ("import", preset.train.shift, preset.train.flip)
-    assert (found.import_.fine_tune, found.import_.divisor) == (case.fine_tune, 256)
+    assert (found.exits, found.calibrate, found.target.board) == (preset.exits, preset.calibrate, preset.target.board)
+    assert (found.model.preset, found.model.layer_bits) == (case.network, None)
+    assert (found.model.weight_bits, found.model.act_bits) == (
+        (preset.model.weight_bits, preset.model.act_bits) if case.bits is None else (case.bits, case.bits))
+    assert (found.train.shift, found.train.flip) == (preset.train.shift, preset.train.flip)
+    if case.floats:
+        assert (found.train.scheme, found.import_.fine_tune, found.import_.divisor) == ("import", case.fine_tune, 256)
+    else:
+        assert (found.train.scheme, found.train.epochs, found.import_.weights) == ("joint", case.fine_tune, None)
     assert found.target.hard_share == list(case.hard)
     assert found.project.output is not None
     # Models of its own, so that compiling can begin from nothing.
-    assert (WORK / found.project.output).parent.name == case.network
+    assert (WORK / found.project.output).parent.name == case.name
+
+
+def test_cases_have_names_of_their_own() -> None:
+    assert [case.name for case in CASES] == ["resnet8", "mobilenet_tiny", "cnv_w1a1", "cnv_w2a2"]
 
 
 @pytest.mark.parametrize(("files", "name"), [(["data_batch_1.bin"], "cifar10"), ([], "folder")])

@@ -49,6 +49,35 @@ def residual_spec(weight_bits=4, act_bits=4):
     )
 
 
+def separable_spec(weight_bits=4, act_bits=4):
+    """Convolutions in groups for the images of :func:`build_spec`: depthwise, of two groups, with more outputs than inputs, in a residual
+    block, a head and a gate head."""
+    relu, bits = Activation(bits=act_bits), {"weight_bits": weight_bits}
+    shared = Activation(kind="identity", bits=min(act_bits + 1, 8))
+    block = Residual(body=(Conv(out=6, kernel=3, pad=1, act=relu, groups=6, **bits), Conv(out=6, kernel=1, act=shared, **bits)), act=relu)
+    return NetSpec(
+        name="groups", height=9, width=7, channels=2, classes=4,
+        stages=((Conv(out=4, kernel=3, pad=1, stride=2, act=relu, groups=2, **bits), Conv(out=6, kernel=1, act=relu, **bits), block),
+                (Conv(out=6, kernel=3, act=relu, groups=6, **bits), Conv(out=8, kernel=1, act=relu, groups=2, **bits))),
+        heads=((Conv(out=6, kernel=(3, 2), act=relu, groups=6, **bits), Linear(out=4, **bits)),
+               (GlobalPool(act=relu), Linear(out=4, **bits))),
+        gates=((Conv(out=6, kernel=2, act=relu, groups=3, **bits), Linear(out=1, **bits)), ()),
+    )
+
+
+def bit_spec():
+    """Weights and activations of 1 bit for the images of :func:`build_spec`: with and without padding, in groups, behind a pool and an
+    average, and beside other widths."""
+    bit, bits = Activation(bits=1), {"weight_bits": 1}
+    return NetSpec(
+        name="bits", height=9, width=7, channels=2, classes=4,
+        stages=((Conv(out=6, kernel=3, act=bit, **bits), Conv(out=6, kernel=2, pad=1, act=bit, groups=3, **bits),
+                 MaxPool(kernel=2, stride=2)),
+                (Conv(out=5, kernel=2, act=bit, weight_bits=3), Conv(out=7, kernel=1, act=Activation(bits=3), **bits))),
+        heads=((GlobalPool(act=bit), Linear(out=4, **bits)), (Linear(out=9, act=bit, **bits), Linear(out=4, **bits))),
+    )
+
+
 @pytest.fixture(scope="session")
 def images():
     return np.random.default_rng(3).integers(0, 256, (50, 9, 7, 2), dtype=np.uint8)

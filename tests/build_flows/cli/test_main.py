@@ -93,12 +93,12 @@ def test_wrong_options_are_named(
 
 def test_a_faulty_config_is_told_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
     file = tmp_path / "bad.toml"
-    file.write_text(template("digits").replace("weight_bits = 4", "weight_bits = 1").replace("act_bits = 4", "act_bits = 9"))
+    file.write_text(template("digits").replace("weight_bits = 4", "weight_bits = 0").replace("act_bits = 4", "act_bits = 9"))
     assert offramp(monkeypatch, "run", str(file)) == 1
     err = capfd.readouterr().err
     assert err.splitlines() == [
-        f"offramp: {file}: model.weight_bits = 1: allowed: whole number from 2 to 8",
-        f"offramp: {file}: model.act_bits = 9: allowed: whole number from 2 to 8",
+        f"offramp: {file}: model.weight_bits = 0: allowed: whole number from 1 to 8",
+        f"offramp: {file}: model.act_bits = 9: allowed: whole number from 1 to 8",
     ]
 
 

@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from build_flows.finn_bridge.compile_graph import compile_graph
 from build_flows.finn_bridge.errors import CompileError
+from build_flows.planning.read_network import read_network
 from quant_models.networks.presets import preset
 from sim import golden
-from tests.quant_models.conftest import residual_spec
+from tests.quant_models.conftest import bit_spec, residual_spec, separable_spec
 
 from .conftest import PART, export, folding, spec
 
@@ -46,6 +49,29 @@ def test_residual_blocks(tmp_path):
     graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folding(folder, 5), PART, 100.0, tmp_path / "rtl")
     check_agreement(graph, folder, pictures(12))
     assert {layer.op for layer in graph.layers} >= {"StreamAdd_rtl", "StreamFork_rtl"}
+
+
+def test_convolutions_in_groups(tmp_path):
+    folder = export(tmp_path / "net", replace(separable_spec(), gates=()))
+    graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folding(folder, 5), PART, 100.0, tmp_path / "rtl")
+    check_agreement(graph, folder, pictures(12))
+
+
+def test_layers_of_1_bit(tmp_path):
+    """Convolutions that count bits that agree, and a padded one that multiplies; linear layers behind an average of bits."""
+    folder = export(tmp_path / "net", bit_spec())
+    folds = {}
+    for layer in read_network(folder / "golden.npz", layers="fused").layers:
+        unit = {"pixels": 1, "inputs": 1, "outputs": 1, "lanes": 1}
+        counted = layer.binary and layer.in_bits == 1 and layer.pad == (0, 0) and layer.activation
+        folds[layer.name] = {"body": "shared_bits", **unit} if counted else {"body": "shared_lut", **unit}
+        if layer.name == "stage0_conv0":
+            folds[layer.name] = {"pe": 1, "simd": 1, "parallel_window": 0}
+        elif not layer.weight_bits:
+            folds[layer.name] = {"body": "shared_lut"} if layer.kind == "maxpool" else {"pe": 1}
+    graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folds, PART, 100.0, tmp_path / "rtl")
+    check_agreement(graph, folder, pictures(12))
+    assert {layer.name for layer in graph.layers if layer.folding.get("binary")} == {"stage1_conv1"}
 
 
 def test_linear_layers_alone(tmp_path):

@@ -61,6 +61,10 @@ def test_published_networks_compute_what_was_published() -> None:
     # MLPerf Tiny's ResNet-8: 12.5 million, without the early heads.
     assert last_alone(of(preset("resnet8"))).macs == 12_501_632
     assert last_alone(of(preset("tfc"))).macs == 784 * 64 + 64 * 64 * 2 + 640
+    # 221,184 of the first convolution, then pixels x channels x (9 + outputs) block by block, and 256 x 10.
+    assert last_alone(of(preset("mobilenet_tiny"))).macs == 3_331_072
+    # FINN's: 57.9 million of convolutions as published, and 0.4 of linear layers.
+    assert last_alone(of(preset("cnv", 1, 1))).macs == 59_461_376
 
 
 def test_channels_by_themselves_count_one_input_and_weights_of_one_bit_one(tmp_path: Path) -> None:

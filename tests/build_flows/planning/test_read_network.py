@@ -47,6 +47,14 @@ def test_windows_that_are_not_square():
     assert (conv.kernel, conv.pad, conv.stride, pool.kernel) == ((5, 1), (2, 0), (2, 1), (2, 2))
 
 
+@pytest.mark.parametrize(("outputs", "groups", "depthwise"), [(2, 2, True), (4, 2, False), (2, 1, False), (2, None, False)])
+def test_a_description_says_what_is_depthwise(outputs, groups, depthwise):
+    """Before there are weights to see it in."""
+    changes = {"pad": 0, "stride": 1} | ({} if groups is None else {"groups": groups})
+    shapes = {"w0": (outputs, 3, 3, 2), "w1": (3, 15 * outputs)}
+    assert from_meta(meta(changes), shapes).layers[0].depthwise == depthwise
+
+
 def test_sum_width_holds_the_largest_sum():
     conv = from_meta(meta(), SHAPES).layers[0]
     largest = 18 * 255 * 8

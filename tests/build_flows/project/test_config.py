@@ -7,7 +7,7 @@ from tests.build_flows.project.configs import B_LENET, DIGITS, faults, placed
 
 
 def test_all_faults_are_told_at_once() -> None:
-    found = faults(DIGITS.replace("weight_bits = 4", "weight_bits = 1").replace("act_bits = 4", "act_bits = 9") + "\n[sim]\n")
+    found = faults(DIGITS.replace("weight_bits = 4", "weight_bits = 0").replace("act_bits = 4", "act_bits = 9") + "\n[sim]\n")
     assert [line.split(" ")[1] for line in found] == ["model.weight_bits", "model.act_bits", "sim"]
 
 

@@ -152,6 +152,10 @@ def test_a_float_network_of_ones_own_has_bits_and_any_scheme_that_needs_logits_a
          'train.scheme = "personal": it needs stages and heads, which presets have; allowed: "joint", "distill", "consistent"'),
         ('make"\n', 'make"\nmapping = { a = "b" }\n',
          'import.mapping = {a = "b"}: what a factory returns has the layers already; allowed: unset'),
+        ("[import]", "[model]\nact_bits = 1\n[import]",
+         "model.act_bits = 1: only presets are of 1 bit, or modules that have such quantisers themselves; allowed: 2 to 8"),
+        ("[import]", "[model]\nlayer_bits = { a = { act = 3 } }\n[import]",
+         "model.layer_bits = {a = {act = 3}}: layers of a float network of your own have no names yet; allowed: unset"),
     ],
 )
 def test_a_float_network_of_ones_own_is_refused_what_it_cannot(old: str, new: str, message: str) -> None:

@@ -17,10 +17,10 @@ from tests.build_flows.project.configs import B_LENET, DIGITS, faults
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("weight_bits = 4", "weight_bits = 9", "x.toml: model.weight_bits = 9: allowed: whole number from 2 to 8"),
-        ("weight_bits = 4", 'weight_bits = "4"', 'x.toml: model.weight_bits = "4": allowed: whole number from 2 to 8'),
-        ("weight_bits = 4", "weight_bits = 4.0", "x.toml: model.weight_bits = 4.0: allowed: whole number from 2 to 8"),
-        ("weight_bits = 4", "weight_bits = true", "x.toml: model.weight_bits = true: allowed: whole number from 2 to 8"),
+        ("weight_bits = 4", "weight_bits = 9", "x.toml: model.weight_bits = 9: allowed: whole number from 1 to 8"),
+        ("weight_bits = 4", 'weight_bits = "4"', 'x.toml: model.weight_bits = "4": allowed: whole number from 1 to 8'),
+        ("weight_bits = 4", "weight_bits = 4.0", "x.toml: model.weight_bits = 4.0: allowed: whole number from 1 to 8"),
+        ("weight_bits = 4", "weight_bits = true", "x.toml: model.weight_bits = true: allowed: whole number from 1 to 8"),
         ("stall = 0.0", "stall = 1.0", "x.toml: simulate.stall = 1.0: allowed: number from 0 below 1"),
         ("stall = 0.0", "stall = nan", "x.toml: simulate.stall = nan: allowed: number from 0 below 1"),
         ("bus_bits = 32", "bus_bits = 33", "x.toml: build.bus_bits = 33: allowed: 8, 16, 32, 64, 128"),
@@ -60,7 +60,8 @@ from tests.build_flows.project.configs import B_LENET, DIGITS, faults
         (
             'preset = "digits"',
             'preset = "x"',
-            'x.toml: model.preset = "x": allowed: "digits", "b_lenet", "triple_wins", "b_alexnet", "har", "resnet8", "tfc"',
+            'x.toml: model.preset = "x": allowed: "digits", "b_lenet", "triple_wins", "b_alexnet", "har", "resnet8", "tfc", '
+            '"mobilenet_tiny", "cnv"',
         ),
         ('exit_weights = "equal"', "exit_weights = [1, 2, -3]", "x.toml: train.exit_weights[2] = -3: allowed: number above 0 up to 100"),
         (

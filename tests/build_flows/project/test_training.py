@@ -65,7 +65,7 @@ def test_weights_of_the_exits() -> None:
          "import.fine_tuen = 0: unknown key (did you mean fine_tune?); allowed: factory, weights, mapping"),
         ([("# mapping =", "mapping = { stage0_conv0 = 1 }")], "import.mapping.stage0_conv0 = 1: allowed: text, not empty"),
         ([("# layer_bits =", "layer_bits = { stage0_conv0 = { weight = 9 } }")],
-         "model.layer_bits.stage0_conv0.weight = 9: allowed: whole number from 2 to 8"),
+         "model.layer_bits.stage0_conv0.weight = 9: allowed: whole number from 1 to 8"),
         ([("# layer_bits =", "layer_bits = { stage0_conv0 = 9 }")], "model.layer_bits.stage0_conv0 = 9: allowed: table from "),
     ],
 )

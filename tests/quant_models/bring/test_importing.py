@@ -20,7 +20,7 @@ from quant_models.networks.presets import preset
 from quant_models.networks.spec import trace
 from quant_models.training.evaluate import evaluate
 from quant_models.training.train import TrainSettings
-from tests.quant_models.conftest import build_spec, residual_spec
+from tests.quant_models.conftest import build_spec, residual_spec, separable_spec
 
 OURS = seen_pixels(1, 256)
 
@@ -159,6 +159,18 @@ def test_what_the_float_network_saw_is_folded_exactly_without_padding():
     only_scaled, notes = folded(build_spec(), noisy(build_spec()), seen_pixels(2, std=(0.2, 0.3)))
     assert notes == []
     assert same(only_scaled(pixels / 256), noisy(build_spec())(pixels / 255 / torch.tensor([0.2, 0.3]).reshape(1, 2, 1, 1)))
+
+
+@torch.no_grad()
+def test_what_it_saw_is_folded_into_a_first_layer_in_groups():
+    """Of channels apart, each with its own mean and deviation."""
+    (first, *rest), *others = separable_spec().stages
+    spec = dataclasses.replace(separable_spec(), stages=((dataclasses.replace(first, pad=0), *rest), *others), gates=())
+    model, pixels = noisy(spec), torch.randint(0, 256, (20, 2, 9, 7))
+    found, notes = folded(spec, model, seen_pixels(2, mean=(0.4, 0.6), std=(0.2, 0.3)))
+    shown = (pixels / 255 - torch.tensor([0.4, 0.6]).reshape(1, 2, 1, 1)) / torch.tensor([0.2, 0.3]).reshape(1, 2, 1, 1)
+    assert notes == []
+    assert same(found(pixels / 256), model(shown))
 
 
 @torch.no_grad()

@@ -94,7 +94,8 @@ def test_only_some_layers_may_have_a_batch_norm():
     assert found(state(modules), False, mapping)[0] == layers
 
 
-@pytest.mark.parametrize("spec", [SPEC, build_spec(), preset("b_alexnet"), preset("har"), preset("resnet8")], ids=lambda item: item.name)
+@pytest.mark.parametrize("spec", [SPEC, build_spec(), preset("b_alexnet"), preset("har"), preset("resnet8"),
+                                  preset("mobilenet_tiny")], ids=lambda item: item.name)
 @pytest.mark.parametrize("norm", [True, False])
 def test_equal_names_go_before_order(spec, norm):
     tensors = FloatNet(spec, norm).state_dict()

@@ -11,14 +11,14 @@ from quant_models.networks.gate_layout import with_gates
 from quant_models.networks.layouts import layout
 from quant_models.networks.net import MultiExitNet
 from quant_models.networks.presets import preset
-from tests.quant_models.conftest import residual_spec
+from tests.quant_models.conftest import bit_spec, residual_spec, separable_spec
 
 
 @pytest.mark.parametrize("spec", [
     preset("digits"), preset("har", 3, 5), preset("triple_wins", 2, 2, shape=(16, 20, 3)),
     with_gates(layout("b_lenet", [(0, "conv"), (1, "global")]), ("pool", None), 4, 4),
-    residual_spec(),
-], ids=["digits", "har", "triple_wins", "gates", "residual blocks"])
+    residual_spec(), separable_spec(), bit_spec(),
+], ids=["digits", "har", "triple_wins", "gates", "residual blocks", "groups", "bits"])
 def test_it_is_what_the_export_writes(spec):
     meta, shapes = describe(spec)
     exported, arrays = golden(MultiExitNet(spec))

@@ -14,7 +14,7 @@ from quant_models.integers.gate_units import gate_units
 from quant_models.integers.view import integer_logits, integer_outputs, logit_scales
 from quant_models.networks.presets import preset
 from quant_models.networks.spec import Activation, GlobalPool, Linear, MaxPool
-from tests.quant_models.conftest import build_model, build_spec, residual_spec
+from tests.quant_models.conftest import bit_spec, build_model, build_spec, residual_spec, separable_spec
 
 
 def both(size):
@@ -66,7 +66,7 @@ def evaluate(meta, arrays, images):
     return logits + gates
 
 
-@pytest.mark.parametrize("spec", [build_spec, residual_spec])
+@pytest.mark.parametrize("spec", [build_spec, residual_spec, separable_spec])
 @pytest.mark.parametrize("bits", [(4, 4), (2, 3), (8, 8)])
 def test_golden_evaluated_by_its_specification_gives_the_integer_view(tmp_path, images, spec, bits):
     model = build_model(spec(*bits))
@@ -74,8 +74,29 @@ def test_golden_evaluated_by_its_specification_gives_the_integer_view(tmp_path, 
     export_golden(model, path)
     with np.load(path, allow_pickle=False) as file:
         meta, arrays = json.loads(str(file["meta"])), {key: file[key] for key in file if key != "meta"}
-    for found, wanted in zip(evaluate(meta, arrays, images), integer_logits(model, images), strict=True):
+    for found, wanted in zip(evaluate(meta, arrays, images), integer_logits(model, images), strict=len(meta.get("gates", ())) == 0):
         assert np.array_equal(found, wanted)
+
+
+def test_bits_are_0_and_1_and_weights_of_1_bit_their_signs(images):
+    model = build_model(bit_spec())
+    meta, arrays = golden(model)
+    wanted = integer_logits(model, images)
+    for found, logits in zip(evaluate(meta, arrays, images), wanted, strict=True):
+        assert np.array_equal(found, logits)
+        assert np.ptp(found) > 0
+    layers = {item["name"]: item for block in (*meta["stages"], *meta["heads"]) for item in block["layers"]}
+    for name in ("stage0_conv0", "stage1_conv1", "head1_fc0", "head1_fc1"):
+        assert (layers[name]["weight_bits"], set(np.unique(arrays[layers[name]["weight"]]))) == (1, {-1, 1})
+    # The zeros between groups need a bit more.
+    groups = arrays[layers["stage0_conv1"]["weight"]]
+    assert (layers["stage0_conv1"]["weight_bits"], set(np.unique(groups)), (groups == 0).mean()) == (2, {-1, 0, 1}, pytest.approx(2 / 3))
+    assert [(layers[name]["out_bits"], layers[name]["out_signed"], layers[name]["out_min"]) for name in ("stage0_conv0", "head0_gap0")] == [
+        (1, False, 0)] * 2
+    with torch.no_grad():
+        real = model(torch.from_numpy(images).permute(0, 3, 1, 2) / 256)
+    for logits, scale, whole in zip(real, logit_scales(model), wanted, strict=True):
+        assert np.array_equal(np.rint(logits.numpy() / scale), whole)
 
 
 def test_gate_heads_are_part_of_it(tmp_path, images):
@@ -143,13 +164,18 @@ def test_equal_models_give_equal_bytes(tmp_path, model):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "a.onnx", "b.npz", "b.onnx"]
 
 
-def test_qonnx_has_an_output_per_exit_and_computes_the_same(tmp_path, model, images):
-    path = tmp_path / "model.onnx"
+@pytest.mark.parametrize("spec", [build_spec(), dataclasses.replace(separable_spec(), gates=()), bit_spec()],
+                         ids=["every kind of layer", "groups", "bits"])
+def test_qonnx_has_an_output_per_exit_and_computes_the_same(tmp_path, spec, images):
+    path, model = tmp_path / "model.onnx", build_model(spec)
     export_qonnx(model, path)
     graph = cleanup_model(ModelWrapper(str(path))).transform(InferShapes())
     assert [item.name for item in graph.graph.input] == ["global_in"]  # the name qonnx gives
     outputs = [item.name for item in graph.graph.output]
-    assert len(outputs) == 3
+    assert len(outputs) == spec.exits
+    # As FINN takes them: of all channels.
+    assert {attribute.i for node in graph.graph.node for attribute in node.attribute if attribute.name == "group"} <= {1}
+    assert "BipolarQuant" not in {node.op_type for node in graph.graph.node}
     wanted = integer_logits(model, images[:4])
     for i in range(4):
         found = execute_onnx(graph, {"global_in": (images[i : i + 1].transpose(0, 3, 1, 2) / 256).astype(np.float32)})

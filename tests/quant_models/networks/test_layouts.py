@@ -30,6 +30,9 @@ def test_a_block_is_a_convolution_and_what_follows():
     assert all(isinstance(block[0], Conv) for block in blocks(preset("b_alexnet")))
     assert [type(block[0]) for block in blocks(preset("resnet8"))] == [Conv, Residual, Residual, Residual]
     assert [len(block) for block in blocks(preset("tfc"))] == [1, 1, 1]
+    # The convolution behind a depthwise one is of its block.
+    assert [len(block) for block in blocks(preset("mobilenet_tiny"))] == [1, *[2] * 13]
+    assert places(preset("mobilenet_tiny")) == (3, 5)
     assert (places(preset("digits")), places(preset("b_lenet"))) == ((0, 1), (0,))
 
 

@@ -57,6 +57,27 @@ def test_both_operands_of_a_sum_are_integers_of_one_scale():
     assert {key.split(".")[0] for key in alone.state_dict()} == {"same", "act"}
 
 
+def test_of_1_bit_weights_are_signs_and_activations_0_and_1():
+    model = MultiExitNet(spec(stages=((Conv(out=4, kernel=3, weight_bits=1, act=Activation(bits=1)),), ()),
+                              heads=((Linear(out=3, weight_bits=1),),
+                                     (Linear(out=5, weight_bits=1, act=Activation(bits=1)), Linear(out=3)))))
+    conv = model.stages[0]["stage0_conv0"]
+    for module in (conv.linear, model.heads[0]["head0_fc0"][1]):
+        weight = module.quant_weight()
+        assert torch.equal((weight.value / weight.scale).round(), torch.where(module.weight < 0, -1.0, 1.0))
+        assert weight.scale.numel() == 1
+    values = torch.linspace(-3, 3, 64).reshape(1, 4, 4, 4).requires_grad_()
+    given = conv.act(values)
+    # Half of the step between 0 and 1 is the border.
+    assert torch.equal((given.value / given.scale).round(), (values > given.scale / 2).to(torch.float32))
+    # The gradient goes straight through between the two, and half a step beyond.
+    given.value.sum().backward()
+    assert torch.equal(values.grad != 0, (values > 0) & (values < 1.5 * given.scale.item()))
+    # They begin as often 0 as 1.
+    for norm, act in ((conv.norm, conv.act), (model.heads[1]["head1_fc0"][1].norm, model.heads[1]["head1_fc0"][1].act)):
+        assert torch.equal(norm.bias, (act.act_quant.scale() / 2).expand(len(norm.bias)))
+
+
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
 def test_integers_stay_in_range(bits):
     signed = Conv(out=5, kernel=1, act=Activation(kind="identity", bits=bits))

@@ -6,7 +6,7 @@ from quant_models.networks.spec import Activation, Add, Conv, Linear, trace
 
 # The published topologies: what enters each first linear layer of a head, flattened.
 FLATTENED = {"digits": [32, 64, 32], "b_lenet": [640, 720], "triple_wins": [576, 1024], "b_alexnet": [288, 576], "har": [256, 256, 64],
-             "resnet8": [32, 64, 64], "tfc": [64, 64, 64]}
+             "resnet8": [32, 64, 64], "tfc": [64, 64, 64], "mobilenet_tiny": [64, 128, 256], "cnv": [576, 1152, 256]}
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -40,6 +40,30 @@ def test_resnet8_is_that_of_mlperf_tiny():
     assert [unit.out_shape for unit in stages if isinstance(unit.layer, Add)] == [(32, 32, 16), (16, 16, 32), (8, 8, 64)]
 
 
+def test_mobilenet_tiny_is_that_of_mlperf_tiny():
+    """But for the first stride."""
+    stages = [unit for where, _, unit in trace(preset("mobilenet_tiny")) if where == "stage"]
+    outs = [16, 32, 32, 64, 64, 128, 128, 128, 128, 128, 128, 256, 256]
+    depthwise, pointwise = stages[1::2], stages[2::2]
+    assert [unit.layer.out for unit in pointwise] == outs
+    assert [(unit.layer.kernel, unit.layer.pad, unit.layer.groups) for unit in depthwise] == [
+        (3, 1, channels) for channels in (8, *outs[:-1])]
+    assert [unit.layer.stride for unit in depthwise] == [1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1]
+    assert {(unit.layer.kernel, unit.layer.stride, unit.layer.groups) for unit in pointwise} == {(1, 1, 1)}
+    assert (stages[0].out_shape, stages[-1].out_shape) == ((32, 32, 8), (2, 2, 256))
+
+
+def test_cnv_is_finns():
+    spec = preset("cnv", 1, 1)
+    stages = [unit for where, _, unit in trace(spec) if where == "stage"]
+    assert [(unit.out_shape, getattr(unit.layer, "pad", None)) for unit in stages] == [
+        ((30, 30, 64), 0), ((28, 28, 64), 0), ((14, 14, 64), None), ((12, 12, 128), 0), ((10, 10, 128), 0), ((5, 5, 128), None),
+        ((3, 3, 256), 0), ((1, 1, 256), 0)]
+    assert [layer.out for layer in spec.heads[-1]] == [512, 512, 10]
+    assert {getattr(unit.layer, "weight_bits", 1) for _, _, unit in trace(spec)} == {1}
+    assert {unit.in_bits for _, _, unit in trace(spec)} == {8, 1}
+
+
 def test_tfc_is_finns():
     stages = [(unit.in_shape, unit.layer.out) for where, _, unit in trace(preset("tfc")) if where == "stage"]
     assert stages == [((28, 28, 1), 64), ((1, 1, 64), 64), ((1, 1, 64), 64)]
@@ -55,8 +79,8 @@ def test_images_of_other_shapes_are_taken_where_layers_fit():
 
 
 def test_unknown_preset():
-    known = "digits, b_lenet, triple_wins, b_alexnet, har, resnet8, tfc"
+    known = "digits, b_lenet, triple_wins, b_alexnet, har, resnet8, tfc, mobilenet_tiny, cnv"
     with pytest.raises(QuantModelError, match=f"preset must be one of {known}, not 'lenet'"):
         preset("lenet")
-    with pytest.raises(QuantModelError, match="weight_bits must be 2 to 8, not 1"):
-        preset("digits", weight_bits=1)
+    with pytest.raises(QuantModelError, match="weight_bits must be 1 to 8, not 0"):
+        preset("digits", weight_bits=0)

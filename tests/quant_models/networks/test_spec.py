@@ -1,12 +1,13 @@
 """A network as plain data: stored and read again, followed layer by layer, refused where its layers do not fit."""
 
 import dataclasses
+import json
 
 import pytest
 
 from quant_models.errors import QuantModelError
 from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec, both, trace
-from tests.quant_models.conftest import residual_spec
+from tests.quant_models.conftest import residual_spec, separable_spec
 from tests.quant_models.networks.specs import spec
 
 
@@ -32,6 +33,14 @@ def test_residual_blocks_are_stored():
     assert units["head2_gap0"].inputs == ("stage2_pool0",)
     with pytest.raises(QuantModelError, match="not a network description"):
         NetSpec.from_json(net.to_json().replace('"body"', '"bodies"'))
+
+
+def test_groups_are_stored_only_where_there_are_some():
+    """What was stored before there were groups reads as it was, and has the same digest."""
+    assert "groups" not in spec().to_json()
+    net = separable_spec()
+    assert NetSpec.from_json(net.to_json()) == net
+    assert [json.loads(net.to_json())["stages"][1][place]["groups"] for place in (0, 1)] == [6, 2]
 
 
 def test_gate_heads_are_stored_only_where_there_are_some():
@@ -85,8 +94,8 @@ def test_trace_follows_shapes_and_integers():
     ({"heads": ((Linear(out=4),), (Linear(out=3),))}, "out = classes, not out=4, classes=3"),
     ({"heads": ((MaxPool(kernel=1, stride=1),), (Linear(out=3),))}, "head0_pool0: the last layer of a head"),
     ({"heads": ((Linear(out=3), Linear(out=3)), (Linear(out=3),))}, "head0_fc0: the last layer of a head, and no other"),
-    ({"stages": ((Conv(out=4, kernel=3, weight_bits=9),), (Conv(out=4, kernel=1),))}, "weight_bits must be 2 to 8, not 9"),
-    ({"stages": ((Conv(out=4, kernel=3, act=Activation(bits=1)),), (Conv(out=4, kernel=1),))}, "act bits must be 2 to 8, not 1"),
+    ({"stages": ((Conv(out=4, kernel=3, weight_bits=9),), (Conv(out=4, kernel=1),))}, "weight_bits must be 1 to 8, not 9"),
+    ({"stages": ((Conv(out=4, kernel=3, act=Activation(bits=9)),), (Conv(out=4, kernel=1),))}, "act bits must be 1 to 8, not 9"),
     ({"stages": ((Conv(out=4, kernel=7),), (Conv(out=4, kernel=1),))}, "kernel=7, input=6, pad=0"),
     ({"stages": ((Conv(out=4, kernel=(3, 7)),), (Conv(out=4, kernel=1),))}, "kernel=7, input=5, pad=0"),
     ({"stages": ((Conv(out=4, kernel=(3, 0)),), (Conv(out=4, kernel=1),))}, r"kernel must be 1 to 64, not \(3, 0\)"),

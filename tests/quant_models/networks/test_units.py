@@ -42,6 +42,12 @@ def test_a_skip_with_layers():
 
 
 @pytest.mark.parametrize(("layers", "message"), [
+    ((Conv(out=4, kernel=3, weight_bits=0),), "stage0_conv0: weight_bits must be 1 to 8, not 0"),
+    ((Conv(out=4, kernel=3, act=Activation(bits=0)),), "stage0_conv0: act bits must be 1 to 8, not 0"),
+    ((Conv(out=4, kernel=3, act=Activation(kind="identity", bits=1)),), "stage0_conv0: act bits must be 2 to 8, not 1"),
+    ((Conv(out=6, kernel=3, groups=4),), "stage0_conv0: groups must divide its inputs and outputs, not groups=4, 4 and 6"),
+    ((Conv(out=6, kernel=3, groups=3),), "stage0_conv0: groups must divide its inputs and outputs, not groups=3, 4 and 6"),
+    ((Conv(out=4, kernel=3, groups=0),), "stage0_conv0: groups must be 1 to 65536, not 0"),
     ((Residual(body=(PLAIN,)),), "residual block of stage0: body must end in a convolution with act identity, not Conv"),
     ((Residual(body=()),), "residual block of stage0: body must end in a convolution with act identity, not no layer"),
     ((Residual(body=(LAST, MaxPool(kernel=1, stride=1))),), "body must end in a convolution with act identity, not MaxPool"),
@@ -54,7 +60,7 @@ def test_a_skip_with_layers():
      "stage0_add0: body and shortcut must give maps of one shape, not 8x6x5 and 8x6x4"),
     ((Residual(body=(Conv(out=4, kernel=3, pad=1, stride=2, act=SHARED),), shortcut=(POINT,)),),
      "stage0_add0: body and shortcut must give maps of one shape, not 4x3x4 and 8x6x4"),
-    ((Residual(body=(LAST,), act=Activation(bits=9)),), "stage0_add0: act bits must be 2 to 8, not 9"),
+    ((Residual(body=(LAST,), act=Activation(bits=9)),), "stage0_add0: act bits must be 1 to 8, not 9"),
     ((Residual(body=(Conv(out=4, kernel=3, pad=1, act=Activation(kind="identity", bits=9)),)),), "act bits must be 2 to 8, not 9"),
     ((Linear(out=4, act=Activation()), Residual(body=(LAST,))), "stage0_conv0: only a linear layer can follow a linear layer"),
 ])

@@ -62,8 +62,8 @@ def test_a_shortcut_has_the_bits_of_the_body(name):
     ({"stage0_pool0": (8, None)}, "has no layer 'stage0_pool0' with bit widths; allowed: stage0_conv0, head0_fc0"),
     ({"head2_gap0": (8, None)}, "layer head2_gap0 has no weight bits, only act bits"),
     ({"head1_fc0": (None, 3)}, "layer head1_fc0 has no act bits, only weight bits"),
-    ({"stage0_conv0": (9, None)}, "stage0_conv0: weight_bits must be 2 to 8, not 9"),
-    ({"stage0_conv0": (None, 1)}, "stage0_conv0: act bits must be 2 to 8, not 1"),
+    ({"stage0_conv0": (9, None)}, "stage0_conv0: weight_bits must be 1 to 8, not 9"),
+    ({"stage0_conv0": (None, 0)}, "stage0_conv0: act bits must be 1 to 8, not 0"),
 ])
 def test_what_cannot_be_is_named(bits, message):
     with pytest.raises(QuantModelError, match=message):

@@ -27,7 +27,7 @@ demo: $(STAMP)  ## train, compile, simulate and report the three-exit digits net
 test: $(STAMP)  ## run the test suite, on every core
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-test-slow: $(STAMP)  ## run the tests that take long (SHARE=8: an eighth of them, another one for every commit)
+test-slow: $(STAMP)  ## run the tests that take long (SHARE=12: a twelfth of them, another one for every commit)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m slow --share $(SHARE)
 
 mutants: $(STAMP)  ## plant every fault of tests/mutants.toml, and see that the tests find it

@@ -44,6 +44,7 @@ def test_narrow_and_wide_types(tmp_path, weight_bits, act_bits):
     check_agreement(graph, folder, pictures(6))
 
 
+@pytest.mark.slow
 def test_residual_blocks(tmp_path):
     folder = export(tmp_path / "net", residual_spec())
     graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folding(folder, 5), PART, 100.0, tmp_path / "rtl")
@@ -51,12 +52,14 @@ def test_residual_blocks(tmp_path):
     assert {layer.op for layer in graph.layers} >= {"StreamAdd_rtl", "StreamFork_rtl"}
 
 
+@pytest.mark.slow
 def test_convolutions_in_groups(tmp_path):
     folder = export(tmp_path / "net", replace(separable_spec(), gates=()))
     graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folding(folder, 5), PART, 100.0, tmp_path / "rtl")
     check_agreement(graph, folder, pictures(12))
 
 
+@pytest.mark.slow
 def test_layers_of_1_bit(tmp_path):
     """Convolutions that count bits that agree, and a padded one that multiplies; linear layers behind an average of bits."""
     folder = export(tmp_path / "net", bit_spec())

@@ -33,6 +33,7 @@ def changed(project: Project, old: str, new: str) -> Project:
     return load_config(project.file)
 
 
+@pytest.mark.slow
 def test_it_is_quantised_and_then_fine_tuned_by_the_scheme(imported: Project) -> None:
     plain = changed(imported, "fine_tune = 5", "fine_tune = 0")
     flow.train(plain, SilentUi())
@@ -53,6 +54,7 @@ def test_it_is_quantised_and_then_fine_tuned_by_the_scheme(imported: Project) ->
     assert min(row["accuracy"] for row in found["exits"]) > 0.95
 
 
+@pytest.mark.slow
 def test_what_was_normalised_is_imported_too(imported: Project) -> None:
     """The network of the example was not; it is given nearly the same by a mean that is as good as none."""
     made = changed(imported, "fine_tune = 5", "fine_tune = 0\nmean = [1e-3]\nstd = [1.0]")

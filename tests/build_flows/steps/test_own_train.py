@@ -101,6 +101,7 @@ def test_it_is_trained_once_and_anew_when_what_it_depends_on_changed(mine: Proje
     assert load_file(mine.output / "weights.safetensors")["first.weight"].shape[0] == 5
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_others(mine: Project, tmp_path: Path) -> None:
     found = []
     for name, seed in (("one", 1), ("two", 1), ("three", 2)):

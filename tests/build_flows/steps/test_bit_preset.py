@@ -61,7 +61,7 @@ def test_the_rtl_is_what_was_trained(tmp_path: Path, model_cache: Path) -> None:
         # Brevitas and the golden model, on every test image.
         assert AgreementFile.load(made / "agreement.json").brevitas == 360
         # It has learned: one of ten would be chance.
-        assert min(exit["accuracy"] for exit in MetricsFile.load(made / "metrics.json").history[-1]) > 0.5
+        assert min(item.accuracy for item in MetricsFile.load(made / "metrics.json").history[-1]) > 0.5
         assert {"stage1_fc0", "stage2_fc0"} <= {
             layer.name for layer in load_netlist((made / "netlist.json").read_text()).layers if layer.folding.get("binary")}
         stalled = opened.simulate(Options(samples=40, stall=0.3, seed=5))

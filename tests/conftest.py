@@ -42,7 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Makes slow tests of most cases of functions marked ``many``, and leaves out the slow tests of files whose turn it is not."""
+    """Makes slow tests of most cases of functions marked ``many``, and leaves out the slow tests of files whose turn it is not, and those
+    that are too long for any."""
     kept: set[str] = set()
     for item in items:
         marker = item.get_closest_marker("many")
@@ -55,7 +56,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     shares = config.getoption("share")
     if shares > 1:
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=config.rootpath, capture_output=True, text=True, check=False).stdout.strip()
-        others = [item for item in items if item.get_closest_marker("slow") and not its_turn(item.nodeid.split("::")[0], head, shares)]
+        others = [item for item in items if item.get_closest_marker("slow")
+                  and (item.get_closest_marker("long") or not its_turn(item.nodeid.split("::")[0], head, shares))]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in set(others)]
 

@@ -40,3 +40,12 @@ def test_only_slow_tests_wait_for_their_turn() -> None:
     assert any("test_every_image_gives_its_result_once" in line for line in every)
     assert not any("test_every_image_gives_its_result_once" in line for line in some)
     assert any("test_easy_and_hard_images" in line for line in some)
+
+
+def test_what_is_long_is_in_no_turn() -> None:
+    file, name = "tests/examples/test_tour.py", "test_the_tour_runs"
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    turn = next(shares for shares in range(2, 1000) if its_turn(file, head, shares))
+    every, some = (collected(file, "-m", "", *options) for options in ((), ("--share", str(turn))))
+    assert any(name in line for line in every)
+    assert not any(name in line for line in some)

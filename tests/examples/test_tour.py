@@ -13,6 +13,7 @@ TOUR = ROOT / "examples" / "tour.ipynb"
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.cosim
 @pytest.mark.timeout(1500)
 def test_the_tour_runs(tmp_path: Path) -> None:

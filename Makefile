@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 # More arguments for pip when it installs torch, e.g. --extra-index-url and the address of a CPU-only index.
 TORCH_ARGS ?=
-# Tests at a time.
-WORKERS ?= $(shell nproc)
+# Tests at a time: as many as there are cores (nproc alone takes OMP_NUM_THREADS for those).
+WORKERS ?= $(shell env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)
 # Of the slow tests those of one file in so many.
 SHARE ?= 1
 

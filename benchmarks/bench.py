@@ -23,9 +23,12 @@ from benchmarks.board import board
 from benchmarks.exit_unit import exit_units
 from benchmarks.figures import SEED, Figures, run_json, step_seconds, sure_share
 from benchmarks.layers import layers
+from benchmarks.networks import networks
+from benchmarks.profile import profiled
 from benchmarks.project import MOST_CYCLES, ProjectFiles, run_hard
 from benchmarks.resources import resources
 from benchmarks.trust import trust
+from benchmarks.zoo import zoo
 from build_flows.artefacts.agreement import AgreementFile
 from build_flows.artefacts.sizing import SizingFile
 from build_flows.base.interval import paired
@@ -38,6 +41,7 @@ __all__ = ["main"]
 
 ROOT = Path(__file__).parent.parent
 PART = "benchmark"
+PARTS = ("all", "accelerator", "board", "exit-unit", "layers", "networks", "profile", "resources", "trust", "zoo")
 BATCH = 1000
 HARD_SAMPLES = 500
 SPEED_IMAGES = 500
@@ -171,16 +175,17 @@ def _peak(command: list[str], folder: Path) -> int:
 
 @click.command()
 @click.option("--fresh/--no-fresh", default=True, help="Also time `make demo` in a fresh clone, set-up included (several minutes).")
-@click.option("--part", type=click.Choice(("all", "accelerator", "board", "exit-unit", "layers", "resources", "trust")), default="all",
-              show_default=True, help="What to measure.")
-def main(fresh: bool, part: str) -> None:
-    """Measure the figures of the README, docs/board.md, docs/exit_unit.md, docs/layers.md, docs/resources.md and docs/trust.md; write them
-    there and to docs/*benchmark.json."""
+@click.option("--part", type=click.Choice(PARTS), default="all", show_default=True, help="What to measure.")
+@click.option("--cifar10", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="PATH",
+              help="CIFAR-10 for b_alexnet and presets of its size (binary files, or an image folder); else their figures stay.")
+def main(fresh: bool, part: str, cifar10: Path | None) -> None:
+    """Measure the figures of the README, docs/board.md, docs/exit_unit.md, docs/layers.md, docs/networks.md, docs/profile.md,
+    docs/resources.md, docs/trust.md and docs/zoo.md; write them there, and beside them as JSON."""
     from rich.console import Console
 
     # units are made only to be asked for their attributes
     warnings.filterwarnings("ignore", category=UnusedElaboratable)
-    ui = RichUi(Console(file=sys.stderr))
+    ui, place = RichUi(Console(file=sys.stderr)), None if cifar10 is None else cifar10.resolve()
     if part in ("all", "accelerator"):
         click.echo(_accelerator(ui, fresh))
     if part in ("all", "board"):
@@ -188,11 +193,17 @@ def main(fresh: bool, part: str) -> None:
     if part in ("all", "exit-unit"):
         click.echo(exit_units(ui))
     if part in ("all", "layers"):
-        click.echo(layers(ui))
+        click.echo(layers(ui, cifar10=place))
+    if part in ("all", "networks"):
+        click.echo(networks(ui, (), place))
+    if part in ("all", "profile"):
+        click.echo(profiled(ui))
     if part in ("all", "resources"):
         click.echo(resources(ui))
     if part in ("all", "trust"):
         click.echo(trust(ui))
+    if part in ("all", "zoo"):
+        click.echo(zoo(ui)[0])
 
 
 def _accelerator(ui: RichUi, fresh: bool) -> str:

@@ -29,7 +29,7 @@ from build_flows.steps.data import project_dataset
 if TYPE_CHECKING:
     from quant_models.judge.profile_records import ProfileFile
 
-__all__ = ["WRITER", "Row", "layer_bits", "named", "text", "unnamed"]
+__all__ = ["WRITER", "Row", "layer_bits", "named", "profiled", "text", "unnamed"]
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "profile.md"
@@ -197,19 +197,24 @@ def measure(ui: Ui) -> tuple["ProfileFile", list[Row], float]:
     return found, rows, seconds
 
 
-@click.command()
-def main() -> None:
-    """Measure and write docs/profile.md and docs/profile_benchmark.json."""
-    from rich.console import Console
-
-    found, rows, seconds = measure(RichUi(Console(file=sys.stderr)))
+def profiled(ui: Ui) -> str:
+    """Measure and write docs/profile.md and docs/profile_benchmark.json; gives what went into the page."""
+    found, rows, seconds = measure(ui)
     part = text(found, rows, seconds)
     write_text(PAGE, fill(PAGE.read_text(encoding="utf-8"), {"profile": part}, WRITER))
     write_json(DATA, {
         "version": 1, "machine": machine(), "seed": SEED, "epochs": EPOCHS, "profile": found.to_json(), "advice": advice(found),
         "seconds": seconds, "accuracy": {row.name: float(row.right.mean()) for row in rows}, "test": len(rows[0].right),
     })
-    click.echo(part)
+    return part
+
+
+@click.command()
+def main() -> None:
+    """Measure and write docs/profile.md and docs/profile_benchmark.json."""
+    from rich.console import Console
+
+    click.echo(profiled(RichUi(Console(file=sys.stderr))))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from build_flows.base.errors import OfframpError
 from build_flows.base.files import read_json, write_json, write_text
 from build_flows.base.ui import RichUi, SilentUi, Ui
 
-__all__ = ["WRITER", "Found", "look", "names", "rtl", "text"]
+__all__ = ["WRITER", "Found", "look", "names", "rtl", "text", "zoo"]
 
 ROOT = Path(__file__).parent.parent
 PAGE, DATA = ROOT / "docs" / "zoo.md", ROOT / "docs" / "zoo.json"
@@ -166,15 +166,10 @@ def _kept() -> dict[str, str]:
     return {row["name"]: row["rtl"] for row in read_json(DATA)["networks"] if row["rtl"]} if DATA.is_file() else {}
 
 
-@click.command()
-@click.option("--rtl", "build", is_flag=True, help="Compile and simulate those that are equal, too (a minute or two each).")
-@click.option("--only", multiple=True, metavar="NAME", help="With --rtl: build only these; figures of others are kept.")
-def main(build: bool, only: tuple[str, ...]) -> None:
-    """Look at every network of the zoo and write docs/zoo.md and docs/zoo.json; fails when one is not as it must be."""
-    from rich.console import Console
-
+def zoo(ui: Ui, *, build: bool = False, only: Sequence[str] = ()) -> tuple[str, bool]:
+    """Look at every network and write docs/zoo.md and docs/zoo.json; ``build`` those that are equal, and whose names are in ``only`` (none:
+    all), too. Gives what went into the page, and whether all are as they must be."""
     warnings.filterwarnings("ignore")
-    ui = RichUi(Console(file=sys.stderr))
     kept = _kept()
     started, rows = time.monotonic(), list[Found]()
     for name in names():
@@ -195,8 +190,19 @@ def main(build: bool, only: tuple[str, ...]) -> None:
     part = text(rows, seconds)
     write_text(PAGE, fill(PAGE.read_text(encoding="utf-8"), {"zoo": part}, WRITER))
     write_json(DATA, {"version": 1, "machine": machine(), "seconds": seconds, "networks": [asdict(item) for item in rows]})
+    return part, all(item.good for item in rows)
+
+
+@click.command()
+@click.option("--rtl", "build", is_flag=True, help="Compile and simulate those that are equal, too (a minute or two each).")
+@click.option("--only", multiple=True, metavar="NAME", help="With --rtl: build only these; figures of others are kept.")
+def main(build: bool, only: tuple[str, ...]) -> None:
+    """Look at every network of the zoo and write docs/zoo.md and docs/zoo.json; fails when one is not as it must be."""
+    from rich.console import Console
+
+    part, good = zoo(RichUi(Console(file=sys.stderr)), build=build, only=only)
     click.echo(part)
-    sys.exit(0 if all(item.good for item in rows) else 1)
+    sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":

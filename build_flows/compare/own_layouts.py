@@ -6,10 +6,7 @@ from typing import Any
 from build_flows.project.own import READ
 from build_flows.project.places import relative_place
 
-__all__ = ["NETWORK", "as_read"]
-
-NETWORK = "network.onnx"
-"""What step ``train`` leaves in the output folder: the QONNX that the network was read from."""
+__all__ = ["as_read"]
 
 MADE = ("import", "exits_only", "distill", "consistent", "personal")
 """Tables that say how a network is made."""

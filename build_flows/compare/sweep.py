@@ -18,12 +18,12 @@ from pydantic import Field
 from build_flows.base.errors import ConfigError
 from build_flows.base.owned import write_owned
 from build_flows.base.toml_file import read_toml_file
-from build_flows.compare.own_layouts import NETWORK, as_read
+from build_flows.compare.own_layouts import as_read
 from build_flows.planning.pace import SLOWEST
 from build_flows.project.config import Config
 from build_flows.project.load import Project, parse
 from build_flows.project.load import load as load_config
-from build_flows.project.places import moved_places, relative_place
+from build_flows.project.places import NETWORK, moved_places, relative_place
 from build_flows.project.section import Section
 from build_flows.project.sections import FOLDINGS, BuildSection, CalibrateSection, ExitSection, TargetSection
 from build_flows.project.words import checked, toml

@@ -53,10 +53,10 @@ def _mean(graph: Graph, output: str) -> Any:
 
 
 def _each_pixel(graph: Graph, conv: Any) -> bool:
-    """Whether ``conv`` takes every pixel by itself, and only one node reads what it makes of them."""
+    """Whether ``conv`` takes every pixel by itself. (What it makes of them only the mean may read: it is not quantised.)"""
     weight = graph.shape(conv.input[1])
     strides, pads = graph.attribute(conv, "strides", [1, 1]), graph.attribute(conv, "pads", [0, 0, 0, 0])
-    return tuple(weight[2:]) == (1, 1) and set(strides) == {1} and not any(pads) and len(graph.readers(conv.output[0])) == 1
+    return tuple(weight[2:]) == (1, 1) and set(strides) == {1} and not any(pads)
 
 
 def _quantised(graph: Graph, node: Any) -> bool:

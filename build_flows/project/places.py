@@ -8,7 +8,7 @@ from build_flows.base.errors import ConfigError
 from build_flows.base.parts import BOARDS
 from build_flows.project.sections import FOLDINGS
 
-__all__ = ["ARTEFACTS", "PLACES", "UNFILLED", "moved_places", "relative_place", "told_place", "written_there"]
+__all__ = ["ARTEFACTS", "NETWORK", "PLACES", "UNFILLED", "moved_places", "relative_place", "told_place", "written_there"]
 
 PLACES = (
     ("project", "output"), ("data", "path"), ("build", "folding"), ("train", "checkpoint"), ("train", "start"), ("consistent", "samples"),
@@ -19,9 +19,12 @@ PLACES = (
 UNFILLED = "FILL-IN.npz"
 """``data.path`` as `offramp init --from` leaves it for the user."""
 
+NETWORK = "network.onnx"
+"""The QONNX that a network of the user's own was read from, whole, as step ``train`` leaves it in the output folder."""
+
 ARTEFACTS = (
     "agreement.json", "bitstream", "checkpoint.safetensors", "cosim.json", "dataflow.onnx", "evaluation", "evaluation.html",
-    "evaluation.json", "exits.json", "folding.toml", "golden.npz", "metrics.json", "model.onnx", "netlist.json", "network.onnx", "open",
+    "evaluation.json", "exits.json", "folding.toml", "golden.npz", "metrics.json", "model.onnx", "netlist.json", NETWORK, "open",
     "package", "plan-open.zip", "plan-vivado.zip", "profile", "profile.html", "profile.json", "report.html", "resources.json", "rtl",
     "sim.json", "sizing.json", "subnet.safetensors", "synthesis.json", "tradeoff.json", "training.json", "vivado", "weights.safetensors",
 )

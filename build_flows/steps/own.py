@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from build_flows.artefacts.own_layers import OwnNetwork, loose_steps, thresholds, write_golden
 from build_flows.base.errors import ConfigError, OfframpError
+from build_flows.project.places import NETWORK
 from build_flows.project.sections import numbers
 from build_flows.steps.data import DataSettings, Held, data_inputs, data_named, data_settings, held_out, read_data, split_off
 from build_flows.steps.engine import Step, Work
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EXECUTED", "OUTPUTS", "Settings", "compare_float", "run", "step"]
 
-OUTPUTS = ("model.onnx", "golden.npz", "metrics.json", "network.onnx")
+OUTPUTS = ("model.onnx", "golden.npz", "metrics.json", NETWORK)
 EXECUTED = 32
 """Validation images that qonnx executes, slowly; Brevitas answers for all of them."""
 
@@ -166,7 +167,7 @@ def _cut(chosen: Settings, built: Sequence[int], logits: Logits, images: npt.NDA
     told = f"exit {built[0]}" if len(built) == 1 else f"exits {', '.join(map(str, built))}"
     work.ui.info(f"taking {told} out of the network's {len(logits)}")
     try:
-        network = read_qonnx(work.folder / "network.onnx", bits=chosen.bits, exchangeable=chosen.exchangeable, keep=built)
+        network = read_qonnx(work.folder / NETWORK, bits=chosen.bits, exchangeable=chosen.exchangeable, keep=built)
     except CompileError as error:
         raise ConfigError(f"{key_of(work)}: {error}") from error
     write_golden(network, chosen.name, work.folder / "golden.npz")
@@ -184,7 +185,7 @@ def _from_qonnx(
     from build_flows.finn_bridge.run_qonnx import run_qonnx
 
     try:
-        shutil.copyfile(inputs["qonnx"], work.folder / "network.onnx")
+        shutil.copyfile(inputs["qonnx"], work.folder / NETWORK)
         network = read_qonnx(inputs["qonnx"], bits=chosen.bits, exchangeable=chosen.exchangeable)
         _fits(chosen, work, network, data)
         found = run_qonnx(inputs["qonnx"], images[:EXECUTED], network.fed, channels_last=network.channels_last)
@@ -203,7 +204,7 @@ def _from_factory(
 
     try:
         module = user_module(chosen.module, work, inputs.get(WEIGHTS, inputs.get("weights")), data)
-        exported = work.folder / "network.onnx"
+        exported = work.folder / NETWORK
         export_own(module, data.shape, exported)
         network = read_qonnx(exported, bits=chosen.bits, exchangeable=chosen.exchangeable)
         _fits(chosen, work, network, data)

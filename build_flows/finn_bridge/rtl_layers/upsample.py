@@ -4,18 +4,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from finn.custom_op.fpgadataflow.rtl import register_custom_op
-from qonnx.core.datatype import DataType
 
-from build_flows.finn_bridge.rtl_layers.amaranth_backend import AmaranthBackend
+from build_flows.finn_bridge.rtl_layers.map_backend import MapBackend
 from hw.layers.upsample import Upsample
 
 __all__ = ["Upsample_rtl"]
 
 
 @register_custom_op
-class Upsample_rtl(AmaranthBackend, HWCustomOp):
+class Upsample_rtl(MapBackend):
     """Repeats each pixel ``Factor`` = [rows, columns] times.
 
     Other attributes: ``NumChannels``, ``PE`` (divides it), ``ImgDim`` = [height, width] of the input, ``inputDataType``. Input
@@ -23,48 +21,11 @@ class Upsample_rtl(AmaranthBackend, HWCustomOp):
     """
 
     def get_nodeattr_types(self) -> dict[str, Any]:
-        own = {
-            "NumChannels": ("i", True, 0),
-            "PE": ("i", True, 1),
-            "ImgDim": ("ints", True, []),
-            "Factor": ("ints", True, []),
-            "inputDataType": ("s", True, ""),
-        }
-        return {**super().get_nodeattr_types(), **own}
-
-    def get_normal_input_shape(self, ind: int = 0) -> tuple[int, ...]:
-        return (1, *self.get_nodeattr("ImgDim"), self.get_nodeattr("NumChannels"))
+        return {**super().get_nodeattr_types(), "Factor": ("ints", True, [])}
 
     def get_normal_output_shape(self, ind: int = 0) -> tuple[int, ...]:
         height, width = (size * factor for size, factor in zip(self.get_nodeattr("ImgDim"), self.get_nodeattr("Factor"), strict=True))
         return (1, height, width, self.get_nodeattr("NumChannels"))
-
-    def _fold(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        pe = self.get_nodeattr("PE")
-        return (*shape[:-1], shape[-1] // pe, pe)
-
-    def get_folded_input_shape(self, ind: int = 0) -> tuple[int, ...]:
-        return self._fold(self.get_normal_input_shape())
-
-    def get_folded_output_shape(self, ind: int = 0) -> tuple[int, ...]:
-        return self._fold(self.get_normal_output_shape())
-
-    def get_input_datatype(self, ind: int = 0) -> Any:
-        return DataType[self.get_nodeattr("inputDataType")]
-
-    def get_output_datatype(self, ind: int = 0) -> Any:
-        return self.get_input_datatype()
-
-    def get_instream_width(self, ind: int = 0) -> int:
-        return int(self.get_nodeattr("PE") * self.get_input_datatype().bitwidth())
-
-    def get_outstream_width(self, ind: int = 0) -> int:
-        return self.get_instream_width()
-
-    def infer_node_datatype(self, model: Any) -> None:
-        kind = model.get_tensor_datatype(self.onnx_node.input[0])
-        self.set_nodeattr("inputDataType", kind.name)
-        model.set_tensor_datatype(self.onnx_node.output[0], kind)
 
     def get_exp_cycles(self) -> int:
         return int(np.prod(self.get_folded_output_shape()[:-1]))

@@ -22,7 +22,6 @@ from tests.build_flows.finn_bridge.small_graphs import (
     norm,
     pool,
     relu,
-    void,
     write,
 )
 
@@ -89,6 +88,7 @@ def test_what_stands_behind_a_mean_is_as_small_as_before_it(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("head", "told"),
     [
+        ((conv(CLASSES, **BARE), avg, flat), "my_GlobalAveragePool_.* follows Conv my_Conv_.* without a quantiser"),
         ((conv(CLASSES), avg, flat), "my_GlobalAveragePool_.* follows Conv my_Conv_.* without a quantiser"),
         ((flat, logits, act(8, signed=True)), "output exit0 is quantised behind the last layer"),
         ((flat, logits, norm(1, 2, 3)), "my_BatchNormalization_.* multiplies classes by numbers of their own"),
@@ -101,11 +101,7 @@ def test_other_ends_are_one_line(head: Sequence[Op], told: str, tmp_path: Path) 
         read_qonnx(_two(tmp_path / "net.onnx", head))
 
 
-def test_a_convolution_that_others_read_stays_before_its_mean(tmp_path: Path) -> None:
-    def both(b: Builder) -> None:
-        before = b.tensor
-        void(b.node("GlobalAveragePool"))
-        b.node("Add", b.node("GlobalAveragePool", first=before))
-
-    with pytest.raises(CompileError, match="goes 2 ways, but is not quantised"):
-        read_qonnx(_two(tmp_path / "net.onnx", (ONE, both, flat)))
+def test_a_convolution_that_others_read_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "net.onnx", SHAPE, (conv(4), act(), ONE), (avg, flat), (act(),), (flat, logits))
+    with pytest.raises(CompileError, match=r"n\d+ goes 2 ways, but is not quantised"):
+        read_qonnx(path)

@@ -12,7 +12,7 @@ from build_flows.planning.shared_units import shared_folds, shared_unit
 from build_flows.planning.static_units import static_options, static_unit
 from build_flows.planning.unit import SHARED, Fold, Unit
 
-__all__ = ["Choice", "Key", "Vector", "add", "cheapest", "choices", "dot", "less", "resources", "undominated", "vector"]
+__all__ = ["Choice", "Key", "Vector", "add", "cheapest", "choices", "dot", "kept", "less", "resources", "undominated", "vector"]
 
 Vector = tuple[int, int, int, int, int, int]
 """LUTs, LUTs as memory, flip-flops, half block RAMs, DSPs and CARRY4, or what one of each weighs."""
@@ -71,6 +71,12 @@ def choices(layer: Layer, target: int, narrow: bool, pool: Layer | None) -> list
         found += [_static_choice(layer, pixels, inside) for pixels in static_options(layer, inside)]
         shared += [_shared_choice(layer, fold, inside) for body in SHARED for fold in shared_folds(layer, target, inside, body=body)]
     return [choice for least, choice in found if least <= target] + shared
+
+
+@lru_cache(maxsize=16384)
+def kept(layer: Layer, target: int, narrow: bool, pool: Layer | None) -> tuple[Choice, ...]:
+    """Of :func:`choices` those that are :func:`undominated`."""
+    return tuple(undominated(choices(layer, target, narrow, pool)))
 
 
 def undominated(found: Iterable[Choice]) -> list[Choice]:

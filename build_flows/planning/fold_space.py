@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from build_flows.planning.fold_choices import Choice, Key, Vector, add, cheapest, choices, dot, resources, undominated, vector
+from build_flows.planning.fold_choices import Choice, Key, Vector, add, cheapest, dot, kept, resources, vector
 from build_flows.planning.gate_costs import frame_bits, gate_cost, planned_frames
 from build_flows.planning.layer_costs import Fold, converter, divisors, pool_behind
-from build_flows.planning.network import IMAGE, Network
+from build_flows.planning.network import IMAGE, Layer, Network
 
 __all__ = ["Place", "Solution", "Space"]
 
@@ -46,7 +46,7 @@ class Space:
         self.first = [place for place in range(len(self.runs)) if place not in self.before]
         """The runs that read the images."""
         self.choices = {
-            (place, at): undominated(choices(layer, targets[run.index], narrow, pool_behind(run.layers, at)))
+            (place, at): kept(layer.unplaced, targets[run.index], narrow, _unplaced(pool_behind(run.layers, at)))
             for place, run in enumerate(self.runs) for at, layer in enumerate(run.layers)
         }
         source = network.source
@@ -190,3 +190,7 @@ class Space:
         for run in self.first:
             follow(run, input_pe * self.network.in_bits)
         return self.solution(picked, input_pe)
+
+
+def _unplaced(pool: Layer | None) -> Layer | None:
+    return None if pool is None else pool.unplaced

@@ -248,13 +248,14 @@ def units_of_chain(
         holds = fold.fused and not fold.by_itself
         inside = behind if behind and holds and behind.kind == "maxpool" and folds[behind.name].body == fold.body else None
         if inside is None:
-            yield layer, layer_units(layer, fold, narrow=narrow), None
+            yield layer, layer_units(layer.unplaced, fold, narrow=narrow), None
         else:
-            reason = fold_error(layer, fold) or (
-                static_error(layer, fold.pixels, inside) if fold.static else shared_error(layer, fold, inside))
+            alone, pool = layer.unplaced, inside.unplaced
+            reason = fold_error(alone, fold) or (
+                static_error(alone, fold.pixels, pool) if fold.static else shared_error(alone, fold, pool))
             if reason:
                 raise ValueError(f"{layer.name}: {reason}")
-            yield layer, (_own_unit(layer, fold, inside),), inside
+            yield layer, (_own_unit(alone, fold, pool),), inside
 
 
 def _outside(chain: Sequence[Layer], place: int, folds: Mapping[str, Fold]) -> str:

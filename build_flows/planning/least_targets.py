@@ -1,7 +1,7 @@
 """What a network takes at least: the least target that each layer meets in any folding, and whether targets can be met at all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 
@@ -39,13 +39,16 @@ def least_targets(network: Network, *, narrow: bool = True) -> tuple[Least, ...]
 
     Raises :class:`FoldingError` for a layer that can be folded in no way at all.
     """
+    stages = [layer.stage for layer in network.layers]
+    chains = [[layer.unplaced for layer in chain] for chain in network.chains]
     pools = [(chain[place - 1] if place and pool_behind(chain, place - 1) else None, layer, pool_behind(chain, place))
-             for chain in network.chains for place, layer in enumerate(chain)]
-    first = network.layers[0]
+             for chain in chains for place, layer in enumerate(chain)]
+    first = chains[0][0]
     beat = max((1, *static_options(first), *static_options(first, pools[0][2]), *pixel_pool_options(first)))
     pixels = network.source.pixels if first.kind == "linear" else ceil(network.source.pixels / beat)
     entry = Least(layer="input", stage=0, unit="one pixel a cycle", target=pixels, cycles=pixels)
-    return (entry, *(_least(before, layer, behind, narrow) for before, layer, behind in pools))
+    return (entry, *(replace(_least(before, layer, behind, narrow), stage=stage)
+                     for stage, (before, layer, behind) in zip(stages, pools, strict=True)))
 
 
 

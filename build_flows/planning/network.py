@@ -91,6 +91,11 @@ class Layer:
     more: tuple[int, ...] = ()
 
     @property
+    def unplaced(self) -> "Layer":
+        """The layer without where it stands, which changes nothing of its units: one that several layouts have is then one."""
+        return replace(self, stage=0, head=False, inputs=())
+
+    @property
     def padded(self) -> Shape:
         """The input with its padding."""
         return Shape(self.source.height + 2 * self.pad[0], self.source.width + 2 * self.pad[1], self.source.channels)

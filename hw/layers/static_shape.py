@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise, product
 from typing import Any
 
@@ -198,7 +199,13 @@ def flat(weight: Sequence[Sequence[Sequence[int]]]) -> list[int]:
 
 def channel_plans(weights: Sequence[Any], bits: int, signed: bool) -> list[SumPlan]:
     """The sum of each output channel."""
-    return plan_sums([flat(weight) for weight in weights], *value_range(bits, signed))
+    return list(_channel_plans(tuple(tuple(flat(weight)) for weight in weights), bits, signed))
+
+
+@lru_cache(maxsize=64)
+def _channel_plans(weights: tuple[tuple[int, ...], ...], bits: int, signed: bool) -> tuple[SumPlan, ...]:
+    """A search asks for the same sums with every number of pixels, and they take long to plan."""
+    return tuple(plan_sums(weights, *value_range(bits, signed)))
 
 
 def static_conv_cycles(*, height: int, width: int, kernel: tuple[int, int], stride: tuple[int, int] = (1, 1), pad: tuple[int, int] = (0, 0),

@@ -47,8 +47,8 @@ class Outcome(Record):
 
 class Errors(Record):
     """Predicted less measured: shares of the measured value for ``cycles``, ``lut`` and ``ff``; ``bram36`` and ``dsp`` in numbers;
-    ``shares``, the largest difference of an exit's share, and ``accuracy``, in parts of 1, against the test images; ``inside``: the measured
-    accuracy's interval and the predicted one's meet."""
+    ``shares``, the largest difference of an exit's share, and ``accuracy``, in parts of 1, against the test images; ``inside``: the
+    measured accuracy's interval and the predicted one's meet."""
 
     cycles: float
     lut: float
@@ -65,8 +65,8 @@ class PointRecord(Record):
     (``utilisation``) later stages are planned to be; the ``loss`` of accuracy, in points, that its thresholds were searched for (None: it
     has no early exit). ``config`` is its configuration, relative to ``explore.json`` (None: none was written).
 
-    ``predicted`` is of the validation images that select. Of a verified design ``measured`` (RTL, synthesis, test images), the ``errors`` of
-    prediction, and ``harm_bound``: the accuracy that its exits may cost against the last exit alone on new images, at most, with the
+    ``predicted`` is of the validation images that select. Of a verified design ``measured`` (RTL, synthesis, test images), the ``errors``
+    of prediction, and ``harm_bound``: the accuracy that its exits may cost against the last exit alone on new images, at most, with the
     confidence that holds for all verified designs together (None: no exits, or not verified)."""
 
     name: str
@@ -92,8 +92,8 @@ class Failed(Record):
 
 class ExitPays(Record):
     """What one early exit is worth: of all samples ``passed`` its head (0 to 1) and ``left`` there; ``cost`` is the share of the whole
-    network's multiplications that its head takes, ``saved`` the mean share of them that those who left did not take. ``pays``: more is
-    saved than spent."""
+    network's multiplications that its head takes of each of these, ``saved`` the share of them that those who left did not take; both,
+    times ``passed`` and ``left``, are means over all samples. ``pays``: more is saved than spent."""
 
     point: str
     exit: int

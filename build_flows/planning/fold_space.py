@@ -7,17 +7,15 @@ left out of that: they are small, and counted when the folding is evaluated.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 
-from build_flows.planning.fold_choices import Choice, Key, Vector, add, cheapest, dot, kept, resources, vector
+from build_flows.planning.fold_choices import Choice, Vector, add, kept, resources, vector
+from build_flows.planning.fold_program import Place, Program, Tree
 from build_flows.planning.gate_costs import frame_bits, gate_cost, planned_frames
 from build_flows.planning.layer_costs import Fold, converter, divisors, pool_behind
 from build_flows.planning.network import IMAGE, Layer, Network
 
 __all__ = ["Place", "Solution", "Space"]
-
-Place = tuple[int, int]
-"""A layer: its run, and where in that."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Space:
 
     def __init__(self, network: Network, targets: Sequence[int], narrow: bool, reach: Sequence[float] | None) -> None:
         self.network = network
-        frames = planned_frames(tuple(targets), tuple(reach)) if reach else ()
+        frames = planned_frames(targets, reach) if reach else ()
         self.frames = dict(enumerate(frames))
         self.runs = network.runs
         self.before = {behind: place for place, run in enumerate(self.runs) for behind in run.behind}
@@ -97,13 +95,16 @@ class Space:
             follow(run, input_pe * self.network.in_bits)
         return Solution(dict(picked), input_pe, cost)
 
-    def around(self, solution: Solution, place: Place, choice: Choice) -> Vector:
-        """What ``choice``, of as many layers as what is picked there, would take with the converters around it and a gate behind it."""
+    def around(self, solution: Solution, place: Place, choices: Sequence[Choice]) -> list[Vector]:
+        """What each of ``choices``, of as many layers as what is picked there, would take with the converters around it and a gate behind
+        it."""
         run, at = place
         before = [other for other in solution.picked if other[0] == run and other[1] < at]
         width = solution.picked[max(before)].out_bits if before else self._given(solution, run)
-        return add(add(choice.cost, self._joined(place, width, choice.in_bits)),
-                   self._behind(solution, (run, at + len(choice.folds)), choice.out_bits))
+        joined = {bits: self._joined(place, width, bits) for bits in {choice.in_bits for choice in choices}}
+        layers = len(choices[0].folds)
+        behind = {bits: self._behind(solution, (run, at + layers), bits) for bits in {choice.out_bits for choice in choices}}
+        return [add(add(choice.cost, joined[choice.in_bits]), behind[choice.out_bits]) for choice in choices]
 
     def _given(self, solution: Solution, run: int) -> int:
         """The width of what goes into a run."""
@@ -132,64 +133,19 @@ class Space:
         return {layer.name: fold for (run, at), choice in solution.picked.items()
                 for layer, fold in zip(self.runs[run].layers[at:], choice.folds, strict=False)}
 
+    @cached_property
+    def program(self) -> Program:
+        """What finds the cheapest."""
+        return Program(Tree(
+            lengths=[len(run.layers) for run in self.runs], behind=[run.behind for run in self.runs], first=self.first,
+            choices=self.choices, entries=[pe * self.network.in_bits for pe in self.entries], joined=self._joined, ended=self.gate,
+            entered=lambda width: self._gates(IMAGE, width),
+        ))
+
     def cheapest(self, weights: Vector) -> Solution:
         """The folding with the least sum of resources, each times its weight."""
-        priced = {key: cheapest(found, weights) for key, found in self.choices.items()}
-
-        @cache
-        def joined(width: int, in_bits: int, frame_bits: int) -> int:
-            return dot(self.between(width, in_bits, frame_bits), weights)
-
-        @cache
-        def entered(run: int, at: int) -> tuple[tuple[int, Key, Choice], ...]:
-            """For each width that a layer can take, the least price of it and everything downstream of it, and how it is folded."""
-            found: dict[int, tuple[int, Key, Choice]] = {}
-            for price, choice in priced[run, at]:
-                behind_it = least(run, at + len(choice.folds), choice.out_bits)[0]
-                if behind_it is None:
-                    continue
-                best, total = found.get(choice.in_bits), price + behind_it
-                if best is None or (total, choice.key) < best[:2]:
-                    found[choice.in_bits] = total, choice.key, choice
-            return tuple(found.values())
-
-        @cache
-        def least(run: int, at: int, width: int) -> tuple[int | None, Choice | None]:
-            """The least price of everything downstream of a stream ``width`` wide that enters a layer, and how the layer is folded; None
-            where it can be in no way: a pool is too slow by itself, and has to be part of the unit before it."""
-            layers = self.runs[run].layers
-            if at == len(layers):
-                prices = [least(behind, 0, width)[0] for behind in self.runs[run].behind]
-                held = dot(self.gate(run, width), weights)
-                return None if None in prices else held + sum(price for price in prices if price is not None), None
-            frame_bits = layers[at].source.values * layers[at].in_bits
-            found = [(price + joined(width, choice.in_bits, frame_bits), key, choice) for price, key, choice in entered(run, at)]
-            if not found:
-                return None, None
-            price, _, choice = min(found, key=lambda item: item[:2])
-            return price, choice
-
-        def entry(pe: int) -> tuple[int, int]:
-            prices = [least(run, 0, pe * self.network.in_bits)[0] for run in self.first]
-            assert None not in prices, "what no folding meets was refused"
-            return dot(self.entry(pe), weights) + sum(price for price in prices if price is not None), pe
-
-        input_pe = min(self.entries, key=entry)
-        picked: dict[Place, Choice] = {}
-
-        def follow(run: int, width: int) -> None:
-            at, layers = 0, self.runs[run].layers
-            while at < len(layers):
-                choice = least(run, at, width)[1]
-                assert choice is not None, "what no folding meets was refused"
-                picked[run, at] = choice
-                at, width = at + len(choice.folds), choice.out_bits
-            for behind in self.runs[run].behind:
-                follow(behind, width)
-
-        for run in self.first:
-            follow(run, input_pe * self.network.in_bits)
-        return self.solution(picked, input_pe)
+        picked, entry = self.program.cheapest(weights)
+        return self.solution(picked, self.entries[entry])
 
 
 def _unplaced(pool: Layer | None) -> Layer | None:

@@ -12,17 +12,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 
+import numpy as np
+import numpy.typing as npt
+
 from build_flows.base.parts import Part
 from build_flows.planning.cost_model import LITTLE
 from build_flows.planning.fold_choices import Vector, add, dot, resources
-from build_flows.planning.fold_exchange import Merit, exchanged
+from build_flows.planning.fold_exchange import exchanged
 from build_flows.planning.fold_space import Solution, Space
+from build_flows.planning.fold_table import Ints
 from build_flows.planning.folding import RESERVE, Folding, FoldingError, evaluate
-from build_flows.planning.layer_costs import Cost
 from build_flows.planning.least_targets import refuse_impossible
 from build_flows.planning.network import Network
 
-__all__ = ["fits", "search"]
+__all__ = ["emptiest", "fits", "search"]
 
 ROUNDS = 48
 """Times that the weights of the resources are corrected."""
@@ -61,8 +64,13 @@ def search(
             raise FoldingError(f"weights must be {', '.join(_RESOURCES)}, each at least 0, not {dict(weights)}")
         found = space.cheapest(_priced(weights, part))
     else:
-        found = min(_exchanged(space, list(_tried(space, part)), part), key=lambda found: _merit(found.cost, part))
+        found = emptiest(space, part)
     return evaluate(network, space.folds(found), targets, part, input_pe=found.input_pe, narrow=narrow, reach=reach)
+
+
+def emptiest(space: Space, part: Part) -> Solution:
+    """The folding of ``space`` that leaves most of ``part`` free, as :func:`search` finds it without weights."""
+    return min(_exchanged(space, list(_tried(space, part)), part), key=lambda found: _merit(found.cost, part))
 
 
 def fits(
@@ -104,15 +112,22 @@ def _priced(weights: Mapping[str, float], part: Part) -> Vector:
     return lut, lutram, ff, bram18, dsp, carry
 
 
-def _shares(cost: Vector, part: Part) -> dict[str, float]:
-    """The shares of ``part`` that a folding takes, the reserve included."""
-    return (Cost(*cost) + RESERVE).shares(part)
+def _shares(costs: Ints, part: Part) -> npt.NDArray[np.float64]:
+    """The shares of ``part`` that foldings take, the reserve included: ``[foldings, resources]``."""
+    capacity = np.array([part.lut, part.lutram, part.ff, part.bram18, part.dsp, part.carry], float)
+    found: npt.NDArray[np.float64] = (costs + np.array(resources(RESERVE))) / np.maximum(capacity, LITTLE)
+    return found
 
 
-def _merit(cost: Vector, part: Part) -> Merit:
-    """The largest share and the sum of all."""
-    shares = _shares(cost, part).values()
-    return round(max(shares), 9), round(sum(shares), 9)
+def _merits(costs: Ints, part: Part) -> npt.NDArray[np.float64]:
+    """The largest share and the sum of all, of each folding."""
+    shares = _shares(costs, part)
+    return np.round(np.stack([shares.max(axis=1), shares.sum(axis=1)], axis=1), 9)
+
+
+def _merit(cost: Vector, part: Part) -> tuple[float, float]:
+    largest, together = _merits(np.array([cost], np.int64), part)[0]
+    return float(largest), float(together)
 
 
 @dataclass(frozen=True)
@@ -122,8 +137,8 @@ class _Tried:
 
     price: Vector
     solution: Solution
-    shares: dict[str, float]
-    merit: Merit
+    shares: tuple[float, ...]
+    merit: tuple[float, float]
 
 
 def _tried(space: Space, part: Part) -> Iterator[_Tried]:
@@ -132,7 +147,7 @@ def _tried(space: Space, part: Part) -> Iterator[_Tried]:
     def tried(weights: dict[str, float]) -> _Tried:
         price = _priced(weights, part)
         found = space.cheapest(price)
-        return _Tried(price, found, _shares(found.cost, part), _merit(found.cost, part))
+        return _Tried(price, found, tuple(map(float, _shares(np.array([found.cost]), part)[0])), _merit(found.cost, part))
 
     for first in _RESOURCES:
         yield tried({name: 1.0 if name == first else 0.001 for name in _RESOURCES})
@@ -140,8 +155,8 @@ def _tried(space: Space, part: Part) -> Iterator[_Tried]:
     for _ in range(ROUNDS):
         found = tried(weights)
         yield found
-        mean = sum(found.shares.values()) / len(found.shares)
-        raised = {name: weights[name] * exp(STEP * (found.shares[name] - mean)) for name in _RESOURCES}
+        mean = sum(found.shares) / len(found.shares)
+        raised = {name: weights[name] * exp(STEP * (share - mean)) for name, share in zip(_RESOURCES, found.shares, strict=True)}
         weights = {name: max(0.001, value / sum(raised.values())) for name, value in raised.items()}
 
 
@@ -152,4 +167,4 @@ def _exchanged(space: Space, tried: Sequence[_Tried], part: Part) -> Iterator[So
         if len(best) < EXCHANGED:
             best.setdefault(item.solution.cost, item)
     for item in best.values():
-        yield exchanged(space, item.solution, lambda cost: _merit(cost, part))
+        yield exchanged(space, item.solution, lambda costs: _merits(costs, part))

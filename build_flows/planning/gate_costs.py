@@ -9,11 +9,11 @@ from functools import lru_cache
 from math import ceil
 
 from build_flows.planning.cost_model import Cost
-from build_flows.planning.gate_model import plan_gates
+from build_flows.planning.gate_model import GatePlan, plan_gates
 from build_flows.planning.memory_map import place
 from build_flows.planning.network import IMAGE, Network
 
-__all__ = ["frame_bits", "gate_cost", "gate_costs", "planned_frames"]
+__all__ = ["frame_bits", "gate_cost", "gate_costs", "planned_frames", "planned_gates"]
 
 LATENCY = 1.3
 """Cycles from a frame's last beat in a gate to its verdict, over the cycles a frame that its stage is planned for, where nothing is
@@ -22,11 +22,15 @@ too large."""
 
 
 @lru_cache(maxsize=4096)
-def planned_frames(targets: tuple[int, ...], reach: tuple[float, ...]) -> tuple[int, ...]:
-    """Frames that each gate is predicted to hold when stage k takes a frame every ``targets[k]`` cycles and ``reach[k]`` of the samples
-    reach it. Raises :class:`build_flows.planning.gate_model.GateModelError` for values out of range."""
-    found = plan_gates(targets[0], reach, targets, [ceil(LATENCY * cycles) for cycles in targets[:-1]])
-    return tuple(gate.frames for gate in found)
+def planned_gates(targets: tuple[int, ...], reach: tuple[float, ...]) -> tuple[GatePlan, ...]:
+    """What each gate is predicted to be when stage k takes a frame every ``targets[k]`` cycles and ``reach[k]`` of the samples reach it.
+    Raises :class:`build_flows.planning.gate_model.GateModelError` for values out of range."""
+    return plan_gates(targets[0], reach, targets, [ceil(LATENCY * cycles) for cycles in targets[:-1]])
+
+
+def planned_frames(targets: Sequence[int], reach: Sequence[float]) -> tuple[int, ...]:
+    """The frames that :func:`planned_gates` hold."""
+    return tuple(gate.frames for gate in planned_gates(tuple(targets), tuple(reach)))
 
 
 def frame_bits(network: Network, name: str) -> int:
@@ -46,7 +50,7 @@ def gate_cost(frames: int, bits: int, width: int) -> Cost:
 def gate_costs(network: Network, widths: Mapping[str, int], targets: Sequence[int], reach: Sequence[float]) -> Cost:
     """All gates' memories, one for each tensor of a cut, where the layer (or ``image``) called so gives ``widths`` bits a beat."""
     total = Cost()
-    for stage, frames in enumerate(planned_frames(tuple(targets), tuple(reach))):
+    for stage, frames in enumerate(planned_frames(targets, reach)):
         for name in network.cut(stage):
             total += gate_cost(frames, frame_bits(network, name), widths[name])
     return total

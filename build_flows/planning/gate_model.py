@@ -22,6 +22,9 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csc_array, identity
+from scipy.sparse.linalg import spsolve
 
 from build_flows.base.errors import OfframpError
 
@@ -82,12 +85,20 @@ def _mean_interval(interval: int, hard_share: float, service: int, room: int, re
     added = np.repeat([0, work], left.size)
     after = np.maximum(np.tile(np.maximum(left - rest, 0), 2) + added - (took - rest), 0)
     chances = np.repeat([1 - hard_share, hard_share], left.size)
-    shares = np.full(left.size, 1 / left.size)
-    for _ in range(100_000):
-        shares, before = np.bincount(after, weights=chances * np.tile(shares, 2), minlength=left.size), shares
-        if np.abs(shares - before).sum() < 1e-9:
-            break
+    shares = _stationary(left.size, after, chances)
     return float((chances * np.tile(shares, 2)) @ took) * interval / period
+
+
+def _stationary(states: int, after: npt.NDArray[np.int64], chances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The stationary distribution of a chain that goes from state ``i`` to ``after[i]`` or ``after[states + i]``, with ``chances`` of the
+    same places: that of state 0 set to 1, the others follow from their balance."""
+    if states == 1:
+        return np.ones(1)
+    before = np.tile(np.arange(states), 2)
+    balance = csc_array((chances, (after, before)), shape=(states, states)) - identity(states, format="csc")
+    found: npt.NDArray[np.float64] = np.append(1.0, spsolve(balance[1:, 1:], -balance[1:, [0]].toarray()[:, 0]))
+    found /= found.sum()
+    return found
 
 
 def gate_frames(

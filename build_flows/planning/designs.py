@@ -1,0 +1,96 @@
+"""Designs of one network for one part, in numbers: many of them, one after another.
+
+What is found is what :func:`build_flows.planning.folding_search.search` finds. Targets leave a layer finitely many choices, so many targets
+have the same folding; it is searched for once for all that leave the same choices and the same gates.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from build_flows.artefacts.verdict import capacity, shortages
+from build_flows.base.parts import Part
+from build_flows.planning.fold_choices import Choice
+from build_flows.planning.fold_space import Space
+from build_flows.planning.folding import FoldingError, evaluate, stage_targets, taken
+from build_flows.planning.folding_search import emptiest
+from build_flows.planning.gate_costs import planned_gates
+from build_flows.planning.layer_costs import Cost
+from build_flows.planning.network import Network
+from build_flows.planning.pace import least_pace
+
+__all__ = ["Design", "Designs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """What is predicted of a folding: ``cycles`` a sample at the planned reach, and which stage takes them (``slowest``; None: the image
+    bus); what all ``takes``, by the keys of :data:`build_flows.artefacts.verdict.NAMES`; and what the part is ``short`` of."""
+
+    cycles: float
+    slowest: int | None
+    takes: dict[str, float]
+    short: tuple[str, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Whether the part has enough of everything."""
+        return not self.short
+
+
+@dataclass(frozen=True)
+class _Folded:
+    """Of a folding the cycles a frame of each stage, and what it takes; with the choices that it was found among, so that they stay."""
+
+    stage_cycles: tuple[int, ...]
+    cost: Cost
+    choices: tuple[tuple[Choice, ...], ...]
+
+
+class Designs:
+    """All designs of ``network`` for ``part``, its images on a bus of ``bus_bits``. Attributes: ``searched``, how often a folding was
+    searched for, and ``asked``, how many designs there were."""
+
+    def __init__(self, network: Network, part: Part, bus_bits: int) -> None:
+        self.network, self.part = network, part
+        self.words = ceil(network.source.values / (bus_bits // 8))
+        self.bus_bits = bus_bits
+        self.searched = self.asked = 0
+        self._found: dict[tuple[object, ...], _Folded] = {}
+
+    def least(self, reach: Sequence[float], utilisation: float) -> int:
+        """The least cycles a sample that any design keeps."""
+        return least_pace(self.network, reach, utilisation, self.bus_bits).cycles
+
+    def at(self, cycles: int, reach: Sequence[float], utilisation: float) -> Design:
+        """The design for ``cycles`` a sample, of which ``reach`` arrive at each stage, later stages as busy as ``utilisation``.
+
+        Raises :class:`FoldingError` for fewer cycles than any folding keeps.
+        """
+        self.asked += 1
+        targets = stage_targets(cycles, reach, utilisation)
+        least = self.least(reach, utilisation)
+        if cycles < least:
+            raise FoldingError(f"cycles must be at least {least}, not {cycles}")
+        folded = self._folded(targets, reach)
+        takes = taken(folded.cost)
+        busy = [share * each for share, each in zip(reach, folded.stage_cycles, strict=True)]
+        pace = max(self.words, *busy)
+        lost = max((gate.loss for gate in planned_gates(targets, tuple(reach))), default=0.0)
+        return Design(
+            cycles=pace / (1 - lost), slowest=None if pace == self.words else busy.index(pace), takes=takes,
+            short=tuple(item.told() for item in shortages(takes, capacity(self.part))),
+        )
+
+    def _folded(self, targets: tuple[int, ...], reach: Sequence[float]) -> _Folded:
+        space = Space(self.network, targets, True, reach)
+        choices = tuple(space.choices.values())
+        # The very tuples are the same where the choices are; they are kept, so that no other can come to lie in their place.
+        key = (tuple(space.frames.items()), tuple(space.entries), *map(id, choices))
+        if key not in self._found:
+            self.searched += 1
+            best = emptiest(space, self.part)
+            found = evaluate(self.network, space.folds(best), targets, self.part, input_pe=best.input_pe, reach=reach)
+            cycles = tuple(found.stage_cycles(stage) for stage in range(len(targets)))
+            self._found[key] = _Folded(cycles, found.cost, choices)
+        return self._found[key]

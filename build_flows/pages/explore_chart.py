@@ -10,7 +10,7 @@ from build_flows.artefacts.explore import ExploreFile, Outcome
 from build_flows.pages.explore_figures import Design, Fronts, Place, designs, fronts, worth
 from build_flows.pages.html import number, percent
 
-__all__ = ["chart", "exits_told", "ticks"]
+__all__ = ["chart", "exits_told", "faintness", "ticks"]
 
 WIDTH, HEIGHT = 760, 470
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 46
@@ -57,6 +57,11 @@ def exits_told(count: int) -> str:
     return "no exits" if count == 0 else f"{count} early exit{'' if count == 1 else 's'}"
 
 
+def faintness(dots: int) -> float:
+    """How solid each of so many dots of a cloud is: the more there are, the fainter each."""
+    return 0.36 * min(1.0, math.pow(800 / max(dots, 1), 0.33))
+
+
 def ticks(low: float, high: float, count: int = 6) -> list[float]:
     """Round values from ``low`` to ``high``, about ``count``."""
     rough = (high - low) / count
@@ -99,10 +104,11 @@ def _cloud(found: ExploreFile, scale: _Scale) -> Iterator[str]:
     cloud = found.cloud
     for rate, accuracy, exits in zip(cloud.samples_per_second, cloud.accuracy, cloud.exits, strict=True):
         if scale.holds(rate, accuracy):
-            dots.setdefault(exits, set()).add((round(scale.x(rate)), round(scale.y(accuracy))))
+            dots.setdefault(exits, set()).add((2 * round(scale.x(rate) / 2), 2 * round(scale.y(accuracy) / 2)))
+    solid = faintness(sum(map(len, dots.values())))
     for exits in sorted(dots, reverse=True):
         path = "".join(f"M{x} {y}h0" for x, y in sorted(dots[exits]))
-        yield f'<path class="cloud {_colour(exits)}" data-exits="{exits}" d="{path}"/>'
+        yield f'<path class="cloud {_colour(exits)}" data-exits="{exits}" opacity="{solid:.2f}" d="{path}"/>'
 
 
 def _fronts(value: Fronts, scale: _Scale) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from build_flows.artefacts.explore import ExploreFile
 from build_flows.pages import plots
-from build_flows.pages.explore_chart import exits_told
+from build_flows.pages.explore_chart import exits_told, faintness
 from build_flows.pages.explore_figures import Place, Worth, designs, fronts, worth
 from build_flows.pages.html import times
 from build_flows.pages.plots import INK, SERIES, Colours, thousands
@@ -40,9 +40,14 @@ def _front(figure: Any, found: ExploreFile, colours: Colours) -> None:
     """Cloud, front, designs without exits; hollow is predicted, filled measured."""
     axes, rows, handles = figure.add_subplot(), designs(found), {}
     _label(axes, [(each.samples_per_second, each.accuracy) for row in rows for each in (row.point.predicted, row.shown)])
-    for exits, dots in sorted(_cloud(found, axes.get_xlim()[1], axes.get_ylim()[0]).items(), reverse=True):
-        axes.plot(*zip(*sorted(dots), strict=True), ".", color=colours[_colour(exits)], alpha=0.25, markersize=4, markeredgewidth=0,
-                  zorder=1)
+    cloud = _cloud(found, axes.get_xlim()[1], axes.get_ylim()[0])
+    for exits, dots in sorted(cloud.items(), reverse=True):
+        axes.plot(*zip(*sorted(dots), strict=True), ".", color=colours[_colour(exits)], alpha=faintness(sum(map(len, cloud.values()))),
+                  markersize=4, markeredgewidth=0, zorder=1)
+    reached = fronts(found)
+    for corners, name in ((reached.alone, ALONE), (reached.early, EARLY)):
+        if corners:
+            axes.plot(*_steps(corners, axes.get_ylim()[0]), color=colours[name], linewidth=1.2, alpha=0.7, zorder=2)
     for row in rows:
         exits, point = len(row.point.exits), row.point
         colour, mark = colours[_colour(exits)], "o" if exits else "s"
@@ -64,10 +69,10 @@ def _cloud(found: ExploreFile, fastest: float, least: float) -> dict[int, set[Pl
     """The designs that fit, by their early exits, as dots no faster than ``fastest`` and no less accurate than ``least`` %: one for those
     that fall together."""
     dots: dict[int, set[Place]] = {}
-    cloud, step = found.cloud, fastest / 800
+    cloud, step = found.cloud, fastest / 400
     for rate, accuracy, exits in zip(cloud.samples_per_second, cloud.accuracy, cloud.exits, strict=True):
         if rate <= fastest and 100 * accuracy >= least:
-            dots.setdefault(exits, set()).add((step * round(rate / step), round(5000 * accuracy) / 50))
+            dots.setdefault(exits, set()).add((step * round(rate / step), round(2500 * accuracy) / 25))
     return dots
 
 

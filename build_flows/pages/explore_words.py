@@ -63,18 +63,21 @@ def _space(found: ExploreFile) -> Iterator[str]:
 
 
 def _bests(found: ExploreFile) -> Iterator[str]:
-    if not found.front:
+    # Validation and test images are not told apart by a maximum: like is compared with like.
+    done = [point for point in found.front if point.measured is not None]
+    points = done or found.front
+    if not points:
         return
-    told = [
-        ("most accurate", max(found.front, key=lambda point: (shown(point).accuracy, shown(point).samples_per_second))),
-        ("fastest", max(found.front, key=lambda point: (shown(point).samples_per_second, shown(point).accuracy))),
-        ("smallest", min(found.front, key=lambda point: (shown(point).lut, -shown(point).accuracy))),
-    ]
-    for word, point in told:
+    told = {
+        "most accurate": max(points, key=lambda point: (shown(point).accuracy, shown(point).samples_per_second)),
+        "fastest": max(points, key=lambda point: (shown(point).samples_per_second, shown(point).accuracy)),
+        "smallest": min(points, key=lambda point: (shown(point).lut, -shown(point).accuracy)),
+    }
+    for word, point in told.items():
         figures = shown(point)
-        yield (f"The {word} of the front is {point.name}: {share_told(figures.accuracy, figures.samples)} accuracy at "
-               f"{number(figures.samples_per_second)} samples a second in {number(figures.lut)} LUTs, "
-               f"{'predicted' if point.measured is None else 'measured'}.")
+        yield (f"The {word} of the front{', of those that were verified,' if done else ''} is {point.name}: "
+               f"{share_told(figures.accuracy, figures.samples)} accuracy at {number(figures.samples_per_second)} samples a second in "
+               f"{number(figures.lut)} LUTs, {'measured' if done else 'predicted'}.")
 
 
 def _worth(found: ExploreFile) -> Iterator[str]:
@@ -108,7 +111,7 @@ def _harm(found: ExploreFile) -> Iterator[str]:
         name = max(bounds, key=lambda name: bounds[name])
         yield (
             f"On new images the exits of a verified design cost at most {100 * bounds[name]:.2f} points of the accuracy of its last exit "
-            f"alone ({name}; others less), with {percent(found.confidence, 0)} confidence for all {len(bounds)} together."
+            f"alone (that is {name}), with {percent(found.confidence, 0)} confidence for all {len(bounds)} together."
         )
 
 

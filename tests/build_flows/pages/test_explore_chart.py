@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from build_flows.artefacts.explore import Cloud, ExploreFile
-from build_flows.pages.explore_chart import chart, exits_told, ticks
+from build_flows.pages.explore_chart import chart, exits_told, faintness, ticks
 from build_flows.pages.explore_figures import designs, worth
 from tests.build_flows.explore_samples import changed, sample
 
@@ -74,6 +74,10 @@ def test_dots_of_the_cloud_that_fall_together_are_one_and_those_below_are_left_o
     paths = {str(path.get("data-exits")): path for path in drawn(sample().replace(cloud=cloud)).iter("path") if path.get("data-exits")}
     assert {exits: str(path.get("d")).count("M") for exits, path in paths.items()} == {"1": 1, "6": 1}
     assert paths["6"].get("class") == "cloud e4"
+
+
+def test_dots_are_fainter_the_more_there_are() -> None:
+    assert faintness(0) == faintness(800) > faintness(5000) > faintness(100_000) > 0.05
 
 
 def test_fronts_are_steps() -> None:

@@ -1,11 +1,8 @@
 """The rows of a comparison: what was measured and synthesised of each layout, and the same as CSV."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +11,8 @@ from build_flows.artefacts.compare import COUNTS, GROUPS, AccuracyGain, Change, 
 from build_flows.artefacts.resources import ResourcesFile, UnitRecord
 from build_flows.artefacts.simulation import Figures
 from build_flows.artefacts.verdict import synthesised
+from build_flows.base import csv_text
+from build_flows.base.csv_text import cell
 from build_flows.base.interval import independent, paired, wilson
 from build_flows.project.config import Config
 
@@ -123,13 +122,7 @@ def to_csv(rows: Sequence[Row]) -> str:
     """``rows`` as CSV with a line of names: the same values as in JSON, with ``shares``, ``speedup`` and ``exits_add`` one column a key
     (``shares_lut``), and ``exits`` as their number and one column a key, values from first to last exit joined by ``;`` (the last one's
     place and head are empty). ``uses``, ``matched``, ``accuracy_gain`` and exits' intervals are in JSON only."""
-    flat = [_flat(row) for row in rows]
-    names = list(dict.fromkeys(name for row in flat for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat)
-    return text.getvalue()
+    return csv_text.text([_flat(row) for row in rows])
 
 
 def _flat(row: Row) -> dict[str, str]:
@@ -139,17 +132,9 @@ def _flat(row: Row) -> dict[str, str]:
             continue
         if name == "exits":
             found["exits"] = str(len(value))
-            found |= {column: ";".join(_cell(item[key]) for item in value) for key, column in _JOINED.items()}
+            found |= {column: cell([item[key] for item in value]) for key, column in _JOINED.items()}
         elif isinstance(value, dict):
-            found |= {f"{name}_{key}": _cell(item) for key, item in value.items()}
-        elif isinstance(value, list):
-            found[name] = ";".join(map(_cell, value))
+            found |= {f"{name}_{key}": cell(item) for key, item in value.items()}
         else:
-            found[name] = _cell(value)
+            found[name] = cell(value)
     return found
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)

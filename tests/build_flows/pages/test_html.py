@@ -5,9 +5,9 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from build_flows.pages import compare_page, evaluate_page, html
+from build_flows.pages import compare_page, evaluate_page, explore_page, html
 from build_flows.pages import report as report_page
-from tests.build_flows import compare_samples, evaluate_samples, report_samples
+from tests.build_flows import compare_samples, evaluate_samples, explore_samples, report_samples
 
 
 @pytest.mark.parametrize(("value", "told"), [
@@ -44,6 +44,7 @@ def test_pages_have_the_filters_and_escape(monkeypatch: pytest.MonkeyPatch) -> N
 PAGES = {
     "report": lambda: report_page.render(report_samples.sample_data()), "compare": lambda: compare_page.render(compare_samples.sample()),
     "evaluate": lambda: evaluate_page.render(evaluate_samples.sample(), evaluate_samples.IMAGES),
+    "explore": lambda: explore_page.render(explore_samples.sample()),
 }
 
 

@@ -117,8 +117,8 @@ class Cloud(Record):
 
 class Evaluated(Record):
     """How the space was gone through: its ``size`` and the ``points`` looked at (distinct designs), with their ``thresholds`` variants;
-    ``complete``: all of them; ``fitting``: variants that fit and hold what must hold; ``seconds``, without training; by what ``optimiser``
-    (None: enumerated)."""
+    ``complete``: all of them; ``fitting``: variants that fit and hold what must hold; ``seconds`` of a processor that predictions took,
+    spread over ``workers``; by what ``optimiser`` (None: enumerated)."""
 
     size: int
     points: int
@@ -127,11 +127,12 @@ class Evaluated(Record):
     fitting: int
     seconds: float
     optimiser: str | None
+    workers: int = 1
 
     @property
     def points_per_minute(self) -> float:
         """Designs looked at in a minute."""
-        return 60 * self.points / self.seconds if self.seconds else 0.0
+        return 60 * self.points * self.workers / self.seconds if self.seconds else 0.0
 
 
 class ExploreFile(Artefact):

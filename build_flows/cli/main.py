@@ -17,6 +17,7 @@ from build_flows.cli.deploy import deploy
 from build_flows.cli.doctor import doctor
 from build_flows.cli.evaluate import evaluate
 from build_flows.cli.exit_unit import exit_unit
+from build_flows.cli.explore import explore
 from build_flows.cli.init import init
 from build_flows.cli.package import package
 from build_flows.cli.profile import profile
@@ -32,8 +33,8 @@ __all__ = ["cli", "main"]
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 COMMANDS = (
-    boards, build, compare, compile, cosim, deploy, doctor, evaluate, exit_unit, init, package, profile, prove, report, run, simulate,
-    synth, train,
+    boards, build, compare, compile, cosim, deploy, doctor, evaluate, exit_unit, explore, init, package, profile, prove, report, run,
+    simulate, synth, train,
 )
 
 

@@ -28,7 +28,10 @@ from build_flows.project.section import Section
 from build_flows.project.sections import FOLDINGS, BuildSection, CalibrateSection, ExitSection, TargetSection
 from build_flows.project.words import checked, toml
 
-__all__ = ["RATE", "RESERVED", "RESOURCES", "SHARED", "Layout", "Plan", "plan_configs", "plan_sweep"]
+__all__ = [
+    "RATE", "RESERVED", "RESOURCES", "SHARED", "Layout", "LayoutExit", "LayoutSection", "Plan", "SweepFile", "plan_configs", "plan_layouts",
+    "plan_sweep",
+]
 
 SHARED, RATE, RESOURCES = "shared", "baseline-rate", "baseline-resources"
 RESERVED = (SHARED, RATE, RESOURCES)
@@ -156,21 +159,32 @@ def plan_sweep(path: Path, data_dir: Path | None = None) -> Plan:
     number of exits. Raises :class:`ConfigError` with one line a fault, each with the file and, where there is one, the layout.
     """
     path = Path(path)
-    sweep = _read(path)
-    base_file = path.resolve().parent / sweep.base
+    home = path.resolve().parent
+    return plan_layouts(_read(path), str(path), home, home / "build" / path.stem, data_dir)
+
+
+def plan_layouts(
+    sweep: SweepFile, source: str, home: Path, folder: Path, data_dir: Path | None = None,
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Plan:
+    """What ``sweep`` asks for, whose paths are relative to ``home``; everything goes to ``folder``, and errors name ``source``. Keys of
+    ``changes``, table by table, go before the base's. Otherwise as :func:`plan_sweep`."""
+    base_file = home / sweep.base
     if not base_file.is_file():
-        raise ConfigError(f"{path}: base = {toml(sweep.base)}: there is no file {base_file}")
+        raise ConfigError(f"{source}: base = {toml(sweep.base)}: there is no file {base_file}")
     base = load_config(base_file, data_dir)
     raw = read_toml_file(base_file)
-    raw["target"] = raw.get("target", {}) | sweep.target.model_dump(exclude_unset=True)
+    for section, table in {**(changes or {}), "target": sweep.target.model_dump(exclude_unset=True)}.items():
+        raw[section] = raw.get(section, {}) | table
     own = base.config.model.own
     if own and not sweep.shared_training:
-        raise ConfigError(f"{path}: shared_training = false: a network of your own is trained, or taken, with all its exits; allowed: true")
+        raise ConfigError(
+            f"{source}: shared_training = false: a network of your own is trained, or taken, with all its exits; allowed: true"
+        )
     if "build.mode" not in sweep.unset:
         _refuse_subnet(base.config, base_file)
     if base.config.model.layer_bits and "model.layer_bits" not in sweep.unset:
-        raise ConfigError(f"{path}: base = {toml(sweep.base)}: {LAYER_BITS}; allowed: unset = [\"model.layer_bits\"]")
-    folder = path.resolve().parent / "build" / path.stem
+        raise ConfigError(f"{source}: base = {toml(sweep.base)}: {LAYER_BITS}; allowed: unset = [\"model.layer_bits\"]")
     shared = sweep.shared_training and base.checkpoint is None
     origin = _Origin(raw, base_file.parent, tuple(sweep.unset), *_made(folder / SHARED, own, shared))
 
@@ -179,19 +193,19 @@ def plan_sweep(path: Path, data_dir: Path | None = None) -> Plan:
         exits = [found.model_dump(exclude_unset=True) for found in item.exits]
         keys = {key: getattr(item, key).model_dump(exclude_unset=True) for key in ("target", "calibrate", "build")}
         file = folder / item.name / "config.toml"
-        values = _derived(origin, file.parent, item.name, exits, keys, path.resolve().parent)
+        values = _derived(origin, file.parent, item.name, exits, keys, home)
         try:
-            layouts.append(_layout(item.name, file, values, f"{path}: layout {item.name}"))
+            layouts.append(_layout(item.name, file, values, f"{source}: layout {item.name}"))
         except ConfigError as error:
             faults.append(error.message)
     if faults:
         raise ConfigError("\n".join(faults))
     values = _without_exits(origin, folder / RATE)
-    alone = _layout(RATE, folder / RATE / "config.toml", values, str(path))
+    alone = _layout(RATE, folder / RATE / "config.toml", values, source)
     reference = sweep.reference or next((layout.name for layout in layouts if layout.early), None)
     return Plan(
-        name=path.stem, source=str(path), layouts=tuple(layouts), rate=_same(alone, layouts), reference=reference,
-        trainings=(_training(origin, folder / SHARED, _all_exits(base, layouts), str(path)),) if shared else (), output=folder,
+        name=folder.name, source=source, layouts=tuple(layouts), rate=_same(alone, layouts), reference=reference,
+        trainings=(_training(origin, folder / SHARED, _all_exits(base, layouts), source),) if shared else (), output=folder,
         weights=_weights(sweep, base), _values=values, _resources=folder / RESOURCES / "config.toml",
     )
 

@@ -4,6 +4,7 @@ What is found is what :func:`build_flows.planning.folding_search.search` finds. 
 have the same folding; it is searched for once for all that leave the same choices and the same gates.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -25,8 +26,10 @@ __all__ = ["Design", "Designs"]
 @dataclass(frozen=True, kw_only=True)
 class Design:
     """What is predicted of a folding: ``cycles`` a sample at the planned reach, and which stage takes them (``slowest``; None: the image
-    bus); what all ``takes``, by the keys of :data:`build_flows.artefacts.verdict.NAMES`; and what the part is ``short`` of."""
+    bus); what all ``takes``, by the keys of :data:`build_flows.artefacts.verdict.NAMES`; and what the part is ``short`` of. ``folding``
+    is what designs have in common whose stages take the same cycles and resources."""
 
+    folding: str
     cycles: float
     slowest: int | None
     takes: dict[str, float]
@@ -42,6 +45,7 @@ class Design:
 class _Folded:
     """Of a folding the cycles a frame of each stage, and what it takes; with the choices that it was found among, so that they stay."""
 
+    name: str
     stage_cycles: tuple[int, ...]
     cost: Cost
     choices: tuple[tuple[Choice, ...], ...]
@@ -78,7 +82,7 @@ class Designs:
         pace = max(self.words, *busy)
         lost = max((gate.loss for gate in planned_gates(targets, tuple(reach))), default=0.0)
         return Design(
-            cycles=pace / (1 - lost), slowest=None if pace == self.words else busy.index(pace), takes=takes,
+            folding=folded.name, cycles=pace / (1 - lost), slowest=None if pace == self.words else busy.index(pace), takes=takes,
             short=tuple(item.told() for item in shortages(takes, capacity(self.part))),
         )
 
@@ -92,5 +96,6 @@ class Designs:
             best = emptiest(space, self.part)
             found = evaluate(self.network, space.folds(best), targets, self.part, input_pe=best.input_pe, reach=reach)
             cycles = tuple(found.stage_cycles(stage) for stage in range(len(targets)))
-            self._found[key] = _Folded(cycles, found.cost, choices)
+            name = hashlib.sha256(repr((cycles, found.cost)).encode()).hexdigest()[:12]
+            self._found[key] = _Folded(name, cycles, found.cost, choices)
         return self._found[key]

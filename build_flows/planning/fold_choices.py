@@ -75,8 +75,13 @@ def choices(layer: Layer, target: int, narrow: bool, pool: Layer | None) -> list
 
 @lru_cache(maxsize=16384)
 def kept(layer: Layer, target: int, narrow: bool, pool: Layer | None) -> tuple[Choice, ...]:
-    """Of :func:`choices` those that are :func:`undominated`."""
-    return tuple(undominated(choices(layer, target, narrow, pool)))
+    """Of :func:`choices` those that are :func:`undominated`; for all targets that leave the same ones the very same."""
+    return _same(tuple(undominated(choices(layer, target, narrow, pool))))
+
+
+@lru_cache(maxsize=16384)
+def _same(found: tuple[Choice, ...]) -> tuple[Choice, ...]:
+    return found
 
 
 def undominated(found: Iterable[Choice]) -> list[Choice]:

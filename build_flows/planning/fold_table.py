@@ -13,7 +13,7 @@ __all__ = ["FAR", "Ints", "Table", "first_least", "integers"]
 Ints = npt.NDArray[np.int64]
 """Whole numbers; of any size (dtype object) where 64 bits are too few."""
 
-FAR = 1 << 50
+FAR = 1 << 48
 """More than any price in 64 bits: what cannot be folded costs so much."""
 
 
@@ -61,9 +61,8 @@ class Table:
 
 
 def first_least(prices: Ints, ranks: Ints) -> Ints:
-    """Along the last axis the place of the least price; of equal ones the one with the lowest rank, all of which differ and are at least
-    0 and below 2**12."""
-    found: Ints = (prices * (1 << 12) + ranks).argmin(axis=-1)
+    """Along the last axis the place of the least price; of equal ones the one with the lowest rank, from 0 to 2**14."""
+    found: Ints = (prices * (1 << 14) + ranks).argmin(axis=-1)
     return found
 
 

@@ -34,7 +34,7 @@ from build_flows.base.owned import STAMPS, place, read_stamp
 from build_flows.base.ui import SilentUi, Ui
 from build_flows.steps.sources import Sources
 
-__all__ = ["Build", "Step", "Work", "plain"]
+__all__ = ["Build", "Step", "Work", "plain", "version"]
 
 VERSION = 2
 """Of a stamp. Those of version 1 are of offramp 0.1, whose identities were made otherwise."""
@@ -103,7 +103,7 @@ class Step:
             "outputs": sorted(self.outputs),
             "inputs": hashes,
             "settings": plain(self.settings),
-            "tools": {name: _version(name) for name in ("python", *sorted(closure.tools))},
+            "tools": {name: version(name) for name in ("python", *sorted(closure.tools))},
             "sources": dict(closure.files),
         }
 
@@ -300,7 +300,8 @@ def _identity(name: str, parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps({"step": name, **parts}, sort_keys=True).encode()).hexdigest()
 
 
-def _version(tool: str) -> str:
+def version(tool: str) -> str:
+    """The version of a distribution, or of ``python``; raises :class:`OfframpError` when it is not installed."""
     if tool == "python":
         return ".".join(map(str, sys.version_info[:2]))
     try:

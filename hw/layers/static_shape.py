@@ -9,8 +9,8 @@ from typing import Any
 
 from hw.layers.sum_plan import SumPlan, plan_sums, registers, signed_digits, value_bits
 
-__all__ = ["MOST_KERNEL", "MOST_MACS", "StaticShape", "StaticTerms", "static_conv_cycles", "static_conv_error", "static_terms",
-           "used_multiples", "value_range"]
+__all__ = ["MOST_KERNEL", "MOST_MACS", "StaticShape", "StaticTerms", "channel_plans", "static_conv_cycles", "static_conv_error",
+           "static_terms", "used_multiples", "value_range"]
 
 MOST_KERNEL = 7
 """The longest side of a kernel that spans more than one pixel of its map; a kernel of 1 takes any number of channels."""

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from hw.layers.static_shape import StaticShape, static_conv_cycles, static_conv_error, static_terms, used_multiples
+from hw.layers.static_shape import StaticShape, channel_plans, static_conv_cycles, static_conv_error, static_terms, used_multiples
 from tests.hw.layers.static_cases import parameters
 
 
@@ -116,3 +116,9 @@ def test_needs_no_gateware():
     """Planning counts without Amaranth."""
     program = "import sys, hw.layers.static_shape; sys.exit('amaranth' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_sums_are_planned_once_for_all_numbers_of_pixels() -> None:
+    weights = [[[[1, -3], [5, 2]], [[0, 7], [1, 1]]], [[[3, 1], [2, -6]], [[1, 0], [4, 5]]]]
+    assert channel_plans(weights, 4, False)[0] is channel_plans(weights, 4, False)[0]
+    assert channel_plans(weights, 4, True)[0] is not channel_plans(weights, 4, False)[0]

@@ -1,0 +1,125 @@
+"""Work for many processes: those of this machine, or of a Dask cluster.
+
+Dask (``distributed``) hands tasks out; a task is a pure function of what it is given, and its result is told as it arrives. Nothing that a
+scheduler knows is trusted: what was not told is handed out again, to a scheduler that lost its workers too.
+"""
+
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+
+from build_flows.base.errors import OfframpError
+from build_flows.base.ui import Ui
+from build_flows.explore.store import key_of
+from build_flows.steps.engine import version
+from build_flows.steps.sources import Sources
+
+__all__ = ["Started", "Task", "Workers", "fingerprint", "workers"]
+
+Task = tuple[Callable[..., Any], Any]
+"""A function of a module of ours, which is called with what all tasks share and with the other one, both picklable."""
+
+TRIES = 20
+"""Times that a task is handed out whose worker died, before it counts as the task's fault."""
+
+PATIENCE = "60s"
+"""How long a scheduler may take to answer."""
+
+
+class Workers:
+    """Processes that work. ``count`` is how many there were at the beginning."""
+
+    def __init__(self, client: Any, count: int) -> None:
+        self._client, self.count = client, count
+
+    def run(self, tasks: Mapping[str, Task], shared: Any) -> Iterator[tuple[str, Any]]:
+        """Key and result of every task, each called with what is ``shared``, in the order in which they are done; a task's own error is
+        raised. Those that a worker took with it are handed out again. Raises :class:`OfframpError` when the scheduler is lost."""
+        from distributed import CancelledError, KilledWorker, as_completed
+        from distributed.comm import CommClosedError
+
+        left, tries = dict(tasks), dict.fromkeys(tasks, 0)
+        while left:
+            try:
+                held = self._client.scatter(shared, broadcast=True, hash=False)
+                futures = {self._client.submit(function, held, own, key=f"{key}-{tries[key]}", pure=False): key
+                           for key, (function, own) in left.items()}
+                for future in as_completed(futures):
+                    key = futures[future]
+                    try:
+                        result = future.result()
+                    except (KilledWorker, CancelledError) as error:
+                        tries[key] += 1
+                        if tries[key] >= TRIES:
+                            raise OfframpError(f"every worker that was given {key} died ({error})") from error
+                        continue
+                    del left[key]
+                    yield key, result
+            except (CommClosedError, OSError, TimeoutError) as error:
+                raise OfframpError(f"the scheduler is lost ({error})", hint="the same command goes on with what is left") from error
+
+    def everywhere(self, task: Callable[[], Any]) -> dict[str, Any]:
+        """What every worker makes of ``task``, by its address."""
+        found: dict[str, Any] = self._client.run(task)
+        return found
+
+
+class Started:
+    """Processes that are started when they are needed, and end with ``stack``."""
+
+    def __init__(self, stack: ExitStack, make: Callable[[], AbstractContextManager[Workers]]) -> None:
+        self._stack, self._make = stack, make
+        self._found: Workers | None = None
+
+    def __call__(self) -> Workers:
+        if self._found is None:
+            self._found = self._stack.enter_context(self._make())
+        return self._found
+
+    @property
+    def count(self) -> int:
+        """How many there are; those of this machine's processors where none was needed."""
+        return self._found.count if self._found else os.cpu_count() or 1
+
+
+@contextmanager
+def workers(ui: Ui, scheduler: str | None, count: int | None) -> Iterator[Workers]:
+    """``count`` processes of this machine (None: one for each processor), or the workers of the Dask ``scheduler`` (``tcp://host:port``),
+    whose code and tools must be those of here: raises :class:`OfframpError` naming the worker that differs, and for a scheduler that does
+    not answer."""
+    from distributed import Client, LocalCluster
+
+    if scheduler is None:
+        wanted = count or os.cpu_count() or 1
+        # One thread each: torch, Verilator and Yosys take the processors by themselves.
+        with LocalCluster(n_workers=wanted, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50,
+                          scheduler_port=0, host="127.0.0.1") as cluster, Client(cluster) as client:
+            yield Workers(client, wanted)
+        return
+    try:
+        client = Client(scheduler, timeout=PATIENCE)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise OfframpError(f"--scheduler {scheduler}: {error}", hint="dask scheduler starts one, dask worker ADDRESS joins it") from error
+    with client:
+        found = Workers(client, len(client.scheduler_info()["workers"]))
+        if not found.count:
+            raise OfframpError(f"--scheduler {scheduler}: it has no workers", hint=f"dask worker {scheduler} --nthreads 1 joins it")
+        own = fingerprint()
+        for address, theirs in found.everywhere(fingerprint).items():
+            for name in sorted(own.keys() | theirs.keys()):
+                if own.get(name) != theirs.get(name):
+                    raise OfframpError(
+                        f"worker {address} has {name} {theirs.get(name, 'not at all')}, and this machine {own.get(name, 'not at all')}",
+                        hint="install the same offramp, from the same requirements.lock, on all machines",
+                    )
+        ui.info(f"{found.count} workers at {scheduler}")
+        yield found
+
+
+def fingerprint() -> dict[str, str]:
+    """What results depend on beside what a task is given: a hash of our code, and versions of the tools, by name."""
+    closure = Sources().closure("build_flows.explore.verify")
+    return {"offramp's code": key_of(dict(closure.files)), "Python": platform.python_version(),
+            **{name: version(name) for name in sorted(closure.tools)}}

@@ -88,7 +88,9 @@ def explore(
 
 
 COLUMNS = ("", "early exits: block, head, policy, threshold, share", "bits", "accuracy", "cycles", "samples/s", "LUT", "BRAM36", "DSP")
-BEST: dict[str, Callable[["Outcome"], float]] = {"most accurate": lambda item: -item.accuracy, "fastest": lambda item: -item.samples_per_second, "smallest": lambda item: item.lut}
+BEST: dict[str, Callable[["Outcome"], float]] = {
+    "most accurate": lambda item: -item.accuracy, "fastest": lambda item: -item.samples_per_second, "smallest": lambda item: item.lut,
+}
 
 
 def _show(found: "ExploreFile", folder: Path) -> None:

@@ -72,7 +72,7 @@ ORDER = {
 }
 """The parts of a room from the bottom up: a part imports what stands below it."""
 
-BESIDE = {("finn_bridge", "planning")}
+BESIDE = {("explore", "compare"), ("finn_bridge", "planning")}
 """Parts of one height of which the first may import the second."""
 
 

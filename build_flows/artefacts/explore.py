@@ -118,7 +118,7 @@ class Cloud(Record):
 class Evaluated(Record):
     """How the space was gone through: its ``size`` and the ``points`` looked at (distinct designs), with their ``thresholds`` variants;
     ``complete``: all of them; ``fitting``: variants that fit and hold what must hold; ``seconds`` of a processor that predictions took,
-    spread over ``workers``; by what ``optimiser`` (None: enumerated)."""
+    spread over ``workers``; by what ``optimiser`` (None: one after another)."""
 
     size: int
     points: int
@@ -136,10 +136,11 @@ class Evaluated(Record):
 
 
 class ExploreFile(Artefact):
-    """The whole file. ``front``: the designs that no other one beats in the ``objectives``, verified ones first by what was measured;
-    ``moved``: verified designs that are on it no more; ``failed`` ones. ``hypervolume`` is that of the predicted front, with the
-    objectives scaled to 0 to 1 between ``reference`` (worst) and ``ideal`` (best). ``alone``: the best design without early exits at
-    accuracy within half a point of the best. ``pays``: what each early exit of the front is worth. ``seed`` is that of the optimiser."""
+    """The whole file. ``front``: the designs that no other one beats in the ``objectives``, verified ones, by what was measured, before
+    those that are predicted; ``moved``: verified designs that are on it no more; ``failed`` ones, which are not either. ``hypervolume`` is
+    that of the predicted front, with the objectives scaled to 0 to 1 between ``reference`` (worst) and ``ideal`` (best); of all the least
+    is best, so what is best at its most (accuracy, throughput) stands there negative. ``alone``: of the designs without early exits those
+    that no other one of them beats. ``pays``: what each early exit of the front is worth. ``seed`` is that of the optimiser."""
 
     name: str
     source: str

@@ -36,6 +36,9 @@ DISTRIBUTIONS = {
     "jinja2": "the report",
     "safetensors": "checkpoints without code in them",
     "pyosys": "synthesises units and proves the gateware",
+    "distributed": "hands explorations to processes and clusters",
+    "moocore": "fronts and hypervolumes of explorations",
+    "pymoo": "the optimiser of large explorations",
 }
 BOARD_PROGRAMS = {
     "ssh": ("offramp deploy", "apt-get install openssh-client"),

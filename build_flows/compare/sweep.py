@@ -29,7 +29,7 @@ from build_flows.project.sections import FOLDINGS, BuildSection, CalibrateSectio
 from build_flows.project.words import checked, toml
 
 __all__ = [
-    "RATE", "RESERVED", "RESOURCES", "SHARED", "Layout", "LayoutExit", "LayoutSection", "Plan", "SweepFile", "plan_configs", "plan_layouts",
+    "LAYER_BITS", "RATE", "RESERVED", "RESOURCES", "SHARED", "Layout", "LayoutExit", "LayoutSection", "Plan", "SweepFile", "plan_configs", "plan_layouts",
     "plan_sweep",
 ]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tomli_w
 
+from build_flows.base.parts import BOARDS
 from build_flows.explore.verify import Bundle
 from build_flows.project.load import load
 from build_flows.steps.data import data_inputs
@@ -13,34 +14,36 @@ from quant_models.files import atomic
 
 __all__ = ["DATA", "data_files", "packed", "unpacked"]
 
-DATA, WEIGHTS, CONFIG = "data", "weights", "design/config.toml"
+DATA, OTHERS, CONFIG = "data", "files", "design/config.toml"
 
 
 def data_files(config: Path, data: Path | None) -> dict[str, bytes]:
-    """The data set of the configuration ``config``, by names below :data:`DATA`; ``data`` goes before its ``data.path``. None where it
-    comes with a library."""
+    """The data set of the configuration ``config``, a file or a folder with all that lies in it, by names below :data:`DATA`; ``data`` goes
+    before its ``data.path``. Nothing where it comes with a library."""
     place = data_inputs(load(config, data)).get("data")
     if place is None:
         return {}
     if place.is_file():
         return {f"{DATA}/{place.name}": place.read_bytes()}
-    return {f"{DATA}/{file.relative_to(place).as_posix()}": file.read_bytes() for file in sorted(place.rglob("*")) if file.is_file()}
+    found = [file for file in sorted(place.rglob("*")) if file.is_file()]
+    return {f"{DATA}/{place.name}/{file.relative_to(place).as_posix()}": file.read_bytes() for file in found}
 
 
-def packed(config: Path, shared: Mapping[str, bytes]) -> Bundle:
-    """The design of the configuration at ``config``, which takes its weights from a checkpoint, or from a QONNX file; its data set is what
-    is ``shared``."""
-    project = load(config)
+def packed(config: Path, shared: Mapping[str, bytes], data: Path | None) -> Bundle:
+    """The design of the configuration at ``config``, which takes its weights from a checkpoint, or from a QONNX file; its data set, that of
+    :func:`data_files` with the same ``data``, is what is ``shared``."""
+    project = load(config, data)
     values = tomllib.loads(config.read_text(encoding="utf-8"))
     files: dict[str, bytes] = {}
-    for (section, key), place in ((("train", "checkpoint"), project.checkpoint), (("model", "qonnx"), project.qonnx)):
+    board = project.config.target.board
+    places = {("train", "checkpoint"): project.checkpoint, ("model", "qonnx"): project.qonnx,
+              ("target", "board"): None if board in BOARDS else config.parent / board}
+    for (section, key), place in places.items():
         if place is not None:
-            files[f"{WEIGHTS}/{place.name}"] = place.read_bytes()
-            values[section][key] = f"../{WEIGHTS}/{place.name}"
+            files[f"{OTHERS}/{place.name}"] = place.read_bytes()
+            values[section][key] = f"../{OTHERS}/{place.name}"
     if shared:
-        names = list(shared)
-        whole = names[0] if len(names) == 1 and "/" not in names[0].removeprefix(f"{DATA}/") else DATA
-        values.setdefault("data", {})["path"] = f"../{whole}"
+        values["data"]["path"] = "../" + "/".join(next(iter(shared)).split("/")[:2])
     files[CONFIG] = tomli_w.dumps(values).encode()
     return Bundle(files=files, config=CONFIG)
 

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from build_flows.explore.answers import Answers
 from quant_models.exits.calibrate import calibrate
 from quant_models.exits.deciding import ExitLogits, apply
+from quant_models.exits.fidelity import EPSILON
 from quant_models.exits.promise import upper_bound
 
-__all__ = ["Decided", "Parted", "decided", "harm_bound", "parted"]
+__all__ = ["Decided", "Parted", "Scoring", "decided", "harm_bound", "parted"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,15 @@ class Parted:
 
     select: npt.NDArray[np.int64]
     certify: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """What the constants of softmax and entropy follow from beside the answers: ``epsilon`` as in ``calibrate.epsilon``, and ``bits``, the
+    width of each exit's logits where heads are exchangeable (None: constants are chosen for each head)."""
+
+    epsilon: float = EPSILON
+    bits: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +70,12 @@ def parted(samples: int, seed: int) -> Parted:
     return Parted(select=np.sort(order[: samples - samples // 2]), certify=np.sort(order[samples - samples // 2 :]))
 
 
-def decided(answers: Answers, exits: Sequence[int], policy: str, loss: float, seed: int) -> Decided:
+def decided(answers: Answers, exits: Sequence[int], policy: str, loss: float, seed: int, scoring: Scoring) -> Decided:
     """What the early ``exits`` of the network and its last one decide by ``policy``, thresholds losing at most ``loss`` points of accuracy
     against the last one alone, of the images that select."""
     where = parted(len(answers.labels), seed).select
-    logits = _logits(answers, exits, policy, where)
-    found = calibrate(logits, answers.labels[where], accuracy_loss=loss / 100)
+    logits = _logits(answers, exits, policy, where, scoring)
+    found = calibrate(logits, answers.labels[where], accuracy_loss=loss / 100, epsilon=scoring.epsilon)
     label, taken = apply(found.exits, [item.logits for item in logits])
     real = found.calibration.real_thresholds
     used = [entry.enabled and str(k) in real and bool((taken == k).any()) for k, entry in enumerate(found.exits[:-1])]
@@ -77,24 +87,24 @@ def decided(answers: Answers, exits: Sequence[int], policy: str, loss: float, se
 
 
 def harm_bound(
-    answers: Answers, exits: Sequence[int], policy: str, thresholds: Sequence[float | None], seed: int, confidence: float
+    answers: Answers, exits: Sequence[int], policy: str, thresholds: Sequence[float], seed: int, scoring: Scoring, confidence: float,
 ) -> float:
     """The upper bound, at ``confidence`` (0 to 1, both excluded), of the share of new samples that these ``thresholds`` harm: that the last
     exit has right and they have wrong. It is the most accuracy that they can cost. Of the images that certify (Clopper and Pearson)."""
     where = parted(len(answers.labels), seed).certify
-    logits = [
-        item if real is not None or k == len(exits) else ExitLogits(policy="never", logits=item.logits, scale=item.scale)
-        for k, (item, real) in enumerate(zip(_logits(answers, exits, policy, where), (*thresholds, None), strict=True))
-    ]
-    found = calibrate(logits, answers.labels[where], thresholds=list(thresholds))
+    logits = _logits(answers, exits, policy, where, scoring)
+    found = calibrate(logits, answers.labels[where], thresholds=list(thresholds), epsilon=scoring.epsilon)
     label, _ = apply(found.exits, [item.logits for item in logits])
     last = logits[-1].logits.argmax(1) == answers.labels[where]
     return upper_bound(int((last & (label != answers.labels[where])).sum()), len(where), confidence)
 
 
-def _logits(answers: Answers, exits: Sequence[int], policy: str, where: npt.NDArray[np.int64]) -> list[ExitLogits]:
+def _logits(answers: Answers, exits: Sequence[int], policy: str, where: npt.NDArray[np.int64], scoring: Scoring) -> list[ExitLogits]:
     last = len(answers.logits) - 1
     return [
-        ExitLogits(policy=policy if k < last else "always", logits=answers.logits[k][where].astype(np.int64), scale=answers.scales[k])
+        ExitLogits(
+            policy=policy if k < last else "always", logits=answers.logits[k][where].astype(np.int64), scale=answers.scales[k],
+            fixed_bits=None if scoring.bits is None else scoring.bits[k],
+        )
         for k in (*exits, last)
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from build_flows.base.errors import ConfigError
-from build_flows.compare.sweep import SHARED, Layout, LayoutExit, LayoutSection, SweepFile, plan_layouts, write
+from build_flows.compare.sweep import LAYER_BITS, SHARED, Layout, LayoutExit, LayoutSection, SweepFile, plan_layouts, write
 from build_flows.explore.search_file import SearchFile
 from build_flows.explore.space import Asked, Bits, Family, Place
 from build_flows.project.load import Project
@@ -78,8 +78,11 @@ class DesignFiles:
             raise ConfigError(f"{source}: the base's train.checkpoint: exits are trained together here; allowed: unset")
         if model.own and search.bits:
             raise ConfigError(f"{source}: bits: those of a network of your own are its module's; allowed: unset")
-        if model.layer_bits and search.bits:
-            raise ConfigError(f"{source}: bits: the base has model.layer_bits; allowed: unset, or a base without it")
+        if model.layer_bits:
+            raise ConfigError(f"{source}: the base's model.layer_bits: {LAYER_BITS}; allowed: unset")
+        for index, place in enumerate(search.exits):
+            if model.own and place.heads:
+                raise ConfigError(f"{source}: exits[{index}].heads: those of a network of your own are its module's; allowed: unset")
         own = (model.weight_bits, model.act_bits)
         self.bits: tuple[Bits, ...] = tuple((item.weight, item.act) for item in search.bits) or (own,)
         self.trainings = {bits: self._training(bits) for bits in self.bits}
@@ -149,12 +152,14 @@ class DesignFiles:
 
 
 def name_of(family: Family, asked: Asked, alone: bool = False) -> str:
-    """What a design is called: by its exits, policy, bits, cycles a sample, utilisation and loss, or by a hash where that is too long."""
+    """What a design is called, and no other one of its space: by its exits, policy, bits, cycles a sample, utilisation in hundredths and loss
+    in thousandths of a point, or by a hash where that is too long."""
     exits = "_".join(f"{after}{head}" for after, head in family.layout)
     told = f"w{family.bits[0]}a{family.bits[1]}-{asked.cycles}"
     if not family.layout:
         return f"no-exits-{ALONE if alone else SHARED}-{told}"
-    name = f"exits-{exits}-{family.policy}-{told}-u{round(100 * asked.utilisation)}-l{round(1000 * asked.loss)}"
+    busy, loss = (f"{share:.12g}".replace(".", "_") for share in (100 * asked.utilisation, 1000 * asked.loss))
+    name = f"exits-{exits}-{family.policy}-{told}-u{busy}-l{loss}"
     if len(name) <= MOST_NAME:
         return name
     return f"exits-{family.policy}-{told}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from build_flows.artefacts.explore import Cloud, PlacedExit, PointRecord
+from build_flows.artefacts.explore import Cloud, Outcome, PlacedExit, PointRecord
 from build_flows.explore.design_files import Chosen
 from build_flows.explore.objectives import Floats, Objective, Scale, front, values
 from build_flows.explore.predict import Predicted
@@ -43,8 +43,8 @@ class Designs:
     the one that is right more often counts, of each number of bits."""
 
     def __init__(self, known: Known, sources: Sequence[Source], objectives: Sequence[Objective], must: MustSection) -> None:
-        self.objectives = objectives
-        rows = [row for row in _rows(known, sources) if row.predicted.outcome.fits and holds(row.predicted, must)]
+        self.objectives, self.must = objectives, must
+        rows = [row for row in _rows(known, sources) if row.predicted.outcome.fits and holds(row.predicted.outcome, must)]
         best: dict[Bits, tuple[float, int]] = {}
         for row in rows:
             if not row.chosen.family.layout:
@@ -103,8 +103,7 @@ def _rows(known: Known, sources: Sequence[Source]) -> list[Row]:
     return rows
 
 
-def holds(item: Predicted, must: MustSection) -> bool:
-    """Whether a design holds what it must."""
-    outcome = item.outcome
+def holds(outcome: Outcome, must: MustSection) -> bool:
+    """Whether a design holds what it must, by what was predicted or measured of it."""
     accurate = must.accuracy is None or 100 * outcome.accuracy >= must.accuracy
     return accurate and (must.samples_per_second is None or outcome.samples_per_second >= must.samples_per_second)

@@ -5,38 +5,34 @@ follow from. An exploration that was interrupted, or lost its workers, goes on w
 """
 
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from build_flows.artefacts.explore import Evaluated, ExitPays, ExploreFile, Failed, PointRecord
-from build_flows.artefacts.verdict import capacity
+from build_flows.artefacts.explore import ExploreFile
 from build_flows.base.errors import ConfigError, OfframpError
 from build_flows.base.files import hash_path
-from build_flows.base.parts import find_part
 from build_flows.base.ui import Ui
 from build_flows.compare.sweep import write
 from build_flows.explore import answers
-from build_flows.explore.decisions import harm_bound
 from build_flows.explore.design_files import DesignFiles, Training
-from build_flows.explore.designs import Designs, Row
+from build_flows.explore.designs import Designs
 from build_flows.explore.objectives import chosen
 from build_flows.explore.options import Options
-from build_flows.explore.pays import pays
 from build_flows.explore.predict import Goal, Material, least_cycles
 from build_flows.explore.predicted import Known, Source
-from build_flows.explore.prediction import predicted
+from build_flows.explore.prediction import Looked, predicted
+from build_flows.explore.result import Explored
 from build_flows.explore.search_file import SearchFile
-from build_flows.explore.space import Space, space
+from build_flows.explore.setting import Setting
+from build_flows.explore.space import space
 from build_flows.explore.store import key_of
-from build_flows.explore.verification import Verification, verified
+from build_flows.explore.verification import verified
 from build_flows.explore.workers import Started, workers
-from build_flows.planning.layout_network import with_exits
-from build_flows.planning.read_network import read_network
 from build_flows.project.load import load as load_config
 from build_flows.steps.flow import open_flow
 
 __all__ = ["explore"]
+
 
 def explore(search: SearchFile, source: Path, ui: Ui, options: Options) -> tuple[ExploreFile, Path]:
     """What ``explore.json`` holds, and the folder that it belongs into.
@@ -49,31 +45,33 @@ def explore(search: SearchFile, source: Path, ui: Ui, options: Options) -> tuple
     goal = _goal(files, search)
     sources = [_trained(training, ui, options.data) for training in _trainings(files)]
     begun = time.monotonic()
-    whole = _space(search, files, sources, goal)
+    least = min(least_cycles(item.material, goal) for item in sources)
+    setting = Setting(search=search, files=files, sources=sources, goal=goal, space=space(search, files.heads, files.bits, least))
     known = Known()
     with ExitStack() as stack:
         started = Started(stack, lambda: workers(ui, options.scheduler, options.count))
-        predictions = None if options.budget is None else begun + options.budget / 2
-        optimiser = predicted(search, whole, files, sources, goal, known, started, ui, predictions)
+        looked = predicted(setting, known, started, ui, None if options.budget is None else begun + options.budget / 2)
         designs = Designs(known, sources, objectives, search.must)
         if not designs.rows:
-            raise OfframpError(_nothing(known, goal), hint="slower rates, fewer exits, fewer bits, or a smaller network may fit")
+            raise _nothing(known, looked, goal)
         ui.info(f"front: {len(designs.front)} of {len(designs.rows):,} designs that fit and hold what they must, predicted")
-        deadline = None if options.budget is None else begun + options.budget
-        found = verified(designs, files, search.verify, started, ui, options, deadline)
-    return _file(search, source, files, designs, found, known, whole, sources, goal, optimiser, started.count), files.folder
+        found = verified(designs, files, search.verify, started, ui, options, None if options.budget is None else begun + options.budget)
+    made = Explored(setting=setting, known=known, looked=looked, designs=designs, verified=found, workers=started.count)
+    return made.file(source.name), files.folder
 
 
 def _goal(files: DesignFiles, search: SearchFile) -> Goal:
     config, where = files.base.config, f"{files.source}: the base's"
     if config.target.keep_free:
         raise ConfigError(f"{where} target.keep_free: designs are weighed against the whole part; allowed: unset")
+    if config.calibrate.temperature:
+        raise ConfigError(f"{where} calibrate.temperature = true: thresholds are searched for without temperatures; allowed: false")
     if config.build.folding != "optimal":
         raise ConfigError(f'{where} build.folding = "{config.build.folding}": every design has its own; allowed: "optimal"')
     if config.subnet is not None or config.build.mode == "anytime":
         raise ConfigError(f'{where} build.mode = "{config.build.mode}": allowed: "all"')
     return Goal(part=config.part, clock_mhz=config.target.clock_mhz, bus_bits=config.build.bus_bits, layers=config.build.layers,
-                exchangeable=config.exchangeable, seed=search.seed)
+                exchangeable=config.exchangeable, epsilon=config.calibrate.epsilon, seed=search.seed)
 
 
 def _trainings(files: DesignFiles) -> list[Training]:
@@ -97,51 +95,11 @@ def _trained(training: Training, ui: Ui, data: Path | None) -> Source:
     )
 
 
-def _space(search: SearchFile, files: DesignFiles, sources: Sequence[Source], goal: Goal) -> Space:
-    return space(search, files.heads, files.bits, min(least_cycles(item.material, goal) for item in sources))
-
-
-def _nothing(known: Known, goal: Goal) -> str:
+def _nothing(known: Known, looked: Looked, goal: Goal) -> OfframpError:
+    """Why there is no front."""
+    if not known.thresholds and not looked.complete and looked.optimiser is None:
+        return OfframpError("the time was up before any design was predicted", hint="a longer --budget; the same command goes on")
+    hint = "slower rates, fewer exits, fewer bits, or a smaller network may fit"
     if not known.thresholds:
-        return "no design was predicted"
-    return f"none of {known.thresholds:,} designs fits {goal.part} and holds what it must"
-
-
-def _file(
-    search: SearchFile, source: Path, files: DesignFiles, designs: Designs, found: Verification, known: Known, whole: Space,
-    sources: Sequence[Source], goal: Goal, optimiser: str | None, count: int,
-) -> ExploreFile:
-    part = find_part(goal.part)
-    confidence = 1 - (1 - search.confidence) / max(1, sum(bool(row.chosen.family.layout) for row in found.rows))
-
-    def record(row: Row) -> PointRecord:
-        made = found.told(row)
-        layout = row.chosen.family.layout
-        if made.measured is None or not layout:
-            return made
-        own = answers.load_answers(files.trainings[row.chosen.family.bits].folder / answers.LOGITS)
-        exits = [sources[row.source].exits[place] for place in layout]
-        return made.replace(harm_bound=harm_bound(own, exits, row.chosen.family.policy, row.chosen.thresholds, goal.seed, confidence))
-
-    front = [designs.rows[index] for index in designs.front]
-    moved = [row for row in front if row.chosen.name in found.moved]
-    worth: list[ExitPays] = []
-    for row in front:
-        if row.chosen.family.layout:
-            network = read_network(files.trainings[row.chosen.family.bits].folder / answers.GOLDEN)
-            exits = [sources[row.source].exits[place] for place in row.chosen.family.layout]
-            measured = found.measured.get(row.chosen.name)
-            worth += pays(row.chosen.name, with_exits(network, exits), row.chosen.family.layout, (measured or row.predicted.outcome).shares)
-    done = known.thresholds
-    return ExploreFile(
-        version=ExploreFile.VERSION, name=files.folder.name, source=source.name, part=part.name, capacity=capacity(part),
-        objectives=list(search.objectives), must={key: value for key, value in search.must.model_dump().items() if value is not None},
-        evaluated=Evaluated(
-            size=whole.size, points=len(known.foldings), thresholds=done, complete=optimiser is None, fitting=len(designs.rows),
-            seconds=round(known.seconds, 3), optimiser=optimiser, workers=count,
-        ),
-        hypervolume=designs.hypervolume, reference=designs.scale.worst.tolist(), ideal=designs.scale.ideal.tolist(),
-        front=[record(row) for row in front if row not in moved], alone=[record(designs.rows[index]) for index in designs.alone],
-        moved=[record(row) for row in moved], failed=[Failed(name=name, error=error) for name, error in sorted(found.failed.items())],
-        pays=worth, cloud=designs.cloud, seed=search.seed, confidence=search.confidence,
-    )
+        return OfframpError("no folding keeps the rates asked for, or no early exit lets a sample go", hint=hint)
+    return OfframpError(f"none of the {known.thresholds:,} designs predicted fits {goal.part} and holds what it must", hint=hint)

@@ -32,12 +32,13 @@ Look = Callable[[Sequence[Design]], Sequence[Floats | None]]
 """Gives of designs the objectives, of all of which the least is best; None of one that cannot be, or does not hold what it must."""
 
 
-def optimise(space: Space, places: Sequence[Sequence[Place]], most: int, look: Look, budget: int, seed: int,
+def optimise(space: Space, places: Sequence[Sequence[Place]], most: int, look: Look, objectives: int, budget: int, seed: int,
              enough: Callable[[], bool] = lambda: False) -> int:
-    """``look`` at ``budget`` different designs of ``space`` at most, whose early exits are one or none of each of ``places``, ``most``
-    together; gives how many there were. A part of them, :data:`GLOBAL`, is spent on NSGA-II, the rest on what lies beside the front that
-    it found: designs that differ from one on it in a single choice (Pareto local search: Paquete, Chiarandini and Stützle, 2004). It ends
-    earlier when ``enough``, or when there is nothing else to look at. The same ``seed`` looks at the same designs."""
+    """``look``, which gives so many ``objectives``, at ``budget`` different designs of ``space`` at most, whose early exits are one or none
+    of each of ``places``, ``most`` together; gives how many there were. A part of them, :data:`GLOBAL`, is spent on NSGA-II, the rest on
+    what lies beside the front that it found: designs that differ from one on it in a single choice (Pareto local search: Paquete,
+    Chiarandini and Stützle, 2004). It ends earlier when ``enough``, or when there is nothing else to look at. The same ``seed`` looks at
+    the same designs."""
     from pymoo.algorithms.moo.nsga2 import RankAndCrowding
     from pymoo.core.mixed import MixedVariableGA
     from pymoo.core.problem import Problem
@@ -53,9 +54,7 @@ def optimise(space: Space, places: Sequence[Sequence[Place]], most: int, look: L
 
     first = (space.families[0], space.asked(space.families[0])[-1])
     looked([first])
-    found = seen[first]
-    count = 3 if found is None else len(found)
-    problem = Problem(vars={name: Integer(bounds=(0, size - 1)) for name, size in genes.sizes.items() if size > 1}, n_obj=count,
+    problem = Problem(vars={name: Integer(bounds=(0, size - 1)) for name, size in genes.sizes.items() if size > 1}, n_obj=objectives,
                       n_ieq_constr=1)
     algorithm = MixedVariableGA(pop_size=POPULATION, survival=RankAndCrowding())
     algorithm.setup(problem, seed=seed, termination=("n_gen", 10**9), verbose=False)
@@ -66,7 +65,7 @@ def optimise(space: Space, places: Sequence[Sequence[Place]], most: int, look: L
         idle = 0 if looked(designs) else idle + 1
         for item, design in zip(asked, designs, strict=True):
             values = seen.get(design)
-            item.F = np.full(count, WORST) if values is None else values
+            item.F = np.full(objectives, WORST) if values is None else values
             item.G = np.array([1.0 if values is None else -1.0])
             item.evaluated.update({"F", "G"})
         algorithm.tell(infills=asked)

@@ -14,16 +14,17 @@ from build_flows.artefacts.explore import Outcome
 from build_flows.base.interval import wilson
 from build_flows.base.parts import find_part
 from build_flows.explore.answers import Answers, load_answers
-from build_flows.explore.decisions import Decided, decided
+from build_flows.explore.decisions import Decided, Scoring, decided
 from build_flows.explore.space import Asked
 from build_flows.planning.designs import Designs
+from build_flows.planning.exchangeable import logit_bits
 from build_flows.planning.layout_network import with_exits
 from build_flows.planning.network import Network
 from build_flows.planning.pace import planned_reach
 from build_flows.planning.read_network import read_network
 from quant_models.records import Record
 
-__all__ = ["Chunk", "Goal", "Material", "Predicted", "Variant", "least_cycles", "predict"]
+__all__ = ["Chunk", "Chunked", "Goal", "Material", "Predicted", "Variant", "least_cycles", "predict", "scoring"]
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,14 @@ class Material:
 @dataclass(frozen=True, kw_only=True)
 class Goal:
     """What designs are for: the ``part``, ``clock_mhz``, width of the image bus, ``layers`` as in ``build.layers``, whether heads are to be
-    ``exchangeable``, and the ``seed`` that parts the validation images."""
+    ``exchangeable``, ``epsilon`` as in ``calibrate.epsilon``, and the ``seed`` that parts the validation images."""
 
     part: str
     clock_mhz: float
     bus_bits: int
     layers: str
     exchangeable: bool
+    epsilon: float
     seed: int
 
 
@@ -92,7 +94,7 @@ def predict(material: Material, goal: Goal, chunk: Chunk) -> Chunked:
     found = []
     for item in chunk.asked:
         if item.loss not in variants:
-            variants[item.loss] = decided(known.answers, chunk.exits, chunk.policy, item.loss, goal.seed)
+            variants[item.loss] = decided(known.answers, chunk.exits, chunk.policy, item.loss, goal.seed, scoring(known.network, goal))
         now = variants[item.loss]
         if None in now.thresholds:
             continue
@@ -123,6 +125,11 @@ def least_cycles(material: Material, goal: Goal) -> int:
     kept: Sequence[int] = range(len(network.stages) - 1)
     layouts = [tuple[int, ...](), *((exit,) for exit in kept)]
     return min(_designs(material, goal, layout).least(planned_reach([0.0] * len(layout)), 1.0) for layout in layouts)
+
+
+def scoring(network: Network, goal: Goal) -> Scoring:
+    """How scores of the exits of ``network`` are computed."""
+    return Scoring(epsilon=goal.epsilon, bits=logit_bits(network) if goal.exchangeable else None)
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,21 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from build_flows.base.ui import Progress, Ui
-from build_flows.explore.design_files import DesignFiles
 from build_flows.explore.designs import Designs, holds
 from build_flows.explore.objectives import Floats, Objective, chosen, values
 from build_flows.explore.optimise import NAME, Design, optimise
-from build_flows.explore.predict import Goal
-from build_flows.explore.predicted import Known, Request, Source, evaluate
-from build_flows.explore.search_file import MustSection, SearchFile
-from build_flows.explore.space import Asked, Family, Space
+from build_flows.explore.predicted import Known, Request, evaluate
+from build_flows.explore.search_file import MustSection
+from build_flows.explore.setting import Setting
+from build_flows.explore.space import Asked, Family
 from build_flows.explore.store import Store, key_of
 from build_flows.explore.workers import Workers
 from build_flows.steps.sources import Sources
 
-__all__ = ["POINTS", "predicted"]
+__all__ = ["POINTS", "Looked", "predicted"]
 
 POINTS = "points"
 """The folder of predictions, beside the trainings."""
@@ -25,15 +25,21 @@ TOLD = 2.0
 """Seconds from one word about the front to the next."""
 
 
-def predicted(
-    search: SearchFile, whole: Space, files: DesignFiles, sources: Sequence[Source], goal: Goal, known: Known,
-    started: Callable[[], Workers], ui: Ui, deadline: float | None,
-) -> str | None:
-    """Predict designs of the space ``whole`` into ``known``, until ``deadline`` (monotonic seconds; None: as long as it takes); the
-    optimiser's name, where not all were looked at."""
+@dataclass(frozen=True)
+class Looked:
+    """How a space was gone through: whether ``complete``, or by which ``optimiser`` (None: one design after another)."""
+
+    complete: bool
+    optimiser: str | None = None
+
+
+def predicted(setting: Setting, known: Known, started: Callable[[], Workers], ui: Ui, deadline: float | None) -> Looked:
+    """Predict designs of the space into ``known``, until ``deadline`` (monotonic seconds; None: as long as it takes), with the processes
+    that ``started`` gives when they are needed."""
+    search, files, sources, whole = setting.search, setting.files, setting.sources, setting.space
     store, objectives = Store(files.folder / POINTS), chosen(search.objectives)
     code = key_of(dict(Sources(cache=files.folder / POINTS / "sources.json").closure("build_flows.explore.predict").files))
-    late = False
+    late, told = False, time.monotonic()
 
     def requests(family: Family, asked: Sequence[Asked]) -> list[Request]:
         own = [Request(files.bits.index(family.bits), family, tuple(asked))]
@@ -42,8 +48,6 @@ def predicted(
         return own
 
     def work(wanted: Sequence[Request], bar: Progress) -> None:
-        told = 0.0
-
         def enough() -> bool:
             nonlocal told, late
             if time.monotonic() - told > TOLD:
@@ -54,13 +58,13 @@ def predicted(
             late = deadline is not None and time.monotonic() > deadline
             return late
 
-        evaluate(wanted, sources, goal, store, code, started, known, bar, enough)
+        evaluate(wanted, sources, setting.goal, store, code, started, known, bar, enough)
 
     if whole.size <= search.enumerate_up_to:
         wanted = [request for family in whole.families for request in requests(family, whole.asked(family))]
         with ui.progress(f"predicting {whole.size:,} designs", total=sum(len(item.asked) for item in wanted)) as bar:
             work(wanted, bar)
-        return "none: the time was up" if late else None
+        return Looked(not late)
 
     places = [[(place.after, head) for head in heads] for place, heads in zip(search.exits, files.heads, strict=True)]
     most = len(places) if search.most_exits is None else search.most_exits
@@ -73,8 +77,8 @@ def predicted(
             work([request for family, asked in families.items() for request in requests(family, asked)], bar)
             return [_weighed(known, design, len(sources), search.must, objectives) for design in designs]
 
-        optimise(whole, places, most, look, search.enumerate_up_to, search.seed, lambda: late)
-    return NAME
+        optimise(whole, places, most, look, len(objectives), search.enumerate_up_to, search.seed, lambda: late)
+    return Looked(False, NAME)
 
 
 def _weighed(known: Known, design: Design, sources: int, must: MustSection, objectives: Sequence[Objective]) -> Floats | None:
@@ -83,6 +87,6 @@ def _weighed(known: Known, design: Design, sources: int, must: MustSection, obje
     family, asked = design
     found = [
         item.outcome for source in range(sources) for item in known.designs.get((source, family), ())
-        if Asked(item.loss, item.cycles, item.utilisation) == asked and item.outcome.fits and holds(item, must)
+        if Asked(item.loss, item.cycles, item.utilisation) == asked and item.outcome.fits and holds(item.outcome, must)
     ]
     return values([max(found, key=lambda item: item.accuracy)], objectives)[0] if found else None

@@ -116,7 +116,7 @@ def read_search(path: Path) -> SearchFile:
 
 def _impossible(search: SearchFile) -> Iterator[tuple[str, Any, str]]:
     """(key, value, what is wrong and allowed) of every fault that no single field shows."""
-    for key in ("exits", "policies", "accuracy_loss", "utilisation", "objectives"):
+    for key in ("exits", "policies", "accuracy_loss", "cycles_per_sample", "utilisation", "objectives"):
         if not getattr(search, key):
             yield key, [], "nothing to choose from; allowed: one at least"
     after = [item.after for item in search.exits]

@@ -11,7 +11,7 @@ from build_flows.base.ui import Ui
 from build_flows.explore.bundle import data_files, packed, unpacked
 from build_flows.explore.choose import spread
 from build_flows.explore.design_files import DesignFiles
-from build_flows.explore.designs import Designs, Row
+from build_flows.explore.designs import Designs, Row, holds
 from build_flows.explore.objectives import front, values
 from build_flows.explore.options import Options
 from build_flows.explore.verify import Verified, errors, verify_away, verify_here
@@ -51,7 +51,8 @@ def verified(
     designs: Designs, files: DesignFiles, count: int, started: Callable[[], Workers], ui: Ui, options: Options, deadline: float | None,
 ) -> Verification:
     """Verify ``count`` designs of the front, more where some of them turn out not to belong there, and the network without exits that
-    stands beside them; no more are begun after ``deadline`` (monotonic seconds). All designs of the front get a configuration."""
+    stands beside them; after ``deadline`` (monotonic seconds) no worker begins another one. All designs of the front get a
+    configuration."""
     found = Verification()
     shown = [*designs.front, *(index for index in designs.alone if index not in designs.front)]
     paths: dict[str, Path] = {}
@@ -63,10 +64,14 @@ def verified(
         return found
     order = [designs.rows[designs.front[at]] for at in spread(designs.scale.scaled(designs.values[designs.front]))]
     beside = _beside(designs)
-    begin = [*order[:count], *([] if beside is None or beside in order[:count] else [beside])]
+    extra = None if beside in order[:count] else beside
+    waiting = [*order[:count], *([] if extra is None else [extra])]
     rest = [row for row in order[count:] if row is not beside]
-    with ui.progress(f"verifying {len(begin)} designs", total=len(begin)) as bar:
-        while begin and (deadline is None or time.monotonic() < deadline):
+    with ui.progress(f"verifying {len(waiting)} designs", total=len(waiting)) as bar:
+        while waiting and (deadline is None or time.monotonic() < deadline):
+            # What is handed out is begun some time, and so with a deadline there is no more of it than there are workers.
+            at_once = len(waiting) if deadline is None else started().count
+            begin, waiting = waiting[:at_once], waiting[at_once:]
             for row, outcome in _run(begin, paths, started(), options):
                 if outcome.measured is None:
                     found.failed[row.chosen.name] = outcome.error
@@ -75,14 +80,11 @@ def verified(
                     found.measured[row.chosen.name] = outcome.measured
                     found.rows.append(row)
                 bar.advance()
-            before = len(found.moved) + len(found.failed)
             found.moved = _moved(found, designs)
-            missing = count - (len(found.rows) - len(found.moved) - (beside in found.rows and beside not in order[:count]))
-            if len(found.moved) + len(found.failed) == before and missing <= 0:
-                break
-            begin, rest = rest[: max(0, missing)], rest[max(0, missing):]
-            if begin:
-                bar.update(total=len(found.rows) + len(found.failed) + len(begin))
+            if not waiting:
+                missing = count - sum(row is not extra and row.chosen.name not in found.moved for row in found.rows)
+                waiting, rest = rest[: max(0, missing)], rest[max(0, missing):]
+                bar.update(total=len(found.rows) + len(found.failed) + len(waiting))
     return found
 
 
@@ -97,9 +99,11 @@ def _beside(designs: Designs) -> Row | None:
 
 
 def _moved(found: Verification, designs: Designs) -> set[str]:
-    """The names of those that do not fit, or that another one beats by what was measured."""
-    fitting = [row for row in found.rows if found.measured[row.chosen.name].fits]
-    kept = {fitting[at].chosen.name for at in front(values([found.measured[row.chosen.name] for row in fitting], designs.objectives))}
+    """The names of those that do not fit or hold what they must, or that another one beats, by what was measured."""
+    measured = found.measured
+    rows = sorted(found.rows, key=lambda row: row.chosen.name)
+    fitting = [row for row in rows if measured[row.chosen.name].fits and holds(measured[row.chosen.name], designs.must)]
+    kept = {fitting[at].chosen.name for at in front(values([measured[row.chosen.name] for row in fitting], designs.objectives))}
     return {row.chosen.name for row in found.rows} - kept
 
 
@@ -111,6 +115,6 @@ def _run(rows: Sequence[Row], paths: Mapping[str, Path], workers: Workers, optio
             yield by_name[name], result
         return
     shared = data_files(next(iter(paths.values())), options.data)
-    for name, result in workers.run({name: (verify_away, packed(paths[name], shared)) for name in by_name}, shared):
+    for name, result in workers.run({name: (verify_away, packed(paths[name], shared, options.data)) for name in by_name}, shared):
         unpacked(paths[name].parent / SENT, result.files or {})
         yield by_name[name], result

@@ -21,6 +21,9 @@ __all__ = ["Started", "Task", "Workers", "fingerprint", "workers"]
 Task = tuple[Callable[..., Any], Any]
 """A function of a module of ours, which is called with what all tasks share and with the other one, both picklable."""
 
+TASKS = ("build_flows.explore.predicted", "build_flows.explore.verify")
+"""The modules that the functions of tasks are in."""
+
 TRIES = 20
 """Times that a task is handed out whose worker died, before it counts as the task's fault."""
 
@@ -41,11 +44,12 @@ class Workers:
         from distributed.comm import CommClosedError
 
         left, tries = dict(tasks), dict.fromkeys(tasks, 0)
+        own: Exception | None = None
         while left:
             try:
                 held = self._client.scatter(shared, broadcast=True, hash=False)
-                futures = {self._client.submit(function, held, own, key=f"{key}-{tries[key]}", pure=False): key
-                           for key, (function, own) in left.items()}
+                futures = {self._client.submit(function, held, asked, key=f"{key}-{tries[key]}", pure=False): key
+                           for key, (function, asked) in left.items()}
                 for future in as_completed(futures):
                     key = futures[future]
                     try:
@@ -55,9 +59,14 @@ class Workers:
                         if tries[key] >= TRIES:
                             raise OfframpError(f"every worker that was given {key} died ({error})") from error
                         continue
+                    except Exception as error:
+                        own = error if future.status == "error" else None
+                        raise
                     del left[key]
                     yield key, result
             except (CommClosedError, OSError, TimeoutError) as error:
+                if error is own:
+                    raise
                 raise OfframpError(f"the scheduler is lost ({error})", hint="the same command goes on with what is left") from error
 
     def everywhere(self, task: Callable[[], Any]) -> dict[str, Any]:
@@ -120,6 +129,8 @@ def workers(ui: Ui, scheduler: str | None, count: int | None) -> Iterator[Worker
 
 def fingerprint() -> dict[str, str]:
     """What results depend on beside what a task is given: a hash of our code, and versions of the tools, by name."""
-    closure = Sources().closure("build_flows.explore.verify")
-    return {"offramp's code": key_of(dict(closure.files)), "Python": platform.python_version(),
-            **{name: version(name) for name in sorted(closure.tools)}}
+    sources = Sources()
+    found = [sources.closure(module) for module in TASKS]
+    code = {name: digest for closure in found for name, digest in closure.files.items()}
+    tools = {name for closure in found for name in closure.tools}
+    return {"offramp's code": key_of(code), "Python": platform.python_version(), **{name: version(name) for name in sorted(tools)}}

@@ -100,7 +100,8 @@ def _show(found: "ExploreFile", folder: Path) -> None:
     if len(found.front) > len(rows):
         click.echo(f"{len(found.front) - len(rows)} more designs are on the front: the page and the files have them")
     for item in found.moved:
-        click.secho(f"{item.name} is on the front no more: verified, another one beats it, it does not hold what it must, or it cannot be built", fg="yellow")
+        click.secho(f"{item.name} is on the front no more: by what was measured another one beats it, it does not hold what it must, or it "
+                    "cannot be built", fg="yellow")
     for told, key in BEST.items():
         best = min(measured or found.front, key=lambda item: key(item.measured or item.predicted), default=None)
         if best is not None and best.config is not None:

@@ -29,8 +29,8 @@ from build_flows.project.sections import FOLDINGS, BuildSection, CalibrateSectio
 from build_flows.project.words import checked, toml
 
 __all__ = [
-    "LAYER_BITS", "RATE", "RESERVED", "RESOURCES", "SHARED", "Layout", "LayoutExit", "LayoutSection", "Plan", "SweepFile", "plan_configs", "plan_layouts",
-    "plan_sweep",
+    "LAYER_BITS", "RATE", "RESERVED", "RESOURCES", "SHARED", "Layout", "LayoutExit", "LayoutSection", "Plan", "SweepFile", "plan_configs",
+    "plan_layouts", "plan_sweep",
 ]
 
 SHARED, RATE, RESOURCES = "shared", "baseline-rate", "baseline-resources"

@@ -152,8 +152,8 @@ class DesignFiles:
 
 
 def name_of(family: Family, asked: Asked, alone: bool = False) -> str:
-    """What a design is called, and no other one of its space: by its exits, policy, bits, cycles a sample, utilisation in hundredths and loss
-    in thousandths of a point, or by a hash where that is too long."""
+    """What a design is called, and no other one of its space: by its exits, policy, bits, cycles a sample, utilisation in hundredths and
+    loss in thousandths of a point, or by a hash where that is too long."""
     exits = "_".join(f"{after}{head}" for after, head in family.layout)
     told = f"w{family.bits[0]}a{family.bits[1]}-{asked.cycles}"
     if not family.layout:

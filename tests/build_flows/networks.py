@@ -14,6 +14,14 @@ def network(
     gates: list[list[Words]] | None = None,
 ) -> Network:
     """A network of ``source`` (height, width, channels) with weights and activations of ``bits``, and ``gates``, gate heads by exit."""
+    return from_meta(*described(source, stages, heads, in_bits=in_bits, bits=bits, gates=gates))
+
+
+def described(
+    source: tuple[int, int, int], stages: list[list[Words]], heads: list[list[Words]], *, in_bits: int = 8, bits: int = 4,
+    gates: list[list[Words]] | None = None,
+) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+    """The ``meta`` entry of its ``golden.npz``, and the shapes of the weights."""
     shapes: dict[str, tuple[int, ...]] = {}
     meta: dict[str, Any] = {
         "version": 1, "name": "test", "classes": heads[0][-1][1], "stages": [], "heads": [],
@@ -32,7 +40,7 @@ def network(
             for key in ("thresholds", "out_bits", "out_signed", "out_min") if layers else ():
                 del layers[-1][key]
             meta.setdefault("gates", []).append({"layers": layers})
-    return from_meta(meta, shapes)
+    return meta, shapes
 
 
 def _both(size: Any) -> list[int]:

@@ -11,30 +11,26 @@ from pathlib import Path
 
 from build_flows.artefacts.explore import Evaluated, ExitPays, ExploreFile, Failed, PointRecord
 from build_flows.artefacts.verdict import capacity
-from build_flows.base.errors import ConfigError, OfframpError
-from build_flows.base.files import hash_path
+from build_flows.base.errors import OfframpError
 from build_flows.base.parts import find_part
 from build_flows.base.ui import Ui
-from build_flows.compare.sweep import write
 from build_flows.explore import answers
 from build_flows.explore.decisions import harm_bound
-from build_flows.explore.design_files import DesignFiles, Training
+from build_flows.explore.design_files import DesignFiles
 from build_flows.explore.designs import Designs, Row
 from build_flows.explore.objectives import chosen
 from build_flows.explore.options import Options
 from build_flows.explore.pays import pays
-from build_flows.explore.predict import Goal, Material, least_cycles
+from build_flows.explore.predict import Goal
 from build_flows.explore.predicted import Known, Source
 from build_flows.explore.prediction import predicted
+from build_flows.explore.preparation import prepared
 from build_flows.explore.search_file import SearchFile
-from build_flows.explore.space import Space, space
-from build_flows.explore.store import key_of
+from build_flows.explore.space import Space
 from build_flows.explore.verification import Verification, verified
 from build_flows.explore.workers import Started, workers
 from build_flows.planning.layout_network import with_exits
 from build_flows.planning.read_network import read_network
-from build_flows.project.load import load as load_config
-from build_flows.steps.flow import open_flow
 
 __all__ = ["explore"]
 
@@ -46,10 +42,8 @@ def explore(search: SearchFile, source: Path, ui: Ui, options: Options) -> tuple
     """
     objectives = chosen(search.objectives)
     files = DesignFiles(search, source, options.data)
-    goal = _goal(files, search)
-    sources = [_trained(training, ui, options.data) for training in _trainings(files)]
+    sources, goal, whole = prepared(search, files, ui, options)
     begun = time.monotonic()
-    whole = _space(search, files, sources, goal)
     known = Known()
     with ExitStack() as stack:
         started = Started(stack, lambda: workers(ui, options.scheduler, options.count))
@@ -62,43 +56,6 @@ def explore(search: SearchFile, source: Path, ui: Ui, options: Options) -> tuple
         deadline = None if options.budget is None else begun + options.budget
         found = verified(designs, files, search.verify, started, ui, options, deadline)
     return _file(search, source, files, designs, found, known, whole, sources, goal, optimiser, started.count), files.folder
-
-
-def _goal(files: DesignFiles, search: SearchFile) -> Goal:
-    config, where = files.base.config, f"{files.source}: the base's"
-    if config.target.keep_free:
-        raise ConfigError(f"{where} target.keep_free: designs are weighed against the whole part; allowed: unset")
-    if config.build.folding != "optimal":
-        raise ConfigError(f'{where} build.folding = "{config.build.folding}": every design has its own; allowed: "optimal"')
-    if config.subnet is not None or config.build.mode == "anytime":
-        raise ConfigError(f'{where} build.mode = "{config.build.mode}": allowed: "all"')
-    return Goal(part=config.part, clock_mhz=config.target.clock_mhz, bus_bits=config.build.bus_bits, layers=config.build.layers,
-                exchangeable=config.exchangeable, seed=search.seed)
-
-
-def _trainings(files: DesignFiles) -> list[Training]:
-    return [*files.trainings.values(), *([files.alone] if files.alone else [])]
-
-
-def _trained(training: Training, ui: Ui, data: Path | None) -> Source:
-    """Train, and ask all exits."""
-    file = training.layout.file
-    write(training.layout, ui.info)
-    ui.info(f"training {len(training.exits)} early exits in {training.bits[0]}-bit weights and {training.bits[1]}-bit activations"
-            if training.exits else "training the network without early exits")
-    project = load_config(file, data)
-    with open_flow(project, ui) as flow:
-        flow.train()
-        flow.build.run(answers.step(project, flow.network))
-        paths = flow.path(answers.LOGITS), flow.path(answers.GOLDEN)
-    return Source(
-        material=Material(*(path.read_bytes() for path in paths)), digest=key_of({str(k): hash_path(path) for k, path in enumerate(paths)}),
-        exits={place: index for index, place in enumerate(training.exits)}, alone=training.alone,
-    )
-
-
-def _space(search: SearchFile, files: DesignFiles, sources: Sequence[Source], goal: Goal) -> Space:
-    return space(search, files.heads, files.bits, min(least_cycles(item.material, goal) for item in sources))
 
 
 def _nothing(known: Known, goal: Goal) -> str:

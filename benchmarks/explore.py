@@ -180,8 +180,10 @@ def _optimiser(figures: Figures, made: _Prepared) -> None:
     chance = [volume(random.Random(seed).sample(names, int(BUDGET * made.space.size))) for seed in range(SEEDS)]
     middle = statistics.median(ours)
     figures.add("optimiser against enumeration",
-                f"at least 0.99 of the hypervolume in the median, with {100 * BUDGET:.0f} % of the designs", f"{middle:.4f} (worst {min(ours):.4f}); at random {statistics.median(chance):.4f} (worst {min(chance):.4f})",
-                middle >= 0.99, f"`python -m benchmarks.explore optimiser`; {made.space.size:,} designs, {SEEDS} seeds")
+                f"at least 0.99 of the hypervolume in the median, with {100 * BUDGET:.0f} % of the designs",
+                f"{middle:.4f} (worst {min(ours):.4f}); "
+                f"at random {statistics.median(chance):.4f} (worst {min(chance):.4f})", middle >= 0.99,
+                f"`python -m benchmarks.explore optimiser`; {made.space.size:,} designs, {SEEDS} seeds")
 
 
 def _verify(figures: Figures, made: _Prepared) -> None:

@@ -14,6 +14,7 @@ from amaranth.hdl import Elaboratable
 from build_flows.artefacts.memory_files import externalise
 from build_flows.artefacts.sizing import CostRecord, FifoRecord, GateRecord, SizingFile, StageRecord
 from build_flows.base.files import write_text
+from build_flows.base.garbage import rare_collection
 from build_flows.base.ui import Ui, building
 from build_flows.finn_bridge.compile_graph import CompiledGraph, compile_graph
 from build_flows.finn_bridge.finn_folding import finn_folding
@@ -102,6 +103,7 @@ class Plan:
     reach: tuple[float, ...]
 
 
+@rare_collection()
 def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     """Writes ``folding.toml``, ``dataflow.onnx``, ``netlist.json``, ``sizing.json`` and ``rtl/``, in which ``filelist.f`` names what is
     synthesised; :func:`~sim.accelerator.shipped.simulation_files` lie beside that.

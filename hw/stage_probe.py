@@ -96,7 +96,7 @@ class StageProbe(wiring.Component):
     ==========================  =====================================================================
     address                     word
     ==========================  =====================================================================
-    ``stage_base(k) + 0``       write: interval of stage k's source
+    ``stage_base(k) + 0``       write: interval of stage k's source; read: cycle in which a beat moved in the stage last
     ``stage_base(k) + 1``       read: frames that were decided on
     ``stage_base(k) + 2``       read: cycle in which the latest of them was
     ``stage_base(k) + 3``       read: cycle in which the first frame had wholly left for the gate, in all its tensors (0 in the last stage)
@@ -158,9 +158,11 @@ class StageProbe(wiring.Component):
         flow = Dataflow(m, [layer for layer in netlist.layers if layer.stage in self.stages], rst_n=~self.rst,
                         unit=partial(LayerUnit, hollow=True))
         learned: dict[tuple[str, int], Any] = {}
+        ends: dict[int, list[Any]] = {k: [] for k in self.stages}
         for j, item in enumerate(self.streams):
             m.submodules[item.name] = fifo = CountingFifo(item.bits)
             wiring.connect(m, flow.source(item.src), fifo.i)
+            ends[netlist.layer(item.src[0]).stage] += [fifo.i, fifo.o]
             if self._to_gate(item):
                 learned[item.dst] = fifo.o
             else:
@@ -180,6 +182,7 @@ class StageProbe(wiring.Component):
                 m.submodules[f"source{k}_{n}" if n else f"source{k}"] = source = PacedSource(bits, beats)
                 wiring.connect(m, source.o, flow.sink(dst))
                 m.d.comb += source.interval.eq(interval)
+                ends[k].append(source.o)
 
             logits = next(item for item in netlist.streams if item.dst == (f"exit{k}", 0))
             policy = netlist.exits[k]
@@ -188,6 +191,7 @@ class StageProbe(wiring.Component):
                 policy=policy.policy, params=policy.params, exchangeable=netlist.exchangeable)
             m.d.comb += [decision.threshold.eq(policy.threshold), decision.enable.eq(1)]
             wiring.connect(m, flow.source(logits.src), decision.logits)
+            ends[k] += [decision.logits, decision.o]
             if "gate" in decision.score.ports:
                 wiring.connect(m, learned[f"exit{k}", 1], decision.gate)
             answers, answered, first_answer = self._drain(m, decision.o, 1, now, f"decision{k}")
@@ -203,11 +207,16 @@ class StageProbe(wiring.Component):
                         m.submodules[f"{name}_source"] = source = PacedSource(gate.bits, gate.frame_beats)
                         m.d.comb += source.interval.eq(interval)
                         end = source.o
+                    ends[k].append(end)
                     left.append(self._drain(m, end, gate.frame_beats, now, name))
                 words |= {base + 3: _outermost([first for _, _, first in left], latest=True),
                           base + 5: _outermost([at for _, at, _ in left], latest=True),
                           base + 6: _outermost([frames for frames, _, _ in left], latest=False),
                           base + 7: _outermost([first for _, _, first in left], latest=False)}
+            moved = Signal(WORD, name=f"moved{k}")
+            with m.If(Cat(end.valid & end.ready for end in ends[k]).any()):
+                m.d.sync += moved.eq(now)
+            words[base] = moved
         size = max(words) + 1
         table = Array(words.get(address, Signal(WORD, name=f"none{address}")) for address in range(size))
         m.d.comb += self.rdata.eq(table[self.addr])

@@ -8,8 +8,10 @@ from pathlib import Path
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
+from build_flows.base.workers import call_all
 from build_flows.finn_bridge.errors import CompileError
 from build_flows.finn_bridge.name_layers import Unit
+from build_flows.finn_bridge.rtl_layers.amaranth_backend import AmaranthBackend
 from build_flows.finn_bridge.rtllib import copy_library
 
 __all__ = ["Generated", "generate"]
@@ -36,12 +38,16 @@ def generate(model: ModelWrapper, units: tuple[Unit, ...], part: str, clock_mhz:
     nodes = {node.name: node for node in model.graph.node}
     library = copy_library({node.op_type for node in nodes.values()}, rtl_dir)
     sources, memories = {}, {}
+    # Ours take nearly all of the time, and each by itself: they are converted on all cores, and FINN's written in this process.
+    ops = {unit.name: getCustomOp(nodes[unit.name]) for unit in units}
+    ours = {name: op for name, op in ops.items() if isinstance(op, AmaranthBackend)}
+    for op, found in zip(ours.values(), call_all([op.conversion(model) for op in ours.values()]), strict=True):
+        op.verilog = found
     with tempfile.TemporaryDirectory() as scratch:
         for unit in units:
-            node = nodes[unit.name]
+            node, op = nodes[unit.name], ops[unit.name]
             folder = Path(scratch) / unit.name
             folder.mkdir()
-            op = getCustomOp(node)
             op.set_nodeattr("code_gen_dir_ipgen", str(folder))
             try:
                 op.code_generation_ipgen(model, part, 1000 / clock_mhz)

@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import mul
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from amaranth.back import verilog
@@ -14,6 +16,7 @@ from amaranth.hdl import Elaboratable
 from build_flows.artefacts.memory_files import externalise
 from build_flows.artefacts.sizing import CostRecord, FifoRecord, GateRecord, SizingFile, StageRecord
 from build_flows.base.files import write_text
+from build_flows.base.garbage import rare_collection
 from build_flows.base.ui import Ui, building
 from build_flows.finn_bridge.compile_graph import CompiledGraph, compile_graph
 from build_flows.finn_bridge.finn_folding import finn_folding
@@ -40,6 +43,8 @@ from hw.stage_probe import StageProbe
 from quant_models.exits.records import ExitRecord, ExitsFile
 from sim.accelerator.probe import VerilatedProbe, build_probe
 from sim.accelerator.shipped import simulation_files
+from sim.errors import BuildError, ToolError
+from sim.tools.verilator import build_runtime
 
 if TYPE_CHECKING:
     from build_flows.project.load import Project
@@ -102,6 +107,7 @@ class Plan:
     reach: tuple[float, ...]
 
 
+@rare_collection()
 def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     """Writes ``folding.toml``, ``dataflow.onnx``, ``netlist.json``, ``sizing.json`` and ``rtl/``, in which ``filelist.f`` names what is
     synthesised; :func:`~sim.accelerator.shipped.simulation_files` lie beside that.
@@ -115,6 +121,9 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
         ui.info(f"warning: by the estimate, {target.board} has too little {line}")
     write_text(work.folder / "folding.toml", to_toml(plan.folding, plan.note))
 
+    # Nothing of the network is in it, and the graph below takes one core alone.
+    runtime = Thread(target=_runtime, args=(work.models,), daemon=True)
+    runtime.start()
     rtl = work.folder / "rtl"
     ui.info("FINN: graph and Verilog of the layers")
     graph = compile_graph(
@@ -123,6 +132,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     save_graph(graph, work.folder / "dataflow.onnx")
     draft = _netlist(chosen, graph, plan, calibrated)
     sizing = _measure(draft, graph, rtl, work.folder, work.models, ui)
+    runtime.join()
     gates = plan_gates(
         max(plan.cycles, sizing.stages[0].interval), plan.reach, [stage.interval for stage in sizing.stages],
         [stage.verdict_latency + VERDICT_FIFOS for stage in sizing.stages[:-1]],
@@ -224,6 +234,12 @@ def _netlist(chosen: Settings, graph: CompiledGraph, plan: Plan, calibrated: Seq
         exits=tuple(decisions),
         exchangeable=chosen.exchangeable,
     )
+
+
+def _runtime(cache: Path) -> None:
+    """Verilator's runtime into ``cache``, if that can be; what is wrong is told when a model is built."""
+    with suppress(ToolError, BuildError, OSError):
+        build_runtime(cache)
 
 
 def _word(chosen: Settings, classes: int, in_flight: int) -> Result:

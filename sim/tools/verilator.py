@@ -27,7 +27,7 @@ from sim.tools.cache import intact, publish, scratch
 from sim.tools.jobs import cores
 from sim.tools.lock import locked
 
-__all__ = ["Built", "Design", "Tool", "build", "find", "lint_off", "read_filelist"]
+__all__ = ["Built", "Design", "Tool", "build", "build_runtime", "find", "lint_off", "read_filelist"]
 
 MINIMUM = (5, 36)
 HDL = Path(__file__).parent.parent / "hdl"
@@ -183,6 +183,10 @@ LEVEL, LEVELS = "OFFRAMP_OPTIMISE", ("O0", "O1", "O2", "O3")
 """Environment variable with the C++ compiler's level for every model, in place of what each asks for: ``O0`` for the fastest builds."""
 
 
+RUNTIME, RUNTIME_LEVEL = ("verilated.cpp", "verilated_threads.cpp"), "O2"
+"""The files of Verilator's runtime that every model takes, and the C++ compiler's level for it."""
+
+
 class _Compile:
     """Compiles with the flags of a model at ``optimise`` level, ``jobs`` files at a time."""
 
@@ -271,6 +275,14 @@ def _runtime(sources: Sequence[Path], compile_: _Compile, tool: Tool, cache: Pat
     return [entry / "object.o" for entry in entries.values()]
 
 
+def build_runtime(cache: Path) -> None:
+    """Verilator's runtime as models without VPI take it, into ``cache`` where it is not there: :func:`build` does that too, but only when
+    Verilator is done, and half a core's time may be idle long before. One compiler at a time; raises what :func:`build` does."""
+    tool, cache = find(), cache.absolute()
+    cache.mkdir(parents=True, exist_ok=True)
+    _runtime([tool.root / "include" / name for name in RUNTIME], _Compile(tool, RUNTIME_LEVEL, 1), tool, cache)
+
+
 def _identity(design: Design, tool: Tool, compile_: _Compile) -> str:
     main = design.main or MAIN
     parts = [tool.version, *compile_.identity, design.top, design.control, str(design.trace), str(design.assertions), *design.warnings]
@@ -325,7 +337,7 @@ def _build(design: Design, tool: Tool, compile_: _Compile, cache: Path, final: P
             model = [Path(name) for group, names in listed.items() if group not in ("global", "deps") for name in names]
             main = Path(shutil.copy(design.main or MAIN, generated))
             # the runtime is the same for every model, whatever its options: it is always optimised, and knows nothing of traces
-            runtime = _Compile(tool, "O2", compile_.jobs)
+            runtime = _Compile(tool, RUNTIME_LEVEL, compile_.jobs)
             objects = _runtime([Path(name) for name in listed["global"]], runtime, tool, cache)
             objects += compile_.model([*model, main], generated)
             made = work / "entry"

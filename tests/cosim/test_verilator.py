@@ -6,7 +6,7 @@ import time
 import pytest
 
 from sim.errors import BuildError, ToolError
-from sim.tools.verilator import Design, build, find, read_filelist
+from sim.tools.verilator import RUNTIME, Design, build, build_runtime, find, read_filelist
 
 pytestmark = pytest.mark.cosim
 
@@ -47,6 +47,16 @@ def test_the_tool_is_found():
     tool = find()
     assert tool.binary.is_file()
     assert "Verilator 5." in tool.version
+
+
+def test_the_runtime_may_be_built_before_the_model(design, tmp_path):
+    """It is the one that a model takes."""
+    cache = tmp_path / "cache"
+    build_runtime(cache)
+    made = {file: file.stat().st_mtime_ns for file in cache.glob("runtime-*/object.o")}
+    assert len(made) == len(RUNTIME)
+    assert run(build(design(), cache)) == "10"
+    assert {file: file.stat().st_mtime_ns for file in cache.glob("runtime-*/object.o")} == made
 
 
 def test_built_once_and_again_when_a_source_changes(design, model_cache):

@@ -1,13 +1,13 @@
 """What FINN's RTL backends of Amaranth units have in common."""
 
 from abc import abstractmethod
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
 
-from build_flows.artefacts.memory_files import externalise
-from hw.streams.axis import axis_verilog
+from build_flows.finn_bridge.converted import converted
 
 __all__ = ["AmaranthBackend"]
 
@@ -20,19 +20,25 @@ class AmaranthBackend(RTLBackend):
     hold that may be exchanged (:mod:`hw.exchangeable`) stands in files beside it.
     """
 
+    verilog: tuple[str, dict[str, str]] | None = None
+    """What :meth:`conversion` gives, where it is known already."""
+
     @abstractmethod
+    def recipe(self, model: Any) -> partial[Any]:
+        """How the Amaranth component is made for the node's shapes, types and folding, and for its initialisers in ``model``."""
+
     def component(self, model: Any) -> Any:
-        """The Amaranth component for the node's shapes, types and folding, and for its initialisers in ``model``."""
+        """That component."""
+        return self.recipe(model)()
+
+    def conversion(self, model: Any) -> partial[tuple[str, dict[str, str]]]:
+        """The call that makes the node's Verilog, and what stands in its memories; it depends on nothing of FINN's."""
+        return partial(converted, self.recipe(model), self.get_verilog_top_module_name())
 
     def generate_hdl(self, model: Any, fpgapart: str, clk: float) -> None:
-        component = self.component(model)
-        inputs, outputs = (
-            {f"{side}{index}_V": stream for index, stream in enumerate(end if isinstance(end, list) else [end])}
-            for side, end in (("in", component.i), ("out", component.o))
-        )
         name = self.get_verilog_top_module_name()
         folder = self.get_nodeattr("code_gen_dir_ipgen")
-        text, contents = externalise(axis_verilog(component, name, inputs=inputs, outputs=outputs), name)
+        text, contents = self.verilog or self.conversion(model)()
         (Path(folder) / f"{name}.v").write_text(text)
         for file, rows in contents.items():
             (Path(folder) / Path(file).name).write_text(rows)

@@ -1,6 +1,7 @@
 """``GlobalAccPool_rtl``: FINN's global accumulation pooling, as :class:`hw.layers.global_acc_pool.GlobalAccPool`."""
 
 import math
+from functools import partial
 from typing import Any
 
 from finn.custom_op.fpgadataflow.globalaccpool import GlobalAccPool as FinnGlobalAccPool
@@ -25,9 +26,10 @@ class GlobalAccPool_rtl(FinnGlobalAccPool, AmaranthBackend):
         kind, pixels = self.get_input_datatype(), math.prod(self.get_nodeattr("numInputVectors"))
         return DataType[f"{'INT' if kind.signed() else 'UINT'}{kind.bitwidth() + (pixels - 1).bit_length()}"]
 
-    def component(self, model: Any) -> Any:
+    def recipe(self, model: Any) -> partial[Any]:
         kind = self.get_input_datatype()
-        return GlobalAccPool(
+        return partial(
+            GlobalAccPool,
             pixels=math.prod(self.get_nodeattr("numInputVectors")), channels=self.get_nodeattr("NumChannels"),
             pe=self.get_nodeattr("PE"), bits=kind.bitwidth(), signed=kind.signed(),
         )

@@ -1,5 +1,6 @@
 """``MaxPool_rtl``: max pooling over NHWC frames, as :class:`hw.layers.max_pool.MaxPool`."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,10 +41,11 @@ class MaxPool_rtl(MapBackend):
         windows = np.lib.stride_tricks.sliding_window_view(frame, tuple(self.get_nodeattr("Kernel")), axis=(1, 2))[:, ::down, ::across]
         context[self.onnx_node.output[0]] = windows.max(axis=(-2, -1)).astype(np.float32)
 
-    def component(self, model: Any) -> Any:
+    def recipe(self, model: Any) -> partial[Any]:
         height, width = self.get_nodeattr("ImgDim")
         kind = self.get_input_datatype()
-        return MaxPool(
+        return partial(
+            MaxPool,
             height=height, width=width, channels=self.get_nodeattr("NumChannels"), pe=self.get_nodeattr("PE"),
             bits=kind.bitwidth(), signed=kind.signed(), kernel=tuple(self.get_nodeattr("Kernel")),
             stride=tuple(self.get_nodeattr("Stride")),

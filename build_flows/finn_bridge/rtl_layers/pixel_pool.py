@@ -1,6 +1,7 @@
 """``PixelPool_rtl``: max pooling of several pixels a beat, as :class:`hw.layers.pixel_pool.PixelPool`."""
 
 import math
+from functools import partial
 from typing import Any
 
 from finn.custom_op.fpgadataflow.rtl import register_custom_op
@@ -23,9 +24,13 @@ class PixelPool_rtl(MaxPool_rtl):
 
     def unit(self) -> PixelPool:
         """The component."""
+        return self._recipe()()
+
+    def _recipe(self) -> partial[PixelPool]:
         height, width = self.get_nodeattr("ImgDim")
         kind = self.get_input_datatype()
-        return PixelPool(
+        return partial(
+            PixelPool,
             height=height, width=width, channels=self.get_nodeattr("NumChannels"), bits=kind.bitwidth(), signed=kind.signed(),
             kernel=tuple(self.get_nodeattr("Kernel")), pixels=self.get_nodeattr("Pixels"),
         )
@@ -47,5 +52,5 @@ class PixelPool_rtl(MaxPool_rtl):
     def get_exp_cycles(self) -> int:
         return int(self.unit().cycles)
 
-    def component(self, model: Any) -> Any:
-        return self.unit()
+    def recipe(self, model: Any) -> partial[Any]:
+        return self._recipe()

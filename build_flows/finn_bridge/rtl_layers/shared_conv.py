@@ -1,5 +1,6 @@
 """``SharedConv_rtl``: padding, window, products, thresholds and pool of a layer, as :class:`hw.layers.shared_conv.SharedConv`."""
 
+from functools import partial
 from typing import Any
 
 from finn.custom_op.fpgadataflow.rtl import register_custom_op
@@ -50,10 +51,11 @@ class SharedConv_rtl(FusedConv):
     def get_exp_cycles(self) -> int:
         return int(self.shape().cycles)
 
-    def component(self, model: Any) -> Any:
+    def recipe(self, model: Any) -> partial[Any]:
         shape, contents = self.shape(), self.contents(model)
         if shape.depthwise:
             contents["weights"] = each_its_own(contents["weights"])
-        return SharedConv(
+        return partial(
+            SharedConv,
             shape, out_bits=self.get_output_datatype().bitwidth(), exchangeable=bool(self.get_nodeattr("Exchangeable")), **contents,
         )

@@ -1,5 +1,6 @@
 """``StaticConv_rtl``: padding, window, products, thresholds and pool of a layer, as :class:`hw.layers.static_conv.StaticConv`."""
 
+from functools import partial
 from typing import Any
 
 from finn.custom_op.fpgadataflow.rtl import register_custom_op
@@ -27,6 +28,6 @@ class StaticConv_rtl(FusedConv):
     def get_exp_cycles(self) -> int:
         return int(self.shape().cycles)
 
-    def component(self, model: Any) -> Any:
+    def recipe(self, model: Any) -> partial[Any]:
         out = self.get_output_datatype()
-        return StaticConv(out_bits=out.bitwidth(), out_signed=out.signed(), **self.geometry(), **self.contents(model))
+        return partial(StaticConv, out_bits=out.bitwidth(), out_signed=out.signed(), **self.geometry(), **self.contents(model))

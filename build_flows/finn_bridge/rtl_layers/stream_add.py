@@ -1,6 +1,7 @@
 """``StreamAdd_rtl``: the sum of several streams, as :class:`hw.layers.stream_add.StreamAdd`."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -66,5 +67,5 @@ class StreamAdd_rtl(AmaranthBackend, HWCustomOp):
         given = [context[name].reshape(self.get_normal_input_shape()) for name in self.onnx_node.input]
         context[self.onnx_node.output[0]] = np.add.reduce(given, dtype=np.float32)
 
-    def component(self, model: Any) -> Any:
-        return StreamAdd(self.get_nodeattr("PE"), self._kinds())
+    def recipe(self, model: Any) -> partial[Any]:
+        return partial(StreamAdd, self.get_nodeattr("PE"), self._kinds())

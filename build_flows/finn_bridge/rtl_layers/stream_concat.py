@@ -1,6 +1,7 @@
 """``StreamConcat_rtl``: the channels of several streams in one, as :class:`hw.layers.stream_concat.StreamConcat`."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,5 +63,5 @@ class StreamConcat_rtl(AmaranthBackend, HWCustomOp):
         given = [context[name].reshape(self.get_normal_input_shape(place)) for place, name in enumerate(self.onnx_node.input)]
         context[self.onnx_node.output[0]] = np.concatenate(given, axis=-1).astype(np.float32)
 
-    def component(self, model: Any) -> Any:
-        return StreamConcat([self.get_instream_width(place) for place in range(len(self.onnx_node.input))])
+    def recipe(self, model: Any) -> partial[Any]:
+        return partial(StreamConcat, [self.get_instream_width(place) for place in range(len(self.onnx_node.input))])

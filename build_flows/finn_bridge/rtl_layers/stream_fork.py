@@ -1,6 +1,7 @@
 """``StreamFork_rtl``: one stream to two or three consumers, as :class:`hw.layers.stream_fork.StreamFork`."""
 
 import math
+from functools import partial
 from typing import Any
 
 from finn.custom_op.fpgadataflow.duplicatestreams import DuplicateStreams
@@ -27,5 +28,5 @@ class StreamFork_rtl(DuplicateStreams, AmaranthBackend):
         vectors = math.prod(self.get_nodeattr("numInputVectors"))
         return 1, vectors * channels // lanes, lanes
 
-    def component(self, model: Any) -> Any:
-        return StreamFork(width=self.get_instream_width(), outputs=self.get_nodeattr("NumOutputStreams"))
+    def recipe(self, model: Any) -> partial[Any]:
+        return partial(StreamFork, width=self.get_instream_width(), outputs=self.get_nodeattr("NumOutputStreams"))

@@ -1,5 +1,6 @@
 """``Upsample_rtl``: nearest-neighbour upsampling of NHWC frames, as :class:`hw.layers.upsample.Upsample`."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,10 @@ class Upsample_rtl(MapBackend):
         frame = context[self.onnx_node.input[0]].reshape(self.get_normal_input_shape())
         context[self.onnx_node.output[0]] = frame.repeat(rows, axis=1).repeat(columns, axis=2).astype(np.float32)
 
-    def component(self, model: Any) -> Any:
+    def recipe(self, model: Any) -> partial[Any]:
         height, width = self.get_nodeattr("ImgDim")
-        return Upsample(
+        return partial(
+            Upsample,
             height=height, width=width, channels=self.get_nodeattr("NumChannels"), pe=self.get_nodeattr("PE"),
             bits=self.get_input_datatype().bitwidth(), factor=tuple(self.get_nodeattr("Factor")),
         )

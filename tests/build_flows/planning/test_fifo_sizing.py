@@ -3,6 +3,7 @@
 import pytest
 from amaranth.back import verilog
 
+from build_flows.planning import fifo_sizing
 from build_flows.planning.fifo_sizing import SizingError, measure
 from hw.stage_probe import StageProbe
 from sim.accelerator.probe import VerilatedProbe, build_probe
@@ -18,20 +19,36 @@ def test_intervals_and_levels_of_the_toy(tmp_path, model_cache):
     model = build_probe(sorted(tmp_path.glob("*.v")), (), ("*",), model_cache)
     with VerilatedProbe(model, tmp_path) as probe:
         sizing = measure(netlist, harness, probe)
+        moved = _moved(harness, probe)
     assert [stage.interval for stage in sizing.stages] == [16, 4 * 7, 4 * 9]
     assert sizing.stages[2].verdict_latency == 0
     # A FIFO, the sum's output register and the decision lie between a frame's last beat and its verdict.
     assert 4 <= sizing.stages[0].verdict_latency <= 9
     assert set(sizing.depths) == {item.name for item in harness.streams}
     assert all(sizing.depths[name] > level for name, level in sizing.reached.items())
+    assert moved[0] < 100, "after its first beat an idle stage stands still"
+    assert moved[1] > 900
+    assert moved[2] < 100, "its FIFOs take nothing"
+
+
+def _moved(harness, probe):
+    """When a beat moved last in each stage: stage 0 was fed one, stage 1 all that it took, and stage 2 can take few."""
+    for stage, interval in enumerate((1 << 30, 0, 0)):
+        probe.write(harness.stage_base(stage), interval)
+    for j, item in enumerate(harness.streams):
+        probe.write(harness.fifo_base + 2 * j, 0 if item.name.startswith("stage2") else 4)
+    probe.reset(4)
+    probe.run(1000)
+    return [probe.read(harness.stage_base(stage)) for stage in range(3)]
 
 
 class Scripted:
-    """A probe whose stages take 100 cycles a frame, or 150 where a FIFO is less deep than its ``needs``; a FIFO reaches its ``levels``,
-    but for what it is told 3."""
+    """A probe whose stages take 100 cycles a frame, or 150 where a FIFO is less deep than its ``needs``, and stand still where one is less
+    deep than it ``must`` be; a FIFO reaches its ``levels``, but for what it is told 3."""
 
-    def __init__(self, harness, netlist, needs, levels, whole):
-        self.needs, self.levels, self.whole = needs, levels, whole
+    def __init__(self, harness, netlist, needs, levels, whole, must):
+        self.needs, self.levels, self.whole, self.must = needs, levels, whole, must
+        self.cycles = 0
         self.place = {item.name: harness.fifo_base + 2 * j for j, item in enumerate(harness.streams)}
         self.stage = {item.name: netlist.layer(item.src[0]).stage for item in harness.streams}
         self.written, self.now = {}, 0
@@ -47,20 +64,29 @@ class Scripted:
             if address == place + 1:
                 return min(self.levels.get(name, 3), self.written[place])
         stage, word = divmod(address, 8)
-        short = any(self.written[self.place[name]] < need for name, need in self.needs.items() if self.stage[name] == stage)
+        short, still = (any(self.written[self.place[name]] < need for name, need in given.items() if self.stage[name] == stage)
+                        for given in (self.needs, self.must))
+        if still:
+            return 0
         pace = max(self.written[8 * stage], 150 if short else 100)
         done = self.now // pace
-        return {1: done, 2: done * pace, 3: self.whole, 4: 95, 7: 80}[word]
+        return {0: self.now, 1: done, 2: done * pace, 3: self.whole, 4: 95, 7: 80}[word]
 
     def run(self, cycles):
         self.now += cycles
+        self.cycles += cycles
 
 
-def sized(classes, *, needs=None, levels=None, whole=80):
-    """What is measured of a toy of three exits, streams ``8 * classes`` bits wide, with such a probe."""
+def scripted(classes, *, needs=None, levels=None, whole=80, must=None):
+    """A toy of three exits, streams ``8 * classes`` bits wide, its harness, and such a probe."""
     netlist = toy.build(None, exits=3, classes=classes)
     harness = StageProbe(netlist)
-    return measure(netlist, harness, Scripted(harness, netlist, needs or {}, levels or {}, whole))
+    return netlist, harness, Scripted(harness, netlist, needs or {}, levels or {}, whole, must or {})
+
+
+def sized(classes, **given):
+    """What is measured of it."""
+    return measure(*scripted(classes, **given))
 
 
 def test_a_fifo_is_deeper_than_the_level_that_it_reached():
@@ -94,6 +120,25 @@ def test_large_fifos_are_made_smaller_as_long_as_the_interval_holds():
     assert 60 <= found.depths["fork0__head0_sum0"] <= 75
     assert found.depths["fork1__head1_sum0"] == 2
     assert found.depths["stage2_slow0__head2_sum0"] == 10
+
+
+DEEP = {"fork0__head0_sum0": 300, "fork1__head1_sum0": 300}
+
+
+def test_a_stage_that_stands_still_is_not_waited_for():
+    """It counts for the budget all the same as if it had been, so that what is found does not depend on how soon it is seen."""
+    *toy_of, probe = scripted(12, levels=DEEP, must={"fork0__head0_sum0": 60})
+    assert 60 <= measure(*toy_of, probe).depths["fork0__head0_sum0"] <= 75
+    assert probe.cycles < 2 * fifo_sizing.PATIENCE * 64
+
+
+@pytest.mark.parametrize(("budget", "depth"), [(fifo_sizing.PATIENCE * 64, 302), (fifo_sizing.BUDGET, 2)])
+def test_a_budget_that_is_spent_leaves_fifos_as_they_are(monkeypatch, budget, depth):
+    monkeypatch.setattr(fifo_sizing, "BUDGET", budget)
+    found = sized(12, levels=DEEP, must={"fork0__head0_sum0": 302})
+    # of two of one size, the first in the netlist is tried first, and one run that stands still spends all
+    assert found.depths["fork0__head0_sum0"] == 302
+    assert found.depths["fork1__head1_sum0"] == depth
 
 
 class Silent:

@@ -1,5 +1,5 @@
-"""A training for the tests of explorations that nothing was trained for: answers that are drawn so that sure ones are right more often, and a
-network with two places for exits, the first with two heads."""
+"""A training for the tests of explorations that nothing was trained for: answers that are drawn so that sure ones are right more often,
+and a network with two places for exits, the first with two heads."""
 
 import io
 import json
@@ -9,29 +9,34 @@ from typing import Any
 
 import numpy as np
 
+from build_flows.artefacts.explore import Outcome
 from build_flows.explore.answers import Answers, load_answers
 from build_flows.explore.predict import Goal, Material
 from build_flows.explore.predicted import Source
+from build_flows.planning.network import Network, fused
+from build_flows.planning.read_network import from_meta
 from tests.build_flows.networks import described
 
-__all__ = ["CLASSES", "GOAL", "PLACES", "SCALES", "InProcess", "Now", "answers", "golden_bytes", "material", "source"]
+__all__ = [
+    "CLASSES", "GOAL", "PLACES", "SCALES", "InProcess", "answers", "golden_bytes", "material", "network", "outcome", "source", "write_source",
+]
 
 PLACES = ((0, "conv"), (0, "pool"), (1, "linear"))
 """The early exits, in the network's order; two of them stand after one block, as candidates do."""
 
 CLASSES, SAMPLES = 10, 1200
 SCALES = (0.031, 0.027, 0.043, 0.05)
-SKILL = (1.2, 0.9, 2.0, 3.5)
+SKILL = (3.0, 2.5, 4.0, 7.0)
 """By exit, how far the right class is ahead in the mean."""
 
 GOAL = Goal(part="xc7z020clg400-1", clock_mhz=125.0, bus_bits=64, layers="fused", exchangeable=False, epsilon=0.001, seed=1)
 
 HEADS: list[list[tuple[Any, ...]]] = [
-    [("conv", 3, 1, 1, 10), ("maxpool", 2, 2), ("linear", CLASSES)], [("maxpool", 2, 2), ("linear", CLASSES)], [("linear", CLASSES)],
+    [("conv", 3, 1, 1, 4), ("maxpool", 2, 2), ("linear", CLASSES)], [("maxpool", 2, 2), ("linear", CLASSES)], [("linear", CLASSES)],
     [("linear", CLASSES)],
 ]
 STAGES: list[list[tuple[Any, ...]]] = [
-    [("conv", 3, 1, 1, 4), ("maxpool", 2, 2)], [], [("conv", 3, 1, 1, 8)], [("conv", 3, 1, 1, 12), ("maxpool", 2, 2)],
+    [("conv", 3, 1, 1, 2), ("maxpool", 2, 2)], [], [("conv", 3, 1, 1, 4)], [("conv", 3, 1, 1, 6), ("maxpool", 2, 2)],
 ]
 
 
@@ -40,7 +45,7 @@ def answer_bytes(seed: int = 0, samples: int = SAMPLES) -> bytes:
     """``answers.npz``: logits whose winner is the right class the more surely, the easier an image is to all exits."""
     draw = np.random.default_rng(seed)
     labels = draw.integers(CLASSES, size=samples)
-    easy = draw.gamma(1.0, 1.0, size=samples)
+    easy = draw.gamma(2.0, 0.7, size=samples)
     arrays = {}
     for k, (scale, skill) in enumerate(zip(SCALES, SKILL, strict=True)):
         real = draw.normal(0, 1, (samples, CLASSES))
@@ -58,7 +63,7 @@ def answers(seed: int = 0, samples: int = SAMPLES) -> Answers:
 @lru_cache(maxsize=4)
 def golden_bytes(bits: int = 4) -> bytes:
     """``golden.npz`` of the network, with weights that are drawn."""
-    meta, shapes = described((12, 12, 1), STAGES, HEADS, bits=bits)
+    meta, shapes = described((8, 8, 1), STAGES, HEADS, bits=bits)
     draw = np.random.default_rng(bits)
     most = (1 << bits - 1) - 1
     arrays: dict[str, Any] = {key: draw.integers(-most, most + 1, shape).astype(np.int8) for key, shape in shapes.items()}
@@ -101,18 +106,23 @@ class InProcess:
             yield key, result
 
 
-class Now:
-    """A clock that tests set."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
 def write_source(folder: Path) -> None:
     """What a training leaves that explorations read afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "answers.npz").write_bytes(answer_bytes())
     (folder / "candidates.npz").write_bytes(golden_bytes())
+
+
+def network() -> Network:
+    """As predictions read it: with fused layers."""
+    return fused(from_meta(*described((8, 8, 1), STAGES, HEADS)))
+
+
+def outcome(accuracy: float, rate: float, lut: float = 1000, **changes: Any) -> Outcome:
+    """What a design might reach and take."""
+    values: dict[str, Any] = {
+        "accuracy": accuracy, "accuracy_interval": (accuracy - 0.01, accuracy + 0.01), "samples": 600, "shares": [0.75, 0.25],
+        "cycles_per_sample": 125e6 / rate, "samples_per_second": rate, "clock_mhz": 125.0, "lut": lut, "ff": 2000, "bram36": 4, "dsp": 10,
+        "fits": True, "short": [],
+    }
+    return Outcome(**values | changes)

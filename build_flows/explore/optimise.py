@@ -61,6 +61,8 @@ def optimise(space: Space, places: Sequence[Sequence[Place]], most: int, look: L
     idle = 0
     while problem.vars and len(seen) < GLOBAL * budget and idle < IDLE and not enough():
         asked = algorithm.ask()
+        if asked is None:  # of a small space all children are there already
+            break
         designs = [genes.design(item.X) for item in asked]
         idle = 0 if looked(designs) else idle + 1
         for item, design in zip(asked, designs, strict=True):

@@ -8,21 +8,23 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from build_flows.base.errors import OfframpError
+from build_flows.base.files import hash_path
 from build_flows.base.ui import Ui
 from build_flows.explore.store import key_of
 from build_flows.steps.engine import version
-from build_flows.steps.sources import Sources
+from build_flows.steps.sources import ROOMS
 
 __all__ = ["Started", "Task", "Workers", "fingerprint", "workers"]
 
 Task = tuple[Callable[..., Any], Any]
 """A function of a module of ours, which is called with what all tasks share and with the other one, both picklable."""
-
-TASKS = ("build_flows.explore.predicted", "build_flows.explore.verify")
-"""The modules that the functions of tasks are in."""
 
 TRIES = 20
 """Times that a task is handed out whose worker died, before it counts as the task's fault."""
@@ -128,9 +130,11 @@ def workers(ui: Ui, scheduler: str | None, count: int | None) -> Iterator[Worker
 
 
 def fingerprint() -> dict[str, str]:
-    """What results depend on beside what a task is given: a hash of our code, and versions of the tools, by name."""
-    sources = Sources()
-    found = [sources.closure(module) for module in TASKS]
-    code = {name: digest for closure in found for name, digest in closure.files.items()}
-    tools = {name for closure in found for name in closure.tools}
-    return {"offramp's code": key_of(code), "Python": platform.python_version(), **{name: version(name) for name in sorted(tools)}}
+    """What results depend on beside what a task is given: a hash of all files of our rooms, and versions of the packages that offramp
+    declares, by name. A task runs steps, any of them, so no less will do."""
+    root = Path(__file__).resolve().parents[2]
+    files = [file for room in ROOMS for file in sorted((root / room).rglob("*")) if file.is_file() and "__pycache__" not in file.parts]
+    code = {file.relative_to(root).as_posix(): hash_path(file) for file in files}
+    declared = (Requirement(text) for text in metadata.requires("offramp") or ())
+    return {"offramp's code": key_of(code), "Python": platform.python_version(),
+            **{item.name: version(item.name) for item in declared if item.marker is None}}

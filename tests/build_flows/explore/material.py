@@ -5,6 +5,7 @@ import io
 import json
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from build_flows.artefacts.explore import Outcome
 from build_flows.explore.answers import Answers, load_answers
 from build_flows.explore.predict import Goal, Material
 from build_flows.explore.predicted import Source
-from build_flows.planning.network import Network, fused
-from build_flows.planning.read_network import from_meta
+from build_flows.planning.network import Network
+from build_flows.planning.read_network import read_network
 from tests.build_flows.networks import described
 
 __all__ = [
@@ -114,8 +115,10 @@ def write_source(folder: Path) -> None:
 
 
 def network() -> Network:
-    """As predictions read it: with fused layers."""
-    return fused(from_meta(*described((8, 8, 1), STAGES, HEADS)))
+    """As predictions read it: with fused layers, and sums as wide as its weights can make them."""
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "golden.npz").write_bytes(golden_bytes())
+        return read_network(Path(folder) / "golden.npz", layers="fused")
 
 
 def outcome(accuracy: float, rate: float, lut: float = 1000, **changes: Any) -> Outcome:

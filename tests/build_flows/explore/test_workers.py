@@ -1,0 +1,191 @@
+"""Processes that work: what they are given comes back, whoever dies meanwhile."""
+
+import os
+import time
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from build_flows.base.errors import OfframpError
+from build_flows.base.ui import SilentUi
+from build_flows.explore import workers as module
+from build_flows.explore.workers import Started, Workers, fingerprint, workers
+from tests.build_flows.uis import Listening
+
+
+def add(shared, own):
+    time.sleep(0.05)
+    return shared + own
+
+
+def die_once(shared, mark):
+    """Takes its worker with it, but the first time only."""
+    if not os.path.exists(mark):
+        with open(mark, "w"):
+            pass
+        os._exit(9)
+    return f"after a death, {shared}"
+
+
+def full(shared, own):
+    raise OSError(f"no space left for {own}")
+
+
+@pytest.mark.slow
+def test_two_processes_work_though_both_die(tmp_path):
+    with workers(SilentUi(), None, 2) as found:
+        assert found.count == 2
+        tasks = {f"add {k}": (add, k) for k in range(6)} | {f"die {k}": (die_once, str(tmp_path / f"mark {k}")) for k in range(2)}
+        results = dict(found.run(tasks, 100))
+        assert results == {f"add {k}": 100 + k for k in range(6)} | {f"die {k}": "after a death, 100" for k in range(2)}
+        assert dict(found.run({"add 1": (add, 5)}, 1)) == {"add 1": 6}, "a key may come again, with something else"
+        with pytest.raises(OSError, match="no space left for b"):
+            list(found.run({"a": (full, "b")}, None))
+        assert len(set(found.everywhere(os.getpid).values()) - {os.getpid()}) in (1, 2)
+
+
+class Future:
+    """A task that is done, or not."""
+
+    def __init__(self, key, outcome):
+        self.key, self.outcome = key, outcome
+        self.status = "error" if isinstance(outcome, Exception) else "finished"
+
+    def result(self):
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+class Client:
+    """A scheduler whose tasks end as ``script`` says, one list of outcomes a key."""
+
+    def __init__(self, script=None, info=None, lost=None):
+        self.script, self.submitted, self.info, self.lost = script or {}, [], info, lost
+
+    def scatter(self, shared, broadcast, hash):
+        if self.lost is not None:
+            raise self.lost
+        return shared
+
+    def submit(self, function, held, own, key, pure):
+        self.submitted.append(key)
+        name = key.rpartition("-")[0]
+        outcomes = self.script[name]
+        return Future(key, outcomes.pop(0) if len(outcomes) > 1 else outcomes[0])
+
+    def run(self, task):
+        return self.info
+
+    def scheduler_info(self):
+        return {"workers": self.info}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def completed(monkeypatch):
+    import distributed
+
+    monkeypatch.setattr(distributed, "as_completed", list)
+
+
+def test_what_a_worker_took_with_it_is_handed_out_again_under_another_key():
+    from distributed import CancelledError, KilledWorker
+
+    killed = KilledWorker.__new__(KilledWorker)
+    client = Client({"a": [killed, CancelledError("a"), 7], "b": [1]})
+    assert list(Workers(client, 2).run({"a": (add, 1), "b": (add, 2)}, 0)) == [("b", 1), ("a", 7)]
+    assert client.submitted == ["a-0", "b-0", "a-1", "a-2"]
+
+
+def test_a_task_that_kills_every_worker_is_told():
+    from distributed import CancelledError
+
+    client = Client({"a": [CancelledError("a")]})
+    with pytest.raises(OfframpError, match="every worker that was given a died"):
+        list(Workers(client, 2).run({"a": (add, 1)}, 0))
+    assert len(client.submitted) == module.TRIES
+
+
+def test_a_scheduler_that_is_lost_is_told_and_a_tasks_own_error_is_no_such_thing():
+    with pytest.raises(OfframpError, match="the scheduler is lost") as caught:
+        list(Workers(Client(lost=OSError("timed out")), 2).run({"a": (add, 1)}, 0))
+    assert "goes on" in caught.value.hint
+    with pytest.raises(OSError, match="disk full"):
+        list(Workers(Client({"a": [OSError("disk full")]}), 2).run({"a": (add, 1)}, 0))
+    with pytest.raises(ZeroDivisionError):
+        list(Workers(Client({"a": [ZeroDivisionError()]}), 2).run({"a": (add, 1)}, 0))
+
+
+def client_with(monkeypatch, info):
+    import distributed
+
+    monkeypatch.setattr(distributed, "Client", lambda address, timeout: Client(info=info))
+
+
+def test_a_worker_that_differs_is_named_with_what_differs(monkeypatch):
+    own = fingerprint()
+    client_with(monkeypatch, {"tcp://a:1": own, "tcp://b:2": own})
+    ui = Listening()
+    with workers(ui, "tcp://host:8786", None) as found:
+        assert found.count == 2
+    assert ui.said == ["2 workers at tcp://host:8786"]
+    client_with(monkeypatch, {"tcp://a:1": own, "tcp://b:2": {**own, "numpy": "1.0"}})
+    with pytest.raises(OfframpError, match=rf"worker tcp://b:2 has numpy 1\.0, and this machine {own['numpy']}"), \
+            workers(ui, "tcp://host:8786", None):
+        pass
+    client_with(monkeypatch, {"tcp://a:1": {key: value for key, value in own.items() if key != "verilator"}})
+    with pytest.raises(OfframpError, match="worker tcp://a:1 has verilator not at all"), workers(ui, "tcp://host:8786", None):
+        pass
+
+
+def test_a_scheduler_without_workers_or_none_at_all(monkeypatch):
+    import distributed
+
+    client_with(monkeypatch, {})
+    with pytest.raises(OfframpError, match="--scheduler tcp://host:8786: it has no workers") as caught, \
+            workers(SilentUi(), "tcp://host:8786", None):
+        pass
+    assert "dask worker tcp://host:8786" in caught.value.hint
+
+    def refused(address, timeout):
+        raise OSError("timed out after 60 s")
+
+    monkeypatch.setattr(distributed, "Client", refused)
+    with pytest.raises(OfframpError, match="--scheduler tcp://gone:1: timed out"), workers(SilentUi(), "tcp://gone:1", None):
+        pass
+
+
+def test_a_fingerprint_is_of_all_our_code_and_of_what_it_needs(monkeypatch):
+    before = fingerprint()
+    assert {"offramp's code", "Python", "numpy", "torch", "verilator", "finn-plus", "pyosys"} <= before.keys()
+    assert all(before.values())
+    assert fingerprint() == before
+    hashed = module.hash_path
+    for file in ("build_flows/explore/decisions.py", "build_flows/planning/designs.py", "build_flows/steps/simulate.py",
+                 "build_flows/steps/flow.py", "quant_models/exits/calibrate.py", "hw/accelerator.py", "sim/golden/__init__.py"):
+        monkeypatch.setattr(module, "hash_path", lambda path, file=file: "other" if path.as_posix().endswith(f"/{file}") else hashed(path))
+        found = fingerprint()
+        assert [name for name in before if found[name] != before[name]] == ["offramp's code"], file
+
+
+def test_processes_are_started_once_and_when_they_are_needed():
+    begun = []
+
+    @contextmanager
+    def make():
+        begun.append("begun")
+        yield Workers(None, 3)
+        begun.append("ended")
+
+    with ExitStack() as stack:
+        started = Started(stack, make)
+        assert (started.count, begun) == (os.cpu_count(), [])
+        assert started() is started()
+        assert (started.count, begun) == (3, ["begun"])
+    assert begun == ["begun", "ended"]

@@ -30,6 +30,7 @@ STEPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "profile": ("build_flows.steps.profile", ()),
     "synth": ("build_flows.steps.synth", ()),
     "resources": ("build_flows.steps.resources", ()),
+    "answers": ("build_flows.explore.answers", ()),
     "match": ("build_flows.compare.compare", ("build_flows.pages", "build_flows.steps")),
     "plan-vivado": ("build_flows.steps.bitstream", ()),
     "bitstream": ("build_flows.steps.bitstream", bitstream.APART),

@@ -6,13 +6,12 @@ scheduler knows is trusted: what was not told is handed out again, to a schedule
 
 import os
 import platform
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-from packaging.requirements import Requirement
 
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import hash_path
@@ -111,7 +110,7 @@ def workers(ui: Ui, scheduler: str | None, count: int | None) -> Iterator[Worker
         return
     try:
         client = Client(scheduler, timeout=PATIENCE)
-    except (OSError, TimeoutError, ValueError) as error:
+    except (OSError, TimeoutError, ValueError, RuntimeError) as error:  # a RuntimeError where encryption is required
         raise OfframpError(f"--scheduler {scheduler}: {error}", hint="dask scheduler starts one, dask worker ADDRESS joins it") from error
     with client:
         found = Workers(client, len(client.scheduler_info()["workers"]))
@@ -135,6 +134,7 @@ def fingerprint() -> dict[str, str]:
     root = Path(__file__).resolve().parents[2]
     files = [file for room in ROOMS for file in sorted((root / room).rglob("*")) if file.is_file() and "__pycache__" not in file.parts]
     code = {file.relative_to(root).as_posix(): hash_path(file) for file in files}
-    declared = (Requirement(text) for text in metadata.requires("offramp") or ())
+    names = [re.split(r"[^\w.-]", text)[0] for text in metadata.requires("offramp") or () if "extra ==" not in text]
+    # Builds of torch for other processors (2.13.0+cpu) are of one version.
     return {"offramp's code": key_of(code), "Python": platform.python_version(),
-            **{item.name: version(item.name) for item in declared if item.marker is None}}
+            **{name: version(name).partition("+")[0] for name in names}}

@@ -19,7 +19,8 @@ from build_flows.planning.read_network import read_network
 from tests.build_flows.networks import described
 
 __all__ = [
-    "CLASSES", "GOAL", "PLACES", "SCALES", "InProcess", "answers", "golden_bytes", "material", "network", "outcome", "source", "write_source",
+    "CLASSES", "GOAL", "PLACES", "SCALES", "InProcess", "answers", "golden_bytes", "material", "network", "outcome", "source",
+    "write_source",
 ]
 
 PLACES = ((0, "conv"), (0, "pool"), (1, "linear"))
@@ -110,6 +111,7 @@ class InProcess:
 def write_source(folder: Path) -> None:
     """What a training leaves that explorations read afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "checkpoint.safetensors").write_bytes(b"")
     (folder / "answers.npz").write_bytes(answer_bytes())
     (folder / "candidates.npz").write_bytes(golden_bytes())
 

@@ -59,8 +59,9 @@ def test_a_folder_of_data_stays_a_folder(tmp_path, names):
 
 def test_data_that_come_with_a_library_and_a_board_of_ones_own(tmp_path):
     here = tmp_path / "here"
-    path = config(here, data={"name": "digits"}, model={"preset": "digits"}, exits=[{"policy": "always"}], calibrate={"accuracy_loss": 1.0}, target={
-        "board": "mine.toml"})
+    here.mkdir()
+    path = config(here, data={"name": "digits"}, model={"preset": "digits"}, exits=[{"policy": "always"}],
+                  calibrate={"accuracy_loss": 1.0}, target={"board": "mine.toml"})
     (here / "mine.toml").write_text('name = "mine"\npart = "xc7z010clg400-1"\n')
     assert data_files(path, None) == {}
     there = load(write(packed(path, {}, None), {}, tmp_path / "there"))

@@ -74,7 +74,7 @@ def test_when_the_time_is_up_it_ends_and_says_so(tmp_path):
 
 def test_of_a_large_space_the_optimiser_looks_at_so_many(tmp_path):
     made = setting(tmp_path, enumerate_up_to=60)
-    known, looked, workers = run(made)
+    known, looked, _workers = run(made)
     assert looked == Looked(complete=False, optimiser=NAME)
     assert len(asked(known)) == 60 < made.space.size
     assert all(len(family.layout) <= 2 for family, *_ in asked(known))

@@ -26,6 +26,7 @@ from build_flows.board.platforms import PLATFORMS
 from build_flows.board.results import find_results
 from build_flows.compare import compare
 from build_flows.compare.matching import match_file
+from build_flows.explore import answers
 from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
 from build_flows.steps import (
@@ -174,6 +175,12 @@ def calibrate_own(tiny: Project, folder: Path) -> tuple[Project, Step]:
     return made, calibrate.step(made, {"golden": tiny.output / "golden.npz"})
 
 
+def answers_own(tiny: Project, folder: Path) -> tuple[Project, Step]:
+    (folder / "net.onnx").write_bytes((tiny.output / "model.onnx").read_bytes())
+    made = own_project(tiny, folder, 'qonnx = "net.onnx"')
+    return made, answers.step(made, {"golden": tiny.output / "golden.npz"})
+
+
 def calibrate_gates(tiny: Project, folder: Path) -> tuple[Project, Step]:
     (folder / "digits.npz").write_bytes((tiny.file.parent / "digits.npz").read_bytes())
     made = configured(folder, [(0, "global")], policy='"gate"', epochs="1")
@@ -230,6 +237,8 @@ STEPS: dict[str, Callable[[Project, Path], tuple[Project, Step]]] = {
     "evaluate": partial(evaluated, simulated=False), "evaluate, simulated": partial(evaluated, simulated=True),
     "profile": lambda tiny, folder: (tiny, profile.step(tiny, tiny.output / "checkpoint.safetensors")),
     "match": match,
+    "answers": lambda tiny, folder: (tiny, answers.step(tiny, {"checkpoint": tiny.output / "checkpoint.safetensors"})),
+    "answers, own": answers_own,
 }
 
 

@@ -8,7 +8,7 @@ import os
 import platform
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ Task = tuple[Callable[..., Any], Any]
 
 TRIES = 20
 """Times that a task is handed out whose worker died, before it counts as the task's fault."""
+
+SAME = "install the same offramp, from the same requirements.lock, on all machines"
 
 PATIENCE = "60s"
 """How long a scheduler may take to answer."""
@@ -113,16 +115,20 @@ def workers(ui: Ui, scheduler: str | None, count: int | None) -> Iterator[Worker
     except (OSError, TimeoutError, ValueError, RuntimeError) as error:  # a RuntimeError where encryption is required
         raise OfframpError(f"--scheduler {scheduler}: {error}", hint="dask scheduler starts one, dask worker ADDRESS joins it") from error
     with client:
-        found = Workers(client, len(client.scheduler_info()["workers"]))
+        found = Workers(client, len(client.scheduler_info(n_workers=-1)["workers"]))
         if not found.count:
             raise OfframpError(f"--scheduler {scheduler}: it has no workers", hint=f"dask worker {scheduler} --nthreads 1 joins it")
         own = fingerprint()
-        for address, theirs in found.everywhere(fingerprint).items():
+        try:
+            everyone = found.everywhere(fingerprint)
+        except (ImportError, AttributeError) as error:
+            raise OfframpError(f"--scheduler {scheduler}: a worker has no offramp of this kind ({error})", hint=SAME) from error
+        for address, theirs in everyone.items():
             for name in sorted(own.keys() | theirs.keys()):
                 if own.get(name) != theirs.get(name):
                     raise OfframpError(
                         f"worker {address} has {name} {theirs.get(name, 'not at all')}, and this machine {own.get(name, 'not at all')}",
-                        hint="install the same offramp, from the same requirements.lock, on all machines",
+                        hint=SAME,
                     )
         ui.info(f"{found.count} workers at {scheduler}")
         yield found
@@ -134,7 +140,11 @@ def fingerprint() -> dict[str, str]:
     root = Path(__file__).resolve().parents[2]
     files = [file for room in ROOMS for file in sorted((root / room).rglob("*")) if file.is_file() and "__pycache__" not in file.parts]
     code = {file.relative_to(root).as_posix(): hash_path(file) for file in files}
-    names = [re.split(r"[^\w.-]", text)[0] for text in metadata.requires("offramp") or () if "extra ==" not in text]
-    # Builds of torch for other processors (2.13.0+cpu) are of one version.
-    return {"offramp's code": key_of(code), "Python": platform.python_version(),
-            **{name: version(name).partition("+")[0] for name in names}}
+    found = {"offramp's code": key_of(code), "Python": platform.python_version()}
+    for text in metadata.requires("offramp") or ():
+        if "extra ==" not in text:
+            name = re.split(r"[^\w.-]", text)[0]
+            with suppress(OfframpError):  # what is not there is told by whoever compares
+                # Builds of torch for other processors (2.13.0+cpu) are of one version.
+                found[name] = version(name).partition("+")[0]
+    return found

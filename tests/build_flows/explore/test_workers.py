@@ -75,10 +75,12 @@ class Client:
         return Future(key, outcomes.pop(0) if len(outcomes) > 1 else outcomes[0])
 
     def run(self, task):
+        if self.lost is not None:
+            raise self.lost
         return self.info
 
-    def scheduler_info(self):
-        return {"workers": self.info}
+    def scheduler_info(self, n_workers=5):
+        return {"workers": dict(list(self.info.items())[: None if n_workers < 0 else n_workers])}
 
     def __enter__(self):
         return self
@@ -122,10 +124,10 @@ def test_a_scheduler_that_is_lost_is_told_and_a_tasks_own_error_is_no_such_thing
         list(Workers(Client({"a": [ZeroDivisionError()]}), 2).run({"a": (add, 1)}, 0))
 
 
-def client_with(monkeypatch, info):
+def client_with(monkeypatch, info, lost=None):
     import distributed
 
-    monkeypatch.setattr(distributed, "Client", lambda address, timeout: Client(info=info))
+    monkeypatch.setattr(distributed, "Client", lambda address, timeout: Client(info=info, lost=lost))
 
 
 def test_a_worker_that_differs_is_named_with_what_differs(monkeypatch):
@@ -142,6 +144,17 @@ def test_a_worker_that_differs_is_named_with_what_differs(monkeypatch):
     client_with(monkeypatch, {"tcp://a:1": {key: value for key, value in own.items() if key != "verilator"}})
     with pytest.raises(OfframpError, match="worker tcp://a:1 has verilator not at all"), workers(ui, "tcp://host:8786", None):
         pass
+
+
+def test_all_workers_are_counted_and_one_without_offramp_is_told(monkeypatch):
+    own = fingerprint()
+    client_with(monkeypatch, {f"tcp://a:{k}": own for k in range(12)})
+    with workers(SilentUi(), "tcp://host:8786", None) as found:
+        assert found.count == 12
+    client_with(monkeypatch, {"tcp://a:1": own}, lost=ModuleNotFoundError("No module named 'build_flows'"))
+    with pytest.raises(OfframpError, match="a worker has no offramp of this kind") as caught, workers(SilentUi(), "tcp://host:8786", None):
+        pass
+    assert "requirements.lock" in caught.value.hint
 
 
 def test_a_scheduler_without_workers_or_none_at_all(monkeypatch):

@@ -223,11 +223,15 @@ def _early(made: _Prepared) -> list[Request]:
     return [item for item in made.requests(made.space) if item.family.layout]
 
 
-PARTS = {
-    "speed": _speed, "foldings": _foldings, "optimiser": _optimiser, "verify": _verify,
-    "workers": lambda figures, made: pair_figures(figures, _early(made), made.sources, made.goal),
-    "kills": lambda figures, made: kill_figures(figures, _early(made), made.sources, made.goal),
-}
+def _workers(figures: Figures, made: _Prepared) -> None:
+    pair_figures(figures, _early(made), made.sources, made.goal)
+
+
+def _kills(figures: Figures, made: _Prepared) -> None:
+    kill_figures(figures, _early(made), made.sources, made.goal)
+
+
+PARTS = {"speed": _speed, "foldings": _foldings, "optimiser": _optimiser, "verify": _verify, "workers": _workers, "kills": _kills}
 
 
 @click.command()

@@ -45,9 +45,10 @@ def kill_figures(figures: Figures, requests: Sequence[Request], sources: Sequenc
         whole, _ = _predicted(requests, sources, goal, started)
     kills = runs = equal = 0
     while kills < KILLS:
-        with _running(2) as started, _killing(random.Random(SEED + runs), KILLS - kills) as killed:
+        with _running(2) as started:
             started()
-            done, _ = _predicted(requests, sources, goal, started)
+            with _killing(random.Random(SEED + runs), KILLS - kills) as killed:
+                done, _ = _predicted(requests, sources, goal, started)
         kills, runs, equal = kills + len(killed), runs + 1, equal + (done.designs == whole.designs)
     figures.add("workers killed at random moments", f"{KILLS} kills, the same designs, nothing lost",
                 f"{kills} kills in {runs} runs, {equal} of these with the same designs", equal == runs,

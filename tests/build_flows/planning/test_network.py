@@ -37,7 +37,7 @@ def network(stages: Sequence[Part], heads: Sequence[Part], cuts: Sequence[list[s
         block["cut"] = cut
     shapes = {key: shape for part in (*stages, *heads) for _, found in part for key, shape in found.items()}
     return from_meta({"version": 2, "name": "forks", "classes": 3, **blocks,
-                      "input": {"height": 6, "width": 5, "channels": 2, "bits": 8, "signed": False}}, shapes)
+                      "input": {"shape": [6, 5, 2], "bits": 8, "signed": False, "encoding": "integer", "scale": 0.5, "offset": 0}}, shapes)
 
 
 def residual() -> Network:

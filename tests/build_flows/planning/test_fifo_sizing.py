@@ -56,11 +56,11 @@ class Scripted:
         self.now += cycles
 
 
-def sized(classes, *, needs=None, levels=None, whole=80):
+def sized(classes, *, needs=None, levels=None, whole=80, skips=()):
     """What is measured of a toy of three exits, streams ``8 * classes`` bits wide, with such a probe."""
     netlist = toy.build(None, exits=3, classes=classes)
     harness = StageProbe(netlist)
-    return measure(netlist, harness, Scripted(harness, netlist, needs or {}, levels or {}, whole))
+    return measure(netlist, harness, Scripted(harness, netlist, needs or {}, levels or {}, whole), skips=skips)
 
 
 def test_a_fifo_is_deeper_than_the_level_that_it_reached():
@@ -94,6 +94,16 @@ def test_large_fifos_are_made_smaller_as_long_as_the_interval_holds():
     assert 60 <= found.depths["fork0__head0_sum0"] <= 75
     assert found.depths["fork1__head1_sum0"] == 2
     assert found.depths["stage2_slow0__head2_sum0"] == 10
+
+
+def test_fifos_of_skips_are_made_as_small_as_holds():
+    """To within a sixteenth of what they need, however small they are."""
+    found = sized(2, needs={"fork0__head0_sum0": 60, "fork1__head1_sum0": 7},
+                  levels={"fork0__head0_sum0": 300, "fork1__head1_sum0": 20, "stage2_slow0__head2_sum0": 20},
+                  skips=("fork0__head0_sum0", "fork1__head1_sum0"))
+    assert 60 <= found.depths["fork0__head0_sum0"] <= 63
+    assert found.depths["fork1__head1_sum0"] == 7
+    assert found.depths["stage2_slow0__head2_sum0"] == 22
 
 
 class Silent:

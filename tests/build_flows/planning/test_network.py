@@ -21,10 +21,10 @@ def plain(name: str, kind: str, *inputs: str, **changes: Any) -> tuple[dict[str,
     return {"name": name, "kind": kind, "inputs": list(inputs), **STEPS, **changes}, {}
 
 
-def logits(name: str, *inputs: str) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+def logits(name: str, *inputs: str, values: int = 6 * 5 * 4) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
     return ({"name": name, "kind": "linear", "weight": f"{name}.weight", "weight_bits": 4, "inputs": list(inputs), "bias": "b",
              "scale": 1.0},
-            {f"{name}.weight": (3, 6 * 5 * 4)})
+            {f"{name}.weight": (3, values)})
 
 
 Part = Sequence[tuple[dict[str, Any], dict[str, tuple[int, ...]]]]

@@ -27,6 +27,7 @@ from benchmarks.networks import networks
 from benchmarks.profile import profiled
 from benchmarks.project import MOST_CYCLES, ProjectFiles, run_hard
 from benchmarks.resources import resources
+from benchmarks.skips import skips
 from benchmarks.trust import trust
 from benchmarks.zoo import zoo
 from build_flows.artefacts.agreement import AgreementFile
@@ -41,7 +42,7 @@ __all__ = ["main"]
 
 ROOT = Path(__file__).parent.parent
 PART = "benchmark"
-PARTS = ("all", "accelerator", "board", "exit-unit", "layers", "networks", "profile", "resources", "trust", "zoo")
+PARTS = ("all", "accelerator", "board", "exit-unit", "layers", "networks", "profile", "resources", "skips", "trust", "zoo")
 BATCH = 1000
 HARD_SAMPLES = 500
 SPEED_IMAGES = 500
@@ -200,6 +201,8 @@ def main(fresh: bool, part: str, cifar10: Path | None) -> None:
         click.echo(profiled(ui))
     if part in ("all", "resources"):
         click.echo(resources(ui))
+    if part in ("all", "skips"):
+        click.echo(skips(ui))
     if part in ("all", "trust"):
         click.echo(trust(ui))
     if part in ("all", "zoo"):

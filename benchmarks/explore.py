@@ -20,6 +20,7 @@ import numpy as np
 import tomli_w
 
 from benchmarks.edited import edited
+from benchmarks.explore_workers import kill_figures, pair_figures
 from benchmarks.figures import SEED, Figures
 from build_flows.artefacts.explore import ExploreFile
 from build_flows.artefacts.verdict import capacity
@@ -217,7 +218,20 @@ def _errors(figures: Figures, found: ExploreFile) -> None:
                 "`python -m benchmarks.explore verify`; all verified designs, all test images")
 
 
-PARTS = {"speed": _speed, "foldings": _foldings, "optimiser": _optimiser, "verify": _verify}
+def _early(made: _Prepared) -> list[Request]:
+    """Requests of like size: those of families with an early exit."""
+    return [item for item in made.requests(made.space) if item.family.layout]
+
+
+def _workers(figures: Figures, made: _Prepared) -> None:
+    pair_figures(figures, _early(made), made.sources, made.goal)
+
+
+def _kills(figures: Figures, made: _Prepared) -> None:
+    kill_figures(figures, _early(made), made.sources, made.goal)
+
+
+PARTS = {"speed": _speed, "foldings": _foldings, "optimiser": _optimiser, "verify": _verify, "workers": _workers, "kills": _kills}
 
 
 @click.command()

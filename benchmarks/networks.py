@@ -79,6 +79,7 @@ class Case:
 CASES = (
     Case(network="resnet8", floats=16, fine_tune=4, hard=(0.5, 0.5), reached=12_000),
     Case(network="mobilenet_tiny", floats=10, fine_tune=5, hard=(0.5, 0.5), reached=9_000, images=1000),
+    Case(network="msdnet_tiny", floats=10, fine_tune=5, hard=(0.5, 0.5), reached=6_000, images=1000),
     Case(network="cnv", bits=1, floats=0, fine_tune=10, hard=(0.5, 0.5), reached=4_000, images=1000),
     Case(network="cnv", bits=2, floats=0, fine_tune=10, hard=(0.5, 0.5), reached=20_000, images=1000),
 )

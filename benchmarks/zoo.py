@@ -24,7 +24,7 @@ from build_flows.base.errors import OfframpError
 from build_flows.base.files import read_json, write_json, write_text
 from build_flows.base.ui import RichUi, SilentUi, Ui
 
-__all__ = ["WRITER", "Found", "look", "names", "rtl", "text", "zoo"]
+__all__ = ["WRITER", "Found", "config", "look", "names", "prepare", "rtl", "text", "zoo"]
 
 ROOT = Path(__file__).parent.parent
 PAGE, DATA = ROOT / "docs" / "zoo.md", ROOT / "docs" / "zoo.json"
@@ -125,23 +125,29 @@ def rtl(name: str, folder: Path, ui: Ui) -> str:
     from build_flows.project.load import load
     from build_flows.steps import flow
 
+    write_text(folder / "config.toml", tomli_w.dumps(config(prepare(name, folder, SIMULATED))))
+    figures = flow.simulate(load(folder / "config.toml"), ui, samples=SIMULATED, stall=STALL, seed=SEED)
+    return f"{figures.agree} of {figures.samples}"
+
+
+def prepare(name: str, folder: Path, count: int) -> int:
+    """Write ``net.onnx`` of the network called ``name`` and ``images.npz``, with ``count`` random test images, into ``folder``; the number
+    of its exits."""
+    from build_flows.finn_bridge.read_qonnx import read_qonnx
+
     folder.mkdir(parents=True, exist_ok=True)
     if names()[name][0] == "module":
         _module(name, folder)
     else:
         made(name, folder / "net.onnx")
-    x = _images(240 + SIMULATED)
+    x = _images(240 + count)
     y = np.arange(len(x)) % CLASSES
-    np.savez(folder / "images.npz", x_train=x[SIMULATED:], y_train=y[SIMULATED:], x_test=x[:SIMULATED], y_test=y[:SIMULATED])
-    from build_flows.finn_bridge.read_qonnx import read_qonnx
-
-    exits = len(read_qonnx(folder / "net.onnx").heads)
-    write_text(folder / "config.toml", tomli_w.dumps(_config(exits)))
-    figures = flow.simulate(load(folder / "config.toml"), ui, samples=SIMULATED, stall=STALL, seed=SEED)
-    return f"{figures.agree} of {figures.samples}"
+    np.savez(folder / "images.npz", x_train=x[count:], y_train=y[count:], x_test=x[:count], y_test=y[:count])
+    return len(read_qonnx(folder / "net.onnx").heads)
 
 
-def _config(exits: int) -> dict[str, Any]:
+def config(exits: int) -> dict[str, Any]:
+    """The configuration of a network of so many ``exits``, ``net.onnx``, with its images in ``images.npz``."""
     return {
         "project": {"name": "zoo"}, "data": {"name": "npz", "path": "images.npz", "validation": 0.3}, "model": {"qonnx": "net.onnx"},
         "exits": [*[{"policy": "max_logit"}] * (exits - 1), {"policy": "always"}],

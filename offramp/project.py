@@ -61,7 +61,7 @@ class Project:
 
     Parameters
     ----------
-    preset : the network: digits, b_lenet, triple_wins, b_alexnet, har, resnet8, tfc, mobilenet_tiny or cnv
+    preset : the network: digits, b_lenet, triple_wins, b_alexnet, har, resnet8, tfc, mobilenet_tiny, cnv or msdnet_tiny
     data : the data set, by name (``"digits"``, ``"fashion-mnist"``), as a file or folder, or as a table (``{"name": ..., "path": ...}``);
         None: that of the preset's template
     exits : the exits; None: those of the preset's template

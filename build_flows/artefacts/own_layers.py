@@ -225,7 +225,7 @@ def _record(layer: OwnLayer, arrays: dict[str, npt.NDArray[Any]], version: int) 
     arrays[f"{layer.name}.thresholds"] = thresholds(layer)
     return {
         **record, "thresholds": f"{layer.name}.thresholds", "out_bits": layer.act_bits, "out_signed": layer.act_signed,
-        "out_min": layer.minimum,
+        "out_min": layer.minimum, **({"scale": layer.scale} if version > 1 else {}),
     }
 
 
@@ -240,7 +240,11 @@ def write_golden(network: OwnNetwork, name: str, path: Path) -> None:
     }
     for block, cut in zip(blocks["stages"], network.cuts, strict=False):
         block |= {"cut": list(cut)} if cut else {}
-    image = {"height": height, "width": width, "channels": channels, "bits": 8, "signed": False}
+    image: dict[str, Any] = {"bits": 8, "signed": False}
+    if version > 1:
+        image |= {"shape": [height, width, channels], "encoding": "integer", "scale": network.scale, "offset": 0.0}
+    else:
+        image |= {"height": height, "width": width, "channels": channels}
     meta = {"version": version, "name": name, "classes": network.classes, "input": image, **blocks}
     content: dict[str, Any] = {"meta": np.array(json.dumps(meta, sort_keys=True)), **arrays}
     with atomic_path(path) as temporary, open(temporary, "wb") as file:

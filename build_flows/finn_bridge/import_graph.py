@@ -88,6 +88,8 @@ def import_graph(model_onnx: Path, part: str) -> ModelWrapper:
     _drop_input_transpose(model)
     _drop_input_flatten(model)
     join_paths(model)
+    # A linear layer may read what is joined there, which FINN knows as hardware only now.
+    model = model.transform(RemoveCNVtoFCFlatten())
     fork_paths(model, learned)
     for node in model.graph.node:
         if node.domain == HW_DOMAIN:

@@ -4,17 +4,18 @@ Each stage runs alone at its own all-hard rate (a queue behind an overloaded uni
 measured apart): first with deep FIFOs and a source that never waits, for the true frame interval; then paced at that
 interval, for the level every FIFO reaches; then with those depths and a margin, and the source unpaced again, to confirm that the
 interval still holds. A depth that does not hold is doubled until it does. What a FIFO reaches is not yet what it needs: a unit that
-is ahead may as well wait. So the large ones are then made smaller, largest first, as long as the interval holds.
+is ahead may as well wait. So those of skips, whose levels tell least, and the large ones are then made smaller, largest first, as long as
+the interval holds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from hw.netlist import Netlist
 from hw.stage_probe import StageProbe
 
-__all__ = ["Probe", "Sizing", "SizingError", "StageMeasurement", "measure"]
+__all__ = ["SMALLEST", "Probe", "Sizing", "SizingError", "StageMeasurement", "holds", "measure"]
 
 UNBOUNDED = 1 << 20
 """A capacity, in beats, that no stage fills."""
@@ -40,11 +41,15 @@ DOUBLINGS = 8
 BUDGET = 20_000_000
 """Cycles to spend on making FIFOs smaller: the largest ones come first, so networks of long frames stop with small gains left."""
 
-LARGE = 1024
-"""Bits from which a FIFO is worth trying to make smaller."""
+LARGE, FEW = 1024, 2_000_000
+"""Bits from which a FIFO is worth trying to make smaller, and cycles that may have been spent when the turn comes to smaller ones of
+skips."""
 
 IDLE = 1 << 30
 """A source's interval that leaves its stage alone."""
+
+COARSE, CLOSE = 4, 16
+"""A FIFO is made smaller until it is within such a part, of large ones and of those of skips, of a depth that does not hold."""
 
 SLACK = 0.002
 """Relative loss of throughput that counts as none."""
@@ -158,8 +163,12 @@ class _Runs:
             return False
 
 
-def measure(netlist: Netlist, harness: StageProbe, probe: Probe, progress: Callable[[str], None] = lambda text: None) -> Sizing:
-    """Measure all stages of ``netlist`` with ``probe``, a running simulation of ``harness``. Raises :class:`SizingError`."""
+def measure(
+    netlist: Netlist, harness: StageProbe, probe: Probe, progress: Callable[[str], None] = lambda text: None, skips: Collection[str] = ()
+) -> Sizing:
+    """Measure all stages of ``netlist`` with ``probe``, a running simulation of ``harness``; ``skips`` are the streams between forks and
+    where their paths join again, by name, whose FIFOs become as small as keeps the rate, to within a sixteenth. Raises
+    :class:`SizingError`."""
     runs = _Runs(netlist, harness, probe)
     unpaced = dict.fromkeys(runs.stages, 0)
     deep = dict.fromkeys(runs.bits, UNBOUNDED)
@@ -173,9 +182,15 @@ def measure(netlist: Netlist, harness: StageProbe, probe: Probe, progress: Calla
     most = {stage: interval * (1 + SLACK) + 1 for stage, interval in intervals.items()}
     depths = _confirm(runs, {name: max(SMALLEST, level + MARGIN) for name, level in reached.items()}, most)
     progress("whether smaller ones do")
-    depths = _shrink(runs, depths, most)
+    depths = _shrink(runs, depths, most, skips)
     measured = [StageMeasurement(intervals[stage], latency) for stage, latency in zip(runs.stages, latencies, strict=True)]
     return Sizing(tuple(measured), depths, reached)
+
+
+def holds(netlist: Netlist, harness: StageProbe, probe: Probe, stage: int, depths: Mapping[str, int], interval: int) -> bool:
+    """Whether ``stage`` by itself keeps within ``interval`` cycles a frame, as :func:`measure` takes it, with FIFOs of ``depths`` (beats,
+    by stream)."""
+    return _Runs(netlist, harness, probe).holds(stage, dict(depths), interval * (1 + SLACK) + 1)
 
 
 def _confirm(runs: _Runs, depths: dict[str, int], most: dict[int, float]) -> dict[str, int]:
@@ -190,21 +205,23 @@ def _confirm(runs: _Runs, depths: dict[str, int], most: dict[int, float]) -> dic
                       f"but at most {most[stage]:.0f} with unbounded ones")
 
 
-def _shrink(runs: _Runs, depths: dict[str, int], most: dict[int, float]) -> dict[str, int]:
-    """Large FIFOs as small as still holds, to within a quarter, the largest first, as far as the budget goes."""
+def _shrink(runs: _Runs, depths: dict[str, int], most: dict[int, float], skips: Collection[str]) -> dict[str, int]:
+    """Large FIFOs as small as still holds, to within a quarter, the largest first, as far as the budget goes; those of ``skips``, small
+    ones too where frames are short, to within a sixteenth."""
     depths = dict(depths)
-    last = runs.cycles + BUDGET
+    few, last = runs.cycles + FEW, runs.cycles + BUDGET
     for name in sorted(depths, key=lambda item: -depths[item] * runs.bits[item]):
         stage, high = runs.stage_of[name], depths[name]
         if runs.cycles >= last:
             break
-        if high * runs.bits[name] < LARGE or high <= SMALLEST:
+        small = high * runs.bits[name] < LARGE
+        if (small and (name not in skips or runs.cycles >= few)) or high <= SMALLEST:
             continue
         if runs.holds(stage, {**depths, name: SMALLEST}, most[stage]):
             depths[name] = SMALLEST
             continue
         low = SMALLEST
-        while high - low > max(1, low // 4):
+        while high - low > max(1, low // (CLOSE if name in skips else COARSE)):
             middle = (low + high) // 2
             if runs.holds(stage, {**depths, name: middle}, most[stage]):
                 high = middle

@@ -15,6 +15,7 @@ import numpy as np
 
 from build_flows.planning.constants import Constants
 from build_flows.planning.exchangeable import any_heads
+from build_flows.planning.golden_checks import image_shape, refuse_scales, refuse_unread
 from build_flows.planning.network import IMAGE, PASSING, Layer, Network, NetworkError, Pair, Shape, each_layer, ended_by, fused
 
 __all__ = ["from_meta", "read_network"]
@@ -55,11 +56,9 @@ def from_meta(meta: Any, shapes: Shapes) -> Network:
     if not isinstance(meta, Mapping) or meta.get("version") not in VERSIONS:
         found = meta.get("version") if isinstance(meta, Mapping) else meta
         raise NetworkError(f"golden.npz version must be one of {', '.join(map(str, VERSIONS))}, not {found!r}")
-    entry = _Fields(_field(meta, "input", Mapping, "meta"), "input")
-    image = _State(
-        Shape(entry.integer("height", 1), entry.integer("width", 1), entry.integer("channels", 1)),
-        entry.integer("bits", 1, 8), entry.boolean("signed"),
-    )
+    entry, plain = _Fields(_field(meta, "input", Mapping, "meta"), "input"), meta["version"] == 1
+    shape = [entry.integer(key, 1) for key in ("height", "width", "channels")] if plain else image_shape(entry.raw)
+    image = _State(Shape(*shape), entry.integer("bits", 1, 8), entry.boolean("signed"))
     classes = _Fields(meta, "meta").integer("classes", 2, 1000)
     stages, heads = _field(meta, "stages", list, "meta"), _field(meta, "heads", list, "meta")
     if not stages or len(stages) != len(heads):
@@ -69,7 +68,7 @@ def from_meta(meta: Any, shapes: Shapes) -> Network:
         raise NetworkError(f"gates must be as many as heads, {len(heads)}, not {len(learned)}")
     names: set[str] = set()
     chains: dict[str, list[tuple[Layer, ...]]] = {"stages": [], "heads": [], "gates": []}
-    available, plain = {IMAGE: image}, meta["version"] == 1
+    available = {IMAGE: image}
     cuts: list[tuple[str, ...]] = []
     for index, (stage, head, gate) in enumerate(zip(stages, heads, learned, strict=True)):
         known = dict(available)
@@ -85,11 +84,15 @@ def from_meta(meta: Any, shapes: Shapes) -> Network:
         cuts.append(() if last else _cut(stage, known, f"stages[{index}]", ended_by(chains["stages"], index)))
         available = {name: known[name] for name in cuts[-1]}
     usual = all(cut == ended_by(chains["stages"], index) for index, cut in enumerate(cuts[:-1]))
-    return Network(
+    found = Network(
         name=str(meta.get("name", "")), classes=classes, source=image.shape, in_bits=image.bits, in_signed=image.signed,
         stages=tuple(chains["stages"]), heads=tuple(chains["heads"]), gates=tuple(chains["gates"]) if any(chains["gates"]) else (),
         cuts=() if usual else tuple(cuts),
     )
+    if not plain:
+        refuse_unread(found)
+        refuse_scales(found, meta)
+    return found
 
 
 def _cut(raw: Any, known: Mapping[str, Any], where: str, usual: tuple[str, ...]) -> tuple[str, ...]:

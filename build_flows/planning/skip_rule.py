@@ -2,8 +2,10 @@
 
 With L_p(n) the beats of a fork that path p must take before its n-th beat reaches the join, the FIFO behind the fork on a short path holds
 at least max over n of (L_long(n) - L_short(n)) + 1 beats. Of each unit what it must take before its m-th beat comes follows from its layer
-alone; paths are followed unit by unit, so of joins in joins the inner one's need is the larger of its inputs'. The depth that keeps
-the rate comes from simulation (:mod:`build_flows.planning.fifo_sizing`), and the larger is built.
+alone; paths are followed unit by unit, so of joins in joins the inner one's need is the larger of its inputs'. FIFOs further down the short
+path hold beats too: with d of them behind a unit, L_short(n + d - 1) of the fork's are taken when the join waits for the n-th of the other
+path. That counts up to the first fork within, whose other branch may be full. The depth that keeps the rate comes from simulation
+(:mod:`build_flows.planning.fifo_sizing`), and the larger is built.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +18,7 @@ from build_flows.planning.network import Layer
 from hw.netlist import Layer as Hardware
 from hw.netlist import Netlist, Stream
 
-__all__ = ["SkipDepth", "beats_needed", "skip_depths"]
+__all__ = ["SkipDepth", "beats_needed", "skip_depths", "skip_streams"]
 
 Beats = npt.NDArray[np.int64]
 
@@ -102,20 +104,33 @@ def _windows(unit: Hardware, layers: Sequence[Layer], *, padded: bool) -> Beats:
     return found
 
 
-def skip_depths(netlist: Netlist, layers: Mapping[str, Sequence[Layer]]) -> dict[str, SkipDepth]:
+def skip_depths(
+    netlist: Netlist, layers: Mapping[str, Sequence[Layer]], depths: Mapping[str, int] | None = None
+) -> dict[str, SkipDepth]:
     """By stream, what the rule asks of the FIFOs behind forks whose paths join again inside a stage or head. ``layers`` are, by the name of
-    a unit, those that it computes."""
-    return _Rule(netlist, layers).found()
+    a unit, those that it computes; ``depths``, by stream, the beats that FIFOs hold at least (None: nothing is known of them)."""
+    return _Rule(netlist, layers, depths or {}).found()
+
+
+def skip_streams(netlist: Netlist) -> frozenset[str]:
+    """The streams, by name, from a fork to where its paths join again inside a stage or head."""
+    rule = _Rule(netlist, {}, {})
+    for fork in rule.forks:
+        rule.of(fork)
+    return frozenset(rule.between)
 
 
 class _Rule:
-    def __init__(self, netlist: Netlist, layers: Mapping[str, Sequence[Layer]]) -> None:
+    def __init__(self, netlist: Netlist, layers: Mapping[str, Sequence[Layer]], depths: Mapping[str, int]) -> None:
+        self.depths = depths
+        self.between: set[str] = set()
         self.units = {layer.name: layer for layer in netlist.layers}
         inner = [item for item in netlist.streams if item.src[0] in self.units and item.dst[0] in self.units]
         self.into: dict[str, list[Stream]] = {}
         for item in inner:
             self.into.setdefault(item.dst[0], []).append(item)
         self.behind = {name: [item for item in inner if item.src[0] == name] for name in self.units}
+        self.forks = [name for name, unit in self.units.items() if unit.op == "StreamFork_rtl"]
         self.needs: dict[str, Beats] = {}
         self.by_frame: set[str] = set()
         for name, unit in self.units.items():
@@ -126,7 +141,7 @@ class _Rule:
 
     def found(self) -> dict[str, SkipDepth]:
         depths: dict[str, SkipDepth] = {}
-        for fork in (name for name, unit in self.units.items() if unit.op == "StreamFork_rtl"):
+        for fork in self.forks:
             for stream, depth in self.of(fork):
                 if stream not in depths or depths[stream].depth < depth.depth:
                     depths[stream] = depth
@@ -137,8 +152,11 @@ class _Rule:
         taken: dict[str, Beats] = {}            # by stream, the fork's beats that each of its beats needs
         ways: dict[str, frozenset[str]] = {}    # by stream, those behind the fork that lead to it
         passed: dict[str, frozenset[str]] = {}  # by stream, the units on the way
+        trails: dict[str, frozenset[str]] = {}  # by stream, those on the way to it, and itself
+        room: dict[str, Beats] = {}             # as taken, with full FIFOs between the fork's and it, and in it
         for item in self.behind[fork]:
             taken[item.name], ways[item.name], passed[item.name] = self.needs[fork], frozenset([item.name]), frozenset()
+            trails[item.name], room[item.name] = frozenset([item.name]), taken[item.name]
         depths = []
         for name in self._order(fork):
             given = [item.name for item in self.into[name] if item.name in taken]
@@ -148,14 +166,22 @@ class _Rule:
                     # Where paths have a way in common, the fork at its end has to see to them.
                     others = [other for other in given if not ways[other] & ways[end]]
                     if others:
-                        late = int((np.maximum.reduce([taken[other] for other in others]) - taken[end]).max())
+                        self.between |= trails[end].union(*(trails[other] for other in others))
+                        late = int((np.maximum.reduce([taken[other] for other in others]) - room[end]).max())
                         units = frozenset[str]().union(*(passed[other] for other in (end, *others))) & self.by_frame
                         depths += [(way, SkipDepth(late + 1, tuple(sorted(units)))) for way in sorted(ways[end]) if late > 0]
             for item in self.behind[name]:
                 needed = self.needs[name]
                 taken[item.name] = np.where(needed > 0, most[needed - 1], 0)
+                trails[item.name] = frozenset([item.name]).union(*(trails[other] for other in given))
                 ways[item.name] = frozenset[str]().union(*(ways[other] for other in given))
                 passed[item.name] = frozenset[str]({name}).union(*(passed[other] for other in given))
+                room[item.name] = taken[item.name]
+                if not passed[item.name].intersection(self.forks):
+                    held = np.minimum.reduce([room[other] for other in given])
+                    full = np.where(needed > 0, held[needed - 1], 0)
+                    places = np.arange(len(full)) + max(0, self.depths.get(item.name, 1) - 1)
+                    room[item.name] = full[np.minimum(places, len(full) - 1)]
         return depths
 
     def _order(self, fork: str) -> list[str]:

@@ -105,7 +105,8 @@ class ModelSection(Section):
         default=None,
         description="Topology: digits (8x8x1) and har (windows of sensor samples, 128x1x9, with 1-D convolutions) have three exits, "
         "b_lenet and triple_wins (28x28x1) and b_alexnet (32x32x3) two; resnet8 (32x32x3, residual blocks), "
-        "mobilenet_tiny (32x32x3, depthwise separable blocks), cnv (32x32x3) and tfc (28x28x1, linear layers alone) three. "
+        "mobilenet_tiny (32x32x3, depthwise separable blocks), cnv (32x32x3), msdnet_tiny (32x32x3, two scales, dense) and tfc (28x28x1, "
+        "linear layers alone) three. "
         "Images of other sizes and channels are taken as long as every layer fits. Unset: a network of your own, "
         "factory or qonnx, or import.factory.",
     )

@@ -86,6 +86,15 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "calibrate": {"accuracy_loss": 1.0},
         "target": {"cycles_per_sample": "auto", "hard_share": [0.5, 0.5]},
     },
+    "msdnet_tiny": {
+        "project": {"name": "msdnet_tiny"},
+        "data": {"name": "cifar10", "path": "cifar-10-batches-bin"},
+        "model": {"preset": "msdnet_tiny"},
+        "train": {"epochs": 60, "shift": 2, "flip": True},
+        "exits": [{"policy": "softmax"}, {"policy": "softmax"}, {"policy": "always"}],
+        "calibrate": {"accuracy_loss": 1.0},
+        "target": {"cycles_per_sample": "auto", "hard_share": [0.5, 0.5]},
+    },
     "tfc": {
         "project": {"name": "tfc_fashion"},
         "data": {"name": "fashion-mnist"},

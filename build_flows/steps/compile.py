@@ -31,7 +31,7 @@ from build_flows.planning.layer_costs import HANDOVER
 from build_flows.planning.network import Layer
 from build_flows.planning.pace import planned_reach
 from build_flows.planning.read_network import read_network
-from build_flows.planning.skip_rule import SkipDepth, skip_depths
+from build_flows.planning.skip_rule import SkipDepth, skip_depths, skip_streams
 from build_flows.project.sections import BuildSection, TargetSection
 from build_flows.steps.engine import Step, Work
 from build_flows.steps.overrun import overrun_told
@@ -141,7 +141,7 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
     if chosen.hard_share is not None and overrun is not None:
         ui.info(overrun)
     in_flight = _in_flight(chosen, sizing, gates, ui)
-    rule = skip_depths(draft, _computed(graph, plan))
+    rule = skip_depths(draft, _computed(graph, plan), sizing.depths)
     depths = {name: max(depth, rule[name].depth if name in rule else 0) for name, depth in sizing.depths.items()}
     netlist = dataclasses.replace(
         draft, max_in_flight=in_flight, result=_word(chosen, draft.classes, in_flight),
@@ -259,7 +259,7 @@ def _measure(draft: Netlist, graph: CompiledGraph, rtl: Path, work: Path, cache:
     with building(ui, "the stages' model") as tell:
         model = build_probe(sources, (), ("*",), cache, tell)
     with VerilatedProbe(model, rtl) as probe:
-        return measure(draft, harness, probe, lambda phase: ui.info(f"simulating the stages alone: {phase}"))
+        return measure(draft, harness, probe, lambda phase: ui.info(f"simulating the stages alone: {phase}"), skip_streams(draft))
 
 
 def _write_verilog(rtl: Path, file: Path, unit: Elaboratable, name: str) -> None:

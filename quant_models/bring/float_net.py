@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from quant_models.datasets.load import Dataset
 from quant_models.files import atomic
 from quant_models.networks.checkpoint import load_checkpoint
-from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import Activation, Add, Conv, GlobalPool, MaxPool, NetSpec, Requantise, Unit
+from quant_models.networks.net import BesideOthers, Follower, MultiExitNet
+from quant_models.networks.spec import Activation, Add, Concat, Conv, GlobalPool, MaxPool, NetSpec, Requantise, Unit
 from quant_models.training.schemes import Scheme
 from quant_models.training.train import Progress, TrainSettings, train
 
@@ -36,8 +36,8 @@ class FloatNet(MultiExitNet):
     def _entry(self) -> nn.Module:
         return nn.Identity()
 
-    def _layer(self, unit: Unit) -> nn.Module:
-        return self._make(unit)
+    def _layer(self, unit: Unit, owner: nn.Module | None) -> nn.Module:
+        return self._make(unit, owner)
 
     def clamp(self) -> None:
         """Nothing: a float network has no thresholds that a negative gamma would turn round."""
@@ -71,8 +71,10 @@ def _act(act: Activation) -> nn.Module:
     return nn.Identity() if act.signed else nn.ReLU()
 
 
-def _layer(unit: Unit, norm: bool) -> nn.Module:
+def _layer(unit: Unit, owner: nn.Module | None, norm: bool) -> nn.Module:
     layer, (height, width, channels) = unit.layer, unit.in_shape
+    if isinstance(layer, Concat):
+        return BesideOthers()
     if isinstance(layer, MaxPool):
         return nn.MaxPool2d(layer.kernel, layer.stride)
     if isinstance(layer, GlobalPool):
@@ -83,7 +85,8 @@ def _layer(unit: Unit, norm: bool) -> nn.Module:
         return nn.Identity()
     if isinstance(layer, Conv):
         conv = nn.Conv2d(channels, layer.out, layer.kernel, stride=layer.stride, padding=layer.pad, groups=layer.groups)
-        return _Affine(conv, nn.BatchNorm2d(layer.out) if norm else nn.Identity(), _act(layer.act))
+        normed = nn.BatchNorm2d(layer.out) if norm else nn.Identity()
+        return _Affine(conv, normed, _act(layer.act)) if owner is None else Follower(conv, normed, owner)
     linear = nn.Linear(height * width * channels, layer.out)
     if layer.act is None:
         return nn.Sequential(nn.Flatten(), linear)

@@ -18,7 +18,7 @@ from quant_models.bring.weights_file import WeightsFile
 from quant_models.errors import QuantModelError
 from quant_models.integers.view import frozen
 from quant_models.networks.net import MIN_GAMMA, MultiExitNet
-from quant_models.networks.spec import INPUT_BITS, Activation, Add, Conv, Linear, MaxPool, NetSpec, Unit, trace
+from quant_models.networks.spec import INPUT_BITS, Activation, Add, Concat, Conv, Linear, MaxPool, NetSpec, Unit, trace
 from quant_models.training.evaluate import evaluate
 
 __all__ = ["Imported", "Seen", "import_network", "seen_pixels", "seen_values"]
@@ -272,13 +272,14 @@ def _scaling(act: Any) -> Any:
 
 
 def _acts(model: MultiExitNet) -> dict[str, tuple[Activation, Any]]:
-    """Every activation and its module, by the layer; that before a sum, which body and shortcut share, by the sum's name and ``same``."""
+    """Every activation and its module, by the layer that has it, whatever others have it too; that before a sum, which body and shortcut
+    share, by the sum's name and ``same``."""
     found: dict[str, tuple[Activation, Any]] = {}
     for name, (unit, module) in _modules(model).items():
         layer = unit.layer
         if isinstance(layer, Add):
             found[f"{name}.same"] = layer.shared, module.same
-        if not unit.shared and not isinstance(layer, MaxPool) and layer.act is not None:
+        if not unit.shared and not unit.follows and not isinstance(layer, MaxPool | Concat) and layer.act is not None:
             found[name] = layer.act, module[1] if isinstance(module, nn.Sequential) else module.act
     return found
 

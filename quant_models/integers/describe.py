@@ -5,7 +5,9 @@ from typing import Any
 
 from quant_models.networks.spec import (
     INPUT_BITS,
+    INPUT_SCALE,
     Add,
+    Concat,
     Conv,
     GlobalPool,
     Linear,
@@ -15,6 +17,7 @@ from quant_models.networks.spec import (
     Size,
     Unit,
     both,
+    cuts,
     trace,
 )
 
@@ -24,15 +27,22 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 def describe(spec: NetSpec) -> tuple[dict[str, Any], Shapes]:
-    """``meta`` of ``golden.npz`` but for the heads' ``scale``, and the shapes of the arrays that it names, by key."""
+    """``meta`` of ``golden.npz`` but for the ``scale`` of layers, and the shapes of the arrays that it names, by key."""
     blocks: dict[str, list[dict[str, Any]]] = {key: [{"layers": []} for _ in range(spec.exits)] for key in ("stage", "head", "gate")}
     shapes: Shapes = {}
     # Only where paths fork the description says what each layer reads.
-    version = 2 if any(isinstance(unit.layer, Add) for _, _, unit in trace(spec)) else 1
+    version = 2 if any(isinstance(unit.layer, Add | Concat) for _, _, unit in trace(spec)) else 1
     for where, index, unit in trace(spec):
         record = _layer(unit, shapes)
         blocks[where][index]["layers"].append({**record, "inputs": list(unit.inputs)} if version > 1 else record)
-    image = {"height": spec.height, "width": spec.width, "channels": spec.channels, "bits": INPUT_BITS, "signed": False}
+    for stage, cut in zip(blocks["stage"], cuts(spec), strict=True):
+        if len(cut) > 1:
+            stage["cut"] = list(cut)
+    image: dict[str, Any] = {"bits": INPUT_BITS, "signed": False}
+    if version > 1:
+        image |= {"shape": [spec.height, spec.width, spec.channels], "encoding": "integer", "scale": INPUT_SCALE, "offset": 0.0}
+    else:
+        image |= {"height": spec.height, "width": spec.width, "channels": spec.channels}
     meta = {"version": version, "name": spec.name, "classes": spec.classes, "input": image}
     meta |= {"stages": blocks["stage"], "heads": blocks["head"]}
     if spec.gates:
@@ -52,6 +62,8 @@ def _layer(unit: Unit, shapes: Shapes) -> dict[str, Any]:
         return {**record, "kind": "maxpool", "kernel": _size(layer.kernel), "stride": _size(layer.stride)}
     if isinstance(layer, GlobalPool):
         record |= {"kind": "global_sum"}
+    elif isinstance(layer, Concat):
+        return {**record, "kind": "concat"}
     elif isinstance(layer, Add | Requantise):
         record |= {"kind": "add" if isinstance(layer, Add) else "threshold"}
     else:

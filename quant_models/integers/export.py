@@ -21,8 +21,9 @@ from quant_models.networks.spec import Conv
 __all__ = ["export_golden", "export_qonnx", "golden", "integer_logits"]
 
 
-def _fill(layer: IntegerLayer, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """The arrays that ``record`` names, and the scale of a head's last layer in it."""
+def _fill(layer: IntegerLayer, record: dict[str, Any], arrays: dict[str, np.ndarray], scaled: bool) -> None:
+    """The arrays that ``record`` names, and in it the scale of a head's last layer, and, where layers are ``scaled``, that of what it
+    gives."""
     if "weight" in record:
         assert layer.weight is not None
         weight = layer.weight.numpy().astype(np.int8)
@@ -40,6 +41,8 @@ def _fill(layer: IntegerLayer, record: dict[str, Any], arrays: dict[str, np.ndar
         record["scale"] = float(layer.scale)
     if "thresholds" in record:
         arrays[record["thresholds"]] = thresholds(layer)
+        if scaled:
+            record["scale"] = float(layer.act(torch.zeros(1, 1)).scale)
 
 
 def golden(model: MultiExitNet) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -50,7 +53,7 @@ def golden(model: MultiExitNet) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     arrays: dict[str, np.ndarray] = {}
     with frozen(model):
         for layer in integer_layers(model):
-            _fill(layer, records[layer.unit.name], arrays)
+            _fill(layer, records[layer.unit.name], arrays, scaled=meta["version"] > 1)
     return meta, arrays
 
 

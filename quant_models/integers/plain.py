@@ -6,12 +6,9 @@ import torch
 from torch import Tensor
 
 from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import Conv, LayerSpec, Linear, NetSpec, Residual, trace
+from quant_models.networks.spec import Conv, LayerSpec, Linear, NetSpec, trace, with_inner
 
 __all__ = ["plain", "spread"]
-
-Layers = tuple[LayerSpec, ...]
-
 
 def plain(model: MultiExitNet) -> MultiExitNet:
     """``model`` with each convolution in groups as one of all channels, with zeros between the groups, and weights of 1 bit as those of 2
@@ -20,21 +17,18 @@ def plain(model: MultiExitNet) -> MultiExitNet:
     Weights have the scales that they had, for zeros are within every range: its integers and logits are those of ``model``.
     """
     spec = model.spec
-    stages, heads, gates = (tuple(map(_whole, part)) for part in (spec.stages, spec.heads, spec.gates))
+    stages, heads, gates = (tuple(tuple(map(_whole, layers)) for layers in part) for part in (spec.stages, spec.heads, spec.gates))
     whole = replace(spec, stages=stages, heads=heads, gates=gates)
     return model if whole == spec else _filled(model, whole)
 
 
-def _whole(layers: Layers) -> Layers:
-    found: list[LayerSpec] = []
-    for layer in layers:
-        if isinstance(layer, Residual):
-            body, shortcut = (_whole(path) for path in (layer.body, layer.shortcut))
-            layer = replace(layer, body=body, shortcut=shortcut)  # type: ignore[arg-type]
-        if isinstance(layer, Conv):
-            layer = replace(layer, groups=1)
-        found.append(replace(layer, weight_bits=max(2, layer.weight_bits)) if isinstance(layer, Conv | Linear) else layer)
-    return tuple(found)
+def _whole(layer: LayerSpec) -> LayerSpec:
+    if isinstance(layer, Conv):
+        layer = replace(layer, groups=1)
+    if isinstance(layer, Conv | Linear):
+        return replace(layer, weight_bits=max(2, layer.weight_bits))
+    whole: LayerSpec = with_inner(layer, _whole)
+    return whole
 
 
 def _filled(model: MultiExitNet, whole: NetSpec) -> MultiExitNet:

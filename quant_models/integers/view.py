@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from quant_models.errors import QuantModelError
 from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import IMAGE, Add, Conv, GlobalPool, Linear, MaxPool, Requantise, Unit, trace
+from quant_models.networks.spec import IMAGE, Add, Concat, Conv, GlobalPool, Linear, MaxPool, Requantise, Unit, trace
 
 __all__ = ["IntegerLayer", "frozen", "integer_layers", "integer_logits", "integer_outputs", "logit_scales", "thresholds"]
 
@@ -38,7 +38,7 @@ class IntegerLayer:
     """One layer in integers.
 
     ``weight`` is int64, ``[out, in, height, width]`` or ``[out, in]`` as PyTorch has them (None: no weights). ``scale`` is one
-    accumulator unit, a float32 tensor that broadcasts over ``[channels]`` (None: max-pool). ``bias`` is int64 ``[classes]``
+    accumulator unit, a float32 tensor that broadcasts over ``[channels]`` (None: max-pool, concatenation). ``bias`` is int64 ``[classes]``
     (``[1]`` of a gate head), for the last layer of a head only. ``offset``, ``norm`` and ``act`` are the float bias and Brevitas' modules
     that turn ``acc * scale`` into the next integers.
     """
@@ -54,9 +54,11 @@ class IntegerLayer:
     act: Any = None
 
     def accumulate(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Integer accumulators (int64) of integer inputs ``[n, channels, height, width]`` (or ``[n, size]``), int64, of a sum one for each
-        of its inputs; max-pool gives its outputs."""
+        """Integer accumulators (int64) of integer inputs ``[n, channels, height, width]`` (or ``[n, size]``), int64, of a sum or
+        concatenation one for each of its inputs; max-pools and concatenations give their outputs."""
         layer = self.unit.layer
+        if isinstance(layer, Concat):
+            return torch.cat((x, *others), dim=1)
         if isinstance(layer, Add | Requantise):
             return sum(others, x)
         real = x.to(self._exact(x))
@@ -111,7 +113,7 @@ def _steps(model: MultiExitNet) -> Iterator[IntegerLayer]:
         layer = unit.layer
         act = model.block(where, k)[unit.shared].same if unit.shared else getattr(module, "act", None)
         common: dict[str, Any] = {"where": where, "index": k, "unit": unit}
-        if isinstance(layer, MaxPool):
+        if isinstance(layer, MaxPool | Concat):
             yield IntegerLayer(**common)
         elif isinstance(layer, Linear) and layer.act is None:
             weight = module.quant_weight()

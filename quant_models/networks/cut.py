@@ -8,11 +8,25 @@ from pathlib import Path
 from quant_models.errors import QuantModelError
 from quant_models.networks.checkpoint import Checkpoint, load_checkpoint
 from quant_models.networks.layouts import Layers, backbone, blocks
-from quant_models.networks.spec import Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Residual, Unit, trace
+from quant_models.networks.spec import (
+    Conv,
+    DenseScales,
+    GlobalPool,
+    LayerSpec,
+    Linear,
+    MaxPool,
+    NetSpec,
+    Residual,
+    Scales,
+    described,
+    inner,
+    with_inner,
+)
 
 __all__ = ["cut"]
 
-KINDS = {Conv: "convolution", MaxPool: "max-pool", GlobalPool: "global pool", Linear: "linear", Residual: "residual block"}
+KINDS = {Conv: "convolution", MaxPool: "max-pool", GlobalPool: "global pool", Linear: "linear", Residual: "residual block",
+         Scales: "scales", DenseScales: "dense layer of scales"}
 
 
 def cut(path: Path, spec: NetSpec, exits: Sequence[int] | None = None, *, other_bits: bool = False) -> Checkpoint:
@@ -33,19 +47,17 @@ def cut(path: Path, spec: NetSpec, exits: Sequence[int] | None = None, *, other_
         if index in spec.gated:
             names |= dict(zip(_units(spec, "gate", index), _units(found.spec, "gate", other), strict=True))
     model = {key: value for key, value in found.model.items() if not key.startswith(("stages.", "heads.", "gates."))}
-    for new, old in names.items():
+    # Fewer exits may do without some of the finer maps.
+    for new, old in ((new, old) for new, old in names.items() if new is not None and old is not None):
         model |= {f"{new}.{key.removeprefix(f'{old}.')}": value for key, value in found.model.items() if key.startswith(f"{old}.")}
     progress = {"cut": {"digest": found.spec.digest(), "exits": chosen}, "run": found.progress.get("run")}
     return Checkpoint(spec=spec, model=model, progress=progress)
 
 
-def _units(spec: NetSpec, part: str, index: int | None = None) -> list[str]:
-    """Where a model's state holds the layers of all stages, or of head ``index``, in order of computation."""
-
-    def key(k: int, unit: Unit) -> str:
-        return f"{part}s.{k}.{unit.name}"
-
-    return [key(k, unit) for where, k, unit in trace(spec) if where == part and index in (None, k)]
+def _units(spec: NetSpec, part: str, index: int | None = None) -> list[str | None]:
+    """Where a model's state holds the layers of all stages, or of head ``index``, as they are described; None for one that is nowhere."""
+    return [None if item.at is None else f"{part}s.{item.at}.{item.unit.name}"
+            for item in described(spec) if item.where == part and index in (None, item.index)]
 
 
 def _same_backbone(path: Path, found: NetSpec, spec: NetSpec, other_bits: bool) -> None:
@@ -68,16 +80,15 @@ def _without_bits(layer: object) -> object:
     if isinstance(layer, Conv | Linear):
         act = None if layer.act is None else replace(layer.act, bits=2)
         return replace(layer, weight_bits=2, act=act)  # type: ignore[arg-type]
-    if isinstance(layer, Residual):
-        body, shortcut = (tuple(map(_without_bits, path)) for path in (layer.body, layer.shortcut))
-        return replace(layer, body=body, shortcut=shortcut, act=replace(layer.act, bits=2))  # type: ignore[arg-type]
-    return replace(layer, act=replace(layer.act, bits=2)) if isinstance(layer, GlobalPool) else layer
+    if isinstance(layer, Residual | Scales | DenseScales):
+        layer = with_inner(layer, _without_bits)
+    return replace(layer, act=replace(layer.act, bits=2)) if isinstance(layer, GlobalPool | Residual) else layer
 
 
 def _bits(layer: object) -> str:
-    if isinstance(layer, Residual):
-        inner = "; ".join(map(_bits, (*layer.body, *layer.shortcut)))
-        return f"a residual block of {inner}, act_bits={layer.act.bits} of the sum"
+    if isinstance(layer, Residual | Scales | DenseScales):
+        told = "; ".join(_bits(item) for layers in inner(layer).values() for item in layers)
+        return f"a {KINDS[type(layer)]} of {told}{f', act_bits={layer.act.bits} of the sum' if isinstance(layer, Residual) else ''}"
     act = getattr(layer, "act", None)
     return f"weight_bits={getattr(layer, 'weight_bits', None)}, act_bits={act.bits if act is not None else None}"
 
@@ -113,7 +124,7 @@ def _place(spec: NetSpec, depth: int) -> str:
 
 def _told(layers: Layers) -> str:
     def size(layer: LayerSpec) -> str:
-        layer = layer.body[-1] if isinstance(layer, Residual) else layer
+        layer = next(iter(inner(layer).values()), (layer,))[-1]
         return f" {layer.out}" if isinstance(layer, Conv | Linear) else ""
 
     return ", ".join(f"{KINDS[type(layer)]}{size(layer)}" for layer in layers)

@@ -1,10 +1,12 @@
 """The layers that a network's description is made of, as plain frozen data; :mod:`quant_models.networks.spec` puts them together."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 __all__ = [
-    "Activation", "Add", "Conv", "GlobalPool", "LayerSpec", "Linear", "MaxPool", "Requantise", "Residual", "Size", "UnitLayer", "both",
+    "Activation", "Add", "Concat", "Conv", "DenseScales", "GlobalPool", "LayerSpec", "Linear", "MaxPool", "Requantise", "Residual",
+    "Scales", "Size", "UnitLayer", "both", "inner", "with_inner",
 ]
 
 Size = int | tuple[int, int]
@@ -105,6 +107,27 @@ class Residual:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scales:
+    """The first layer of a multi-scale network (MSDNet, Huang 2018): of one feature map as many as there are ``convs``, one for each scale,
+    the finest first. The first convolution reads the map, every other one what the one before it gives, which it makes coarser."""
+
+    convs: tuple[Conv, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseScales:
+    """A later layer of a multi-scale network with dense connections (MSDNet, Huang 2018): the map of each scale gets as further channels
+    what ``same`` of the scale makes of it and, at all scales but the finest, what ``down`` makes of the map one scale finer.
+
+    ``same`` has a convolution for each scale, the finest first, ``down`` one less. Channels side by side are integers of one scale: all
+    convolutions of a scale go through the quantiser that the :class:`Scales` before them has there, and have its bits.
+    """
+
+    same: tuple[Conv, ...]
+    down: tuple[Conv, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Requantise:
     """A unit of a :class:`Residual`: its input in the integers of the quantiser shared with the body."""
 
@@ -119,8 +142,27 @@ class Add:
     act: Activation
 
 
-LayerSpec = Conv | MaxPool | GlobalPool | Linear | Residual
+@dataclass(frozen=True, kw_only=True)
+class Concat:
+    """A unit of a :class:`DenseScales`: the channels of its inputs side by side, the first input's first."""
+
+
+LayerSpec = Conv | MaxPool | GlobalPool | Linear | Residual | Scales | DenseScales
 """What stages and heads are described by."""
 
-UnitLayer = Conv | MaxPool | GlobalPool | Linear | Requantise | Add
-"""What a network computes: residual blocks are the layers and sums that they are of."""
+UnitLayer = Conv | MaxPool | GlobalPool | Linear | Requantise | Add | Concat
+"""What a network computes: layers of layers are those, and the sums and concatenations, that they are of."""
+
+_INNER: dict[type[LayerSpec], tuple[str, ...]] = {Residual: ("body", "shortcut"), Scales: ("convs",), DenseScales: ("same", "down")}
+
+
+def inner(layer: LayerSpec) -> dict[str, tuple[Conv | MaxPool, ...]]:
+    """The layers that ``layer`` is made of, by the fields that hold them, in the order in which they are called in them; {} of one that is
+    a layer by itself."""
+    return {key: getattr(layer, key) for key in _INNER.get(type(layer), ())}
+
+
+def with_inner(layer: LayerSpec, change: Callable[[Any], Any]) -> Any:
+    """``layer`` with each of the layers that it is made of changed; itself where it is of none."""
+    parts = {key: tuple(map(change, layers)) for key, layers in inner(layer).items()}
+    return replace(layer, **parts) if parts else layer  # type: ignore[arg-type]

@@ -1,8 +1,8 @@
 """Where the exits of a network stand and which heads they have, chosen freely over the backbone of a preset.
 
-The backbone is all stages of the preset one after another, cut into blocks: a block begins at each convolution, residual block
-or linear layer, but not at the convolution behind a depthwise one, which is of the same block. An early exit comes after a block, the last
-one excepted; there the final head stands, which is always the preset's last.
+The backbone is all stages of the preset one after another, cut into blocks: a block begins at each convolution, residual block,
+layer of several scales or linear layer, but not at the convolution behind a depthwise one, which is of the same block. An early exit comes
+after a block, the last one excepted; there the final head stands, which is always the preset's last.
 """
 
 import dataclasses
@@ -13,7 +13,21 @@ from itertools import accumulate
 
 from quant_models.errors import QuantModelError
 from quant_models.networks.presets import Shape, preset
-from quant_models.networks.spec import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Residual, Size, trace
+from quant_models.networks.spec import (
+    Activation,
+    Conv,
+    DenseScales,
+    GlobalPool,
+    LayerSpec,
+    Linear,
+    MaxPool,
+    NetSpec,
+    Residual,
+    Scales,
+    Size,
+    inner,
+    trace,
+)
 
 __all__ = ["HEADS", "HeadForm", "Outline", "backbone", "blocks", "head_layers", "layout", "outline", "place", "places"]
 
@@ -113,13 +127,13 @@ def backbone(spec: NetSpec) -> Layers:
 
 
 def blocks(spec: NetSpec) -> tuple[Layers, ...]:
-    """The backbone of ``spec`` cut before each convolution, residual block and linear layer but the first, and but those behind a
-    convolution in groups."""
+    """The backbone of ``spec`` cut before each convolution, residual block, layer of several scales and linear layer but the first, and but
+    those behind a convolution in groups."""
     found: list[list[LayerSpec]] = []
     before: LayerSpec | None = None
     for layer in backbone(spec):
         separable = isinstance(before, Conv) and before.groups > 1 and isinstance(layer, Conv)
-        if (isinstance(layer, Conv | Residual | Linear) and not separable) or not found:
+        if (isinstance(layer, Conv | Residual | Scales | DenseScales | Linear) and not separable) or not found:
             found.append([])
         found[-1].append(layer)
         before = layer
@@ -202,11 +216,14 @@ def _head(
 
 
 def _channels(spec: NetSpec) -> list[int]:
-    """Channels of the feature map after each block."""
+    """Channels of the feature map after each block, of several scales of the coarsest."""
     found, at = [], spec.channels
     for block in blocks(spec):
         for layer in block:
-            last = layer.body[-1] if isinstance(layer, Residual) else layer
+            if isinstance(layer, DenseScales):
+                at += layer.same[-1].out + layer.down[-1].out
+                continue
+            last = next(iter(inner(layer).values()), (layer,))[-1]
             at = last.out if isinstance(last, Conv | Linear) else at
         found.append(at)
     return found

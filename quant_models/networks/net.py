@@ -1,7 +1,7 @@
 """The Brevitas module of a multi-exit network's description (:class:`quant_models.networks.spec.NetSpec`)."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -18,11 +18,28 @@ from brevitas.quant import (
 )
 from torch import Tensor, nn
 
-from quant_models.networks.spec import INPUT_BITS, Activation, Add, Conv, GlobalPool, Linear, MaxPool, NetSpec, Requantise, Unit, trace
+from quant_models.networks.spec import (
+    IMAGE,
+    INPUT_BITS,
+    INPUT_SCALE,
+    Activation,
+    Add,
+    Concat,
+    Conv,
+    GlobalPool,
+    Linear,
+    MaxPool,
+    NetSpec,
+    Requantise,
+    Unit,
+    trace,
+)
 
-__all__ = ["MIN_GAMMA", "MultiExitNet"]
+__all__ = ["MIN_GAMMA", "BesideOthers", "Features", "Follower", "MultiExitNet"]
 
-INPUT_SCALE = 2.0**-INPUT_BITS
+Features = Mapping[str, Any]
+"""What can be read behind a stage, ``[n, channels, height, width]`` each, by the name of the unit that gives it."""
+
 MIN_GAMMA = 1e-3
 """Batch norms' gammas are kept at least this large."""
 
@@ -75,6 +92,31 @@ class _Affine(nn.Module):
         return self.act(self.norm(self.linear(x)))
 
 
+class Follower(nn.Module):
+    """Convolution, batch norm, and the activation of another layer, ``owner``, which has its parameters."""
+
+    def __init__(self, linear: nn.Module, norm: nn.Module, owner: Any) -> None:
+        super().__init__()
+        self.linear, self.norm = linear, norm
+        # In a list, so that what is the owner's is not found here again: states and optimisers have it once.
+        self._owner = [owner]
+
+    @property
+    def act(self) -> Any:
+        """The activation, a module."""
+        return self._owner[0].act
+
+    def forward(self, x: Any) -> Any:
+        return self.act(self.norm(self.linear(x)))
+
+
+class BesideOthers(nn.Module):
+    """Feature maps of one scale side by side, by channels."""
+
+    def forward(self, *maps: Any) -> Any:
+        return torch.cat(maps, dim=1)
+
+
 class _Sum(nn.Module):
     """The sum of two feature maps, each through the quantiser ``same`` first, then its activation quantiser."""
 
@@ -97,8 +139,10 @@ class _Pooled(nn.Module):
         return self.act(self.pool(x.value))
 
 
-def _module(unit: Unit) -> nn.Module:
+def _module(unit: Unit, owner: nn.Module | None) -> nn.Module:
     layer = unit.layer
+    if isinstance(layer, Concat):
+        return BesideOthers()
     if isinstance(layer, MaxPool):
         return nn.MaxPool2d(layer.kernel, layer.stride)
     if isinstance(layer, GlobalPool):
@@ -112,6 +156,8 @@ def _module(unit: Unit) -> nn.Module:
     if isinstance(layer, Conv):
         conv = QuantConv2d(channels, layer.out, layer.kernel, stride=layer.stride, padding=layer.pad, bias=True,
                            groups=layer.groups, **weights)
+        if owner is not None:
+            return Follower(conv, _norm(nn.BatchNorm2d, layer.out, layer.act), owner)
         # Of a shared quantiser the sum has the module.
         act = nn.Identity() if unit.shared else _activation(layer.act, ACT_RANGE)
         return _Affine(conv, _norm(nn.BatchNorm2d, layer.out, layer.act), act)
@@ -141,46 +187,50 @@ class MultiExitNet(nn.Module):
         self._reads: dict[tuple[str, int], list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
         for where, k, unit in trace(spec):
             self._reads[where, k].append((unit.name, unit.inputs))
+        # By unit, the last exit whose stage or head reads it, and whether that is a head.
+        self._last = {name: (k, where != "stage") for where, k, unit in trace(spec) for name in unit.inputs}
+        made: dict[str, nn.Module] = {}
         # Gate heads last: the others' random numbers are then those of the network without them.
         for where, k, unit in sorted(trace(spec), key=lambda item: item[0] == "gate"):
-            self.block(where, k)[unit.name] = self._layer(unit)
+            made[unit.name] = self.block(where, k)[unit.name] = self._layer(unit, made.get(unit.follows or ""))
 
     def _entry(self) -> nn.Module:
         """What images go through first."""
         return QuantIdentity(_InputQuant, return_quant_tensor=True)
 
-    def _layer(self, unit: Unit) -> nn.Module:
-        """The module of a layer."""
-        return _module(unit)
+    def _layer(self, unit: Unit, owner: nn.Module | None) -> nn.Module:
+        """The module of a layer, with the activation of that of ``owner`` where there is one."""
+        return _module(unit, owner)
 
     def block(self, where: str, k: int) -> nn.ModuleDict:
         """The modules of ``where`` ("stage", "head" or "gate") ``k``."""
         found: nn.ModuleDict = {"stage": self.stages, "head": self.heads, "gate": self.gates}[where][k]
         return found
 
-    def features(self, x: Tensor) -> Iterator[Any]:
+    def features(self, x: Tensor) -> Iterator[Features]:
         """What each stage gives of images as :meth:`forward` takes them, first stage first, computed as it is asked for."""
-        features: Any = self.input_quant(x)
+        features: Features = {IMAGE: self.input_quant(x)}
         for k in range(self.spec.exits):
-            features = self._run("stage", k, features)
+            made = self._run("stage", k, features)
+            features = {name: value for name, value in made.items() if self._last.get(name, (-1, False)) >= (k, True)}
             yield features
 
-    def head(self, k: int, features: Any) -> Tensor:
+    def head(self, k: int, features: Features) -> Tensor:
         """Float logits ``[n, classes]`` of exit ``k`` from what stage ``k`` gives."""
-        logits: Tensor = self._run("head", k, features)
+        *_, logits = self._run("head", k, features).values()
         return logits
 
-    def gate(self, k: int, features: Any) -> Tensor:
+    def gate(self, k: int, features: Features) -> Tensor:
         """Float logits ``[n, 1]`` of the gate head of exit ``k`` from what stage ``k`` gives."""
-        logits: Tensor = self._run("gate", k, features)
+        *_, logits = self._run("gate", k, features).values()
         return logits
 
-    def _run(self, where: str, k: int, features: Any) -> Any:
-        block, made = self.block(where, k), dict[str, Any]()
-        found = features
+    def _run(self, where: str, k: int, features: Features) -> dict[str, Any]:
+        """``features``, and what each layer of a stage or head gives, in order of computation."""
+        block, made = self.block(where, k), dict(features)
         for name, inputs in self._reads[where, k]:
-            made[name] = found = block[name](*(made.get(item, features) for item in inputs))
-        return found
+            made[name] = block[name](*(made[item] for item in inputs))
+        return made
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Float logits ``[n, classes]`` per exit from float images ``[n, channels, height, width]`` in 0 to 255/256."""

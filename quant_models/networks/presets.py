@@ -8,9 +8,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.spec import Activation, Conv, GlobalPool, LayerSpec, Linear, MaxPool, NetSpec, Residual, Size
+from quant_models.networks.spec import (
+    Activation,
+    Conv,
+    DenseScales,
+    GlobalPool,
+    LayerSpec,
+    Linear,
+    MaxPool,
+    NetSpec,
+    Residual,
+    Scales,
+    Size,
+)
 
-__all__ = ["PRESETS", "Shape", "b_alexnet", "b_lenet", "cnv", "digits", "har", "mobilenet_tiny", "preset", "resnet8", "tfc",
+__all__ = ["PRESETS", "Shape", "b_alexnet", "b_lenet", "cnv", "digits", "har", "mobilenet_tiny", "msdnet_tiny", "preset", "resnet8", "tfc",
            "triple_wins"]
 
 Shape = tuple[int, int, int]
@@ -174,6 +186,26 @@ def mobilenet_tiny(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, s
     return _net("mobilenet_tiny", shape, classes, stages, heads)
 
 
+def msdnet_tiny(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: Shape = (32, 32, 3)) -> NetSpec:
+    """MSDNet (Huang 2018) cut down, for 32x32x3: dense connections at two scales, an exit at the coarse one behind each of three blocks.
+
+    A 3x3 convolution to 8 channels, then 16 at 16x16 pixels and 32 at 8x8; a first block of two dense layers and two of one, of which
+    each adds 16 channels at the fine scale, and at the coarse one 16 of the coarse map and 16 of the fine one. The fine map of the last
+    layer before an exit is computed behind that exit, and that of the very last layer not at all (its lazy evaluation). Published are three
+    scales, bottlenecks, and up to seven blocks of some ten layers; here both scales stay to the end, so that what passes an exit are two
+    maps. Heads are a 3x3 convolution of stride 2 to 64 channels, a global average pool and one linear layer.
+
+    Channels side by side must be integers of one scale: all layers of a scale share its quantiser, which the batch norms in front of it
+    make room for.
+    """
+    q = _Layers(weight_bits, act_bits)
+    dense = DenseScales(same=(q.conv(16, 3, 1),) * 2, down=(q.conv(16, 3, 1, 2),))
+    stages: tuple[tuple[LayerSpec, ...], ...] = (
+        (q.conv(8, 3, 1), Scales(convs=(q.conv(16, 3, 1, 2), q.conv(32, 3, 1, 2))), dense, dense), (dense,), (dense,))
+    heads = ((q.conv(64, 3, 1, 2), GlobalPool(act=q.relu), q.fc(classes)),) * 3
+    return _net("msdnet_tiny", shape, classes, stages, heads)
+
+
 def tfc(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: Shape = (28, 28, 1)) -> NetSpec:
     """FINN's TFC for 28x28x1: three hidden linear layers of 64, and one of the classes, with an exit of one linear layer after the first
     and the second. Published with weights and activations of 1 and 2 bits."""
@@ -183,7 +215,7 @@ def tfc(weight_bits: int = 4, act_bits: int = 4, classes: int = 10, shape: Shape
 
 PRESETS: dict[str, Callable[..., NetSpec]] = {
     "digits": digits, "b_lenet": b_lenet, "triple_wins": triple_wins, "b_alexnet": b_alexnet, "har": har, "resnet8": resnet8, "tfc": tfc,
-    "mobilenet_tiny": mobilenet_tiny, "cnv": cnv,
+    "mobilenet_tiny": mobilenet_tiny, "cnv": cnv, "msdnet_tiny": msdnet_tiny,
 }
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from quant_models.networks.checkpoint import Checkpoint, load_checkpoint
-from quant_models.networks.spec import Unit, trace
+from quant_models.networks.spec import Described, described
 from quant_models.networks.subnet_spec import subnet_spec
 
 __all__ = ["subnet"]
@@ -20,14 +20,14 @@ def subnet(path: Path, index: int) -> Checkpoint:
     model = {key: value for key, value in found.model.items() if not key.startswith(("stages.", "heads.", "gates."))}
     for part in ("stage", "head"):
         wanted = range(index + 1) if part == "stage" else (index,)
-        old = [_place(part, k, unit) for where, k, unit in trace(found.spec) if where == part and k in wanted]
-        new = [_place(part, k, unit) for where, k, unit in trace(spec) if where == part]
-        for there, here in zip(old, new, strict=True):
+        old = [item for item in described(found.spec) if item.where == part and item.index in wanted]
+        new = [item for item in described(spec) if item.where == part]
+        for there, here in ((_place(there), _place(here)) for there, here in zip(old, new, strict=True) if here.at is not None):
             model |= {f"{here}{key.removeprefix(there)}": value for key, value in found.model.items() if key.startswith(f"{there}.")}
     progress = {"cut": {"digest": found.spec.digest(), "exits": [index]}, "run": found.progress.get("run")}
     return Checkpoint(spec=spec, model=model, progress=progress)
 
 
-def _place(part: str, k: int, unit: Unit) -> str:
+def _place(item: Described) -> str:
     """Where a model's state holds a layer."""
-    return f"{part}s.{k}.{unit.name}"
+    return f"{item.where}s.{item.at}.{item.unit.name}"

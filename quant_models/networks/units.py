@@ -1,4 +1,4 @@
-"""What a stage or head computes, layer by layer: residual blocks are taken apart, shapes and integer types worked out and checked."""
+"""What a stage or head computes, layer by layer: layers of layers are taken apart, shapes and integer types worked out and checked."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,20 +8,28 @@ from quant_models.errors import QuantModelError
 from quant_models.networks.layers import (
     Activation,
     Add,
+    Concat,
     Conv,
+    DenseScales,
     GlobalPool,
     LayerSpec,
     Linear,
     MaxPool,
     Requantise,
     Residual,
+    Scales,
     UnitLayer,
     both,
 )
 
-__all__ = ["FeatureMap", "Unit", "block_units"]
+__all__ = ["FeatureMap", "Maps", "Unit", "block_units"]
 
-_WORDS: dict[type[UnitLayer], str] = {Conv: "conv", MaxPool: "pool", GlobalPool: "gap", Linear: "fc", Requantise: "act", Add: "add"}
+_WORDS: dict[type[UnitLayer], str] = {
+    Conv: "conv", MaxPool: "pool", GlobalPool: "gap", Linear: "fc", Requantise: "act", Add: "add", Concat: "concat",
+}
+
+MOST = 4
+"""Scales that a network may have: as many tensors a gate holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +37,8 @@ class Unit:
     """Where a layer stands in the net: its unique ``name`` (``stage0_conv0``, ``head1_fc0``, ``gatehead0_fc0``), input and output shape
     (height, width, channels; a flat vector is (1, 1, n)), and the integers that enter it (``in_bits``, ``in_signed``).
 
-    ``inputs`` are the units that it reads, by name. ``shared`` is the :class:`Add` whose quantiser takes its accumulators, by name; None
-    where its activation is its own.
+    ``inputs`` are the units that it reads, by name. ``shared`` is the :class:`Add` whose quantiser takes its accumulators, by name, and
+    ``follows`` the convolution whose quantiser it has too; both None where its activation is its own.
     """
 
     name: str
@@ -41,22 +49,29 @@ class Unit:
     in_signed: bool
     inputs: tuple[str, ...]
     shared: str | None = None
+    follows: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureMap:
-    """What the unit ``name`` gives: ``shape`` (height, width, channels) of integers; ``flat`` behind a linear layer."""
+    """What the unit ``name`` gives: ``shape`` (height, width, channels) of integers; ``flat`` behind a linear layer. ``quantiser`` is the
+    convolution whose activation quantiser made them, by name, where layers behind must have it too."""
 
     name: str
     shape: tuple[int, int, int]
     bits: int
     signed: bool = False
     flat: bool = False
+    quantiser: str = ""
+
+
+Maps = tuple[FeatureMap, ...]
+"""One feature map, or one for each scale, the finest first."""
 
 
 def block_units(
-    prefix: str, layers: Sequence[LayerSpec], begin: FeatureMap, outputs: int = 0, told: str = ""
-) -> tuple[list[Unit], FeatureMap]:
+    prefix: str, layers: Sequence[LayerSpec], begin: Maps, outputs: int = 0, told: str = ""
+) -> tuple[list[Unit], Maps]:
     """The units of the stage or head called ``prefix``, which reads ``begin``, in order of computation, and what it ends with. A head ends
     in a linear layer of ``outputs`` (0: a stage), which ``told`` says in words.
 
@@ -65,7 +80,18 @@ def block_units(
     block, at = _Block(prefix), begin
     for place, layer in enumerate(layers):
         last = bool(outputs) and place == len(layers) - 1
-        at = block.residual(layer, at, last) if isinstance(layer, Residual) else block.simple(layer, at, last, outputs, told)
+        if isinstance(layer, DenseScales):
+            at = block.dense(layer, at)
+        elif len(at) > 1:
+            raise QuantModelError(f"{prefix}: {layer} reads one map, not those of {len(at)} scales; allowed there: DenseScales, and heads")
+        elif isinstance(layer, Scales):
+            at = block.scales(layer, at[0])
+        elif isinstance(layer, Residual):
+            at = (block.residual(layer, at[0], last),)
+        else:
+            at = (block.simple(layer, at[0], last, outputs, told),)
+        if last and isinstance(layer, Scales | DenseScales):
+            raise QuantModelError(f"{prefix}: the last layer of a head is a linear layer without activation, not {layer}")
     return block.units, at
 
 
@@ -87,6 +113,42 @@ class _Block:
         _check(name, layer, last, outputs, told)
         self.units.append(_unit(name, layer, at))
         return _after(self.units[-1], at)
+
+    def scales(self, layer: Scales, begin: FeatureMap) -> Maps:
+        if not 2 <= len(layer.convs) <= MOST:
+            raise QuantModelError(f"{self.prefix}: scales must be 2 to {MOST}, not {len(layer.convs)}")
+        maps, at = list[FeatureMap](), begin
+        for item in layer.convs:
+            at = self.simple(item, at)
+            maps.append(replace(at, quantiser=at.name))
+        return tuple(maps)
+
+    def dense(self, layer: DenseScales, begin: Maps) -> Maps:
+        if not len(begin) == len(layer.same) == len(layer.down) + 1 or len(begin) < 2:
+            raise QuantModelError(
+                f"{self.prefix}: same must have a convolution for each scale, and down one less, not {len(layer.same)} and "
+                f"{len(layer.down)} for {len(begin)} scale{'s' if len(begin) > 1 else ''}")
+        maps = []
+        for place, at in enumerate(begin):
+            ways = [(layer.same[place], at), *((layer.down[place - 1], begin[place - 1]) for _ in range(place > 0))]
+            joined = [at, *(self.joining(conv, source, at) for conv, source in ways)]
+            unit = _unit(self.name(Concat()), Concat(), at)
+            channels = sum(item.shape[2] for item in joined)
+            self.units.append(replace(unit, inputs=tuple(item.name for item in joined), out_shape=(*at.shape[:2], channels)))
+            maps.append(replace(at, name=unit.name, shape=self.units[-1].out_shape))
+        return tuple(maps)
+
+    def joining(self, layer: Conv, begin: FeatureMap, at: FeatureMap) -> FeatureMap:
+        """What ``layer`` makes of ``begin``, to stand beside ``at``."""
+        found = self.simple(layer, begin)
+        if found.shape[:2] != at.shape[:2]:
+            shapes = ["x".join(map(str, item.shape[:2])) for item in (at, found)]
+            raise QuantModelError(f"{found.name}: must give a map of {shapes[0]}, as its scale has, not of {shapes[1]}")
+        if (found.bits, found.signed) != (at.bits, at.signed):
+            told = [f"{'signed ' * item.signed}{item.bits} bits" for item in (at, found)]
+            raise QuantModelError(f"{found.name}: must have the quantiser of {at.quantiser}, of {told[0]}, not one of {told[1]}")
+        self.units[-1] = replace(self.units[-1], follows=at.quantiser)
+        return found
 
     def residual(self, layer: Residual, begin: FeatureMap, last: bool) -> FeatureMap:
         shared = _shared(f"residual block of {self.prefix}", layer)

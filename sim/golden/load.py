@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.golden import layers
+from sim.golden import layers, scales
 from sim.golden.errors import GoldenError
 from sim.golden.network import IMAGE, KINDS, GoldenNet, Layer
 
@@ -48,6 +48,7 @@ class _Reader:
         self.arrays = arrays
         self.version = version
         self.names: set[str] = {IMAGE}
+        self.scales: dict[str, float] = {}    # what a unit of the images and of layers is worth, in version 2
         self.read: set[str] = set()
         self.later: set[str] = set()    # layers of the part that is read, and not yet read
 
@@ -95,6 +96,11 @@ class _Reader:
             raise GoldenError(f"{where}: a file of version 1 has no layer of kind upsample")
         inputs = self.inputs(entry, kind, known, where)
         known.append(name)
+        if self.version > 1:
+            if kind in ("add", "concat"):
+                scales.joined(where, inputs, self.scales)
+            passed = kind in ("maxpool", "concat", "upsample")
+            self.scales[name] = self.scales[inputs[0]] if passed else scales.scale(entry, where)
         sizes: dict[str, Any] = {}
         for key in {"conv": ("kernel", "pad", "stride"), "maxpool": ("kernel", "stride"), "upsample": ("factor",)}.get(kind, ()):
             sizes[key] = _size(entry, key, where)
@@ -204,7 +210,12 @@ def _build(meta: dict[str, Any], arrays: dict[str, Array]) -> GoldenNet:
     gates = _field(meta, "gates", list, "meta") if "gates" in meta else []
     if gates and len(gates) != len(heads):
         raise GoldenError(f"gates must be as many as heads, {len(heads)}, not {len(gates)}")
-    height, width, channels, bits = (_field(image, key, int, "input") for key in ("height", "width", "channels", "bits"))
+    bits = _field(image, "bits", int, "input")
+    if meta["version"] > 1:
+        height, width, channels = scales.image(image)
+        reader.scales[IMAGE] = scales.scale(image, "input")
+    else:
+        height, width, channels = (_field(image, key, int, "input") for key in ("height", "width", "channels"))
     if not 1 <= bits <= 8:
         raise GoldenError(f"input: bits must be from 1 to 8, not {bits}")
     found: dict[str, list[tuple[Layer, ...]]] = {"stages": [], "heads": [], "gates": []}

@@ -30,7 +30,7 @@ def test_they_are_the_presets_fine_tuned_from_float(case: Case, tmp_path: Path) 
 
 
 def test_cases_have_names_of_their_own() -> None:
-    assert [case.name for case in CASES] == ["resnet8", "mobilenet_tiny", "cnv_w1a1", "cnv_w2a2"]
+    assert [case.name for case in CASES] == ["resnet8", "mobilenet_tiny", "msdnet_tiny", "cnv_w1a1", "cnv_w2a2"]
 
 
 @pytest.mark.parametrize(("files", "name"), [(["data_batch_1.bin"], "cifar10"), ([], "folder")])

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from quant_models.networks.net import MultiExitNet
-from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec, Residual
+from quant_models.networks.spec import Activation, Conv, DenseScales, GlobalPool, Linear, MaxPool, NetSpec, Residual, Scales
 
 torch.set_num_threads(1)
 
@@ -62,6 +62,24 @@ def separable_spec(weight_bits=4, act_bits=4):
         heads=((Conv(out=6, kernel=(3, 2), act=relu, groups=6, **bits), Linear(out=4, **bits)),
                (GlobalPool(act=relu), Linear(out=4, **bits))),
         gates=((Conv(out=6, kernel=2, act=relu, groups=3, **bits), Linear(out=1, **bits)), ()),
+    )
+
+
+def scales_spec(weight_bits=4, act_bits=4):
+    """Three scales with dense connections for the images of :func:`build_spec`, one of them signed; the exit's cut has three tensors. The
+    gate head reads what the head reads."""
+    relu, signed, bits = Activation(bits=act_bits), Activation(kind="identity", bits=act_bits), {"weight_bits": weight_bits}
+    acts = (relu, signed, relu)
+
+    def convs(first, *sizes):
+        return tuple(Conv(out=out, kernel=3, pad=1, stride=stride, act=acts[first + k], **bits) for k, (out, stride) in enumerate(sizes))
+
+    dense = DenseScales(same=convs(0, (3, 1), (4, 1), (3, 1)), down=convs(1, (3, 2), (4, 2)))
+    return NetSpec(
+        name="scales", height=9, width=7, channels=2, classes=4,
+        stages=((Scales(convs=convs(0, (5, 1), (4, 2), (3, 2))), dense), (dense, dense)),
+        heads=((Linear(out=4, **bits),), (GlobalPool(act=relu), Linear(out=4, **bits))),
+        gates=((GlobalPool(act=relu), Linear(out=1, **bits)), ()),
     )
 
 

@@ -28,7 +28,8 @@ class Writer:
     def act(self, name: str, channels: int, bits: int, spread: int, signed: bool = False) -> dict[str, Any]:
         steps = np.sort(self.rng.integers(-spread, spread, (channels, (1 << bits) - 1)), axis=1)
         self.arrays[f"{name}.thresholds"] = steps.astype(np.int64)
-        return {"thresholds": f"{name}.thresholds", "out_bits": bits, "out_signed": signed, "out_min": -(1 << (bits - 1)) if signed else 0}
+        return {"thresholds": f"{name}.thresholds", "out_bits": bits, "out_signed": signed, "out_min": -(1 << (bits - 1)) if signed else 0,
+                "scale": 0.5}
 
     def conv(self, name: str, cin: int, cout: int, kernel: Any, pad: Any, stride: Any, signed: bool = False) -> dict[str, Any]:
         sides = kernel if isinstance(kernel, list) else [kernel, kernel]
@@ -61,6 +62,11 @@ def pool(name: str, kernel: Any = 2, stride: Any = 2) -> dict[str, Any]:
 def up(name: str, factor: Any) -> dict[str, Any]:
     """A layer that repeats pixels."""
     return {"name": name, "kind": "upsample", "factor": factor}
+
+
+def image(*shape: int) -> dict[str, Any]:
+    """Images of ``shape`` in version 2."""
+    return {"shape": list(shape), "bits": 8, "signed": False, "encoding": "integer", "scale": 2**-8, "offset": 0.0}
 
 
 def b_lenet(writer: Writer) -> dict[str, Any]:
@@ -119,7 +125,7 @@ def residual(writer: Writer) -> dict[str, Any]:
         return {**layer, "inputs": list(inputs)}
 
     return {
-        "version": 2, "name": "residual", "classes": 3, "input": {"height": 6, "width": 5, "channels": 2, "bits": 8, "signed": False},
+        "version": 2, "name": "residual", "classes": 3, "input": image(6, 5, 2),
         "stages": [
             {"layers": [reads(w.conv("stage0_conv0", 2, 4, 3, 1, 1), "image")]},
             {"layers": [reads(w.conv("stage1_conv0", 4, 3, 3, 1, 1), "stage0_conv0"),
@@ -146,7 +152,7 @@ def unet(writer: Writer) -> dict[str, Any]:
         return {**layer, "inputs": list(inputs)}
 
     return {
-        "version": 2, "name": "unet", "classes": 3, "input": {"height": 6, "width": 4, "channels": 2, "bits": 8, "signed": False},
+        "version": 2, "name": "unet", "classes": 3, "input": image(6, 4, 2),
         "stages": [
             {"layers": [reads(w.conv("stage0_conv0", 2, 3, 3, 1, 1, signed=True), "image"),
                         reads(pool("stage0_pool0", [3, 2], [3, 2]), "stage0_conv0"),

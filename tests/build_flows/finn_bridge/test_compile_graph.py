@@ -8,7 +8,7 @@ from build_flows.finn_bridge.errors import CompileError
 from build_flows.planning.read_network import read_network
 from quant_models.networks.presets import preset
 from sim import golden
-from tests.quant_models.conftest import bit_spec, residual_spec, separable_spec
+from tests.quant_models.conftest import bit_spec, residual_spec, scales_spec, separable_spec
 
 from .conftest import PART, export, folding, spec
 
@@ -57,6 +57,16 @@ def test_convolutions_in_groups(tmp_path):
     folder = export(tmp_path / "net", replace(separable_spec(), gates=()))
     graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folding(folder, 5), PART, 100.0, tmp_path / "rtl")
     check_agreement(graph, folder, pictures(12))
+
+
+@pytest.mark.slow
+def test_scales_with_dense_connections(tmp_path):
+    """Whose gate is a group of three."""
+    folder = export(tmp_path / "net", replace(scales_spec(), gates=()))
+    graph = compile_graph(folder / "model.onnx", folder / "golden.npz", folding(folder, 5), PART, 100.0, tmp_path / "rtl")
+    check_agreement(graph, folder, pictures(8))
+    assert {layer.op for layer in graph.layers} >= {"StreamConcat_rtl", "StreamFork_rtl"}
+    assert [gate.exit for gate in graph.gates] == [0, 0, 0]
 
 
 @pytest.mark.slow

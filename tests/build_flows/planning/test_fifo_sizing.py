@@ -84,9 +84,9 @@ def scripted(classes, *, needs=None, levels=None, whole=80, must=None):
     return netlist, harness, Scripted(harness, netlist, needs or {}, levels or {}, whole, must or {})
 
 
-def sized(classes, **given):
+def sized(classes, *, skips=(), **given):
     """What is measured of it."""
-    return measure(*scripted(classes, **given))
+    return measure(*scripted(classes, **given), skips=skips)
 
 
 def test_a_fifo_is_deeper_than_the_level_that_it_reached():
@@ -139,6 +139,16 @@ def test_a_budget_that_is_spent_leaves_fifos_as_they_are(monkeypatch, budget, de
     # of two of one size, the first in the netlist is tried first, and one run that stands still spends all
     assert found.depths["fork0__head0_sum0"] == 302
     assert found.depths["fork1__head1_sum0"] == depth
+
+
+def test_fifos_of_skips_are_made_as_small_as_holds():
+    """To within a sixteenth of what they need, however small they are."""
+    found = sized(2, needs={"fork0__head0_sum0": 60, "fork1__head1_sum0": 7},
+                  levels={"fork0__head0_sum0": 300, "fork1__head1_sum0": 20, "stage2_slow0__head2_sum0": 20},
+                  skips=("fork0__head0_sum0", "fork1__head1_sum0"))
+    assert 60 <= found.depths["fork0__head0_sum0"] <= 63
+    assert found.depths["fork1__head1_sum0"] == 7
+    assert found.depths["stage2_slow0__head2_sum0"] == 22
 
 
 class Silent:

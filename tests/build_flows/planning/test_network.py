@@ -21,10 +21,10 @@ def plain(name: str, kind: str, *inputs: str, **changes: Any) -> tuple[dict[str,
     return {"name": name, "kind": kind, "inputs": list(inputs), **STEPS, **changes}, {}
 
 
-def logits(name: str, *inputs: str) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+def logits(name: str, *inputs: str, values: int = 6 * 5 * 4) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
     return ({"name": name, "kind": "linear", "weight": f"{name}.weight", "weight_bits": 4, "inputs": list(inputs), "bias": "b",
              "scale": 1.0},
-            {f"{name}.weight": (3, 6 * 5 * 4)})
+            {f"{name}.weight": (3, values)})
 
 
 Part = Sequence[tuple[dict[str, Any], dict[str, tuple[int, ...]]]]
@@ -37,7 +37,7 @@ def network(stages: Sequence[Part], heads: Sequence[Part], cuts: Sequence[list[s
         block["cut"] = cut
     shapes = {key: shape for part in (*stages, *heads) for _, found in part for key, shape in found.items()}
     return from_meta({"version": 2, "name": "forks", "classes": 3, **blocks,
-                      "input": {"height": 6, "width": 5, "channels": 2, "bits": 8, "signed": False}}, shapes)
+                      "input": {"shape": [6, 5, 2], "bits": 8, "signed": False, "encoding": "integer", "scale": 0.5, "offset": 0}}, shapes)
 
 
 def residual() -> Network:

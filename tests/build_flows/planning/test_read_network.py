@@ -144,7 +144,7 @@ def test_errors_name_layer_field_and_value(changes, shapes, message):
 
 def _up(**changes):
     """Version 2, the pool being an upsampling."""
-    found = meta(version=2)
+    found = meta(version=2, input={"shape": [9, 12, 2], "bits": 8, "signed": False, "encoding": "integer", "scale": 0.5, "offset": 0})
     up = {"name": "stage0_up0", "kind": "upsample", "factor": [2, 3], "inputs": ["stage0_conv0"], **changes}
     found["stages"][0]["layers"][0]["inputs"] = ["image"]
     found["stages"][0]["layers"][1] = up
@@ -170,7 +170,7 @@ def test_what_is_no_upsampling_is_told(changes, message):
 
 def test_version_1_has_no_upsampling():
     with pytest.raises(NetworkError, match="stage0_up0: a file of version 1 has no layer of kind upsample"):
-        from_meta(_up() | {"version": 1}, SHAPES)
+        from_meta(_up() | {"version": 1, "input": meta()["input"]}, SHAPES)
 
 
 def test_an_unknown_layer_is_told():

@@ -8,7 +8,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from build_flows.planning.network import Layer
-from build_flows.planning.skip_rule import beats_needed, skip_depths
+from build_flows.planning.skip_rule import beats_needed, skip_depths, skip_streams
 from hw.layers.shared_conv import SharedConv
 from hw.layers.shared_shape import SharedShape
 from hw.layers.static_conv import StaticConv
@@ -108,7 +108,8 @@ def test_shared_units_need_no_more_than_the_formula_says() -> None:
 
 @pytest.mark.parametrize(("factor", "pe"), [((2, 2), 4), ((3, 1), 2), ((1, 2), 1)])
 def test_upsamplings_need_what_the_formula_says(factor: tuple[int, int], pe: int) -> None:
-    source = network([[conv("a", "image"), plain("u", "upsample", "a", factor=list(factor))]], [[logits("x", "a")]]).layer("u")
+    last = logits("x", "u", values=120 * factor[0] * factor[1])
+    source = network([[conv("a", "image"), plain("u", "upsample", "a", factor=list(factor))]], [[last]]).layer("u")
     small = replace(source.source, height=2, width=3)
     whole = replace(source, source=small, target=replace(small, height=2 * factor[0], width=3 * factor[1]))
     frame = 6 * 4 // pe
@@ -158,5 +159,40 @@ def test_padding_and_window_by_themselves_ask_the_same() -> None:
     assert {name: item.depth for name, item in found.items()} == {"f1_s1": 1 + 6}
 
 
+def longer() -> Netlist:
+    """A skip through thresholds, and a way from the sum on."""
+    layers = (unit("f", "StreamFork_rtl", 30, 30), unit("c", "StaticConv_rtl", 30, 30, pixels=1), unit("e", "Thresholding_rtl", 30, 30),
+              unit("s", "StreamAdd_rtl", 30, 30), unit("o", "Thresholding_rtl", 30, 30))
+    ends = [("f", 0, "c", 0), ("f", 1, "e", 0), ("c", 0, "s", 0), ("e", 0, "s", 1), ("s", 0, "o", 0)]
+    streams = tuple(Stream(name=f"{a}{b}_{c}{d}", src=(a, b), dst=(c, d), bits=4, frame_beats=30, depth=2) for a, b, c, d in ends)
+    return replace(PLAIN, layers=layers, streams=streams, gates=())
+
+
+@pytest.mark.parametrize(("depths", "wanted"), [
+    ({}, 7), ({"e0_s1": 1}, 7), ({"e0_s1": 4}, 4), ({"e0_s1": 6}, 2), ({"e0_s1": 7}, None), ({"c0_s0": 40, "f1_e0": 40}, 7)])
+def test_what_fifos_further_down_hold_counts(depths: dict[str, int], wanted: int | None) -> None:
+    """But not those of the longer path, nor its own."""
+    found = skip_depths(longer(), computed(), depths)
+    assert {name: item.depth for name, item in found.items()} == ({} if wanted is None else {"f1_e0": wanted})
+
+
+def test_what_is_behind_a_fork_within_does_not_count() -> None:
+    """Its other branch may be full: a FIFO behind a fork on a skip holds nothing for that skip."""
+    layers = (unit("f", "StreamFork_rtl", 30, 30), unit("c", "StaticConv_rtl", 30, 30, pixels=1), unit("g", "StreamFork_rtl", 30, 30),
+              unit("e", "Thresholding_rtl", 30, 30), unit("s", "StreamAdd_rtl", 30, 30), unit("t", "StreamAdd_rtl", 30, 30))
+    ends = [("f", 0, "c", 0), ("f", 1, "g", 0), ("g", 0, "e", 0), ("g", 1, "t", 1), ("c", 0, "s", 0), ("e", 0, "s", 1), ("s", 0, "t", 0)]
+    streams = tuple(Stream(name=f"{a}{b}_{c}{d}", src=(a, b), dst=(c, d), bits=4, frame_beats=30, depth=2) for a, b, c, d in ends)
+    netlist = replace(PLAIN, layers=layers, streams=streams, gates=())
+    for depths in ({}, {item.name: 40 for item in streams}):
+        found = skip_depths(netlist, computed(), depths)
+        assert {name: item.depth for name, item in found.items()} == {"f1_g0": 1 + 6}
+
+
+def test_the_streams_between_forks_and_joins() -> None:
+    assert skip_streams(longer()) == {"f0_c0", "f1_e0", "c0_s0", "e0_s1"}
+    assert skip_streams(region(inner=True)) == {"f0_c0", "f1_s1", "c0_s0", "g0_f0", "g1_t1", "s0_d0", "d0_t0"}
+
+
 def test_a_network_without_skips_has_none() -> None:
     assert skip_depths(replace(PLAIN, gates=()), {}) == {}
+    assert skip_streams(replace(PLAIN, gates=())) == frozenset()

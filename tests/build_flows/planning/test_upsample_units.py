@@ -11,7 +11,8 @@ from tests.build_flows.planning.test_network import conv, logits, network, plain
 
 def up(factor: list[int], **changes: object) -> Layer:
     """An upsampling of a map of 6x5 of 4 channels."""
-    return network([[conv("a", "image", **changes), plain("u", "upsample", "a", factor=factor)]], [[logits("x", "a")]]).layer("u")
+    last = logits("x", "u", values=120 * factor[0] * factor[1])
+    return network([[conv("a", "image", **changes), plain("u", "upsample", "a", factor=factor)]], [[last]]).layer("u")
 
 
 @pytest.mark.parametrize("factor", [(2, 2), (1, 3), (3, 1)])

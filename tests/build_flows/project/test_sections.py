@@ -61,7 +61,7 @@ from tests.build_flows.project.configs import B_LENET, DIGITS, faults
             'preset = "digits"',
             'preset = "x"',
             'x.toml: model.preset = "x": allowed: "digits", "b_lenet", "triple_wins", "b_alexnet", "har", "resnet8", "tfc", '
-            '"mobilenet_tiny", "cnv"',
+            '"mobilenet_tiny", "cnv", "msdnet_tiny"',
         ),
         ('exit_weights = "equal"', "exit_weights = [1, 2, -3]", "x.toml: train.exit_weights[2] = -3: allowed: number above 0 up to 100"),
         (

@@ -32,6 +32,7 @@ def config(model: Mapping[str, Any], epochs: int, cycles: int) -> str:
 @pytest.mark.cosim
 @pytest.mark.parametrize(("model", "epochs", "cycles", "stalls", "body"), [
     pytest.param({"preset": "resnet8"}, 3, 8000, (0.3, 0.9), "", id="residual blocks", marks=(pytest.mark.long, pytest.mark.timeout(2400))),
+    pytest.param({"preset": "msdnet_tiny"}, 3, 8000, (0.3, 0.9), "", id="two scales", marks=(pytest.mark.long, pytest.mark.timeout(2400))),
     pytest.param({"preset": "tfc", "weight_bits": 1, "act_bits": 1}, 6, 400, (0.3,), "binary", id="1 bit", marks=pytest.mark.timeout(1200)),
 ])
 def test_the_rtl_is_what_was_trained(

@@ -13,7 +13,7 @@ from quant_models.networks.presets import PRESETS, preset
 from quant_models.training.evaluate import evaluate
 from quant_models.training.schemes import ExitsOnly
 from quant_models.training.train import TrainSettings, train
-from tests.quant_models.conftest import build_spec, residual_spec
+from tests.quant_models.conftest import build_spec, residual_spec, scales_spec
 
 SETTINGS = TrainSettings(epochs=3, batch=40, seed=5)
 
@@ -24,7 +24,7 @@ def few():
     return dataclasses.replace(data, x_train=data.x_train[:240], y_train=data.y_train[:240])
 
 
-@pytest.mark.parametrize("spec", [*map(preset, PRESETS), build_spec(), residual_spec()], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", [*map(preset, PRESETS), build_spec(), residual_spec(), scales_spec()], ids=lambda spec: spec.name)
 def test_it_has_the_layers_and_names_of_the_quantised_network(spec):
     quantised, twin = MultiExitNet(spec).state_dict(), FloatNet(spec).state_dict()
     assert {key: value.shape for key, value in twin.items()} == {
@@ -74,9 +74,36 @@ def test_a_sum_is_of_both_paths():
         twice = (first["stage0_conv4"](first["stage0_conv3"](once)) + once).relu()
         down = block["stage1_conv1"](block["stage1_conv0"](twice)) + block["stage1_conv2"](twice)
         found = [*model.features(x)]
-    assert torch.equal(found[0], twice)
-    assert torch.equal(found[1], down)
+    assert [list(item) for item in found] == [["stage0_add1"], ["stage1_add0"], ["stage2_pool0"]]
+    assert torch.equal(found[0]["stage0_add1"], twice)
+    assert torch.equal(found[1]["stage1_add0"], down)
     assert bool((down < 0).any())
+
+
+def test_scales_are_dense():
+    """Channels side by side, through one activation each scale; finer maps where they are needed first."""
+    torch.manual_seed(0)
+    model = FloatNet(scales_spec()).eval()
+    x, layers = torch.rand(6, 2, 9, 7), {name: item for stage in model.stages for name, item in stage.items()}
+
+    def conv(place, value):
+        return layers[place].norm(layers[place].linear(value))
+
+    with torch.no_grad():
+        fine = conv("stage0_conv0", x).relu()
+        middle = conv("stage0_conv1", fine)
+        coarse = conv("stage0_conv2", middle).relu()
+        coarser = torch.cat([coarse, conv("stage0_conv3", coarse).relu(), conv("stage0_conv4", middle).relu()], 1)
+        finer = torch.cat([fine, conv("stage1_conv0", fine).relu()], 1)
+        between = torch.cat([middle, conv("stage1_conv1", middle), conv("stage1_conv2", fine)], 1)
+        first, last = model.features(x)
+        made = model._run("stage", 1, first)
+    assert [list(item) for item in (first, last)] == [["stage0_conv0", "stage0_conv1", "stage0_concat0"], ["stage1_concat4"]]
+    for name, wanted in (("stage0_conv0", fine), ("stage0_conv1", middle), ("stage0_concat0", coarser)):
+        assert torch.equal(first[name], wanted)
+    assert torch.equal(made["stage1_concat0"], finer)
+    assert torch.equal(made["stage1_concat1"], between)
+    assert bool((between < 0).any())
 
 
 def test_training_writes_the_plain_state_and_learns(tmp_path, few):

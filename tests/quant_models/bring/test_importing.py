@@ -20,7 +20,7 @@ from quant_models.networks.presets import preset
 from quant_models.networks.spec import trace
 from quant_models.training.evaluate import evaluate
 from quant_models.training.train import TrainSettings
-from tests.quant_models.conftest import build_spec, residual_spec, separable_spec
+from tests.quant_models.conftest import build_spec, residual_spec, scales_spec, separable_spec
 
 OURS = seen_pixels(1, 256)
 
@@ -110,7 +110,7 @@ def same(one, other, tolerance=1e-4):
     return all(torch.allclose(a, b, atol=tolerance * float(b.abs().max())) for a, b in zip(one, other, strict=True))
 
 
-@pytest.mark.parametrize("spec", [build_spec(), residual_spec()], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", [build_spec(), residual_spec(), dataclasses.replace(scales_spec(), gates=())], ids=lambda spec: spec.name)
 @pytest.mark.parametrize("norm", [True, False])
 @torch.no_grad()
 def test_every_gamma_is_positive_and_nothing_has_changed(norm, spec):
@@ -227,6 +227,17 @@ def test_samples_are_what_goes_into_each_activation(monkeypatch):
     few = importing._samples(model, list(x.split(20)))["stage0_conv0"]
     assert len(few) == 3 * 34
     assert set(few.tolist()) <= set(wanted.tolist())
+
+
+def test_all_layers_of_a_scale_set_its_range():
+    spec = dataclasses.replace(scales_spec(), gates=())
+    model, x = noisy(spec), torch.rand(30, 2, 9, 7)
+    entering, owner = [], model.stages[0]["stage0_conv1"].act
+    owner.register_forward_pre_hook(lambda module, args: entering.append(args[0].flatten()))
+    found = importing._samples(model, [x])
+    assert len(entering) == 5
+    assert torch.equal(found["stage0_conv1"].sort().values, torch.cat(entering).sort().values)
+    assert set(found) == {unit.name for _, _, unit in trace(spec) if getattr(unit.layer, "act", None) and not unit.follows}
 
 
 def test_both_paths_of_a_sum_set_the_range_before_it():

@@ -14,7 +14,8 @@ from quant_models.integers.gate_units import gate_units
 from quant_models.integers.view import integer_logits, integer_outputs, logit_scales
 from quant_models.networks.presets import preset
 from quant_models.networks.spec import Activation, GlobalPool, Linear, MaxPool
-from tests.quant_models.conftest import bit_spec, build_model, build_spec, residual_spec, separable_spec
+from quant_models.networks.subnet_spec import subnet_spec
+from tests.quant_models.conftest import bit_spec, build_model, build_spec, residual_spec, scales_spec, separable_spec
 
 
 def both(size):
@@ -34,6 +35,8 @@ def evaluate(meta, arrays, images):
     def layer(item, x, *others):
         if item["kind"] == "maxpool":
             return windows(x, item["kernel"], 0, item["stride"]).max((-1, -2))
+        if item["kind"] == "concat":
+            return np.concatenate((x, *others), axis=-1)
         if item["kind"] == "global_sum":
             acc = x.sum((1, 2), keepdims=True)
         elif item["kind"] in ("add", "threshold"):
@@ -66,7 +69,7 @@ def evaluate(meta, arrays, images):
     return logits + gates
 
 
-@pytest.mark.parametrize("spec", [build_spec, residual_spec, separable_spec])
+@pytest.mark.parametrize("spec", [build_spec, residual_spec, separable_spec, scales_spec])
 @pytest.mark.parametrize("bits", [(4, 4), (2, 3), (8, 8)])
 def test_golden_evaluated_by_its_specification_gives_the_integer_view(tmp_path, images, spec, bits):
     model = build_model(spec(*bits))
@@ -134,6 +137,19 @@ def test_a_network_along_the_time_too(tmp_path):
         assert np.array_equal(found, wanted)
 
 
+def test_version_2_says_what_integers_are_worth():
+    model = build_model(residual_spec())
+    meta, _ = golden(model)
+    assert meta["version"] == 2
+    assert meta["input"] == {"shape": [9, 7, 2], "bits": 8, "signed": False, "encoding": "integer", "scale": 2**-8, "offset": 0.0}
+    layers = {item["name"]: item for block in (*meta["stages"], *meta["heads"]) for item in block["layers"]}
+    total = model.stages[0]["stage0_add0"]
+    same, own = (float(item(torch.zeros(1, 1)).scale) for item in (total.same, total.act))
+    assert (layers["stage0_conv2"]["scale"], layers["stage0_act0"]["scale"], layers["stage0_add0"]["scale"]) == (same, same, own)
+    assert same != own
+    assert {"scale" in item for item in layers.values() if item["kind"] != "maxpool"} == {True}
+
+
 def test_golden_holds_what_the_contract_says(model):
     meta, arrays = golden(model)
     assert (meta["version"], meta["classes"]) == (1, 4)
@@ -164,8 +180,8 @@ def test_equal_models_give_equal_bytes(tmp_path, model):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "a.onnx", "b.npz", "b.onnx"]
 
 
-@pytest.mark.parametrize("spec", [build_spec(), dataclasses.replace(separable_spec(), gates=()), bit_spec()],
-                         ids=["every kind of layer", "groups", "bits"])
+@pytest.mark.parametrize("spec", [build_spec(), dataclasses.replace(separable_spec(), gates=()), bit_spec(),
+                                  subnet_spec(scales_spec(), 0)], ids=["every kind of layer", "groups", "bits", "scales"])
 def test_qonnx_has_an_output_per_exit_and_computes_the_same(tmp_path, spec, images):
     path, model = tmp_path / "model.onnx", build_model(spec)
     export_qonnx(model, path)

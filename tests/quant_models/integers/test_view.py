@@ -8,10 +8,10 @@ import torch
 from quant_models.errors import QuantModelError
 from quant_models.integers.view import REACH, IntegerLayer, frozen, integer_layers, integer_logits, logit_scales, thresholds
 from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, NetSpec, trace
-from tests.quant_models.conftest import build_model, build_spec, residual_spec
+from tests.quant_models.conftest import build_model, build_spec, residual_spec, scales_spec
 
 
-@pytest.mark.parametrize("spec", [build_spec, residual_spec])
+@pytest.mark.parametrize("spec", [build_spec, residual_spec, scales_spec])
 @pytest.mark.parametrize("bits", [(4, 4), (2, 2), (3, 5), (8, 8)])
 def test_integer_view_is_what_brevitas_computes_in_float(images, spec, bits):
     model = build_model(spec(*bits))
@@ -40,6 +40,17 @@ def test_a_global_pool_is_the_mean_over_rows_and_columns():
         found = (acc[:, :, 0, 0, None] >= steps).sum(2)
     assert torch.equal(found, wanted[:, :, 0, 0].long())
     assert len(found.unique()) > 3
+
+
+def test_a_concatenation_puts_integers_of_one_scale_side_by_side():
+    model = build_model(scales_spec())
+    with frozen(model):
+        layers = {layer.unit.name: layer for layer in integer_layers(model)}
+    maps = [torch.randint(0, 16, (20, channels, 3, 2), generator=torch.Generator().manual_seed(channels)) for channels in (2, 1, 4)]
+    joined = layers["stage0_concat0"]
+    assert (joined.act, joined.scale) == (None, None)
+    assert torch.equal(joined.accumulate(*maps), torch.cat(maps, 1))
+    assert layers["stage0_conv3"].act is layers["stage1_conv8"].act is layers["stage0_conv2"].act
 
 
 def test_a_sum_adds_integers_of_one_scale():

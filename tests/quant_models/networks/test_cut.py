@@ -44,6 +44,24 @@ def test_every_layout_computes_what_the_whole_network_does(tmp_path, trained, im
         assert np.array_equal(logits, whole[index])
 
 
+def test_scales_are_cut_between(tmp_path):
+    """Fewer exits need fewer of the finer maps; other bits are told layer by layer."""
+    shape = (8, 8, 1)
+    model = build_model(layout("msdnet_tiny", [(0, "pool"), (3, "preset"), (4, "preset")], shape=shape))
+    images = np.random.default_rng(2).integers(0, 256, (20, *shape), dtype=np.uint8)
+    whole, path = integer_logits(model, images), tmp_path / "all"
+    save_checkpoint(path, Checkpoint(spec=model.spec, model=model.state_dict()))
+    for exits, places in (([(4, "preset")], [2, 3]), ([], [3])):
+        spec = layout("msdnet_tiny", exits, shape=shape)
+        save_checkpoint(tmp_path / "cut", cut(path, spec))
+        for place, logits in zip(places, integer_logits(load_model(tmp_path / "cut", spec), images), strict=True):
+            assert np.array_equal(logits, whole[place])
+    other = with_bits(layout("msdnet_tiny", [], shape=shape), {"stage0_conv4": (3, None)})
+    with pytest.raises(QuantModelError, match=r"layer 2 of its backbone is a dense layer of scales of weight_bits=4, act_bits=4; .*, not a "
+                                              r"dense layer of scales of weight_bits=4, act_bits=4; weight_bits=3, act_bits=4; "):
+        cut(path, other)
+
+
 def test_residual_blocks_are_cut_between(tmp_path):
     """Exits moved to other blocks of resnet8 take the weights along; other bits are told block by block."""
     shape = (8, 8, 1)

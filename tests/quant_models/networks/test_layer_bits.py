@@ -6,7 +6,7 @@ from quant_models.errors import QuantModelError
 from quant_models.integers.export import golden
 from quant_models.networks.layer_bits import with_bits
 from quant_models.networks.spec import trace
-from tests.quant_models.conftest import build_model, build_spec, residual_spec
+from tests.quant_models.conftest import build_model, build_spec, residual_spec, scales_spec
 
 
 def widths(spec):
@@ -49,6 +49,20 @@ def test_a_residual_blocks_operands_change_together():
     assert same == {name: before[name] for name in same}
     assert {unit.name: unit.in_bits for _, _, unit in trace(changed)}["stage0_add0"] == 7
     assert with_bits(spec, {}) == spec
+
+
+def test_the_layers_of_a_scale_change_together():
+    """Behind the first of them, whatever stage they are in."""
+    spec = scales_spec()
+    changed = with_bits(spec, {"stage0_conv1": (8, 6), "stage1_conv1": (3, None)})
+    found, before = widths(changed), widths(spec)
+    scale = [unit.name for _, _, unit in trace(spec) if "stage0_conv1" in (unit.name, unit.follows)]
+    assert scale == ["stage0_conv1", "stage1_conv1", "stage1_conv2", "stage1_conv3", "stage1_conv4"]
+    assert [found[name] for name in scale] == [(8, 6), (3, 6), (4, 6), (4, 6), (4, 6)]
+    assert {name: item for name, item in found.items() if name not in scale} == {k: v for k, v in before.items() if k not in scale}
+    assert with_bits(spec, {}) == spec
+    with pytest.raises(QuantModelError, match="layer stage1_conv1 has no act bits, only weight bits"):
+        with_bits(spec, {"stage1_conv1": (None, 3)})
 
 
 @pytest.mark.parametrize("name", ["stage0_act0", "stage1_conv2"])

@@ -10,7 +10,18 @@ from quant_models.exits.deciding import ExitLogits
 from quant_models.integers.view import integer_logits
 from quant_models.networks.layouts import HEADS, backbone, blocks, layout, outline, place, places
 from quant_models.networks.presets import PRESETS, preset
-from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec, Residual, trace
+from quant_models.networks.spec import (
+    Activation,
+    Conv,
+    DenseScales,
+    GlobalPool,
+    Linear,
+    MaxPool,
+    NetSpec,
+    Residual,
+    Scales,
+    trace,
+)
 from tests.quant_models.conftest import build_model
 
 RELU = Activation(bits=4)
@@ -33,6 +44,8 @@ def test_a_block_is_a_convolution_and_what_follows():
     # The convolution behind a depthwise one is of its block.
     assert [len(block) for block in blocks(preset("mobilenet_tiny"))] == [1, *[2] * 13]
     assert places(preset("mobilenet_tiny")) == (3, 5)
+    assert [type(block[0]) for block in blocks(preset("msdnet_tiny"))] == [Conv, Scales, *[DenseScales] * 4]
+    assert places(preset("msdnet_tiny")) == (3, 4)
     assert (places(preset("digits")), places(preset("b_lenet"))) == ((0, 1), (0,))
 
 

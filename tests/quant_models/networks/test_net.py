@@ -1,11 +1,13 @@
 """A description as a Brevitas module."""
 
+import copy
+
 import pytest
 import torch
 
 from quant_models.networks.net import MIN_GAMMA, MultiExitNet
-from quant_models.networks.spec import Activation, Conv, Linear, MaxPool
-from tests.quant_models.conftest import build_model, residual_spec
+from quant_models.networks.spec import Activation, Conv, Linear, MaxPool, trace
+from tests.quant_models.conftest import build_model, residual_spec, scales_spec
 from tests.quant_models.networks.specs import spec
 
 
@@ -41,6 +43,7 @@ def test_both_operands_of_a_sum_are_integers_of_one_scale():
     x = torch.rand(7, 2, 9, 7)
     with torch.no_grad():
         first, second, _ = model.features(x)
+        [first] = first.values()
         body = model.stages[1]["stage1_conv1"](model.stages[1]["stage1_conv0"](first))
         skip = model.stages[1]["stage1_conv2"](first)
     hook.remove()
@@ -50,11 +53,29 @@ def test_both_operands_of_a_sum_are_integers_of_one_scale():
         assert torch.equal(found.value, total.same(real).value)
         whole = found.int()
         assert (int(whole.min()) < 0 < int(whole.max()), int(whole.abs().max()) <= 16) == (True, True)
-    assert torch.equal(second.value, total.act(entering[0].value + entering[1].value).value)
+    assert torch.equal(second["stage1_add0"].value, total.act(entering[0].value + entering[1].value).value)
     # A skip as it is, through the same quantiser.
     alone = model.stages[0]["stage0_add0"]
     assert isinstance(model.stages[0]["stage0_act0"], torch.nn.Identity)
     assert {key.split(".")[0] for key in alone.state_dict()} == {"same", "act"}
+
+
+def test_channels_side_by_side_are_integers_of_one_scale():
+    """Of one quantiser, which the first convolution of the scale has, and the model's state once."""
+    model = build_model(scales_spec())
+    layers = {name: item for stage in model.stages for name, item in stage.items()}
+    with torch.no_grad():
+        first, _ = model.features(torch.rand(7, 2, 9, 7))
+        made = model._run("stage", 1, first)
+    for name, owner in (("stage1_concat0", "stage0_conv0"), ("stage1_concat1", "stage0_conv1"), ("stage0_concat0", "stage0_conv2")):
+        assert torch.equal(made[name].scale, layers[owner].act(torch.zeros(1, 1)).scale)
+        assert made[name].bit_width == 4
+    followers = {unit.name: unit.follows for _, _, unit in trace(model.spec) if unit.follows}
+    assert {(name, layers[name].act is layers[owner].act) for name, owner in followers.items()} == {(name, True) for name in followers}
+    assert not [key for key in model.state_dict() if key.split(".")[2] in followers and ".act." in key]
+    # A copy has a quantiser of its own, and once.
+    other = copy.deepcopy(model)
+    assert other.stages[1]["stage1_conv1"].act is other.stages[0]["stage0_conv1"].act is not layers["stage0_conv1"].act
 
 
 def test_of_1_bit_weights_are_signs_and_activations_0_and_1():

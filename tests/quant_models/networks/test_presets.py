@@ -2,11 +2,12 @@ import pytest
 
 from quant_models.errors import QuantModelError
 from quant_models.networks.presets import PRESETS, preset
-from quant_models.networks.spec import Activation, Add, Conv, Linear, trace
+from quant_models.networks.spec import Activation, Add, Concat, Conv, Linear, cuts, trace
 
 # The published topologies: what enters each first linear layer of a head, flattened.
 FLATTENED = {"digits": [32, 64, 32], "b_lenet": [640, 720], "triple_wins": [576, 1024], "b_alexnet": [288, 576], "har": [256, 256, 64],
-             "resnet8": [32, 64, 64], "tfc": [64, 64, 64], "mobilenet_tiny": [64, 128, 256], "cnv": [576, 1152, 256]}
+             "resnet8": [32, 64, 64], "tfc": [64, 64, 64], "mobilenet_tiny": [64, 128, 256], "cnv": [576, 1152, 256],
+             "msdnet_tiny": [64, 64, 64]}
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -64,6 +65,15 @@ def test_cnv_is_finns():
     assert {unit.in_bits for _, _, unit in trace(spec)} == {8, 1}
 
 
+def test_msdnet_tiny_is_dense_at_two_scales():
+    spec = preset("msdnet_tiny")
+    joined = [unit.out_shape for where, _, unit in trace(spec) if where == "stage" and isinstance(unit.layer, Concat)]
+    assert joined == [(16, 16, 32), (8, 8, 64), (8, 8, 96), (16, 16, 48), (8, 8, 128), (16, 16, 64), (8, 8, 160)]
+    assert cuts(spec) == (("stage0_concat0", "stage0_concat2"), ("stage1_concat0", "stage1_concat1"), ())
+    assert [unit.in_shape for where, _, unit in trace(spec) if unit.name.endswith("conv0") and where == "head"] == [
+        (8, 8, 96), (8, 8, 128), (8, 8, 160)]
+
+
 def test_tfc_is_finns():
     stages = [(unit.in_shape, unit.layer.out) for where, _, unit in trace(preset("tfc")) if where == "stage"]
     assert stages == [((28, 28, 1), 64), ((1, 1, 64), 64), ((1, 1, 64), 64)]
@@ -79,7 +89,7 @@ def test_images_of_other_shapes_are_taken_where_layers_fit():
 
 
 def test_unknown_preset():
-    known = "digits, b_lenet, triple_wins, b_alexnet, har, resnet8, tfc, mobilenet_tiny, cnv"
+    known = "digits, b_lenet, triple_wins, b_alexnet, har, resnet8, tfc, mobilenet_tiny, cnv, msdnet_tiny"
     with pytest.raises(QuantModelError, match=f"preset must be one of {known}, not 'lenet'"):
         preset("lenet")
     with pytest.raises(QuantModelError, match="weight_bits must be 1 to 8, not 0"):

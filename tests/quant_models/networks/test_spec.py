@@ -6,8 +6,8 @@ import json
 import pytest
 
 from quant_models.errors import QuantModelError
-from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec, both, trace
-from tests.quant_models.conftest import residual_spec, separable_spec
+from quant_models.networks.spec import Activation, Conv, GlobalPool, Linear, MaxPool, NetSpec, both, cuts, described, trace
+from tests.quant_models.conftest import residual_spec, scales_spec, separable_spec
 from tests.quant_models.networks.specs import spec
 
 
@@ -33,6 +33,43 @@ def test_residual_blocks_are_stored():
     assert units["head2_gap0"].inputs == ("stage2_pool0",)
     with pytest.raises(QuantModelError, match="not a network description"):
         NetSpec.from_json(net.to_json().replace('"body"', '"bodies"'))
+
+
+def test_scales_are_stored():
+    net = scales_spec()
+    assert NetSpec.from_json(net.to_json()) == net
+    assert net.digest() != scales_spec(act_bits=3).digest()
+
+
+def test_a_stage_computes_what_its_exit_needs():
+    """MSDNet's lazy evaluation: what the coarsest map does not need is of a later stage, or not there."""
+    net = scales_spec()
+    told = [(item.index, item.at, item.unit.name) for item in described(net) if item.where == "stage" and item.index != item.at]
+    # Of the first stage's dense layer the finer maps; of the last the finer maps, of the one before it the finest.
+    assert told == [
+        (0, 1, "stage1_conv0"), (0, 1, "stage1_concat0"), (0, 1, "stage1_conv1"), (0, 1, "stage1_conv2"), (0, 1, "stage1_concat1"),
+        *((1, None, name) for name in ("stage1_conv0", "stage1_concat0", "stage1_conv5", "stage1_concat3", "stage1_conv6", "stage1_conv7",
+                                       "stage1_concat4"))]
+    units = list(trace(net))
+    assert [unit.name for where, k, unit in units if (where, k) == ("stage", 0)] == [
+        "stage0_conv0", "stage0_conv1", "stage0_conv2", "stage0_conv3", "stage0_conv4", "stage0_concat0"]
+    assert [unit.name for where, k, unit in units if (where, k) == ("stage", 1)] == [
+        "stage1_conv0", "stage1_concat0", "stage1_conv1", "stage1_conv2", "stage1_concat1", "stage1_conv3", "stage1_conv4",
+        "stage1_concat2", "stage1_conv5", "stage1_conv6", "stage1_concat3", "stage1_conv7", "stage1_conv8", "stage1_concat4"]
+    # Everything is there before it is read.
+    made = {"image"}
+    for _, _, unit in units:
+        assert made.issuperset(unit.inputs)
+        made.add(unit.name)
+    # Heads read the coarsest map.
+    assert {unit.name: unit.inputs for where, _, unit in units if where != "stage" and "concat" in unit.inputs[0]} == {
+        "head0_fc0": ("stage0_concat0",), "gatehead0_gap0": ("stage0_concat0",), "head1_gap0": ("stage1_concat4",)}
+    assert cuts(net) == (("stage0_conv0", "stage0_conv1", "stage0_concat0"), ())
+    assert cuts(residual_spec()) == (("stage0_add1",), ("stage1_add0",), ())
+    # An exit more at the same maps: its stage is empty, and hands all of them on.
+    (first, second), (early, last) = net.stages, net.heads
+    twice = dataclasses.replace(net, stages=(first, (), second), heads=(early, (GlobalPool(), Linear(out=4)), last), gates=())
+    assert cuts(twice) == (cuts(net)[0], cuts(net)[0], ())
 
 
 def test_groups_are_stored_only_where_there_are_some():

@@ -8,13 +8,13 @@ from quant_models.networks.checkpoint import Checkpoint, load_model, save_checkp
 from quant_models.networks.layouts import layout
 from quant_models.networks.subnet import subnet
 from quant_models.networks.subnet_spec import subnet_spec
-from tests.quant_models.conftest import build_model, build_spec, residual_spec
+from tests.quant_models.conftest import build_model, build_spec, residual_spec, scales_spec
 
 SHARED = layout("digits", [(0, "preset"), (0, "linear"), (1, "conv")])
 
 
-@pytest.mark.parametrize("spec", [build_spec(), SHARED, residual_spec()],
-                         ids=["every kind of layer", "two exits after one block", "residual blocks"])
+@pytest.mark.parametrize("spec", [build_spec(), SHARED, residual_spec(), scales_spec()],
+                         ids=["every kind of layer", "two exits after one block", "residual blocks", "scales"])
 def test_every_exit_by_itself(tmp_path, spec):
     model = build_model(spec)
     whole = tmp_path / "whole.safetensors"

@@ -39,11 +39,30 @@ def test_files_that_do_not_fit(golden_file, edit, message):
     (lambda meta, arrays: _layer(meta, "stages", 0, 2).update(factor=1.5), "layer stage0_up0: factor must be int, not 1.5"),
     (lambda meta, arrays: _layer(meta, "stages", 0, 2).update(inputs=["stage0_conv0", "stage0_pool0"]),
      "layer stage0_up0: inputs must name one layer, not 2"),
-    (lambda meta, arrays: meta.update(version=1), "layer stage0_up0: a file of version 1 has no layer of kind upsample"),
+    (lambda meta, arrays: meta.update(version=1, input={"height": 6, "width": 4, "channels": 2, "bits": 8, "signed": False}),
+     "layer stage0_up0: a file of version 1 has no layer of kind upsample"),
 ])
 def test_upsamplings_that_do_not_fit(golden_file, edit, message):
     with pytest.raises(GoldenError, match=message):
         load(golden_file("unet", edit=edit))
+
+
+@pytest.mark.parametrize(("edit", "message"), [
+    (lambda meta, arrays: meta["input"].pop("encoding"), "input lacks 'encoding'"),
+    (lambda meta, arrays: meta["input"].update(scale=-0.5), "input: scale must be a finite number above 0, not -0.5"),
+    (lambda meta, arrays: meta["input"].update(bits=9), "input: bits must be from 1 to 8, not 9"),
+    (lambda meta, arrays: meta["input"].update(signed=1), "input: signed must be bool, not 1"),
+    (lambda meta, arrays: _layer(meta, "stages", 1, 0).pop("scale"), "layer stage1_conv0 lacks 'scale'"),
+    (lambda meta, arrays: _layer(meta, "stages", 1, 2).update(scale=0.25),
+     r"layer stage1_add0: its inputs must be of one scale, not 0.25 \(stage1_conv1\) and 0.5 \(stage1_act0\)"),
+    # A pool gives what it gets: beside it there must be the scale in front of it.
+    (lambda meta, arrays: _layer(meta, "stages", 0, 0).update(scale=2.0),
+     r"layer head0_add0: its inputs must be of one scale, not 2 \(head0_pool0\) and 0.5 \(head0_conv0\)"),
+    (lambda meta, arrays: _layer(meta, "heads", 0, 2).update(scale=0.51), "head0_concat0: its inputs must be of one scale, not 0.51 "),
+])
+def test_what_version_2_says_of_scales_is_checked(golden_file, edit, message):
+    with pytest.raises(GoldenError, match=message):
+        load(golden_file("residual", edit=edit))
 
 
 def test_never_unpickles(tmp_path):

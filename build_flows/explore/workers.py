@@ -105,8 +105,9 @@ def workers(ui: Ui, scheduler: str | None, count: int | None) -> Iterator[Worker
 
     if scheduler is None:
         wanted = count or os.cpu_count() or 1
-        # One thread each: torch, Verilator and Yosys take the processors by themselves.
-        with LocalCluster(n_workers=wanted, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50,
+        # One thread each: torch, Verilator and Yosys take the processors by themselves. No port is open to other machines, and none is
+        # one that another exploration may have.
+        with LocalCluster(n_workers=wanted, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", silence_logs=50,
                           scheduler_port=0, host="127.0.0.1") as cluster, Client(cluster) as client:
             yield Workers(client, wanted)
         return

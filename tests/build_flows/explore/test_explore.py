@@ -175,7 +175,7 @@ base = "base.toml"
 exits = [{ after = 0, heads = ["linear"] }]
 policies = ["max_logit"]
 accuracy_loss = [2.0]
-rates = 2
+cycles_per_sample = [300, 500]
 utilisation = [0.8]
 verify = 1
 """

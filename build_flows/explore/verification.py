@@ -17,10 +17,13 @@ from build_flows.explore.options import Options
 from build_flows.explore.verify import Verified, errors, verify_away, verify_here
 from build_flows.explore.workers import Workers
 
-__all__ = ["NEAR", "Verification", "verified"]
+__all__ = ["MOST", "NEAR", "Verification", "verified"]
 
 NEAR = 0.005
 """Accuracies that are so near are as good as each other when the network without exits is chosen that stands beside those with them."""
+
+MOST = 3
+"""Times as many designs as are wanted that are verified at most: of a base whose clock no design keeps none would ever belong."""
 
 SENT = "verified"
 """The folder, in that of a design, of what a worker without our disk made of it."""
@@ -50,9 +53,9 @@ class Verification:
 def verified(
     designs: Designs, files: DesignFiles, count: int, started: Callable[[], Workers], ui: Ui, options: Options, deadline: float | None,
 ) -> Verification:
-    """Verify ``count`` designs of the front, more where some of them turn out not to belong there, and the network without exits that
-    stands beside them; after ``deadline`` (monotonic seconds) no worker begins another one. All designs of the front get a
-    configuration."""
+    """Verify ``count`` designs of the front, more where some of them turn out not to belong there (:data:`MOST` times as many at most: when
+    that was not enough, it tells), and the network without exits that stands beside them; after ``deadline`` (monotonic seconds) no worker
+    begins another one. All designs of the front get a configuration."""
     found = Verification()
     shown = [*designs.front, *(index for index in designs.alone if index not in designs.front)]
     paths: dict[str, Path] = {}
@@ -82,9 +85,14 @@ def verified(
                 bar.advance()
             found.moved = _moved(found, designs)
             if not waiting:
+                done = len(found.rows) + len(found.failed)
                 missing = count - sum(row is not extra and row.chosen.name not in found.moved for row in found.rows)
-                waiting, rest = rest[: max(0, missing)], rest[max(0, missing):]
-                bar.update(total=len(found.rows) + len(found.failed) + len(waiting))
+                more = max(0, min(missing, MOST * count - done))
+                if rest and missing > 0 and not more:
+                    ui.info(f"{done} designs were verified, and {missing} more of the front are wanted: what keeps them off it is in "
+                            "explore.html")
+                waiting, rest = rest[:more], rest[more:]
+                bar.update(total=done + len(waiting))
     return found
 
 

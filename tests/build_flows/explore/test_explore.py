@@ -187,7 +187,8 @@ verify = 1
 def test_digits_as_they_are(tmp_path, monkeypatch):
     monkeypatch.undo()
     text = (ROOT / "examples" / "digits.toml").read_text()
-    (tmp_path / "base.toml").write_text("\n".join("epochs = 2" if line.startswith("epochs") else line for line in text.splitlines()))
+    changed = {"epochs": "epochs = 2", "clock_mhz": "clock_mhz = 60.0"}
+    (tmp_path / "base.toml").write_text("\n".join(changed.get(line.partition(" ")[0], line) for line in text.splitlines()))
     (tmp_path / "small.toml").write_text(SMALL)
     found, folder = explore(read_search(tmp_path / "small.toml"), tmp_path / "small.toml", Listening(), Options(count=2))
     verified = [item for item in (*found.front, *found.moved, *found.alone) if item.measured is not None]

@@ -19,9 +19,9 @@ def test_proven_for_runs_of_any_length(proof):
 @pytest.mark.parametrize(("old", "new", "claim"), [
     # The reset does not wait for what was taken, or for what is on offer.
     ("with m.If(turns & idle):", "with m.If(turns):", "under way in reset|units or 0 and okay|is answered after|holds until ready"),
-    ("addressed | filled | waits.any())", "addressed | filled)", "under way in reset|valid holds until ready"),
+    ("addressed | filled | waits.any())", "addressed | filled)", "under way in reset|units or 0 and okay|valid holds until ready"),
     # Accesses begin all the time.
-    ("opened = (~turns | begun) & ~taken", "opened = ~taken", "reset follows|holds until ready"),
+    ("opened = (~turns | begun) & ~taken", "opened = ~taken", "reset follows|units or 0 and okay|holds until ready"),
     # Half a write is not let through while the reset waits for it.
     ("(waits[0], writing, writing)", "(waits[0], waits[1], waits[2])", "reset follows"),
     # The unit is in reset when the first access reaches it.

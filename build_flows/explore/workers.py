@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from build_flows.base.errors import OfframpError
 from build_flows.base.files import hash_path
@@ -47,11 +48,13 @@ class Workers:
         from distributed.comm import CommClosedError
 
         left, tries = dict(tasks), dict.fromkeys(tasks, 0)
+        # To a scheduler one key is one task: without a word of its own a run would be given what another one made, or another exploration.
+        own_run = uuid4().hex
         own: Exception | None = None
         while left:
             try:
                 held = self._client.scatter(shared, broadcast=True, hash=False)
-                futures = {self._client.submit(function, held, asked, key=f"{key}-{tries[key]}", pure=False): key
+                futures = {self._client.submit(function, held, asked, key=f"{key}-{own_run}-{tries[key]}", pure=False): key
                            for key, (function, asked) in left.items()}
                 for future in as_completed(futures):
                     key = futures[future]

@@ -70,7 +70,7 @@ class Client:
 
     def submit(self, function, held, own, key, pure):
         self.submitted.append(key)
-        name = key.rpartition("-")[0]
+        name = key.rsplit("-", 2)[0]
         outcomes = self.script[name]
         return Future(key, outcomes.pop(0) if len(outcomes) > 1 else outcomes[0])
 
@@ -102,7 +102,17 @@ def test_what_a_worker_took_with_it_is_handed_out_again_under_another_key():
     killed = KilledWorker.__new__(KilledWorker)
     client = Client({"a": [killed, CancelledError("a"), 7], "b": [1]})
     assert list(Workers(client, 2).run({"a": (add, 1), "b": (add, 2)}, 0)) == [("b", 1), ("a", 7)]
-    assert client.submitted == ["a-0", "b-0", "a-1", "a-2"]
+    assert [(key[0], key.rpartition("-")[2]) for key in client.submitted] == [("a", "0"), ("b", "0"), ("a", "1"), ("a", "2")]
+
+
+def test_no_run_is_given_what_another_one_made():
+    """Of two explorations at one scheduler designs may have one name: to it one key is one task."""
+    keys = []
+    for _ in range(2):
+        client = Client({"a": [1]})
+        assert list(Workers(client, 2).run({"a": (add, 1)}, 0)) == [("a", 1)]
+        keys += client.submitted
+    assert len(set(keys)) == 2
 
 
 def test_a_task_that_kills_every_worker_is_told():

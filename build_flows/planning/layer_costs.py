@@ -479,7 +479,7 @@ def _memory(words: int, bits: int, *, used: int | None = None, shared: bool = Fa
     free = place(words, bits, used=used, shared=shared)
     if words < 2 or free.style == "block":
         return free
-    block = place(words, bits, shared=shared, style="block")
+    block = place(words, bits, used=used, shared=shared, style="block")
     if free.lutram > block.bram18 * LUT_PER_BRAM18:
         return block
     return place(words, bits, used=used, shared=shared, style="distributed") if free.style == "registers" and not shared else free

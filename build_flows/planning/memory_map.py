@@ -50,8 +50,8 @@ class Placed:
 def place(words: int, bits: int, *, used: int | None = None, shared: bool = False, style: str = "auto") -> Placed:
     """A memory of ``words`` x ``bits`` with one port to write and one, clocked, to read.
 
-    ``used``: of the bits, those that something reads (None: all); the rest is left out where a bit is a cell of its own. ``shared``: both
-    ports have the same address. ``style`` is one of :data:`STYLES` (else ValueError). A memory of one word is a register.
+    ``used``: of the bits, those that something reads, the lowest (None: all); cells and blocks that hold no such bit are left out.
+    ``shared``: both ports have the same address. ``style`` is one of :data:`STYLES` (else ValueError). A memory of one word is a register.
     """
     if style not in STYLES:
         raise ValueError(f"style must be one of {', '.join(STYLES)}, not {style!r}")
@@ -61,7 +61,7 @@ def place(words: int, bits: int, *, used: int | None = None, shared: bool = Fals
     if style in ("auto", "distributed"):
         found += list(_distributed(words, bits, bits if used is None else used, shared))
     if style in ("auto", "block"):
-        found += list(_block(words, bits, shared))
+        found += list(_block(words, bits, bits if used is None else used, shared))
     cost, placed = min(found, key=lambda item: item[0])
     if style == "auto" and words * bits * _REGISTER_BIT < cost:
         return Placed("registers", registers=words * bits, banks=words)
@@ -108,7 +108,7 @@ def _distributed(words: int, bits: int, used: int, shared: bool) -> Iterator[tup
             yield cost, Placed("distributed", lutram=luts, banks=banks)
 
 
-def _block(words: int, bits: int, shared: bool) -> Iterator[tuple[float, Placed]]:
+def _block(words: int, bits: int, used: int, shared: bool) -> Iterator[tuple[float, Placed]]:
     for shapes, port in ((_SIMPLE_DUAL, _PORT), (_TRUE_DUAL, 0.0 if shared else _PORT)):
         for halves, price, address, widths in shapes:
             for step, unit in enumerate(widths):
@@ -116,7 +116,10 @@ def _block(words: int, bits: int, shared: bool) -> Iterator[tuple[float, Placed]
                 byte = min(_BYTE, unit)
                 padded = ceil(bits / byte) * byte
                 units = ceil(banks * padded / unit)
-                yield price * units + port + _decoding(banks, bits), Placed("block", bram18=halves * units, banks=banks)
+                # Blocks are chosen for all bits; those that hold only bits that nothing reads are left out after that. (Bits share bytes
+                # evenly, so that whole bytes are never left out, and beyond two banks Yosys leaves out none.)
+                kept = banks * ceil(used / unit) if unit < _BYTE and banks <= 2 else units
+                yield price * units + port + _decoding(banks, bits), Placed("block", bram18=halves * kept, banks=banks)
 
 
 def _decoding(banks: int, bits: int) -> float:

@@ -136,12 +136,13 @@ def _weights(shape: SharedShape, memories: _Memories, exchangeable: bool) -> tup
         bits = delays.count(delay) * shape.weights_each * shape.weight_bits
         if rows <= DISTRIBUTED:
             tables += bits * int(rows > 1)
+            memories.registers += bits * int(shape.lut and rows > 1)
             continue
         words = 1 << log2(rows) if exchangeable else rows
         placed = place_table(words, bits) if exchangeable else place_rom(words, bits)
         memories.add(placed)
         block = block or placed.style == "block"
-        memories.registers += bits * int(shape.lut)     # behind a memory that is read with a clock
+        memories.registers += bits * int(shape.lut)
         tables += 0 if placed.style == "block" else bits * ceil(words / 64)
     return tables, block
 

@@ -108,12 +108,12 @@ def shared_options(layer: Layer, pool: Layer | None = None, *, body: str = "shar
 def shared_folds(layer: Layer, target: int, pool: Layer | None = None, *, body: str = "shared") -> tuple[Fold, ...]:
     """Of :func:`shared_options` those that take a frame every ``target`` cycles, with the same pixels and inputs as few outputs and lanes
     as that asks for. Fewer outputs take more rows of weights: where those are block RAM then, the fewest are kept too of which they are
-    look-up tables."""
-    kept: dict[tuple[int, int, bool], Fold] = {}
+    look-up tables, and of which they are a single row: constants."""
+    kept: dict[tuple[int, int, int], Fold] = {}
     for fold in shared_options(layer, pool, body=body):
         shape = shared_shape(layer, fold, pool)
         if shape.cycles <= target:
-            key = fold.pixels, fold.inputs, shape.weight_rows > DISTRIBUTED
+            key = fold.pixels, fold.inputs, int(shape.weight_rows > 1) + int(shape.weight_rows > DISTRIBUTED)
             if key not in kept or (fold.outputs, fold.lanes) < (kept[key].outputs, kept[key].lanes):
                 kept[key] = fold
     return tuple(kept.values())

@@ -70,8 +70,8 @@ def each_its_own(weights: Sequence[Sequence[Sequence[Sequence[int]]]]) -> list[l
 class WeightMemory(wiring.Component):
     """Gives the weights of each step, those of every input channel as many cycles late as its place in the chains asks for.
 
-    Channels of the same delay share a memory, so that only addresses are delayed. Block RAM in front of multipliers in look-up tables has
-    a register behind it, for it takes 2.5 ns by itself; DSP slices have their own.
+    Channels of the same delay share a memory, so that only addresses are delayed. In front of multipliers in look-up tables a memory has a
+    register behind it, for block RAM takes 2.5 ns by itself and tables up to 4 LUTs; DSP slices have their own.
 
     Latency: 4 cycles and the channel's delay from the address. Throughput: one step a cycle. Reset: weights of earlier addresses may
     be others.
@@ -115,8 +115,8 @@ class WeightMemory(wiring.Component):
         address = Signal(range(max(2, shape.weight_rows)), reset_less=True)
         m.d.sync += [start.eq(look_up(starts, self.line)), tap.eq(self.tap), address.eq(start + tap)]
         distributed = not self.block
-        later, behind = [address], int(self.block and shape.lut)
-        reads = 2 if distributed else 1 - behind
+        later, behind = [address], int(shape.lut)
+        reads = (2 if distributed else 1) - behind
         for at in range(max(self.delays) + reads):
             # With a reset, what a memory reads is no shift register, whose output comes late.
             following = Signal.like(address, name=f"address{at}", reset_less=at + 1 - reads not in self.delays)

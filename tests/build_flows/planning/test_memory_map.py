@@ -36,6 +36,15 @@ def test_bits_that_nobody_reads_are_left_out_where_a_bit_is_a_cell():
     assert place(20, 24, used=20, shared=True).lutram == 12
 
 
+@pytest.mark.parametrize(("words", "bits", "used", "bram18"), [
+    (7200, 8, 4, 2), (16000, 8, 4, 4), (15000, 8, 2, 2), (15900, 16, 10, 10), (3600, 8, 4, 2), (10240, 40, 36, 25), (24000, 8, 4, 12),
+    (24000, 16, 12, 24),
+])
+def test_blocks_that_hold_only_bits_that_nobody_reads_are_left_out(words, bits, used, bram18):
+    """Figures of Yosys 0.70."""
+    assert place(words, bits, used=used, shared=True, style="block").bram18 == bram18
+
+
 def test_a_memory_of_one_word_is_a_register():
     assert place(1, 12) == Placed("registers", registers=12)
 

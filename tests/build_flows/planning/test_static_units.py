@@ -118,7 +118,9 @@ def test_the_search_finds_what_trying_everything_finds():
                 price = sum(weighed[name] * share for name, share in tried.cost.shares(PART).items())
                 best = price if best is None else min(best, price)
         found = search(net, (target,), PART, weights=weighed)
-        assert sum(weighed[name] * share for name, share in found.cost.shares(PART).items()) == pytest.approx(best, abs=1e-7)
+        # What pairing saves is rounded to LUTs, in the search for each layer by itself, and here for all of them.
+        rounded = weighed["LUT"] / PART.lut
+        assert sum(weighed[name] * share for name, share in found.cost.shares(PART).items()) == pytest.approx(best, abs=1e-7 + rounded)
         bodies.add(tuple(fold.body for fold in found.folds.values()))
     assert any(found[:2] == ("static", "static") for found in bodies)
     assert len(bodies) > 1

@@ -60,8 +60,8 @@ def test_weights_of_each_step(name, block):
     sim.run()
 
 
-@pytest.mark.parametrize(("name", "block", "registered"), [("LUTs", True, True), ("LUTs", False, False), ("pairs", True, False)])
-def test_only_tables_behind_block_ram_have_a_register_in_front(name, block, registered):
+@pytest.mark.parametrize(("name", "block", "registered"), [("LUTs", True, True), ("LUTs", False, True), ("pairs", True, False)])
+def test_only_memories_in_front_of_tables_have_a_register_behind(name, block, registered):
     """Functionally it is the same, and no slower: its path alone would be longer."""
     shape = SHAPES[name]
     memory = WeightMemory(shape, drawn(shape), chain_delays(shape), block=block)

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from build_flows.artefacts.explore import Errors, Outcome
-from build_flows.artefacts.verdict import synthesised
+from build_flows.artefacts.verdict import synthesised, used
 from build_flows.base.errors import OfframpError, explain
 from build_flows.base.interval import wilson
 from build_flows.base.ui import SilentUi, Ui
@@ -52,8 +52,8 @@ def verify(config: Path, ui: Ui, data: Path | None = None) -> Outcome:
     return Outcome(
         accuracy=found.accuracy, accuracy_interval=wilson(found.accuracy, found.samples), samples=found.samples,
         shares=[item.share for item in found.exits], cycles_per_sample=found.cycles_per_sample,
-        samples_per_second=verdict.rate(found.cycles_per_sample), clock_mhz=verdict.expected_clock_mhz, lut=total.lut + total.lutram,
-        ff=total.ff, bram36=total.bram36, dsp=total.dsp, fits=verdict.buildable,
+        samples_per_second=verdict.rate(found.cycles_per_sample), clock_mhz=verdict.expected_clock_mhz,
+        lut=used(total)["lut"], ff=total.ff, bram36=total.bram36, dsp=total.dsp, fits=verdict.buildable,
         short=[*resources.short, *([] if verdict.meets_clock is not False else [f"clock: {verdict.expected_clock_mhz:.1f} MHz"])],
     )
 

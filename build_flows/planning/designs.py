@@ -16,6 +16,7 @@ from build_flows.planning.fold_space import Space
 from build_flows.planning.folding import FoldingError, evaluate, stage_targets, taken
 from build_flows.planning.folding_search import emptiest
 from build_flows.planning.gate_costs import planned_gates
+from build_flows.planning.glue_costs import glue_cost, logit_beats, with_decisions
 from build_flows.planning.layer_costs import Cost
 from build_flows.planning.network import Network
 from build_flows.planning.pace import least_pace
@@ -43,11 +44,14 @@ class Design:
 
 @dataclass(frozen=True)
 class _Folded:
-    """Of a folding the cycles a frame of each stage, and what it takes; with the choices that it was found among, so that they stay."""
+    """Of a folding the cycles a frame of each stage, what its layers take and what is between them, and the ``logits`` of each exit
+    (:func:`build_flows.planning.glue_costs.logit_beats`); with the choices that it was found among, so that they stay."""
 
     name: str
     stage_cycles: tuple[int, ...]
     cost: Cost
+    glue: Cost
+    logits: tuple[tuple[int, int], ...]
     choices: tuple[tuple[Choice, ...], ...]
 
 
@@ -66,8 +70,9 @@ class Designs:
         """The least cycles a sample that any design keeps."""
         return least_pace(self.network, reach, utilisation, self.bus_bits).cycles
 
-    def at(self, cycles: int, reach: Sequence[float], utilisation: float) -> Design:
-        """The design for ``cycles`` a sample, of which ``reach`` arrive at each stage, later stages as busy as ``utilisation``.
+    def at(self, cycles: int, reach: Sequence[float], utilisation: float, policies: Sequence[str]) -> Design:
+        """The design for ``cycles`` a sample, of which ``reach`` arrive at each stage, later stages as busy as ``utilisation``, that
+        decides by ``policies`` at its early exits.
 
         Raises :class:`FoldingError` for fewer cycles than any folding keeps.
         """
@@ -77,7 +82,7 @@ class Designs:
         if cycles < least:
             raise FoldingError(f"cycles must be at least {least}, not {cycles}")
         folded = self._folded(targets, reach)
-        takes = taken(folded.cost)
+        takes = taken(folded.cost, with_decisions(folded.glue, folded.logits, policies))
         busy = [share * each for share, each in zip(reach, folded.stage_cycles, strict=True)]
         pace = max(self.words, *busy)
         lost = max((gate.loss for gate in planned_gates(targets, tuple(reach))), default=0.0)
@@ -97,5 +102,5 @@ class Designs:
             found = evaluate(self.network, space.folds(best), targets, self.part, input_pe=best.input_pe, reach=reach)
             cycles = tuple(found.stage_cycles(stage) for stage in range(len(targets)))
             name = hashlib.sha256(repr((cycles, found.cost)).encode()).hexdigest()[:12]
-            self._found[key] = _Folded(name, cycles, found.cost, choices)
+            self._found[key] = _Folded(name, cycles, found.cost, glue_cost(found, self.bus_bits), logit_beats(found), choices)
         return self._found[key]

@@ -129,10 +129,10 @@ class Folding:
 
 
 
-def taken(cost: Cost) -> dict[str, float]:
-    """What a design whose layers take ``cost`` is predicted to take in all, :data:`RESERVE` included, by the keys of
+def taken(cost: Cost, glue: Cost = RESERVE) -> dict[str, float]:
+    """What a design whose layers take ``cost``, and all that is no layer ``glue``, is predicted to take in all, by the keys of
     :data:`build_flows.artefacts.verdict.NAMES`."""
-    whole = cost + RESERVE
+    whole = cost + glue
     return {"lut": whole.occupied, "lutram": whole.lutram, "ff": whole.ff, "bram36": whole.bram18 / 2, "dsp": whole.dsp,
             "carry": whole.carry}
 

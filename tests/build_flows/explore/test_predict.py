@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from build_flows.artefacts.verdict import capacity
+from build_flows.artefacts.verdict import capacity, shortages
 from build_flows.base.parts import find_part
 from build_flows.explore import predict as module
 from build_flows.explore.decisions import Scoring, decided
@@ -13,6 +13,7 @@ from build_flows.explore.space import Asked
 from build_flows.planning.exchangeable import logit_bits
 from build_flows.planning.folding import stage_targets, taken
 from build_flows.planning.folding_search import search
+from build_flows.planning.glue_costs import glue_cost, logit_beats, with_decisions
 from build_flows.planning.layout_network import with_exits
 from build_flows.planning.pace import least_pace, planned_reach
 from tests.build_flows.explore.material import GOAL, answers, material, network
@@ -32,11 +33,11 @@ def test_a_design_is_what_planning_and_calibration_say():
         assert (item.outcome.samples, item.outcome.shares) == (600, list(known.shares))
         reach = planned_reach([known.hard_share[0]])
         folding = search(with_exits(network(), (0,)), stage_targets(item.cycles, reach, item.utilisation), PART, reach=reach)
-        takes = taken(folding.cost)
+        takes = taken(folding.cost, with_decisions(glue_cost(folding, GOAL.bus_bits), logit_beats(folding), ["margin"]))
         assert {key: getattr(item.outcome, key) for key in ("lut", "ff", "bram36", "dsp")} == {
             key: takes[key] for key in ("lut", "ff", "bram36", "dsp")}
         assert item.outcome.samples_per_second == pytest.approx(125e6 / item.outcome.cycles_per_sample)
-        assert item.outcome.fits is (not folding.exceeds())
+        assert item.outcome.fits is (not shortages(takes, capacity(PART)))
 
 
 def test_without_early_exits_nothing_is_decided():

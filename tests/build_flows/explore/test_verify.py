@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from build_flows.artefacts.verdict import synthesised
+from build_flows.artefacts.verdict import synthesised, used
 from build_flows.base.errors import OfframpError
 from build_flows.base.ui import SilentUi
 from build_flows.explore import verify as module
@@ -49,7 +49,7 @@ def test_what_is_measured(config, monkeypatch):
     found, made = verify(config, SilentUi()), resources(1)
     assert (found.accuracy, found.samples, found.shares, found.cycles_per_sample) == (0.9, 10000, [0.8, 0.2], 512.5)
     assert found.accuracy_interval[0] < 0.9 < found.accuracy_interval[1]
-    assert found.lut == made.total.lut + made.total.lutram
+    assert found.lut == used(made.total)["lut"]
     assert (found.ff, found.bram36, found.dsp) == (made.total.ff, made.total.bram36, made.total.dsp)
     verdict = synthesised(made)
     assert (found.clock_mhz, found.fits) == (verdict.expected_clock_mhz, verdict.buildable)

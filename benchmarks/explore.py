@@ -59,7 +59,7 @@ PAGE = ROOT / "docs" / "explore.md"
 DATA = ROOT / "docs" / "explore_benchmark.json"
 PART = "explore"
 NETWORK = "b_lenet"
-EPOCHS = 2
+EPOCHS = 4
 CORES = 2
 RATE = 1000
 """Predicted designs a minute, warm."""

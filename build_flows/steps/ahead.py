@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["look_ahead", "refuse_cost", "refuse_unbuildable"]
 
 
-def look_ahead(project: "Project", ui: Ui) -> None:
+def look_ahead(project: "Project", ui: Ui, warn: bool = True) -> None:
     """Before a network is trained here, or one of the user's own is read: raise :class:`ConfigError` for what could not be calibrated or
-    compiled, and warn of what can be trained, but not compiled. Of the user's own only the data are known yet.
+    compiled, and ``warn`` of what can be trained, but not compiled. Of the user's own only the data are known yet.
 
     Reads the data set, for the shape of its images and their classes; a data set that is unfit is a :class:`ConfigError` too.
     """
@@ -51,7 +51,7 @@ def look_ahead(project: "Project", ui: Ui) -> None:
     network = from_meta(*describe(spec))
     refuse_cost(project, network)
     shared = _told(project)
-    for line in shared:
+    for line in shared if warn else ():
         ui.info(f"warning: {line}")
     if shared:
         # What would be built is another network than the one that is trained.

@@ -104,16 +104,17 @@ class Flow:
         """The artefact that the network is in, once it is trained or taken."""
         return {"golden": self.path("golden.npz")} if self.project.config.model.own else {"checkpoint": self.checkpoint}
 
-    def train(self) -> Trained:
+    def train(self, *, warn: bool = True) -> Trained:
         """Checkpoint, metrics.json, exits.json; of a network of the user's own model.onnx and golden.npz instead of a checkpoint.
 
-        What could not be calibrated or compiled is refused before anything is trained (:mod:`build_flows.steps.ahead`).
+        What could not be calibrated or compiled is refused before anything is trained, and ``warn`` tells what could be trained, but not
+        compiled (:mod:`build_flows.steps.ahead`).
         """
         from build_flows.steps import calibrate
         from build_flows.steps.ahead import look_ahead, refuse_cost, refuse_unbuildable
 
         project, subnet = self.project, self.project.config.subnet
-        ahead = partial(look_ahead, project, self.ui)
+        ahead = partial(look_ahead, project, self.ui, warn)
         step = train_step(project)
         if trains_own(project.config):
             from build_flows.steps import own, own_train

@@ -23,9 +23,9 @@ parallel_window = 1
 """
 
 
-def said(project: Project) -> list[str]:
+def said(project: Project, *, warn: bool = True) -> list[str]:
     ui = Listening()
-    look_ahead(project, ui)
+    look_ahead(project, ui, warn)
     return ui.said
 
 
@@ -99,6 +99,7 @@ def test_what_can_be_trained_but_not_compiled_is_warned_of(small: Project) -> No
     with pytest.raises(ConfigError, match="two exits after block 0 can be trained together"):
         flow.compile(made, SilentUi())
     assert artefacts(made) == []
+    assert said(made, warn=False) == []
 
 
 def test_a_later_stage_counts_at_the_share_that_is_planned(small: Project) -> None:

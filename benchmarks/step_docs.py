@@ -36,6 +36,7 @@ STEPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "bitstream": ("build_flows.steps.bitstream", bitstream.APART),
     "package": ("build_flows.steps.package", ()),
     "cosim": ("build_flows.steps.cosim", ()),
+    "energy": ("build_flows.steps.energy", ()),
 }
 """Every step, by its name and what makes it special, with the module of its function and what is left out."""
 

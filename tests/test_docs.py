@@ -26,7 +26,7 @@ PAGES = [
     "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/interfaces.md", "docs/accelerator.md", "docs/testplan.md", "docs/exit_unit.md",
     "docs/proofs.md", "docs/training.md", "docs/personal.md", "docs/RESULTS.md", "docs/compare.md", "docs/resources.md",
     "docs/cost_model.md", "docs/board.md", "docs/guide.md", "docs/python.md", "docs/steps.md", "docs/trust.md", "docs/networks.md",
-    "docs/profile.md", "docs/zoo.md", "docs/explore.md",
+    "docs/profile.md", "docs/zoo.md", "docs/explore.md", "docs/energy.md",
 ]
 SWEEPS = set((ROOT / "examples").glob("layouts_*.toml"))
 SEARCHES = set((ROOT / "examples").glob("explore_*.toml"))

@@ -15,6 +15,7 @@ from build_flows.cli.compile import compile
 from build_flows.cli.cosim import cosim
 from build_flows.cli.deploy import deploy
 from build_flows.cli.doctor import doctor
+from build_flows.cli.energy import energy
 from build_flows.cli.evaluate import evaluate
 from build_flows.cli.exit_unit import exit_unit
 from build_flows.cli.explore import explore
@@ -33,8 +34,8 @@ __all__ = ["cli", "main"]
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 COMMANDS = (
-    boards, build, compare, compile, cosim, deploy, doctor, evaluate, exit_unit, explore, init, package, profile, prove, report, run,
-    simulate, synth, train,
+    boards, build, compare, compile, cosim, deploy, doctor, energy, evaluate, exit_unit, explore, init, package, profile, prove, report,
+    run, simulate, synth, train,
 )
 
 

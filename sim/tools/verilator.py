@@ -122,7 +122,8 @@ class Design:
     ``top`` is the top module, which must have the clock port ``clk``. ``waive`` are the warnings to pass over, by file pattern
     (Verilator's, ``*`` and ``?``), none meaning all of them; any other warning is an error. ``public`` are ``{module: signals}`` that
     cocotb may see, and nothing else is. Without ``assertions`` the model is built and runs faster. ``optimise`` is the C++ compiler's
-    level, ``O2`` for long runs. ``main`` is the C++ program, ours for cocotb unless given; a ``main`` of one's own is built without VPI.
+    level, ``O2`` for long runs. ``trace`` records waves (FST), ``changes`` counts how often bits change (SAIF; for a ``main`` of one's
+    own). ``main`` is the C++ program, ours for cocotb unless given; a ``main`` of one's own is built without VPI.
     ``texts`` are sources that lie in no file, by the name that messages give them.
     """
 
@@ -135,6 +136,7 @@ class Design:
     waive: Mapping[str, Sequence[str]] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     trace: bool = False
+    changes: bool = False
     assertions: bool = True
     optimise: str = "O2"
     main: Path | None = None
@@ -190,7 +192,8 @@ RUNTIME, RUNTIME_LEVEL = ("verilated.cpp", "verilated_threads.cpp"), "O2"
 class _Compile:
     """Compiles with the flags of a model at ``optimise`` level, ``jobs`` files at a time."""
 
-    def __init__(self, tool: Tool, optimise: str, jobs: int, *, trace: bool = False, progress: Built | None = None) -> None:
+    def __init__(self, tool: Tool, optimise: str, jobs: int, *, trace: bool = False, changes: bool = False,
+                 progress: Built | None = None) -> None:
         self.compiler = _compiler()
         self.jobs = jobs
         self.progress = progress
@@ -198,8 +201,8 @@ class _Compile:
         self.plain = optimise == "O0"
         self.flags = [
             "-std=c++17", f"-{optimise}", "-faligned-new", "-fcf-protection=none", "-w", "-DVERILATOR=1", "-DVL_TIME_CONTEXT",
-            "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_FST={int(trace)}", "-DVM_TRACE_VCD=0",
-            "-DVM_TRACE_SAIF=0",
+            "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", f"-DVM_TRACE={int(trace or changes)}", f"-DVM_TRACE_FST={int(trace)}",
+            "-DVM_TRACE_VCD=0", f"-DVM_TRACE_SAIF={int(changes)}",
         ]
         version = _run([*self.compiler, "--version"], self.compiler[0]).splitlines()[:1]
         self.identity = [*version, *self.flags]
@@ -312,7 +315,7 @@ def build(design: Design, cache: Path, *, jobs: int | None = None, progress: Bui
     :class:`BuildError` with the first complaints of Verilator or the compiler.
     """
     tool = find()
-    compile_ = _Compile(tool, _level(design), jobs or cores(), trace=design.trace, progress=progress)
+    compile_ = _Compile(tool, _level(design), jobs or cores(), trace=design.trace, changes=design.changes, progress=progress)
     for source in design.sources:
         if not source.is_file():
             raise BuildError(f"{source} is missing")
@@ -387,6 +390,7 @@ def _verilate(design: Design, tool: Tool, target: Path) -> None:
     command += [*design.warnings]
     command += ["--vpi"] if design.main is None else []
     command += ["--trace-fst"] if design.trace else []
+    command += ["--trace-saif"] if design.changes else []
     command += [] if design.assertions else ["--no-assert"]
     command += [f"-G{key}={value}" for key, value in sorted(design.parameters.items())]
     command += [f"-D{key}={value}" for key, value in sorted(design.defines.items())]

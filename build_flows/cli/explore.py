@@ -87,7 +87,8 @@ def explore(
         raise OfframpError("\n".join(f"design {item.name}: {item.error}" for item in found.failed))
 
 
-COLUMNS = ("", "early exits: block, head, policy, threshold, share", "bits", "accuracy", "cycles", "samples/s", "LUT", "BRAM36", "DSP")
+COLUMNS = ("", "early exits", "accuracy (95 %)", "samples/s", "LUT")
+"""What fits 80 columns; page and files have all else."""
 BEST: dict[str, Callable[["Outcome"], float]] = {
     "most accurate": lambda item: -item.accuracy, "fastest": lambda item: -item.samples_per_second, "smallest": lambda item: item.lut,
 }
@@ -110,12 +111,10 @@ def _show(found: "ExploreFile", folder: Path) -> None:
 
 def _row(item: "PointRecord") -> tuple[object, ...]:
     outcome = item.measured or item.predicted
-    early = [f"{one.after} {one.head} {one.policy} {one.threshold:.4g} {100 * share:.0f} %"
-             for one, share in zip(item.exits, outcome.shares, strict=False)]
+    early = [f"{one.after} {one.head}, {100 * share:.0f} %" for one, share in zip(item.exits, outcome.shares, strict=False)]
     return (
-        "measured" if item.measured else "predicted", "\n".join(early) or "none", f"{item.weight_bits}/{item.act_bits}",
-        share_told(outcome.accuracy, outcome.samples), f"{outcome.cycles_per_sample:,.1f}", f"{outcome.samples_per_second:,.0f}",
-        f"{outcome.lut:,.0f}", f"{outcome.bram36:g}", f"{outcome.dsp:,.0f}",
+        "measured" if item.measured else "predicted", "\n".join(early) or "none", share_told(outcome.accuracy, outcome.samples),
+        f"{outcome.samples_per_second:,.0f}", f"{outcome.lut:,.0f}",
     )
 
 

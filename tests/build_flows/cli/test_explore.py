@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from build_flows.artefacts.explore import Failed
 from build_flows.base.errors import ConfigError, OfframpError
+from build_flows.cli.explore import SHOWN
 from build_flows.cli.main import cli
 from build_flows.explore import explore as module
 from tests.build_flows.explore.test_design_files import BASE, SEARCH
@@ -64,6 +65,9 @@ def test_a_table_commands_and_the_page(search, made):
     lines = result.stdout.splitlines()
     assert lines[-1] == str(search.parent / "build" / "my search" / "explore.html")
     assert Path(lines[-1]).is_file()
+    rows = [line for line in lines if line.strip().startswith(("measured", "predicted"))]
+    assert len(rows) == SHOWN < len(found.front)
+    assert all("%" in line and len(line) <= 80 for line in rows), "a row is one line of 80 columns"
     for told in ("most accurate, measured: offramp run ", "fastest, measured: offramp run ", "smallest, measured: offramp run "):
         [line] = [line for line in lines if line.startswith(told)]
         assert "/my search/" in line

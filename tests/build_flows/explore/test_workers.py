@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -31,6 +32,11 @@ def full(shared, own):
     raise OSError(f"no space left for {own}")
 
 
+def quiet():
+    """Whether no warning would be told that nobody asked for."""
+    return any(kind == "ignore" and category is Warning for kind, _, category, _, _ in warnings.filters)
+
+
 @pytest.mark.slow
 def test_two_processes_work_though_both_die(tmp_path):
     with workers(SilentUi(), None, 2) as found:
@@ -42,6 +48,7 @@ def test_two_processes_work_though_both_die(tmp_path):
         with pytest.raises(OSError, match="no space left for b"):
             list(found.run({"a": (full, "b")}, None))
         assert len(set(found.everywhere(os.getpid).values()) - {os.getpid()}) in (1, 2)
+        assert set(found.everywhere(quiet).values()) == {True}, "what is not for the user is told, after a death too"
 
 
 class Future:

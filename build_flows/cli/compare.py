@@ -1,5 +1,7 @@
 """``offramp compare``: one row per exit layout, beside the network without exits."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,8 @@ from build_flows.pages.html import share_told
 
 if TYPE_CHECKING:
     from build_flows.artefacts.compare import CompareFile, Row
+    from build_flows.base.ui import Ui
+    from build_flows.compare.ahead import Asked
 
 __all__ = ["compare"]
 
@@ -27,6 +31,8 @@ __all__ = ["compare"]
               help="Let layouts that do not fit or miss their clock be on the front too; they are drawn hollow.")
 @strict_option
 @click.option("--part", metavar="PART", help="Part or board whose capacity counts.  [default: that of target.board]")
+@click.option("--workers", "count", type=click.IntRange(min=1), metavar="N",
+              help="Layouts that are made at a time, each in a process of its own of about 2 GB.  [default: one after another]")
 @click.option("--full", is_flag=True, help="Synthesise the complete top of each layout as well, not only its units.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Folder for compare.json, compare.csv, compare.html and the plots.  [default: beside the layouts]")
@@ -35,7 +41,7 @@ __all__ = ["compare"]
 @debug_option
 def compare(
     configs: tuple[Path, ...], sweep: Path | None, pareto: str | None, include_unbuildable: bool, strict: bool, part: str | None,
-    full: bool, output: Path | None, data: Path | None, as_json: bool,
+    count: int | None, full: bool, output: Path | None, data: Path | None, as_json: bool,
 ) -> None:
     """Say what each layout of exits reaches and costs: accuracy, samples a second, LUT, FF, BRAM and DSP, in one table and one page.
 
@@ -49,6 +55,7 @@ def compare(
     Examples:
       offramp compare examples/b_lenet_fashion.toml
       offramp compare --sweep examples/layouts_b_lenet.toml
+      offramp compare --sweep examples/layouts_b_lenet.toml --workers 2
       offramp compare --sweep examples/layouts_b_lenet.toml --pareto accuracy,throughput,lut --json
     """
     if bool(configs) == (sweep is not None):
@@ -62,7 +69,8 @@ def compare(
         objectives = OBJECTIVES if pareto is None else tuple(dict.fromkeys(name.strip() for name in pareto.split(",")))
         plan = plan_sweep(sweep, data) if sweep is not None else plan_configs(configs, data)
         found = run(
-            plan, ui, flow, part=part, data=data, full=full, objectives=objectives, include_unbuildable=include_unbuildable
+            plan, ui, flow, part=part, data=data, full=full, objectives=objectives, include_unbuildable=include_unbuildable,
+            ahead=None if count is None else partial(_at_a_time, ui, count),
         )
         files = write_files(found, output or plan.output, ui.info)
     if as_json:
@@ -81,6 +89,17 @@ def compare(
                 click.secho(_cannot(row), fg="red", bold=True)
         click.echo(files["html"])
     _refuse(found, strict)
+
+
+def _at_a_time(ui: "Ui", count: int, asked: Sequence["Asked"]) -> None:
+    """Make ``asked``, up to ``count`` at a time; those that fail are told again with their rows."""
+    from build_flows.compare.ahead import make
+    from build_flows.explore.workers import workers
+
+    with workers(ui, None, min(count, len(asked))) as pool, ui.progress(f"{len(asked)} layouts, {pool.count} at a time", len(asked)) as bar:
+        for name, error in pool.run({item.name: (make, item) for item in asked}, None):
+            ui.info(f"layout {name} is made" if error is None else f"layout {name} failed: {error}")
+            bar.advance()
 
 
 SPEED = ("layout", "early exits: block, head, policy, share", "accuracy (95 %)", "cycles", "samples/s", "per kLUT", "front")

@@ -23,6 +23,7 @@ from build_flows.base.files import hash_path
 from build_flows.base.owned import write_owned
 from build_flows.base.parts import Part, find_part
 from build_flows.base.ui import Ui
+from build_flows.compare.ahead import Asked
 from build_flows.compare.matching import allowance, match_file
 from build_flows.compare.pareto import front
 from build_flows.compare.rows import Answers, finish, make_row, to_csv
@@ -57,11 +58,13 @@ class Steps(Protocol):
 def compare(
     plan: Plan, ui: Ui, steps: Steps, *, part: str | None = None, data: Path | None = None, full: bool = False,
     objectives: Sequence[str] = OBJECTIVES, include_unbuildable: bool = False, matching: Matching = match_file,
+    ahead: Callable[[Sequence[Asked]], None] | None = None,
 ) -> CompareFile:
     """What ``compare.json`` holds.
 
     ``part`` None: that of each configuration's board. ``include_unbuildable``: also layouts that do not fit or miss their clock may be on
-    the front. A layout that fails is told at once, kept in ``failed`` with its error, and the
+    the front. ``ahead`` is given the layouts that depend on no other one, once all is trained, and may make them several at a time. A
+    layout that fails is told at once, kept in ``failed`` with its error, and the
     others go on; an error of ours, Ctrl-C and a failing training pass through. Raises :class:`OfframpError` when no row is left, when the
     layouts' boards have different parts, and for an unknown part or objective, before anything is run.
     """
@@ -73,6 +76,10 @@ def compare(
         ui.info(f"training for all: {len(training.config.exits)} exits")
         steps.train(load_config(training.file, data), ui)
 
+    if ahead is not None:
+        first = (*plan.layouts, *(() if plan.follows else (plan.rate,)))
+        files = {layout.name: layout.file for layout in first}
+        ahead([Asked(name=name, file=file, data=data, part=part, full=full) for name, file in files.items()])
     rows = {} if plan.follows else {plan.rate.name: run.measure(plan.rate, "rate")}
     others = [layout for layout in plan.layouts if layout is not plan.rate]
     reference = next((layout for layout in others if layout.name == plan.reference), None)

@@ -1,6 +1,7 @@
 """``offramp compare``: what it prints, and how it ends."""
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,29 @@ def test_the_columns_fit_the_rows():
     for row in sample().layouts:
         assert len(compare_command._speed(row, sample())) == len(compare_command.SPEED)
         assert len(compare_command._cost(row)) == len(compare_command.COST)
+
+
+def test_several_layouts_at_a_time(sweep, monkeypatch):
+    """The processes are made up; one of their layouts fails, as it does again with its row."""
+    from build_flows.explore import workers as module
+
+    asked = []
+
+    class Pool:
+        count = 2
+
+        def run(self, tasks, shared):
+            asked.extend((name, function.__module__, item.name) for name, (function, item) in tasks.items())
+            yield from ((name, "no folding" if name == "both" else None) for name in tasks)
+
+    @contextmanager
+    def workers(ui, scheduler, count):
+        assert (scheduler, count) == (None, 2)
+        yield Pool()
+
+    monkeypatch.setattr(module, "workers", workers)
+    result = run("--sweep", sweep, "--workers", 2)
+    assert result.exit_code == 0, result.exception
+    assert sorted(asked) == [(name, "build_flows.compare.ahead", name) for name in ("both", "early", "none")]
+    assert "layout both failed: no folding" in result.stderr
+    assert run("--sweep", sweep, "--workers", 0).exit_code == 2

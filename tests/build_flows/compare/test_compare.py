@@ -271,6 +271,20 @@ def test_a_killed_run_goes_on_where_it_was(sweep: Path) -> None:
     assert len(matching.asked) == 1
 
 
+def test_layouts_may_be_made_ahead_once_all_is_trained(sweep: Path) -> None:
+    """Each once, but those that follow from another one; with what their rows are made with."""
+    steps, asked = Fake(), []
+
+    def ahead(found: Any) -> None:
+        assert steps.calls
+        assert {call[0] for call in steps.calls} == {"train"}
+        asked.extend(found)
+
+    compare(plan_sweep(sweep), SilentUi(), steps, matching=Matching(), ahead=ahead, part="zedboard", full=True)
+    assert sorted(item.name for item in asked) == ["both", "early", "none"]
+    assert all(item.file.is_file() and (item.part, item.full, item.data) == ("zedboard", True, None) for item in asked)
+
+
 def test_a_layout_that_fails_leaves_the_others(sweep: Path) -> None:
     ui = Notes()
     found = compare(plan_sweep(sweep), ui, Fake(fail="early"), matching=Matching())

@@ -105,7 +105,7 @@ def predict(material: Material, goal: Goal, chunk: Chunk) -> Chunked:
         planned = planned_reach(reach)
         if item.cycles < designs.least(planned, item.utilisation):
             continue
-        design = designs.at(item.cycles, planned, item.utilisation, [chunk.policy] * len(chunk.exits))
+        design = designs.at(item.cycles, planned, item.utilisation, [chunk.policy] * len(chunk.exits), (1.0, *reach))
         accuracy = now.right / now.samples
         found.append(Predicted(
             loss=item.loss, cycles=item.cycles, utilisation=item.utilisation, folding=design.folding, outcome=Outcome(

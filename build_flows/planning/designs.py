@@ -26,7 +26,7 @@ __all__ = ["Design", "Designs"]
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """What is predicted of a folding: ``cycles`` a sample at the planned reach, and which stage takes them (``slowest``; None: the image
+    """What is predicted of a folding: ``cycles`` a sample, and which stage takes them (``slowest``; None: the image
     bus); what all ``takes``, by the keys of :data:`build_flows.artefacts.verdict.NAMES`; and what the part is ``short`` of. ``folding``
     is what designs have in common whose stages take the same cycles and resources."""
 
@@ -70,9 +70,11 @@ class Designs:
         """The least cycles a sample that any design keeps."""
         return least_pace(self.network, reach, utilisation, self.bus_bits).cycles
 
-    def at(self, cycles: int, reach: Sequence[float], utilisation: float, policies: Sequence[str]) -> Design:
-        """The design for ``cycles`` a sample, of which ``reach`` arrive at each stage, later stages as busy as ``utilisation``, that
-        decides by ``policies`` at its early exits.
+    def at(self, cycles: int, reach: Sequence[float], utilisation: float, policies: Sequence[str],
+           arrive: Sequence[float] | None = None) -> Design:
+        """The design for ``cycles`` a sample, planned for the shares ``reach`` that arrive at each stage, later stages as busy as
+        ``utilisation``, that decides by ``policies`` at its early exits. ``arrive`` are the shares that do (None: those planned for):
+        a stage that next to none reach is planned for more.
 
         Raises :class:`FoldingError` for fewer cycles than any folding keeps.
         """
@@ -83,7 +85,7 @@ class Designs:
             raise FoldingError(f"cycles must be at least {least}, not {cycles}")
         folded = self._folded(targets, reach)
         takes = taken(folded.cost, with_decisions(folded.glue, folded.logits, policies))
-        busy = [share * each for share, each in zip(reach, folded.stage_cycles, strict=True)]
+        busy = [share * each for share, each in zip(arrive or reach, folded.stage_cycles, strict=True)]
         pace = max(self.words, *busy)
         lost = max((gate.loss for gate in planned_gates(targets, tuple(reach))), default=0.0)
         return Design(

@@ -45,6 +45,17 @@ def test_the_pace_is_that_of_the_slowest_stage_and_its_gate():
     assert words.at(NET.source.values, reach, busy, POLICY).cycles >= NET.source.values
 
 
+def test_a_stage_that_fewer_reach_than_planned_takes_less():
+    """The folding is that of the plan, and so is what a gate loses."""
+    designs = Designs(NET, PART, 64)
+    planned = designs.at(512, (1.0, 0.25), 0.8, POLICY)
+    folding = search(NET, stage_targets(512, (1.0, 0.25), 0.8), PART, reach=(1.0, 0.25))
+    many, none = (designs.at(512, (1.0, 0.25), 0.8, POLICY, (1.0, share)) for share in (0.5, 0.0))
+    assert many.takes == none.takes == planned.takes
+    assert (many.slowest, none.slowest) == (1, 0)
+    assert many.cycles / none.cycles == pytest.approx(0.5 * folding.stage_cycles(1) / folding.stage_cycles(0))
+
+
 def test_what_no_folding_keeps_is_refused():
     designs = Designs(NET, PART, 64)
     least = designs.least((1.0, 0.25), 0.8)

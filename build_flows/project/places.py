@@ -23,8 +23,9 @@ NETWORK = "network.onnx"
 """The QONNX that a network of the user's own was read from, whole, as step ``train`` leaves it in the output folder."""
 
 ARTEFACTS = (
-    "agreement.json", "bitstream", "checkpoint.safetensors", "cosim.json", "dataflow.onnx", "evaluation", "evaluation.html",
-    "evaluation.json", "exits.json", "folding.toml", "golden.npz", "metrics.json", "model.onnx", "netlist.json", NETWORK, "open",
+    "agreement.json", "bitstream", "checkpoint.safetensors", "cosim.json", "dataflow.onnx", "energy", "energy.html",
+    "energy.json", "evaluation", "evaluation.html", "evaluation.json", "exits.json", "folding.toml", "golden.npz", "metrics.json",
+    "model.onnx", "netlist.json", NETWORK, "open",
     "package", "plan-open.zip", "plan-vivado.zip", "profile", "profile.html", "profile.json", "report.html", "resources.json", "rtl",
     "sim.json", "sizing.json", "subnet.safetensors", "synthesis.json", "tradeoff.json", "training.json", "vivado", "weights.safetensors",
 )

@@ -126,7 +126,7 @@ def test_nothing_of_how_things_are_told_counts() -> None:
         assert told == [], name
     # Pages are made by the steps that make pages, and by no other.
     assert {name for name, closure in found.items() if any(module.startswith("build_flows.pages.") for module in closure.modules)} == {
-        "report", "evaluate", "evaluate, simulated", "profile"
+        "report", "evaluate", "evaluate, simulated", "profile", "energy"
     }
     assert "build_flows.base.ui" in EXCLUDED
 

@@ -116,9 +116,9 @@ def _block(words: int, bits: int, used: int, shared: bool) -> Iterator[tuple[flo
                 byte = min(_BYTE, unit)
                 padded = ceil(bits / byte) * byte
                 units = ceil(banks * padded / unit)
-                # Blocks are chosen for all bits; those that hold only bits that nothing reads are left out after that. (Bits share bytes
-                # evenly, so that whole bytes are never left out, and beyond two banks Yosys leaves out none.)
-                kept = banks * ceil(used / unit) if unit < _BYTE and banks <= 2 else units
+                # Blocks are chosen for all bits; those that hold only bits that nothing reads are left out after that (of more than two
+                # banks Yosys leaves out none).
+                kept = min(units, banks * ceil(used / unit)) if banks <= 2 else units
                 yield price * units + port + _decoding(banks, bits), Placed("block", bram18=halves * kept, banks=banks)
 
 

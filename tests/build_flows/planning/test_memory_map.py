@@ -38,7 +38,7 @@ def test_bits_that_nobody_reads_are_left_out_where_a_bit_is_a_cell():
 
 @pytest.mark.parametrize(("words", "bits", "used", "bram18"), [
     (7200, 8, 4, 2), (16000, 8, 4, 4), (15000, 8, 2, 2), (15900, 16, 10, 10), (3600, 8, 4, 2), (10240, 40, 36, 25), (24000, 8, 4, 12),
-    (24000, 16, 12, 24),
+    (24000, 16, 12, 24), (800, 40, 36, 2), (2000, 24, 18, 2), (500, 80, 72, 2), (1500, 40, 36, 4), (700, 80, 72, 4),
 ])
 def test_blocks_that_hold_only_bits_that_nobody_reads_are_left_out(words, bits, used, bram18):
     """Figures of Yosys 0.70."""

@@ -9,6 +9,7 @@ which the RTL does not have.
 from collections.abc import Iterator
 from itertools import product
 
+from build_flows.artefacts.verdict import Verdict
 from quant_models.records import Artefact, Record
 
 __all__ = ["SPREAD", "WEIGHTS", "EnergyFile", "ExitEnergy", "Ratio", "StageEnergy", "Switching", "UnitEnergy", "compared", "weightings"]
@@ -84,11 +85,10 @@ class ExitEnergy(Record):
 
 class EnergyFile(Artefact):
     """The whole file. ``cycles_per_sample`` over ``images`` test images at full rate; ``sample`` is what one of them switches, ``idle``
-    what a cycle without images does."""
+    what a cycle without images does. ``verdict``: whether the design can be built, and the clock that it can be expected to run at."""
 
     project: str
-    part: str
-    clock_mhz: float
+    verdict: Verdict
     images: int
     cycles_per_sample: float
     weights: Switching
@@ -136,10 +136,11 @@ def weightings(weights: Switching) -> Iterator[Switching]:
 
 def compared(design: EnergyFile, other: EnergyFile) -> tuple[Ratio, Ratio]:
     """What a sample takes in ``other`` against ``design``: at one rate, that of the slower of the two, and each at its own full rate. Times
-    between samples are those of the clocks that are set."""
-    slower = max(design.cycles_per_sample / design.clock_mhz, other.cycles_per_sample / other.clock_mhz)
-    return (_ratio(design.at(slower * design.clock_mhz), other.at(slower * other.clock_mhz), design.weights),
-            _ratio(design.sample, other.sample, design.weights))
+    between samples are those of the clocks that can be expected."""
+    clocks = [item.verdict.expected_clock_mhz for item in (design, other)]
+    slower = max(item.cycles_per_sample / clock for item, clock in zip((design, other), clocks, strict=True))
+    equal = [item.at(slower * clock) for item, clock in zip((design, other), clocks, strict=True)]
+    return _ratio(equal[0], equal[1], design.weights), _ratio(design.sample, other.sample, design.weights)
 
 
 def _ratio(one: Switching, other: Switching, weights: Switching) -> Ratio:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from build_flows.cli.shared import EXISTING, answer, data_option, debug_option, json_option, load_project, print_json, working
+from build_flows.cli.verdict import show as show_verdict
 
 if TYPE_CHECKING:
     from build_flows.artefacts.energy import EnergyFile
@@ -47,6 +48,9 @@ def energy(config: Path, images: int | None, beside: Path | None, data: Path | N
         print_json({**found.to_json(), "beside": told, "gating": found.gating, "output": str(project.output)})
         return
     show(found, answer())
+    show_verdict(project.name, found.verdict, project.config)
+    if against is not None and other is not None:
+        show_verdict(other.name, against.verdict, other.config)
     if ratios is not None and against is not None:
         from build_flows.pages.energy_page import ratio_told
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from build_flows.artefacts.energy import SPREAD, EnergyFile, Ratio, Switching
 from build_flows.base.files import write_bytes, write_text
 from build_flows.pages import energy_plots, html
+from build_flows.pages.verdict import headline, mhz
 
 __all__ = ["ratio_told", "render", "share", "write_files"]
 
@@ -18,9 +19,9 @@ def render(found: EnergyFile) -> str:
     """The page on ``found`` as one HTML document; the same data give the same bytes."""
     units = sorted(found.units, key=lambda unit: (-unit.switches.weighed(found.weights), unit.name))
     return html.render(
-        "energy.html.j2", found=found, units=units[:TOLD], left=len(units) - TOLD, share=lambda item: share(found, item), spread=SPREAD,
-        names=energy_plots.NAMES, stage_name=energy_plots.stage_name,
-        plots={name: html.markup(energy_plots.svg(name, found)) for name in energy_plots.PLOTS},
+        "energy.html.j2", found=found, verdict=headline(found.verdict), clock=mhz(found.verdict.expected_clock_mhz), units=units[:TOLD],
+        left=len(units) - TOLD, share=lambda item: share(found, item), spread=SPREAD, names=energy_plots.NAMES,
+        stage_name=energy_plots.stage_name, plots={name: html.markup(energy_plots.svg(name, found)) for name in energy_plots.PLOTS},
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from build_flows.artefacts.energy import WEIGHTS, EnergyFile, ExitEnergy, StageEnergy, Switching, UnitEnergy
 from build_flows.artefacts.resources import ResourcesFile, UnitRecord
 from build_flows.artefacts.simulation import SimulationFile
+from build_flows.artefacts.verdict import synthesised
 from build_flows.base.errors import ConfigError
 from build_flows.base.ui import Ui, building
 from build_flows.steps.data import DataSettings, data_inputs, data_settings, dataset
@@ -52,8 +53,9 @@ def measure(project: "Project", ui: Ui, images: int = IMAGES) -> EnergyFile:
         raise ConfigError(f"{project.file}: {project.named('build.mode')}: samples are counted by their answers; allowed: \"all\", "
                           "\"subnet\" or \"budgeted\"")
     with open_flow(project, ui) as flow:
-        flow.simulate(options(project))
+        # First what says that Yosys is missing, before anything is trained or simulated.
         flow.synth()
+        flow.simulate(options(project))
         flow.build.run(Step(
             name="energy", run=run, outputs=OUTPUTS, inputs={**{name: flow.path(name) for name in INPUTS}, **data_inputs(project)},
             settings=Settings(data=data_settings(project), images=images, name=project.name),
@@ -67,6 +69,8 @@ def run(chosen: Settings, inputs: Mapping[str, Path], work: Work) -> None:
 
     netlist = load(inputs["netlist.json"].read_text(encoding="utf-8"))
     resources, simulated = ResourcesFile.load(inputs["resources.json"]), SimulationFile.load(inputs["sim.json"])
+    if chosen.images > len(simulated.samples):
+        work.ui.info(f"{chosen.images:,} test images are to be counted; {len(simulated.samples):,} were simulated, and all are")
     exits = np.array([sample.exit for sample in simulated.samples[: chosen.images]])
     images = dataset(chosen.data, inputs, work.caches).x_test[: len(exits)]
     with building(work.ui, "a model that counts changes") as built:
@@ -103,8 +107,8 @@ def _file(name: str, resources: ResourcesFile, whole: Changes, idle: Changes, al
             idle=switched(own, idle).times(1 / idle.cycles), busy=None if stage is None else busy[stage],
         ))
     return EnergyFile(
-        project=name, part=resources.part, clock_mhz=resources.clock_mhz, images=whole.images,
-        cycles_per_sample=whole.cycles / whole.images, weights=WEIGHTS, sample=switched(resources.units, whole).times(1 / whole.images),
+        project=name, verdict=synthesised(resources), images=whole.images, cycles_per_sample=whole.cycles / whole.images, weights=WEIGHTS,
+        sample=switched(resources.units, whole).times(1 / whole.images),
         idle=switched(resources.units, idle).times(1 / idle.cycles), units=units, stages=stages,
         exits=[ExitEnergy(exit=k, images=changes.images, cycles_per_sample=changes.cycles / changes.images,
                           switches=switched(resources.units, changes).times(1 / changes.images)) for k, changes in alone.items()],

@@ -1,6 +1,7 @@
 """The yardstick for the bench: the same accelerator, driven by a bare C++ program without cocotb, VPI or public signals."""
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sim.errors import SimulationError
 from sim.tools.array_file import write_array
 from sim.tools.verilator import HDL, Design, build
 
-__all__ = ["BareRun", "run_bare"]
+__all__ = ["BareRun", "drive", "run_bare"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +44,22 @@ def run_bare(netlist: Netlist, rtl: Path, images: npt.NDArray[np.uint8], *, work
     sources, includes = accelerator_sources(rtl)
     model = build(Design(top="accelerator", sources=sources, includes=includes,
                          waive=waivers(sources), assertions=False, main=HDL / "bare_main.cpp", optimise=optimise), cache, jobs=jobs)
+    return drive(model, netlist, rtl, images, work=work, batch=batch)
+
+
+def drive(model: Path, netlist: Netlist, rtl: Path, images: npt.NDArray[np.uint8], *, work: Path, batch: int,
+          more: Sequence[str | Path | int] = ()) -> BareRun:
+    """What the bare program ``model`` makes of ``images``, with ``more`` arguments behind those that it always has; otherwise as
+    :func:`run_bare`. Without images there are no words."""
     work = work.absolute()
     work.mkdir(parents=True, exist_ok=True)
-    words = pack(images, netlist.input.bus_bits)
-    write_array(words, work / "bare_images.bin")
+    sent, answers, bus = work / "bare_images.bin", work / "bare_results.txt", netlist.input.bus_bits
+    write_array(pack(images, bus) if len(images) else np.zeros(0, np.uint8), sent)
     offset = next(item.offset for item in registers(netlist) if item.name == "BATCH_LENGTH")
-    command = [model, work / "bare_images.bin", words.shape[2], batch, offset, len(images), work / "bare_results.txt"]
+    command = [model, sent, bus // 8, batch, offset, len(images), answers, *more]
     ran = subprocess.run([str(item) for item in command], cwd=rtl, capture_output=True, text=True, check=False)
     if ran.returncode:
         raise SimulationError(f"the bare program ended with code {ran.returncode}: {(ran.stdout + ran.stderr).strip()[-500:]}")
     cycles, seconds = ran.stdout.split()[-2:]
-    found = [int(line, 16) for line in (work / "bare_results.txt").read_text(encoding="ascii").split()]
+    found = [int(line, 16) for line in answers.read_text(encoding="ascii").split()]
     return BareRun(cycles=int(cycles), seconds=float(seconds), words=found)

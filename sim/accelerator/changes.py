@@ -5,21 +5,18 @@ are not among them, nor is anything that only placing and routing makes.
 """
 
 import re
-import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from hw.accelerator import registers
 from hw.netlist import Netlist
-from sim.accelerator.images import pack
+from sim.accelerator.bare import drive
 from sim.accelerator.sources import accelerator_sources
 from sim.accelerator.waivers import waivers
 from sim.errors import SimulationError
-from sim.tools.array_file import write_array
 from sim.tools.verilator import HDL, Built, Design, build
 
 __all__ = ["TOP", "ChangeCounter", "Changes", "parse"]
@@ -47,7 +44,10 @@ class Changes:
 
 
 class ChangeCounter:
-    """The model of an accelerator that counts, built on first use: slower to build, and to run, than that of the bench."""
+    """The model of an accelerator that counts, built where ``cache`` has none: slower to build, and to run, than that of the bench.
+
+    Raises what :func:`sim.tools.verilator.build` does.
+    """
 
     def __init__(self, netlist: Netlist, rtl: Path, cache: Path, *, optimise: str = "O1", jobs: int | None = None,
                  progress: Built | None = None) -> None:
@@ -65,29 +65,19 @@ class ChangeCounter:
         """
         if not len(images):
             raise ValueError("images must be at least one, not 0")
-        words = pack(images, self.netlist.input.bus_bits)
-        return self._run(work, words, len(images), min(batch, len(images)), 0)
+        return self._run(images, work, min(batch, len(images)), 0)
 
     def idle(self, cycles: int, work: Path) -> Changes:
         """Send nothing for so many ``cycles`` after the reset."""
         if cycles < 1:
             raise ValueError(f"cycles must be at least 1, not {cycles}")
-        nothing = np.zeros((0, 1, self.netlist.input.bus_bits // 8), np.uint8)
-        return self._run(work, nothing, 0, 1, cycles)
+        return self._run(np.zeros((0, 1, 1, 1), np.uint8), work, 1, cycles)
 
-    def _run(self, work: Path, words: npt.NDArray[np.uint8], images: int, batch: int, idle: int) -> Changes:
-        work = work.absolute()
-        work.mkdir(parents=True, exist_ok=True)
-        sent, answers, counted = work / "images.bin", work / "results.txt", work / "changes.saif"
-        write_array(words, sent)
-        offset = next(item.offset for item in registers(self.netlist) if item.name == "BATCH_LENGTH")
-        command = [self.model, sent, words.shape[2], batch, offset, images, answers, counted, idle]
-        ran = subprocess.run([str(item) for item in command], cwd=self.rtl, capture_output=True, text=True, check=False)
-        if ran.returncode:
-            raise SimulationError(f"the counting program ended with code {ran.returncode}: {(ran.stdout + ran.stderr).strip()[-500:]}")
+    def _run(self, images: npt.NDArray[np.uint8], work: Path, batch: int, idle: int) -> Changes:
+        counted = work.absolute() / "changes.saif"
+        drive(self.model, self.netlist, self.rtl, images, work=work, batch=batch, more=(counted, idle))
         with counted.open(encoding="ascii", errors="replace") as lines:
-            found = parse(lines)
-        return Changes(cycles=found.cycles, images=images, bits=found.bits, changes=found.changes)
+            return replace(parse(lines), images=len(images))
 
 
 _NET = re.compile(r"\((\S+) \(T0 .*\(TC (\d+)\)\)")

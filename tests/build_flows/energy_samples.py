@@ -1,6 +1,8 @@
 """Figures of a made-up design: two stages, half of the samples leave at the first exit."""
 
 from build_flows.artefacts.energy import WEIGHTS, EnergyFile, ExitEnergy, StageEnergy, Switching, UnitEnergy
+from build_flows.artefacts.verdict import synthesised
+from tests.build_flows.compare_samples import resources
 
 
 def energy(name: str = "small <net>", cycles: float = 100.0, times: float = 1.0, idle: float = 1.0) -> EnergyFile:
@@ -15,7 +17,7 @@ def energy(name: str = "small <net>", cycles: float = 100.0, times: float = 1.0,
         UnitEnergy(name="merge", kind="merge", stage=None, head=False, activity=0.01, idle_activity=0.002, switches=rest, idle=still),
     ]
     return EnergyFile(
-        project=name, part="xc7z020clg400-1", clock_mhz=125.0, images=200, cycles_per_sample=cycles, weights=WEIGHTS,
+        project=name, verdict=synthesised(resources(1)), images=200, cycles_per_sample=cycles, weights=WEIGHTS,
         sample=first + second + rest, idle=still.times(3), units=units, stages=[
             StageEnergy(stage=0, switches=first, passed=None, idle=still, busy=0.9),
             StageEnergy(stage=1, switches=second, passed=second.times(0.4), idle=still, busy=0.25),

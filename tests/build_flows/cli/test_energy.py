@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from build_flows.cli.main import cli
 from build_flows.steps import energy as module
+from tests.build_flows.cli.stand_in import TOO_SLOW
 from tests.build_flows.energy_samples import energy
 
 CONFIG = '[project]\nname = "{name}"\n[data]\nname = "digits"\n[model]\npreset = "digits"\n[[exits]]\npolicy = "always"\n'
@@ -21,7 +22,8 @@ def configs(tmp_path, monkeypatch):
 
     def stand_in(project, ui, images):
         asked.append((project.name, images))
-        return energy(project.name, cycles=100 if project.name == "one" else 300, times=1 if project.name == "one" else 2)
+        made = energy(project.name, cycles=100 if project.name == "one" else 300, times=1 if project.name == "one" else 2)
+        return made if project.name == "one" else made.replace(verdict=TOO_SLOW)
 
     monkeypatch.setattr(module, "measure", stand_in)
     return tmp_path / "one.toml", tmp_path / "other.toml", asked
@@ -45,6 +47,8 @@ def test_two_designs_beside_each_other(configs):
     assert configs[2] == [("one", 50), ("other", 50)]
     assert "other takes, each at its full rate, 2.00 times (2.00 to 2.00: for all weights)" in result.output
     assert "at the rate of the slower of the two" in result.output
+    assert "one fits xc7z020clg400-1" in result.output
+    assert "misses its clock of 100 MHz: 92.4 MHz estimated before placement" in result.output, "other cannot be built as it is"
 
 
 def test_as_json(configs):

@@ -9,6 +9,7 @@ import pytest
 from build_flows.artefacts.energy import EnergyFile, Ratio
 from build_flows.pages.energy_page import TOLD, ratio_told, render, write_files
 from build_flows.pages.energy_plots import PLOTS
+from tests.build_flows.cli.stand_in import TOO_SLOW
 from tests.build_flows.energy_samples import energy
 from tests.build_flows.html_balance import Balance
 
@@ -36,6 +37,14 @@ def test_the_figures_are_there(html: str) -> None:
                  "no joules", "head 1"):
         assert told in html, told
     assert "<net>" not in html
+
+
+def test_what_cannot_be_built_is_said_above_all_else(html: str) -> None:
+    assert "The design fits xc7z020clg400-1" in html
+    slow = render(energy().replace(verdict=TOO_SLOW))
+    assert slow.index("misses its clock of 100 MHz: 92.4 MHz") < slow.index("<figure")
+    assert "at 92.4 MHz" in slow
+    assert slow.count('class="box bad"') == 1
 
 
 def test_units_that_switch_most_come_first() -> None:

@@ -15,9 +15,11 @@ from build_flows.steps import energy as module
 from build_flows.steps.energy import IDLE, INPUTS, LEAST, Settings, measure, run, switched
 from build_flows.steps.engine import Work
 from sim.accelerator.changes import Changes
+from sim.errors import ToolError
 from tests.build_flows.compare_samples import resources
 from tests.build_flows.projects import changed
 from tests.build_flows.simulation_samples import simulation
+from tests.build_flows.uis import Listening
 
 
 class Counter:
@@ -56,10 +58,10 @@ def inputs(tmp_path, monkeypatch):
     return {name: tmp_path / name for name in INPUTS}
 
 
-def found_in(inputs, tmp_path, images=200):
+def found_in(inputs, tmp_path, images=200, ui=None):
     out = tmp_path / "out"
     out.mkdir()
-    work = Work(folder=out, ui=SilentUi(), output=out, file=tmp_path / "c.toml")
+    work = Work(folder=out, ui=ui or SilentUi(), output=out, file=tmp_path / "c.toml")
     run(Settings(data=None, images=images, name="made up"), inputs, work)
     return EnergyFile.load(out / "energy.json")
 
@@ -104,6 +106,27 @@ def test_an_exit_that_few_leave_at_is_not_told(inputs, tmp_path):
     assert [item.exit for item in found.exits] == [0]
     assert found.images == 4 * (LEAST - 1)
     assert IDLE > 0
+
+
+def test_images_that_were_not_simulated_are_told(inputs, tmp_path):
+    ui = Listening()
+    assert found_in(inputs, tmp_path, 41, ui).images == 40
+    assert ui.said == ["41 test images are to be counted; 40 were simulated, and all are"]
+
+
+def test_what_is_missing_is_told_before_anything_is_simulated(small, monkeypatch):
+    """Yosys, say: synthesis asks for it before anything else."""
+    class Flow:
+        def synth(self):
+            raise ToolError("Yosys is missing")
+
+    @contextmanager
+    def opened(project, ui):
+        yield Flow()
+
+    monkeypatch.setattr(module, "open_flow", opened)
+    with pytest.raises(ToolError, match="Yosys is missing"):
+        measure(small, SilentUi())
 
 
 def test_answers_at_any_time_cannot_be_counted(small, monkeypatch):

@@ -32,6 +32,7 @@ from build_flows.project.load import Project
 from build_flows.project.load import load as load_config
 from build_flows.steps.engine import Build, Step, Work
 from quant_models.records import ArtefactError
+from sim.tools.yosys import version
 
 __all__ = ["OBJECTIVES", "Steps", "compare", "write_files"]
 
@@ -64,10 +65,11 @@ def compare(
 
     ``part`` None: that of each configuration's board. ``include_unbuildable``: also layouts that do not fit or miss their clock may be on
     the front. ``ahead`` is given the layouts that depend on no other one, once all is trained, and may make them several at a time. A
-    layout that fails is told at once, kept in ``failed`` with its error, and the
-    others go on; an error of ours, Ctrl-C and a failing training pass through. Raises :class:`OfframpError` when no row is left, when the
-    layouts' boards have different parts, and for an unknown part or objective, before anything is run.
+    layout that fails is told at once, kept in ``failed`` with its error, and the others go on; an error of ours, Ctrl-C and a failing
+    training pass through. Raises :class:`OfframpError` when no row is left, when the layouts' boards have different parts, and for an
+    unknown part or objective, and :class:`sim.errors.ToolError` without Yosys, before anything is run.
     """
+    version()
     front((), objectives)
     chosen = find_part(part) if part is not None else _part(plan)
     plan.write(ui.info)

@@ -24,6 +24,7 @@ from build_flows.explore.search_file import SearchFile
 from build_flows.explore.setting import Setting
 from build_flows.explore.verification import verified
 from build_flows.explore.workers import Started, workers
+from sim.tools.yosys import version
 
 __all__ = ["explore"]
 
@@ -32,8 +33,10 @@ def explore(search: SearchFile, source: Path, ui: Ui, options: Options) -> tuple
     """What ``explore.json`` holds, and the folder that it belongs into.
 
     Raises :class:`OfframpError` where no design fits and holds what it must, and :class:`ConfigError` for a base that cannot be explored,
-    before anything is trained.
+    and :class:`sim.errors.ToolError` without Yosys where designs are to be verified here, before anything is trained.
     """
+    if search.verify and options.scheduler is None:
+        version()
     objectives = chosen(search.objectives)
     files = DesignFiles(search, source, options.data)
     sources, goal, whole = prepared(search, files, ui, options)

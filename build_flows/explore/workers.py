@@ -107,16 +107,18 @@ def workers(ui: Ui, scheduler: str | None, count: int | None) -> Iterator[Worker
     import dask
     from distributed import Client, LocalCluster
 
+    from build_flows.explore.worker_cores import WorkerCores
+
     if scheduler is None:
         wanted, before = count or os.cpu_count() or 1, "distributed.nanny.pre-spawn-environ"
         # What other packages warn of is not for the user to mend, nor is it of components that are only asked for their size.
         environment = {**(dask.config.get(before, None) or {}), "PYTHONWARNINGS": "ignore"}
-        # One thread each: torch, Verilator and Yosys take the processors by themselves. No port is open to other machines, and none is
-        # one that another exploration may have.
+        # One task each at a time. No port is open to other machines, and none is one that another exploration may have.
         with dask.config.set({before: environment}), LocalCluster(
             n_workers=wanted, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", silence_logs=50,
             scheduler_port=0, host="127.0.0.1",
         ) as cluster, Client(cluster) as client:
+            client.register_plugin(WorkerCores(sorted(os.sched_getaffinity(0)), wanted))
             yield Workers(client, wanted)
         return
     try:

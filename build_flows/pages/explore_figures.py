@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from build_flows.artefacts.explore import RESOURCES, ExploreFile, Outcome, PointRecord
 
 __all__ = [
-    "HALF_A_POINT", "NEAR", "Design", "Fronts", "Place", "Worth", "best", "designs", "fronts", "limiting", "shown", "verified", "worst",
-    "worth",
+    "HALF_A_POINT", "NEAR", "Design", "Fronts", "Place", "Worth", "best", "both_measured", "designs", "fronts", "limiting", "shown",
+    "verified", "worst", "worth",
 ]
 
 HALF_A_POINT = 0.005 + 1e-9
@@ -123,12 +123,21 @@ def limiting(outcome: Outcome, found: ExploreFile) -> str:
     return max(RESOURCES, key=lambda key: float(getattr(outcome, key)) / float(getattr(found.capacity, key)))
 
 
+def both_measured(found: ExploreFile) -> bool:
+    """Whether designs with and without exits are compared by what was measured of them. Like is compared with like: else by predictions."""
+    return all(any(point.measured is not None for point in group) for group in _sides(found))
+
+
+def _sides(found: ExploreFile) -> tuple[list[PointRecord], list[PointRecord]]:
+    """Designs without exits, and those with them, that stand on a front."""
+    points = {point.name: point for point in (*found.front, *found.alone)}.values()
+    return [point for point in points if not point.exits], [point for point in points if point.exits]
+
+
 def worth(found: ExploreFile) -> Worth | None:
     """What exits are worth; None where there is nothing to compare: no design without exits, or none with them that is as accurate."""
-    points = {point.name: point for point in (*found.front, *found.alone)}.values()
-    without, early = [point for point in points if not point.exits], [point for point in points if point.exits]
-    # Like is compared with like: what was measured with what was measured.
-    measured = all(any(point.measured is not None for point in group) for group in (without, early))
+    without, early = _sides(found)
+    measured = both_measured(found)
     if measured:
         without, early = ([point for point in group if point.measured is not None] for group in (without, early))
 

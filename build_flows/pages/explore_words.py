@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from build_flows.artefacts.explore import ExitPays, ExploreFile, PointRecord
-from build_flows.pages.explore_figures import designs, shown, verified, worst, worth
+from build_flows.pages.explore_figures import both_measured, designs, shown, verified, worst, worth
 from build_flows.pages.html import number, percent, share_told, times
 
 __all__ = ["NAMES", "bits_told", "signed", "summary", "tiles"]
@@ -83,8 +83,13 @@ def _bests(found: ExploreFile) -> Iterator[str]:
 def _worth(found: ExploreFile) -> Iterator[str]:
     value = worth(found)
     if value is None:
-        if found.alone:
-            yield "No design with early exits that fits is within half a point of the accuracy of the best one without them."
+        broken = [point.measured for point in found.moved if not point.exits and point.measured is not None and not point.measured.fits]
+        if broken:
+            why = "; ".join(sorted({", ".join(item.short) for item in broken}))
+            yield f"What exits are worth is not known: of designs without them {len(broken)} were verified, and cannot be built ({why})."
+        elif found.alone:
+            yield ("No design with early exits that fits is within half a point of the accuracy of the best one without them; all "
+                   f"{'measured' if both_measured(found) else 'predicted'}.")
         return
     fast, base = value.figures(value.fast), value.figures(value.base)
     kind = "measured" if value.measured else "predicted"

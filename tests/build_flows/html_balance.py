@@ -1,5 +1,6 @@
 """HTML whose tags are balanced."""
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -23,3 +24,14 @@ class Balance(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         assert self.open, tag
         assert self.open.pop() == tag
+
+
+def stands_alone(html: str, places: str = "#") -> None:
+    """Fails for a page that is not well-formed, runs a script, or needs another file: what it refers to begins as ``places``, an
+    expression, says."""
+    parser = Balance()
+    parser.feed(html)
+    assert parser.open == []
+    assert not re.search(rf"""(src|href)\s*=\s*["'](?!{places})""", html)
+    assert "<script" not in html
+    assert "@import" not in html

@@ -1,5 +1,6 @@
 """``offramp compare``: what it prints, and how it ends."""
 
+import importlib.util
 import json
 from contextlib import contextmanager
 from pathlib import Path
@@ -176,3 +177,13 @@ def test_several_layouts_at_a_time(sweep, monkeypatch):
     assert sorted(asked) == [(name, "build_flows.compare.ahead", name) for name in ("both", "early", "none")]
     assert "layout both failed: no folding" in result.stderr
     assert run("--sweep", sweep, "--workers", 0).exit_code == 2
+
+
+def test_a_missing_yosys_is_told_before_anything_is_trained(sweep, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "pyosys" else find(name, *more))
+    steps = Fake()
+    faked(monkeypatch, steps)
+    result = run("--sweep", sweep)
+    assert "Yosys is missing; get it with: pip install pyosys" in str(result.exception)
+    assert steps.calls == []

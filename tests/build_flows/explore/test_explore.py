@@ -1,5 +1,6 @@
 """The whole exploration, with trainings, predictions and verifications that are made up; and once as it is."""
 
+import importlib.util
 import shutil
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from build_flows.explore.options import Options
 from build_flows.explore.search_file import SearchFile, read_search
 from build_flows.explore.space import space
 from build_flows.explore.verify import Verified
+from sim.errors import ToolError
 from tests.build_flows.explore.material import GOAL, InProcess, source, write_source
 from tests.build_flows.explore.test_design_files import BASE, SEARCH
 from tests.build_flows.explore.test_prediction import quick  # noqa: F401
@@ -82,6 +84,15 @@ def predicted_shares(monkeypatch):
 @pytest.fixture(autouse=True)
 def shares(quick, monkeypatch):  # noqa: F811
     predicted_shares(monkeypatch)
+
+
+def test_a_missing_yosys_is_told_before_anything_is_trained(run, monkeypatch):
+    """Where designs are to be verified here; predictions, and verification elsewhere, do without."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "pyosys" else find(name, *more))
+    with pytest.raises(ToolError, match="Yosys is missing; get it with: pip install pyosys"):
+        run()
+    assert run(verify=0)[0].front
 
 
 def test_a_front_that_is_verified_and_certified(run):

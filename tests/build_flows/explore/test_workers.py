@@ -11,6 +11,7 @@ from build_flows.base.errors import OfframpError
 from build_flows.base.ui import SilentUi
 from build_flows.explore import workers as module
 from build_flows.explore.workers import Started, Workers, fingerprint, workers
+from sim.tools.jobs import cores
 from tests.build_flows.uis import Listening
 
 
@@ -32,6 +33,16 @@ def full(shared, own):
     raise OSError(f"no space left for {own}")
 
 
+def allowed():
+    """The cores of a process."""
+    return os.sched_getaffinity(0)
+
+
+def task_cores(shared, own):
+    """How many a task has."""
+    return cores()
+
+
 def warned():
     """How many times a warning is told."""
     with warnings.catch_warnings(record=True) as told:
@@ -50,6 +61,8 @@ def test_two_processes_work_though_both_die(tmp_path):
         with pytest.raises(OSError, match="no space left for b"):
             list(found.run({"a": (full, "b")}, None))
         assert len(set(found.everywhere(os.getpid).values()) - {os.getpid()}) in (1, 2)
+        assert {len(mine) for mine in found.everywhere(allowed).values()} == {max(1, len(os.sched_getaffinity(0)) // 2)}
+        assert dict(found.run({"a": (task_cores, None)}, None))["a"] == max(1, len(os.sched_getaffinity(0)) // 2)
         assert set(found.everywhere(warned).values()) == {0}, "what is not for the user is told, after a death too"
 
 

@@ -1,6 +1,5 @@
 """The page of a comparison: one file, every row, nothing but the rows' figures."""
 
-import re
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from build_flows.artefacts.compare import Change, Failure, Speedup
 from build_flows.pages.compare_page import render, summary
 from build_flows.pages.html import gain_told
 from tests.build_flows.compare_samples import changed, sample
-from tests.build_flows.html_balance import Balance
+from tests.build_flows.html_balance import stands_alone
 
 pytestmark = pytest.mark.usefixtures("drawings")
 
@@ -20,12 +19,7 @@ def html() -> str:
 
 
 def test_it_is_one_well_formed_file_that_needs_nothing_else(html: str, drawings: dict[Any, bytes]) -> None:
-    parser = Balance()
-    parser.feed(html)
-    assert parser.open == []
-    assert not re.search(r"""(src|href)\s*=\s*["'](?!#)""", html)
-    assert "<script" not in html
-    assert "@import" not in html
+    stands_alone(html)
     drawings.clear()
     assert html == render(sample())
     assert html.count("<svg") == 4

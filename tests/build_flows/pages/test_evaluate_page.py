@@ -12,7 +12,7 @@ from build_flows.base.files import read_json
 from build_flows.pages.evaluate_page import render, summary, write_files
 from build_flows.pages.evaluate_plots import PLOTS
 from tests.build_flows.evaluate_samples import IMAGES, content, sample
-from tests.build_flows.html_balance import Balance
+from tests.build_flows.html_balance import stands_alone
 
 pytestmark = pytest.mark.usefixtures("drawings")
 
@@ -23,12 +23,7 @@ def html() -> str:
 
 
 def test_it_is_one_well_formed_file_that_needs_nothing_else(html: str, drawings: dict[Any, bytes]) -> None:
-    parser = Balance()
-    parser.feed(html)
-    assert parser.open == []
-    assert not re.search(r"""(src|href)\s*=\s*["'](?!#|data:image/png;base64,)""", html)
-    assert "<script" not in html
-    assert "@import" not in html
+    stands_alone(html, "#|data:image/png;base64,")
     drawings.clear()
     assert html == render(sample(), IMAGES)
     assert html.count("<svg") == len(PLOTS)

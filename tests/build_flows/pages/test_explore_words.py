@@ -55,7 +55,8 @@ def test_what_was_not_verified_is_called_predicted() -> None:
 def test_exits_that_are_worth_nothing_are_no_success() -> None:
     poor = [row.replace(predicted=row.predicted.replace(accuracy=0.5), measured=None, errors=None) for row in sample().front]
     text = told(front=poor)
-    assert text.startswith("No design with early exits that fits is within half a point of the accuracy of the best one without them.")
+    assert text.startswith("No design with early exits that fits is within half a point of the accuracy of the best one without them; all "
+                           "predicted.")
     assert "What exits are worth" not in told(front=[], alone=[])
     assert "of the front is" not in told(front=[])
     slow = [row.replace(measured=row.measured and row.measured.replace(samples_per_second=1000.0)) for row in sample().front]
@@ -76,6 +77,18 @@ def test_a_design_that_turned_out_too_large_is_told() -> None:
     assert gone.measured is not None
     large = gone.replace(measured=gone.measured.replace(fits=False, short=["DSP: 240 of 220"]))
     assert f"{gone.name} (does not fit: DSP: 240 of 220)." in told(moved=[large])
+
+
+def test_where_no_verified_design_without_exits_can_be_built_nothing_is_compared() -> None:
+    """Predictions would be compared, as if the clock that was measured did not matter."""
+    (one, *_) = sample().alone
+    assert one.measured is not None
+    slow = one.replace(measured=one.measured.replace(fits=False, short=["clock: 117.7 MHz"]))
+    poor = [row.replace(predicted=row.predicted.replace(accuracy=0.5), measured=None, errors=None) for row in sample().front]
+    text = told(front=poor, alone=[], moved=[slow])
+    assert text.startswith("What exits are worth is not known: of designs without them 1 were verified, and cannot be built (clock: "
+                           "117.7 MHz).")
+    assert "within half a point" not in text
 
 
 def test_tiles_say_what_they_are() -> None:

@@ -1,6 +1,5 @@
 """The page of a profile: one file, its figures, nothing else."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from build_flows.pages.profile_page import points, render, write_files
 from build_flows.pages.profile_plots import PLOTS
 from quant_models.judge.profile_records import ExitChange, ProfileFile
-from tests.build_flows.html_balance import Balance
+from tests.build_flows.html_balance import stands_alone
 from tests.build_flows.profile_samples import sample
 
 pytestmark = pytest.mark.usefixtures("drawings")
@@ -21,11 +20,7 @@ def html() -> str:
 
 
 def test_it_is_one_well_formed_file_that_needs_nothing_else(html: str, drawings: dict[Any, bytes]) -> None:
-    parser = Balance()
-    parser.feed(html)
-    assert parser.open == []
-    assert not re.search(r"""(src|href)\s*=\s*["'](?!#)""", html)
-    assert "<script" not in html
+    stands_alone(html)
     assert html.count("<svg") == len(PLOTS)
 
 

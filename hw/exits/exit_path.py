@@ -63,10 +63,10 @@ class ExitPath:
     Attributes
     ----------
     decision : the ports of ``unit``: ``logits`` and the policy's own streams are for the caller to join
-    results : the samples that leave here, stream of ``{token, label, confidence}``; in order ``arrival`` those of the batch going on alone
-        (:class:`ResultQueue`)
+    results : the samples that leave here, stream of ``{token, label, confidence}``; in order ``arrival``, where there are other exits too,
+        those of the batch going on alone (:class:`ResultQueue`)
     results_level : how many of them wait
-    batch_ends : for the caller to drive, high for one cycle with the last result of a batch; in order ``arrival`` alone, else None
+    batch_ends : for the caller to drive, high for one cycle with the last result of a batch, where results wait for it; else None
     taken : high in each cycle in which a sample leaves here
     passed : stream of the tokens of samples that go on, as bits; None at the last exit
     gate : the ports of the ``FrameGate``, or where the cut has several tensors of the ``GateGroup``; None at the last exit
@@ -86,14 +86,16 @@ class ExitPath:
         join_bits(m, decided.o, router.decision)
         join_bits(m, tokens, router.token)
         depth = result_depth(netlist, k)
-        if netlist.order == "arrival":
+        # Of one exit alone results come in the order of their batches: the merge takes them as they are.
+        fenced = netlist.order == "arrival" and len(netlist.exits) > 1
+        if fenced:
             layout = result_layout(token, label_bits=label_bits(netlist.classes), confidence_bits=unit.confidence_bits,
                                    anytime=netlist.anytime)
             results = place(m, f"results{k}", ResultQueue(layout, depth), wrap)
             join_bits(m, router.result, results.i)
         else:
             results = queue(m, f"results{k}", router.result, depth, wrap)
-        self.batch_ends: Any = results.ends if netlist.order == "arrival" else None
+        self.batch_ends: Any = results.ends if fenced else None
         self.results: Any = results.o
         self.results_level: Value = results.level
         self.taken: Value = router.taken

@@ -63,6 +63,17 @@ class Decided:
             reach -= count
         return tuple(found)
 
+    def planned(self, confidence: float) -> tuple[float, ...]:
+        """By early exit, the share of the samples that reach it to plan for that it passes on: of new samples no more than are planned for
+        go past each exit, with ``confidence`` (0 to 1, both excluded) for that exit alone (Clopper and Pearson)."""
+        before, reach, found = 1.0, self.samples, []
+        for count in self.leave[:-1]:
+            reach -= count
+            bound = upper_bound(reach, self.samples, confidence)
+            found.append(bound / before)
+            before = bound
+        return tuple(found)
+
 
 def parted(samples: int, seed: int) -> Parted:
     """``samples`` validation images, half and half, at random."""

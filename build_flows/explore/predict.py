@@ -7,6 +7,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
+from operator import mul
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,6 +27,9 @@ from build_flows.planning.read_network import read_network
 from quant_models.records import Record
 
 __all__ = ["Chunk", "Chunked", "Goal", "Material", "Predicted", "Variant", "least_cycles", "predict", "scoring"]
+
+SURE = 0.99
+"""How sure it is to be that no more samples reach a stage than it is planned for, by the images that select."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Chunk:
 
 class Variant(Record):
     """What thresholds that lose at most ``loss`` points make of the images that select: real ``thresholds`` by early exit (None: lets none
-    go) and ``hard_share``, what each passes on."""
+    go) and ``hard_share``, what each is planned to pass on."""
 
     loss: float
     thresholds: list[float | None]
@@ -98,14 +103,12 @@ def predict(material: Material, goal: Goal, chunk: Chunk) -> Chunked:
         now = variants[item.loss]
         if None in now.thresholds:
             continue
-        reach, share = [], 1.0
-        for passed in now.hard_share:
-            share *= passed
-            reach.append(share)
-        planned = planned_reach(reach)
+        # Later stages that are as small as the shares seen allow would hold up the whole once a few images more go on.
+        planned = planned_reach(accumulate(now.planned(SURE), mul))
         if item.cycles < designs.least(planned, item.utilisation):
             continue
-        design = designs.at(item.cycles, planned, item.utilisation, [chunk.policy] * len(chunk.exits), (1.0, *reach))
+        design = designs.at(item.cycles, planned, item.utilisation, [chunk.policy] * len(chunk.exits),
+                            (1.0, *accumulate(now.hard_share, mul)))
         accuracy = now.right / now.samples
         found.append(Predicted(
             loss=item.loss, cycles=item.cycles, utilisation=item.utilisation, folding=design.folding, outcome=Outcome(
@@ -115,7 +118,7 @@ def predict(material: Material, goal: Goal, chunk: Chunk) -> Chunked:
                 short=list(design.short),
             ),
         ))
-    return Chunked(variants=[Variant(loss=loss, thresholds=list(now.thresholds), hard_share=list(now.hard_share))
+    return Chunked(variants=[Variant(loss=loss, thresholds=list(now.thresholds), hard_share=list(now.planned(SURE)))
                              for loss, now in variants.items()], designs=found)
 
 

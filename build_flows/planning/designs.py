@@ -15,7 +15,7 @@ from build_flows.planning.fold_choices import Choice
 from build_flows.planning.fold_space import Space
 from build_flows.planning.folding import FoldingError, evaluate, stage_targets, taken
 from build_flows.planning.folding_search import emptiest
-from build_flows.planning.gate_costs import planned_gates
+from build_flows.planning.gate_costs import gate_losses, planned_gates
 from build_flows.planning.glue_costs import glue_cost, logit_beats, with_decisions
 from build_flows.planning.layer_costs import Cost
 from build_flows.planning.network import Network
@@ -87,7 +87,8 @@ class Designs:
         takes = taken(folded.cost, with_decisions(folded.glue, folded.logits, policies))
         busy = [share * each for share, each in zip(arrive or reach, folded.stage_cycles, strict=True)]
         pace = max(self.words, *busy)
-        lost = max((gate.loss for gate in planned_gates(targets, tuple(reach))), default=0.0)
+        gates = planned_gates(targets, tuple(reach))
+        lost = max(gate_losses(gates, targets, folded.stage_cycles, tuple(arrive or reach), round(pace)), default=0.0)
         return Design(
             folding=folded.name, cycles=pace / (1 - lost), slowest=None if pace == self.words else busy.index(pace), takes=takes,
             short=tuple(item.told() for item in shortages(takes, capacity(self.part))),

@@ -9,11 +9,11 @@ from functools import lru_cache
 from math import ceil
 
 from build_flows.planning.cost_model import Cost
-from build_flows.planning.gate_model import GatePlan, plan_gates
+from build_flows.planning.gate_model import GatePlan, plan_gates, throughput_loss
 from build_flows.planning.memory_map import place
 from build_flows.planning.network import IMAGE, Network
 
-__all__ = ["frame_bits", "gate_cost", "gate_costs", "planned_frames", "planned_gates"]
+__all__ = ["frame_bits", "gate_cost", "gate_costs", "gate_losses", "planned_frames", "planned_gates"]
 
 LATENCY = 1.3
 """Cycles from a frame's last beat in a gate to its verdict, over the cycles a frame that its stage is planned for, where nothing is
@@ -26,6 +26,21 @@ def planned_gates(targets: tuple[int, ...], reach: tuple[float, ...]) -> tuple[G
     """What each gate is predicted to be when stage k takes a frame every ``targets[k]`` cycles and ``reach[k]`` of the samples reach it.
     Raises :class:`build_flows.planning.gate_model.GateModelError` for values out of range."""
     return plan_gates(targets[0], reach, targets, [ceil(LATENCY * cycles) for cycles in targets[:-1]])
+
+
+@lru_cache(maxsize=65536)
+def gate_losses(gates: tuple[GatePlan, ...], targets: tuple[int, ...], stage_cycles: tuple[int, ...], arrive: tuple[float, ...],
+                pace: int) -> tuple[float, ...]:
+    """The share of throughput that each of :func:`planned_gates` is predicted to cost where the shares ``arrive`` reach the stages, of which
+    each takes a frame every ``stage_cycles``, and a sample comes every ``pace`` cycles. A gate that none reach costs nothing."""
+    found = []
+    for k, gate in enumerate(gates):
+        interval, latency = max(1, round(pace / arrive[k])) if arrive[k] else 0, ceil(LATENCY * targets[k])
+        # More than were planned for come: the frames that wait for their verdict alone may fill it.
+        full = interval and gate.frames <= latency // interval
+        found.append(gate.loss if full else throughput_loss(
+            interval, min(1.0, arrive[k + 1] / arrive[k]), stage_cycles[k + 1], gate.frames, latency) if interval else 0.0)
+    return tuple(found)
 
 
 def planned_frames(targets: Sequence[int], reach: Sequence[float]) -> tuple[int, ...]:

@@ -79,6 +79,16 @@ def test_an_exit_that_lets_none_go_has_no_threshold():
     assert (made.thresholds, made.leave[0], made.hard_share) == ((None,), 0, (1.0,))
 
 
+def test_stages_are_planned_for_as_many_as_may_come():
+    made = Decided(thresholds=(1.0, 2.0), right=900, leave=(600, 360, 40))
+    first, second = made.planned(0.99)
+    assert binom.cdf(400, 1000, first) == pytest.approx(0.01), "so many more would be as unlikely"
+    assert binom.cdf(40, 1000, first * second) == pytest.approx(0.01), "of all samples, not of those that come"
+    assert 0.4 < made.planned(0.9)[0] < first < 0.45
+    assert Decided(thresholds=(1.0, 2.0), right=90, leave=(0, 0, 100)).planned(0.99) == (1.0, 1.0)
+    assert Decided(thresholds=(), right=90, leave=(100,)).planned(0.99) == ()
+
+
 def test_shares_are_of_all_and_hard_shares_of_those_that_come():
     made = Decided(thresholds=(1.0, 2.0), right=90, leave=(60, 30, 10))
     assert (made.samples, made.shares) == (100, (0.6, 0.3, 0.1))

@@ -16,6 +16,7 @@ from build_flows.planning.folding_search import search
 from build_flows.planning.glue_costs import glue_cost, logit_beats, with_decisions
 from build_flows.planning.layout_network import with_exits
 from build_flows.planning.pace import least_pace, planned_reach
+from quant_models.exits.promise import upper_bound
 from tests.build_flows.explore.material import GOAL, answers, material, network
 
 PART = find_part(GOAL.part)
@@ -31,11 +32,16 @@ def test_a_design_is_what_planning_and_calibration_say():
         assert item.outcome.accuracy == known.right / 600
         assert item.outcome.accuracy_interval[0] < item.outcome.accuracy < item.outcome.accuracy_interval[1]
         assert (item.outcome.samples, item.outcome.shares) == (600, list(known.shares))
-        reach = planned_reach([known.hard_share[0]])
+        reach = planned_reach([upper_bound(known.leave[1], 600, 0.99)])
+        assert reach[1] > known.shares[1], "a few more may come"
+        [variant] = [variant for variant in found.variants if variant.loss == item.loss]
+        assert planned_reach(variant.hard_share) == reach, "it is written into the configuration"
         folding = search(with_exits(network(), (0,)), stage_targets(item.cycles, reach, item.utilisation), PART, reach=reach)
         takes = taken(folding.cost, with_decisions(glue_cost(folding, GOAL.bus_bits), logit_beats(folding), ["margin"]))
         assert {key: getattr(item.outcome, key) for key in ("lut", "ff", "bram36", "dsp")} == {
             key: takes[key] for key in ("lut", "ff", "bram36", "dsp")}
+        busy = [share * folding.stage_cycles(stage) for stage, share in enumerate((1.0, known.shares[1]))]
+        assert max(busy) <= item.outcome.cycles_per_sample < max(busy) / 0.98, "at the shares seen"
         assert item.outcome.samples_per_second == pytest.approx(125e6 / item.outcome.cycles_per_sample)
         assert item.outcome.fits is (not shortages(takes, capacity(PART)))
 

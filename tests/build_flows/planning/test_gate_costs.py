@@ -8,7 +8,8 @@ from build_flows.base.parts import PARTS
 from build_flows.planning.cost_model import Cost
 from build_flows.planning.folding import evaluate, stage_targets
 from build_flows.planning.folding_search import fits, search
-from build_flows.planning.gate_costs import frame_bits, gate_cost, gate_costs, planned_frames
+from build_flows.planning.gate_costs import frame_bits, gate_cost, gate_costs, gate_losses, planned_frames, planned_gates
+from build_flows.planning.gate_model import throughput_loss
 from build_flows.planning.network import fused
 from tests.build_flows.networks import b_lenet, small
 from tests.build_flows.planning.test_network import conv, logits, plain
@@ -22,6 +23,18 @@ def test_frames_are_those_of_the_queue_model() -> None:
     """b_lenet at 1296 cycles got 6 frames once its stages were measured, at 512 also: 838 and 578 cycles to a verdict."""
     assert planned_frames((1296, 4230), REACH) == planned_frames((512, 1671), REACH) == (7,)
     assert planned_frames((1296, 2000), REACH) < (5,) < planned_frames((1296, 4900), REACH), "the busier the next stage, the more"
+
+
+def test_bursts_cost_what_those_that_come_make_of_them() -> None:
+    targets, reach = (512, 1671, 8000), (1.0, 0.25, 0.05)
+    gates = planned_gates(targets, reach)
+    planned = gate_losses(gates, targets, targets, reach, 512)
+    assert planned == pytest.approx([gate.loss for gate in gates])
+    fewer = gate_losses(gates, targets, targets, (1.0, 0.2, 0.05), 512)
+    assert 0 < fewer[0] < planned[0]
+    assert fewer[1] == throughput_loss(2560, 0.25, 8000, gates[1].frames, 2173), "as often as a frame comes to it"
+    assert gate_losses(gates, targets, targets, (1.0, 0.0, 0.0), 512) == (0.0, 0.0)
+    assert all(0 <= loss < 1 for loss in gate_losses(gates, targets, targets, (1.0, 1.0, 1.0), 10)), "more than it can hold"
 
 
 def test_a_frame_is_what_leaves_the_stage() -> None:

@@ -22,7 +22,7 @@ class Exit(wiring.Component):
         self.netlist, self.index = netlist, index
         self.unit = exit_decision(netlist, index)
         self.last = index == len(netlist.exits) - 1
-        bits, frame = len(self.unit.logits.payload), netlist.gates[0].bits
+        bits, frame = len(self.unit.logits.payload), max((gate.bits for gate in netlist.gates), default=1)
         result = TOKEN.size + label_bits(netlist.classes) + self.unit.confidence_bits + netlist.anytime
         super().__init__({
             "control": In(ExitControl(self.unit)), "tokens": In(stream.Signature(TOKEN)), "logits": In(stream.Signature(bits)),
@@ -52,8 +52,10 @@ def logits(count, seed):
     return values, [int(sum((int(value) & 0x7FF) << 11 * c for c, value in enumerate(row))) for row in values]
 
 
-def tokens(count):
-    return [{"id": n, "slot": n % 8, "batch": 0, "stamp": 100 + n} for n in range(count)]
+def tokens(count, lengths=()):
+    """Of batches with these ``lengths``, one after the other, or all of one."""
+    batches = [batch for batch, length in enumerate(lengths) for _ in range(length)] or [0] * count
+    return [{"id": n, "slot": n % 8, "batch": batches[n], "stamp": 100 + n} for n in range(count)]
 
 
 def expect(values, n, *, final=None):
@@ -93,6 +95,16 @@ def test_the_last_exit_lets_all_leave(play):
                   first_stall=40, sample={"waiting": dut.waiting})
     assert played.beats["results"] == [expect(values, n) for n in range(count)]
     assert max(played.sampled["waiting"]) == RESULT_DEPTH
+
+
+def test_results_of_the_next_batch_wait(play):
+    """No batch ends here; one exit alone needs not know of it."""
+    values, words = logits(7, seed=2)
+    for exits, leave in ((1, 7), (2, 4)):
+        dut = Exit(toy.build(None, exits=exits), exits - 1)
+        played = play(dut, {"tokens": (dut.tokens, tokens(7, (4, 3))), "logits": (dut.logits, words)}, {"results": (dut.results, leave)})
+        labels = [word >> TOKEN.size & 3 for word in played.beats["results"]]
+        assert labels == [int(row.argmax()) for row in values[:leave]]
 
 
 def test_how_many_results_may_wait():

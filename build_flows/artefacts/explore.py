@@ -28,7 +28,8 @@ class Outcome(Record):
 
     ``accuracy`` (0 to 1) over ``samples`` images with its interval; ``shares`` of them leave at each exit, the last one included.
     ``cycles_per_sample`` at steady state, and ``samples_per_second`` of them at ``clock_mhz``: predicted at the clock set, measured at the
-    lower of that and the one estimated. ``fits`` the part, or is ``short`` of what is told there."""
+    lower of that and the one estimated. ``energy``: what a sample switches at full rate, weighed, relative and no joules (docs/energy.md;
+    None: it was not counted). ``fits`` the part, or is ``short`` of what is told there."""
 
     accuracy: float
     accuracy_interval: Interval
@@ -43,10 +44,12 @@ class Outcome(Record):
     dsp: Number
     fits: bool
     short: list[str]
+    energy: float | None = None
 
 
 class Errors(Record):
-    """Predicted less measured: shares of the measured value for ``cycles``, ``lut`` and ``ff``; ``bram36`` and ``dsp`` in numbers;
+    """Predicted less measured: shares of the measured value for ``cycles``, ``lut``, ``ff`` and ``energy`` (None: not measured); ``bram36``
+    and ``dsp`` in numbers;
     ``shares``, the largest difference of an exit's share, and ``accuracy``, in parts of 1, against the test images; ``inside``: the
     measured accuracy's interval and the predicted one's meet."""
 
@@ -58,6 +61,7 @@ class Errors(Record):
     shares: float
     accuracy: float
     inside: bool
+    energy: float | None = None
 
 
 class PointRecord(Record):

@@ -23,7 +23,7 @@ SHOWN = 20
 
 @click.command()
 @click.argument("file", type=EXISTING)
-@click.option("--objectives", metavar="LIST", help="What is weighed, with commas: accuracy, throughput, lut, ff, bram36, dsp.  "
+@click.option("--objectives", metavar="LIST", help="What is weighed, with commas: accuracy, throughput, energy, lut, ff, bram36, dsp.  "
               "[default: those of FILE]")
 @click.option("--verify", type=click.IntRange(min=0), metavar="N",
               help="Designs of the front that are compiled, simulated and synthesised; 0: none, all is predicted.  [default: that of FILE]")
@@ -52,7 +52,7 @@ def explore(
     \b
     Examples:
       offramp explore examples/explore_b_lenet.toml
-      offramp explore examples/explore_b_lenet.toml --objectives accuracy,throughput,lut --budget 20min --verify 12
+      offramp explore examples/explore_b_lenet.toml --objectives accuracy,throughput,energy,lut --budget 20min --verify 12
       offramp explore examples/explore_b_lenet.toml --scheduler tcp://host:8786
     """
     if scheduler is not None and count is not None:
@@ -89,8 +89,10 @@ def explore(
 
 COLUMNS = ("", "early exits", "accuracy (95 %)", "samples/s", "LUT")
 """What fits 80 columns; page and files have all else."""
+LEAST = "switches least a sample"
 BEST: dict[str, Callable[["Outcome"], float]] = {
     "most accurate": lambda item: -item.accuracy, "fastest": lambda item: -item.samples_per_second, "smallest": lambda item: item.lut,
+    LEAST: lambda item: item.energy or 0.0,
 }
 
 
@@ -103,7 +105,8 @@ def _show(found: "ExploreFile", folder: Path) -> None:
     for item in found.moved:
         click.secho(f"{item.name} is on the front no more: by what was measured another one beats it, it does not hold what it must, or it "
                     "cannot be built", fg="yellow")
-    for told, key in BEST.items():
+    bests = BEST if "energy" in found.objectives else {told: key for told, key in BEST.items() if told != LEAST}
+    for told, key in bests.items():
         best = min(measured or found.front, key=lambda item: key(item.measured or item.predicted), default=None)
         if best is not None and best.config is not None:
             click.echo(f"{told}, {'measured' if best.measured else 'predicted'}: offramp run {shlex.quote(str(folder / best.config))}")

@@ -1,5 +1,6 @@
 """What designs are weighed by, the front of those that no other one beats, and its hypervolume."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from build_flows.artefacts.explore import Outcome
 from build_flows.base.errors import OfframpError
 
-__all__ = ["OBJECTIVES", "Floats", "Objective", "Scale", "chosen", "front", "values"]
+__all__ = ["ENERGY", "OBJECTIVES", "Floats", "Objective", "Scale", "chosen", "front", "values"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,9 +25,13 @@ class Objective:
     most: bool = False
 
 
+ENERGY = "energy"
+"""The objective that has to be counted by itself where designs are verified."""
+
 OBJECTIVES = {
     "accuracy": Objective("most right answers", lambda item: item.accuracy, most=True),
     "throughput": Objective("most samples a second", lambda item: item.samples_per_second, most=True),
+    ENERGY: Objective("least switched a sample, relative, docs/energy.md", lambda item: math.inf if item.energy is None else item.energy),
     "lut": Objective("fewest LUTs, those used as memory too", lambda item: float(item.lut)),
     "ff": Objective("fewest flip-flops", lambda item: float(item.ff)),
     "bram36": Objective("fewest block RAMs", lambda item: float(item.bram36)),

@@ -115,7 +115,7 @@ def predict(material: Material, goal: Goal, chunk: Chunk) -> Chunked:
                 accuracy=accuracy, accuracy_interval=wilson(accuracy, now.samples), samples=now.samples, shares=list(now.shares),
                 cycles_per_sample=design.cycles, samples_per_second=goal.clock_mhz * 1e6 / design.cycles, clock_mhz=goal.clock_mhz,
                 lut=design.takes["lut"], ff=design.takes["ff"], bram36=design.takes["bram36"], dsp=design.takes["dsp"], fits=design.fits,
-                short=list(design.short),
+                short=list(design.short), energy=design.energy,
             ),
         ))
     return Chunked(variants=[Variant(loss=loss, thresholds=list(now.thresholds), hard_share=list(now.planned(SURE)))

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from build_flows.artefacts.explore import Outcome, PointRecord
@@ -12,7 +13,7 @@ from build_flows.explore.bundle import data_files, packed, unpacked
 from build_flows.explore.choose import spread
 from build_flows.explore.design_files import DesignFiles
 from build_flows.explore.designs import Designs, Row, holds
-from build_flows.explore.objectives import front, values
+from build_flows.explore.objectives import ENERGY, OBJECTIVES, front, values
 from build_flows.explore.options import Options
 from build_flows.explore.verify import Verified, errors, verify_away, verify_here
 from build_flows.explore.workers import Workers
@@ -75,7 +76,7 @@ def verified(
             # What is handed out is begun some time, and so with a deadline there is no more of it than there are workers.
             at_once = len(waiting) if deadline is None else started().count
             begin, waiting = waiting[:at_once], waiting[at_once:]
-            for row, outcome in _run(begin, paths, started(), options):
+            for row, outcome in _run(begin, paths, started(), options, OBJECTIVES[ENERGY] in designs.objectives):
                 if outcome.measured is None:
                     found.failed[row.chosen.name] = outcome.error
                     ui.info(f"design {row.chosen.name} failed: {outcome.error}")
@@ -115,14 +116,17 @@ def _moved(found: Verification, designs: Designs) -> set[str]:
     return {row.chosen.name for row in found.rows} - kept
 
 
-def _run(rows: Sequence[Row], paths: Mapping[str, Path], workers: Workers, options: Options) -> Iterator[tuple[Row, Verified]]:
-    """The designs as they are verified: in their own folders by processes of this machine, in folders of theirs by others."""
+def _run(rows: Sequence[Row], paths: Mapping[str, Path], workers: Workers, options: Options,
+         counts: bool) -> Iterator[tuple[Row, Verified]]:
+    """The designs as they are verified: in their own folders by processes of this machine, in folders of theirs by others. ``counts``: what
+    they switch is counted."""
     by_name = {row.chosen.name: row for row in rows}
+    here, away = (partial(task, counts=True) if counts else task for task in (verify_here, verify_away))
     if options.scheduler is None:
-        for name, result in workers.run({name: (verify_here, paths[name]) for name in by_name}, options.data):
+        for name, result in workers.run({name: (here, paths[name]) for name in by_name}, options.data):
             yield by_name[name], result
         return
     shared = data_files(next(iter(paths.values())), options.data)
-    for name, result in workers.run({name: (verify_away, packed(paths[name], shared, options.data)) for name in by_name}, shared):
+    for name, result in workers.run({name: (away, packed(paths[name], shared, options.data)) for name in by_name}, shared):
         unpacked(paths[name].parent / SENT, result.files or {})
         yield by_name[name], result

@@ -12,12 +12,13 @@ from build_flows.base.errors import OfframpError, explain
 from build_flows.base.interval import wilson
 from build_flows.base.ui import SilentUi, Ui
 from build_flows.project.load import load
-from build_flows.steps import flow
+from build_flows.steps import energy, flow
 from build_flows.steps.simulate_options import options
 
 __all__ = ["KEPT", "Bundle", "Verified", "errors", "verify", "verify_away", "verify_here"]
 
-KEPT = ("sim.json", "resources.json", "sizing.json", "synthesis.json", "exits.json", "metrics.json", "folding.toml", "netlist.json")
+KEPT = ("sim.json", "resources.json", "energy.json", "sizing.json", "synthesis.json", "exits.json", "metrics.json", "folding.toml",
+        "netlist.json")
 """What a worker without our disk sends back of a design, beside what was measured."""
 
 
@@ -39,9 +40,10 @@ class Bundle:
     config: str
 
 
-def verify(config: Path, ui: Ui, data: Path | None = None) -> Outcome:
-    """All steps of the configuration up to the simulation with its test images and to synthesis; ``data`` goes before its ``data.path``.
-    What is fresh is not done again. Raises :class:`OfframpError` where the RTL and the golden model differ, and what the steps raise."""
+def verify(config: Path, ui: Ui, data: Path | None = None, counts: bool = False) -> Outcome:
+    """All steps of the configuration up to the simulation with its test images and to synthesis; ``data`` goes before its ``data.path``;
+    ``counts``: what a sample switches is counted too. What is fresh is not done again. Raises :class:`OfframpError` where the RTL and the
+    golden model differ, and what the steps raise."""
     project = load(config, data)
     chosen = options(project)
     found = flow.simulate(project, ui, samples=chosen.samples, stall=chosen.stall, seed=chosen.seed)
@@ -49,21 +51,23 @@ def verify(config: Path, ui: Ui, data: Path | None = None) -> Outcome:
         raise OfframpError(f"only {found.agree} of {found.samples} samples agree with the golden model")
     resources = flow.synth(project, ui)
     verdict, total = synthesised(resources), resources.total
+    counted = energy.measure(project, ui) if counts else None
     return Outcome(
         accuracy=found.accuracy, accuracy_interval=wilson(found.accuracy, found.samples), samples=found.samples,
         shares=[item.share for item in found.exits], cycles_per_sample=found.cycles_per_sample,
         samples_per_second=verdict.rate(found.cycles_per_sample), clock_mhz=verdict.expected_clock_mhz,
         lut=used(total)["lut"], ff=total.ff, bram36=total.bram36, dsp=total.dsp, fits=verdict.buildable,
         short=[*resources.short, *([] if verdict.meets_clock is not False else [f"clock: {verdict.expected_clock_mhz:.1f} MHz"])],
+        energy=None if counted is None else counted.sample.weighed(counted.weights),
     )
 
 
-def verify_here(data: Path | None, config: Path) -> Verified:
+def verify_here(data: Path | None, config: Path, counts: bool = False) -> Verified:
     """:func:`verify` of a configuration on a disk that all share; an error of ours is told in words."""
-    return _caught(lambda: verify(config, SilentUi(), data))
+    return _caught(lambda: verify(config, SilentUi(), data, counts))
 
 
-def verify_away(shared: dict[str, bytes], bundle: Bundle) -> Verified:
+def verify_away(shared: dict[str, bytes], bundle: Bundle, counts: bool = False) -> Verified:
     """:func:`verify` of ``bundle`` with the files that all bundles ``share``, in a folder of its own that is removed afterwards."""
     with TemporaryDirectory(prefix="offramp-") as folder:
         for name, content in {**shared, **bundle.files}.items():
@@ -71,7 +75,7 @@ def verify_away(shared: dict[str, bytes], bundle: Bundle) -> Verified:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
         config = Path(folder) / bundle.config
-        found = _caught(lambda: verify(config, SilentUi()))
+        found = _caught(lambda: verify(config, SilentUi(), counts=counts))
         kept = {name: (config.parent / name).read_bytes() for name in KEPT if (config.parent / name).is_file()}
         rtl = config.parent / "rtl"
         if rtl.is_dir():
@@ -99,4 +103,5 @@ def errors(predicted: Outcome, measured: Outcome) -> Errors:
         ff=predicted.ff / measured.ff - 1, bram36=predicted.bram36 - measured.bram36, dsp=predicted.dsp - measured.dsp,
         shares=max((one - other for one, other in zip(predicted.shares, measured.shares, strict=True)), key=abs),
         accuracy=predicted.accuracy - measured.accuracy, inside=least <= high and low <= most,
+        energy=predicted.energy / measured.energy - 1 if predicted.energy is not None and measured.energy else None,
     )

@@ -16,7 +16,7 @@ HALF_A_POINT = 0.005 + 1e-9
 NEAR = 0.99
 """Rates so near are the same."""
 
-ERRORS = ("cycles", "lut", "ff", "bram36", "dsp", "shares", "accuracy")
+ERRORS = ("cycles", "lut", "ff", "bram36", "dsp", "shares", "accuracy", "energy")
 
 Place = tuple[float, float]
 """Samples a second, and accuracy from 0 to 1."""
@@ -165,6 +165,7 @@ def worth(found: ExploreFile) -> Worth | None:
 
 
 def worst(points: Sequence[PointRecord]) -> dict[str, float]:
-    """Of each error of prediction the one that is largest, with its sign, over ``points``."""
+    """Of each error of prediction the one that is largest, with its sign, over ``points``; what was measured of none is not there."""
     errors = [point.errors for point in points if point.errors is not None]
-    return {key: max((float(getattr(row, key)) for row in errors), key=abs) for key in ERRORS} if errors else {}
+    known = {key: [float(value) for row in errors if (value := getattr(row, key)) is not None] for key in ERRORS}
+    return {key: max(found, key=abs) for key, found in known.items() if found}

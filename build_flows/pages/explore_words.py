@@ -73,6 +73,9 @@ def _bests(found: ExploreFile) -> Iterator[str]:
         "fastest": max(points, key=lambda point: (shown(point).samples_per_second, shown(point).accuracy)),
         "smallest": min(points, key=lambda point: (shown(point).lut, -shown(point).accuracy)),
     }
+    counted = [point for point in points if shown(point).energy is not None]
+    if "energy" in found.objectives and counted:
+        told["one that switches least a sample"] = min(counted, key=lambda point: (shown(point).energy or 0.0, -shown(point).accuracy))
     for word, point in told.items():
         figures = shown(point)
         yield (f"The {word} of the front{', of those that were verified,' if done else ''} is {point.name}: "
@@ -143,11 +146,12 @@ def _errors(found: ExploreFile) -> Iterator[str]:
         return
     off = worst(points)
     inside = sum(point.errors is not None and point.errors.inside for point in points)
+    energy = f", {percent(abs(off['energy']))} in what a sample switches" if "energy" in off else ""
     yield (
         f"Over {_many(len(points), 'verified design')} predictions were off by at most {percent(abs(off['cycles']))} in cycles a sample, "
         f"{percent(abs(off['lut']))} in LUTs, {percent(abs(off['ff']))} in flip-flops, {number(abs(off['bram36']))} block RAMs, "
-        f"{number(abs(off['dsp']))} DSPs and {100 * abs(off['shares']):.2f} points of an exit's share; the accuracy measured is that "
-        f"predicted, by their 95 % intervals, in {inside} of {len(points)}."
+        f"{number(abs(off['dsp']))} DSPs{energy} and {100 * abs(off['shares']):.2f} points of an exit's share; the accuracy measured is "
+        f"that predicted, by their 95 % intervals, in {inside} of {len(points)}."
     )
 
 

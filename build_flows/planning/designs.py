@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from build_flows.artefacts.energy import WEIGHTS
 from build_flows.artefacts.verdict import capacity, shortages
 from build_flows.base.parts import Part
 from build_flows.planning.fold_choices import Choice
@@ -20,21 +21,24 @@ from build_flows.planning.glue_costs import glue_cost, logit_beats, with_decisio
 from build_flows.planning.layer_costs import Cost
 from build_flows.planning.network import Network
 from build_flows.planning.pace import least_pace
+from build_flows.planning.switching import Layer, layers, switching
 
 __all__ = ["Design", "Designs"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """What is predicted of a folding: ``cycles`` a sample, and which stage takes them (``slowest``; None: the image
-    bus); what all ``takes``, by the keys of :data:`build_flows.artefacts.verdict.NAMES`; and what the part is ``short`` of. ``folding``
-    is what designs have in common whose stages take the same cycles and resources."""
+    """What is predicted of a folding: ``cycles`` a sample, and which stage takes them (``slowest``; None: the image bus); what all
+    ``takes``, by the keys of :data:`build_flows.artefacts.verdict.NAMES`; what the part is ``short`` of; and ``energy``, what a sample
+    switches at full rate, weighed (:mod:`build_flows.planning.switching`). ``folding`` is what designs have in common whose stages take the
+    same cycles and resources."""
 
     folding: str
     cycles: float
     slowest: int | None
     takes: dict[str, float]
     short: tuple[str, ...]
+    energy: float
 
     @property
     def fits(self) -> bool:
@@ -44,14 +48,17 @@ class Design:
 
 @dataclass(frozen=True)
 class _Folded:
-    """Of a folding the cycles a frame of each stage, what its layers take and what is between them, and the ``logits`` of each exit
-    (:func:`build_flows.planning.glue_costs.logit_beats`); with the choices that it was found among, so that they stay."""
+    """Of a folding the cycles a frame of each stage, what its layers take and what is between them, the ``logits`` of each exit
+    (:func:`build_flows.planning.glue_costs.logit_beats`), its ``layers`` one by one and its ``gates``' memories; with the choices that it
+    was found among, so that they stay."""
 
     name: str
     stage_cycles: tuple[int, ...]
     cost: Cost
     glue: Cost
     logits: tuple[tuple[int, int], ...]
+    layers: tuple[Layer, ...]
+    gates: Cost
     choices: tuple[tuple[Choice, ...], ...]
 
 
@@ -84,14 +91,17 @@ class Designs:
         if cycles < least:
             raise FoldingError(f"cycles must be at least {least}, not {cycles}")
         folded = self._folded(targets, reach)
-        takes = taken(folded.cost, with_decisions(folded.glue, folded.logits, policies))
+        other = with_decisions(folded.glue, folded.logits, policies)
+        takes = taken(folded.cost, other)
         busy = [share * each for share, each in zip(arrive or reach, folded.stage_cycles, strict=True)]
         pace = max(self.words, *busy)
         gates = planned_gates(targets, tuple(reach))
         lost = max(gate_losses(gates, targets, folded.stage_cycles, tuple(arrive or reach), round(pace)), default=0.0)
+        found = pace / (1 - lost)
         return Design(
-            folding=folded.name, cycles=pace / (1 - lost), slowest=None if pace == self.words else busy.index(pace), takes=takes,
+            folding=folded.name, cycles=found, slowest=None if pace == self.words else busy.index(pace), takes=takes,
             short=tuple(item.told() for item in shortages(takes, capacity(self.part))),
+            energy=switching(folded.layers, other + folded.gates, arrive or reach, found).weighed(WEIGHTS),
         )
 
     def _folded(self, targets: tuple[int, ...], reach: Sequence[float]) -> _Folded:
@@ -105,5 +115,6 @@ class Designs:
             found = evaluate(self.network, space.folds(best), targets, self.part, input_pe=best.input_pe, reach=reach)
             cycles = tuple(found.stage_cycles(stage) for stage in range(len(targets)))
             name = hashlib.sha256(repr((cycles, found.cost)).encode()).hexdigest()[:12]
-            self._found[key] = _Folded(name, cycles, found.cost, glue_cost(found, self.bus_bits), logit_beats(found), choices)
+            self._found[key] = _Folded(name, cycles, found.cost, glue_cost(found, self.bus_bits), logit_beats(found), layers(found),
+                                       found.gates, choices)
         return self._found[key]

@@ -31,8 +31,8 @@ def planned_gates(targets: tuple[int, ...], reach: tuple[float, ...]) -> tuple[G
 @lru_cache(maxsize=65536)
 def gate_losses(gates: tuple[GatePlan, ...], targets: tuple[int, ...], stage_cycles: tuple[int, ...], arrive: tuple[float, ...],
                 pace: int) -> tuple[float, ...]:
-    """The share of throughput that each of :func:`planned_gates` is predicted to cost where the shares ``arrive`` reach the stages, of which
-    each takes a frame every ``stage_cycles``, and a sample comes every ``pace`` cycles. A gate that none reach costs nothing."""
+    """The share of throughput that each of :func:`planned_gates` is predicted to cost where the shares ``arrive`` reach the stages, each of
+    which takes a frame every ``stage_cycles``, and a sample comes every ``pace`` cycles. A gate that none reach costs nothing."""
     found = []
     for k, gate in enumerate(gates):
         interval, latency = max(1, round(pace / arrive[k])) if arrive[k] else 0, ceil(LATENCY * targets[k])

@@ -137,3 +137,16 @@ def _pays(front: list[PointRecord]) -> list[ExitPays]:
                                   saved=saved, pays=saved > cost * passed))
             passed -= left
     return found
+
+
+def counted(found: ExploreFile, off: float = 1.1) -> ExploreFile:
+    """``found``, weighed by what a sample switches too: half a LUT a cycle of it, and ``off`` times as much where it was measured."""
+    def point(item: PointRecord) -> PointRecord:
+        told = item.predicted.replace(energy=0.5 * item.predicted.lut * item.predicted.cycles_per_sample)
+        if item.measured is None or item.errors is None or told.energy is None:
+            return item.replace(predicted=told)
+        return item.replace(predicted=told, measured=item.measured.replace(energy=off * told.energy),
+                            errors=item.errors.replace(energy=1 / off - 1))
+
+    return found.replace(objectives=[*found.objectives, "energy"],
+                         **{key: [point(item) for item in getattr(found, key)] for key in ("front", "alone", "moved")})

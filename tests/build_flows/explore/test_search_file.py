@@ -36,7 +36,8 @@ def test_policies_are_those_of_one_threshold_and_logits_alone():
 
 
 @pytest.mark.parametrize(("changes", "told"), [
-    ({"objectives": ["accuracy", "speed"]}, r'objectives\[1\] = "speed": allowed: "accuracy", "throughput", "lut", "ff", "bram36", "dsp"'),
+    ({"objectives": ["accuracy", "speed"]},
+     r'objectives\[1\] = "speed": allowed: "accuracy", "throughput", "energy", "lut", "ff", "bram36", "dsp"'),
     ({"policies": ["margin", "margin"]}, r'policies = \["margin", "margin"\]: one of them is there twice; allowed: each once'),
     ({"policies": ["gate"]}, r'policies\[0\] = "gate": allowed: "max_logit", "margin", "softmax", "entropy"'),
     ({"accuracy_loss": [0.5, 0.5]}, r"accuracy_loss = \[0.5, 0.5\]: one of them is there twice"),

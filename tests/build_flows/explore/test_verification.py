@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from build_flows.explore import verification as module
+from build_flows.explore.objectives import OBJECTIVES
 from build_flows.explore.options import Options
 from build_flows.explore.search_file import MustSection
 from build_flows.explore.verify import Bundle, Verified
@@ -59,6 +60,26 @@ def test_all_of_the_front_get_a_configuration_and_some_are_verified(tmp_path, mo
     [bests] = [max(rows, key=lambda row: row.predicted.outcome.accuracy).chosen.name
                for rows in [[run.designs.rows[index] for index in run.designs.front]]]
     assert bests in found.measured
+
+
+def test_what_is_switched_is_counted_where_it_is_weighed(tmp_path, monkeypatch):
+    asked = []
+    run = Run(tmp_path, monkeypatch)
+    rows = {row.chosen.name: row.predicted.outcome for row in run.designs.rows}
+
+    def verified(data, path, counts=False):
+        asked.append(counts)
+        return Verified(rows[path.parent.name])
+
+    monkeypatch.setattr(module, "verify_here", verified)
+    run(1)
+    assert not any(asked)
+    assert asked
+    asked.clear()
+    run.designs.objectives = [*run.designs.objectives, OBJECTIVES["energy"]]
+    run(1)
+    assert all(asked)
+    assert asked
 
 
 def test_nothing_is_verified_where_none_is_wanted(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from build_flows.base.ui import SilentUi
 from build_flows.explore import verify as module
 from build_flows.explore.verify import Bundle, errors, verify, verify_away, verify_here
 from tests.build_flows.compare_samples import figures, resources
+from tests.build_flows.energy_samples import energy
 from tests.build_flows.explore.material import outcome
 
 
@@ -54,6 +55,20 @@ def test_what_is_measured(config, monkeypatch):
     verdict = synthesised(made)
     assert (found.clock_mhz, found.fits) == (verdict.expected_clock_mhz, verdict.buildable)
     assert found.samples_per_second == pytest.approx(found.clock_mhz * 1e6 / 512.5, rel=1e-6)
+
+
+def test_what_is_switched_is_counted_where_it_is_asked_for(config, monkeypatch):
+    monkeypatch.setattr(module, "flow", Flow())
+    assert verify(config, SilentUi()).energy is None
+    counted = energy()
+    monkeypatch.setattr(module.energy, "measure", lambda project, ui: counted)
+    found = verify_here(None, config, counts=True).measured
+    assert found.energy == counted.sample.weighed(counted.weights) > 0
+    assert verify_away({}, Bundle({"design/config.toml": config.read_bytes()}, "design/config.toml"), counts=True).measured == found
+    told = errors(found.replace(energy=1.25 * found.energy), found)
+    assert told.energy == pytest.approx(0.25)
+    assert errors(found, found.replace(energy=None)).energy is None
+    assert errors(found.replace(energy=None), found).energy is None
 
 
 def test_a_clock_that_is_missed_is_no_fit(config, monkeypatch):

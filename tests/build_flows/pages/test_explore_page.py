@@ -10,7 +10,8 @@ from build_flows.artefacts.explore import Cloud, Failed
 from build_flows.pages import explore_page
 from build_flows.pages.explore_figures import designs, verified
 from build_flows.pages.explore_page import command, leaves, link, render
-from tests.build_flows.explore_samples import changed, sample, unverified
+from build_flows.pages.html import number
+from tests.build_flows.explore_samples import changed, counted, sample, unverified
 from tests.build_flows.html_balance import Balance
 
 pytestmark = pytest.mark.usefixtures("drawings")
@@ -50,6 +51,29 @@ def test_every_design_has_its_figures_its_configuration_and_its_command(html: st
     cards = re.findall(r'<article data-id="([^"]*)"( class="on")?>', html)
     assert [name for name, _ in cards] == [row.id for row in designs(sample())]
     assert sum(bool(on) for _, on in cards) == 1
+
+
+def test_what_is_switched_is_shown_where_it_is_weighed(html: str) -> None:
+    assert "switched" not in html
+    found = counted(sample())
+    made = render(found)
+    parser = Balance()
+    parser.VOID = parser.VOID | {"input"}
+    parser.feed(made)
+    assert parser.open == []
+    for row in designs(found):
+        line = made[made.index(f'<tr data-id="{row.id}"'):]
+        line = line[: line.index("</tr>")]
+        told = row.point.predicted.energy
+        assert told is not None
+        if row.point.measured is None:
+            assert f">{number(told)}</td>" in line
+        else:
+            assert f">{number(1.1 * told)}<small>predicted {number(told)}</small></td>" in line
+    assert made.count("<td>switched a sample, relative</td>") == len(designs(found))
+    assert '<td class="n">-9.1 %</td></tr></tfoot>' in made
+    assert "The one that switches least a sample of the front" in made
+    assert "9.1\u00a0% in what a sample switches" in made
 
 
 def test_what_the_filter_asks_for_is_in_every_row(html: str) -> None:

@@ -29,7 +29,9 @@ class Outcome(Record):
     ``accuracy`` (0 to 1) over ``samples`` images with its interval; ``shares`` of them leave at each exit, the last one included.
     ``cycles_per_sample`` at steady state, and ``samples_per_second`` of them at ``clock_mhz``: predicted at the clock set, measured at the
     lower of that and the one estimated. ``energy``: what a sample switches at full rate, weighed, relative and no joules (docs/energy.md;
-    None: it was not counted). ``fits`` the part, or is ``short`` of what is told there."""
+    None: it was not counted). ``latency_us``: microseconds at that clock, from its first word in to its result, within which the percentile
+    that was asked for of all samples is answered at full rate; predicted as if they found gates full (None in older files). ``fits`` the
+    part, or is ``short`` of what is told there."""
 
     accuracy: float
     accuracy_interval: Interval
@@ -45,6 +47,7 @@ class Outcome(Record):
     fits: bool
     short: list[str]
     energy: float | None = None
+    latency_us: float | None = None
 
 
 class Errors(Record):

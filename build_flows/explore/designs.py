@@ -106,4 +106,5 @@ def _rows(known: Known, sources: Sequence[Source]) -> list[Row]:
 def holds(outcome: Outcome, must: MustSection) -> bool:
     """Whether a design holds what it must, by what was predicted or measured of it."""
     accurate = must.accuracy is None or 100 * outcome.accuracy >= must.accuracy
-    return accurate and (must.samples_per_second is None or outcome.samples_per_second >= must.samples_per_second)
+    soon = must.latency_us is None or (outcome.latency_us is not None and outcome.latency_us <= must.latency_us)
+    return accurate and soon and (must.samples_per_second is None or outcome.samples_per_second >= must.samples_per_second)

@@ -43,7 +43,8 @@ class Material:
 @dataclass(frozen=True, kw_only=True)
 class Goal:
     """What designs are for: the ``part``, ``clock_mhz``, width of the image bus, ``layers`` as in ``build.layers``, whether heads are to be
-    ``exchangeable``, ``epsilon`` as in ``calibrate.epsilon``, and the ``seed`` that parts the validation images."""
+    ``exchangeable``, ``epsilon`` as in ``calibrate.epsilon``, the ``seed`` that parts the validation images, and of how many percent of the
+    samples latency is told (``percentile``)."""
 
     part: str
     clock_mhz: float
@@ -52,6 +53,7 @@ class Goal:
     exchangeable: bool
     epsilon: float
     seed: int
+    percentile: float = 99.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,10 +118,21 @@ def predict(material: Material, goal: Goal, chunk: Chunk) -> Chunked:
                 cycles_per_sample=design.cycles, samples_per_second=goal.clock_mhz * 1e6 / design.cycles, clock_mhz=goal.clock_mhz,
                 lut=design.takes["lut"], ff=design.takes["ff"], bram36=design.takes["bram36"], dsp=design.takes["dsp"], fits=design.fits,
                 short=list(design.short), energy=design.energy,
+                latency_us=design.latencies[_leaves(now.leave, goal.percentile)] / goal.clock_mhz,
             ),
         ))
     return Chunked(variants=[Variant(loss=loss, thresholds=list(now.thresholds), hard_share=list(now.planned(SURE)))
                              for loss, now in variants.items()], designs=found)
+
+
+def _leaves(leave: Sequence[int], percentile: float) -> int:
+    """The exit by which ``percentile`` of all samples have left, of which so many ``leave`` at each."""
+    wanted, left = percentile / 100 * sum(leave) - 1e-9, 0
+    for exit, count in enumerate(leave):
+        left += count
+        if left >= wanted:
+            return exit
+    return len(leave) - 1
 
 
 def least_cycles(material: Material, goal: Goal) -> int:

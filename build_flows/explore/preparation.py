@@ -39,7 +39,8 @@ def _goal(files: DesignFiles, search: SearchFile) -> Goal:
     if config.subnet is not None or config.build.mode == "anytime":
         raise ConfigError(f'{where} build.mode = "{config.build.mode}": allowed: "all"')
     return Goal(part=config.part, clock_mhz=config.target.clock_mhz, bus_bits=config.build.bus_bits, layers=config.build.layers,
-                exchangeable=config.exchangeable, epsilon=config.calibrate.epsilon, seed=search.seed)
+                exchangeable=config.exchangeable, epsilon=config.calibrate.epsilon, seed=search.seed,
+                percentile=search.must.latency_percentile)
 
 
 def _trainings(files: DesignFiles) -> list[Training]:

@@ -44,7 +44,7 @@ class Explored:
         kept.sort(key=lambda row: row.chosen.name not in self.verified.measured)
         return ExploreFile(
             version=ExploreFile.VERSION, name=self.setting.files.folder.name, source=source, part=part.name, capacity=capacity(part),
-            objectives=list(search.objectives), must={key: value for key, value in search.must.model_dump().items() if value is not None},
+            objectives=list(search.objectives), must=search.must.told(),
             evaluated=Evaluated(
                 size=self.setting.space.size, points=len(known.foldings), thresholds=known.thresholds, complete=self.looked.complete,
                 fitting=len(designs.rows), seconds=round(known.seconds, 3), optimiser=self.looked.optimiser, workers=self.workers,

@@ -49,6 +49,14 @@ class MustSection(Section):
 
     accuracy: float | None = Field(default=None, gt=0, le=100, description="Accuracy at least, in percent.")
     samples_per_second: float | None = Field(default=None, gt=0, description="Samples a second at least.")
+    latency_us: float | None = Field(
+        default=None, gt=0, description="Microseconds at most from a sample's first word in to its result, at full rate.")
+    latency_percentile: float = Field(default=99.0, gt=0, le=100, description="Of so many percent of the samples.")
+
+    def told(self) -> dict[str, float]:
+        """What must hold, by key."""
+        kept = {"latency_percentile"} if self.latency_us is None else set()
+        return {key: value for key, value in self.model_dump(exclude=kept).items() if value is not None}
 
 
 class SearchFile(Section):

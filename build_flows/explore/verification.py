@@ -15,7 +15,7 @@ from build_flows.explore.design_files import DesignFiles
 from build_flows.explore.designs import Designs, Row, holds
 from build_flows.explore.objectives import ENERGY, OBJECTIVES, front, values
 from build_flows.explore.options import Options
-from build_flows.explore.verify import Verified, errors, verify_away, verify_here
+from build_flows.explore.verify import PLAIN, Verified, Wanted, errors, verify_away, verify_here
 from build_flows.explore.workers import Workers
 
 __all__ = ["MOST", "NEAR", "Verification", "verified"]
@@ -69,6 +69,7 @@ def verified(
     order = [designs.rows[designs.front[at]] for at in spread(designs.scale.scaled(designs.values[designs.front]))]
     beside = _beside(designs)
     extra = None if beside in order[:count] else beside
+    wanted = Wanted(energy=OBJECTIVES[ENERGY] in designs.objectives, percentile=designs.must.latency_percentile)
     waiting = [*order[:count], *([] if extra is None else [extra])]
     rest = [row for row in order[count:] if row is not beside]
     with ui.progress(f"verifying {len(waiting)} designs", total=len(waiting)) as bar:
@@ -76,7 +77,7 @@ def verified(
             # What is handed out is begun some time, and so with a deadline there is no more of it than there are workers.
             at_once = len(waiting) if deadline is None else started().count
             begin, waiting = waiting[:at_once], waiting[at_once:]
-            for row, outcome in _run(begin, paths, started(), options, OBJECTIVES[ENERGY] in designs.objectives):
+            for row, outcome in _run(begin, paths, started(), options, wanted):
                 if outcome.measured is None:
                     found.failed[row.chosen.name] = outcome.error
                     ui.info(f"design {row.chosen.name} failed: {outcome.error}")
@@ -117,11 +118,10 @@ def _moved(found: Verification, designs: Designs) -> set[str]:
 
 
 def _run(rows: Sequence[Row], paths: Mapping[str, Path], workers: Workers, options: Options,
-         counts: bool) -> Iterator[tuple[Row, Verified]]:
-    """The designs as they are verified: in their own folders by processes of this machine, in folders of theirs by others. ``counts``: what
-    they switch is counted."""
+         wanted: Wanted) -> Iterator[tuple[Row, Verified]]:
+    """The designs as they are verified: in their own folders by processes of this machine, in folders of theirs by others."""
     by_name = {row.chosen.name: row for row in rows}
-    here, away = (partial(task, counts=True) if counts else task for task in (verify_here, verify_away))
+    here, away = (task if wanted == PLAIN else partial(task, wanted=wanted) for task in (verify_here, verify_away))
     if options.scheduler is None:
         for name, result in workers.run({name: (here, paths[name]) for name in by_name}, options.data):
             yield by_name[name], result

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from build_flows.artefacts.explore import Errors, Outcome
+from build_flows.artefacts.simulation import SimulationFile
 from build_flows.artefacts.verdict import synthesised, used
 from build_flows.base.errors import OfframpError, explain
 from build_flows.base.interval import wilson
@@ -15,11 +18,23 @@ from build_flows.project.load import load
 from build_flows.steps import energy, flow
 from build_flows.steps.simulate_options import options
 
-__all__ = ["KEPT", "Bundle", "Verified", "errors", "verify", "verify_away", "verify_here"]
+__all__ = ["KEPT", "PLAIN", "Bundle", "Verified", "Wanted", "errors", "verify", "verify_away", "verify_here"]
 
 KEPT = ("sim.json", "resources.json", "energy.json", "sizing.json", "synthesis.json", "exits.json", "metrics.json", "folding.toml",
         "netlist.json")
 """What a worker without our disk sends back of a design, beside what was measured."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is measured beside what always is: whether what a sample switches is counted (``energy``), and of how many percent of the
+    samples the latency is told."""
+
+    energy: bool = False
+    percentile: float = 99.0
+
+
+PLAIN = Wanted()
 
 
 @dataclass(frozen=True)
@@ -40,10 +55,9 @@ class Bundle:
     config: str
 
 
-def verify(config: Path, ui: Ui, data: Path | None = None, counts: bool = False) -> Outcome:
-    """All steps of the configuration up to the simulation with its test images and to synthesis; ``data`` goes before its ``data.path``;
-    ``counts``: what a sample switches is counted too. What is fresh is not done again. Raises :class:`OfframpError` where the RTL and the
-    golden model differ, and what the steps raise."""
+def verify(config: Path, ui: Ui, data: Path | None = None, wanted: Wanted = PLAIN) -> Outcome:
+    """All steps of the configuration up to the simulation with its test images and to synthesis; ``data`` goes before its ``data.path``.
+    What is fresh is not done again. Raises :class:`OfframpError` where the RTL and the golden model differ, and what the steps raise."""
     project = load(config, data)
     chosen = options(project)
     found = flow.simulate(project, ui, samples=chosen.samples, stall=chosen.stall, seed=chosen.seed)
@@ -51,7 +65,8 @@ def verify(config: Path, ui: Ui, data: Path | None = None, counts: bool = False)
         raise OfframpError(f"only {found.agree} of {found.samples} samples agree with the golden model")
     resources = flow.synth(project, ui)
     verdict, total = synthesised(resources), resources.total
-    counted = energy.measure(project, ui) if counts else None
+    counted = energy.measure(project, ui) if wanted.energy else None
+    took = [item.cycle_out - item.cycle_in for item in SimulationFile.load(project.output / "sim.json").samples]
     return Outcome(
         accuracy=found.accuracy, accuracy_interval=wilson(found.accuracy, found.samples), samples=found.samples,
         shares=[item.share for item in found.exits], cycles_per_sample=found.cycles_per_sample,
@@ -59,15 +74,16 @@ def verify(config: Path, ui: Ui, data: Path | None = None, counts: bool = False)
         lut=used(total)["lut"], ff=total.ff, bram36=total.bram36, dsp=total.dsp, fits=verdict.buildable,
         short=[*resources.short, *([] if verdict.meets_clock is not False else [f"clock: {verdict.expected_clock_mhz:.1f} MHz"])],
         energy=None if counted is None else counted.sample.weighed(counted.weights),
+        latency_us=float(np.percentile(took, wanted.percentile, method="inverted_cdf")) / verdict.expected_clock_mhz,
     )
 
 
-def verify_here(data: Path | None, config: Path, counts: bool = False) -> Verified:
+def verify_here(data: Path | None, config: Path, wanted: Wanted = PLAIN) -> Verified:
     """:func:`verify` of a configuration on a disk that all share; an error of ours is told in words."""
-    return _caught(lambda: verify(config, SilentUi(), data, counts))
+    return _caught(lambda: verify(config, SilentUi(), data, wanted))
 
 
-def verify_away(shared: dict[str, bytes], bundle: Bundle, counts: bool = False) -> Verified:
+def verify_away(shared: dict[str, bytes], bundle: Bundle, wanted: Wanted = PLAIN) -> Verified:
     """:func:`verify` of ``bundle`` with the files that all bundles ``share``, in a folder of its own that is removed afterwards."""
     with TemporaryDirectory(prefix="offramp-") as folder:
         for name, content in {**shared, **bundle.files}.items():
@@ -75,7 +91,7 @@ def verify_away(shared: dict[str, bytes], bundle: Bundle, counts: bool = False) 
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
         config = Path(folder) / bundle.config
-        found = _caught(lambda: verify(config, SilentUi(), counts=counts))
+        found = _caught(lambda: verify(config, SilentUi(), wanted=wanted))
         kept = {name: (config.parent / name).read_bytes() for name in KEPT if (config.parent / name).is_file()}
         rtl = config.parent / "rtl"
         if rtl.is_dir():

@@ -5,7 +5,7 @@ have the same folding; it is searched for once for all that leave the same choic
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -23,15 +23,20 @@ from build_flows.planning.network import Network
 from build_flows.planning.pace import least_pace
 from build_flows.planning.switching import Layer, layers, switching
 
-__all__ = ["Design", "Designs"]
+__all__ = ["FILL", "Design", "Designs"]
+
+FILL = 2.3
+"""Cycles from a frame's first beat into a stage to its exit's verdict, over the cycles a frame of the stage, at full rate; digits at 128
+cycles a sample took 2.1 to 2.5."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
     """What is predicted of a folding: ``cycles`` a sample, and which stage takes them (``slowest``; None: the image bus); what all
     ``takes``, by the keys of :data:`build_flows.artefacts.verdict.NAMES`; what the part is ``short`` of; and ``energy``, what a sample
-    switches at full rate, weighed (:mod:`build_flows.planning.switching`). ``folding`` is what designs have in common whose stages take the
-    same cycles and resources."""
+    switches at full rate, weighed (:mod:`build_flows.planning.switching`). ``latencies``: by exit, the cycles from a sample's first word in
+    to its result, at full rate and as if it found all gates before it full. ``folding`` is what designs have in common whose stages take
+    the same cycles and resources."""
 
     folding: str
     cycles: float
@@ -39,6 +44,7 @@ class Design:
     takes: dict[str, float]
     short: tuple[str, ...]
     energy: float
+    latencies: tuple[float, ...]
 
     @property
     def fits(self) -> bool:
@@ -101,6 +107,7 @@ class Designs:
         return Design(
             folding=folded.name, cycles=found, slowest=None if pace == self.words else busy.index(pace), takes=takes,
             short=tuple(item.told() for item in shortages(takes, capacity(self.part))),
+            latencies=tuple(_latencies(folded.stage_cycles, [gate.frames for gate in gates])),
             energy=switching(folded.layers, other + folded.gates, arrive or reach, found).weighed(WEIGHTS),
         )
 
@@ -118,3 +125,11 @@ class Designs:
             self._found[key] = _Folded(name, cycles, found.cost, glue_cost(found, self.bus_bits), logit_beats(found), layers(found),
                                        found.gates, choices)
         return self._found[key]
+
+
+def _latencies(stage_cycles: Sequence[int], frames: Sequence[int]) -> Iterator[float]:
+    """By exit: each stage on the way takes :data:`FILL` of its cycles, and each gate hands on all ``frames`` that it holds first."""
+    total = 0.0
+    for stage, cycles in enumerate(stage_cycles):
+        total += FILL * cycles + (frames[stage - 1] * cycles if stage else 0)
+        yield total

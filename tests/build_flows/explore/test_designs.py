@@ -17,6 +17,9 @@ def test_what_must_hold():
     assert holds(item, MustSection())
     assert holds(item, MustSection(accuracy=85, samples_per_second=1e5))
     assert not holds(item, MustSection(accuracy=85.01))
+    assert not holds(item, MustSection(latency_us=9.0)), "nobody knows"
+    assert holds(item.replace(latency_us=9.0), MustSection(latency_us=9.0))
+    assert not holds(item.replace(latency_us=9.1), MustSection(latency_us=9.0))
     assert not holds(item, MustSection(samples_per_second=1e5 + 1))
 
 

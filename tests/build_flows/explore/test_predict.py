@@ -42,6 +42,7 @@ def test_a_design_is_what_planning_and_calibration_say():
             key: takes[key] for key in ("lut", "ff", "bram36", "dsp")}
         busy = [share * folding.stage_cycles(stage) for stage, share in enumerate((1.0, known.shares[1]))]
         assert max(busy) <= item.outcome.cycles_per_sample < max(busy) / 0.98, "at the shares seen"
+        assert item.outcome.energy > 0
         assert item.outcome.samples_per_second == pytest.approx(125e6 / item.outcome.cycles_per_sample)
         assert item.outcome.fits is (not shortages(takes, capacity(PART)))
 
@@ -89,3 +90,16 @@ def test_it_is_pure_and_travels():
     module._designs.cache_clear()
     assert predict(*pickle.loads(pickle.dumps((material(), GOAL, chunk)))) == found
     assert Chunked.model_validate(found.to_json()) == found, "as the store keeps it"
+
+
+def test_latency_is_that_of_the_exit_by_which_so_many_left():
+    chunk = Chunk(exits=(0,), policy="margin", asked=(Asked(2.0, 120, 0.95),))
+    known = decided(answers(), (0,), "margin", 2.0, GOAL.seed, Scoring())
+    leave = 100 * known.shares[0]
+    found = {share: predict(material(), Goal(**{**vars(GOAL), "percentile": share}), chunk).designs[0].outcome.latency_us
+             for share in (1.0, leave - 0.01, leave + 0.01, 100.0)}
+    early, just, late, last = found.values()
+    assert early == just < late == last
+    design = module._designs(material(), GOAL, (0,)).at(
+        120, planned_reach(known.planned(0.99)), 0.95, ["margin"], (1.0, known.shares[1]))
+    assert (early, last) == tuple(cycles / 125 for cycles in design.latencies)

@@ -6,7 +6,7 @@ import pytest
 import tomli_w
 
 from build_flows.base.errors import ConfigError
-from build_flows.explore.search_file import POLICY_NAMES, read_search
+from build_flows.explore.search_file import POLICY_NAMES, MustSection, read_search
 from tests.test_layering import ROOT
 
 SEARCH = {"version": 1, "base": "base.toml", "exits": [{"after": 0, "heads": ["conv"]}, {"after": 1}]}
@@ -75,3 +75,9 @@ def test_what_is_no_search_file_is_told(tmp_path):
     config.write_text("version = ")
     with pytest.raises(ConfigError, match=r"a config\.toml"):
         read_search(config)
+
+
+def test_what_must_hold_is_told_by_key():
+    assert MustSection().told() == {}
+    assert MustSection(accuracy=85, latency_percentile=50).told() == {"accuracy": 85}
+    assert MustSection(latency_us=12).told() == {"latency_us": 12, "latency_percentile": 99}

@@ -9,7 +9,7 @@ from build_flows.explore import verification as module
 from build_flows.explore.objectives import OBJECTIVES
 from build_flows.explore.options import Options
 from build_flows.explore.search_file import MustSection
-from build_flows.explore.verify import Bundle, Verified
+from build_flows.explore.verify import PLAIN, Bundle, Verified
 from tests.build_flows.explore.material import InProcess
 from tests.build_flows.explore.space_samples import designs
 from tests.build_flows.uis import Listening
@@ -67,8 +67,8 @@ def test_what_is_switched_is_counted_where_it_is_weighed(tmp_path, monkeypatch):
     run = Run(tmp_path, monkeypatch)
     rows = {row.chosen.name: row.predicted.outcome for row in run.designs.rows}
 
-    def verified(data, path, counts=False):
-        asked.append(counts)
+    def verified(data, path, wanted=PLAIN):
+        asked.append(wanted.energy)
         return Verified(rows[path.parent.name])
 
     monkeypatch.setattr(module, "verify_here", verified)

@@ -4,16 +4,19 @@ import tarfile
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from build_flows.artefacts.simulation import SimulationFile
 from build_flows.artefacts.verdict import synthesised, used
 from build_flows.base.errors import OfframpError
 from build_flows.base.ui import SilentUi
 from build_flows.explore import verify as module
-from build_flows.explore.verify import Bundle, errors, verify, verify_away, verify_here
+from build_flows.explore.verify import Bundle, Wanted, errors, verify, verify_away, verify_here
 from tests.build_flows.compare_samples import figures, resources
 from tests.build_flows.energy_samples import energy
 from tests.build_flows.explore.material import outcome
+from tests.build_flows.simulation_samples import simulation
 
 
 class Flow:
@@ -28,7 +31,8 @@ class Flow:
             raise self.error
         (project.output / "rtl").mkdir(parents=True, exist_ok=True)
         (project.output / "rtl" / "top.v").write_text("module top;")
-        (project.output / "sim.json").write_text("{}")
+        exits = np.zeros(50, np.int64)
+        simulation(exits, exits, exits).save(project.output / "sim.json")
         (project.output / "checkpoint.part").write_text("is not sent back")
         return figures([0.8, 0.2], 0.9, 512.5).replace(agree=self.agree)
 
@@ -55,6 +59,22 @@ def test_what_is_measured(config, monkeypatch):
     verdict = synthesised(made)
     assert (found.clock_mhz, found.fits) == (verdict.expected_clock_mhz, verdict.buildable)
     assert found.samples_per_second == pytest.approx(found.clock_mhz * 1e6 / 512.5, rel=1e-6)
+    assert found.latency_us == 9 / found.clock_mhz
+
+
+def test_latency_is_that_of_the_percentile_asked_for(config, monkeypatch):
+    class Late(Flow):
+        def simulate(self, project, ui, samples, stall, seed):
+            figures = super().simulate(project, ui, samples, stall, seed)
+            found = SimulationFile.load(project.output / "sim.json")
+            late = [item.replace(cycle_out=item.cycle_in + 10 * k) for k, item in enumerate(found.samples)]
+            found.replace(samples=late).save(project.output / "sim.json")
+            return figures
+
+    monkeypatch.setattr(module, "flow", Late())
+    cycles = [round(verify(config, SilentUi(), None, Wanted(percentile=share)).latency_us * verify(config, SilentUi()).clock_mhz)
+              for share in (2.0, 50.0, 99.0, 100.0)]
+    assert cycles == [0, 240, 490, 490], "of fifty"
 
 
 def test_what_is_switched_is_counted_where_it_is_asked_for(config, monkeypatch):
@@ -62,9 +82,10 @@ def test_what_is_switched_is_counted_where_it_is_asked_for(config, monkeypatch):
     assert verify(config, SilentUi()).energy is None
     counted = energy()
     monkeypatch.setattr(module.energy, "measure", lambda project, ui: counted)
-    found = verify_here(None, config, counts=True).measured
+    found = verify_here(None, config, wanted=Wanted(energy=True)).measured
     assert found.energy == counted.sample.weighed(counted.weights) > 0
-    assert verify_away({}, Bundle({"design/config.toml": config.read_bytes()}, "design/config.toml"), counts=True).measured == found
+    bundle = Bundle({"design/config.toml": config.read_bytes()}, "design/config.toml")
+    assert verify_away({}, bundle, wanted=Wanted(energy=True)).measured == found
     told = errors(found.replace(energy=1.25 * found.energy), found)
     assert told.energy == pytest.approx(0.25)
     assert errors(found, found.replace(energy=None)).energy is None

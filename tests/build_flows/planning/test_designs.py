@@ -4,7 +4,7 @@ import pytest
 
 from build_flows.artefacts.verdict import capacity, shortages
 from build_flows.base.parts import find_part
-from build_flows.planning.designs import Designs
+from build_flows.planning.designs import FILL, Designs
 from build_flows.planning.folding import FoldingError, stage_targets, taken
 from build_flows.planning.folding_search import search
 from build_flows.planning.gate_costs import gate_losses, planned_gates
@@ -65,3 +65,13 @@ def test_what_no_folding_keeps_is_refused():
     least = designs.least((1.0, 0.25), 0.8)
     with pytest.raises(FoldingError, match=f"cycles must be at least {least}, not {least - 1}"):
         designs.at(least - 1, (1.0, 0.25), 0.8, POLICY)
+
+
+def test_latency_is_that_of_all_stages_and_full_gates_on_the_way():
+    cycles, reach, busy = ASKED[0]
+    targets = stage_targets(cycles, reach, busy)
+    folding = search(NET, targets, PART, reach=reach)
+    [gate] = planned_gates(targets, reach)
+    first, second = Designs(NET, PART, 64).at(cycles, reach, busy, POLICY).latencies
+    assert first == pytest.approx(FILL * folding.stage_cycles(0))
+    assert second == pytest.approx(first + (FILL + gate.frames) * folding.stage_cycles(1))

@@ -27,8 +27,8 @@ def render(found: ExploreFile) -> str:
         worst=worst(verified(found)), inside=sum(row.point.errors.inside for row in checked if row.point.errors is not None),
         counts=sorted({len(row.point.exits) for row in rows}), policies=sorted({item.policy for row in rows for item in row.point.exits}),
         resources=RESOURCES, titles=TITLES, bits_told=bits_told, command=command, exits_told=exits_told, leaves=leaves, link=link,
-        energy="energy" in found.objectives,
-        percentile=found.must.get("latency_percentile", PERCENTILE), measured=fronts(found).measured, share_told=share_told, signed=signed, tiles=tiles(found),
+        energy="energy" in found.objectives, percentile=found.must.get("latency_percentile", PERCENTILE),
+        measured=fronts(found).measured, share_told=share_told, signed=signed, tiles=tiles(found),
     )
 
 

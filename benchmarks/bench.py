@@ -21,6 +21,7 @@ from amaranth.hdl import UnusedElaboratable
 
 from benchmarks.board import board
 from benchmarks.exit_unit import exit_units
+from benchmarks.explore import explorations
 from benchmarks.figures import SEED, Figures, run_json, step_seconds, sure_share
 from benchmarks.layers import layers
 from benchmarks.networks import networks
@@ -42,7 +43,7 @@ __all__ = ["main"]
 
 ROOT = Path(__file__).parent.parent
 PART = "benchmark"
-PARTS = ("all", "accelerator", "board", "exit-unit", "layers", "networks", "profile", "resources", "skips", "trust", "zoo")
+PARTS = ("all", "accelerator", "board", "exit-unit", "explore", "layers", "networks", "profile", "resources", "skips", "trust", "zoo")
 BATCH = 1000
 HARD_SAMPLES = 500
 SPEED_IMAGES = 500
@@ -180,8 +181,8 @@ def _peak(command: list[str], folder: Path) -> int:
 @click.option("--cifar10", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="PATH",
               help="CIFAR-10 for b_alexnet and presets of its size (binary files, or an image folder); else their figures stay.")
 def main(fresh: bool, part: str, cifar10: Path | None) -> None:
-    """Measure the figures of the README, docs/board.md, docs/exit_unit.md, docs/layers.md, docs/networks.md, docs/profile.md,
-    docs/resources.md, docs/trust.md and docs/zoo.md; write them there, and beside them as JSON."""
+    """Measure the figures of the README, docs/board.md, docs/exit_unit.md, docs/explore.md, docs/layers.md, docs/networks.md,
+    docs/profile.md, docs/resources.md, docs/trust.md and docs/zoo.md; write them there, and beside them as JSON."""
     from rich.console import Console
 
     # units are made only to be asked for their attributes
@@ -193,6 +194,8 @@ def main(fresh: bool, part: str, cifar10: Path | None) -> None:
         click.echo(board(ui))
     if part in ("all", "exit-unit"):
         click.echo(exit_units(ui))
+    if part in ("all", "explore"):
+        click.echo(explorations(ui))
     if part in ("all", "layers"):
         click.echo(layers(ui, cifar10=place))
     if part in ("all", "networks"):

@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 import tomli_w
 
 from benchmarks.edited import edited
+from benchmarks.explore_energy import energy_figures
 from benchmarks.explore_workers import kill_figures, pair_figures
 from benchmarks.figures import SEED, Figures
 from build_flows.artefacts.explore import ExploreFile
@@ -51,7 +53,7 @@ from build_flows.planning.pace import planned_reach
 from build_flows.planning.read_network import read_network
 from build_flows.project.template import template
 
-__all__ = ["PARTS", "main"]
+__all__ = ["PARTS", "explorations", "main"]
 
 ROOT = Path(__file__).parent.parent
 WORK = ROOT / "build" / "explore"
@@ -68,17 +70,23 @@ SEEDS = 20
 BUDGET = 0.1
 """The share of a space that an optimiser looks at."""
 VERIFIED = 6
-SEARCH = {
-    "version": 1, "base": f"{NETWORK}.toml", "accuracy_loss": [0.1, 0.25, 0.5, 1.0, 2.0], "policies": ["max_logit", "margin", "softmax"],
-    "rates": 24, "verify": VERIFIED, "seed": SEED,
-    "exits": [{"after": 0, "heads": ["conv", "pool"]}, {"after": 1, "heads": ["linear", "global"]}],
+_SEARCH = {
+    "version": 1, "accuracy_loss": [0.1, 0.25, 0.5, 1.0, 2.0], "policies": ["max_logit", "margin", "softmax"], "rates": 24, "seed": SEED,
 }
+SEARCHES: dict[str, dict[str, Any]] = {
+    NETWORK: {"verify": VERIFIED, "exits": [{"after": 0, "heads": ["conv", "pool"]}, {"after": 1, "heads": ["linear", "global"]}]},
+    "triple_wins": {"verify": 3, "exits": [{"after": 0, "heads": ["preset", "conv"]}, {"after": 1, "heads": ["conv", "pool"]}]},
+}
+"""By network what is chosen from, and how many designs are verified."""
+IMAGES = {NETWORK: 10_000, "triple_wins": 2000}
+"""Test images that verified designs are run with."""
 
 
 @dataclass(frozen=True)
 class _Prepared:
-    """The search, and what its networks gave."""
+    """The search for the exits of ``network``, and what its trainings gave."""
 
+    network: str
     file: Path
     search: SearchFile
     files: DesignFiles
@@ -91,15 +99,16 @@ class _Prepared:
         return [Request(self.files.bits.index(family.bits), family, tuple(space.asked(family))) for family in space.families]
 
 
-def _prepare(ui: Ui) -> _Prepared:
-    file = WORK / f"explore_{NETWORK}.toml"
-    values_of = tomllib.loads(template(NETWORK))
-    write_text(WORK / f"{NETWORK}.toml", tomli_w.dumps(edited(values_of, {
-        ("train", "epochs"): EPOCHS, ("train", "threads"): 1, ("build", "bus_bits"): 64, ("target", "clock_mhz"): 125.0})))
-    write_text(file, tomli_w.dumps(SEARCH))
+def _prepare(ui: Ui, network: str = NETWORK) -> _Prepared:
+    file = WORK / f"explore_{network}.toml"
+    values_of = tomllib.loads(template(network))
+    write_text(WORK / f"{network}.toml", tomli_w.dumps(edited(values_of, {
+        ("train", "epochs"): EPOCHS, ("train", "threads"): 1, ("build", "bus_bits"): 64, ("target", "clock_mhz"): 125.0,
+        **({} if IMAGES[network] == IMAGES[NETWORK] else {("simulate", "samples"): IMAGES[network]})})))
+    write_text(file, tomli_w.dumps({**_SEARCH, "base": f"{network}.toml", **SEARCHES[network]}))
     search = read_search(file)
     files = DesignFiles(search, file, None)
-    return _Prepared(file, search, files, *prepared(search, files, ui, Options(count=CORES)))
+    return _Prepared(network, file, search, files, *prepared(search, files, ui, Options(count=CORES)))
 
 
 def _speed(figures: Figures, made: _Prepared) -> None:
@@ -118,7 +127,7 @@ def _speed(figures: Figures, made: _Prepared) -> None:
     figures.add("predicted designs a minute, two processes", f"at least {RATE:,} warm",
                 f"{cold:,.0f} with fresh processes, {warm:,.0f} at other rates with the same ones ({points:,} designs, {variants:,} with "
                 "their thresholds)", warm >= RATE,
-                f"`python -m benchmarks.explore speed`; the space of {NETWORK}, {made.space.size:,} designs")
+                f"`python -m benchmarks.explore speed`; the space of {made.network}, {made.space.size:,} designs")
 
 
 def _foldings(figures: Figures, made: _Prepared) -> None:
@@ -191,18 +200,25 @@ def _optimiser(figures: Figures, made: _Prepared) -> None:
 
 def _verify(figures: Figures, made: _Prepared) -> None:
     """The whole command, and what its predictions and exits were worth."""
+    command = f"`python -m benchmarks.explore {figures.part}`"
     found, folder = explore(made.search, made.file, figures.ui, Options(count=CORES))
     write_files(found, folder, folder, figures.ui.info)
-    _errors(figures, found)
+    _errors(figures, found, made.network, command)
     told = worth(found)
     value = "none to compare: of one kind there is no design that fits and keeps its clock, or none with exits is as accurate"
     if told is not None:
-        value = f"{told.times:.2f} times the samples a second, {'measured' if told.measured else 'predicted'}"
-    figures.add(f"{NETWORK}: best design with exits against best without, same part, accuracy within half a point", "at least 3 times",
-                value, told is not None and told.times >= 3, "`python -m benchmarks.explore verify`")
+        fast, base = told.figures(told.fast), told.figures(told.base)
+        value = (f"{told.times:.2f} times the samples a second, {'measured' if told.measured else 'predicted'}: "
+                 f"{fast.samples_per_second:,.0f} at {100 * fast.accuracy:.2f} % against {base.samples_per_second:,.0f} at "
+                 f"{100 * base.accuracy:.2f} %")
+    figures.add(f"{made.network}: best design with exits against best without, same part, accuracy within half a point",
+                "at least 3 times", value, told is not None and told.times >= 3, command)
+    if told is not None and told.share is not None:
+        figures.add(f"{made.network}: with exits at the rate of the best without, of what limits that",
+                    "at most 35 % of it", f"{100 * told.share:.0f} % of its {told.resource.upper()}", told.share <= 0.35, command)
 
 
-def _errors(figures: Figures, found: ExploreFile) -> None:
+def _errors(figures: Figures, found: ExploreFile, network: str, command: str) -> None:
     rows = [item for item in (*found.front, *found.alone, *found.moved) if item.errors is not None]
     rows = list({item.name: item for item in rows}.values())
     errors = [item.errors for item in rows if item.errors is not None]
@@ -216,9 +232,9 @@ def _errors(figures: Figures, found: ExploreFile) -> None:
             and abs(worst["shares"]) <= 0.01 and inside == len(errors))
     told = (f"cycles {100 * worst['cycles']:+.1f} %, LUT {100 * worst['lut']:+.1f} %, FF {100 * worst['ff']:+.1f} %, "
             f"BRAM36 {worst['bram36']:+g}, DSP {worst['dsp']:+g}, a share {100 * worst['shares']:+.1f} points")
-    figures.add(f"{NETWORK}: prediction against verification", "cycles 2 %, LUT 10 %, BRAM and DSP exact, shares 1 point, accuracy inside",
+    figures.add(f"{network}: prediction against verification", "cycles 2 %, LUT 10 %, BRAM and DSP exact, shares 1 point, accuracy inside",
                 f"worst of {len(errors)}: {told}; accuracy inside its interval in {inside}", good,
-                "`python -m benchmarks.explore verify`; all verified designs, all test images")
+                f"{command}; all verified designs, {IMAGES[network]:,} test images")
 
 
 def _early(made: _Prepared) -> list[Request]:
@@ -234,7 +250,32 @@ def _kills(figures: Figures, made: _Prepared) -> None:
     kill_figures(figures, _early(made), made.sources, made.goal)
 
 
-PARTS = {"speed": _speed, "foldings": _foldings, "optimiser": _optimiser, "verify": _verify, "workers": _workers, "kills": _kills}
+def _energy(figures: Figures, made: _Prepared) -> None:
+    """Of the last verification."""
+    folder = made.files.folder
+    if not (folder / "explore.json").is_file():
+        raise click.UsageError("energy counts what verify left: run that first, or both")
+    energy_figures(figures, NETWORK, ExploreFile.load(folder / "explore.json"), folder)
+
+
+PARTS = {"speed": _speed, "foldings": _foldings, "optimiser": _optimiser, "verify": _verify, "energy": _energy, "workers": _workers,
+         "kills": _kills, "triple_wins": _verify}
+"""What is measured by part: of b_lenet, or of the network that the part is called after."""
+
+
+def explorations(ui: RichUi, parts: Sequence[str] = ()) -> str:
+    """Measure ``parts`` (none: all), and write docs/explore.md and docs/explore_benchmark.json; gives the table."""
+    figures = Figures(ui)
+    made: dict[str, _Prepared] = {}
+    for name, measure in PARTS.items():
+        figures.part = name
+        if name in parts or not parts:
+            network = name if name in SEARCHES else NETWORK
+            made[network] = made.get(network) or _prepare(ui, network)
+            measure(figures, made[network])
+        else:
+            figures.keep(name, DATA)
+    return figures.write(PAGE, PART, DATA)
 
 
 @click.command()
@@ -243,16 +284,7 @@ def main(parts: Sequence[str]) -> None:
     """Measure PARTS (none: all), and write docs/explore.md and docs/explore_benchmark.json."""
     from rich.console import Console
 
-    ui = RichUi(Console(file=sys.stderr))
-    figures = Figures(ui)
-    made = _prepare(ui)
-    for name, measure in PARTS.items():
-        figures.part = name
-        if name in parts or not parts:
-            measure(figures, made)
-        else:
-            figures.keep(name, DATA)
-    click.echo(figures.write(PAGE, PART, DATA))
+    click.echo(explorations(RichUi(Console(file=sys.stderr)), parts))
 
 
 if __name__ == "__main__":

@@ -31,13 +31,13 @@ from build_flows.base.parts import find_part
 from build_flows.base.ui import RichUi, SilentUi, Ui
 from build_flows.explore.design_files import DesignFiles
 from build_flows.explore.designs import Designs, holds
+from build_flows.explore.evaluate import Known, Request, Source, evaluate
 from build_flows.explore.explore import explore
 from build_flows.explore.files import write_files
 from build_flows.explore.objectives import Floats, chosen, front, values
 from build_flows.explore.optimise import Design, optimise
 from build_flows.explore.options import Options
 from build_flows.explore.predict import Goal
-from build_flows.explore.predicted import Known, Request, Source, evaluate
 from build_flows.explore.preparation import prepared
 from build_flows.explore.search_file import SearchFile, read_search
 from build_flows.explore.space import Asked, Space

@@ -13,8 +13,8 @@ import psutil
 
 from benchmarks.figures import SEED, Figures
 from build_flows.base.ui import SilentUi
+from build_flows.explore.evaluate import Known, Request, Source, evaluate
 from build_flows.explore.predict import Goal
-from build_flows.explore.predicted import Known, Request, Source, evaluate
 from build_flows.explore.store import Store
 from build_flows.explore.workers import Started, Workers, workers
 

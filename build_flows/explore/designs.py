@@ -6,9 +6,9 @@ from functools import cached_property
 
 from build_flows.artefacts.explore import Cloud, Outcome, PlacedExit, PointRecord
 from build_flows.explore.design_files import Chosen
+from build_flows.explore.evaluate import Known, Source
 from build_flows.explore.objectives import Floats, Objective, Scale, front, values
 from build_flows.explore.predict import Predicted
-from build_flows.explore.predicted import Known, Source
 from build_flows.explore.search_file import MustSection
 from build_flows.explore.space import Asked, Bits
 

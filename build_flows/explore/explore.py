@@ -13,16 +13,16 @@ from build_flows.base.errors import OfframpError
 from build_flows.base.ui import Ui
 from build_flows.explore.design_files import DesignFiles
 from build_flows.explore.designs import Designs
+from build_flows.explore.evaluate import Known
+from build_flows.explore.look import Looked, look
 from build_flows.explore.objectives import chosen
 from build_flows.explore.options import Options
 from build_flows.explore.predict import Goal
-from build_flows.explore.predicted import Known
-from build_flows.explore.prediction import Looked, predicted
 from build_flows.explore.preparation import prepared
 from build_flows.explore.result import Explored
 from build_flows.explore.search_file import SearchFile
 from build_flows.explore.setting import Setting
-from build_flows.explore.verification import verified
+from build_flows.explore.verify_front import verify_front
 from build_flows.explore.workers import Started, workers
 from sim.tools.yosys import version
 
@@ -45,12 +45,13 @@ def explore(search: SearchFile, source: Path, ui: Ui, options: Options) -> tuple
     known = Known()
     with ExitStack() as stack:
         started = Started(stack, lambda: workers(ui, options.scheduler, options.count))
-        looked = predicted(setting, known, started, ui, None if options.budget is None else begun + options.budget / 2)
+        looked = look(setting, known, started, ui, None if options.budget is None else begun + options.budget / 2)
         designs = Designs(known, sources, objectives, search.must)
         if not designs.rows:
             raise _nothing(known, looked, goal)
         ui.info(f"front: {len(designs.front)} of {len(designs.rows):,} designs that fit and hold what they must, predicted")
-        found = verified(designs, files, search.verify, started, ui, options, None if options.budget is None else begun + options.budget)
+        end = None if options.budget is None else begun + options.budget
+        found = verify_front(designs, files, search.verify, started, ui, options, end)
     made = Explored(setting=setting, known=known, looked=looked, designs=designs, verified=found, workers=started.count)
     return made.file(source.name), files.folder
 

@@ -8,9 +8,9 @@ from build_flows.base.ui import Ui
 from build_flows.compare.sweep import write
 from build_flows.explore import answers
 from build_flows.explore.design_files import DesignFiles, Training
+from build_flows.explore.evaluate import Source
 from build_flows.explore.options import Options
 from build_flows.explore.predict import Goal, Material, least_cycles
-from build_flows.explore.predicted import Source
 from build_flows.explore.search_file import SearchFile
 from build_flows.explore.space import Space, space
 from build_flows.explore.store import key_of

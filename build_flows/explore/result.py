@@ -8,12 +8,12 @@ from build_flows.base.parts import find_part
 from build_flows.explore.answers import GOLDEN, LOGITS, load_answers
 from build_flows.explore.decisions import harm_bound
 from build_flows.explore.designs import Designs, Row
+from build_flows.explore.evaluate import Known
+from build_flows.explore.look import Looked
 from build_flows.explore.pays import pays
 from build_flows.explore.predict import scoring
-from build_flows.explore.predicted import Known
-from build_flows.explore.prediction import Looked
 from build_flows.explore.setting import Setting
-from build_flows.explore.verification import Verification
+from build_flows.explore.verify_front import Verification
 from build_flows.planning.layout_network import with_exits
 from build_flows.planning.network import Network
 from build_flows.planning.read_network import read_network

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from build_flows.explore.design_files import DesignFiles
+from build_flows.explore.evaluate import Source
 from build_flows.explore.predict import Goal
-from build_flows.explore.predicted import Source
 from build_flows.explore.search_file import SearchFile
 from build_flows.explore.space import Space
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from build_flows.artefacts.explore import Outcome
 from build_flows.explore.answers import Answers, load_answers
+from build_flows.explore.evaluate import Source
 from build_flows.explore.predict import Goal, Material
-from build_flows.explore.predicted import Source
 from build_flows.planning.network import Network
 from build_flows.planning.read_network import read_network
 from tests.build_flows.networks import described

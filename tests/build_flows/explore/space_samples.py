@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from build_flows.artefacts.explore import Outcome
 from build_flows.explore.designs import Designs
+from build_flows.explore.evaluate import Known
 from build_flows.explore.objectives import chosen
 from build_flows.explore.predict import Predicted, Variant
-from build_flows.explore.predicted import Known
 from build_flows.explore.search_file import MustSection
 from build_flows.explore.space import Asked, Family
 from tests.build_flows.explore.material import outcome, source

@@ -4,8 +4,8 @@ import pytest
 
 from build_flows.explore import designs as module
 from build_flows.explore.designs import Designs, holds
+from build_flows.explore.evaluate import Known
 from build_flows.explore.objectives import chosen
-from build_flows.explore.predicted import Known
 from build_flows.explore.search_file import MustSection
 from build_flows.explore.space import Asked
 from tests.build_flows.explore.material import outcome

@@ -9,8 +9,8 @@ import pytest
 import tomli_w
 
 from build_flows.base.errors import OfframpError
+from build_flows.explore import evaluate, look, verify_front
 from build_flows.explore import explore as module
-from build_flows.explore import predicted, prediction, verification
 from build_flows.explore.explore import explore
 from build_flows.explore.options import Options
 from build_flows.explore.search_file import SearchFile, read_search
@@ -19,7 +19,7 @@ from build_flows.explore.verify import Verified
 from sim.errors import ToolError
 from tests.build_flows.explore.material import GOAL, InProcess, source, write_source
 from tests.build_flows.explore.test_design_files import BASE, SEARCH
-from tests.build_flows.explore.test_prediction import quick  # noqa: F401
+from tests.build_flows.explore.test_look import quick  # noqa: F401
 from tests.build_flows.uis import Listening
 from tests.test_layering import ROOT
 
@@ -48,7 +48,7 @@ def run(tmp_path, monkeypatch):
             yield workers
 
         monkeypatch.setattr(module, "workers", processes)
-        monkeypatch.setattr(verification, "verify_here", verifier)
+        monkeypatch.setattr(verify_front, "verify_here", verifier)
         search = SearchFile.model_validate({**SEARCH, "rates": 4, "verify": 2, **changes})
         found, folder = explore(search, tmp_path / "trial.toml", ui, options or Options())
         assert folder == tmp_path / "build" / "trial"
@@ -58,7 +58,7 @@ def run(tmp_path, monkeypatch):
 
 
 def as_predicted(data, path):
-    """Measured is what was predicted, to which the design's name is the key."""
+    """Measured is what was evaluate, to which the design's name is the key."""
     from tests.build_flows.explore.material import outcome
 
     name = path.parent.name
@@ -71,14 +71,14 @@ def as_predicted(data, path):
 
 def predicted_shares(monkeypatch):
     """Predictions whose shares fit their layouts."""
-    made = predicted.predict
+    made = evaluate.predict
 
     def predict(material, goal, chunk):
         found, early = made(material, goal, chunk), len(chunk.exits)
         shares = [*[0.7 / max(1, early)] * early, 1 - 0.7 * bool(early)]
         return found.replace(designs=[item.replace(outcome=item.outcome.replace(shares=shares)) for item in found.designs])
 
-    monkeypatch.setattr(predicted, "predict", predict)
+    monkeypatch.setattr(evaluate, "predict", predict)
 
 
 @pytest.fixture(autouse=True)
@@ -175,7 +175,7 @@ def test_where_no_design_is_left_it_says_why(run, monkeypatch):
     with pytest.raises(OfframpError, match="the time was up before any design was predicted") as caught:
         run(Options(budget=-1.0), seed=2, rates=7)
     assert "--budget" in caught.value.hint
-    monkeypatch.setattr(prediction, "evaluate", lambda *arguments: None)
+    monkeypatch.setattr(look, "evaluate", lambda *arguments: None)
     with pytest.raises(OfframpError, match="no folding keeps the rates asked for"):
         run(seed=3)
 

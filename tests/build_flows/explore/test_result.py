@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from build_flows.explore.look import Looked
 from build_flows.explore.predict import scoring
-from build_flows.explore.prediction import Looked
 from build_flows.explore.result import Explored
 from build_flows.explore.search_file import SearchFile
 from build_flows.explore.setting import Setting
 from build_flows.explore.space import space
-from build_flows.explore.verification import Verification
+from build_flows.explore.verify_front import Verification
 from tests.build_flows.explore.material import GOAL, network, write_source
 from tests.build_flows.explore.space_samples import EARLY, SOURCES, designs, known
 from tests.build_flows.explore.test_design_files import SEARCH

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from build_flows.explore import verification as module
+from build_flows.explore import verify_front as module
 from build_flows.explore.objectives import OBJECTIVES
 from build_flows.explore.options import Options
 from build_flows.explore.search_file import MustSection
@@ -45,7 +45,7 @@ class Run:
         self.front = [self.designs.rows[index].chosen.name for index in self.designs.front]
 
     def __call__(self, count, deadline=None, options=None):
-        return module.verified(self.designs, self.files, count, lambda: self.workers, self.ui, options or Options(), deadline)
+        return module.verify_front(self.designs, self.files, count, lambda: self.workers, self.ui, options or Options(), deadline)
 
 
 def test_all_of_the_front_get_a_configuration_and_some_are_verified(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from build_flows.explore.options import Options
 from build_flows.explore.verify import PLAIN, Verified, Wanted, errors, verify_away, verify_here
 from build_flows.explore.workers import Workers
 
-__all__ = ["MOST", "NEAR", "Verification", "verified"]
+__all__ = ["MOST", "NEAR", "Verification", "verify_front"]
 
 NEAR = 0.005
 """Accuracies that are so near are as good as each other when the network without exits is chosen that stands beside those with them."""
@@ -51,7 +51,7 @@ class Verification:
         return made.replace(measured=self.measured[name], errors=errors(row.predicted.outcome, self.measured[name]))
 
 
-def verified(
+def verify_front(
     designs: Designs, files: DesignFiles, count: int, started: Callable[[], Workers], ui: Ui, options: Options, deadline: float | None,
 ) -> Verification:
     """Verify ``count`` designs of the front, more where some of them turn out not to belong there (:data:`MOST` times as many at most: when

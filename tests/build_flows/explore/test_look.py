@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from build_flows.explore import predicted as predicted_module
-from build_flows.explore import prediction as module
+from build_flows.explore import evaluate as evaluate_module
+from build_flows.explore import look as module
+from build_flows.explore.evaluate import Known
+from build_flows.explore.look import Looked, look
 from build_flows.explore.optimise import NAME
 from build_flows.explore.predict import Chunked, Predicted, Variant
-from build_flows.explore.predicted import Known
-from build_flows.explore.prediction import Looked, predicted
 from build_flows.explore.search_file import SearchFile
 from build_flows.explore.setting import Setting
 from build_flows.explore.space import space
@@ -30,7 +30,7 @@ def quick(monkeypatch):
         variants = {item.loss: Variant(loss=item.loss, thresholds=[1.0] * early, hard_share=[0.3] * early) for item in chunk.asked}
         return Chunked(variants=list(variants.values()), designs=made)
 
-    monkeypatch.setattr(predicted_module, "predict", predict)
+    monkeypatch.setattr(evaluate_module, "predict", predict)
     monkeypatch.setattr(module, "Sources", lambda cache: SimpleNamespace(closure=lambda name: SimpleNamespace(files={name: "code"})))
 
 
@@ -42,7 +42,7 @@ def setting(folder, **changes):
 
 def run(made, workers=None, deadline=None, ui=None):
     known, workers = Known(), workers or InProcess()
-    looked = predicted(made, known, lambda: workers, ui or Plain(), deadline)
+    looked = look(made, known, lambda: workers, ui or Plain(), deadline)
     return known, looked, workers
 
 

@@ -6,10 +6,10 @@ import random
 import pytest
 
 from build_flows.base.ui import SilentUi
-from build_flows.explore import predicted as module
+from build_flows.explore import evaluate as module
+from build_flows.explore.evaluate import Known, Request, evaluate
 from build_flows.explore.predict import Chunked, Variant
 from build_flows.explore.predict import Predicted as Design
-from build_flows.explore.predicted import Known, Request, evaluate
 from build_flows.explore.space import Asked, Family
 from build_flows.explore.store import Store
 from tests.build_flows.explore.material import GOAL, InProcess, outcome, source

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from build_flows.base.ui import Progress, Ui
 from build_flows.explore.designs import Designs, holds
+from build_flows.explore.evaluate import Known, Request, evaluate
 from build_flows.explore.objectives import Floats, Objective, chosen, values
 from build_flows.explore.optimise import NAME, Design, optimise
-from build_flows.explore.predicted import Known, Request, evaluate
 from build_flows.explore.search_file import MustSection
 from build_flows.explore.setting import Setting
 from build_flows.explore.space import Asked, Family
@@ -16,7 +16,7 @@ from build_flows.explore.store import Store, key_of
 from build_flows.explore.workers import Workers
 from build_flows.steps.sources import Sources
 
-__all__ = ["POINTS", "Looked", "predicted"]
+__all__ = ["POINTS", "Looked", "look"]
 
 POINTS = "points"
 """The folder of predictions, beside the trainings."""
@@ -33,7 +33,7 @@ class Looked:
     optimiser: str | None = None
 
 
-def predicted(setting: Setting, known: Known, started: Callable[[], Workers], ui: Ui, deadline: float | None) -> Looked:
+def look(setting: Setting, known: Known, started: Callable[[], Workers], ui: Ui, deadline: float | None) -> Looked:
     """Predict designs of the space into ``known``, until ``deadline`` (monotonic seconds; None: as long as it takes), with the processes
     that ``started`` gives when they are needed."""
     search, files, sources, whole = setting.search, setting.files, setting.sources, setting.space
@@ -70,14 +70,14 @@ def predicted(setting: Setting, known: Known, started: Callable[[], Workers], ui
     most = len(places) if search.most_exits is None else search.most_exits
     with ui.progress(f"looking at {search.enumerate_up_to:,} of {whole.size:,} designs", total=search.enumerate_up_to) as bar:
 
-        def look(designs: Sequence[Design]) -> list[Floats | None]:
+        def weigh(designs: Sequence[Design]) -> list[Floats | None]:
             families: dict[Family, list[Asked]] = {}
             for family, asked in designs:
                 families.setdefault(family, []).append(asked)
             work([request for family, asked in families.items() for request in requests(family, asked)], bar)
             return [_weighed(known, design, len(sources), search.must, objectives) for design in designs]
 
-        optimise(whole, places, most, look, len(objectives), search.enumerate_up_to, search.seed, lambda: late)
+        optimise(whole, places, most, weigh, len(objectives), search.enumerate_up_to, search.seed, lambda: late)
     return Looked(False, NAME)
 
 

@@ -45,8 +45,10 @@ from build_flows.explore.store import Store
 from build_flows.explore.workers import Started, workers
 from build_flows.pages.explore_figures import worth
 from build_flows.planning.designs import Designs as Folded
+from build_flows.planning.designs import verdict_cycles
 from build_flows.planning.folding import FoldingError, stage_targets, taken
 from build_flows.planning.folding_search import search as search_folding
+from build_flows.planning.gate_costs import gate_costs, gates_built
 from build_flows.planning.glue_costs import glue_cost, logit_beats, with_decisions
 from build_flows.planning.layout_network import with_exits
 from build_flows.planning.pace import planned_reach
@@ -148,7 +150,10 @@ def _foldings(figures: Figures, made: _Prepared) -> None:
             continue
         tried += 1
         wanted = search_folding(designs.network, stage_targets(cycles, reach, busy), part, reach=reach)
-        takes = taken(wanted.cost, with_decisions(glue_cost(wanted, made.goal.bus_bits), logit_beats(wanted), [family.policy] * len(exits)))
+        stages = tuple(wanted.stage_cycles(stage) for stage in range(len(reach)))
+        gates = [gate.frames for gate in gates_built(cycles, stages, verdict_cycles(wanted), tuple(reach))]
+        cost = wanted.layer_cost + gate_costs(designs.network, wanted.widths, gates)
+        takes = taken(cost, with_decisions(glue_cost(wanted, made.goal.bus_bits), logit_beats(wanted), [family.policy] * len(exits)))
         same += found.takes == takes
         scarce = max(found.takes, key=lambda key: found.takes[key] / getattr(capacity(part), key))
         worst = max(worst, found.takes[scarce] / max(1, takes[scarce]) - 1)

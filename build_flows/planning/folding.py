@@ -4,14 +4,14 @@ Stage 0 gets II cycles a frame, stage k gets II / reach_k x utilisation and a li
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import floor
 
 from build_flows.artefacts.verdict import capacity, shortages
 from build_flows.base.errors import OfframpError
 from build_flows.base.parts import Part
-from build_flows.planning.gate_costs import gate_costs
+from build_flows.planning.gate_costs import gate_costs, planned_frames
 from build_flows.planning.layer_costs import Cost, Fold, Unit, converter, units_of_chain
 from build_flows.planning.network import IMAGE, Layer, Network, Run
 from build_flows.planning.unit import OWN_KEYS
@@ -69,7 +69,7 @@ class Folding:
 
     ``folds`` and ``plans`` are by layer name, in the network's order; ``targets`` are cycles a frame by stage; ``input_pe`` is the
     values a beat in which the image should be handed to the first layer; ``part`` is what the areas were weighed for; ``gates`` is what
-    the gates' memories take (nothing where no reach is known).
+    the gates' memories take (nothing where no reach is known), ``widths`` the bits a beat of what they hold, by layer.
     """
 
     network: Network
@@ -79,6 +79,7 @@ class Folding:
     folds: dict[str, Fold]
     plans: dict[str, LayerPlan]
     gates: Cost = NOTHING
+    widths: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def cost(self) -> Cost:
@@ -218,7 +219,7 @@ def evaluate(
     return Folding(
         network=network, part=part, targets=tuple(targets), input_pe=input_pe,
         folds={name: folds[name] for name in names}, plans={name: plans[name] for name in names},
-        gates=gate_costs(network, widths, targets, reach) if reach else NOTHING,
+        gates=gate_costs(network, widths, planned_frames(targets, reach)) if reach else NOTHING, widths=widths,
     )
 
 

@@ -9,11 +9,11 @@ from functools import lru_cache
 from math import ceil
 
 from build_flows.planning.cost_model import Cost
-from build_flows.planning.gate_model import GatePlan, plan_gates, throughput_loss
+from build_flows.planning.gate_model import GatePlan, plan_gates
 from build_flows.planning.memory_map import place
 from build_flows.planning.network import IMAGE, Network
 
-__all__ = ["frame_bits", "gate_cost", "gate_costs", "gate_losses", "planned_frames", "planned_gates"]
+__all__ = ["frame_bits", "gate_cost", "gate_costs", "gates_built", "planned_frames", "planned_gates"]
 
 LATENCY = 1.3
 """Cycles from a frame's last beat in a gate to its verdict, over the cycles a frame that its stage is planned for, where nothing is
@@ -29,18 +29,11 @@ def planned_gates(targets: tuple[int, ...], reach: tuple[float, ...]) -> tuple[G
 
 
 @lru_cache(maxsize=65536)
-def gate_losses(gates: tuple[GatePlan, ...], targets: tuple[int, ...], stage_cycles: tuple[int, ...], arrive: tuple[float, ...],
-                pace: int) -> tuple[float, ...]:
-    """The share of throughput that each of :func:`planned_gates` is predicted to cost where the shares ``arrive`` reach the stages, each of
-    which takes a frame every ``stage_cycles``, and a sample comes every ``pace`` cycles. A gate that none reach costs nothing."""
-    found = []
-    for k, gate in enumerate(gates):
-        interval, latency = max(1, round(pace / arrive[k])) if arrive[k] else 0, ceil(LATENCY * targets[k])
-        # More than were planned for come: the frames that wait for their verdict alone may fill it.
-        full = interval and gate.frames <= latency // interval
-        found.append(gate.loss if full else throughput_loss(
-            interval, min(1.0, arrive[k + 1] / arrive[k]), stage_cycles[k + 1], gate.frames, latency) if interval else 0.0)
-    return tuple(found)
+def gates_built(ii: int, stage_cycles: tuple[int, ...], latencies: tuple[int, ...], reach: tuple[float, ...]) -> tuple[GatePlan, ...]:
+    """What each gate is predicted to be once stages were folded for ``ii`` cycles a sample: stage k takes a frame every
+    ``stage_cycles[k]``, and verdicts come ``latencies`` after it. Raises :class:`build_flows.planning.gate_model.GateModelError` for
+    values out of range."""
+    return plan_gates(max(ii, stage_cycles[0]), reach, stage_cycles, latencies)
 
 
 def planned_frames(targets: Sequence[int], reach: Sequence[float]) -> tuple[int, ...]:
@@ -62,10 +55,11 @@ def gate_cost(frames: int, bits: int, width: int) -> Cost:
     return Cost(lut=found.lutram, lutram=found.lutram, ff=found.registers, bram18=found.bram18)
 
 
-def gate_costs(network: Network, widths: Mapping[str, int], targets: Sequence[int], reach: Sequence[float]) -> Cost:
-    """All gates' memories, one for each tensor of a cut, where the layer (or ``image``) called so gives ``widths`` bits a beat."""
+def gate_costs(network: Network, widths: Mapping[str, int], frames: Sequence[int]) -> Cost:
+    """All gates' memories, for so many ``frames`` each, one for each tensor of a cut, where the layer (or ``image``) called so gives
+    ``widths`` bits a beat."""
     total = Cost()
-    for stage, frames in enumerate(planned_frames(targets, reach)):
+    for stage, count in enumerate(frames):
         for name in network.cut(stage):
-            total += gate_cost(frames, frame_bits(network, name), widths[name])
+            total += gate_cost(count, frame_bits(network, name), widths[name])
     return total

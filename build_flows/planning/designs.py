@@ -24,17 +24,13 @@ from build_flows.planning.pace import least_pace
 from build_flows.planning.switching import Layer, layers, switching
 from build_flows.planning.throughput import cycles_a_sample
 
-__all__ = ["BUBBLE", "FILL", "PIPELINE", "Design", "Designs", "verdict_cycles"]
+__all__ = ["BUBBLE", "PIPELINE", "Design", "Designs", "verdict_cycles"]
 
 BUBBLE = 2
 """Cycles that an image takes more than its words on the bus: b_lenet, whose stages were faster, took 100.0 and 100.3 for 98."""
 PIPELINE = 50
 """Cycles of a verdict beside those of a head's linear layers; twelve heads of b_lenet, digits and triple_wins took 23 % less to 17 % more
 than the sum."""
-
-FILL = 2.3
-"""Cycles from a frame's first beat into a stage to its exit's verdict, over the cycles a frame of the stage, at full rate; digits at 128
-cycles a sample took 2.1 to 2.5."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +111,7 @@ class Designs:
             folding=hashlib.sha256(repr((folded.stage_cycles, cost)).encode()).hexdigest()[:12], cycles=found,
             slowest=slowest - 1 if slowest else None, takes=takes,
             short=tuple(item.told() for item in shortages(takes, capacity(self.part))),
-            latencies=tuple(_latencies(folded.stage_cycles, frames)),
+            latencies=tuple(_latencies(folded, frames, self.words)),
             energy=switching(folded.layers, other + memories, comes, found).weighed(WEIGHTS),
         )
 
@@ -134,12 +130,17 @@ class Designs:
         return self._found[key]
 
 
-def _latencies(stage_cycles: Sequence[int], frames: Sequence[int]) -> Iterator[float]:
-    """By exit: each stage on the way takes :data:`FILL` of its cycles, and each gate hands on all ``frames`` that it holds first."""
-    total = 0.0
-    for stage, cycles in enumerate(stage_cycles):
-        total += FILL * cycles + (frames[stage - 1] * cycles if stage else 0)
-        yield total
+def _latencies(folded: _Folded, frames: Sequence[int], words: int) -> Iterator[float]:
+    """By exit: an image comes in, each layer on its way takes all of its cycles after the one before, and each gate hands on all ``frames``
+    that it holds first."""
+    plans, total = folded.folding.plans.values(), float(words)
+    for stage, cycles in enumerate(folded.stage_cycles):
+        if stage:
+            total += frames[stage - 1] * cycles
+        trunk, head = (sum(plan.cycles for plan in plans if plan.stage == stage and plan.units and plan.head is side)
+                       for side in (False, True))
+        total += trunk
+        yield total + head + PIPELINE
 
 
 def verdict_cycles(folding: Folding) -> tuple[int, ...]:

@@ -49,6 +49,7 @@ def test_the_tool_is_found():
     assert "Verilator 5." in tool.version
 
 
+@pytest.mark.slow
 def test_the_runtime_may_be_built_before_the_model(design, tmp_path):
     """It is the one that a model takes."""
     cache = tmp_path / "cache"

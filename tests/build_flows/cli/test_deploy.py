@@ -106,6 +106,7 @@ def test_without_a_bitstream_nobody_is_called(project: Project, board: Remote) -
     assert "Accepted" not in (board.folder / "sshd.log").read_text()
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_is_one_line(project: Project, board: Remote, tmp_path: Path) -> None:
     package = make(tmp_path / "made")
     old = make(tmp_path / "old")

@@ -41,6 +41,7 @@ def test_streams_join_all_layers(compiled):
     assert [(gate.exit, gate.src) for gate in graph.gates] == [(0, ("fork0", 1)), (1, ("fork1", 1))]
 
 
+@pytest.mark.slow
 def test_what_a_stage_hands_on_goes_from_gate_to_gate(tmp_path):
     export("handed on", tmp_path)
     graph = compile_graph(tmp_path / "model.onnx", tmp_path / "golden.npz", folding(tmp_path, 3), PART, 100.0, tmp_path / "rtl")

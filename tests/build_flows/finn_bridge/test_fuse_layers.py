@@ -156,6 +156,7 @@ def test_a_pool_by_itself_agrees_with_the_golden_model_and_is_kept(pairs, alone,
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_a_pool_by_itself_makes_what_finn_executes(alone):
     units_make_what_finn_executes(alone, "PixelPool_rtl", {"stage0_pool0"})
 

@@ -18,7 +18,7 @@ from sim import golden
 from tests.build_flows.finn_bridge.conftest import PART, folding
 from tests.build_flows.forking_networks import NETWORKS, SHAPE, Net, both, conv, export, first, gap, logits, relu
 
-QUICK = ("through a convolution", "of three", "handed on")
+QUICK = ("of three",)
 
 
 @pytest.mark.parametrize("name", [
@@ -48,7 +48,8 @@ def test_layers_are_named_and_know_what_they_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "cuts"), [
     ("spanned by a skip", (("stage0_conv0", "stage0_conv1"), ())),
-    ("dense of two scales", (("stage0_conv0", "stage0_concat0"), ("stage1_concat0", "stage1_concat1"), ())),
+    pytest.param("dense of two scales", (("stage0_conv0", "stage0_concat0"), ("stage1_concat0", "stage1_concat1"), ()),
+                 marks=pytest.mark.slow),
     ("handed on", (("stage0_conv0", "stage0_conv1"), ("stage0_conv0", "stage1_conv0"), ())),
     ("across blocks", ()),
 ])

@@ -80,6 +80,7 @@ def steps_of() -> Callable[[Project], list[str]]:
 Ran = Callable[[Project], list[str]]
 
 
+@pytest.mark.slow
 def test_it_is_trained_once_and_anew_when_what_it_depends_on_changed(mine: Project, steps_of: Ran) -> None:
     assert steps_of(mine) == ["train-own", "train", "calibrate"]
     metrics = read_json(mine.output / "metrics.json")
@@ -113,6 +114,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_others(mine: Project, 
     assert not set(found[0]) & set(found[2])
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_the_weights_that_the_model_names(mine: Project) -> None:
     flow.train(mine, SilentUi())
     shutil.copy(mine.output / "weights.safetensors", mine.file.parent / "start.safetensors")

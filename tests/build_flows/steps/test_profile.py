@@ -74,6 +74,7 @@ def _tuned(made: Project) -> Path:
     return made.file
 
 
+@pytest.mark.slow
 def test_a_network_of_ones_own_is_profiled_by_its_modules(tiny: Project, tmp_path: Path) -> None:
     (tmp_path / "mynet.py").write_text(FACTORY, encoding="utf-8")
     made = two_exits(own_project(tiny, tmp_path, 'factory = "mynet:make"'))

@@ -105,6 +105,7 @@ def aborts(times, design, *, memory, board, seed):
     play(design, body, **board, **memory)
 
 
+@pytest.mark.slow
 def test_aborts_at_any_moment():
     aborts(8, plain_design(), memory={"latency": (0, 20), "order": "address first"}, board={}, seed=3)
 

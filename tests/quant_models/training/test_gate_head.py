@@ -48,6 +48,7 @@ def gated(tmp_path_factory, digits):
     return path, train(GATED, digits, SETTINGS, path, gates=GateHeads(epochs=8))
 
 
+@pytest.mark.slow
 def test_all_else_is_bit_for_bit_what_it_is_without_gate_heads(plain, gated, digits):
     path, metrics = gated
     before, after = load_checkpoint(plain).model, load_checkpoint(path).model

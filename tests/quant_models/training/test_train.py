@@ -404,6 +404,7 @@ def test_perturbations_that_cannot_be(change, message):
         dataclasses.replace(SETTINGS, **change)
 
 
+@pytest.mark.slow
 def test_early_stopping_looks_at_nothing_that_proves_thresholds(tmp_path, few, monkeypatch):
     """Other labels of the images that are kept for the proof change neither the epoch nor the history."""
     settings = TrainSettings(epochs=4, batch=40, validation=0.3, early_stop=2, seed=5)

@@ -1,7 +1,8 @@
 """What explorations give: the figures of ``docs/explore.md``.
 
-``python -m benchmarks.explore [PART...]`` trains b_lenet a little with all exits that its search file lets choose (accuracy is no part of
-this), predicts its space with two processes, and verifies some of the front. Rows of parts that are not named stay as they were.
+``python -m benchmarks.explore [PART...]`` trains b_lenet (part ``triple_wins``: that) a little with all exits that its search file lets
+choose (accuracy is no part of this), predicts its space with two processes, and verifies some of the front. Rows of parts that are not
+named stay as they were.
 """
 
 import random

@@ -5,6 +5,7 @@ from pathlib import Path
 from benchmarks.figures import Figures
 from build_flows.artefacts.energy import EnergyFile, Ratio, compared
 from build_flows.artefacts.explore import ExploreFile, PointRecord
+from build_flows.explore.verify import steady_energy
 from build_flows.pages.energy_page import ratio_told
 from build_flows.pages.explore_figures import verified, worth
 from build_flows.project.load import load
@@ -28,8 +29,8 @@ def energy_figures(figures: Figures, network: str, found: ExploreFile, folder: P
             counted[point.name] = measure(load(folder / point.config), figures.ui)
         return counted[point.name]
 
-    off = {point.name: point.predicted.energy / count(point).sample.weighed(count(point).weights) - 1
-           for point in verified(found) if point.predicted.energy is not None}
+    off = {point.name: point.predicted.energy / steady_energy(count(point), point.measured.cycles_per_sample) - 1
+           for point in verified(found) if point.predicted.energy is not None and point.measured is not None}
     if off:
         worst = max(off.values(), key=abs)
         figures.add(f"{network}: what a sample switches, predicted against counted", "its error is told",
@@ -49,6 +50,6 @@ def energy_figures(figures: Figures, network: str, found: ExploreFile, folder: P
 
 
 def ratio_row(figures: Figures, name: str, wanted: float | None, found: Ratio, how: str) -> None:
-    """A row on how many times as much the other design switches; met where it is ``wanted`` times with every weight."""
+    """A row on how many times as much the other design switches; met where it is ``wanted`` times, and more with every weight."""
     target = "it is told" if wanted is None else f"at least {wanted:g} times"
     figures.add(name, target, ratio_told(found), wanted is None or (found.times >= wanted and found.sure), how)

@@ -1,5 +1,6 @@
 """``offramp explore``: where the exits should be."""
 
+import math
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -92,7 +93,7 @@ COLUMNS = ("", "early exits", "accuracy (95 %)", "samples/s", "LUT")
 LEAST = "switches least a sample"
 BEST: dict[str, Callable[["Outcome"], float]] = {
     "most accurate": lambda item: -item.accuracy, "fastest": lambda item: -item.samples_per_second, "smallest": lambda item: item.lut,
-    LEAST: lambda item: item.energy or 0.0,
+    LEAST: lambda item: math.inf if item.energy is None else item.energy,
 }
 
 

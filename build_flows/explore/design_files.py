@@ -42,8 +42,8 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """A design: its ``family`` and what it was ``asked`` for, the real ``thresholds`` of its exits and what each passes on; ``alone``: it
-    has the weights of the network that was trained without exits."""
+    """A design: its ``family`` and what it was ``asked`` for, the real ``thresholds`` of its exits and what each is planned to pass on;
+    ``alone``: it has the weights of the network that was trained without exits."""
 
     family: Family
     asked: Asked

@@ -38,6 +38,11 @@ def _goal(files: DesignFiles, search: SearchFile) -> Goal:
         raise ConfigError(f'{where} build.folding = "{config.build.folding}": every design has its own; allowed: "optimal"')
     if config.subnet is not None or config.build.mode == "anytime":
         raise ConfigError(f'{where} build.mode = "{config.build.mode}": allowed: "all"')
+    if config.build.order != "arrival":
+        raise ConfigError(f'{where} build.order = "{config.build.order}": pace and latency are predicted for results as they come; '
+                          'allowed: "arrival"')
+    if config.simulate.stall:
+        raise ConfigError(f"{where} simulate.stall = {config.simulate.stall:g}: designs are measured at full rate; allowed: 0")
     return Goal(part=config.part, clock_mhz=config.target.clock_mhz, bus_bits=config.build.bus_bits, layers=config.build.layers,
                 exchangeable=config.exchangeable, epsilon=config.calibrate.epsilon, seed=search.seed,
                 percentile=search.must.latency_percentile)

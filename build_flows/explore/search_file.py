@@ -30,6 +30,10 @@ LARGEST = 20_000
 """Spaces of up to so many designs are enumerated."""
 
 
+PERCENTILE = 99.0
+"""Of so many percent of the samples latency is told unless asked otherwise."""
+
+
 class PlaceSection(Section):
     """Where an early exit may stand."""
 
@@ -51,11 +55,11 @@ class MustSection(Section):
     samples_per_second: float | None = Field(default=None, gt=0, description="Samples a second at least.")
     latency_us: float | None = Field(
         default=None, gt=0, description="Microseconds at most from a sample's first word in to its result, at full rate.")
-    latency_percentile: float = Field(default=99.0, gt=0, le=100, description="Of so many percent of the samples.")
+    latency_percentile: float = Field(default=PERCENTILE, gt=0, le=100, description="Of so many percent of the samples.")
 
     def told(self) -> dict[str, float]:
         """What must hold, by key."""
-        kept = {"latency_percentile"} if self.latency_us is None else set()
+        kept = {"latency_percentile"} if self.latency_us is None and self.latency_percentile == PERCENTILE else set()
         return {key: value for key, value in self.model_dump(exclude=kept).items() if value is not None}
 
 

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from build_flows.artefacts.energy import EnergyFile
 from build_flows.artefacts.explore import Errors, Outcome
 from build_flows.artefacts.simulation import SimulationFile
 from build_flows.artefacts.verdict import synthesised, used
@@ -18,7 +19,7 @@ from build_flows.project.load import load
 from build_flows.steps import energy, flow
 from build_flows.steps.simulate_options import options
 
-__all__ = ["KEPT", "PLAIN", "Bundle", "Verified", "Wanted", "errors", "verify", "verify_away", "verify_here"]
+__all__ = ["KEPT", "PLAIN", "Bundle", "Verified", "Wanted", "errors", "steady_energy", "verify", "verify_away", "verify_here"]
 
 KEPT = ("sim.json", "resources.json", "energy.json", "sizing.json", "synthesis.json", "exits.json", "metrics.json", "folding.toml",
         "netlist.json")
@@ -73,9 +74,16 @@ def verify(config: Path, ui: Ui, data: Path | None = None, wanted: Wanted = PLAI
         samples_per_second=verdict.rate(found.cycles_per_sample), clock_mhz=verdict.expected_clock_mhz,
         lut=used(total)["lut"], ff=total.ff, bram36=total.bram36, dsp=total.dsp, fits=verdict.buildable,
         short=[*resources.short, *([] if verdict.meets_clock is not False else [f"clock: {verdict.expected_clock_mhz:.1f} MHz"])],
-        energy=None if counted is None else counted.sample.weighed(counted.weights),
+        energy=None if counted is None else steady_energy(counted, found.cycles_per_sample),
         latency_us=float(np.percentile(took, wanted.percentile, method="inverted_cdf")) / verdict.expected_clock_mhz,
     )
+
+
+def steady_energy(counted: EnergyFile, cycles_per_sample: float) -> float:
+    """What a sample switches, weighed, where one comes every ``cycles_per_sample``: few are counted, and the cycles in which the design
+    fills and empties for them are no sample's."""
+    clock = counted.sample.clock * cycles_per_sample / counted.cycles_per_sample
+    return counted.sample.replace(clock=clock).weighed(counted.weights)
 
 
 def verify_here(data: Path | None, config: Path, wanted: Wanted = PLAIN) -> Verified:

@@ -1,8 +1,8 @@
 """What an exploration found, in sentences made from its figures alone; a figure that is predicted is called so."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from build_flows.artefacts.explore import ExitPays, ExploreFile, PointRecord
+from build_flows.artefacts.explore import ExitPays, ExploreFile, Outcome, PointRecord
 from build_flows.pages.explore_figures import both_measured, designs, shown, verified, worst, worth
 from build_flows.pages.html import number, percent, share_told, times
 
@@ -158,17 +158,22 @@ def _errors(found: ExploreFile) -> Iterator[str]:
 def _moved(found: ExploreFile) -> Iterator[str]:
     moved = [row.point for row in designs(found) if row.moved]
     if moved:
-        told = [f"{point.name} ({_why(point)})" for point in moved]
+        told = [f"{point.name} ({_why(point, found.must)})" for point in moved]
         yield f"By what was measured no longer on the front: {', '.join(told)}."
 
 
-def _why(point: PointRecord) -> str:
+def _why(point: PointRecord, must: Mapping[str, float]) -> str:
     """What verification found of a design that it moved."""
     found = shown(point)
     if not found.fits:
         return f"does not fit: {'; '.join(found.short)}"
-    return (f"{percent(found.accuracy, 2)} and {number(found.samples_per_second)} samples a second measured, "
-            f"{percent(point.predicted.accuracy, 2)} and {number(point.predicted.samples_per_second)} predicted")
+    return f"{_reached(found, must)} measured, {_reached(point.predicted, must)} predicted"
+
+
+def _reached(found: Outcome, must: Mapping[str, float]) -> str:
+    """What designs are moved for: accuracy, rate, and latency where it must hold."""
+    late = f" and {found.latency_us:.3g} µs" if "latency_us" in must and found.latency_us is not None else ""
+    return f"{percent(found.accuracy, 2)} and {number(found.samples_per_second)} samples a second{late}"
 
 
 def _many(count: int, word: str) -> str:

@@ -43,7 +43,7 @@ def cycles_a_sample(words: int, intervals: tuple[int, ...], latencies: tuple[int
         for stage in range(leaves + 1):
             start = max(verdict, free[stage], slots[stage][0] if stage < last else 0.0)
             end = start + intervals[stage]
-            begun = begun or start
+            begun = begun if stage else start
             if stage:
                 heapreplace(slots[stage - 1], end)
             verdict, free[stage] = end + latencies[stage], end

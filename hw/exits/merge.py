@@ -33,10 +33,10 @@ def _saturate(value: Value, shape: Shape) -> Value:
 class ExitMerge(wiring.Component):
     """Fair merge of ``exits`` result streams into words of ``bits`` bits, batch by batch.
 
-    ``order="arrival"``: results leave as they come, round robin among exits that wait. Only those of the batch that is going on may be
-    offered, which :class:`hw.exits.result_queue.ResultQueue` sees to with ``ends``. ``order="input"``: results pass through a reorder
-    buffer with a place for each sample in flight and leave in the order in which samples entered. Either way ``last`` marks the result
-    that completes a batch.
+    ``order="arrival"``: results leave as they come, round robin among exits that wait. Of several exits only those of the batch that is
+    going on may be offered, which :class:`hw.exits.result_queue.ResultQueue` sees to with ``ends``; those of one come in order.
+    ``order="input"``: results pass through a reorder buffer with a place for each sample in flight and leave in the order in which
+    samples entered. Either way ``last`` marks the result that completes a batch.
 
     With ``anytime`` (order ``arrival`` alone) every exit that a sample passes gives a result, that of the exit at which it leaves being
     ``final``. Batches are counted by final results, and ``release`` and ``last`` go with those. Of exits that wait the lowest goes first,
@@ -63,7 +63,7 @@ class ExitMerge(wiring.Component):
 
     Members
     -------
-    i : results of the exits, in exit order (``arrival``: of the batch that is going on)
+    i : results of the exits, in exit order (``arrival``, of several exits: of the batch that is going on)
     length : one batch length per batch, at least 1; no result of a batch goes before its length was taken. Two are kept at a time, each
         until its batch's last result was taken (``arrival``) or has left (``input``)
     now : free-running cycle count, the same as at admission

@@ -58,7 +58,7 @@ def run(tmp_path, monkeypatch):
 
 
 def as_predicted(data, path):
-    """Measured is what was evaluate, to which the design's name is the key."""
+    """Measured is what was predicted, to which the design's name is the key."""
     from tests.build_flows.explore.material import outcome
 
     name = path.parent.name

@@ -62,6 +62,8 @@ def test_each_number_of_bits_is_trained_once_and_the_network_without_exits_last(
     ({"build": {"folding": "finn"}}, 'build.folding = "finn": every design has its own; allowed: "optimal"'),
     ({"build": {"mode": "subnet", "exit": 0}}, 'build.mode = "subnet": allowed: "all"'),
     ({"build": {"mode": "anytime"}}, 'build.mode = "anytime": allowed: "all"'),
+    ({"build": {"order": "input"}}, 'build.order = "input": pace and latency are predicted for results as they come; allowed: "arrival"'),
+    ({"simulate": {"stall": 0.3}}, "simulate.stall = 0.3: designs are measured at full rate; allowed: 0"),
     ({"calibrate": {"temperature": True}}, "calibrate.temperature = true: thresholds are searched for without temperatures"),
 ])
 def test_what_cannot_be_explored_is_refused_before_anything_is_trained(tmp_path, trained, tables, told):

@@ -50,6 +50,8 @@ def test_policies_are_those_of_one_threshold_and_logits_alone():
     ({"exits": [{"after": 0, "heads": ["conv", "conv"]}]}, r'exits\[0\].heads = \["conv", "conv"\]: one of them is there twice'),
     ({"bits": [{"weight": 4, "act": 4}, {"weight": 4, "act": 4}]}, "bits = .*: one of them is there twice"),
     ({"must": {"accuracy": 101}}, "must.accuracy = 101"),
+    ({"must": {"latency_us": 0}}, "must.latency_us = 0"),
+    ({"must": {"latency_percentile": 101}}, "must.latency_percentile = 101"),
     ({"policy": 1}, r"policy = 1: unknown key \(did you mean policies\?\)"),
     ({"version": 2}, "version = 2"),
 ])
@@ -79,5 +81,5 @@ def test_what_is_no_search_file_is_told(tmp_path):
 
 def test_what_must_hold_is_told_by_key():
     assert MustSection().told() == {}
-    assert MustSection(accuracy=85, latency_percentile=50).told() == {"accuracy": 85}
+    assert MustSection(accuracy=85, latency_percentile=50).told() == {"accuracy": 85, "latency_percentile": 50}, "it is told of all"
     assert MustSection(latency_us=12).told() == {"latency_us": 12, "latency_percentile": 99}

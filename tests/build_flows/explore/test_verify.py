@@ -83,7 +83,8 @@ def test_what_is_switched_is_counted_where_it_is_asked_for(config, monkeypatch):
     counted = energy()
     monkeypatch.setattr(module.energy, "measure", lambda project, ui: counted)
     found = verify_here(None, config, wanted=Wanted(energy=True)).measured
-    assert found.energy == counted.sample.weighed(counted.weights) > 0
+    clock = counted.sample.clock * 512.5 / counted.cycles_per_sample
+    assert found.energy == counted.sample.replace(clock=clock).weighed(counted.weights) > 0, "clocks at the pace of the whole simulation"
     bundle = Bundle({"design/config.toml": config.read_bytes()}, "design/config.toml")
     assert verify_away({}, bundle, wanted=Wanted(energy=True)).measured == found
     told = errors(found.replace(energy=1.25 * found.energy), found)

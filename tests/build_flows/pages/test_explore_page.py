@@ -72,8 +72,18 @@ def test_what_is_switched_is_shown_where_it_is_weighed(html: str) -> None:
             assert f">{number(1.1 * told)}<small>predicted {number(told)}</small></td>" in line
     assert made.count("<td>switched a sample, relative</td>") == len(designs(found))
     assert '<td class="n">-9.1 %</td></tr></tfoot>' in made
+    assert "switched" not in render(found.replace(objectives=["accuracy", "lut"])), "which is predicted in any case"
     assert "The one that switches least a sample of the front" in made
     assert "9.1\u00a0% in what a sample switches" in made
+
+
+def test_latency_is_told_with_its_percentile(html: str) -> None:
+    assert "answered within" not in html
+    found = sample()
+    late = [item.replace(predicted=item.predicted.replace(latency_us=0.0213)) for item in found.front]
+    made = render(found.replace(front=late))
+    assert made.count("<td>99 % answered within, µs</td><td class=\"n\">0.0213</td>") == len(late)
+    assert "<td>50 % answered within, µs</td>" in render(found.replace(front=late, must={"latency_percentile": 50.0}))
 
 
 def test_what_the_filter_asks_for_is_in_every_row(html: str) -> None:

@@ -79,6 +79,16 @@ def test_a_design_that_turned_out_too_large_is_told() -> None:
     assert f"{gone.name} (does not fit: DSP: 240 of 220)." in told(moved=[large])
 
 
+def test_a_design_that_came_too_late_is_told() -> None:
+    (gone,) = sample().moved
+    assert gone.measured is not None
+    late = gone.replace(measured=gone.measured.replace(latency_us=31.26), predicted=gone.predicted.replace(latency_us=2.5))
+    assert " µs" not in told(moved=[late]), "not asked for"
+    text = told(moved=[late], must={"latency_us": 12.0, "latency_percentile": 99.0})
+    assert "and 31.3 µs measured" in text
+    assert "and 2.5 µs predicted" in text
+
+
 def test_where_no_verified_design_without_exits_can_be_built_nothing_is_compared() -> None:
     """Predictions would be compared, as if the clock that was measured did not matter."""
     (one, *_) = sample().alone

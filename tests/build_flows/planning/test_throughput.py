@@ -36,6 +36,20 @@ def test_the_end_of_a_batch_waits_for_its_last_hard_samples() -> None:
     assert found > 128 / (1 - throughput_loss(128, 0.0544, 2000, 7, 174))
 
 
+@pytest.mark.parametrize(("stages", "verdicts", "frames", "arrive", "words", "took"), [
+    ((85, 10104), (137, 0), (12,), (1.0, 0.0001), 100, 100.0),
+    ((64, 10104), (116, 0), (12,), (1.0, 0.0004), 100, 100.3),
+    ((128, 1000, 9248), (174, 818, 0), (5, 5), (1.0, 0.0544, 0.0), 100, 128.4),
+    ((256, 800), (322, 0), (6,), (1.0, 0.3828), 198, 309.3),
+    ((128, 256, 648), (120, 163, 0), (5, 5), (1.0, 0.2778, 0.1889), 18, 132.7),
+], ids=["b_lenet, next to all leave", "b_lenet, a small head", "b_lenet, three exits", "b_lenet, too many go on", "digits"])
+def test_the_pace_of_designs_that_were_run(
+    stages: tuple[int, ...], verdicts: tuple[int, ...], frames: tuple[int, ...], arrive: tuple[float, ...], words: int, took: float,
+) -> None:
+    """What the RTL took for all test images (digits: 360), by the stages, verdicts and gates that were measured and built."""
+    assert cycles_a_sample(words, stages, verdicts, frames, arrive) == pytest.approx(took, rel=0.025)
+
+
 def test_it_is_the_same_every_time() -> None:
     args = 100, (128, 2000), (174, 0), (7,), (1.0, 0.05)
     first = cycles_a_sample(*args)

@@ -50,7 +50,7 @@ def run(dut, samples, lengths, *, stall, seed=3, choose_exit=None):
                 entered += 1
             offered = []
             for k, queue in enumerate(queues):
-                due = bool(queue) and (dut.order == "input" or batch_of[queue[0][1]] == ended)
+                due = bool(queue) and (dut.order == "input" or dut.exits == 1 or batch_of[queue[0][1]] == ended)
                 valid = due and queue[0][0] <= cycle
                 ctx.set(dut.i[k].valid, valid)
                 if valid:
@@ -183,9 +183,12 @@ def test_a_release_tells_the_half_of_the_ids():
     assert halves == [n % 256 >> 7 for n in range(300)]
 
 
-def test_a_single_exit_is_enough():
-    words, *_ = run(merge(exits=1), 9, [4, 5], stall=0.3)
-    assert [word & 0xFF for word, _, _ in words] == [0, 1, 2, 3, 0, 1, 2, 3, 4]
+@pytest.mark.parametrize("stall", [0.0, 0.3, 0.9])
+def test_a_single_exit_is_enough(stall):
+    """Its results come whatever batch is going on."""
+    words, *_ = run(merge(exits=1), 20, [4, 5, 1, 1, 1, 6, 2], stall=stall)
+    assert [word & 0xFF for word, _, _ in words] == [n for length in (4, 5, 1, 1, 1, 6, 2) for n in range(length)]
+    assert [last for _, last, _ in words] == [n == length - 1 for length in (4, 5, 1, 1, 1, 6, 2) for n in range(length)]
 
 
 ANYTIME = (*FIELDS, ResultField(name="final", offset=31, width=1))

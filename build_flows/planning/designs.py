@@ -112,7 +112,7 @@ class Designs:
             slowest=slowest - 1 if slowest else None, takes=takes,
             short=tuple(item.told() for item in shortages(takes, capacity(self.part))),
             latencies=tuple(_latencies(folded, frames, self.words)),
-            energy=switching(folded.layers, other + memories, comes, found).weighed(WEIGHTS),
+            energy=switching(folded.layers, other + memories, comes, found, self.words).weighed(WEIGHTS),
         )
 
     def _folded(self, targets: tuple[int, ...], reach: Sequence[float]) -> _Folded:

@@ -35,6 +35,10 @@ PATIENCE = "60s"
 """How long a scheduler may take to answer."""
 
 
+RETURN = 300
+"""Seconds in which a worker must come back where all are lost."""
+
+
 class Workers:
     """Processes that work. ``count`` is how many there were at the beginning."""
 
@@ -53,7 +57,7 @@ class Workers:
         own: Exception | None = None
         while left:
             try:
-                held = self._client.scatter(shared, broadcast=True, hash=False)
+                held = self._shared(shared)
                 futures = {self._client.submit(function, held, asked, key=f"{key}-{own_run}-{tries[key]}", pure=False): key
                            for key, (function, asked) in left.items()}
                 for future in as_completed(futures):
@@ -74,6 +78,15 @@ class Workers:
                 if error is own:
                     raise
                 raise OfframpError(f"the scheduler is lost ({error})", hint="the same command goes on with what is left") from error
+
+    def _shared(self, shared: Any) -> Any:
+        """What tasks share, where workers are. When all of them died, they come back: a process of this machine in some seconds, more on a
+        busy one."""
+        try:
+            return self._client.scatter(shared, broadcast=True, hash=False, timeout=RETURN)
+        except TimeoutError as error:
+            raise OfframpError(f"all workers are lost, and none came back in {RETURN} s ({error})",
+                               hint="the same command goes on with what is left") from error
 
     def everywhere(self, task: Callable[[], Any]) -> dict[str, Any]:
         """What every worker makes of ``task``, by its address."""

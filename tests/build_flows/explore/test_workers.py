@@ -85,7 +85,8 @@ class Client:
     def __init__(self, script=None, info=None, lost=None):
         self.script, self.submitted, self.info, self.lost = script or {}, [], info, lost
 
-    def scatter(self, shared, broadcast, hash):
+    def scatter(self, shared, broadcast, hash, timeout=30):
+        self.waited = timeout
         if self.lost is not None:
             raise self.lost
         return shared
@@ -154,6 +155,16 @@ def test_a_scheduler_that_is_lost_is_told_and_a_tasks_own_error_is_no_such_thing
         list(Workers(Client({"a": [OSError("disk full")]}), 2).run({"a": (add, 1)}, 0))
     with pytest.raises(ZeroDivisionError):
         list(Workers(Client({"a": [ZeroDivisionError()]}), 2).run({"a": (add, 1)}, 0))
+
+
+def test_workers_that_are_all_lost_are_waited_for():
+    """A scheduler waits for half a minute; on a busy machine a process took longer to come back."""
+    client = Client({"a": [1]})
+    assert list(Workers(client, 2).run({"a": (add, 1)}, 0)) == [("a", 1)]
+    assert client.waited == module.RETURN >= 120
+    with pytest.raises(OfframpError, match="all workers are lost, and none came back in 300 s") as caught:
+        list(Workers(Client(lost=TimeoutError("No valid workers found")), 2).run({"a": (add, 1)}, 0))
+    assert "goes on" in caught.value.hint
 
 
 def client_with(monkeypatch, info, lost=None):

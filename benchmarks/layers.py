@@ -199,13 +199,14 @@ def _figures(figures: Figures, case: Case, project: Project, found: ResourcesFil
     figures.add(f"{case.name}: for each multiplication a cycle", "static at most 6.5 LUT (8-bit inputs: 10.5), shared 6 LUT + 0.25 DSP",
                 told(macs), within(macs), "whole units, unpaired; in brackets which, and the multiplications a cycle")
     figures.add(f"{case.name}: clock", f"{CLOCK:g} MHz", f"{fmax:g} MHz", fmax >= CLOCK, found.path)
-    files, images = ProjectFiles(project), project_dataset(project).x_test[: case.images]
+    files, whole = ProjectFiles(project), project_dataset(project).x_test
+    images = whole[: case.images]
     batches = [min(BATCH, len(images))] * max(1, len(images) // BATCH)
     result, _ = files.simulate(images, batches)
     agreed = files.agreed(images, result, batches)
-    figures.add(f"{case.name}: test images through the RTL", f"{case.images:,} of {case.images:,} agree",
+    figures.add(f"{case.name}: test images through the RTL", f"{len(whole):,} of {len(whole):,} agree",
                 f"{agreed:,} of {len(images):,}; {result.cycles_per_sample:.1f} cycles a sample at its own thresholds",
-                agreed == len(images) == case.images, f"the first {case.images:,} test images, in batches of {BATCH:,} at most")
+                agreed == len(images) == len(whole), f"the first {case.images:,} test images, in batches of {BATCH:,} at most")
     stalled = images[: case.stalled]
     found_right = [files.agreed(stalled, files.simulate(stalled, [len(stalled)], stall_in=share, stall_out=share)[0], [len(stalled)])
                    for share in STALLS]

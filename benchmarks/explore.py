@@ -107,7 +107,7 @@ def _prepare(ui: Ui, network: str = NETWORK) -> _Prepared:
     values_of = tomllib.loads(template(network))
     write_text(WORK / f"{network}.toml", tomli_w.dumps(edited(values_of, {
         ("train", "epochs"): EPOCHS, ("train", "threads"): 1, ("build", "bus_bits"): 64, ("target", "clock_mhz"): 125.0,
-        **({} if IMAGES[network] == IMAGES[NETWORK] else {("simulate", "samples"): IMAGES[network]})})))
+        ("simulate", "samples"): IMAGES[network]})))
     write_text(file, tomli_w.dumps({**_SEARCH, "base": f"{network}.toml", **SEARCHES[network]}))
     search = read_search(file)
     files = DesignFiles(search, file, None)
@@ -261,7 +261,7 @@ def _energy(figures: Figures, made: _Prepared) -> None:
     folder = made.files.folder
     if not (folder / "explore.json").is_file():
         raise click.UsageError("energy counts what verify left: run that first, or both")
-    energy_figures(figures, NETWORK, ExploreFile.load(folder / "explore.json"), folder)
+    energy_figures(figures, made.network, ExploreFile.load(folder / "explore.json"), folder)
 
 
 PARTS = {"speed": _speed, "foldings": _foldings, "optimiser": _optimiser, "verify": _verify, "energy": _energy, "workers": _workers,

@@ -12,14 +12,14 @@ from heapq import heapreplace
 
 import numpy as np
 
+from hw.exits.exit_path import RESULT_DEPTH
+
 __all__ = ["BATCH", "SAMPLES", "cycles_a_sample"]
 
 BATCH = 1000
-"""Images of a batch where designs are simulated."""
+"""Images of a batch where designs are simulated (:mod:`build_flows.steps.simulate`)."""
 SAMPLES = 5 * BATCH
 _WARM = 32
-_WAITING = 4
-"""Results that an exit may have waiting (:data:`hw.exits.exit_path.RESULT_DEPTH`)."""
 
 
 @lru_cache(maxsize=65536)
@@ -48,7 +48,7 @@ def cycles_a_sample(words: int, intervals: tuple[int, ...], latencies: tuple[int
                 heapreplace(slots[stage - 1], end)
             verdict, free[stage] = end + latencies[stage], end
         waiting[leaves] += 1
-        if waiting[leaves] > _WAITING and verdict < fence:
+        if waiting[leaves] > RESULT_DEPTH and verdict < fence:
             # Its result finds no room: the exit waits, and the stage with it.
             free[leaves] += fence - verdict
             verdict = fence

@@ -13,7 +13,7 @@ from build_flows.cli.explore import SHOWN
 from build_flows.cli.main import cli
 from build_flows.explore import explore as module
 from tests.build_flows.explore.test_design_files import BASE, SEARCH
-from tests.build_flows.explore_samples import sample, unverified
+from tests.build_flows.explore_samples import counted, sample, unverified
 
 
 class Explore:
@@ -75,6 +75,18 @@ def test_a_table_commands_and_the_page(search, made):
     assert any(line.startswith(found.moved[0].name) and "is on the front no more" in line for line in lines)
     best = max((item for item in found.front if item.measured), key=lambda item: item.measured.accuracy)
     assert best.config in next(line for line in lines if line.startswith("most accurate"))
+
+
+@pytest.mark.usefixtures("any_drawing")
+def test_what_switches_least_is_told_where_it_is_weighed(search, made):
+    made(sample().replace(failed=[]))
+    assert "switches least" not in run(search).stdout
+    found = counted(sample().replace(failed=[]))
+    least = min((item for item in found.front if item.measured), key=lambda item: item.measured.energy)
+    for front in (found.front, found.front[::-1]):
+        made(found.replace(front=front))
+        [line] = [line for line in run(search).stdout.splitlines() if line.startswith("switches least a sample, measured: offramp run ")]
+        assert least.config in line
 
 
 @pytest.mark.usefixtures("any_drawing")

@@ -3,7 +3,8 @@
 import pytest
 
 from build_flows.planning.gate_model import throughput_loss
-from build_flows.planning.throughput import cycles_a_sample
+from build_flows.planning.throughput import BATCH, cycles_a_sample
+from build_flows.steps import simulate
 
 
 def test_one_stage_takes_what_it_takes() -> None:
@@ -48,6 +49,10 @@ def test_the_pace_of_designs_that_were_run(
 ) -> None:
     """What the RTL took for all test images (digits: 360), by the stages, verdicts and gates that were measured and built."""
     assert cycles_a_sample(words, stages, verdicts, frames, arrive) == pytest.approx(took, rel=0.025)
+
+
+def test_batches_are_those_of_the_simulation() -> None:
+    assert BATCH == simulate.BATCH
 
 
 def test_it_is_the_same_every_time() -> None:

@@ -27,8 +27,9 @@ def merge(order="arrival", exits=3, fields=FIELDS, anytime=False):
                      bits=32, fields=fields, order=order, anytime=anytime)
 
 
-def run(dut, samples, lengths, *, stall, seed=3, choose_exit=None):
-    """Samples enter in order (at most IN_FLIGHT inside), each takes an exit and a random time; returns words and the cycles taken."""
+def run(dut, samples, lengths, *, stall, seed=3, choose_exit=None, late=0):
+    """Samples enter in order (at most IN_FLIGHT inside), each takes an exit and a random time; a batch's length comes ``late`` cycles after
+    its first sample entered. Returns words and the cycles taken."""
     rng = random.Random(seed)
     batch_of, position = [], []
     for batch, length in enumerate(lengths):
@@ -40,7 +41,7 @@ def run(dut, samples, lengths, *, stall, seed=3, choose_exit=None):
     async def bench(ctx):
         queues = [[] for _ in range(dut.exits)]
         entered = left = cycle = ended = 0
-        to_send = list(lengths)
+        to_send, since = list(lengths), {}
         while len(words) < samples:
             assert cycle < 200 * samples, f"stood still with {len(words)} of {samples} results"
             while entered < samples and entered - left < IN_FLIGHT:
@@ -58,8 +59,9 @@ def run(dut, samples, lengths, *, stall, seed=3, choose_exit=None):
                     token = {"id": position[n], "slot": n % IN_FLIGHT, "batch": batch_of[n] % 16, "stamp": 0}
                     ctx.set(dut.i[k].payload, {"token": token, "label": n % 10, "confidence": (n * 37) % 1024})
                 offered.append(valid)
-            # A length is there as soon as its batch's first sample has entered.
-            pending = to_send[0] if to_send and entered > sum(lengths) - sum(to_send) else None
+            if to_send and entered > sum(lengths) - sum(to_send):
+                since.setdefault(len(to_send), cycle)
+            pending = to_send[0] if since.get(len(to_send), cycle + 1) + late <= cycle else None
             ctx.set(dut.length.valid, pending is not None)
             ctx.set(dut.length.payload, pending or 0)
             ctx.set(dut.now, cycle)
@@ -183,10 +185,11 @@ def test_a_release_tells_the_half_of_the_ids():
     assert halves == [n % 256 >> 7 for n in range(300)]
 
 
+@pytest.mark.parametrize("late", [0, 60])
 @pytest.mark.parametrize("stall", [0.0, 0.3, 0.9])
-def test_a_single_exit_is_enough(stall):
-    """Its results come whatever batch is going on."""
-    words, *_ = run(merge(exits=1), 20, [4, 5, 1, 1, 1, 6, 2], stall=stall)
+def test_a_single_exit_is_enough(stall, late):
+    """Its results come whatever batch is going on, and none goes before its batch's length is known."""
+    words, *_ = run(merge(exits=1), 20, [4, 5, 1, 1, 1, 6, 2], stall=stall, late=late)
     assert [word & 0xFF for word, _, _ in words] == [n for length in (4, 5, 1, 1, 1, 6, 2) for n in range(length)]
     assert [last for _, last, _ in words] == [n == length - 1 for length in (4, 5, 1, 1, 1, 6, 2) for n in range(length)]
 

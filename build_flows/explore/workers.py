@@ -7,7 +7,8 @@ scheduler knows is trusted: what was not told is handed out again, to a schedule
 import os
 import platform
 import re
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
@@ -35,32 +36,44 @@ PATIENCE = "60s"
 """How long a scheduler may take to answer."""
 
 
-RETURN = 300
-"""Seconds in which a worker must come back where all are lost."""
+RETURN, RESTART = 300, 60
+"""Seconds in which a worker must come back where all are lost: one of a cluster, and one of this machine, after which they are begun
+anew."""
+
+LOOK = 10
+"""Seconds without a result after which it is looked whether any worker is left."""
+
+
+class _Gone(Exception):
+    """No worker is left, and none came back."""
 
 
 class Workers:
-    """Processes that work. ``count`` is how many there were at the beginning."""
+    """Processes that work. ``count`` is how many there were at the beginning; ``again`` begins them anew, and gives their client (None:
+    they are not ours to begin)."""
 
-    def __init__(self, client: Any, count: int) -> None:
-        self._client, self.count = client, count
+    def __init__(self, client: Any, count: int, again: Callable[[], Any] | None = None) -> None:
+        self._client, self.count, self._again = client, count, again
+        self._patience = RETURN if again is None else RESTART
 
     def run(self, tasks: Mapping[str, Task], shared: Any) -> Iterator[tuple[str, Any]]:
         """Key and result of every task, each called with what is ``shared``, in the order in which they are done; a task's own error is
-        raised. Those that a worker took with it are handed out again. Raises :class:`OfframpError` when the scheduler is lost."""
-        from distributed import CancelledError, KilledWorker, as_completed
+        raised. Those that a worker took with it are handed out again. Raises :class:`OfframpError` when the scheduler is lost, or all
+        workers of a cluster."""
+        from distributed import CancelledError, KilledWorker
         from distributed.comm import CommClosedError
 
         left, tries = dict(tasks), dict.fromkeys(tasks, 0)
         # To a scheduler one key is one task: without a word of its own a run would be given what another one made, or another exploration.
         own_run = uuid4().hex
         own: Exception | None = None
+        starts = 0
         while left:
             try:
                 held = self._shared(shared)
                 futures = {self._client.submit(function, held, asked, key=f"{key}-{own_run}-{tries[key]}", pure=False): key
                            for key, (function, asked) in left.items()}
-                for future in as_completed(futures):
+                for future in self._done(futures):
                     key = futures[future]
                     try:
                         result = future.result()
@@ -73,20 +86,44 @@ class Workers:
                         own = error if future.status == "error" else None
                         raise
                     del left[key]
+                    starts = 0
                     yield key, result
+            except _Gone as error:
+                starts += 1
+                if self._again is None or starts > TRIES:
+                    raise OfframpError(f"all workers are lost, and none came back in {self._patience} s",
+                                       hint="the same command goes on with what is left") from error
+                # Dask gives up a process that dies again and again as it starts.
+                self._client = self._again()
             except (CommClosedError, OSError, TimeoutError) as error:
                 if error is own:
                     raise
                 raise OfframpError(f"the scheduler is lost ({error})", hint="the same command goes on with what is left") from error
 
     def _shared(self, shared: Any) -> Any:
-        """What tasks share, where workers are. When all of them died, they come back: a process of this machine in some seconds, more on a
-        busy one."""
+        """What tasks share, where workers are, once one is there."""
         try:
-            return self._client.scatter(shared, broadcast=True, hash=False, timeout=RETURN)
+            return self._client.scatter(shared, broadcast=True, hash=False, timeout=self._patience)
         except TimeoutError as error:
-            raise OfframpError(f"all workers are lost, and none came back in {RETURN} s ({error})",
-                               hint="the same command goes on with what is left") from error
+            raise _Gone from error
+
+    def _done(self, futures: Iterable[Any]) -> Iterator[Any]:
+        """``futures`` as they end. Without workers they would be waited for for ever."""
+        from distributed import as_completed
+
+        left, gone = set(futures), None
+        while left:
+            try:
+                for future in as_completed(list(left), timeout=LOOK):
+                    left.discard(future)
+                    yield future
+            except TimeoutError:
+                if self._client.scheduler_info(n_workers=-1)["workers"]:
+                    gone = None
+                    continue
+                gone = time.monotonic() if gone is None else gone
+                if time.monotonic() - gone >= self._patience:
+                    raise _Gone from None
 
     def everywhere(self, task: Callable[[], Any]) -> dict[str, Any]:
         """What every worker makes of ``task``, by its address."""
@@ -126,13 +163,21 @@ def workers(ui: Ui, scheduler: str | None, count: int | None) -> Iterator[Worker
         wanted, before = count or os.cpu_count() or 1, "distributed.nanny.pre-spawn-environ"
         # What other packages warn of is not for the user to mend, nor is it of components that are only asked for their size.
         environment = {**(dask.config.get(before, None) or {}), "PYTHONWARNINGS": "ignore"}
-        # One task each at a time. No port is open to other machines, and none is one that another exploration may have.
-        with dask.config.set({before: environment}), LocalCluster(
-            n_workers=wanted, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", silence_logs=50,
-            scheduler_port=0, host="127.0.0.1",
-        ) as cluster, Client(cluster) as client:
-            client.register_plugin(WorkerCores(sorted(os.sched_getaffinity(0)), wanted))
-            yield Workers(client, wanted)
+        with ExitStack() as stack:
+
+            def start() -> Any:
+                stack.close()
+                stack.enter_context(dask.config.set({before: environment}))
+                # One task each at a time. No port is open to other machines, and none is one that another exploration may have.
+                cluster = stack.enter_context(LocalCluster(
+                    n_workers=wanted, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", silence_logs=50,
+                    scheduler_port=0, host="127.0.0.1",
+                ))
+                client = stack.enter_context(Client(cluster))
+                client.register_plugin(WorkerCores(sorted(os.sched_getaffinity(0)), wanted))
+                return client
+
+            yield Workers(start(), wanted, start)
         return
     try:
         client = Client(scheduler, timeout=PATIENCE)

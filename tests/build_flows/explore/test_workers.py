@@ -4,6 +4,7 @@ import os
 import time
 import warnings
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -116,7 +117,7 @@ class Client:
 def completed(monkeypatch):
     import distributed
 
-    monkeypatch.setattr(distributed, "as_completed", list)
+    monkeypatch.setattr(distributed, "as_completed", lambda futures, timeout: list(futures))
 
 
 def test_what_a_worker_took_with_it_is_handed_out_again_under_another_key():
@@ -165,6 +166,51 @@ def test_workers_that_are_all_lost_are_waited_for():
     with pytest.raises(OfframpError, match="all workers are lost, and none came back in 300 s") as caught:
         list(Workers(Client(lost=TimeoutError("No valid workers found")), 2).run({"a": (add, 1)}, 0))
     assert "goes on" in caught.value.hint
+
+
+def test_processes_of_this_machine_that_do_not_come_back_are_begun_anew():
+    begun = []
+
+    def again():
+        begun.append(Client({"a": [1], "b": [2]}) if len(begun) == 2 else Client(lost=TimeoutError("No valid workers found")))
+        return begun[-1]
+
+    found = Workers(again(), 2, again)
+    assert dict(found.run({"a": (add, 1), "b": (add, 2)}, 0)) == {"a": 1, "b": 2}
+    assert [client.waited for client in begun] == [module.RESTART] * 3
+    with pytest.raises(OfframpError, match="all workers are lost, and none came back in 60 s"):
+        list(Workers(again(), 2, lambda: Client(lost=TimeoutError())).run({"a": (add, 1)}, 0))
+
+
+def test_tasks_that_no_worker_is_left_for_are_not_waited_for_for_ever(monkeypatch):
+    import distributed
+
+    silent, asked, now = [True], [], iter(range(0, 2000, module.LOOK))
+
+    def completed(futures, timeout):
+        assert timeout == module.LOOK
+        if silent[0]:
+            raise TimeoutError
+        return list(futures)
+
+    class Slow(Client):
+        def scheduler_info(self, n_workers):
+            asked.append(n_workers)
+            silent[0] = len(asked) < 3
+            return {"workers": {"tcp://a:1": {}}}
+
+    def again():
+        silent[0] = False
+        return Client({"a": [2]})
+
+    monkeypatch.setattr(distributed, "as_completed", completed)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    assert list(Workers(Slow({"a": [1]}), 1).run({"a": (add, 1)}, 0)) == [("a", 1)], "one that works on it is waited for"
+    assert len(asked) == 3
+    silent[0] = True
+    with pytest.raises(OfframpError, match="all workers are lost"):
+        list(Workers(Client({"a": [1]}, info={}), 1).run({"a": (add, 1)}, 0))
+    assert list(Workers(Client({"a": [1]}, info={}), 1, again).run({"a": (add, 1)}, 0)) == [("a", 2)]
 
 
 def client_with(monkeypatch, info, lost=None):

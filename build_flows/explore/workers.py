@@ -38,7 +38,7 @@ PATIENCE = "60s"
 
 RETURN, RESTART = 300, 60
 """Seconds in which a worker must come back where all are lost: one of a cluster, and one of this machine, after which they are begun
-anew."""
+anew, for as long as those of a cluster are waited for."""
 
 LOOK = 10
 """Seconds without a result after which it is looked whether any worker is left."""
@@ -90,15 +90,26 @@ class Workers:
                     yield key, result
             except _Gone as error:
                 starts += 1
-                if self._again is None or starts > TRIES:
-                    raise OfframpError(f"all workers are lost, and none came back in {self._patience} s",
+                client = self._begun_anew() if starts <= TRIES else None
+                if client is None:
+                    raise OfframpError(f"all workers are lost, and none came back in {RETURN} s",
                                        hint="the same command goes on with what is left") from error
-                # Dask gives up a process that dies again and again as it starts.
-                self._client = self._again()
+                self._client = client
             except (CommClosedError, OSError, TimeoutError) as error:
                 if error is own:
                     raise
                 raise OfframpError(f"the scheduler is lost ({error})", hint="the same command goes on with what is left") from error
+
+    def _begun_anew(self) -> Any:
+        """The client of new processes, for Dask gives up one that dies again and again as it starts; None where they are not ours, or die
+        so too for :data:`RETURN` seconds."""
+        end = time.monotonic() + RETURN
+        while self._again is not None and time.monotonic() < end:
+            try:
+                return self._again()
+            except (RuntimeError, OSError):
+                time.sleep(1)
+        return None
 
     def _shared(self, shared: Any) -> Any:
         """What tasks share, where workers are, once one is there."""

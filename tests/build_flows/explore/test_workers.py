@@ -168,18 +168,35 @@ def test_workers_that_are_all_lost_are_waited_for():
     assert "goes on" in caught.value.hint
 
 
-def test_processes_of_this_machine_that_do_not_come_back_are_begun_anew():
-    begun = []
+def test_processes_of_this_machine_that_do_not_come_back_are_begun_anew(monkeypatch):
+    begun, failed, now = [], [], [0.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=lambda more: now.__setitem__(0, now[0] + more)))
 
     def again():
+        failed.append(len(begun) == 1 and len(failed) < 3)
+        if failed[-1]:
+            raise RuntimeError("Nanny failed to start")
         begun.append(Client({"a": [1], "b": [2]}) if len(begun) == 2 else Client(lost=TimeoutError("No valid workers found")))
         return begun[-1]
 
     found = Workers(again(), 2, again)
     assert dict(found.run({"a": (add, 1), "b": (add, 2)}, 0)) == {"a": 1, "b": 2}
     assert [client.waited for client in begun] == [module.RESTART] * 3
-    with pytest.raises(OfframpError, match="all workers are lost, and none came back in 60 s"):
+    assert sum(failed) == 2, "those that died as they started"
+    with pytest.raises(OfframpError, match="all workers are lost, and none came back in 300 s"):
         list(Workers(again(), 2, lambda: Client(lost=TimeoutError())).run({"a": (add, 1)}, 0))
+
+
+def test_processes_that_die_as_they_start_end_it_in_the_end(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=lambda more: now.__setitem__(0, now[0] + more)))
+
+    def again():
+        raise RuntimeError("Nanny failed to start")
+
+    with pytest.raises(OfframpError, match="all workers are lost, and none came back in 300 s"):
+        list(Workers(Client(lost=TimeoutError()), 2, again).run({"a": (add, 1)}, 0))
+    assert now[0] >= module.RETURN
 
 
 def test_tasks_that_no_worker_is_left_for_are_not_waited_for_for_ever(monkeypatch):
